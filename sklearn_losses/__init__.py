@@ -1,0 +1,8 @@
+"""Linear models for any loss: a loss is an object, tuned, pickled, composed, compiled."""
+
+from sklearn_losses import losses
+from sklearn_losses.estimators import SGDClassifier, SGDRegressor
+from sklearn_losses.losses import *  # noqa: F403
+
+__version__ = "0.1.0.dev0"
+__all__ = [*losses.__all__, "SGDClassifier", "SGDRegressor"]

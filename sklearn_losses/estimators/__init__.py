@@ -1,0 +1,5 @@
+"""Estimators: scikit-learn's contract around the layers below."""
+
+from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
+
+__all__ = ["SGDClassifier", "SGDRegressor"]

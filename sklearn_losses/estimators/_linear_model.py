@@ -1,0 +1,175 @@
+"""What every linear model does once it has coef_ and intercept_."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+class LinearModel(BaseEstimator):
+    """Raw predictions, and coefficients that may be stored sparsely."""
+
+    def _raw_prediction(self, X):
+        """X @ coef + intercept, of shape (n_samples,) or (n_samples, n_classes)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=("csr", "csc", "coo"), reset=False)
+        raw = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        return raw.ravel() if raw.ndim == 2 and raw.shape[1] == 1 else raw
+
+    def densify(self):
+        """Store `coef_` as an array, as after fit.
+
+        Returns
+        -------
+        self : object
+        """
+        check_is_fitted(self)
+        if sparse.issparse(self.coef_):
+            self.coef_ = self.coef_.toarray().reshape(self._coef_shape)
+        return self
+
+    def sparsify(self):
+        """Store `coef_` as a CSR matrix: smaller where most coefficients are zero.
+
+        Worth it, for memory and for the speed of predictions, where more than half of
+        the coefficients are zero. A further fit works all the same.
+
+        Returns
+        -------
+        self : object
+        """
+        check_is_fitted(self)
+        if not sparse.issparse(self.coef_):
+            self._coef_shape = self.coef_.shape
+            self.coef_ = sparse.csr_array(np.atleast_2d(self.coef_))
+        return self
+
+    def _dense_coef(self):
+        """`coef_` as an array, whatever sparsify has done."""
+        if sparse.issparse(self.coef_):
+            return self.coef_.toarray().reshape(self._coef_shape)
+        return self.coef_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class LinearRegressorMixin(RegressorMixin):
+    """Predictions on the scale of y."""
+
+    def predict(self, X):
+        """Predict the target: the inverse link of X @ coef_ + intercept_.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            On the scale of y: exp of the raw prediction for a loss with the log link.
+        """
+        return self.loss_.inverse_link(self._raw_prediction(X))
+
+
+def _defines_probabilities(estimator):
+    """Whether predict_proba exists; where not, say so in the AttributeError."""
+    loss = getattr(estimator, "loss_", None) or estimator._resolve_loss()
+    if not loss.probabilistic:
+        raise AttributeError(
+            f"{type(estimator).__name__} has no probabilities with {loss!r}, because "
+            "this loss does not define them. Use LogLoss(), CrossEntropy() or "
+            "ModifiedHuber(), or wrap the model in CalibratedClassifierCV."
+        )
+    return True
+
+
+class LinearClassifierMixin(ClassifierMixin):
+    """Labels and, where the loss defines them, probabilities."""
+
+    def decision_function(self, X):
+        """Raw predictions: X @ coef_.T + intercept_.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            With two classes one column, positive where `classes_[1]` is predicted.
+        """
+        return self._raw_prediction(X)
+
+    def predict(self, X):
+        """Predict the label of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        raw = self._raw_prediction(X)
+        index = (raw > 0).astype(np.intp) if raw.ndim == 1 else raw.argmax(axis=1)
+        return self.classes_[index]
+
+    @available_if(_defines_probabilities)
+    def predict_proba(self, X):
+        """Probabilities of the classes; there is no such method if the loss has none.
+
+        Binary losses on several classes are fitted one versus rest; their
+        probabilities are divided by their sum (Zadrozny and Elkan 2002), and are
+        uniform where all of them are 0.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        raw = self._raw_prediction(X)
+        if raw.ndim == 1:
+            return np.exp(self._binary_log_proba(raw)).astype(raw.dtype, copy=False)
+        probability = self.loss_.inverse_link(raw)
+        if self.loss_.granularity == "point":
+            total = probability.sum(axis=1, keepdims=True)
+            probability = np.where(total == 0, 1.0, probability)
+            probability /= probability.sum(axis=1, keepdims=True)
+        return probability.astype(raw.dtype, copy=False)
+
+    @available_if(_defines_probabilities)
+    def predict_log_proba(self, X):
+        """The logarithms of `predict_proba`, with all their digits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            -inf where a probability is 0.
+        """
+        raw = self._raw_prediction(X)
+        if raw.ndim == 1:
+            return self._binary_log_proba(raw)
+        if self.loss_.granularity == "row":
+            return self.loss_.link.log_probabilities(raw)
+        with np.errstate(divide="ignore"):  # log(0) is -inf
+            return np.log(self.predict_proba(X))
+
+    def _binary_log_proba(self, raw):
+        if self.loss_.granularity == "row":
+            both = np.stack([np.zeros_like(raw), raw], axis=1)
+            return self.loss_.link.log_probabilities(both)
+        return np.stack(self.loss_.link.log_probabilities(raw), axis=1)

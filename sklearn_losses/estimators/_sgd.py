@@ -1,0 +1,780 @@
+"""SGDRegressor and SGDClassifier: scikit-learn's, for any loss.
+
+Here parameters and labels become the objective and the solver, and their result becomes
+attributes. Everything numeric is in the layers below.
+"""
+
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import pairwise
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import validate_data
+
+from sklearn_losses.estimators._linear_model import (
+    LinearClassifierMixin,
+    LinearModel,
+    LinearRegressorMixin,
+)
+from sklearn_losses.estimators._validation import (
+    EPSILON_IS,
+    check_weights,
+    encode_labels,
+    resolve_loss,
+    unchanged_on_error,
+)
+from sklearn_losses.linear._objective import Objective, Targets
+from sklearn_losses.linear._penalties import Penalty
+from sklearn_losses.linear._rows import Rows
+from sklearn_losses.linear._weights import coefficients
+from sklearn_losses.losses._params import (
+    BOOLEAN,
+    NONE,
+    Instance,
+    Interval,
+    InvalidParameterError,
+    Options,
+    check_parameters,
+)
+from sklearn_losses.solvers._schedules import Schedule
+from sklearn_losses.solvers._sgd import SGD
+
+SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
+
+_PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
+        The penalty on the coefficients; the intercept is not penalised.
+
+    alpha : float, default=0.0001
+        The strength of the penalty, >= 0. learning_rate='optimal' uses it too, and
+        needs alpha > 0.
+
+    l1_ratio : float, default=0.15
+        The share of the l1 norm in penalty='elasticnet', in [0, 1].
+
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+
+    max_iter : int, default=1000
+        The most epochs (passes over the rows) of `fit`; `partial_fit` makes one.
+
+    tol : float, default=1e-3
+        `fit` ends when the criterion was not below its best so far by `tol` for
+        `n_iter_no_change` epochs. The criterion is the objective, with weights and
+        penalty, as met during the epoch (in 'pa1' and 'pa2' without the penalty); with
+        `early_stopping` it is the loss on the validation rows. None: never.
+
+    shuffle : bool, default=True
+        Whether to draw a new order of the rows for each epoch.
+
+    verbose : int, default=0
+        Whether to print a line an epoch.
+
+    epsilon : float, default=0.1
+        The parameter of the losses named 'huber' (its delta), 'epsilon_insensitive'
+        and 'squared_epsilon_insensitive'. A loss object has its own.
+{n_jobs}
+    random_state : int, RandomState instance, default=None
+        The source of the orders and of the validation rows; an int makes fits
+        repeatable.
+
+    learning_rate : {{'constant', 'optimal', 'invscaling', 'adaptive', 'pa1', 'pa2'}}, \\
+            default={learning_rate!r}
+        The step size at step t:
+
+        - 'constant': eta0;
+        - 'optimal': 1 / (alpha (t0 + t - 1)), with Bottou's choice of t0;
+        - 'invscaling': eta0 / t ** power_t;
+        - 'adaptive': eta0, divided by 5 each time the fit would end, down to 1e-6;
+        - 'pa1', 'pa2': passive-aggressive steps [1]_, for piecewise linear losses;
+          eta0 is their aggressiveness C.
+
+    eta0 : float, default=0.01
+        The first step size, > 0. Not used by 'optimal'.
+
+    power_t : float, default={power_t}
+        The exponent of 'invscaling'.
+
+    early_stopping : bool, default=False
+        Whether to set rows aside, stop when their mean loss (with sample weights) no
+        longer falls, and keep the epoch where it was least.
+
+    validation_fraction : float, default=0.1
+        The share of rows to set aside, in (0, 1){stratified}. Only used with
+        `early_stopping`.
+
+    n_iter_no_change : int, default=5
+        How many epochs without progress end the fit.
+{class_weight}
+    warm_start : bool, default=False
+        Whether `fit` starts at the present coefficients.
+
+    average : bool or int, default=False
+        Whether `coef_` is the mean of all iterates; with an int, of those from that
+        step on."""
+
+_N_JOBS = """
+    n_jobs : int, default=None
+        How many threads share the classes in one versus rest; None means 1, -1 all
+        cores. The result does not depend on it.
+"""
+
+_CLASS_WEIGHT = """
+    class_weight : dict of label to float, or 'balanced', default=None
+        Factors of the sample weights. One versus rest, a class's factor counts where
+        the class is the one. 'balanced': n_samples / (n_classes * count).
+"""
+
+_ATTRIBUTES = """n_iter_ : int
+        How many epochs were made{most}.
+
+    t_ : float
+        The number of the next step: 1 plus the rows of all epochs so far. Rows of
+        weight zero are no steps.
+
+    loss_ : Loss
+        The loss object used, with the parameters that it was fitted with.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, if X has names that are all strings."""
+
+_REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, "Online
+       passive-aggressive algorithms", JMLR 7.
+    .. [2] Bottou 2012, "Stochastic gradient descent tricks".
+    .. [3] Tsuruoka, Tsujii and Ananiadou 2009, "Stochastic gradient descent training
+       for L1-regularized log-linear models with cumulative penalty", ACL."""
+
+
+class BaseSGD(LinearModel):
+    """What the two estimators share: from checked arrays to fitted attributes."""
+
+    _tasks = ()
+    _other_losses = ()
+    _constraints = {
+        "penalty": [Options("l2", "l1", "elasticnet"), NONE],
+        "alpha": [Interval(0, None, "left")],
+        "l1_ratio": [Interval(0, 1, "both"), NONE],
+        "fit_intercept": [BOOLEAN],
+        "max_iter": [Interval(1, None, "left", integer=True)],
+        "tol": [Interval(0, None, "left"), NONE],
+        "shuffle": [BOOLEAN],
+        "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
+        "epsilon": [Interval(0, None, "left")],
+        "learning_rate": [Options(*SCHEDULES)],
+        "power_t": [Interval(None, None)],
+        "early_stopping": [BOOLEAN],
+        "validation_fraction": [Interval(0, 1, "neither")],
+        "n_iter_no_change": [Interval(1, None, "left", integer=True)],
+        "warm_start": [BOOLEAN],
+        "average": [Interval(1, None, "left", integer=True), BOOLEAN],
+    }
+
+    def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            It is not copied if it is C-contiguous or CSR, and float32 or float64.
+
+        y : array-like of shape (n_samples,)
+            Targets in the domain of the loss, or labels.
+
+        coef_init : array-like of the shape of `coef_`, default=None
+            Where to start. None means at 0, or at `coef_` with `warm_start`.
+
+        intercept_init : array-like of the shape of `intercept_`, default=None
+            Where to start.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; None means 1. A row of weight 0 is as if it were not there.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter cannot be used, or the weights overflow. The
+            estimator is then as it was before.
+        """
+        with unchanged_on_error(self):
+            return self._fit(
+                X,
+                y,
+                sample_weight,
+                coef_init=coef_init,
+                intercept_init=intercept_init,
+            )
+
+    def _resolve_loss(self):
+        return resolve_loss(self, self._tasks, self._other_losses)
+
+    def _check_parameters(self, partial):
+        check_parameters(self, self._constraints)
+        name = type(self).__name__
+        if self.learning_rate != "optimal":
+            check_parameters(self, {"eta0": [Interval(0, None, "neither")]})
+        elif self.alpha == 0:
+            raise InvalidParameterError(
+                f"The 'alpha' parameter of {name} must be > 0 with "
+                "learning_rate='optimal', whose steps are 1 / (alpha (t0 + t - 1)). Use "
+                "another learning_rate, or penalty=None with a positive alpha."
+            )
+        if self.penalty == "elasticnet" and self.l1_ratio is None:
+            raise InvalidParameterError(
+                f"The 'l1_ratio' parameter of {name} must be a float in the range "
+                "[0.0, 1.0] with penalty='elasticnet'. Got None instead."
+            )
+        if partial and self.early_stopping:
+            raise InvalidParameterError(
+                f"The 'early_stopping' parameter of {name} must be False for "
+                "partial_fit, which makes one epoch. Got True instead."
+            )
+
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        *,
+        partial=False,
+        classes=None,
+        coef_init=None,
+        intercept_init=None,
+    ):
+        self._check_parameters(partial)
+        loss = self._resolve_loss()
+        solver = self._solver(partial)
+        solver.check(loss)
+        resumes = partial and hasattr(self, "coef_")
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            accept_large_sparse=True,
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=not resumes,
+        )
+        weight = check_weights(sample_weight, X.shape[0])
+        targets, weight, n_outputs = self._targets(
+            y, weight, loss, classes, partial, resumes
+        )
+        if resumes:
+            start = self._resume(n_outputs)
+        else:
+            start = self._start(n_outputs, X.shape[1], coef_init, intercept_init)
+        train, validation = self._split(targets.y, weight)
+        if train is not None and len(train) == 0:
+            if not partial:
+                raise ValueError("All sample weights are zero: nothing is left to fit.")
+            state, self.n_iter_ = start, 0
+        else:
+            objective = Objective(
+                loss,
+                Rows(X),
+                targets,
+                weight,
+                X.shape[0] if train is None else len(train),
+                Penalty.from_name(self.penalty, self.alpha, self.l1_ratio),
+                n_outputs,
+                self.fit_intercept,
+            )
+            state = self._solve(solver, objective, start, train, validation)
+        self.loss_ = loss
+        self._state = state
+        self.coef_, self.intercept_ = self._published(state, X.dtype)
+        self.t_ = float(state["t"].max())
+        return self
+
+    def _solver(self, partial):
+        optimal = self.learning_rate == "optimal"
+        schedule = Schedule(
+            self.learning_rate,
+            1.0 if optimal else self.eta0,
+            self.power_t,
+            self.alpha if optimal else 1.0,
+        )
+        seed = None
+        if self.shuffle:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return SGD(
+            schedule,
+            max_iter=1 if partial else self.max_iter,
+            tol=None if partial else self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            average=int(self.average),
+            seed=seed,
+            verbose=self.verbose,
+        )
+
+    def _solve(self, solver, objective, start, train, validation):
+        """Solve, warn of what the solver found, and return its state."""
+        results = self._solve_in_groups(solver, objective, start, train, validation)
+        for message in dict.fromkeys(m for r in results for m in r.warnings):
+            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+        if not all(r.converged for r in results):
+            warnings.warn(
+                f"{type(self).__name__} did not converge in max_iter={self.max_iter} "
+                "epochs: the criterion still falls by more than tol. Increase max_iter "
+                "or tol, or scale the features.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        self.n_iter_ = int(max(r.n_iter.max() for r in results))
+        return {
+            name: np.concatenate([r.state[name] for r in results])
+            for name in results[0].state
+        }
+
+    def _solve_in_groups(self, solver, objective, start, train, validation):
+        return [solver.solve(objective, start, train, validation)]
+
+    def _split(self, y, weight):
+        """The rows to learn from and those to validate on; None stands for all."""
+        seen = None
+        if weight is not None and weight.min() == 0:
+            seen = np.flatnonzero(weight).astype(np.uint32)
+        if not self.early_stopping:
+            return seen, None
+        if seen is None:
+            seen = np.arange(len(y), dtype=np.uint32)
+        splitter = self._splitter(
+            test_size=self.validation_fraction, random_state=self.random_state
+        )
+        train, validation = next(splitter.split(np.zeros((len(seen), 1)), y[seen]))
+        return np.sort(seen[train]), np.sort(seen[validation])
+
+    def _start(self, n_outputs, n_features, coef_init, intercept_init):
+        """The state that a fit begins with."""
+        if self.warm_start and hasattr(self, "coef_"):
+            coef_init = self._dense_coef() if coef_init is None else coef_init
+            intercept_init = (
+                self.intercept_ if intercept_init is None else intercept_init
+            )
+        return SGD.start(
+            self._initial("coef", coef_init, (n_outputs, n_features)),
+            self._initial("intercept", intercept_init, (n_outputs,)),
+        )
+
+    def _initial(self, name, given, shape):
+        """Coefficients or intercepts to start with, in the shape of the solver's."""
+        if given is None:
+            return np.zeros(shape)
+        given = np.asarray(given, dtype=np.float64)
+        if given.size != np.prod(shape):
+            raise ValueError(
+                f"{name}_init, or the {name}_ of a warm start, has the shape "
+                f"{given.shape} and does not match the data, which needs {shape}."
+            )
+        if not np.all(np.isfinite(given)):
+            raise ValueError(f"{name}_init must be finite.")
+        return given.reshape(shape)
+
+    def _resume(self, n_outputs):
+        """The state to go on from: the hidden one, unless somebody has set coef_."""
+        coef = self._dense_coef()
+        hidden_coef, hidden_intercept = self._published(self._state, coef.dtype)
+        if (
+            len(self._state["v"]) == n_outputs
+            and np.array_equal(hidden_coef, coef)
+            and np.array_equal(hidden_intercept, self.intercept_)
+        ):
+            return self._state
+        start = SGD.start(
+            self._initial("coef", coef, (n_outputs, coef.shape[-1])),
+            self._initial("intercept", self.intercept_, (n_outputs,)),
+        )
+        return start | {"t": np.full(n_outputs, self.t_)}
+
+    def _published(self, state, dtype):
+        """`coef_` and `intercept_` of a state."""
+        coef, intercept = coefficients(state)
+        return coef.astype(dtype), intercept.astype(dtype)
+
+
+class SGDRegressor(LinearRegressorMixin, BaseSGD):
+    __doc__ = f"""Linear regression with any loss, by stochastic gradient descent.
+
+    It minimizes
+
+        sum_i sample_weight_i loss(y_i, x_i . w + b) / n
+        + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
+
+    one row at a time. It takes every parameter of scikit-learn's
+    :class:`~sklearn.linear_model.SGDRegressor`; `loss` may also be an object.
+
+    Parameters
+    ----------
+    loss : Loss or str, default='squared_error'
+        A loss for regression: an object, such as ``Huber(delta=1.5)``, or a name,
+        such as 'huber'; see :func:`sklearn_losses.losses.loss_names`.
+
+    {_PARAMETERS.format(
+        n_jobs="", learning_rate="invscaling", power_t=0.25, stratified="",
+        class_weight="")}
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        The coefficients, float32 if X was.
+
+    intercept_ : ndarray of shape (1,)
+        The intercept.
+
+    {_ATTRIBUTES.format(most="")}
+
+    References
+    ----------
+    {_REFERENCES}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import Huber, SGDRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 2))
+    >>> y = X @ [1.0, -2.0] + 0.1 * rng.normal(size=200)
+    >>> y[:10] += 100.0  # outliers
+    >>> SGDRegressor(loss=Huber(delta=0.5), random_state=0).fit(X, y).coef_.round(1)
+    array([ 1., -2.])
+    """
+
+    _tasks = ("regression",)
+    _splitter = ShuffleSplit
+
+    def __init__(
+        self,
+        loss="squared_error",
+        *,
+        penalty="l2",
+        alpha=0.0001,
+        l1_ratio=0.15,
+        fit_intercept=True,
+        max_iter=1000,
+        tol=1e-3,
+        shuffle=True,
+        verbose=0,
+        epsilon=0.1,
+        random_state=None,
+        learning_rate="invscaling",
+        eta0=0.01,
+        power_t=0.25,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        warm_start=False,
+        average=False,
+    ):
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.verbose = verbose
+        self.epsilon = epsilon
+        self.random_state = random_state
+        self.learning_rate = learning_rate
+        self.eta0 = eta0
+        self.power_t = power_t
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.average = average
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Make one epoch over these rows, from where the model is now.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        y : array-like of shape (n_samples,)
+            Targets in the domain of the loss.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; None means 1. If all are 0, the model stays as it is.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As in `fit`.
+        """
+        with unchanged_on_error(self):
+            return self._fit(X, y, sample_weight, partial=True)
+
+    def _targets(self, y, weight, loss, classes, partial, resumes):
+        try:
+            y = np.ascontiguousarray(y, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"y must be numeric in regression. {error}") from error
+        loss.check_targets(y, name="y")
+        return Targets(y), weight, 1
+
+    def _published(self, state, dtype):
+        coef, intercept = super()._published(state, dtype)
+        return coef[0], intercept
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        with suppress(ValueError):  # a loss that fit refuses has no domain
+            tags.target_tags.positive_only = self._resolve_loss().domain.low >= 0
+        return tags
+
+
+class SGDClassifier(LinearClassifierMixin, BaseSGD):
+    __doc__ = f"""Linear classification with any loss, by stochastic gradient descent.
+
+    It minimizes
+
+        sum_i sample_weight_i loss(y_i, x_i . w + b) / n
+        + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
+
+    one row at a time. A binary loss on several classes is fitted one versus rest, each
+    class with an objective of its own; a multiclass loss such as
+    ``CrossEntropy()`` has one joint objective. It takes every parameter of
+    scikit-learn's :class:`~sklearn.linear_model.SGDClassifier`; `loss` may also be an
+    object.
+
+    Parameters
+    ----------
+    loss : Loss or str, default='hinge'
+        A loss for classification: an object, such as ``LogLoss()``, or a name, such as
+        'log_loss'; see :func:`sklearn_losses.losses.loss_names`. As in scikit-learn
+        the names 'squared_error', 'huber', 'epsilon_insensitive' and
+        'squared_epsilon_insensitive' fit a regression to the labels -1 and 1.
+
+    {_PARAMETERS.format(n_jobs=_N_JOBS, learning_rate="optimal", power_t=0.5,
+                        stratified=", with each class's share",
+                        class_weight=_CLASS_WEIGHT)}
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        The coefficients, float32 if X was. With two classes one row, which points to
+        `classes_[1]`.
+
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        The intercepts.
+
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+
+    {_ATTRIBUTES.format(most="; one versus rest, the most of any class")}
+
+    References
+    ----------
+    {_REFERENCES}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_losses import CrossEntropy, SGDClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = make_pipeline(
+    ...     StandardScaler(), SGDClassifier(loss=CrossEntropy(), random_state=0)
+    ... )
+    >>> model.fit(X, y).predict_proba(X[:1]).round(2)
+    array([[1., 0., 0.]])
+    """
+
+    _tasks = ("binary", "multiclass")
+    _other_losses = ("squared_error", *EPSILON_IS)
+    _splitter = StratifiedShuffleSplit
+    _constraints = BaseSGD._constraints | {
+        "n_jobs": [Interval(None, None, integer=True), NONE],
+        "class_weight": [
+            Options("balanced"),
+            Instance(Mapping, "a dict of label to weight"),
+            NONE,
+        ],
+    }
+
+    def __init__(
+        self,
+        loss="hinge",
+        *,
+        penalty="l2",
+        alpha=0.0001,
+        l1_ratio=0.15,
+        fit_intercept=True,
+        max_iter=1000,
+        tol=1e-3,
+        shuffle=True,
+        verbose=0,
+        epsilon=0.1,
+        n_jobs=None,
+        random_state=None,
+        learning_rate="optimal",
+        eta0=0.01,
+        power_t=0.5,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        class_weight=None,
+        warm_start=False,
+        average=False,
+    ):
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.verbose = verbose
+        self.epsilon = epsilon
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.learning_rate = learning_rate
+        self.eta0 = eta0
+        self.power_t = power_t
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.average = average
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Make one epoch over these rows, from where the model is now.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        y : array-like of shape (n_samples,)
+            Labels, all of them among `classes`.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come. Needed in the first call, and to be left
+            out or the same in later ones.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; None means 1. If all are 0, the model stays as it is.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and if a label is not among the classes.
+        """
+        with unchanged_on_error(self):
+            return self._fit(X, y, sample_weight, partial=True, classes=classes)
+
+    def _check_parameters(self, partial):
+        super()._check_parameters(partial)
+        if partial and isinstance(self.class_weight, str):
+            raise InvalidParameterError(
+                "The 'class_weight' parameter of SGDClassifier must be a dict or None "
+                "for partial_fit, which cannot know how frequent the classes will be. "
+                "Got 'balanced' instead: compute the weights with "
+                "sklearn.utils.class_weight.compute_class_weight on a sample of y."
+            )
+
+    def _targets(self, y, weight, loss, classes, partial, resumes):
+        check_classification_targets(y)
+        if partial:
+            self.classes_ = self._known_classes(classes, resumes)
+        else:
+            self.classes_ = np.unique(y)
+        n_classes = len(self.classes_)
+        if n_classes < 2:
+            raise ValueError(
+                "SGDClassifier needs at least two classes, and y has one class: "
+                f"{self.classes_.tolist()}."
+            )
+        codes = encode_labels(y, self.classes_)
+        factors = None
+        if self.class_weight is not None:
+            factors = compute_class_weight(
+                self.class_weight, classes=self.classes_, y=y
+            )
+        rest = -1.0 if loss.task == "regression" else 0.0
+        if loss.granularity == "point" and n_classes > 2:
+            return Targets(codes, 0, rest, factors), weight, n_classes
+        if factors is not None:
+            factors = factors[codes.astype(np.intp)]
+            weight = factors if weight is None else weight * factors
+        if loss.granularity == "row":
+            return Targets(codes), weight, n_classes
+        return Targets(rest + (1.0 - rest) * codes), weight, 1
+
+    def _known_classes(self, classes, resumes):
+        if not resumes:
+            if classes is None:
+                raise ValueError(
+                    "The first call of partial_fit needs `classes`, all labels that "
+                    "will ever come: partial_fit(X, y, classes=np.unique(y_all))."
+                )
+            return np.unique(classes)
+        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={np.unique(classes).tolist()} is not the same as in the first "
+                f"call of partial_fit, {self.classes_.tolist()}. Leave it out."
+            )
+        return self.classes_
+
+    def _solve_in_groups(self, solver, objective, start, train, validation):
+        """One versus rest, a thread takes some of the classes; the result is the same."""
+        n_outputs = objective.n_outputs
+        n_groups = min(effective_n_jobs(self.n_jobs), n_outputs)
+        if n_groups == 1 or objective.is_joint:
+            return super()._solve_in_groups(
+                solver, objective, start, train, validation
+            )
+
+        def solve(outputs):
+            group = {name: array[outputs] for name, array in start.items()}
+            return solver.solve(
+                objective.of_outputs(outputs), group, train, validation
+            )
+
+        edges = np.linspace(0, n_outputs, n_groups + 1).astype(int)
+        try:
+            return Parallel(n_jobs=n_groups, require="sharedmem")(
+                delayed(solve)(slice(a, b)) for a, b in pairwise(edges)
+            )
+        except BaseException:
+            solver.stop.set()  # the other threads end with their epoch
+            raise
+
+    def _initial(self, name, given, shape):
+        if given is not None and shape[0] == 2 and 2 * np.size(given) == np.prod(shape):
+            # Two classes of a joint loss are published as one difference.
+            half = 0.5 * np.ravel(given)
+            given = np.stack([-half, half])
+        return super()._initial(name, given, shape)
+
+    def _published(self, state, dtype):
+        coef, intercept = super()._published(state, np.float64)
+        if len(coef) == 2:
+            coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+        return coef.astype(dtype), intercept.astype(dtype)

@@ -1,0 +1,139 @@
+"""What comes in at the boundary: losses, weights, labels, and the promise on errors."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_losses.losses import Loss, get_loss, loss_names
+from sklearn_losses.losses._params import InvalidParameterError
+
+# Losses that took scikit-learn's `epsilon`, and the parameter that it was.
+EPSILON_IS = {
+    "huber": "delta",
+    "epsilon_insensitive": "epsilon",
+    "squared_epsilon_insensitive": "epsilon",
+}
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """A fit that fails, or is interrupted, leaves the estimator as it was."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def resolve_loss(estimator, tasks, also=()):
+    """The loss object that an estimator's `loss` and `epsilon` stand for.
+
+    Parameters
+    ----------
+    estimator : estimator with the parameters loss and epsilon
+    tasks : tuple of str
+        The tasks whose losses it can use.
+    also : tuple of str, default=()
+        Names of other losses that it takes as strings, as scikit-learn's does.
+
+    Returns
+    -------
+    Loss
+        A copy, so that what is fitted does not change with the parameter.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is no loss, or one for another task.
+    """
+    name, loss = type(estimator).__name__, estimator.loss
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        raise InvalidParameterError(
+            f"The 'loss' parameter of {name} must be an instance of a loss. Got the "
+            f"class {loss.__name__} instead: write {loss.__name__}()."
+        )
+    if isinstance(loss, str):
+        parameters = (
+            {EPSILON_IS[loss]: estimator.epsilon} if loss in EPSILON_IS else {}
+        )
+        found = get_loss(loss, **parameters)
+    elif isinstance(loss, Loss):
+        found = clone(loss)
+    else:
+        raise InvalidParameterError(
+            f"The 'loss' parameter of {name} must be a loss such as Huber(delta=1.5) or "
+            f"the name of one. Got {loss!r} instead."
+        )
+    if found.task not in tasks and not (isinstance(loss, str) and loss in also):
+        usable = [n for task in tasks for n in loss_names(task)]
+        raise InvalidParameterError(
+            f"{name} cannot use loss={loss!r}, because it is a loss for "
+            f"{'regression' if found.task == 'regression' else 'classification'}. "
+            f"Use one of {', '.join(usable)}, or another estimator."
+        )
+    found.compiled()  # checks its parameters
+    return found
+
+
+def check_weights(sample_weight, n_samples):
+    """Sample weights as float64, or None where all are 1.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, or a weight is negative or not finite; it names the
+        first one.
+    """
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight)
+    if weight.dtype == object or weight.dtype.kind not in "biuf":
+        weight = weight.astype(np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_samples, weight)
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight must have the shape ({n_samples},), one weight for each row "
+            f"of X. Got the shape {weight.shape}."
+        )
+    weight = np.ascontiguousarray(weight, dtype=np.float64)
+    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+    if len(bad):
+        raise ValueError(
+            f"sample_weight must be finite and >= 0: sample_weight[{bad[0]}] is "
+            f"{weight[bad[0]]}."
+        )
+    return weight
+
+
+def encode_labels(y, classes):
+    """The index in `classes` of each label.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    classes : ndarray of shape (n_classes,), sorted
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If a label is not among the classes; it names the first one.
+    """
+    index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    unknown = np.flatnonzero(classes[index] != y)
+    if len(unknown):
+        first = unknown[0]
+        raise ValueError(
+            f"y has the label {y[first].item() if hasattr(y[first], 'item') else y[first]!r} "
+            f"(at index {first}), which is not among the classes of the first call, "
+            f"{classes.tolist()}. Name all classes in that call: "
+            "partial_fit(X, y, classes=...)."
+        )
+    return index.astype(np.float64)

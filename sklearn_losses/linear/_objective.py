@@ -1,0 +1,178 @@
+"""The objective: what rows, a loss, weights and a penalty ask of w and b.
+
+    F(w, b) = sum_i s_i loss(y_i, x_i . w + b) / S + l1 |w|_1 + l2 / 2 |w|_2^2
+
+It knows no algorithm: a solver asks it for values and gradients, or hands its parts to
+a kernel.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sklearn_losses.linear._penalties import Penalty
+from sklearn_losses.linear._rows import Rows
+from sklearn_losses.losses import Loss
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What each output of a model should predict.
+
+    Parameters
+    ----------
+    y : ndarray of float64 of shape (n_rows,)
+        Targets of one output, or class indices that several outputs share.
+    first_class : int or None
+        None: y is the target as it is. Otherwise output k predicts, one versus rest,
+        whether y is the class first_class + k: the target is 1 if it is.
+    rest : float
+        The target of all other classes: 0, or -1 for a loss of residuals.
+    class_factor : ndarray of float64 of shape (n_outputs,) or None
+        One versus rest: by what the weights of output k's own class are multiplied.
+    """
+
+    y: np.ndarray
+    first_class: int | None = None
+    rest: float = 0.0
+    class_factor: np.ndarray | None = None
+
+    def of_output(self, k, subset=slice(None)):
+        """The targets of output k, for some of the rows."""
+        y = self.y[subset]
+        if self.first_class is None:
+            return y
+        return np.where(y == self.first_class + k, 1.0, self.rest)
+
+    def factor(self, k, subset=slice(None)):
+        """The factors of output k's sample weights, or None where all are 1."""
+        if self.class_factor is None:
+            return None
+        own_class = self.y[subset] == self.first_class + k
+        return np.where(own_class, self.class_factor[k], 1.0)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """F of each output: one for a loss of points, one versus rest, or of rows.
+
+    Parameters
+    ----------
+    loss : Loss
+    rows : Rows
+    targets : Targets
+    sample_weight : ndarray of float64 of shape (n_rows,) or None
+        s; None means 1.
+    total_weight : float
+        S.
+    penalty : Penalty
+    n_outputs : int
+        How many rows coef has. A loss of rows sums its outputs to one objective; with
+        a loss of points each output has an objective of its own.
+    fit_intercept : bool
+    """
+
+    loss: Loss
+    rows: Rows
+    targets: Targets
+    sample_weight: np.ndarray | None
+    total_weight: float
+    penalty: Penalty
+    n_outputs: int
+    fit_intercept: bool = True
+
+    def of_outputs(self, outputs):
+        """The objective of some of the one-versus-rest outputs.
+
+        Parameters
+        ----------
+        outputs : slice
+        """
+        factor = self.targets.class_factor
+        targets = replace(
+            self.targets,
+            first_class=self.targets.first_class + outputs.start,
+            class_factor=None if factor is None else factor[outputs],
+        )
+        return replace(self, targets=targets, n_outputs=outputs.stop - outputs.start)
+
+    @property
+    def is_joint(self):
+        """Whether all outputs share one objective."""
+        return self.loss.granularity == "row"
+
+    def value(self, coef, intercept):
+        """F.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (n_outputs, n_features)
+        intercept : ndarray of shape (n_outputs,)
+
+        Returns
+        -------
+        ndarray of shape (n_outputs,), or (1,) where the outputs share one objective
+        """
+        raw = self.rows.dot(coef, intercept)
+        penalty = self.penalty.value(coef)
+        if self.is_joint:
+            total = self.loss.value(self.targets.y, raw, self.sample_weight).sum()
+            return np.array([total / self.total_weight + penalty.sum()])
+        totals = [
+            self.loss.value(self.targets.of_output(k), raw[:, k], self.weight_of(k)).sum()
+            for k in range(self.n_outputs)
+        ]
+        return np.array(totals) / self.total_weight + penalty
+
+    def gradient(self, coef, intercept):
+        """A subgradient of F by coef and by intercept, in their shapes.
+
+        The l1 norm contributes sign(w), which is 0 at 0.
+        """
+        raw = self.rows.dot(coef, intercept)
+        if self.is_joint:
+            slope = self.loss.gradient(self.targets.y, raw, self.sample_weight)
+        else:
+            columns = [
+                self.loss.gradient(self.targets.of_output(k), raw[:, k], self.weight_of(k))
+                for k in range(self.n_outputs)
+            ]
+            slope = np.ascontiguousarray(np.transpose(columns))
+        by_coef = self.rows.transposed_dot(slope) / self.total_weight
+        by_coef += self.penalty.l2 * coef + self.penalty.l1 * np.sign(coef)
+        by_intercept = slope.sum(axis=0) / self.total_weight
+        return by_coef, by_intercept if self.fit_intercept else 0.0 * by_intercept
+
+    def mean_loss(self, coef, intercept, subset):
+        """The weighted mean loss on some of the rows, without the penalty.
+
+        Parameters
+        ----------
+        coef, intercept
+            As in `value`.
+        subset : ndarray of uint32 of shape (n_selected,)
+
+        Returns
+        -------
+        ndarray as from `value`
+        """
+        raw = self.rows.dot(coef, intercept, subset)
+        if self.is_joint:
+            weight = None if self.sample_weight is None else self.sample_weight[subset]
+            return np.array([self.loss.mean(self.targets.y[subset], raw, weight)])
+        return np.array(
+            [
+                self.loss.mean(
+                    self.targets.of_output(k, subset), raw[:, k], self.weight_of(k, subset)
+                )
+                for k in range(self.n_outputs)
+            ]
+        )
+
+    def weight_of(self, k, subset=slice(None)):
+        """The sample weights of output k, or None where all are 1."""
+        factor = self.targets.factor(k, subset)
+        if self.sample_weight is None:
+            return factor
+        weight = self.sample_weight[subset]
+        return weight if factor is None else weight * factor

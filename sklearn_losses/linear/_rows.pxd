@@ -1,0 +1,110 @@
+# cython: language_level=3
+"""Row i of a dense or CSR matrix, and what a linear model does with it.
+
+A kernel is written once as a function of the fused types `real` and `index`, and takes
+the arrays `data`, `columns` and `starts` of `Rows`, whose types choose among its six
+specialisations. In dense rows `index` is `no_index`: the columns are 0, 1, 2, ..., and
+`columns` and `starts` are not read.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define sl_prefetch(address) __builtin_prefetch(address)
+    #else
+    #define sl_prefetch(address) ((void) (address))
+    #endif
+    """
+    void sl_prefetch(const void *address) noexcept nogil
+
+ctypedef fused real:
+    float
+    double
+
+ctypedef unsigned char no_index
+
+ctypedef fused index:
+    no_index
+    int32_t
+    int64_t
+
+cdef inline Py_ssize_t row_start(Py_ssize_t i, const index[::1] starts,
+                                 Py_ssize_t n_features) noexcept nogil:
+    """Where row i starts in `data` and, if sparse, in `columns`."""
+    if index is no_index:
+        return i * n_features
+    else:
+        return starts[i]
+
+
+cdef inline Py_ssize_t row_size(Py_ssize_t i, const index[::1] starts,
+                                Py_ssize_t n_features) noexcept nogil:
+    """How many entries of row i are stored."""
+    if index is no_index:
+        return n_features
+    else:
+        return starts[i + 1] - starts[i]
+
+
+cdef inline double row_dot(const real *x, const index *columns, Py_ssize_t n,
+                           const double *w) noexcept nogil:
+    """x . w. Four or eight partial sums, so that they can be formed side by side."""
+    cdef double s[8]
+    cdef Py_ssize_t j, lane, whole
+    for lane in range(8):
+        s[lane] = 0.0
+    if index is no_index:
+        whole = n - n % 8
+        for j in range(0, whole, 8):
+            for lane in range(8):
+                s[lane] += x[j + lane] * w[j + lane]
+        for j in range(whole, n):
+            s[0] += x[j] * w[j]
+    else:
+        whole = n - n % 4
+        for j in range(0, whole, 4):
+            for lane in range(4):
+                s[lane] += x[j + lane] * w[columns[j + lane]]
+        for j in range(whole, n):
+            s[0] += x[j] * w[columns[j]]
+    return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]))
+
+
+cdef inline void row_add(double c, const real *x, const index *columns, Py_ssize_t n,
+                         double *w) noexcept nogil:
+    """w += c x."""
+    cdef Py_ssize_t j
+    for j in range(n):
+        if index is no_index:
+            w[j] += c * x[j]
+        else:
+            w[columns[j]] += c * x[j]
+
+
+cdef inline double row_squared_norm(const real *x, Py_ssize_t n) noexcept nogil:
+    """x . x, of the stored entries."""
+    cdef double s[8]
+    cdef Py_ssize_t j, lane, whole = n - n % 8
+    for lane in range(8):
+        s[lane] = 0.0
+    for j in range(0, whole, 8):
+        for lane in range(8):
+            s[lane] += <double> x[j + lane] * x[j + lane]
+    for j in range(whole, n):
+        s[0] += <double> x[j] * x[j]
+    return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]))
+
+
+cdef inline void row_prefetch(const real *x, const index *columns, Py_ssize_t n) noexcept nogil:
+    """Ask for a row that is read soon; the hardware follows a long row by itself."""
+    cdef Py_ssize_t j, size = n * <Py_ssize_t> sizeof(real)
+    cdef const char *address = <const char *> x
+    for j in range(0, min(size, 1024), 64):
+        sl_prefetch(address + j)
+    if index is not no_index:
+        size = n * <Py_ssize_t> sizeof(index)
+        address = <const char *> columns
+        for j in range(0, min(size, 1024), 64):
+            sl_prefetch(address + j)

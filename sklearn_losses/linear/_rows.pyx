@@ -1,0 +1,127 @@
+# cython: language_level=3
+"""Rows: one view of a matrix for all kernels, dense or CSR, which it never copies."""
+
+import numpy as np
+from scipy import sparse
+
+
+class Rows:
+    """The rows of X as the flat arrays that kernels take.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+        Of dtype float32 or float64; an ndarray is C-contiguous, a CSR matrix has
+        indices of 32 or 64 bits. It may be read-only or memory-mapped.
+
+    Attributes
+    ----------
+    data : ndarray of float32 or float64, of shape (n_stored,)
+        The entries of all rows, one row after the other.
+    columns : ndarray of int32 or int64, of shape (n_stored,)
+        The columns of the entries; empty and of dtype uint8 if X is dense.
+    starts : ndarray of the same dtype, of shape (n_rows + 1,)
+        Where each row starts in `data`; empty if X is dense.
+    n_rows, n_features : int
+
+    Raises
+    ------
+    TypeError
+        If X has another dtype, format or order.
+
+    Notes
+    -----
+    Duplicate entries of a CSR matrix are summed in a copy; in all other cases the
+    memory of X is used as it is.
+    """
+
+    def __init__(self, X):
+        if X.dtype not in (np.float32, np.float64):
+            raise TypeError(f"X must be of dtype float32 or float64. Got {X.dtype}.")
+        self.n_rows, self.n_features = X.shape
+        if not sparse.issparse(X):
+            if not X.flags.c_contiguous:
+                raise TypeError("A dense X must be C-contiguous.")
+            self.data = X.reshape(-1)
+            self.columns = self.starts = np.empty(0, dtype=np.uint8)
+            return
+        if X.format != "csr":
+            raise TypeError(f"A sparse X must be in CSR format. Got {X.format!r}.")
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        self.data, self.columns, self.starts = X.data, X.indices, X.indptr
+        if self.columns.dtype != self.starts.dtype:
+            self.columns = self.columns.astype(np.int64)
+            self.starts = self.starts.astype(np.int64)
+
+    @property
+    def is_sparse(self):
+        """Whether the rows are CSR."""
+        return self.columns.dtype != np.uint8
+
+    def dot(self, coef, intercept, subset=None):
+        """Raw predictions of some rows.
+
+        Parameters
+        ----------
+        coef : ndarray of float64 of shape (n_outputs, n_features)
+        intercept : ndarray of float64 of shape (n_outputs,)
+        subset : ndarray of uint32 of shape (n_selected,), default=None
+            Which rows; None means all of them, in order.
+
+        Returns
+        -------
+        ndarray of shape (n_selected, n_outputs)
+        """
+        n = self.n_rows if subset is None else len(subset)
+        out = np.empty((n, len(coef)))
+        dot_rows(self.data, self.columns, self.starts, coef, intercept, subset, out)
+        return out
+
+    def transposed_dot(self, gradient):
+        """sum_i gradient_i x_i over all rows: the adjoint of `dot`.
+
+        Parameters
+        ----------
+        gradient : ndarray of float64 of shape (n_rows, n_outputs)
+
+        Returns
+        -------
+        ndarray of shape (n_outputs, n_features)
+        """
+        out = np.zeros((gradient.shape[1], self.n_features))
+        add_rows(self.data, self.columns, self.starts, gradient, out)
+        return out
+
+
+def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
+             const double[:, ::1] coef, const double[::1] intercept,
+             const unsigned int[::1] subset, double[:, ::1] out):
+    cdef Py_ssize_t m, i, k, start, n, n_features = coef.shape[1]
+    cdef const real *x
+    cdef const index *j
+    with nogil:
+        for m in range(out.shape[0]):
+            i = m if subset is None else subset[m]
+            start = row_start(i, starts, n_features)
+            n = row_size(i, starts, n_features)
+            x = &data[start]
+            j = NULL if index is no_index else &columns[start]
+            for k in range(out.shape[1]):
+                out[m, k] = intercept[k] + row_dot(x, j, n, &coef[k, 0])
+
+
+def add_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
+             const double[:, ::1] gradient, double[:, ::1] out):
+    cdef Py_ssize_t i, k, start, n, n_features = out.shape[1]
+    cdef const real *x
+    cdef const index *j
+    with nogil:
+        for i in range(gradient.shape[0]):
+            start = row_start(i, starts, n_features)
+            n = row_size(i, starts, n_features)
+            x = &data[start]
+            j = NULL if index is no_index else &columns[start]
+            for k in range(out.shape[0]):
+                row_add(gradient[i, k], x, j, n, &out[k, 0])

@@ -1,0 +1,291 @@
+# cython: language_level=3
+"""ScaledWeights: the weights of all outputs of a model, while SGD moves them.
+
+The mathematics is in _weights.pxd, where kernels inline it; here are the parts that
+touch every weight, and the memory.
+"""
+
+import numpy as np
+
+from libc.stdlib cimport calloc, free
+
+SMALLEST_SCALE = 1e-9  # below it v would grow so large that sums lose digits
+
+
+cdef void start_epoch(Output *o) noexcept nogil:
+    """Begin a history, and compute the norms of v anew, so that errors do not add up."""
+    cdef Py_ssize_t j
+    o.penalty_sum = o.l1_norm = o.squared_norm = 0.0
+    for j in range(o.n_features):
+        o.l1_norm += fabs(o.v[j])
+        o.squared_norm += o.v[j] * o.v[j]
+    if o.history != NULL:
+        start_history(o, True)
+
+
+cdef bint finish_epoch(Output *o) noexcept nogil:
+    """Let all weights catch up with the current state, which is not counted yet.
+
+    Returns whether they are finite.
+    """
+    cdef Py_ssize_t j
+    cdef double nothing = 0.0 * o.intercept  # nan unless all terms are finite
+    for j in range(o.n_features):
+        if o.history != NULL:
+            catch_up(o, j, o.now)
+        nothing += 0.0 * o.v[j]
+    return nothing == 0.0
+
+
+cdef void rescale(Output *o) noexcept nogil:
+    """Make scale 1. Afterwards v may change without changing the average so far."""
+    cdef Py_ssize_t j
+    if o.history != NULL:
+        for j in range(o.n_features):
+            catch_up(o, j, o.now + 1)
+    for j in range(o.n_features):
+        if o.average != NULL:
+            o.average[j] += o.average_share * o.v[j]
+        o.v[j] *= o.scale
+    o.average_share = 0.0
+    o.l1_norm *= o.scale
+    o.squared_norm *= o.scale * o.scale
+    o.scale = 1.0
+    if o.history != NULL:
+        start_history(o, False)
+
+
+cdef void start_history(Output *o, bint counted) noexcept nogil:
+    """The current state is state 0; its penalty is counted, or has been already."""
+    cdef Py_ssize_t j
+    cdef State *first = o.history
+    o.now = 0
+    for j in range(o.n_features):
+        o.seen[j] = 0
+    first.l1_total = o.l1_total
+    first.scale = o.scale
+    first.shift = first.sum_s = first.sum_s_shift = 0.0
+    first.sum_ss = first.sum_ss_shift = first.sum_ss_shift2 = 0.0
+    add_to_sums(first, counted)
+
+
+cdef void add_state(Output *o, double eta) noexcept nogil:
+    """The state after a step becomes the current one."""
+    cdef State *last = &o.history[o.now]
+    cdef State *now = &o.history[o.now + 1]
+    now.l1_total = o.l1_total
+    now.scale = o.scale
+    now.shift = last.shift + o.l1 * eta / o.scale
+    add_to_sums(now, True)
+    o.now += 1
+
+
+cdef inline void add_to_sums(State *state, bint counted) noexcept nogil:
+    """The sums up to a state and with it, kept where the next state will stand."""
+    cdef double s = state.scale if counted else 0.0, shift = state.shift
+    cdef State *following = state + 1
+    following.sum_s = state.sum_s + s
+    following.sum_s_shift = state.sum_s_shift + s * shift
+    following.sum_ss = state.sum_ss + s * s
+    following.sum_ss_shift = state.sum_ss_shift + s * s * shift
+    following.sum_ss_shift2 = state.sum_ss_shift2 + s * s * shift * shift
+
+
+cdef void catch_up(Output *o, Py_ssize_t j, Py_ssize_t end) noexcept nogil:
+    """Move weight j to the current state, and count its penalty in states before `end`."""
+    cdef const State *since = &o.history[o.seen[j]]
+    cdef const State *now = &o.history[o.now]
+    cdef const State *until = &o.history[end]
+    cdef double size = fabs(o.v[j]), lost = now.shift - since.shift
+    o.seen[j] = o.now
+    if size == 0.0:
+        return
+    if lost < size:
+        o.received[j] = -copysign(now.l1_total, o.v[j])
+        o.v[j] = copysign(size - lost, o.v[j])
+    else:
+        until = vanishing(since, now, size)
+        lost = (until - 1).shift - since.shift
+        o.received[j] = -copysign(
+            (until - 1).l1_total + until.scale * (size - lost), o.v[j])
+        o.v[j] = 0.0
+    if o.counts_penalty:
+        o.penalty_sum += penalty_between(o, since, until, size + since.shift)
+
+
+cdef const State *vanishing(const State *since, const State *now, double size) noexcept nogil:
+    """The first state after `since` in which a weight of that size has become zero."""
+    cdef const State *alive = since
+    cdef const State *middle
+    while now - alive > 1:
+        middle = alive + (now - alive) // 2
+        if middle.shift - since.shift < size:
+            alive = middle
+        else:
+            now = middle
+    return now
+
+
+cdef double penalty_between(const Output *o, const State *since, const State *until,
+                            double reach) noexcept nogil:
+    """The penalty of one weight, with |w| = s (reach - shift), over some states."""
+    cdef double l1 = (reach * (until.sum_s - since.sum_s)
+                      - (until.sum_s_shift - since.sum_s_shift))
+    cdef double l2 = (reach * reach * (until.sum_ss - since.sum_ss)
+                      - 2.0 * reach * (until.sum_ss_shift - since.sum_ss_shift)
+                      + (until.sum_ss_shift2 - since.sum_ss_shift2))
+    return o.l1 * l1 + o.l2 / 2.0 * l2
+
+
+cdef class ScaledWeights:
+    """The weights of all outputs, with everything that a later fit needs to go on.
+
+    Parameters
+    ----------
+    state : dict of str to ndarray of float64
+        From `first_state` or an earlier `state`, with room made for what this fit
+        needs. It is copied.
+    penalty : Penalty
+    fit_intercept : bool
+    counts_penalty : bool
+        Whether an epoch adds up the penalty of its states.
+    is_sparse : bool
+        Whether the rows are, so that weights may wait.
+    eta : float
+        The step size, of schedules that keep one.
+    """
+
+    def __cinit__(self, state, penalty, fit_intercept, counts_penalty, is_sparse, eta):
+        cdef Py_ssize_t k
+        cdef Output *o
+        cdef double[:, ::1] v, average, received
+        cdef int[:, ::1] seen
+        self.arrays = {name: array.copy() for name, array in state.items()}
+        v = self.arrays["v"]
+        average = self.arrays.get("average")
+        received = self.arrays["received"] if penalty.l1 > 0 else None
+        self.n_outputs = v.shape[0]
+        self.outputs = <Output *> calloc(self.n_outputs, sizeof(Output))
+        if self.outputs == NULL:
+            raise MemoryError
+        waits = is_sparse and penalty.l1 > 0
+        if waits:
+            seen = np.zeros((v.shape[0], v.shape[1]), dtype=np.intc)
+            self.seen = seen.base
+        for k in range(self.n_outputs):
+            o = &self.outputs[k]
+            o.n_features = v.shape[1]
+            o.l1 = penalty.l1
+            o.l2 = penalty.l2
+            o.fit_intercept = fit_intercept
+            o.counts_penalty = counts_penalty and (penalty.l1 > 0 or penalty.l2 > 0)
+            o.v = &v[k, 0]
+            o.average = &average[k, 0] if average is not None else NULL
+            o.received = &received[k, 0] if received is not None else NULL
+            if waits:
+                o.seen = &seen[k, 0]
+                # So long that to let all weights catch up costs little a step.
+                o.capacity = max(4096, v.shape[1] // 8)
+                o.history = <State *> calloc(o.capacity + 2, sizeof(State))
+                if o.history == NULL:
+                    raise MemoryError
+            (o.scale, o.intercept, o.l1_total, o.n_averaged, o.average_scale,
+             o.average_share, o.average_intercept) = [
+                 self.arrays[name][k] for name in SCALARS]
+            o.eta = eta
+
+    def __dealloc__(self):
+        cdef Py_ssize_t k
+        if self.outputs != NULL:
+            for k in range(self.n_outputs):
+                free(self.outputs[k].history)
+            free(self.outputs)
+
+    def state(self):
+        """A copy of all that a later fit needs to go on from here; see `first_state`."""
+        cdef Py_ssize_t k
+        cdef Output *o
+        result = {name: array.copy() for name, array in self.arrays.items()}
+        for k in range(self.n_outputs):
+            o = &self.outputs[k]
+            for name, value in zip(SCALARS, (
+                    o.scale, o.intercept, o.l1_total, o.n_averaged, o.average_scale,
+                    o.average_share, o.average_intercept)):
+                result[name][k] = value
+        return result
+
+    def decrease_eta(self, Py_ssize_t k, double factor, double smallest):
+        """Divide output k's step size, unless it is as small as it may get.
+
+        Returns
+        -------
+        bool
+            Whether it was divided.
+        """
+        if self.outputs[k].eta <= smallest:
+            return False
+        self.outputs[k].eta /= factor
+        return True
+
+
+SCALARS = ("scale", "intercept", "l1_total", "n_averaged", "average_scale",
+           "average_share", "average_intercept")
+
+
+def first_state(coef, intercept):
+    """The state of a fit that begins at `coef` and `intercept`.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_outputs, n_features)
+    intercept : ndarray of shape (n_outputs,)
+
+    Returns
+    -------
+    dict of str to ndarray of float64
+        Every array has an entry or a row for each output, so that states of some
+        outputs can be cut out and put together.
+    """
+    coef = np.array(coef, dtype=np.float64, order="C")
+    state = {name: np.zeros(len(coef)) for name in SCALARS}
+    state["scale"][:] = state["average_scale"][:] = 1.0
+    state["intercept"][:] = intercept
+    return state | {"v": coef}
+
+
+def make_room(state, averages, has_l1):
+    """Add the arrays that an average, or an l1 norm, needs and the state lacks.
+
+    Parameters
+    ----------
+    state : dict
+        It is changed.
+    averages, has_l1 : bool
+    """
+    for name, wanted in (("average", averages), ("received", has_l1)):
+        if wanted and name not in state:
+            state[name] = np.zeros_like(state["v"])
+
+
+def coefficients(state):
+    """The coefficients and intercepts that a state stands for.
+
+    Parameters
+    ----------
+    state : dict
+        From :meth:`ScaledWeights.state`.
+
+    Returns
+    -------
+    coef : ndarray of shape (n_outputs, n_features)
+    intercept : ndarray of shape (n_outputs,)
+        The mean of the iterates where one has begun, else the last iterate.
+    """
+    coef, intercept = state["v"] * state["scale"][:, None], state["intercept"].copy()
+    has_mean = state["n_averaged"] > 0
+    if has_mean.any():
+        mean = state["average"] + state["average_share"][:, None] * state["v"]
+        mean /= state["average_scale"][:, None]
+        coef[has_mean] = mean[has_mean]
+        intercept[has_mean] = state["average_intercept"][has_mean]
+    return coef, intercept

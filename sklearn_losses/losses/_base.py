@@ -1,0 +1,414 @@
+"""What a loss is: parameters, traits, a link, a domain, and functions of numpy arrays.
+
+A loss is a scikit-learn parameter holder, so it can be cloned, pickled, printed and
+searched over, and it evaluates itself on arrays in compiled code:
+
+>>> import numpy as np
+>>> from sklearn_losses.losses import Huber
+>>> loss = Huber(delta=1.0)
+>>> loss.value([0.0, 0.0], [0.5, 3.0])
+array([0.125, 2.5  ])
+>>> loss.gradient(0.0, np.array([0.5, 3.0]))
+array([0.5, 1. ])
+>>> loss.mean([0.0, 0.0], [0.5, 3.0], sample_weight=[3, 1])
+0.71875
+
+Conventions: predictions are *raw* (before the inverse link), values are not reduced,
+and the derivatives are those with respect to the raw prediction.
+"""
+
+import numpy as np
+from scipy.optimize import brentq
+from sklearn.base import BaseEstimator
+
+from sklearn_losses.losses._builtin import builtin
+from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.losses._params import Interval, check_parameters
+
+REAL_LINE = Interval(None, None, "neither")
+
+
+class Loss(BaseEstimator):
+    """Base of all losses.
+
+    A subclass says in class attributes, or in properties where a parameter decides,
+    what the loss is.
+
+    Attributes
+    ----------
+    name : str
+        The string that stands for the loss, as in ``SGDRegressor(loss="huber")``.
+    task : {"regression", "binary", "multiclass"}
+        What y is: a number, 0 or 1, or a class 0..K-1.
+    granularity : {"point", "row"}
+        Whether a sample has one raw prediction or one for each class.
+    domain : Interval
+        The values that y may have.
+    link : Link
+        The map between raw predictions and predictions on the scale of y.
+    probabilistic : bool
+        Whether the inverse link gives the probabilities of the classes.
+    convex : bool
+        Whether the loss is convex in the raw prediction.
+    differentiable : bool
+        Whether the gradient is continuous in the raw prediction.
+    piecewise_linear : bool
+        Whether the curvature is 0 wherever it exists.
+    lipschitz : float
+        The supremum of the gradient's norm, over raw predictions and the domain.
+    smoothness : float
+        The Lipschitz constant of the gradient: the supremum of the curvature (of the
+        Hessian's largest eigenvalue in a loss of rows), inf where the gradient jumps.
+    symmetric : bool
+        Regression: whether the loss depends on abs(raw_prediction - y_true) alone.
+        Classification: whether it treats all classes alike.
+    bounded : bool
+        Whether the loss stays below some bound for all raw predictions.
+    """
+
+    name = None
+    task = "regression"
+    granularity = "point"
+    domain = REAL_LINE
+    link = IdentityLink()
+    probabilistic = False
+    convex = True
+    differentiable = True
+    piecewise_linear = False
+    lipschitz = np.inf
+    smoothness = np.inf
+    symmetric = True
+    bounded = False
+
+    _constraints = {}
+
+    # ------------------------------------------------------------ for kernels
+    def compiled(self):
+        """The C functions of this loss with its parameters as they are now.
+
+        Returns
+        -------
+        CLoss
+
+        Raises
+        ------
+        InvalidParameterError
+            If a parameter has a value that it may not have.
+        """
+        check_parameters(self, self._constraints)
+        parameters = (getattr(self, name) for name in self._constraints)
+        return builtin(self.name, tuple(float(value) for value in parameters))
+
+    # ---------------------------------------------------------- for the user
+    def value(self, y_true, raw_prediction, sample_weight=None, out=None):
+        """The loss of each sample, not reduced.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,) or scalar
+            Targets, in `domain`. A loss of rows also takes probabilities of shape
+            (n_samples, n_classes).
+        raw_prediction : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Raw predictions, before the inverse link. float32 gives a float32 result,
+            everything else float64.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Factors of the result; None means 1.
+        out : ndarray of shape (n_samples,), default=None
+            Where to write the result: C-contiguous and of the result's dtype.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or a scalar if both inputs are
+            The values; `out` where given.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, or a target lies outside the domain.
+        """
+        return self._evaluate(y_true, raw_prediction, sample_weight, value=out)
+
+    def gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
+        """The derivative of each sample's loss by its raw prediction.
+
+        At a kink it is a subgradient. Parameters and errors are those of `value`;
+        the result has the shape of `raw_prediction`.
+        """
+        return self._evaluate(y_true, raw_prediction, sample_weight, gradient=out)
+
+    def curvature(self, y_true, raw_prediction, sample_weight=None, out=None):
+        """The second derivative of each sample's loss by its raw prediction.
+
+        In a loss of rows it is the diagonal of the Hessian. At a kink or a jump of
+        the gradient it is the derivative of one side. Parameters and errors are those
+        of `value`; the result has the shape of `raw_prediction`.
+        """
+        return self._evaluate(y_true, raw_prediction, sample_weight, curvature=out)
+
+    def value_gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
+        """`value` and `gradient` in one pass over the data.
+
+        `out` is a pair of arrays; the other parameters and errors are those of
+        `value`.
+
+        Returns
+        -------
+        tuple of ndarray
+            The values and the gradients.
+        """
+        value, gradient = (None, None) if out is None else out
+        return self._evaluate(
+            y_true, raw_prediction, sample_weight, value=value, gradient=gradient
+        )
+
+    def mean(self, y_true, raw_prediction, sample_weight=None):
+        """The weighted mean of the loss, sum(weight * value) / sum(weight).
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight
+            As in `value`.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            As in `value`, and if the weights sum to zero.
+        """
+        value = np.atleast_1d(self.value(y_true, raw_prediction))
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight, dtype=np.float64)
+            if sample_weight.shape != value.shape:
+                raise ValueError(_shape_message("sample_weight", sample_weight, value))
+            if not sample_weight.sum() > 0:
+                raise ValueError("The sum of sample_weight must be positive.")
+        return float(np.average(value.astype(np.float64), weights=sample_weight))
+
+    def __call__(self, y_true, raw_prediction, sample_weight=None):
+        """The weighted mean of the loss; see `mean`."""
+        return self.mean(y_true, raw_prediction, sample_weight)
+
+    def inverse_link(self, raw_prediction):
+        """Predictions on the scale of y; probabilities in a probabilistic loss.
+
+        Parameters
+        ----------
+        raw_prediction : array-like of shape (n_samples,) or (n_samples, n_classes)
+
+        Returns
+        -------
+        ndarray of the same shape
+        """
+        return self.link.inverse(raw_prediction)
+
+    def optimal_constant(self, y_true, sample_weight=None):
+        """The raw prediction that, made for every sample, has the least mean loss.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Targets, in `domain`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights with a positive sum; None means 1.
+
+        Returns
+        -------
+        float, or ndarray of shape (n_classes,) in a loss of rows
+            inf or -inf where the mean loss falls without end in that direction, as
+            that of LogLoss does when all targets are 1.
+
+        Raises
+        ------
+        ValueError
+            If y_true is empty or outside the domain, or the weights don't fit.
+        """
+        y_true = np.asarray(y_true, dtype=np.float64)
+        self.check_targets(y_true)
+        if y_true.ndim == 0 or len(y_true) == 0:
+            raise ValueError(
+                "The optimal constant needs y_true of shape (n_samples,) with at least "
+                f"one sample. Got shape {y_true.shape}."
+            )
+        if sample_weight is None:
+            return self._optimal_constant(y_true, np.ones(len(y_true)))
+        sample_weight = np.asarray(sample_weight, dtype=np.float64)
+        if sample_weight.shape != y_true.shape[:1]:
+            raise ValueError(_shape_message("sample_weight", sample_weight, y_true))
+        if sample_weight.min() < 0 or not sample_weight.sum() > 0:
+            raise ValueError("sample_weight must be >= 0 and have a positive sum.")
+        seen = sample_weight > 0
+        return self._optimal_constant(y_true[seen], sample_weight[seen])
+
+    def check_targets(self, y_true, name="y_true"):
+        """Refuse targets outside the domain.
+
+        Parameters
+        ----------
+        y_true : ndarray of float
+        name : str, default="y_true"
+            What the error message calls it.
+
+        Raises
+        ------
+        ValueError
+            It names the first bad target and its index.
+        """
+        bad = ~self.domain.contains(y_true)
+        if np.any(bad):
+            raise self._domain_error(y_true, bad, name, f"in {self.domain}")
+
+    # --------------------------------------------------------- for subclasses
+    def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
+        """Evaluate the outputs that are named, in the order of their names."""
+        raise NotImplementedError
+
+    def _optimal_constant(self, y_true, sample_weight):
+        raise NotImplementedError
+
+    def _domain_error(self, y_true, bad, name, wanted):
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        where = f"[{', '.join(map(str, first))}]" if first else ""
+        return ValueError(
+            f"{type(self).__name__} needs every target {wanted}: {name}{where} is "
+            f"{np.asarray(y_true)[first]}."
+        )
+
+
+class PointLoss(Loss):
+    """A loss with one raw prediction a sample."""
+
+    def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
+        raw = np.asarray(raw_prediction)
+        dtype = np.float32 if raw.dtype == np.float32 else np.float64
+        y = np.asarray(y_true, dtype=dtype)
+        raw = raw.astype(dtype, copy=False)
+        if y.shape != raw.shape:
+            if y.ndim and raw.ndim:
+                raise ValueError(_shape_message("y_true", y, raw))
+            y, raw = np.broadcast_arrays(y, raw)
+        self.check_targets(y)
+        shape = raw.shape
+        results = {
+            name: _output(out, name, shape, dtype) for name, out in outputs.items()
+        }
+        self.compiled().check(type(self).__name__).evaluate_points(
+            np.ascontiguousarray(y).ravel(),
+            np.ascontiguousarray(raw).ravel(),
+            *(
+                results[name].reshape(-1) if name in results else None
+                for name in ("value", "gradient", "curvature")
+            ),
+        )
+        return _finish(results, sample_weight, shape, outputs)
+
+    def _optimal_constant(self, y_true, sample_weight):
+        """The root of the mean gradient, which grows where the loss is convex."""
+
+        def slope(raw):
+            return np.dot(sample_weight, self.gradient(y_true, raw)) / sample_weight.sum()
+
+        low, high = -1.0, 1.0
+        while slope(low) > 0 and low > -1e300:
+            low *= 4.0
+        while slope(high) < 0 and high < 1e300:
+            high *= 4.0
+        if slope(low) >= 0:
+            return low if slope(low) == 0 else -np.inf
+        if slope(high) <= 0:
+            return high if slope(high) == 0 else np.inf
+        return float(brentq(slope, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000))
+
+
+class RowLoss(Loss):
+    """A loss with one raw prediction for each class."""
+
+    task = "multiclass"
+    granularity = "row"
+
+    def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
+        raw = np.asarray(raw_prediction)
+        dtype = np.float32 if raw.dtype == np.float32 else np.float64
+        if raw.ndim != 2:
+            raise ValueError(
+                f"raw_prediction must have the shape (n_samples, n_classes) in "
+                f"{type(self).__name__}. Got {raw.shape}."
+            )
+        y = np.asarray(y_true, dtype=np.float64)
+        if y.shape not in ((len(raw),), raw.shape):
+            raise ValueError(_shape_message("y_true", y, raw))
+        self.check_targets(y, n_classes=raw.shape[1])
+        shapes = {"value": raw.shape[:1], "gradient": raw.shape, "curvature": raw.shape}
+        results = {
+            name: _output(out, name, shapes[name], dtype)
+            for name, out in outputs.items()
+        }
+        work = {name: result.astype(np.float64) for name, result in results.items()}
+        self.compiled().check(type(self).__name__).evaluate_rows(
+            np.ascontiguousarray(y.reshape(len(raw), -1)),
+            np.ascontiguousarray(raw, dtype=np.float64),
+            *(work.get(name) for name in ("value", "gradient", "curvature")),
+        )
+        for name, result in results.items():
+            result[...] = work[name]
+        return _finish(results, sample_weight, raw.shape[:1], outputs)
+
+    def check_targets(self, y_true, name="y_true", n_classes=None):
+        y_true = np.asarray(y_true)
+        if y_true.ndim == 2:
+            bad = ~((y_true >= 0) & (np.abs(y_true.sum(axis=1, keepdims=True) - 1) < 1e-6))
+            wanted = "a row of probabilities that are >= 0 and sum to 1"
+        else:
+            bad = ~((y_true >= 0) & (y_true == np.floor(y_true)) & np.isfinite(y_true))
+            wanted = "a class index 0, 1, ..."
+            if n_classes is not None:
+                bad |= y_true >= n_classes
+                wanted = f"a class index in 0..{n_classes - 1}"
+        if np.any(bad):
+            raise self._domain_error(y_true, bad, name, wanted)
+
+
+def _shape_message(name, array, reference):
+    return (
+        f"{name} of shape {np.shape(array)} does not fit raw predictions or targets of "
+        f"shape {np.shape(reference)}."
+    )
+
+
+def _output(out, name, shape, dtype):
+    if out is None:
+        return np.empty(shape, dtype=dtype)
+    if not (
+        isinstance(out, np.ndarray)
+        and out.shape == shape
+        and out.dtype == dtype
+        and out.flags.c_contiguous
+        and out.flags.writeable
+    ):
+        got = (
+            f"{type(out).__name__}"
+            if not isinstance(out, np.ndarray)
+            else f"shape {out.shape}, dtype {out.dtype}"
+        )
+        raise ValueError(
+            f"out for the {name} must be a writeable C-contiguous array of shape "
+            f"{shape} and dtype {np.dtype(dtype)}. Got {got}."
+        )
+    return out
+
+
+def _finish(results, sample_weight, shape, outputs):
+    """Weight the results and hand them out as asked: one array, or a tuple."""
+    if sample_weight is not None:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+        if weight.shape not in ((), shape):
+            raise ValueError(_shape_message("sample_weight", weight, np.empty(shape)))
+        for result in results.values():
+            result *= weight.reshape(weight.shape + (1,) * (result.ndim - weight.ndim))
+    found = tuple(
+        result if outputs[name] is not None else result[()]
+        for name, result in results.items()
+    )
+    return found if len(found) > 1 else found[0]

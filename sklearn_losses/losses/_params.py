@@ -1,0 +1,162 @@
+"""What a parameter may be, and the sentence that refuses anything else.
+
+Constraints are declared beside the parameters and read when they are used, never in
+``__init__``, so that ``set_params`` and ``clone`` stay free of checks:
+
+>>> from sklearn_losses.losses._params import Interval, check_parameter
+>>> check_parameter("Huber", "delta", 1.5, [Interval(0, None, "neither")])
+"""
+
+import difflib
+from numbers import Integral, Real
+
+import numpy as np
+
+
+class InvalidParameterError(ValueError, TypeError):
+    """A parameter has a value that it may not have, or a type that it may not have."""
+
+
+class Interval:
+    """An interval of the real line, or of the integers.
+
+    Parameters
+    ----------
+    low, high : float or None
+        The ends; None means unbounded.
+    closed : {"both", "left", "right", "neither"}
+        Which of the finite ends belong to the interval.
+    integer : bool, default=False
+        Whether only integers belong to it.
+    """
+
+    def __init__(self, low, high, closed="neither", *, integer=False):
+        self.low = -np.inf if low is None else low
+        self.high = np.inf if high is None else high
+        self.closed = closed
+        self.integer = integer
+
+    def contains(self, values):
+        """Which of `values` lie inside; nan never does, nor does an infinity.
+
+        Parameters
+        ----------
+        values : array-like of float
+
+        Returns
+        -------
+        ndarray of bool, of the same shape
+        """
+        values = np.asarray(values)
+        left, right = self.closed in ("both", "left"), self.closed in ("both", "right")
+        above = values >= self.low if left else values > self.low
+        below = values <= self.high if right else values < self.high
+        return above & below & np.isfinite(values)
+
+    def allows(self, value):
+        """Whether a parameter may have this value."""
+        kind = Integral if self.integer else Real
+        is_number = isinstance(value, kind) and not isinstance(value, (bool, np.bool_))
+        return is_number and bool(self.contains(float(value)))
+
+    def __str__(self):
+        left = "[" if self.closed in ("both", "left") else "("
+        right = "]" if self.closed in ("both", "right") else ")"
+        number = (lambda x: str(x)) if self.integer else (lambda x: str(float(x)))
+        return f"{left}{number(self.low)}, {number(self.high)}{right}"
+
+    __repr__ = __str__
+
+    def describe(self):
+        kind = "an int" if self.integer else "a float"
+        return f"{kind} in the range {self}"
+
+
+class Options:
+    """One of a few strings."""
+
+    def __init__(self, *names):
+        self.names = names
+
+    def allows(self, value):
+        return isinstance(value, str) and value in self.names
+
+    def describe(self):
+        return "a str among {" + ", ".join(repr(n) for n in self.names) + "}"
+
+
+class Instance:
+    """An instance of a type, described in words."""
+
+    def __init__(self, types, words):
+        self.types = types
+        self.words = words
+
+    def allows(self, value):
+        return isinstance(value, self.types)
+
+    def describe(self):
+        return self.words
+
+
+class Nothing:
+    """None."""
+
+    def allows(self, value):
+        return value is None
+
+    def describe(self):
+        return "None"
+
+
+BOOLEAN = Instance((bool, np.bool_), "a bool")
+NONE = Nothing()
+
+
+def check_parameter(owner, name, value, constraints):
+    """Raise unless one of the constraints allows the value.
+
+    Parameters
+    ----------
+    owner : str
+        Whose parameter it is: the name of a class.
+    name : str
+        The parameter.
+    value : object
+        What it was set to.
+    constraints : list of constraint
+        At least one of them has to allow the value.
+
+    Raises
+    ------
+    InvalidParameterError
+        A ValueError and a TypeError; it says what was got and what is allowed.
+    """
+    if any(constraint.allows(value) for constraint in constraints):
+        return
+    *others, last = (constraint.describe() for constraint in constraints)
+    allowed = f"{', '.join(others)} or {last}" if others else last
+    raise InvalidParameterError(
+        f"The {name!r} parameter of {owner} must be {allowed}. "
+        f"Got {value!r} instead.{_closest(value, constraints)}"
+    )
+
+
+def _closest(value, constraints):
+    names = [n for c in constraints if isinstance(c, Options) for n in c.names]
+    close = difflib.get_close_matches(str(value), names) if names else []
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def check_parameters(holder, constraints):
+    """check_parameter for every parameter of a scikit-learn parameter holder.
+
+    Parameters
+    ----------
+    holder : object with get_params
+    constraints : dict of str to list of constraint
+        A parameter that is missing here is not checked.
+    """
+    values = holder.get_params(deep=False)
+    for name, allowed in constraints.items():
+        check_parameter(type(holder).__name__, name, values[name], allowed)

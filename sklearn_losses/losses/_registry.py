@@ -1,0 +1,90 @@
+"""Names of losses. The only place where a string becomes a loss.
+
+>>> from sklearn_losses.losses import get_loss
+>>> get_loss("huber", delta=2.0)
+Huber(delta=2.0)
+"""
+
+import difflib
+
+from sklearn_losses.losses._binary import (
+    Hinge,
+    LogLoss,
+    ModifiedHuber,
+    Perceptron,
+    SquaredHinge,
+)
+from sklearn_losses.losses._counts import Poisson
+from sklearn_losses.losses._multiclass import CrossEntropy
+from sklearn_losses.losses._regression import (
+    AbsoluteError,
+    EpsilonInsensitive,
+    Huber,
+    Quantile,
+    SquaredEpsilonInsensitive,
+    SquaredError,
+)
+
+_CLASSES = {
+    cls.name: cls
+    for cls in (
+        SquaredError,
+        AbsoluteError,
+        Quantile,
+        Huber,
+        EpsilonInsensitive,
+        SquaredEpsilonInsensitive,
+        Poisson,
+        LogLoss,
+        Hinge,
+        Perceptron,
+        SquaredHinge,
+        ModifiedHuber,
+        CrossEntropy,
+    )
+}
+
+
+def loss_names(task=None):
+    """The names of the losses.
+
+    Parameters
+    ----------
+    task : {"regression", "binary", "multiclass"}, default=None
+        Only the losses of that task; None means all.
+
+    Returns
+    -------
+    list of str
+    """
+    return [n for n, cls in _CLASSES.items() if task is None or cls.task == task]
+
+
+def get_loss(name, **parameters):
+    """The loss of that name.
+
+    Parameters
+    ----------
+    name : str
+        One of `loss_names`.
+    **parameters
+        Of the class: ``get_loss("huber", delta=2.0)`` is ``Huber(delta=2.0)``.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError
+        If there is no loss of that name; it says which names are close.
+    """
+    if name not in _CLASSES:
+        close = difflib.get_close_matches(str(name), _CLASSES)
+        hint = (
+            f"Did you mean {' or '.join(map(repr, close))}?"
+            if close
+            else f"Known are: {', '.join(_CLASSES)}."
+        )
+        raise ValueError(f"There is no loss named {name!r}. {hint}")
+    return _CLASSES[name](**parameters)

@@ -1,0 +1,63 @@
+"""What a solver takes and gives back.
+
+A solver is made with its settings, ``solve(objective, start)`` moves the weights, and
+it refuses what it cannot use: "SGD(learning_rate='pa1') cannot use Huber, because ...".
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class SolverResult:
+    """What a solver found.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_outputs, n_features)
+    intercept : ndarray of shape (n_outputs,)
+    n_iter : ndarray of int of shape (n_objectives,)
+        The iterations of each objective, one for each output or one for all.
+    converged : bool
+        Whether every objective met the tolerance within the allowed iterations.
+    state : dict
+        What the same solver needs to go on from here.
+    warnings : list of str
+        What the user should know, in the estimator's name.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    n_iter: np.ndarray
+    converged: bool
+    state: dict = field(default_factory=dict)
+    warnings: list = field(default_factory=list)
+
+
+class Solver:
+    """Base of the solvers."""
+
+    def check(self, loss):
+        """Refuse a loss that this solver cannot use.
+
+        Raises
+        ------
+        ValueError
+            "cannot use X with Y, because Z", and what to do.
+        """
+
+    def solve(self, objective, start):
+        """Minimize the objective.
+
+        Parameters
+        ----------
+        objective : Objective
+        start : dict
+            The state of an earlier result, or one that the solver makes.
+
+        Returns
+        -------
+        SolverResult
+        """
+        raise NotImplementedError

@@ -1,0 +1,280 @@
+"""Stochastic gradient descent: which epoch is the last, and what it leaves behind.
+
+The epochs themselves are a kernel, in _sgd_epoch.pyx. Between two of them Python looks
+at the objective, which is also where Ctrl-C gets through.
+"""
+
+import threading
+import time
+
+import numpy as np
+
+from sklearn_losses.linear._weights import (
+    ScaledWeights,
+    coefficients,
+    first_state,
+    make_room,
+)
+from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._sgd_epoch import Epoch
+
+# "adaptive" divides the step size by this, until it is that small; as scikit-learn.
+ETA_FACTOR, SMALLEST_ETA = 5.0, 1e-6
+
+
+class SGD(Solver):
+    """Stochastic gradient descent, one sample a step.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    max_iter : int
+        The most epochs.
+    tol : float or None
+        An epoch whose criterion is not below the best so far by this much counts as
+        stale; None: none does, and `max_iter` epochs are made.
+    n_iter_no_change : int
+        So many stale epochs in a row end the fit, or let "adaptive" go on with a
+        smaller step.
+    average : int
+        The step with which the mean of the iterates begins; 0 for no mean.
+    seed : int or None
+        Of the order of the rows, drawn anew for each epoch; None: as they come.
+    verbose : int
+        Whether to print a line an epoch.
+    """
+
+    def __init__(
+        self,
+        schedule,
+        *,
+        max_iter=1000,
+        tol=1e-3,
+        n_iter_no_change=5,
+        average=0,
+        seed=None,
+        verbose=0,
+    ):
+        self.schedule = schedule
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.average = average
+        self.seed = seed
+        self.verbose = verbose
+        self.stop = threading.Event()  # set: end after the current epoch
+
+    def check(self, loss):
+        if self.schedule.is_passive_aggressive and not loss.piecewise_linear:
+            raise ValueError(
+                f"learning_rate={self.schedule.name!r} cannot use {loss!r}, because "
+                "its step is where a linear piece of the loss reaches zero, and this "
+                "loss is not piecewise linear. Use Hinge() or EpsilonInsensitive(), "
+                "or another learning_rate."
+            )
+
+    @staticmethod
+    def start(coef, intercept):
+        """The state that begins at these coefficients, at step 1."""
+        return first_state(coef, intercept) | {"t": np.ones(len(coef))}
+
+    def solve(self, objective, start, train=None, validation=None):
+        """Make epochs until nothing improves any more.
+
+        Parameters
+        ----------
+        objective : Objective
+        start : dict
+            From `start`, or the state of an earlier result.
+        train : ndarray of uint32 of shape (n_steps,), default=None
+            The rows to learn from; None: all.
+        validation : ndarray of uint32 of shape (n_selected,), default=None
+            Rows whose mean loss is the criterion, instead of the objective over the
+            epoch. The epoch where it was least is the result.
+
+        Returns
+        -------
+        SolverResult
+
+        Raises
+        ------
+        ValueError
+            If the weights overflow, or the schedule cannot use the loss.
+        """
+        self.check(objective.loss)
+        watches_objective = self.tol is not None and validation is None
+        counts = watches_objective or bool(self.verbose)
+        weights, epoch = self._prepare(objective, start, train, counts)
+        criterion = _Criterion(objective, self.schedule, train, validation)
+        tracker = _Tracker(criterion.n_objectives, self.tol, self.n_iter_no_change)
+        best = None
+        active = np.arange(objective.n_outputs)
+        n_iter = np.zeros(criterion.n_objectives, dtype=int)
+        started = time.perf_counter()
+        n_epochs = 0
+        while len(active) and n_epochs < self.max_iter and not self.stop.is_set():
+            n_epochs += 1
+            if not epoch.run(objective.rows, active):
+                raise ValueError(self._overflow_message(n_epochs))
+            running = criterion.objectives_of(active)
+            n_iter[running] = n_epochs
+            if not counts and validation is None:
+                continue
+            values = criterion.evaluate(epoch, weights)
+            if validation is not None:
+                best = _merge(best, weights.state(), criterion, running[
+                    values[running] < tracker.best[running]
+                ])
+            if self.verbose:
+                self._print(n_epochs, values, weights, started)
+            stopped = [
+                o
+                for o in tracker.update(running, values)
+                if not self._decrease_eta(weights, criterion.outputs_of(o), tracker, o)
+            ]
+            for o in stopped:
+                active = np.setdiff1d(active, criterion.outputs_of(o))
+        state = best if best is not None else weights.state()
+        state["t"] = np.full(objective.n_outputs, epoch.t)
+        coef, intercept = coefficients(state)
+        return SolverResult(
+            coef,
+            intercept,
+            n_iter,
+            converged=self.tol is None or not len(active),
+            state=state,
+            warnings=self._warnings(epoch, n_epochs),
+        )
+
+    def _prepare(self, objective, start, train, counts):
+        state = dict(start)
+        t = state.pop("t").max()
+        make_room(state, self.average > 0, objective.penalty.l1 > 0)
+        weights = ScaledWeights(
+            state,
+            objective.penalty,
+            objective.fit_intercept,
+            counts and not self.schedule.is_passive_aggressive,
+            objective.rows.is_sparse,
+            self.schedule.eta0,
+        )
+        n_steps = objective.rows.n_rows if train is None else len(train)
+        order = None if train is None else train.copy()
+        if order is None and self.seed is not None:
+            order = np.arange(n_steps, dtype=np.uint32)
+        epoch = Epoch(
+            objective.loss.compiled().check(type(objective.loss).__name__),
+            weights,
+            self.schedule,
+            objective.targets,
+            objective.sample_weight,
+            order,
+            n_steps,
+            self.average,
+            counts,
+            self.seed,
+            t,
+        )
+        return weights, epoch
+
+    def _decrease_eta(self, weights, outputs, tracker, o):
+        if self.schedule.name != "adaptive":
+            return False
+        decreased = [weights.decrease_eta(k, ETA_FACTOR, SMALLEST_ETA) for k in outputs]
+        tracker.n_stale[o] = 0
+        return all(decreased)
+
+    def _overflow_message(self, n_epochs):
+        step = (
+            f"a smaller eta0 (it is {self.schedule.eta0:g})"
+            if self.schedule.name != "optimal"
+            else "a larger alpha, which makes the steps of learning_rate='optimal' smaller"
+        )
+        return (
+            f"The weights overflowed in epoch {n_epochs}: the steps are too large for "
+            "these features. Scale the features, for instance with StandardScaler, or "
+            f"use {step}."
+        )
+
+    def _warnings(self, epoch, n_epochs):
+        if not epoch.n_clipped:
+            return []
+        return [
+            f"In the last of {n_epochs} epochs {epoch.n_clipped} gradients were larger "
+            "than 1e12 and were cut to it: the fit has diverged, and its coefficients "
+            "mean nothing. Scale the features, for instance with StandardScaler, or "
+            "use smaller steps."
+        ]
+
+    def _print(self, n_epochs, values, weights, started):
+        coef, intercept = coefficients(weights.state())
+        print(
+            f"epoch {n_epochs:4d}  criterion {np.mean(values):.6g}  "
+            f"|coef| {np.linalg.norm(coef):.4g}  "
+            f"nonzero {np.count_nonzero(coef)}/{coef.size}  "
+            f"intercept {np.array2string(intercept, precision=4, threshold=4)}  "
+            f"{time.perf_counter() - started:.2f} s"
+        )
+
+
+class _Criterion:
+    """What is watched: one number for each objective, smaller is better."""
+
+    def __init__(self, objective, schedule, train, validation):
+        self.objective = objective
+        self.validation = validation
+        self.n_steps = objective.rows.n_rows if train is None else len(train)
+        # The objective of a passive-aggressive model is its loss; as scikit-learn.
+        self.with_penalty = not schedule.is_passive_aggressive
+        self.n_objectives = 1 if objective.is_joint else objective.n_outputs
+
+    def objectives_of(self, outputs):
+        return np.zeros(1, dtype=int) if self.objective.is_joint else outputs
+
+    def outputs_of(self, o):
+        return np.arange(self.objective.n_outputs) if self.objective.is_joint else [o]
+
+    def evaluate(self, epoch, weights):
+        if self.validation is not None:
+            coef, intercept = coefficients(weights.state())
+            return self.objective.mean_loss(coef, intercept, self.validation)
+        total = epoch.loss_sums
+        if self.with_penalty:
+            total = total + epoch.penalty_sums
+        if self.objective.is_joint:
+            total = total.sum(keepdims=True)
+        return total / self.n_steps
+
+
+class _Tracker:
+    """Counts, for each objective, the epochs in a row that improved too little."""
+
+    def __init__(self, n_objectives, tol, patience):
+        self.tol = tol
+        self.patience = patience
+        self.best = np.full(n_objectives, np.inf)
+        self.n_stale = np.zeros(n_objectives, dtype=int)
+
+    def update(self, running, values):
+        """Take in an epoch's values; returns the objectives whose patience is over."""
+        out = []
+        for o in running:
+            if self.tol is not None and values[o] > self.best[o] - self.tol:
+                self.n_stale[o] += 1
+            else:
+                self.n_stale[o] = 0
+            self.best[o] = min(self.best[o], values[o])
+            if self.n_stale[o] >= self.patience:
+                out.append(o)
+        return out
+
+
+def _merge(best, state, criterion, improved):
+    """The best state so far, with the outputs of the improved objectives replaced."""
+    if best is None:
+        return state
+    for o in improved:
+        outputs = criterion.outputs_of(o)
+        for name, array in state.items():
+            best[name][outputs] = array[outputs]
+    return best

@@ -73,7 +73,8 @@ class LinearRegressorMixin(RegressorMixin):
         ndarray of shape (n_samples,)
             On the scale of y: exp of the raw prediction for a loss with the log link.
         """
-        return self.loss_.inverse_link(self._raw_prediction(X))
+        raw = self._raw_prediction(X)
+        return self.loss_.inverse_link(raw)
 
 
 def _defines_probabilities(estimator):

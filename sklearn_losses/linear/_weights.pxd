@@ -52,6 +52,7 @@ cdef struct Output:
     int now                  # the current state
     int capacity             # of states; at the last, all weights catch up
     double scale
+    double smallest_scale    # below it v is rescaled
     double intercept
     double n_averaged        # how many iterates the mean has
     double average_scale
@@ -79,13 +80,12 @@ cdef class ScaledWeights:
     cdef object seen
 
 
-cdef double SMALLEST_SCALE
-
 cdef void start_epoch(Output *o) noexcept nogil
 cdef bint finish_epoch(Output *o) noexcept nogil
 cdef void rescale(Output *o) noexcept nogil
-cdef void catch_up(Output *o, Py_ssize_t j, Py_ssize_t end) noexcept nogil
-cdef void add_state(Output *o, double eta) noexcept nogil
+cdef const State *vanishing(const State *since, const State *now, double size) noexcept nogil
+cdef double penalty_between(const Output *o, const State *since, const State *until,
+                            double reach) noexcept nogil
 
 
 cdef inline double shrinkage(const Output *o, double eta) noexcept nogil:
@@ -93,23 +93,67 @@ cdef inline double shrinkage(const Output *o, double eta) noexcept nogil:
     return max(0.0, 1.0 - o.l2 * eta)
 
 
-cdef inline double truncated(double z, double *received, double l1_total,
-                             double scale) noexcept nogil:
+cdef inline double truncated(double z, double *received, double l1_total, double scale,
+                             double inverse_scale) noexcept nogil:
     """z, moved towards zero by the l1 penalty that it has not received yet."""
-    cdef double owed, result
-    if z == 0.0:
-        return z
-    owed = (l1_total + (received[0] if z > 0 else -received[0])) / scale
-    result = copysign(max(0.0, fabs(z) - owed), z)
-    received[0] += scale * (result - z)
-    return result
+    cdef double side = copysign(1.0, z)
+    cdef double owed = (l1_total + side * received[0]) * inverse_scale
+    cdef double step = side * (owed if owed < fabs(z) else fabs(z))
+    received[0] -= scale * step
+    return z - step
+
+
+cdef inline void add_to_sums(State *state, bint counted) noexcept nogil:
+    """The sums up to a state and with it, kept where the next state will stand."""
+    cdef double s = state.scale if counted else 0.0, shift = state.shift
+    cdef State *following = state + 1
+    following.sum_s = state.sum_s + s
+    following.sum_s_shift = state.sum_s_shift + s * shift
+    following.sum_ss = state.sum_ss + s * s
+    following.sum_ss_shift = state.sum_ss_shift + s * s * shift
+    following.sum_ss_shift2 = state.sum_ss_shift2 + s * s * shift * shift
+
+
+cdef inline void add_state(Output *o, double eta, double inverse_scale) noexcept nogil:
+    """The state after a step becomes the current one."""
+    cdef State *last = &o.history[o.now]
+    cdef State *now = &o.history[o.now + 1]
+    now.l1_total = o.l1_total
+    now.scale = o.scale
+    now.shift = last.shift + o.l1 * eta * inverse_scale
+    add_to_sums(now, True)
+    o.now += 1
+
+
+cdef inline void catch_up(Output *o, Py_ssize_t j, Py_ssize_t end) noexcept nogil:
+    """Move weight j to the current state, and count its penalty in states before `end`."""
+    cdef double v = o.v[j], size = fabs(v), lost
+    cdef const State *since
+    cdef const State *now
+    cdef const State *until
+    if size == 0.0:
+        return  # it cannot move, and costs nothing
+    since = &o.history[o.seen[j]]
+    now = &o.history[o.now]
+    until = &o.history[end]
+    lost = now.shift - since.shift
+    if lost < size:
+        o.received[j] = -copysign(now.l1_total, v)
+        o.v[j] = copysign(size - lost, v)
+    else:
+        until = vanishing(since, now, size)
+        lost = (until - 1).shift - since.shift
+        o.received[j] = -copysign((until - 1).l1_total + until.scale * (size - lost), v)
+        o.v[j] = 0.0
+    if o.counts_penalty:
+        o.penalty_sum += penalty_between(o, since, until, size + since.shift)
 
 
 cdef inline void before_step(Output *o, const index *columns, Py_ssize_t n,
                              double eta) noexcept nogil:
     """Make v right for this row, and count the penalty of the current state."""
     cdef Py_ssize_t j
-    if o.scale * shrinkage(o, eta) < SMALLEST_SCALE or (
+    if o.scale * shrinkage(o, eta) < o.smallest_scale or (
             o.history != NULL and o.now == o.capacity):
         rescale(o)
     if index is not no_index:
@@ -127,7 +171,7 @@ cdef inline void take_step(Output *o, const real *x, const index *columns, Py_ss
     """w <- shrunk w + update x, the mean of the iterates, then the l1 norm."""
     cdef double c, shrink = shrinkage(o, step.eta), dot = step.dot
     cdef Py_ssize_t j
-    if shrink >= SMALLEST_SCALE:
+    if shrink >= o.smallest_scale:
         o.scale *= shrink
     else:
         # before_step has made scale 1 and average_share 0, so v may change freely.
@@ -152,23 +196,45 @@ cdef inline void take_step(Output *o, const real *x, const index *columns, Py_ss
         o.average_intercept += (o.intercept - o.average_intercept) / o.n_averaged
     if o.received != NULL:
         o.l1_total += o.l1 * step.eta
-        if index is no_index:
-            add_and_truncate_all(o, c, x)
-        else:
-            for j in range(n):
-                o.v[columns[j]] = truncated(o.v[columns[j]] + c * x[j],
-                                            &o.received[columns[j]], o.l1_total, o.scale)
-                o.seen[columns[j]] = o.now + 1
-            add_state(o, step.eta)
+        add_and_truncate(o, c, step.eta, x, columns, n)
 
 
-cdef inline void add_and_truncate_all(Output *o, double c, const real *x) noexcept nogil:
-    """A dense row's gradient step and l1 penalty in one pass, and the norms after it."""
-    cdef Py_ssize_t j
-    cdef double l1_norm = 0.0, squared_norm = 0.0
-    for j in range(o.n_features):
-        o.v[j] = truncated(o.v[j] + c * x[j], &o.received[j], o.l1_total, o.scale)
-        l1_norm += fabs(o.v[j])
-        squared_norm += o.v[j] * o.v[j]
-    o.l1_norm = l1_norm
-    o.squared_norm = squared_norm
+cdef inline void add_and_truncate(Output *o, double c, double eta, const real *x,
+                                  const index *columns, Py_ssize_t n) noexcept nogil:
+    """The gradient step of a row, and the l1 penalty of the weights that it touches."""
+    cdef double *v = o.v
+    cdef double *received = o.received
+    cdef double l1_total = o.l1_total, scale = o.scale, inverse_scale = 1.0 / o.scale
+    cdef Py_ssize_t j, k
+    if index is no_index:
+        for j in range(n):
+            v[j] = truncated(v[j] + c * x[j], &received[j], l1_total, scale, inverse_scale)
+        if o.counts_penalty:
+            set_norms(o)
+    else:
+        for k in range(n):
+            j = columns[k]
+            v[j] = truncated(v[j] + c * x[k], &received[j], l1_total, scale, inverse_scale)
+            o.seen[j] = o.now + 1
+        add_state(o, eta, inverse_scale)
+
+
+cdef inline void set_norms(Output *o) noexcept nogil:
+    """Compute the norms of v anew, in partial sums that can be formed side by side."""
+    cdef double l1[8]
+    cdef double squared[8]
+    cdef Py_ssize_t j, lane, whole = o.n_features - o.n_features % 8
+    cdef const double *v = o.v
+    for lane in range(8):
+        l1[lane] = squared[lane] = 0.0
+    for j in range(0, whole, 8):
+        for lane in range(8):
+            l1[lane] += fabs(v[j + lane])
+            squared[lane] += v[j + lane] * v[j + lane]
+    for j in range(whole, o.n_features):
+        l1[0] += fabs(v[j])
+        squared[0] += v[j] * v[j]
+    o.l1_norm = o.squared_norm = 0.0
+    for lane in range(8):
+        o.l1_norm += l1[lane]
+        o.squared_norm += squared[lane]

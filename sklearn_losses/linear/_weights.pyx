@@ -9,16 +9,11 @@ import numpy as np
 
 from libc.stdlib cimport calloc, free
 
-SMALLEST_SCALE = 1e-9  # below it v would grow so large that sums lose digits
-
 
 cdef void start_epoch(Output *o) noexcept nogil:
     """Begin a history, and compute the norms of v anew, so that errors do not add up."""
-    cdef Py_ssize_t j
-    o.penalty_sum = o.l1_norm = o.squared_norm = 0.0
-    for j in range(o.n_features):
-        o.l1_norm += fabs(o.v[j])
-        o.squared_norm += o.v[j] * o.v[j]
+    o.penalty_sum = 0.0
+    set_norms(o)
     if o.history != NULL:
         start_history(o, True)
 
@@ -67,50 +62,6 @@ cdef void start_history(Output *o, bint counted) noexcept nogil:
     first.shift = first.sum_s = first.sum_s_shift = 0.0
     first.sum_ss = first.sum_ss_shift = first.sum_ss_shift2 = 0.0
     add_to_sums(first, counted)
-
-
-cdef void add_state(Output *o, double eta) noexcept nogil:
-    """The state after a step becomes the current one."""
-    cdef State *last = &o.history[o.now]
-    cdef State *now = &o.history[o.now + 1]
-    now.l1_total = o.l1_total
-    now.scale = o.scale
-    now.shift = last.shift + o.l1 * eta / o.scale
-    add_to_sums(now, True)
-    o.now += 1
-
-
-cdef inline void add_to_sums(State *state, bint counted) noexcept nogil:
-    """The sums up to a state and with it, kept where the next state will stand."""
-    cdef double s = state.scale if counted else 0.0, shift = state.shift
-    cdef State *following = state + 1
-    following.sum_s = state.sum_s + s
-    following.sum_s_shift = state.sum_s_shift + s * shift
-    following.sum_ss = state.sum_ss + s * s
-    following.sum_ss_shift = state.sum_ss_shift + s * s * shift
-    following.sum_ss_shift2 = state.sum_ss_shift2 + s * s * shift * shift
-
-
-cdef void catch_up(Output *o, Py_ssize_t j, Py_ssize_t end) noexcept nogil:
-    """Move weight j to the current state, and count its penalty in states before `end`."""
-    cdef const State *since = &o.history[o.seen[j]]
-    cdef const State *now = &o.history[o.now]
-    cdef const State *until = &o.history[end]
-    cdef double size = fabs(o.v[j]), lost = now.shift - since.shift
-    o.seen[j] = o.now
-    if size == 0.0:
-        return
-    if lost < size:
-        o.received[j] = -copysign(now.l1_total, o.v[j])
-        o.v[j] = copysign(size - lost, o.v[j])
-    else:
-        until = vanishing(since, now, size)
-        lost = (until - 1).shift - since.shift
-        o.received[j] = -copysign(
-            (until - 1).l1_total + until.scale * (size - lost), o.v[j])
-        o.v[j] = 0.0
-    if o.counts_penalty:
-        o.penalty_sum += penalty_between(o, since, until, size + since.shift)
 
 
 cdef const State *vanishing(const State *since, const State *now, double size) noexcept nogil:
@@ -193,6 +144,9 @@ cdef class ScaledWeights:
              o.average_share, o.average_intercept) = [
                  self.arrays[name][k] for name in SCALARS]
             o.eta = eta
+            # Smaller scales cost digits. With an l1 norm the average depends on when
+            # v is rescaled (see README, "Differences"), so that is scikit-learn's.
+            o.smallest_scale = 1e-9 if penalty.l1 > 0 else 1e-4
 
     def __dealloc__(self):
         cdef Py_ssize_t k

@@ -149,14 +149,13 @@ def _closest(value, constraints):
 
 
 def check_parameters(holder, constraints):
-    """check_parameter for every parameter of a scikit-learn parameter holder.
+    """check_parameter for the parameters of an object, which are its attributes.
 
     Parameters
     ----------
-    holder : object with get_params
+    holder : object
     constraints : dict of str to list of constraint
         A parameter that is missing here is not checked.
     """
-    values = holder.get_params(deep=False)
     for name, allowed in constraints.items():
-        check_parameter(type(holder).__name__, name, values[name], allowed)
+        check_parameter(type(holder).__name__, name, getattr(holder, name), allowed)

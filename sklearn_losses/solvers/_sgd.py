@@ -106,44 +106,44 @@ class SGD(Solver):
         counts = watches_objective or bool(self.verbose)
         weights, epoch = self._prepare(objective, start, train, counts)
         criterion = _Criterion(objective, self.schedule, train, validation)
-        tracker = _Tracker(criterion.n_objectives, self.tol, self.n_iter_no_change)
+        trackers = [
+            _Tracker(outputs, self.tol, self.n_iter_no_change)
+            for outputs in criterion.outputs
+        ]
         best = None
-        active = np.arange(objective.n_outputs)
-        n_iter = np.zeros(criterion.n_objectives, dtype=int)
+        running, active = trackers, np.arange(objective.n_outputs)
         started = time.perf_counter()
         n_epochs = 0
-        while len(active) and n_epochs < self.max_iter and not self.stop.is_set():
+        while running and n_epochs < self.max_iter and not self.stop.is_set():
             n_epochs += 1
             if not epoch.run(objective.rows, active):
                 raise ValueError(self._overflow_message(n_epochs))
-            running = criterion.objectives_of(active)
-            n_iter[running] = n_epochs
             if not counts and validation is None:
                 continue
             values = criterion.evaluate(epoch, weights)
-            if validation is not None:
-                best = _merge(best, weights.state(), criterion, running[
-                    values[running] < tracker.best[running]
-                ])
             if self.verbose:
                 self._print(n_epochs, values, weights, started)
-            stopped = [
-                o
-                for o in tracker.update(running, values)
-                if not self._decrease_eta(weights, criterion.outputs_of(o), tracker, o)
-            ]
-            for o in stopped:
-                active = np.setdiff1d(active, criterion.outputs_of(o))
+            improved = [t for t in running if t.improves(values)]
+            if validation is not None:
+                best = _merge(best, weights.state(), improved)
+            stopped = [t for t in running if t.update(values, n_epochs)]
+            if self.schedule.name == "adaptive":
+                stopped = [t for t in stopped if not _decrease_eta(t, weights)]
+            if stopped:
+                running = [t for t in running if t not in stopped]
+                active = np.array([k for t in running for k in t.outputs], dtype=np.intp)
         state = best if best is not None else weights.state()
         state["t"] = np.full(objective.n_outputs, epoch.t)
         coef, intercept = coefficients(state)
+        for tracker in running:
+            tracker.n_iter = n_epochs
         return SolverResult(
             coef,
             intercept,
-            n_iter,
-            converged=self.tol is None or not len(active),
+            n_iter=np.array([tracker.n_iter for tracker in trackers]),
+            converged=self.tol is None or not running,
             state=state,
-            warnings=self._warnings(epoch, n_epochs),
+            warnings=self._warnings(epoch, n_epochs, coef, state),
         )
 
     def _prepare(self, objective, start, train, counts):
@@ -177,13 +177,6 @@ class SGD(Solver):
         )
         return weights, epoch
 
-    def _decrease_eta(self, weights, outputs, tracker, o):
-        if self.schedule.name != "adaptive":
-            return False
-        decreased = [weights.decrease_eta(k, ETA_FACTOR, SMALLEST_ETA) for k in outputs]
-        tracker.n_stale[o] = 0
-        return all(decreased)
-
     def _overflow_message(self, n_epochs):
         step = (
             f"a smaller eta0 (it is {self.schedule.eta0:g})"
@@ -196,15 +189,25 @@ class SGD(Solver):
             f"use {step}."
         )
 
-    def _warnings(self, epoch, n_epochs):
-        if not epoch.n_clipped:
-            return []
-        return [
-            f"In the last of {n_epochs} epochs {epoch.n_clipped} gradients were larger "
-            "than 1e12 and were cut to it: the fit has diverged, and its coefficients "
-            "mean nothing. Scale the features, for instance with StandardScaler, or "
-            "use smaller steps."
-        ]
+    def _warnings(self, epoch, n_epochs, coef, state):
+        found = []
+        if epoch.n_clipped:
+            found.append(
+                f"In the last of {n_epochs} epochs {epoch.n_clipped} gradients were "
+                "larger than 1e12 and were cut to it: the fit has diverged, and its "
+                "coefficients mean nothing. Scale the features, for instance with "
+                "StandardScaler, or use smaller steps."
+            )
+        last = np.abs(state["v"] * state["scale"][:, None]).max()
+        if np.abs(coef).max() > 100 * max(1.0, last):
+            # Only an l1 norm can do this: its truncations count, as in scikit-learn,
+            # as if they had been made before the first step of the mean.
+            found.append(
+                "The mean of the iterates is far outside of where they are: average "
+                "and an l1 norm do not go together with steps this large. Use "
+                "average=False, a smaller alpha or a smaller eta0."
+            )
+        return found
 
     def _print(self, n_epochs, values, weights, started):
         coef, intercept = coefficients(weights.state())
@@ -224,57 +227,70 @@ class _Criterion:
         self.objective = objective
         self.validation = validation
         self.n_steps = objective.rows.n_rows if train is None else len(train)
-        # The objective of a passive-aggressive model is its loss; as scikit-learn.
+        # What a passive-aggressive model watches is its loss alone; as scikit-learn.
         self.with_penalty = not schedule.is_passive_aggressive
-        self.n_objectives = 1 if objective.is_joint else objective.n_outputs
-
-    def objectives_of(self, outputs):
-        return np.zeros(1, dtype=int) if self.objective.is_joint else outputs
-
-    def outputs_of(self, o):
-        return np.arange(self.objective.n_outputs) if self.objective.is_joint else [o]
+        everything = range(objective.n_outputs)
+        self.outputs = [everything] if objective.is_joint else [[k] for k in everything]
 
     def evaluate(self, epoch, weights):
         if self.validation is not None:
             coef, intercept = coefficients(weights.state())
-            return self.objective.mean_loss(coef, intercept, self.validation)
-        total = epoch.loss_sums
+            return self.objective.mean_loss(coef, intercept, self.validation).tolist()
+        totals = epoch.loss_sums.tolist()
         if self.with_penalty:
-            total = total + epoch.penalty_sums
+            penalties = epoch.penalty_sums.tolist()
+            totals = [a + b for a, b in zip(totals, penalties, strict=True)]
         if self.objective.is_joint:
-            total = total.sum(keepdims=True)
-        return total / self.n_steps
+            totals = [sum(totals)]
+        return [total / self.n_steps for total in totals]
 
 
 class _Tracker:
-    """Counts, for each objective, the epochs in a row that improved too little."""
+    """Watches one objective: its best value, and how many epochs it has been stale.
 
-    def __init__(self, n_objectives, tol, patience):
+    Parameters
+    ----------
+    outputs : sequence of int
+        The outputs that share the objective; the first of them, or 0 if they are all,
+        is also its place among the values.
+    """
+
+    def __init__(self, outputs, tol, patience):
+        self.outputs = outputs
         self.tol = tol
         self.patience = patience
-        self.best = np.full(n_objectives, np.inf)
-        self.n_stale = np.zeros(n_objectives, dtype=int)
+        self.best = np.inf
+        self.n_stale = 0
+        self.n_iter = 0
 
-    def update(self, running, values):
-        """Take in an epoch's values; returns the objectives whose patience is over."""
-        out = []
-        for o in running:
-            if self.tol is not None and values[o] > self.best[o] - self.tol:
-                self.n_stale[o] += 1
-            else:
-                self.n_stale[o] = 0
-            self.best[o] = min(self.best[o], values[o])
-            if self.n_stale[o] >= self.patience:
-                out.append(o)
-        return out
+    def improves(self, values):
+        return values[self.outputs[0]] < self.best
+
+    def update(self, values, n_epochs):
+        """Take in an epoch's values; returns whether patience is over."""
+        value = values[self.outputs[0]]
+        stale = self.tol is not None and value > self.best - self.tol
+        self.n_stale = self.n_stale + 1 if stale else 0
+        self.best = min(self.best, value)
+        self.n_iter = n_epochs
+        return self.n_stale >= self.patience
 
 
-def _merge(best, state, criterion, improved):
+def _decrease_eta(tracker, weights):
+    """Let an objective go on with a smaller step, if it is not small enough."""
+    tracker.n_stale = 0
+    decreased = [
+        weights.decrease_eta(k, ETA_FACTOR, SMALLEST_ETA) for k in tracker.outputs
+    ]
+    return all(decreased)
+
+
+def _merge(best, state, improved):
     """The best state so far, with the outputs of the improved objectives replaced."""
     if best is None:
         return state
-    for o in improved:
-        outputs = criterion.outputs_of(o)
+    for tracker in improved:
+        outputs = list(tracker.outputs)
         for name, array in state.items():
             best[name][outputs] = array[outputs]
     return best

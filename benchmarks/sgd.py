@@ -2,7 +2,7 @@
 
 Times are taken in turn in one process, ours then scikit-learn's, and reported as the
 ratio of each pair, so that a busy or slow machine disturbs both sides alike. Memory is
-measured in a process of its own for each fit.
+measured in a process of its own for each fit, on Linux only.
 
     python benchmarks/sgd.py --output benchmarks/RESULTS.md
     python benchmarks/sgd.py --quick    # a smoke run at small sizes
@@ -87,24 +87,24 @@ class Timing:
     their_ms: float
 
 
-COMMON = dict(
-    alpha=1e-4,
-    l1_ratio=0.15,
-    fit_intercept=True,
-    shuffle=True,
-    max_iter=EPOCHS,
-    tol=None,
-    early_stopping=False,
-    average=False,
-)
-LOG = dict(loss="log_loss", penalty="l2", learning_rate="optimal")
-SQUARED = dict(
-    loss="squared_error",
-    penalty="l2",
-    learning_rate="invscaling",
-    eta0=0.01,
-    power_t=0.25,
-)
+COMMON = {
+    "alpha": 1e-4,
+    "l1_ratio": 0.15,
+    "fit_intercept": True,
+    "shuffle": True,
+    "max_iter": EPOCHS,
+    "tol": None,
+    "early_stopping": False,
+    "average": False,
+}
+LOG = {"loss": "log_loss", "penalty": "l2", "learning_rate": "optimal"}
+SQUARED = {
+    "loss": "squared_error",
+    "penalty": "l2",
+    "learning_rate": "invscaling",
+    "eta0": 0.01,
+    "power_t": 0.25,
+}
 
 DENSE = Data(100_000, 100)
 CSR = Data(50_000, 50_000, sparse=True)
@@ -144,7 +144,13 @@ CASES = [
         for per in ("epoch", "fit")
     ),
     *(
-        Case("defaults", replace(SMALL, classes=0), None, per=per, pairs=301)
+        Case(
+            "defaults (squared error)",
+            replace(SMALL, classes=0),
+            None,
+            per=per,
+            pairs=301,
+        )
         for per in ("epoch", "fit")
     ),
 ]

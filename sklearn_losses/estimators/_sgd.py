@@ -218,6 +218,32 @@ class BaseSGD(LinearModel):
                 intercept_init=intercept_init,
             )
 
+    def set_params(self, **params):
+        """Set parameters, those of the loss as ``loss__delta``.
+
+        Parameters
+        ----------
+        **params
+            Parameters of the estimator and, after ``loss__``, of a loss object.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or the loss is a name, which has none.
+        """
+        nested = [name for name in params if name.startswith("loss__")]
+        loss = params.get("loss", self.loss)
+        if nested and not hasattr(loss, "set_params"):
+            raise ValueError(
+                f"{nested[0]!r} is a parameter of a loss object, and loss={loss!r} is "
+                "none. Use an object, such as loss=Huber(), with its parameters."
+            )
+        return super().set_params(**params)
+
     def _resolve_loss(self):
         return resolve_loss(self, self._tasks, self._other_losses)
 
@@ -325,14 +351,14 @@ class BaseSGD(LinearModel):
         """Solve, warn of what the solver found, and return its state."""
         results = self._solve_in_groups(solver, objective, start, train, validation)
         for message in dict.fromkeys(m for r in results for m in r.warnings):
-            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
         if not all(r.converged for r in results):
             warnings.warn(
                 f"{type(self).__name__} did not converge in max_iter={self.max_iter} "
-                "epochs: the criterion still falls by more than tol. Increase max_iter "
-                "or tol, or scale the features.",
+                "epochs: the criterion was still falling by more than tol. Increase "
+                "max_iter or tol, or scale the features.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
         return {

@@ -30,7 +30,6 @@ from sklearn_losses.linear._rows cimport index, no_index, real, row_add
 cdef struct State:
     double l1_total
     double scale             # s
-    double shift             # what an untouched |v| has lost since the history began
     double sum_s             # sums over the earlier states that are counted
     double sum_s_shift
     double sum_ss
@@ -48,7 +47,8 @@ cdef struct Output:
     double *average          # NULL: no averaging
     double *received         # NULL: no l1 norm
     int *seen                # NULL: dense. The state in which v[j] is right
-    State *history           # NULL: dense
+    double *shift            # NULL: dense. What an untouched |v| has lost by each state
+    State *history           # NULL: dense. All else that has to be known of it
     int now                  # the current state
     int capacity             # of states; at the last, all weights catch up
     double scale
@@ -83,9 +83,7 @@ cdef class ScaledWeights:
 cdef void start_epoch(Output *o) noexcept nogil
 cdef bint finish_epoch(Output *o) noexcept nogil
 cdef void rescale(Output *o) noexcept nogil
-cdef const State *vanishing(const State *since, const State *now, double size) noexcept nogil
-cdef double penalty_between(const Output *o, const State *since, const State *until,
-                            double reach) noexcept nogil
+cdef Py_ssize_t vanish(Output *o, Py_ssize_t j) noexcept nogil
 
 
 cdef inline double shrinkage(const Output *o, double eta) noexcept nogil:
@@ -103,50 +101,59 @@ cdef inline double truncated(double z, double *received, double l1_total, double
     return z - step
 
 
-cdef inline void add_to_sums(State *state, bint counted) noexcept nogil:
-    """The sums up to a state and with it, kept where the next state will stand."""
-    cdef double s = state.scale if counted else 0.0, shift = state.shift
-    cdef State *following = state + 1
-    following.sum_s = state.sum_s + s
-    following.sum_s_shift = state.sum_s_shift + s * shift
-    following.sum_ss = state.sum_ss + s * s
-    following.sum_ss_shift = state.sum_ss_shift + s * s * shift
-    following.sum_ss_shift2 = state.sum_ss_shift2 + s * s * shift * shift
+cdef inline void add_to_sums(Output *o, bint counted) noexcept nogil:
+    """The sums up to the current state, and with it, kept where the next will stand."""
+    cdef const State *now = &o.history[o.now]
+    cdef State *following = &o.history[o.now + 1]
+    cdef double s = now.scale if counted else 0.0, shift = o.shift[o.now]
+    following.sum_s = now.sum_s + s
+    following.sum_s_shift = now.sum_s_shift + s * shift
+    following.sum_ss = now.sum_ss + s * s
+    following.sum_ss_shift = now.sum_ss_shift + s * s * shift
+    following.sum_ss_shift2 = now.sum_ss_shift2 + s * s * shift * shift
 
 
 cdef inline void add_state(Output *o, double eta, double inverse_scale) noexcept nogil:
     """The state after a step becomes the current one."""
-    cdef State *last = &o.history[o.now]
-    cdef State *now = &o.history[o.now + 1]
-    now.l1_total = o.l1_total
-    now.scale = o.scale
-    now.shift = last.shift + o.l1 * eta * inverse_scale
-    add_to_sums(now, True)
     o.now += 1
+    o.shift[o.now] = o.shift[o.now - 1] + o.l1 * eta * inverse_scale
+    o.history[o.now].l1_total = o.l1_total
+    o.history[o.now].scale = o.scale
+    if o.counts_penalty:
+        add_to_sums(o, True)
+
+
+cdef inline double penalty_between(const Output *o, Py_ssize_t since, Py_ssize_t until,
+                                   double reach) noexcept nogil:
+    """The penalty of one weight, with |w| = s (reach - shift), over some states."""
+    cdef const State *a = &o.history[since]
+    cdef const State *b = &o.history[until]
+    cdef double l1 = reach * (b.sum_s - a.sum_s) - (b.sum_s_shift - a.sum_s_shift)
+    cdef double l2
+    if o.l2 == 0.0:
+        return o.l1 * l1
+    l2 = (reach * reach * (b.sum_ss - a.sum_ss)
+          - 2.0 * reach * (b.sum_ss_shift - a.sum_ss_shift)
+          + (b.sum_ss_shift2 - a.sum_ss_shift2))
+    return o.l1 * l1 + o.l2 / 2.0 * l2
 
 
 cdef inline void catch_up(Output *o, Py_ssize_t j, Py_ssize_t end) noexcept nogil:
     """Move weight j to the current state, and count its penalty in states before `end`."""
-    cdef double v = o.v[j], size = fabs(v), lost
-    cdef const State *since
-    cdef const State *now
-    cdef const State *until
-    if size == 0.0:
+    cdef double v = o.v[j], lost, reach
+    cdef Py_ssize_t since
+    if v == 0.0:
         return  # it cannot move, and costs nothing
-    since = &o.history[o.seen[j]]
-    now = &o.history[o.now]
-    until = &o.history[end]
-    lost = now.shift - since.shift
-    if lost < size:
-        o.received[j] = -copysign(now.l1_total, v)
-        o.v[j] = copysign(size - lost, v)
+    since = o.seen[j]
+    lost = o.shift[o.now] - o.shift[since]
+    reach = fabs(v) + o.shift[since]
+    if lost < fabs(v):
+        o.received[j] = -copysign(o.l1_total, v)
+        o.v[j] = copysign(fabs(v) - lost, v)
     else:
-        until = vanishing(since, now, size)
-        lost = (until - 1).shift - since.shift
-        o.received[j] = -copysign((until - 1).l1_total + until.scale * (size - lost), v)
-        o.v[j] = 0.0
+        end = vanish(o, j)
     if o.counts_penalty:
-        o.penalty_sum += penalty_between(o, since, until, size + since.shift)
+        o.penalty_sum += penalty_between(o, since, end, reach)
 
 
 cdef inline void before_step(Output *o, const index *columns, Py_ssize_t n,
@@ -154,7 +161,7 @@ cdef inline void before_step(Output *o, const index *columns, Py_ssize_t n,
     """Make v right for this row, and count the penalty of the current state."""
     cdef Py_ssize_t j
     if o.scale * shrinkage(o, eta) < o.smallest_scale or (
-            o.history != NULL and o.now == o.capacity):
+            o.seen != NULL and o.now == o.capacity):
         rescale(o)
     if index is not no_index:
         if o.seen != NULL:

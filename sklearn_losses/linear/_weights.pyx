@@ -8,14 +8,16 @@ touch every weight, and the memory.
 import numpy as np
 
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 
 cdef void start_epoch(Output *o) noexcept nogil:
     """Begin a history, and compute the norms of v anew, so that errors do not add up."""
     o.penalty_sum = 0.0
-    set_norms(o)
-    if o.history != NULL:
+    if o.seen != NULL:
         start_history(o, True)
+    elif o.counts_penalty:
+        set_norms(o)
 
 
 cdef bint finish_epoch(Output *o) noexcept nogil:
@@ -23,21 +25,27 @@ cdef bint finish_epoch(Output *o) noexcept nogil:
 
     Returns whether they are finite.
     """
-    cdef Py_ssize_t j
-    cdef double nothing = 0.0 * o.intercept  # nan unless all terms are finite
-    for j in range(o.n_features):
-        if o.history != NULL:
-            catch_up(o, j, o.now)
-        nothing += 0.0 * o.v[j]
-    return nothing == 0.0
+    cdef Py_ssize_t j, lane, whole = o.n_features - o.n_features % 8
+    cdef double nothing[8]  # nan unless all terms are finite
+    for j in range(o.n_features if o.seen != NULL else 0):
+        catch_up(o, j, o.now)
+    for lane in range(8):
+        nothing[lane] = 0.0 * o.intercept
+    for j in range(0, whole, 8):
+        for lane in range(8):
+            nothing[lane] += 0.0 * o.v[j + lane]
+    for j in range(whole, o.n_features):
+        nothing[0] += 0.0 * o.v[j]
+    for lane in range(1, 8):
+        nothing[0] += nothing[lane]
+    return nothing[0] == 0.0
 
 
 cdef void rescale(Output *o) noexcept nogil:
     """Make scale 1. Afterwards v may change without changing the average so far."""
     cdef Py_ssize_t j
-    if o.history != NULL:
-        for j in range(o.n_features):
-            catch_up(o, j, o.now + 1)
+    for j in range(o.n_features if o.seen != NULL else 0):
+        catch_up(o, j, o.now + 1)
     for j in range(o.n_features):
         if o.average != NULL:
             o.average[j] += o.average_share * o.v[j]
@@ -46,46 +54,37 @@ cdef void rescale(Output *o) noexcept nogil:
     o.l1_norm *= o.scale
     o.squared_norm *= o.scale * o.scale
     o.scale = 1.0
-    if o.history != NULL:
+    if o.seen != NULL:
         start_history(o, False)
 
 
 cdef void start_history(Output *o, bint counted) noexcept nogil:
     """The current state is state 0; its penalty is counted, or has been already."""
-    cdef Py_ssize_t j
-    cdef State *first = o.history
     o.now = 0
-    for j in range(o.n_features):
-        o.seen[j] = 0
-    first.l1_total = o.l1_total
-    first.scale = o.scale
-    first.shift = first.sum_s = first.sum_s_shift = 0.0
-    first.sum_ss = first.sum_ss_shift = first.sum_ss_shift2 = 0.0
-    add_to_sums(first, counted)
+    memset(o.seen, 0, o.n_features * sizeof(int))
+    memset(o.history, 0, sizeof(State))
+    o.shift[0] = 0.0
+    o.history[0].l1_total = o.l1_total
+    o.history[0].scale = o.scale
+    if o.counts_penalty:
+        add_to_sums(o, counted)
 
 
-cdef const State *vanishing(const State *since, const State *now, double size) noexcept nogil:
-    """The first state after `since` in which a weight of that size has become zero."""
-    cdef const State *alive = since
-    cdef const State *middle
-    while now - alive > 1:
-        middle = alive + (now - alive) // 2
-        if middle.shift - since.shift < size:
+cdef Py_ssize_t vanish(Output *o, Py_ssize_t j) noexcept nogil:
+    """Make weight j zero; returns the state in which, waiting, it has become so."""
+    cdef double size = fabs(o.v[j]), start = o.shift[o.seen[j]]
+    cdef Py_ssize_t alive = o.seen[j], dead = o.now, middle
+    while dead - alive > 1:
+        middle = (alive + dead) // 2
+        if o.shift[middle] - start < size:
             alive = middle
         else:
-            now = middle
-    return now
-
-
-cdef double penalty_between(const Output *o, const State *since, const State *until,
-                            double reach) noexcept nogil:
-    """The penalty of one weight, with |w| = s (reach - shift), over some states."""
-    cdef double l1 = (reach * (until.sum_s - since.sum_s)
-                      - (until.sum_s_shift - since.sum_s_shift))
-    cdef double l2 = (reach * reach * (until.sum_ss - since.sum_ss)
-                      - 2.0 * reach * (until.sum_ss_shift - since.sum_ss_shift)
-                      + (until.sum_ss_shift2 - since.sum_ss_shift2))
-    return o.l1 * l1 + o.l2 / 2.0 * l2
+            dead = middle
+    # The last step took what was left of it.
+    size = o.history[dead].scale * (size - (o.shift[alive] - start))
+    o.received[j] = -copysign(o.history[alive].l1_total + size, o.v[j])
+    o.v[j] = 0.0
+    return dead
 
 
 cdef class ScaledWeights:
@@ -136,9 +135,10 @@ cdef class ScaledWeights:
             if waits:
                 o.seen = &seen[k, 0]
                 # So long that to let all weights catch up costs little a step.
-                o.capacity = max(4096, v.shape[1] // 8)
+                o.capacity = max(1024, v.shape[1] // 16)
+                o.shift = <double *> calloc(o.capacity + 1, sizeof(double))
                 o.history = <State *> calloc(o.capacity + 2, sizeof(State))
-                if o.history == NULL:
+                if o.shift == NULL or o.history == NULL:
                     raise MemoryError
             (o.scale, o.intercept, o.l1_total, o.n_averaged, o.average_scale,
              o.average_share, o.average_intercept) = [
@@ -152,6 +152,7 @@ cdef class ScaledWeights:
         cdef Py_ssize_t k
         if self.outputs != NULL:
             for k in range(self.n_outputs):
+                free(self.outputs[k].shift)
                 free(self.outputs[k].history)
             free(self.outputs)
 

@@ -176,16 +176,22 @@ class Loss(BaseEstimator):
         Raises
         ------
         ValueError
-            As in `value`, and if the weights sum to zero.
+            As in `value`, and if there is no sample, or the weights don't have a
+            positive sum.
         """
-        value = np.atleast_1d(self.value(y_true, raw_prediction))
+        value = np.atleast_1d(self.value(y_true, raw_prediction)).astype(np.float64)
+        if value.size == 0:
+            raise ValueError("The mean of a loss needs at least one sample.")
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight, dtype=np.float64)
             if sample_weight.shape != value.shape:
                 raise ValueError(_shape_message("sample_weight", sample_weight, value))
             if not sample_weight.sum() > 0:
                 raise ValueError("The sum of sample_weight must be positive.")
-        return float(np.average(value.astype(np.float64), weights=sample_weight))
+            # A sample of weight 0 is no sample, even if its loss is infinite.
+            seen = sample_weight != 0
+            value, sample_weight = value[seen], sample_weight[seen]
+        return float(np.average(value, weights=sample_weight))
 
     def __call__(self, y_true, raw_prediction, sample_weight=None):
         """The weighted mean of the loss; see `mean`."""
@@ -217,14 +223,16 @@ class Loss(BaseEstimator):
         Returns
         -------
         float, or ndarray of shape (n_classes,) in a loss of rows
-            inf or -inf where the mean loss falls without end in that direction, as
-            that of LogLoss does when all targets are 1.
+            The classes are those up to the largest in y_true, seen or not. inf or
+            -inf where the mean loss falls without end in that direction, as that of
+            LogLoss does when all targets are 1.
 
         Raises
         ------
         ValueError
             If y_true is empty or outside the domain, or the weights don't fit.
         """
+        check_parameters(self, self._constraints)
         y_true = np.asarray(y_true, dtype=np.float64)
         self.check_targets(y_true)
         if y_true.ndim == 0 or len(y_true) == 0:
@@ -237,10 +245,11 @@ class Loss(BaseEstimator):
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
         if sample_weight.shape != y_true.shape[:1]:
             raise ValueError(_shape_message("sample_weight", sample_weight, y_true))
-        if sample_weight.min() < 0 or not sample_weight.sum() > 0:
-            raise ValueError("sample_weight must be >= 0 and have a positive sum.")
-        seen = sample_weight > 0
-        return self._optimal_constant(y_true[seen], sample_weight[seen])
+        if sample_weight.min() < 0 or not 0 < sample_weight.sum() < np.inf:
+            raise ValueError(
+                "sample_weight must be >= 0 and have a positive and finite sum."
+            )
+        return self._optimal_constant(y_true, sample_weight)
 
     def check_targets(self, y_true, name="y_true"):
         """Refuse targets outside the domain.
@@ -285,11 +294,10 @@ class PointLoss(Loss):
         dtype = np.float32 if raw.dtype == np.float32 else np.float64
         y = np.asarray(y_true, dtype=dtype)
         raw = raw.astype(dtype, copy=False)
-        if y.shape != raw.shape:
-            if y.ndim and raw.ndim:
-                raise ValueError(_shape_message("y_true", y, raw))
-            y, raw = np.broadcast_arrays(y, raw)
+        if y.shape != raw.shape and y.ndim and raw.ndim:
+            raise ValueError(_shape_message("y_true", y, raw))
         self.check_targets(y)
+        y, raw = np.broadcast_arrays(y, raw)
         shape = raw.shape
         results = {
             name: _output(out, name, shape, dtype) for name, out in outputs.items()
@@ -307,8 +315,10 @@ class PointLoss(Loss):
     def _optimal_constant(self, y_true, sample_weight):
         """The root of the mean gradient, which grows where the loss is convex."""
 
+        total = sample_weight.sum()
+
         def slope(raw):
-            return np.dot(sample_weight, self.gradient(y_true, raw)) / sample_weight.sum()
+            return np.dot(sample_weight, self.gradient(y_true, raw)) / total
 
         low, high = -1.0, 1.0
         while slope(low) > 0 and low > -1e300:
@@ -327,6 +337,7 @@ class RowLoss(Loss):
 
     task = "multiclass"
     granularity = "row"
+    domain = Interval(0, None, "left", integer=True)
 
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
         raw = np.asarray(raw_prediction)
@@ -335,6 +346,11 @@ class RowLoss(Loss):
             raise ValueError(
                 f"raw_prediction must have the shape (n_samples, n_classes) in "
                 f"{type(self).__name__}. Got {raw.shape}."
+            )
+        if raw.shape[1] < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs raw predictions of at least two classes. "
+                f"Got the shape {raw.shape}."
             )
         y = np.asarray(y_true, dtype=np.float64)
         if y.shape not in ((len(raw),), raw.shape):
@@ -345,9 +361,9 @@ class RowLoss(Loss):
             name: _output(out, name, shapes[name], dtype)
             for name, out in outputs.items()
         }
-        work = {name: result.astype(np.float64) for name, result in results.items()}
+        work = {name: np.empty(result.shape) for name, result in results.items()}
         self.compiled().check(type(self).__name__).evaluate_rows(
-            np.ascontiguousarray(y.reshape(len(raw), -1)),
+            np.ascontiguousarray(y if y.ndim == 2 else y[:, np.newaxis]),
             np.ascontiguousarray(raw, dtype=np.float64),
             *(work.get(name) for name in ("value", "gradient", "curvature")),
         )
@@ -358,7 +374,8 @@ class RowLoss(Loss):
     def check_targets(self, y_true, name="y_true", n_classes=None):
         y_true = np.asarray(y_true)
         if y_true.ndim == 2:
-            bad = ~((y_true >= 0) & (np.abs(y_true.sum(axis=1, keepdims=True) - 1) < 1e-6))
+            positive = (y_true >= 0).all(axis=1)
+            bad = ~(positive & (np.abs(y_true.sum(axis=1) - 1) < 1e-6))
             wanted = "a row of probabilities that are >= 0 and sum to 1"
         else:
             bad = ~((y_true >= 0) & (y_true == np.floor(y_true)) & np.isfinite(y_true))

@@ -8,7 +8,7 @@ formula costs, and no loop is written twice.
 
 from libc.string cimport memset
 
-from sklearn_losses.losses cimport _points
+cimport sklearn_losses.losses._points as _points
 from sklearn_losses.losses._table cimport (
     LOSS_ABI_VERSION, Block32, Block64, CLoss, LossTable, Row, block32_fn, block64_fn,
     point_fn,

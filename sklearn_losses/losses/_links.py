@@ -59,10 +59,17 @@ class ProbabilityLink(Link):
     """P(y = 1) of a binary loss. Adds the logarithms of both probabilities."""
 
     def log_probabilities(self, raw_prediction):
-        """log P(y = 0) and log P(y = 1), each of the shape of raw_prediction."""
-        probability = self.inverse(raw_prediction)
+        """log P(y = 0) and log P(y = 1), each of the shape of raw_prediction.
+
+        The classes are alike, so P(y = 0) is P(y = 1) of the opposite prediction.
+        Formed that way it keeps the digits that 1 - P(y = 1) loses where it is small.
+        """
+        raw_prediction = np.asarray(raw_prediction)
         with np.errstate(divide="ignore"):  # a hard 0 has the logarithm -inf
-            return np.log1p(-probability), np.log(probability)
+            return (
+                np.log(self.inverse(-raw_prediction)),
+                np.log(self.inverse(raw_prediction)),
+            )
 
 
 class LogitLink(ProbabilityLink):
@@ -98,7 +105,8 @@ class SoftmaxLink(Link):
     def link(self, prediction):
         with np.errstate(divide="ignore"):
             raw = np.log(prediction)
-        return raw - raw.mean(axis=-1, keepdims=True)
+        # Impossible classes stay at -inf, and the others are centred among themselves.
+        return raw - raw.mean(axis=-1, keepdims=True, where=np.isfinite(raw))
 
     def inverse(self, raw_prediction):
         return softmax(raw_prediction, axis=-1)

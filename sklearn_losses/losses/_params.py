@@ -144,7 +144,7 @@ def check_parameter(owner, name, value, constraints):
 
 def _closest(value, constraints):
     names = [n for c in constraints if isinstance(c, Options) for n in c.names]
-    close = difflib.get_close_matches(str(value), names) if names else []
+    close = difflib.get_close_matches(str(value).lower(), names) if names else []
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

@@ -4,9 +4,13 @@
 y is the target, p the raw prediction, r = p - y; for binary targets y in {0, 1},
 s = 2 y - 1 and z = s p. Parameters arrive as a row of doubles in the order of the
 class's constructor. Everything else (arrays, weights, links) is somebody else's.
+
+At p = inf and p = -inf a formula gives the limit, and a value of p = nan is nan: a
+loss of 0 is asked for as "x <= 0", which nan is not, so that a model that has diverged
+does not look like one without errors.
 """
 
-from libc.math cimport exp, expm1, fabs, fma, log1p, tanh
+from libc.math cimport INFINITY, exp, expm1, fabs, fma, log1p, tanh
 
 from sklearn_losses.losses._math cimport softplus_of_minus_abs, subtract_error
 from sklearn_losses.losses._table cimport Row
@@ -84,12 +88,13 @@ cdef inline double outside_tube(double epsilon, double y, double p) noexcept nog
     """
     cdef double r = p - y
     cdef double lost = subtract_error(p, y, r)
+    lost = lost if lost == lost else 0.0  # nan, where r is infinite: inf - inf
     return (fabs(r) - epsilon) + (lost if r > 0 else -lost)
 
 
 cdef inline double epsilon_insensitive_value(const void *params, double y, double p) noexcept nogil:
     cdef double excess = outside_tube(parameter(params), y, p)
-    return excess if excess > 0 else 0.0
+    return 0.0 if excess <= 0 else excess
 
 
 cdef inline double epsilon_insensitive_gradient(const void *params, double y, double p) noexcept nogil:
@@ -99,7 +104,7 @@ cdef inline double epsilon_insensitive_gradient(const void *params, double y, do
 cdef inline double squared_epsilon_insensitive_value(
         const void *params, double y, double p) noexcept nogil:
     cdef double excess = outside_tube(parameter(params), y, p)
-    return excess * excess if excess > 0 else 0.0
+    return 0.0 if excess <= 0 else excess * excess
 
 
 cdef inline double squared_epsilon_insensitive_gradient(
@@ -115,8 +120,9 @@ cdef inline double squared_epsilon_insensitive_curvature(
 
 # ---------------------------------------------------------------------- Poisson
 cdef inline double poisson_value(const void *params, double y, double p) noexcept nogil:
-    # y = 0 apart: at p = -inf, where the loss is 0, y p would be nan.
-    return exp(p) - y * p if y != 0 else exp(p)
+    # y p apart where it would make nan of a limit: 0 * inf at y = 0, inf - inf at
+    # p = inf.
+    return exp(p) - y * p if y != 0 and p != INFINITY else exp(p)
 
 
 cdef inline double poisson_gradient(const void *params, double y, double p) noexcept nogil:
@@ -159,7 +165,7 @@ cdef inline double margin(double y, double p) noexcept nogil:
 
 cdef inline double hinge_value(const void *params, double y, double p) noexcept nogil:
     cdef double shortfall = parameter(params) - margin(y, p)
-    return shortfall if shortfall > 0 else 0.0
+    return 0.0 if shortfall <= 0 else shortfall
 
 
 cdef inline double hinge_gradient(const void *params, double y, double p) noexcept nogil:
@@ -170,7 +176,7 @@ cdef inline double hinge_gradient(const void *params, double y, double p) noexce
 
 cdef inline double perceptron_value(const void *params, double y, double p) noexcept nogil:
     cdef double z = margin(y, p)
-    return -z if z < 0 else 0.0
+    return 0.0 if z >= 0 else -z
 
 
 cdef inline double perceptron_gradient(const void *params, double y, double p) noexcept nogil:
@@ -180,7 +186,7 @@ cdef inline double perceptron_gradient(const void *params, double y, double p) n
 # ---------------------------------------------------------------- squared hinge
 cdef inline double squared_hinge_value(const void *params, double y, double p) noexcept nogil:
     cdef double shortfall = parameter(params) - margin(y, p)
-    return shortfall * shortfall if shortfall > 0 else 0.0
+    return 0.0 if shortfall <= 0 else shortfall * shortfall
 
 
 cdef inline double squared_hinge_gradient(const void *params, double y, double p) noexcept nogil:
@@ -213,12 +219,21 @@ cdef inline double modified_huber_curvature(const void *params, double y, double
 
 
 # ---------------------------------------------------------------- cross-entropy
-cdef inline double target_probability(const void *params, const Row *row, Py_ssize_t k) noexcept nogil:
+cdef inline double target_probability(
+        const void *params, const Row *row, Py_ssize_t k) noexcept nogil:
     """t_k: the k-th of the given probabilities, or the smoothed one-hot row of a label."""
     cdef double smoothing = parameter(params)
     if row.y_size > 1:
         return row.y[k]
     return smoothing / row.n_outputs + (1.0 - smoothing if k == <Py_ssize_t> row.y[0] else 0.0)
+
+
+cdef inline double other_probability(
+        const void *params, const Row *row, Py_ssize_t k) noexcept nogil:
+    """1 - t_k, where the label keeps the digits of a small smoothing."""
+    if row.y_size == 1 and k == <Py_ssize_t> row.y[0]:
+        return parameter(params) * (row.n_outputs - 1) / row.n_outputs
+    return 1.0 - target_probability(params, row, k)
 
 
 cdef inline double cross_entropy_row(const void *params, const Row *row) noexcept nogil:
@@ -237,7 +252,7 @@ cdef inline double cross_entropy_row(const void *params, const Row *row) noexcep
             top = k
     m = row.raw[top]
     for k in range(row.n_outputs):
-        e = exp(row.raw[k] - m)
+        e = exp(row.raw[k] - m) if k != top else 1.0  # inf - inf would be nan
         if k != top:
             others += e
             furthest = max(furthest, m - row.raw[k])
@@ -249,13 +264,13 @@ cdef inline double cross_entropy_row(const void *params, const Row *row) noexcep
         if t != 0.0 and k != top:
             value += t * (m - row.raw[k])
         if row.curvature != NULL:
-            e = exp(row.raw[k] - m)
+            e = exp(row.raw[k] - m) if k != top else 1.0
             rest = others if k == top else 1.0 + (others - e)
             row.curvature[k] = e * rest / ((1.0 + others) * (1.0 + others))
         if row.gradient != NULL:
             e = row.gradient[k]
             rest = others if k == top else 1.0 + (others - e)
-            row.gradient[k] = ((1.0 - t) * e - t * rest) / (1.0 + others)
+            row.gradient[k] = (other_probability(params, row, k) * e - t * rest) / (1.0 + others)
     if row.gradient != NULL and furthest < 0.5 and (row.y_size > 1 or parameter(params) > 0):
         cross_entropy_gradient_of_close(params, row, m, others)
     return value

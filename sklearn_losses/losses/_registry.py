@@ -79,7 +79,7 @@ def get_loss(name, **parameters):
     ValueError
         If there is no loss of that name; it says which names are close.
     """
-    if name not in _CLASSES:
+    if not isinstance(name, str) or name not in _CLASSES:
         close = difflib.get_close_matches(str(name), _CLASSES)
         hint = (
             f"Did you mean {' or '.join(map(repr, close))}?"

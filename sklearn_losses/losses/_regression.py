@@ -13,12 +13,14 @@ from sklearn_losses.losses._params import Interval
 
 def weighted_quantile(y_true, sample_weight, quantile):
     """A minimizer of the pinball loss: the middle one where there are many."""
+    seen = sample_weight > 0
+    y_true, sample_weight = y_true[seen], sample_weight[seen]
     order = np.argsort(y_true, kind="stable")
     y_sorted = y_true[order]
     cumulated = np.cumsum(sample_weight[order])
     target = quantile * cumulated[-1]
-    # Equal up to the rounding of the sum: the minimizers then fill an interval.
-    tolerance = 4 * np.finfo(float).eps * cumulated[-1]
+    # Equal up to the rounding of n sums: the minimizers then fill an interval.
+    tolerance = (len(y_true) + 4) * np.finfo(float).eps * cumulated[-1]
     low = y_sorted[min(np.searchsorted(cumulated, target - tolerance), len(y_true) - 1)]
     high = y_sorted[
         min(np.searchsorted(cumulated, target + tolerance, "right"), len(y_true) - 1)

@@ -143,7 +143,7 @@ class SGD(Solver):
             n_iter=np.array([tracker.n_iter for tracker in trackers]),
             converged=self.tol is None or not running,
             state=state,
-            warnings=self._warnings(epoch, n_epochs, coef, state),
+            warnings=self._warnings(objective, epoch, trackers, coef, state),
         )
 
     def _prepare(self, objective, start, train, counts):
@@ -189,19 +189,28 @@ class SGD(Solver):
             f"use {step}."
         )
 
-    def _warnings(self, epoch, n_epochs, coef, state):
+    def _warnings(self, objective, epoch, trackers, coef, state):
+        """What should not go unnoticed about a fit that did not overflow."""
         found = []
+        advice = (
+            "Scale the features, for instance with StandardScaler, or use a smaller "
+            "eta0 (with learning_rate='optimal' a larger alpha)."
+        )
         if epoch.n_clipped:
             found.append(
-                f"In the last of {n_epochs} epochs {epoch.n_clipped} gradients were "
-                "larger than 1e12 and were cut to it: the fit has diverged, and its "
-                "coefficients mean nothing. Scale the features, for instance with "
-                "StandardScaler, or use smaller steps."
+                f"The fit has diverged: {epoch.n_clipped} gradients were larger than "
+                f"1e12 and were cut to it. Do not trust its coefficients. {advice}"
+            )
+        elif any(tracker.has_diverged() for tracker in trackers):
+            worst = max(trackers, key=lambda tracker: tracker.last)
+            found.append(
+                f"The fit has diverged: after the last epoch its criterion is "
+                f"{worst.last:.3g}, and it had been {worst.best:.3g}. {advice}"
             )
         last = np.abs(state["v"] * state["scale"][:, None]).max()
-        if np.abs(coef).max() > 100 * max(1.0, last):
-            # Only an l1 norm can do this: its truncations count, as in scikit-learn,
-            # as if they had been made before the first step of the mean.
+        if objective.penalty.l1 > 0 and np.abs(coef).max() > 100 * max(1.0, last):
+            # Truncations count, as in scikit-learn, as if they had been made before
+            # the first step of the mean.
             found.append(
                 "The mean of the iterates is far outside of where they are: average "
                 "and an l1 norm do not go together with steps this large. Use "
@@ -259,7 +268,7 @@ class _Tracker:
         self.outputs = outputs
         self.tol = tol
         self.patience = patience
-        self.best = np.inf
+        self.first = self.last = self.best = np.inf
         self.n_stale = 0
         self.n_iter = 0
 
@@ -272,8 +281,15 @@ class _Tracker:
         stale = self.tol is not None and value > self.best - self.tol
         self.n_stale = self.n_stale + 1 if stale else 0
         self.best = min(self.best, value)
+        self.last = value
+        if n_epochs == 1:
+            self.first = value
         self.n_iter = n_epochs
         return self.n_stale >= self.patience
+
+    def has_diverged(self):
+        """Whether the last value is worse than the first, and out of all proportion."""
+        return self.last > self.first and self.last > 10 * abs(self.best) + self.best
 
 
 def _decrease_eta(tracker, weights):

@@ -71,7 +71,7 @@ cdef class Epoch:
     cdef bint shuffles
     cdef uint64_t random
     cdef readonly double t
-    cdef readonly Py_ssize_t n_clipped
+    cdef readonly Py_ssize_t n_clipped   # gradients cut to MAX_GRADIENT, in all epochs
 
     def __cinit__(self, CLoss loss, ScaledWeights weights, Schedule schedule, targets,
                   sample_weight, order, n_steps, average, counts_loss, seed, t):
@@ -114,7 +114,6 @@ cdef class Epoch:
         """
         cdef Py_ssize_t a, k
         cdef bint is_finite = True
-        self.n_clipped = 0
         with nogil:
             if self.shuffles:
                 shuffle(self.order, &self.random)

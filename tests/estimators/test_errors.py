@@ -1,0 +1,246 @@
+"""Bad input: the message names the parameter or the row, and the model stays as it was."""
+
+import copy
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_losses import (
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LogLoss,
+    Poisson,
+    Quantile,
+    SGDClassifier,
+    SGDRegressor,
+    SquaredError,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(30, 3))
+Y = X @ [1.0, 2.0, 3.0]
+LABELS = np.repeat(["a", "b", "c"], 10)
+
+
+def with_bad(array, index, value):
+    array = np.array(array, dtype=float)
+    array[index] = value
+    return array
+
+
+REGRESSOR_PARAMETERS = [
+    (dict(alpha=-1.0), r"'alpha' parameter of SGDRegressor must be a float in the range \[0.0, inf\). Got -1.0"),
+    (dict(alpha=np.nan), "'alpha' parameter"),
+    (dict(alpha="1"), "'alpha' parameter"),
+    (dict(l1_ratio=1.5), r"'l1_ratio' parameter .* \[0.0, 1.0\] or None. Got 1.5"),
+    (dict(penalty="elasticnet", l1_ratio=None), "'l1_ratio' parameter"),
+    (dict(eta0=0.0), r"'eta0' parameter .* \(0.0, inf\). Got 0.0"),
+    (dict(penalty="L2"), r"'penalty' parameter .* Did you mean 'l2'\?"),
+    (dict(learning_rate="invscalin"), r"Did you mean 'invscaling'\?"),
+    (dict(learning_rate="optimal", alpha=0.0), "'alpha' parameter .* must be > 0"),
+    (dict(max_iter=0), r"'max_iter' parameter .* an int in the range \[1, inf\). Got 0"),
+    (dict(max_iter=2.5), "'max_iter' parameter"),
+    (dict(tol=-1e-3), "'tol' parameter"),
+    (dict(n_iter_no_change=0), "'n_iter_no_change' parameter"),
+    (dict(validation_fraction=1.0), "'validation_fraction' parameter"),
+    (dict(shuffle="yes"), "'shuffle' parameter .* must be a bool"),
+    (dict(average=-1), "'average' parameter"),
+    (dict(power_t=np.inf), "'power_t' parameter"),
+    (dict(loss="hubber"), r"no loss named 'hubber'. Did you mean 'huber'\?"),
+    (dict(loss="xyzzy"), "Known are: squared_error"),
+    (dict(loss=Huber), r"instance of a loss. Got the class Huber instead: write Huber\(\)"),
+    (dict(loss=None), "'loss' parameter of SGDRegressor must be a loss"),
+    (dict(loss=lambda y, p: 0.0), "'loss' parameter of SGDRegressor must be a loss"),
+    (dict(loss="hinge"), "SGDRegressor cannot use loss='hinge', because it is a loss for classification"),
+    (dict(loss=LogLoss()), r"SGDRegressor cannot use loss=LogLoss\(\)"),
+    (dict(loss=CrossEntropy()), "SGDRegressor cannot use"),
+    (dict(loss=Huber(delta=-1.0)), r"'delta' parameter of Huber must be a float in the range \(0.0, inf\). Got -1.0"),
+    (dict(loss=Quantile(quantile=1.0)), "'quantile' parameter of Quantile"),
+    (dict(learning_rate="pa1", loss=Huber()), r"cannot use Huber\(\), because"),
+]
+CLASSIFIER_PARAMETERS = [
+    (dict(loss=SquaredError()), r"SGDClassifier cannot use loss=SquaredError\(\), because it is a loss for regression"),
+    (dict(loss="quantile"), "SGDClassifier cannot use loss='quantile'"),
+    (dict(loss="poisson"), "SGDClassifier cannot use loss='poisson'"),
+    (dict(learning_rate="pa2", loss="log_loss"), r"cannot use LogLoss\(\), because"),
+    (dict(class_weight="balance"), r"'class_weight' parameter .* Did you mean 'balanced'\?"),
+    (dict(n_jobs=1.5), "'n_jobs' parameter"),
+    (dict(loss=Hinge(threshold=-1)), "'threshold' parameter of Hinge"),
+]
+
+
+@pytest.mark.parametrize(("parameters", "message"), REGRESSOR_PARAMETERS)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_bad_parameter_of_the_regressor(parameters, message, method):
+    with pytest.raises(ValueError, match=message):
+        getattr(SGDRegressor(**parameters), method)(X, Y)
+
+
+@pytest.mark.parametrize(("parameters", "message"), CLASSIFIER_PARAMETERS)
+def test_bad_parameter_of_the_classifier(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        SGDClassifier(**parameters).fit(X, LABELS)
+
+
+def test_bad_types_are_type_errors_too():
+    with pytest.raises(TypeError, match="'alpha' parameter"):
+        SGDRegressor(alpha="strong").fit(X, Y)
+
+
+def test_eta0_is_checked_only_where_it_is_used():
+    SGDClassifier(learning_rate="optimal", eta0=0.0).fit(X, LABELS)
+
+
+BAD_DATA = [
+    (with_bad(X, (3, 1), np.nan), Y, None, "X contains NaN"),
+    (with_bad(X, (3, 1), np.inf), Y, None, "X contains infinity"),
+    (sparse.csr_matrix(with_bad(X, (3, 1), np.nan)), Y, None, "X contains NaN"),
+    (X, with_bad(Y, 4, np.nan), None, "y contains NaN"),
+    (X, with_bad(Y, 4, np.inf), None, "y contains infinity"),
+    (X, Y[:-1], None, "inconsistent numbers of samples"),
+    (X[:, 0], Y, None, "Expected 2D array"),
+    (X[:0], Y[:0], None, "0 sample"),
+    (X, np.column_stack([Y, Y]), None, "should be a 1d array"),
+    (X, ["?"] * 30, None, "y must be numeric|could not convert"),
+    (X, Y, with_bad(np.ones(30), 5, np.nan), r"sample_weight\[5\] is nan"),
+    (X, Y, with_bad(np.ones(30), 5, -1.0), r"sample_weight\[5\] is -1.0"),
+    (X, Y, with_bad(np.ones(30), 5, np.inf), r"sample_weight\[5\] is inf"),
+    (X, Y, np.ones(29), r"sample_weight must have the shape \(30,\)"),
+    (X, Y, np.ones((30, 2)), r"Got the shape \(30, 2\)"),
+    (X * (1 + 1j), Y, None, "Complex data not supported"),
+]
+
+
+@pytest.mark.parametrize(("bad_X", "bad_y", "weight", "message"), BAD_DATA)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_bad_data_leaves_the_model_as_it_was(bad_X, bad_y, weight, message, method):
+    model = SGDRegressor(random_state=0).fit(X, Y)
+    before = copy.deepcopy(vars(model))
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(bad_X, bad_y, sample_weight=weight)
+    assert vars(model).keys() == before.keys()
+    assert_array_equal(model.coef_, before["coef_"])
+    assert model.n_features_in_ == 3
+    model.partial_fit(X, Y)
+
+
+def test_all_weights_zero():
+    with pytest.raises(ValueError, match="All sample weights are zero"):
+        SGDRegressor().fit(X, Y, sample_weight=np.zeros(30))
+
+
+def test_targets_outside_the_domain_are_named():
+    y = np.ones(30)
+    y[[7, 9]] = -2.0
+    with pytest.raises(ValueError, match=r"Poisson .* y\[7\] is -2.0"):
+        SGDRegressor(loss=Poisson()).fit(X, y)
+
+
+def test_a_single_class():
+    with pytest.raises(ValueError, match="at least two classes.*one class"):
+        SGDClassifier().fit(X, ["a"] * 30)
+
+
+def test_a_continuous_target_for_a_classifier():
+    with pytest.raises(ValueError, match="Unknown label type"):
+        SGDClassifier().fit(X, Y)
+
+
+def test_partial_fit_names_an_unknown_label():
+    model = SGDClassifier(random_state=0)
+    with pytest.raises(ValueError, match="first call of partial_fit needs `classes`"):
+        model.partial_fit(X, LABELS)
+    model.partial_fit(X, LABELS, classes=["a", "b", "c"])
+    coef = model.coef_.copy()
+    with pytest.raises(ValueError, match=r"label 'd' \(at index 29\).*\['a', 'b', 'c'\]"):
+        model.partial_fit(X, [*LABELS[:-1], "d"])
+    with pytest.raises(ValueError, match="not the same as in the first call"):
+        model.partial_fit(X, LABELS, classes=["a", "b"])
+    assert_array_equal(model.coef_, coef)
+
+
+def test_partial_fit_refuses_what_needs_all_data():
+    with pytest.raises(ValueError, match="'early_stopping' parameter"):
+        SGDRegressor(early_stopping=True).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="'class_weight' parameter"):
+        SGDClassifier(class_weight="balanced").partial_fit(X, LABELS, classes=LABELS)
+
+
+def test_other_features_in_partial_fit():
+    model = SGDRegressor().fit(X, Y)
+    with pytest.raises(ValueError, match="X has 2 features, but SGDRegressor"):
+        model.partial_fit(X[:, :2], Y)
+
+
+@pytest.mark.parametrize(
+    "start", [dict(coef_init=np.ones(4)), dict(intercept_init=np.ones(2))]
+)
+def test_start_of_the_wrong_shape(start):
+    with pytest.raises(ValueError, match=r"_init, or .* does not match"):
+        SGDRegressor().fit(X, Y, **start)
+
+
+def test_warm_start_with_other_features():
+    model = SGDRegressor(warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match="coef_ of a warm start"):
+        model.fit(X[:, :2], Y)
+    assert model.coef_.shape == (3,)
+
+
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_matrix])
+def test_overflow_names_the_epoch_and_what_to_change(kind):
+    model = SGDRegressor().fit(X, Y)
+    coef = model.coef_
+    with pytest.raises(ValueError, match=r"overflowed in epoch 1.*StandardScaler.*eta0 \(it is 0.01\)"):
+        model.fit(kind(1e200 * X), Y)
+    assert model.coef_ is coef
+
+
+@pytest.mark.filterwarnings("ignore:.*did not converge")
+def test_divergence_is_not_silent():
+    with pytest.warns(ConvergenceWarning, match="fit has diverged.*StandardScaler"):
+        SGDRegressor(max_iter=20, random_state=0).fit(1e3 * X, Y)
+
+
+@pytest.mark.filterwarnings("ignore:.*did not converge")
+def test_divergence_in_an_early_epoch_is_not_silent():
+    """One step of a Poisson model that overshoots ends where all predictions are 0."""
+    y = RNG.poisson(np.exp(X[:, 0]))
+    y[0] = 3000
+    with pytest.warns(ConvergenceWarning, match="fit has diverged"):
+        SGDRegressor(loss=Poisson(), eta0=0.1, random_state=0).fit(X, y)
+
+
+def test_the_mean_of_the_iterates_with_an_l1_norm_is_not_silently_wrong():
+    model = SGDClassifier(
+        loss=LogLoss(),
+        penalty="elasticnet",
+        l1_ratio=0.4,
+        alpha=0.1,
+        average=True,
+        max_iter=50,
+        shuffle=False,
+    )
+    X = RNG.normal(size=(300, 40)) * (RNG.uniform(size=(300, 40)) < 0.1)
+    y = X @ RNG.normal(size=40) > 0
+    with pytest.warns(ConvergenceWarning, match="mean of the iterates is far outside"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("loss", ["huber", None])
+def test_a_name_has_no_parameters_to_search(loss):
+    with pytest.raises(ValueError, match=r"'loss__delta'.*loss=Huber\(\)"):
+        SGDRegressor(loss=loss).set_params(loss__delta=2.0)
+
+
+@pytest.mark.parametrize("loss", ["hinge", Hinge(), "perceptron", "squared_error"])
+def test_no_probabilities_where_the_loss_has_none(loss):
+    model = SGDClassifier(loss=loss)
+    assert not hasattr(model, "predict_proba")
+    with pytest.raises(AttributeError, match="has no attribute 'predict_proba'") as error:
+        model.predict_proba(X)
+    assert "does not define them" in str(error.value.__cause__)

@@ -1,0 +1,177 @@
+"""The best constant, against a search over many constants."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from sklearn_losses.losses import (
+    AbsoluteError,
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LogLoss,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
+from tests.cases import LOSSES, POINT_LOSSES, ROW_LOSSES, each, kinks, targets
+
+
+def assert_no_constant_is_better(loss, y, weight):
+    best = loss.optimal_constant(y, weight)
+    assert isinstance(best, float)
+    assert not np.isnan(best)
+
+    def mean(raw):
+        return np.average(loss.value(y, np.full(len(y), raw)), weights=weight)
+
+    near = best + np.logspace(-9, 1, 21) if np.isfinite(best) else np.empty(0)
+    edges = [k for target in np.unique(y) for k in kinks(loss, target)]
+    rivals = np.concatenate([np.linspace(-20, 20, 201), near, 2 * best - near, edges])
+    least = min(mean(raw) for raw in rivals)
+    # At infinity the mean is the limit of a fall, which 30 has almost reached.
+    reached = mean(np.clip(best, -30, 30)) if np.isinf(best) else mean(best)
+    assert reached <= least + 1e-12 * (1 + abs(least))
+
+
+@each(POINT_LOSSES)
+@given(data=st.data())
+def test_no_constant_is_better(loss, data):
+    n = data.draw(st.integers(1, 12))
+    weight = data.draw(
+        st.none()
+        | st.lists(st.sampled_from([0, 0.1, 1, 1, 2.5]), min_size=n, max_size=n)
+    )
+    assume(weight is None or sum(weight) > 0)
+    y = targets(loss, np.random.default_rng(data.draw(st.integers(0, 10**6))), n)
+    assert_no_constant_is_better(loss, y, weight)
+
+
+@each(POINT_LOSSES)
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_one_target_only(loss, label):
+    assert_no_constant_is_better(loss, np.full(5, label), None)
+    assert_no_constant_is_better(loss, np.array([label, 1 - label]), [1.0, 0.0])
+
+
+@each([loss for loss in POINT_LOSSES if loss.differentiable])
+def test_smooth_losses_against_an_optimizer(loss):
+    rng = np.random.default_rng(3)
+    y, weight = targets(loss, rng, 30), rng.random(30)
+    best = loss.optimal_constant(y, weight)
+    found = minimize(
+        lambda raw: loss.mean(y, np.full(30, raw[0]), weight),
+        x0=[0.1],
+        jac=lambda raw: np.array(
+            [np.average(loss.gradient(y, np.full(30, raw[0])), weights=weight)]
+        ),
+        tol=1e-10,
+    )
+    mean = loss.mean(y, np.full(30, best), weight)
+    assert mean <= found.fun * (1 + 1e-14) + 1e-14
+    slope = np.average(loss.gradient(y, np.full(30, best)), weights=weight)
+    assert abs(slope) < 1e-13
+
+
+@each(ROW_LOSSES)
+@pytest.mark.parametrize("soft", [False, True], ids=["labels", "probabilities"])
+def test_rows_have_no_slope_at_the_optimum(loss, soft):
+    rng = np.random.default_rng(0)
+    y = rng.dirichlet(np.ones(3), size=30) if soft else targets(loss, rng, 30)
+    weight = rng.random(30)
+    best = loss.optimal_constant(y, weight)
+    assert best.shape == (3,)
+    assert best.mean() == pytest.approx(0.0, abs=1e-15)
+    slope = loss.gradient(y, np.tile(best, (30, 1)), weight).sum(axis=0)
+    np.testing.assert_allclose(slope, 0.0, atol=1e-13)
+
+
+@each(LOSSES)
+def test_weights_are_repetitions_and_rows_of_weight_zero_do_not_count(loss):
+    rng = np.random.default_rng(0)
+    y = targets(loss, rng, 40)
+    repeat = rng.integers(0, 4, size=40)
+    expected = loss.optimal_constant(np.repeat(y, repeat))
+    np.testing.assert_allclose(loss.optimal_constant(y, repeat), expected, rtol=1e-12)
+    if loss.granularity == "point":
+        y[repeat == 0] = y.max()
+        np.testing.assert_allclose(
+            loss.optimal_constant(y, repeat), expected, rtol=1e-12
+        )
+
+
+def test_closed_forms():
+    assert SquaredError().optimal_constant([1, 2, 6], [1, 1, 2]) == 3.75
+    assert LogLoss().optimal_constant([0, 1, 1, 1]) == pytest.approx(np.log(3))
+    assert LogLoss().optimal_constant([0.25]) == pytest.approx(-np.log(3))
+    assert Poisson().optimal_constant([0, 6]) == pytest.approx(np.log(3))
+    np.testing.assert_allclose(
+        CrossEntropy().optimal_constant([0, 1, 1, 1]), np.log(3) / 2 * np.array([-1, 1])
+    )
+
+
+def test_the_middle_of_many_minimizers():
+    assert AbsoluteError().optimal_constant([1, 2, 4, 8]) == 3.0
+    assert AbsoluteError().optimal_constant([8, 1, 2]) == 2.0
+    assert AbsoluteError().optimal_constant([1, 2, 4], [1, 1, 2]) == 3.0
+    assert AbsoluteError().optimal_constant([1, 2, 4], [0.1, 0.1, 0.2]) == 3.0
+    assert AbsoluteError().optimal_constant([1, 2, 3, 4], [1, 0, 0, 1]) == 2.5
+    assert Quantile(quantile=0.1).optimal_constant(np.arange(10.0)) == 0.5
+    assert Quantile(quantile=0.9).optimal_constant(np.arange(10.0)) == 8.5
+    # The weights' scale and their number do not matter.
+    y, weight = np.arange(1000.0), np.full(1000, 0.1)
+    assert AbsoluteError().optimal_constant(y, weight) == 499.5
+    y, weight = np.arange(100_000.0), np.full(100_000, 0.1)
+    assert AbsoluteError().optimal_constant(y, weight) == 49_999.5
+
+
+def test_ties():
+    assert AbsoluteError().optimal_constant([3, 3, 3, 9]) == 3.0
+    assert Quantile(quantile=0.9).optimal_constant([1, 5, 5, 5]) == 5.0
+    assert Huber().optimal_constant([0.1, 0.1]) == pytest.approx(0.1, rel=1e-15)
+
+
+def test_infinite_where_the_mean_falls_without_end():
+    assert LogLoss().optimal_constant([1, 1]) == np.inf
+    assert LogLoss().optimal_constant([0, 0]) == -np.inf
+    assert LogLoss().optimal_constant([0, 1], [0, 2]) == np.inf
+    assert LogLoss().optimal_constant([1, 1, 1], [0.1, 0.2, 0.3]) == np.inf
+    assert Poisson().optimal_constant([0, 0]) == -np.inf
+    assert np.isfinite(Hinge().optimal_constant([1, 1]))  # 1 is enough
+
+
+def test_a_class_that_nobody_has():
+    for y, weight in (([0, 2], None), ([0, 1, 2], [1, 0, 1])):
+        best = CrossEntropy().optimal_constant(y, weight)
+        np.testing.assert_array_equal(best, [0.0, -np.inf, 0.0])
+    # It remains a class, also where it is the last.
+    best = CrossEntropy().optimal_constant([0, 1, 2], [1, 1, 0])
+    np.testing.assert_array_equal(best, [0.0, 0.0, -np.inf])
+    smooth = CrossEntropy(label_smoothing=0.3).optimal_constant([0, 2])
+    np.testing.assert_allclose(CrossEntropy().inverse_link(smooth), [0.45, 0.1, 0.45])
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-9, 1e9, 1e200])
+def test_targets_of_any_size(size):
+    y = size * np.array([1.0, 2.0, 3.0])
+    for loss in (SquaredError(), AbsoluteError(), Huber(delta=1e-3), Huber(delta=10)):
+        assert loss.optimal_constant(y) == pytest.approx(2 * size, rel=1e-9)
+        assert loss.optimal_constant(-y) == pytest.approx(-2 * size, rel=1e-9)
+
+
+@each(LOSSES)
+def test_errors(loss):
+    y = np.array([0.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="at least one sample"):
+        loss.optimal_constant([])
+    with pytest.raises(ValueError, match=r"shape \(n_samples,\)"):
+        loss.optimal_constant(1.0)
+    with pytest.raises(ValueError, match="needs every target"):
+        loss.optimal_constant([0.0, np.nan])
+    with pytest.raises(ValueError, match=r"sample_weight of shape \(2,\)"):
+        loss.optimal_constant(y, [1, 1])
+    for weight in ([0, 0, 0], [-1, 1, 1], [np.nan, 1, 1], [np.inf, 1, 1]):
+        with pytest.raises(ValueError, match="sample_weight must be"):
+            loss.optimal_constant(y, weight)

@@ -1,0 +1,165 @@
+"""A loss as a scikit-learn parameter holder."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from sklearn_losses import losses as public
+from sklearn_losses.losses import (
+    CrossEntropy,
+    EpsilonInsensitive,
+    Hinge,
+    Huber,
+    Loss,
+    Quantile,
+    SquaredEpsilonInsensitive,
+    SquaredHinge,
+)
+from sklearn_losses.losses._params import (
+    BOOLEAN,
+    NONE,
+    InvalidParameterError,
+    Options,
+    check_parameter,
+)
+from tests.cases import LOSSES, each, raw_predictions, targets
+
+# Each parameter with its range in words, values in it and values outside.
+PARAMETERS = [
+    (Quantile, "quantile", "(0.0, 1.0)", [1e-9, np.float32(0.5)], [0, 1, -1, 2.0]),
+    (Huber, "delta", "(0.0, inf)", [1e-9, 1, 1e300], [0, -1, np.inf]),
+    (EpsilonInsensitive, "epsilon", "[0.0, inf)", [0, 3], [-0.1, np.inf]),
+    (SquaredEpsilonInsensitive, "epsilon", "[0.0, inf)", [0, 3], [-0.1, np.inf]),
+    (Hinge, "threshold", "[0.0, inf)", [0, np.int64(3)], [-0.1, np.inf]),
+    (SquaredHinge, "threshold", "[0.0, inf)", [0, 3], [-0.1, np.inf]),
+    (CrossEntropy, "label_smoothing", "[0.0, 1.0)", [0, 0.99], [1, -0.1, 1.5]),
+]
+REFUSED_BY_ALL = [np.nan, True, np.bool_(False), "1", None, [1.0], np.array([0.5])]
+
+
+def use(loss):
+    raw = [[0.0, 1.0]] if loss.granularity == "row" else [1.0]
+    return loss.value([0], raw)
+
+
+def is_same(a, b):
+    return type(a) is type(b) and a.get_params() == b.get_params()
+
+
+@each(LOSSES)
+def test_clone_pickle_and_repr_give_the_same_loss(loss):
+    rng = np.random.default_rng(0)
+    y, raw = targets(loss, rng, 10), raw_predictions(loss, rng, 10)
+    copies = (
+        clone(loss),
+        pickle.loads(pickle.dumps(loss)),
+        eval(repr(loss), vars(public)),
+    )
+    for copy in copies:
+        assert copy is not loss
+        assert is_same(copy, loss)
+        np.testing.assert_array_equal(copy.value(y, raw), loss.value(y, raw))
+
+
+@each(LOSSES)
+def test_parameters_are_the_constructors_and_are_kept_as_given(loss):
+    parameters = loss.get_params()
+    assert set(parameters) == set(loss._constraints)
+    for name, value in parameters.items():
+        assert getattr(loss, name) is value
+    again = type(loss)().set_params(**parameters)
+    assert is_same(again, loss)
+    with pytest.raises(ValueError, match="Invalid parameter"):
+        loss.set_params(no_such_parameter=1)
+
+
+@pytest.mark.parametrize("cls", sorted({type(x) for x in LOSSES}, key=str))
+def test_defaults_are_allowed(cls):
+    use(cls())
+
+
+def test_set_params_takes_effect():
+    loss = Huber(delta=1.0)
+    assert loss.gradient(0.0, 5.0) == 1.0
+    loss.set_params(delta=2.0)
+    assert loss.gradient(0.0, 5.0) == 2.0
+    assert loss.lipschitz == 2.0
+
+
+def test_traits_follow_parameters():
+    assert Quantile(quantile=0.9).lipschitz == 0.9
+    assert Quantile(quantile=0.1).lipschitz == 0.9
+    assert Quantile().symmetric
+    assert not Quantile(quantile=0.4).symmetric
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "words", "allowed", "refused"),
+    PARAMETERS,
+    ids=lambda v: getattr(v, "__name__", None),
+)
+def test_parameters_are_checked_where_they_are_used(cls, name, words, allowed, refused):
+    for value in allowed:
+        use(cls(**{name: value}))
+    raw = [[0.0, 1.0]] if cls.granularity == "row" else [1.0]
+    for value in refused + REFUSED_BY_ALL:
+        loss = cls(**{name: value})  # never here
+        clone(loss)
+        repr(loss)
+        for function, arguments in (
+            (loss.compiled, ()),
+            (loss.value, ([0], raw)),
+            (loss.gradient, ([0], raw)),
+            (loss.mean, ([0], raw)),
+            (loss.optimal_constant, ([0, 1],)),
+        ):
+            with pytest.raises(InvalidParameterError) as error:
+                function(*arguments)
+            assert str(error.value) == (
+                f"The {name!r} parameter of {cls.__name__} must be a float in the "
+                f"range {words}. Got {value!r} instead."
+            )
+
+
+def test_every_parameter_is_in_the_table():
+    in_table = {(cls, name) for cls, name, *_ in PARAMETERS}
+    expected = {(type(x), name) for x in LOSSES for name in x.get_params()}
+    assert in_table == expected
+
+
+def test_the_error_is_a_value_error_and_a_type_error():
+    for kind in (ValueError, TypeError):
+        with pytest.raises(
+            kind, match=r"The 'delta' parameter of Huber must be a float"
+        ):
+            Huber(delta=-1).value(0, 1)
+    with pytest.raises(ValueError) as error:
+        Huber(delta=-1).value(0, 1)
+    assert str(error.value) == (
+        "The 'delta' parameter of Huber must be a float in the range (0.0, inf). "
+        "Got -1 instead."
+    )
+
+
+def test_alternatives_and_the_closest_name():
+    constraints = [Options("mean", "median"), BOOLEAN, NONE]
+    for value in ("mean", "median", True, np.bool_(False), None):
+        check_parameter("Model", "start", value, constraints)
+    with pytest.raises(ValueError) as error:
+        check_parameter("Model", "start", "medain", constraints)
+    assert str(error.value) == (
+        "The 'start' parameter of Model must be a str among {'mean', 'median'}, a bool "
+        "or None. Got 'medain' instead. Did you mean 'median'?"
+    )
+    with pytest.raises(ValueError, match=r"Got 3 instead\.$"):
+        check_parameter("Model", "start", 3, constraints)
+
+
+def test_all_losses_are_covered():
+    classes = {v for v in vars(public).values() if isinstance(v, type)} - {Loss}
+    assert {cls for cls in classes if issubclass(cls, Loss)} == {
+        type(x) for x in LOSSES
+    }
+    assert sorted(public.__all__) == public.__all__

@@ -144,9 +144,9 @@ cdef class ScaledWeights:
              o.average_share, o.average_intercept) = [
                  self.arrays[name][k] for name in SCALARS]
             o.eta = eta
-            # Smaller scales cost digits. With an l1 norm the average depends on when
-            # v is rescaled (see README, "Differences"), so that is scikit-learn's.
-            o.smallest_scale = 1e-9 if penalty.l1 > 0 else 1e-4
+            # Smaller scales cost digits. The average with an l1 norm depends on when v
+            # is rescaled (see README, "Averages with an l1 norm"): as scikit-learn.
+            o.smallest_scale = 1e-9 if penalty.l1 > 0 and average is not None else 1e-4
 
     def __dealloc__(self):
         cdef Py_ssize_t k

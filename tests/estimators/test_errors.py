@@ -222,6 +222,8 @@ def test_the_mean_of_the_iterates_with_an_l1_norm_is_not_silently_wrong():
         l1_ratio=0.4,
         alpha=0.1,
         average=True,
+        learning_rate="constant",
+        eta0=0.1,
         max_iter=50,
         shuffle=False,
     )

@@ -1,4 +1,4 @@
-"""Linear models for any loss: a loss is an object, tuned, pickled, composed, compiled."""
+"""Linear models for any loss: a loss is an object, tuned, pickled and compiled."""
 
 from sklearn_losses import losses
 from sklearn_losses.estimators import SGDClassifier, SGDRegressor

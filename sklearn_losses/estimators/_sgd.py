@@ -85,8 +85,8 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         The source of the orders and of the validation rows; an int makes fits
         repeatable.
 
-    learning_rate : {{'constant', 'optimal', 'invscaling', 'adaptive', 'pa1', 'pa2'}}, \\
-            default={learning_rate!r}
+    learning_rate : {{'constant', 'optimal', 'invscaling', 'adaptive', 'pa1', \\
+            'pa2'}}, default={learning_rate!r}
         The step size at step t:
 
         - 'constant': eta0;
@@ -255,8 +255,8 @@ class BaseSGD(LinearModel):
         elif self.alpha == 0:
             raise InvalidParameterError(
                 f"The 'alpha' parameter of {name} must be > 0 with "
-                "learning_rate='optimal', whose steps are 1 / (alpha (t0 + t - 1)). Use "
-                "another learning_rate, or penalty=None with a positive alpha."
+                "learning_rate='optimal', whose steps are 1 / (alpha (t0 + t - 1)). "
+                "Use another learning_rate, or penalty=None with a positive alpha."
             )
         if self.penalty == "elasticnet" and self.l1_ratio is None:
             raise InvalidParameterError(
@@ -449,9 +449,15 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         A loss for regression: an object, such as ``Huber(delta=1.5)``, or a name,
         such as 'huber'; see :func:`sklearn_losses.losses.loss_names`.
 
-    {_PARAMETERS.format(
-        n_jobs="", learning_rate="invscaling", power_t=0.25, stratified="",
-        class_weight="")}
+    {
+        _PARAMETERS.format(
+            n_jobs="",
+            learning_rate="invscaling",
+            power_t=0.25,
+            stratified="",
+            class_weight="",
+        )
+    }
 
     Attributes
     ----------
@@ -591,9 +597,15 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         the names 'squared_error', 'huber', 'epsilon_insensitive' and
         'squared_epsilon_insensitive' fit a regression to the labels -1 and 1.
 
-    {_PARAMETERS.format(n_jobs=_N_JOBS, learning_rate="optimal", power_t=0.5,
-                        stratified=", with each class's share",
-                        class_weight=_CLASS_WEIGHT)}
+    {
+        _PARAMETERS.format(
+            n_jobs=_N_JOBS,
+            learning_rate="optimal",
+            power_t=0.5,
+            stratified=", with each class's share",
+            class_weight=_CLASS_WEIGHT,
+        )
+    }
 
     Attributes
     ----------
@@ -761,27 +773,25 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                     "will ever come: partial_fit(X, y, classes=np.unique(y_all))."
                 )
             return np.unique(classes)
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+        if classes is not None and not np.array_equal(
+            np.unique(classes), self.classes_
+        ):
             raise ValueError(
-                f"classes={np.unique(classes).tolist()} is not the same as in the first "
-                f"call of partial_fit, {self.classes_.tolist()}. Leave it out."
+                f"classes={np.unique(classes).tolist()} is not the same as in the "
+                f"first call of partial_fit, {self.classes_.tolist()}. Leave it out."
             )
         return self.classes_
 
     def _solve_in_groups(self, solver, objective, start, train, validation):
-        """One versus rest, a thread takes some of the classes; the result is the same."""
+        """One versus rest, each thread takes some of the classes."""
         n_outputs = objective.n_outputs
         n_groups = min(effective_n_jobs(self.n_jobs), n_outputs)
         if n_groups == 1 or objective.is_joint:
-            return super()._solve_in_groups(
-                solver, objective, start, train, validation
-            )
+            return super()._solve_in_groups(solver, objective, start, train, validation)
 
         def solve(outputs):
             group = {name: array[outputs] for name, array in start.items()}
-            return solver.solve(
-                objective.of_outputs(outputs), group, train, validation
-            )
+            return solver.solve(objective.of_outputs(outputs), group, train, validation)
 
         edges = np.linspace(0, n_outputs, n_groups + 1).astype(int)
         try:

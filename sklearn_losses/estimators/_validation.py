@@ -56,16 +56,14 @@ def resolve_loss(estimator, tasks, also=()):
             f"class {loss.__name__} instead: write {loss.__name__}()."
         )
     if isinstance(loss, str):
-        parameters = (
-            {EPSILON_IS[loss]: estimator.epsilon} if loss in EPSILON_IS else {}
-        )
+        parameters = {EPSILON_IS[loss]: estimator.epsilon} if loss in EPSILON_IS else {}
         found = get_loss(loss, **parameters)
     elif isinstance(loss, Loss):
         found = clone(loss)
     else:
         raise InvalidParameterError(
-            f"The 'loss' parameter of {name} must be a loss such as Huber(delta=1.5) or "
-            f"the name of one. Got {loss!r} instead."
+            f"The 'loss' parameter of {name} must be a loss such as Huber(delta=1.5) "
+            f"or the name of one. Got {loss!r} instead."
         )
     if found.task not in tasks and not (isinstance(loss, str) and loss in also):
         usable = [n for task in tasks for n in loss_names(task)]
@@ -96,8 +94,8 @@ def check_weights(sample_weight, n_samples):
         weight = np.full(n_samples, weight)
     if weight.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight must have the shape ({n_samples},), one weight for each row "
-            f"of X. Got the shape {weight.shape}."
+            f"sample_weight must have the shape ({n_samples},), one weight for each "
+            f"row of X. Got the shape {weight.shape}."
         )
     weight = np.ascontiguousarray(weight, dtype=np.float64)
     bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
@@ -131,8 +129,7 @@ def encode_labels(y, classes):
     if len(unknown):
         first = unknown[0]
         raise ValueError(
-            f"y has the label {y[first].item() if hasattr(y[first], 'item') else y[first]!r} "
-            f"(at index {first}), which is not among the classes of the first call, "
+            f"y has the label {y[first : first + 1].tolist()[0]!r} (at index {first}), which is not among the classes of the first call, "
             f"{classes.tolist()}. Name all classes in that call: "
             "partial_fit(X, y, classes=...)."
         )

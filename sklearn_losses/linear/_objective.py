@@ -119,7 +119,9 @@ class Objective:
             total = self.loss.value(self.targets.y, raw, self.sample_weight).sum()
             return np.array([total / self.total_weight + penalty.sum()])
         totals = [
-            self.loss.value(self.targets.of_output(k), raw[:, k], self.weight_of(k)).sum()
+            self.loss.value(
+                self.targets.of_output(k), raw[:, k], self.weight_of(k)
+            ).sum()
             for k in range(self.n_outputs)
         ]
         return np.array(totals) / self.total_weight + penalty
@@ -134,7 +136,9 @@ class Objective:
             slope = self.loss.gradient(self.targets.y, raw, self.sample_weight)
         else:
             columns = [
-                self.loss.gradient(self.targets.of_output(k), raw[:, k], self.weight_of(k))
+                self.loss.gradient(
+                    self.targets.of_output(k), raw[:, k], self.weight_of(k)
+                )
                 for k in range(self.n_outputs)
             ]
             slope = np.ascontiguousarray(np.transpose(columns))
@@ -163,7 +167,9 @@ class Objective:
         return np.array(
             [
                 self.loss.mean(
-                    self.targets.of_output(k, subset), raw[:, k], self.weight_of(k, subset)
+                    self.targets.of_output(k, subset),
+                    raw[:, k],
+                    self.weight_of(k, subset),
                 )
                 for k in range(self.n_outputs)
             ]

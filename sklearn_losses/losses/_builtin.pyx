@@ -138,10 +138,18 @@ add_points("quantile", _points.quantile_value, _points.quantile_gradient,
            _points.zero, quantile[Block64], quantile[Block32])
 add_points("huber", _points.huber_value, _points.huber_gradient,
            _points.huber_curvature, huber[Block64], huber[Block32])
-add_points("epsilon_insensitive", _points.epsilon_insensitive_value, _points.epsilon_insensitive_gradient,
-           _points.zero, epsilon_insensitive[Block64], epsilon_insensitive[Block32])
-add_points("squared_epsilon_insensitive", _points.squared_epsilon_insensitive_value, _points.squared_epsilon_insensitive_gradient,
-           _points.squared_epsilon_insensitive_curvature, squared_epsilon_insensitive[Block64], squared_epsilon_insensitive[Block32])
+add_points("epsilon_insensitive",
+           _points.epsilon_insensitive_value,
+           _points.epsilon_insensitive_gradient,
+           _points.zero,
+           epsilon_insensitive[Block64],
+           epsilon_insensitive[Block32])
+add_points("squared_epsilon_insensitive",
+           _points.squared_epsilon_insensitive_value,
+           _points.squared_epsilon_insensitive_gradient,
+           _points.squared_epsilon_insensitive_curvature,
+           squared_epsilon_insensitive[Block64],
+           squared_epsilon_insensitive[Block32])
 add_points("poisson", _points.poisson_value, _points.poisson_gradient,
            _points.poisson_curvature, poisson[Block64], poisson[Block32])
 add_points("log_loss", _points.log_loss_value, _points.log_loss_gradient,

@@ -97,7 +97,8 @@ cdef inline double epsilon_insensitive_value(const void *params, double y, doubl
     return 0.0 if excess <= 0 else excess
 
 
-cdef inline double epsilon_insensitive_gradient(const void *params, double y, double p) noexcept nogil:
+cdef inline double epsilon_insensitive_gradient(
+        const void *params, double y, double p) noexcept nogil:
     return sign(p - y) if outside_tube(parameter(params), y, p) > 0 else 0.0
 
 

@@ -1,1 +1,1 @@
-"""Solvers: how an objective's minimum is found. An epoch is a kernel, the rest Python."""
+"""Solvers: how an objective is minimised. An epoch is a kernel, the rest Python."""

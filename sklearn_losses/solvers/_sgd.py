@@ -131,7 +131,9 @@ class SGD(Solver):
                 stopped = [t for t in stopped if not _decrease_eta(t, weights)]
             if stopped:
                 running = [t for t in running if t not in stopped]
-                active = np.array([k for t in running for k in t.outputs], dtype=np.intp)
+                active = np.array(
+                    [k for t in running for k in t.outputs], dtype=np.intp
+                )
         state = best if best is not None else weights.state()
         state["t"] = np.full(objective.n_outputs, epoch.t)
         coef, intercept = coefficients(state)
@@ -181,7 +183,7 @@ class SGD(Solver):
         step = (
             f"a smaller eta0 (it is {self.schedule.eta0:g})"
             if self.schedule.name != "optimal"
-            else "a larger alpha, which makes the steps of learning_rate='optimal' smaller"
+            else "a larger alpha, with which learning_rate='optimal' makes smaller steps"
         )
         return (
             f"The weights overflowed in epoch {n_epochs}: the steps are too large for "

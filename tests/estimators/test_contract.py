@@ -186,7 +186,9 @@ def test_grid_search_over_losses_and_their_parameters(backend):
     assert np.all(np.isfinite(scores))
     assert scores[2] == scores[3]  # "huber" is Huber(delta=epsilon), here 0.1
     assert len(set(scores)) == 4
-    assert isinstance(search.best_estimator_["sgd"].loss_, (Quantile, Huber, SquaredError))
+    assert isinstance(
+        search.best_estimator_["sgd"].loss_, (Quantile, Huber, SquaredError)
+    )
 
 
 def test_cross_validate_routes_sample_weight():

@@ -33,7 +33,10 @@ def with_bad(array, index, value):
 
 
 REGRESSOR_PARAMETERS = [
-    (dict(alpha=-1.0), r"'alpha' parameter of SGDRegressor must be a float in the range \[0.0, inf\). Got -1.0"),
+    (
+        dict(alpha=-1.0),
+        r"'alpha' parameter of SGDRegressor must be a float in the range \[0.0, inf\). Got -1.0",
+    ),
     (dict(alpha=np.nan), "'alpha' parameter"),
     (dict(alpha="1"), "'alpha' parameter"),
     (dict(l1_ratio=1.5), r"'l1_ratio' parameter .* \[0.0, 1.0\] or None. Got 1.5"),
@@ -42,7 +45,10 @@ REGRESSOR_PARAMETERS = [
     (dict(penalty="L2"), r"'penalty' parameter .* Did you mean 'l2'\?"),
     (dict(learning_rate="invscalin"), r"Did you mean 'invscaling'\?"),
     (dict(learning_rate="optimal", alpha=0.0), "'alpha' parameter .* must be > 0"),
-    (dict(max_iter=0), r"'max_iter' parameter .* an int in the range \[1, inf\). Got 0"),
+    (
+        dict(max_iter=0),
+        r"'max_iter' parameter .* an int in the range \[1, inf\). Got 0",
+    ),
     (dict(max_iter=2.5), "'max_iter' parameter"),
     (dict(tol=-1e-3), "'tol' parameter"),
     (dict(n_iter_no_change=0), "'n_iter_no_change' parameter"),
@@ -52,22 +58,37 @@ REGRESSOR_PARAMETERS = [
     (dict(power_t=np.inf), "'power_t' parameter"),
     (dict(loss="hubber"), r"no loss named 'hubber'. Did you mean 'huber'\?"),
     (dict(loss="xyzzy"), "Known are: squared_error"),
-    (dict(loss=Huber), r"instance of a loss. Got the class Huber instead: write Huber\(\)"),
+    (
+        dict(loss=Huber),
+        r"instance of a loss. Got the class Huber instead: write Huber\(\)",
+    ),
     (dict(loss=None), "'loss' parameter of SGDRegressor must be a loss"),
     (dict(loss=lambda y, p: 0.0), "'loss' parameter of SGDRegressor must be a loss"),
-    (dict(loss="hinge"), "SGDRegressor cannot use loss='hinge', because it is a loss for classification"),
+    (
+        dict(loss="hinge"),
+        "SGDRegressor cannot use loss='hinge', because it is a loss for classification",
+    ),
     (dict(loss=LogLoss()), r"SGDRegressor cannot use loss=LogLoss\(\)"),
     (dict(loss=CrossEntropy()), "SGDRegressor cannot use"),
-    (dict(loss=Huber(delta=-1.0)), r"'delta' parameter of Huber must be a float in the range \(0.0, inf\). Got -1.0"),
+    (
+        dict(loss=Huber(delta=-1.0)),
+        r"'delta' parameter of Huber must be a float in the range \(0.0, inf\). Got -1.0",
+    ),
     (dict(loss=Quantile(quantile=1.0)), "'quantile' parameter of Quantile"),
     (dict(learning_rate="pa1", loss=Huber()), r"cannot use Huber\(\), because"),
 ]
 CLASSIFIER_PARAMETERS = [
-    (dict(loss=SquaredError()), r"SGDClassifier cannot use loss=SquaredError\(\), because it is a loss for regression"),
+    (
+        dict(loss=SquaredError()),
+        r"SGDClassifier cannot use loss=SquaredError\(\), because it is a loss for regression",
+    ),
     (dict(loss="quantile"), "SGDClassifier cannot use loss='quantile'"),
     (dict(loss="poisson"), "SGDClassifier cannot use loss='poisson'"),
     (dict(learning_rate="pa2", loss="log_loss"), r"cannot use LogLoss\(\), because"),
-    (dict(class_weight="balance"), r"'class_weight' parameter .* Did you mean 'balanced'\?"),
+    (
+        dict(class_weight="balance"),
+        r"'class_weight' parameter .* Did you mean 'balanced'\?",
+    ),
     (dict(n_jobs=1.5), "'n_jobs' parameter"),
     (dict(loss=Hinge(threshold=-1)), "'threshold' parameter of Hinge"),
 ]
@@ -141,7 +162,7 @@ def test_targets_outside_the_domain_are_named():
 
 
 def test_a_single_class():
-    with pytest.raises(ValueError, match="at least two classes.*one class"):
+    with pytest.raises(ValueError, match=r"at least two classes.*one class"):
         SGDClassifier().fit(X, ["a"] * 30)
 
 
@@ -156,7 +177,9 @@ def test_partial_fit_names_an_unknown_label():
         model.partial_fit(X, LABELS)
     model.partial_fit(X, LABELS, classes=["a", "b", "c"])
     coef = model.coef_.copy()
-    with pytest.raises(ValueError, match=r"label 'd' \(at index 29\).*\['a', 'b', 'c'\]"):
+    with pytest.raises(
+        ValueError, match=r"label 'd' \(at index 29\).*\['a', 'b', 'c'\]"
+    ):
         model.partial_fit(X, [*LABELS[:-1], "d"])
     with pytest.raises(ValueError, match="not the same as in the first call"):
         model.partial_fit(X, LABELS, classes=["a", "b"])
@@ -195,7 +218,9 @@ def test_warm_start_with_other_features():
 def test_overflow_names_the_epoch_and_what_to_change(kind):
     model = SGDRegressor().fit(X, Y)
     coef = model.coef_
-    with pytest.raises(ValueError, match=r"overflowed in epoch 1.*StandardScaler.*eta0 \(it is 0.01\)"):
+    with pytest.raises(
+        ValueError, match=r"overflowed in epoch 1.*StandardScaler.*eta0 \(it is 0.01\)"
+    ):
         model.fit(kind(1e200 * X), Y)
     assert model.coef_ is coef
 
@@ -243,6 +268,8 @@ def test_a_name_has_no_parameters_to_search(loss):
 def test_no_probabilities_where_the_loss_has_none(loss):
     model = SGDClassifier(loss=loss)
     assert not hasattr(model, "predict_proba")
-    with pytest.raises(AttributeError, match="has no attribute 'predict_proba'") as error:
+    with pytest.raises(
+        AttributeError, match="has no attribute 'predict_proba'"
+    ) as error:
         model.predict_proba(X)
     assert "does not define them" in str(error.value.__cause__)

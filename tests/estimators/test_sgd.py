@@ -119,7 +119,12 @@ def test_read_only_memory_mapped_and_fortran_input(tmp_path):
     frozen.flags.writeable = False
     model = SGDRegressor(**epochs(2))
     expected = model.fit(X, Y).coef_
-    for same in (np.load(path, mmap_mode="r"), frozen, np.asfortranarray(X), X.tolist()):
+    for same in (
+        np.load(path, mmap_mode="r"),
+        frozen,
+        np.asfortranarray(X),
+        X.tolist(),
+    ):
         assert_array_equal(model.fit(same, Y).coef_, expected)
 
 

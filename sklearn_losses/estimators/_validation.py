@@ -129,7 +129,8 @@ def encode_labels(y, classes):
     if len(unknown):
         first = unknown[0]
         raise ValueError(
-            f"y has the label {y[first : first + 1].tolist()[0]!r} (at index {first}), which is not among the classes of the first call, "
+            f"y has the label {y[first : first + 1].tolist()[0]!r} (at index {first}), "
+            "which is not among the classes of the first call, "
             f"{classes.tolist()}. Name all classes in that call: "
             "partial_fit(X, y, classes=...)."
         )

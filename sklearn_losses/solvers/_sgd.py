@@ -183,7 +183,7 @@ class SGD(Solver):
         step = (
             f"a smaller eta0 (it is {self.schedule.eta0:g})"
             if self.schedule.name != "optimal"
-            else "a larger alpha, with which learning_rate='optimal' makes smaller steps"
+            else "a larger alpha, with which 'optimal' makes smaller steps"
         )
         return (
             f"The weights overflowed in epoch {n_epochs}: the steps are too large for "

@@ -98,6 +98,8 @@ COMMON = {
     "average": False,
 }
 LOG = {"loss": "log_loss", "penalty": "l2", "learning_rate": "optimal"}
+# So small a tol cannot end the fit: n_iter_no_change is the number of epochs.
+TOL = {"tol": 1e-12}
 SQUARED = {
     "loss": "squared_error",
     "penalty": "l2",
@@ -125,12 +127,14 @@ CASES = [
         if (data, penalty) != (DENSE, "l2")  # it is above
     ),
     *(Case("log loss, l2, averaged", data, LOG | {"average": True}) for data in BOTH),
-    # So small a tol cannot end the fit: n_iter_no_change is the number of epochs.
-    *(
-        Case("log loss, l2, stopping criterion", data, LOG | {"tol": 1e-12})
-        for data in BOTH
-    ),
+    *(Case("log loss, l2, stopping criterion", data, LOG | TOL) for data in BOTH),
     *(Case("squared error, l2", replace(data, classes=0), SQUARED) for data in BOTH),
+    # Fewer rows than columns, as text often has: what is linear in d counts.
+    *(
+        Case("log loss, l1, stopping criterion", data, LOG | {"penalty": "l1"} | TOL)
+        for data in (*BOTH, replace(CSR, n=10_000), replace(CSR, n=1_000))
+    ),
+    *(Case("log loss, l2", replace(CSR, n=n), LOG) for n in (10_000, 1_000)),
     Case("log loss, l2, 20 classes one versus rest", MANY, LOG, pairs=5),
     Case(
         "20 classes: joint CrossEntropy against log loss one versus rest",

@@ -98,10 +98,10 @@ cdef inline void row_prefetch(const real *x, const index *columns, Py_ssize_t n)
     """Ask for a row that is read soon; the hardware follows a long row by itself."""
     cdef Py_ssize_t j, size = n * <Py_ssize_t> sizeof(real)
     cdef const char *address = <const char *> x
-    for j in range(0, min(size, 1024), 64):
+    for j in range(0, min(size, 8192), 64):
         sl_prefetch(address + j)
     if index is not no_index:
         size = n * <Py_ssize_t> sizeof(index)
         address = <const char *> columns
-        for j in range(0, min(size, 1024), 64):
+        for j in range(0, min(size, 8192), 64):
             sl_prefetch(address + j)

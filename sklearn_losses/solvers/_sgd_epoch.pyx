@@ -138,6 +138,7 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
     cdef const real *x
     cdef const index *j
     cdef Step step
+    cdef double rate = 0.0
     step.squared_norm = 0.0
     with nogil:
         for step_number in range(e.n_steps):
@@ -156,13 +157,15 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
             x = &data[start]
             j = NULL if index is no_index else &columns[start]
 
+            if e.schedule.rate != NULL:
+                rate = e.schedule.rate(e.schedule.params, e.t)
             if e.needs_norm:
                 step.squared_norm = row_squared_norm(x, n)
                 if e.schedule.sample_rate != NULL and step.squared_norm == 0.0:
                     continue  # a row that no step can change, as in scikit-learn
             for a in range(active.shape[0]):
                 k = active[a]
-                before_step(&outputs[k], j, n, step_size(e, &outputs[k]))
+                before_step(&outputs[k], j, n, step_size(e, rate, &outputs[k]))
                 e.dot[k] = row_dot(x, j, n, outputs[k].v)
                 e.raw[k] = outputs[k].scale * e.dot[k] + outputs[k].intercept
             if e.loss.table.row != NULL:
@@ -170,17 +173,15 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
             step.averages = 0.0 < e.average <= e.t
             for a in range(active.shape[0]):
                 k = active[a]
-                step.eta = step_size(e, &outputs[k])
+                step.eta = step_size(e, rate, &outputs[k])
                 step.dot = e.dot[k]
                 step.update = update(e, i, k, &step)
                 take_step(&outputs[k], x, j, n, &step)
             e.t += 1.0
 
 
-cdef inline double step_size(Epoch e, const Output *output) noexcept nogil:
-    if e.schedule.rate == NULL:
-        return output.eta
-    return e.schedule.rate(e.schedule.params, e.t)
+cdef inline double step_size(Epoch e, double rate, const Output *output) noexcept nogil:
+    return output.eta if e.schedule.rate == NULL else rate
 
 
 cdef inline void row_gradient(Epoch e, Py_ssize_t i) noexcept nogil:

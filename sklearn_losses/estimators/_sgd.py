@@ -308,6 +308,7 @@ class BaseSGD(LinearModel):
             if not partial:
                 raise ValueError("All sample weights are zero: nothing is left to fit.")
             state, self.n_iter_ = start, 0
+            found = coefficients(start)
         else:
             objective = Objective(
                 loss,
@@ -319,10 +320,10 @@ class BaseSGD(LinearModel):
                 n_outputs,
                 self.fit_intercept,
             )
-            state = self._solve(solver, objective, start, train, validation)
+            state, *found = self._solve(solver, objective, start, train, validation)
         self.loss_ = loss
         self._state = state
-        self.coef_, self.intercept_ = self._published(state, X.dtype)
+        self.coef_, self.intercept_ = self._published(*found, X.dtype)
         self.t_ = float(state["t"].max())
         return self
 
@@ -348,7 +349,7 @@ class BaseSGD(LinearModel):
         )
 
     def _solve(self, solver, objective, start, train, validation):
-        """Solve, warn of what the solver found, and return its state."""
+        """Solve, warn of what the solver found, and return state, coef, intercept."""
         results = self._solve_in_groups(solver, objective, start, train, validation)
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
@@ -361,10 +362,13 @@ class BaseSGD(LinearModel):
                 stacklevel=4,
             )
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
-        return {
+        if len(results) == 1:
+            return results[0].state, results[0].coef, results[0].intercept
+        state = {
             name: np.concatenate([r.state[name] for r in results])
             for name in results[0].state
         }
+        return state, *coefficients(state)
 
     def _solve_in_groups(self, solver, objective, start, train, validation):
         return [solver.solve(objective, start, train, validation)]
@@ -413,7 +417,9 @@ class BaseSGD(LinearModel):
     def _resume(self, n_outputs):
         """The state to go on from: the hidden one, unless somebody has set coef_."""
         coef = self._dense_coef()
-        hidden_coef, hidden_intercept = self._published(self._state, coef.dtype)
+        hidden_coef, hidden_intercept = self._published(
+            *coefficients(self._state), coef.dtype
+        )
         if (
             len(self._state["v"]) == n_outputs
             and np.array_equal(hidden_coef, coef)
@@ -426,10 +432,9 @@ class BaseSGD(LinearModel):
         )
         return start | {"t": np.full(n_outputs, self.t_)}
 
-    def _published(self, state, dtype):
-        """`coef_` and `intercept_` of a state."""
-        coef, intercept = coefficients(state)
-        return coef.astype(dtype), intercept.astype(dtype)
+    def _published(self, coef, intercept, dtype):
+        """`coef_` and `intercept_` of a solver's."""
+        return coef.astype(dtype, copy=False), intercept.astype(dtype, copy=False)
 
 
 class SGDRegressor(LinearRegressorMixin, BaseSGD):
@@ -564,9 +569,8 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         loss.check_targets(y, name="y")
         return Targets(y), weight, 1
 
-    def _published(self, state, dtype):
-        coef, intercept = super()._published(state, dtype)
-        return coef[0], intercept
+    def _published(self, coef, intercept, dtype):
+        return super()._published(coef[0], intercept, dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -809,8 +813,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             given = np.stack([-half, half])
         return super()._initial(name, given, shape)
 
-    def _published(self, state, dtype):
-        coef, intercept = super()._published(state, np.float64)
+    def _published(self, coef, intercept, dtype):
         if len(coef) == 2:
             coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
-        return coef.astype(dtype), intercept.astype(dtype)
+        return super()._published(coef, intercept, dtype)

@@ -209,15 +209,16 @@ class SGD(Solver):
                 f"The fit has diverged: after the last epoch its criterion is "
                 f"{worst.last:.3g}, and it had been {worst.best:.3g}. {advice}"
             )
-        last = np.abs(state["v"] * state["scale"][:, None]).max()
-        if objective.penalty.l1 > 0 and np.abs(coef).max() > 100 * max(1.0, last):
+        if self.average and objective.penalty.l1 > 0:
             # Truncations count, as in scikit-learn, as if they had been made before
             # the first step of the mean.
-            found.append(
-                "The mean of the iterates is far outside of where they are: average "
-                "and an l1 norm do not go together with steps this large. Use "
-                "average=False, a smaller alpha or a smaller eta0."
-            )
+            last = np.abs(state["v"] * state["scale"][:, None]).max()
+            if np.abs(coef).max() > 100 * max(1.0, last):
+                found.append(
+                    "The mean of the iterates is far outside of where they are: "
+                    "average and an l1 norm do not go together with steps this large. Use "
+                    "average=False, a smaller alpha or a smaller eta0."
+                )
         return found
 
     def _print(self, n_epochs, values, weights, started):

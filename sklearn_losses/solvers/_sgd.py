@@ -216,8 +216,8 @@ class SGD(Solver):
             if np.abs(coef).max() > 100 * max(1.0, last):
                 found.append(
                     "The mean of the iterates is far outside of where they are: "
-                    "average and an l1 norm do not go together with steps this large. Use "
-                    "average=False, a smaller alpha or a smaller eta0."
+                    "average and an l1 norm do not go together with steps this large. "
+                    "Use average=False, a smaller alpha or a smaller eta0."
                 )
         return found
 

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -126,6 +127,23 @@ def test_read_only_memory_mapped_and_fortran_input(tmp_path):
         X.tolist(),
     ):
         assert_array_equal(model.fit(same, Y).coef_, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
+def test_a_fit_does_not_copy_X(kind, dtype):
+    big = kind(np.ones((20_000, 200), dtype=dtype))
+    size = big.data.nbytes + (big.indices.nbytes if sparse.issparse(big) else 0)
+    y = RNG.normal(size=20_000)
+    tracemalloc.start()
+    try:
+        SGDRegressor(penalty="elasticnet", average=True, max_iter=1, tol=None).fit(
+            big, y
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.05 * size
 
 
 def test_an_empty_row_and_an_empty_matrix():

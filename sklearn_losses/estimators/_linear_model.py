@@ -2,10 +2,15 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+def _loss_of(estimator):
+    """The fitted loss, or the one to fit where somebody has set coef_ by hand."""
+    return getattr(estimator, "loss_", None) or estimator._resolve_loss()
 
 
 class LinearModel(BaseEstimator):
@@ -27,7 +32,7 @@ class LinearModel(BaseEstimator):
         """
         check_is_fitted(self)
         if sparse.issparse(self.coef_):
-            self.coef_ = self.coef_.toarray().reshape(self._coef_shape)
+            self.coef_ = self._dense_coef()
         return self
 
     def sparsify(self):
@@ -42,14 +47,14 @@ class LinearModel(BaseEstimator):
         """
         check_is_fitted(self)
         if not sparse.issparse(self.coef_):
-            self._coef_shape = self.coef_.shape
             self.coef_ = sparse.csr_array(np.atleast_2d(self.coef_))
         return self
 
     def _dense_coef(self):
         """`coef_` as an array, whatever sparsify has done."""
         if sparse.issparse(self.coef_):
-            return self.coef_.toarray().reshape(self._coef_shape)
+            dense = self.coef_.toarray()
+            return dense.ravel() if is_regressor(self) else dense
         return self.coef_
 
     def __sklearn_tags__(self):
@@ -74,12 +79,12 @@ class LinearRegressorMixin(RegressorMixin):
             On the scale of y: exp of the raw prediction for a loss with the log link.
         """
         raw = self._raw_prediction(X)
-        return self.loss_.inverse_link(raw)
+        return _loss_of(self).inverse_link(raw)
 
 
 def _defines_probabilities(estimator):
     """Whether predict_proba exists; where not, say so in the AttributeError."""
-    loss = getattr(estimator, "loss_", None) or estimator._resolve_loss()
+    loss = _loss_of(estimator)
     if not loss.probabilistic:
         raise AttributeError(
             f"{type(estimator).__name__} has no probabilities with {loss!r}, because "
@@ -141,8 +146,8 @@ class LinearClassifierMixin(ClassifierMixin):
         raw = self._raw_prediction(X)
         if raw.ndim == 1:
             return np.exp(self._binary_log_proba(raw)).astype(raw.dtype, copy=False)
-        probability = self.loss_.inverse_link(raw)
-        if self.loss_.granularity == "point":
+        probability = _loss_of(self).inverse_link(raw)
+        if _loss_of(self).granularity == "point":
             total = probability.sum(axis=1, keepdims=True)
             probability = np.where(total == 0, 1.0, probability)
             probability /= probability.sum(axis=1, keepdims=True)
@@ -164,13 +169,13 @@ class LinearClassifierMixin(ClassifierMixin):
         raw = self._raw_prediction(X)
         if raw.ndim == 1:
             return self._binary_log_proba(raw)
-        if self.loss_.granularity == "row":
-            return self.loss_.link.log_probabilities(raw)
+        if _loss_of(self).granularity == "row":
+            return _loss_of(self).link.log_probabilities(raw)
         with np.errstate(divide="ignore"):  # log(0) is -inf
             return np.log(self.predict_proba(X))
 
     def _binary_log_proba(self, raw):
-        if self.loss_.granularity == "row":
+        if _loss_of(self).granularity == "row":
             both = np.stack([np.zeros_like(raw), raw], axis=1)
-            return self.loss_.link.log_probabilities(both)
-        return np.stack(self.loss_.link.log_probabilities(raw), axis=1)
+            return _loss_of(self).link.log_probabilities(both)
+        return np.stack(_loss_of(self).link.log_probabilities(raw), axis=1)

@@ -14,7 +14,6 @@ from joblib import effective_n_jobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import validate_data
@@ -26,7 +25,9 @@ from sklearn_losses.estimators._linear_model import (
 )
 from sklearn_losses.estimators._validation import (
     EPSILON_IS,
+    check_classes,
     check_weights,
+    class_factors,
     encode_labels,
     resolve_loss,
     unchanged_on_error,
@@ -50,7 +51,8 @@ from sklearn_losses.solvers._sgd import SGD
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 
 _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
-        The penalty on the coefficients; the intercept is not penalised.
+        The penalty on the coefficients; the intercept is not penalised. The l1 norm is
+        applied by cumulative truncation [3]_.
 
     alpha : float, default=0.0001
         The strength of the penalty, >= 0. learning_rate='optimal' uses it too, and
@@ -90,7 +92,7 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         The step size at step t:
 
         - 'constant': eta0;
-        - 'optimal': 1 / (alpha (t0 + t - 1)), with Bottou's choice of t0;
+        - 'optimal': 1 / (alpha (t0 + t - 1)), with Bottou's choice of t0 [2]_;
         - 'invscaling': eta0 / t ** power_t;
         - 'adaptive': eta0, divided by 5 each time the fit would end, down to 1e-6;
         - 'pa1', 'pa2': passive-aggressive steps [1]_, for piecewise linear losses;
@@ -185,7 +187,8 @@ class BaseSGD(LinearModel):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            It is not copied if it is C-contiguous or CSR, and float32 or float64.
+            It is not copied if it is float32 or float64, and C-contiguous or CSR with
+            sorted columns.
 
         y : array-like of shape (n_samples,)
             Targets in the domain of the loss, or labels.
@@ -237,7 +240,7 @@ class BaseSGD(LinearModel):
         """
         nested = [name for name in params if name.startswith("loss__")]
         loss = params.get("loss", self.loss)
-        if nested and not hasattr(loss, "set_params"):
+        if nested and (isinstance(loss, type) or not hasattr(loss, "set_params")):
             raise ValueError(
                 f"{nested[0]!r} is a parameter of a loss object, and loss={loss!r} is "
                 "none. Use an object, such as loss=Huber(), with its parameters."
@@ -300,7 +303,7 @@ class BaseSGD(LinearModel):
             y, weight, loss, classes, partial, resumes
         )
         if resumes:
-            start = self._resume(n_outputs)
+            start = self._resume(n_outputs, X.shape[1])
         else:
             start = self._start(n_outputs, X.shape[1], coef_init, intercept_init)
         train, validation = self._split(targets.y, weight)
@@ -385,7 +388,13 @@ class BaseSGD(LinearModel):
         splitter = self._splitter(
             test_size=self.validation_fraction, random_state=self.random_state
         )
-        train, validation = next(splitter.split(np.zeros((len(seen), 1)), y[seen]))
+        try:
+            train, validation = next(splitter.split(np.zeros((len(seen), 1)), y[seen]))
+        except ValueError as error:
+            raise ValueError(
+                "early_stopping cannot set aside validation_fraction="
+                f"{self.validation_fraction} of {len(seen)} rows: {error}"
+            ) from error
         return np.sort(seen[train]), np.sort(seen[validation])
 
     def _start(self, n_outputs, n_features, coef_init, intercept_init):
@@ -405,7 +414,8 @@ class BaseSGD(LinearModel):
         if given is None:
             return np.zeros(shape)
         given = np.asarray(given, dtype=np.float64)
-        if given.size != np.prod(shape):
+        # One output may come without its axis.
+        if given.shape != shape and (shape[0] > 1 or given.shape != shape[1:]):
             raise ValueError(
                 f"{name}_init, or the {name}_ of a warm start, has the shape "
                 f"{given.shape} and does not match the data, which needs {shape}."
@@ -414,9 +424,15 @@ class BaseSGD(LinearModel):
             raise ValueError(f"{name}_init must be finite.")
         return given.reshape(shape)
 
-    def _resume(self, n_outputs):
+    def _resume(self, n_outputs, n_features):
         """The state to go on from: the hidden one, unless somebody has set coef_."""
         coef = self._dense_coef()
+        start = SGD.start(
+            self._initial("coef", coef, (n_outputs, n_features)),
+            self._initial("intercept", self.intercept_, (n_outputs,)),
+        ) | {"t": np.full(n_outputs, getattr(self, "t_", 1.0))}
+        if not hasattr(self, "_state"):
+            return start
         hidden_coef, hidden_intercept = self._published(
             *coefficients(self._state), coef.dtype
         )
@@ -426,15 +442,21 @@ class BaseSGD(LinearModel):
             and np.array_equal(hidden_intercept, self.intercept_)
         ):
             return self._state
-        start = SGD.start(
-            self._initial("coef", coef, (n_outputs, coef.shape[-1])),
-            self._initial("intercept", self.intercept_, (n_outputs,)),
-        )
-        return start | {"t": np.full(n_outputs, self.t_)}
+        return start
 
     def _published(self, coef, intercept, dtype):
         """`coef_` and `intercept_` of a solver's."""
-        return coef.astype(dtype, copy=False), intercept.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):  # is looked for
+            published = (
+                coef.astype(dtype, copy=False),
+                intercept.astype(dtype, copy=False),
+            )
+        if not all(np.all(np.isfinite(array)) for array in published):
+            raise ValueError(
+                f"The coefficients overflow {np.dtype(dtype)}, which is that of X. "
+                "Scale the features, or use smaller steps or float64."
+            )
+        return published
 
 
 class SGDRegressor(LinearRegressorMixin, BaseSGD):
@@ -754,11 +776,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                 f"{self.classes_.tolist()}."
             )
         codes = encode_labels(y, self.classes_)
-        factors = None
-        if self.class_weight is not None:
-            factors = compute_class_weight(
-                self.class_weight, classes=self.classes_, y=y
-            )
+        factors = class_factors(self.class_weight, self.classes_, y, weight)
         rest = -1.0 if loss.task == "regression" else 0.0
         if loss.granularity == "point" and n_classes > 2:
             return Targets(codes, 0, rest, factors), weight, n_classes
@@ -776,7 +794,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                     "The first call of partial_fit needs `classes`, all labels that "
                     "will ever come: partial_fit(X, y, classes=np.unique(y_all))."
                 )
-            return np.unique(classes)
+            return check_classes(classes)
         if classes is not None and not np.array_equal(
             np.unique(classes), self.classes_
         ):
@@ -807,10 +825,12 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             raise
 
     def _initial(self, name, given, shape):
-        if given is not None and shape[0] == 2 and 2 * np.size(given) == np.prod(shape):
+        if given is not None and shape[0] == 2:
             # Two classes of a joint loss are published as one difference.
-            half = 0.5 * np.ravel(given)
-            given = np.stack([-half, half])
+            one = np.asarray(given, dtype=np.float64)
+            if one.shape in (shape[1:], (1, *shape[1:])):
+                half = 0.5 * one.reshape(shape[1:])
+                given = np.stack([-half, half])
         return super()._initial(name, given, shape)
 
     def _published(self, coef, intercept, dtype):

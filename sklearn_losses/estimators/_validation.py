@@ -1,12 +1,14 @@
 """What comes in at the boundary: losses, weights, labels, and the promise on errors."""
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.class_weight import compute_class_weight
 
 from sklearn_losses.losses import Loss, get_loss, loss_names
-from sklearn_losses.losses._params import InvalidParameterError
+from sklearn_losses.losses._params import Interval, InvalidParameterError
 
 # Losses that took scikit-learn's `epsilon`, and the parameter that it was.
 EPSILON_IS = {
@@ -55,6 +57,11 @@ def resolve_loss(estimator, tasks, also=()):
             f"The 'loss' parameter of {name} must be an instance of a loss. Got the "
             f"class {loss.__name__} instead: write {loss.__name__}()."
         )
+    if isinstance(loss, str) and loss == "huber" and estimator.epsilon == 0:
+        raise InvalidParameterError(
+            f"The 'epsilon' parameter of {name} must be > 0 with loss='huber'. Got "
+            f"{estimator.epsilon!r} instead."
+        )
     if isinstance(loss, str):
         parameters = {EPSILON_IS[loss]: estimator.epsilon} if loss in EPSILON_IS else {}
         found = get_loss(loss, **parameters)
@@ -71,8 +78,9 @@ def resolve_loss(estimator, tasks, also=()):
             f"{name} cannot use loss={loss!r}, because it is a loss for "
             f"{'regression' if found.task == 'regression' else 'classification'}. "
             f"Use one of {', '.join(usable)}, or another estimator."
+            + (f" (As strings it also takes {', '.join(also)}.)" if also else "")
         )
-    found.compiled()  # checks its parameters
+    found.checked()  # its parameters, and its C functions
     return found
 
 
@@ -88,8 +96,12 @@ def check_weights(sample_weight, n_samples):
     if sample_weight is None:
         return None
     weight = np.asarray(sample_weight)
-    if weight.dtype == object or weight.dtype.kind not in "biuf":
+    if weight.dtype == object:
         weight = weight.astype(np.float64)
+    if weight.dtype.kind not in "biuf":
+        raise ValueError(
+            f"sample_weight must be real numbers. Got the dtype {weight.dtype}."
+        )
     if weight.ndim == 0:
         weight = np.full(n_samples, weight)
     if weight.shape != (n_samples,):
@@ -105,6 +117,72 @@ def check_weights(sample_weight, n_samples):
             f"{weight[bad[0]]}."
         )
     return weight
+
+
+def check_classes(classes):
+    """The sorted classes that a first call of partial_fit names.
+
+    Raises
+    ------
+    ValueError
+        If they are no list of at least two labels.
+    """
+    classes = np.asarray(classes)
+    if classes.ndim != 1:
+        raise ValueError(
+            f"classes must be of shape (n_classes,). Got the shape {classes.shape}."
+        )
+    classes = np.unique(classes)
+    if classes.dtype.kind == "f" and np.isnan(classes).any():
+        raise ValueError("classes must not contain nan.")
+    if len(classes) < 2:
+        raise ValueError(
+            "SGDClassifier needs at least two classes, and `classes` has one: "
+            f"{classes.tolist()}."
+        )
+    return classes
+
+
+def class_factors(class_weight, classes, y, weight):
+    """The factor of each class that scikit-learn's `class_weight` stands for.
+
+    Parameters
+    ----------
+    class_weight : dict, 'balanced' or None
+    classes : ndarray of shape (n_classes,)
+    y : ndarray of shape (n_samples,)
+        Labels.
+    weight : ndarray of shape (n_samples,) or None
+        Rows of weight 0 do not count for 'balanced'.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,), or None for no factors
+
+    Raises
+    ------
+    ValueError
+        If a factor is no number >= 0, or a class has no rows to be balanced with; it
+        names the class.
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, Mapping):
+        for label, factor in class_weight.items():
+            if not Interval(0, None, "left").allows(factor):
+                raise InvalidParameterError(
+                    "The 'class_weight' parameter of SGDClassifier must have finite "
+                    f"values >= 0: class_weight[{label!r}] is {factor!r}."
+                )
+    else:
+        y = y if weight is None else y[weight > 0]
+        missing = np.setdiff1d(classes, y)
+        if len(missing):
+            raise ValueError(
+                f"class_weight='balanced': the class {missing.tolist()[0]!r} has no "
+                "row of positive weight."
+            )
+    return compute_class_weight(class_weight, classes=classes, y=y)
 
 
 def encode_labels(y, classes):
@@ -130,8 +208,7 @@ def encode_labels(y, classes):
         first = unknown[0]
         raise ValueError(
             f"y has the label {y[first : first + 1].tolist()[0]!r} (at index {first}), "
-            "which is not among the classes of the first call, "
-            f"{classes.tolist()}. Name all classes in that call: "
-            "partial_fit(X, y, classes=...)."
+            f"which is not among the classes, {classes.tolist()}. Name all classes in "
+            "the first call: partial_fit(X, y, classes=...)."
         )
     return index.astype(np.float64)

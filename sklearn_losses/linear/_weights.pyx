@@ -222,6 +222,21 @@ def make_room(state, averages, has_l1):
             state[name] = np.zeros_like(state["v"])
 
 
+def drop_mean(state):
+    """Forget the mean of the iterates, so that a later one begins anew.
+
+    Parameters
+    ----------
+    state : dict
+        It is changed, its arrays are not.
+    """
+    n_outputs = len(state["v"])
+    state.pop("average", None)
+    for name in ("n_averaged", "average_share", "average_intercept"):
+        state[name] = np.zeros(n_outputs)
+    state["average_scale"] = np.ones(n_outputs)
+
+
 def coefficients(state):
     """The coefficients and intercepts that a state stands for.
 

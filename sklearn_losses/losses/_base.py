@@ -156,7 +156,14 @@ class Loss(BaseEstimator):
         tuple of ndarray
             The values and the gradients.
         """
+        if out is not None and not (isinstance(out, tuple) and len(out) == 2):
+            raise ValueError(
+                "out for value_gradient must be a tuple of two arrays. Got "
+                f"{type(out).__name__}."
+            )
         value, gradient = (None, None) if out is None else out
+        if value is not None and np.may_share_memory(value, gradient):
+            raise ValueError("out for the value and the gradient share memory.")
         return self._evaluate(
             y_true, raw_prediction, sample_weight, value=value, gradient=gradient
         )
@@ -183,11 +190,7 @@ class Loss(BaseEstimator):
         if value.size == 0:
             raise ValueError("The mean of a loss needs at least one sample.")
         if sample_weight is not None:
-            sample_weight = np.asarray(sample_weight, dtype=np.float64)
-            if sample_weight.shape != value.shape:
-                raise ValueError(_shape_message("sample_weight", sample_weight, value))
-            if not sample_weight.sum() > 0:
-                raise ValueError("The sum of sample_weight must be positive.")
+            sample_weight = _mean_weight(sample_weight, value)
             # A sample of weight 0 is no sample, even if its loss is infinite.
             seen = sample_weight != 0
             value, sample_weight = value[seen], sample_weight[seen]
@@ -242,14 +245,7 @@ class Loss(BaseEstimator):
             )
         if sample_weight is None:
             return self._optimal_constant(y_true, np.ones(len(y_true)))
-        sample_weight = np.asarray(sample_weight, dtype=np.float64)
-        if sample_weight.shape != y_true.shape[:1]:
-            raise ValueError(_shape_message("sample_weight", sample_weight, y_true))
-        if sample_weight.min() < 0 or not 0 < sample_weight.sum() < np.inf:
-            raise ValueError(
-                "sample_weight must be >= 0 and have a positive and finite sum."
-            )
-        return self._optimal_constant(y_true, sample_weight)
+        return self._optimal_constant(y_true, _mean_weight(sample_weight, y_true))
 
     def check_targets(self, y_true, name="y_true"):
         """Refuse targets outside the domain.
@@ -270,9 +266,15 @@ class Loss(BaseEstimator):
             raise self._domain_error(y_true, bad, name, f"in {self.domain}")
 
     # --------------------------------------------------------- for subclasses
+    def checked(self):
+        """The C functions, once it is sure that none is called that is not there."""
+        return self.compiled().check(type(self).__name__, self.granularity)
+
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
         """Evaluate the outputs that are named, in the order of their names."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must derive from PointLoss or from RowLoss."
+        )
 
     def _optimal_constant(self, y_true, sample_weight):
         raise NotImplementedError
@@ -290,8 +292,7 @@ class PointLoss(Loss):
     """A loss with one raw prediction a sample."""
 
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
-        raw = np.asarray(raw_prediction)
-        dtype = np.float32 if raw.dtype == np.float32 else np.float64
+        raw, dtype = _raw_array(raw_prediction)
         y = np.asarray(y_true, dtype=dtype)
         raw = raw.astype(dtype, copy=False)
         if y.shape != raw.shape and y.ndim and raw.ndim:
@@ -299,10 +300,14 @@ class PointLoss(Loss):
         self.check_targets(y)
         y, raw = np.broadcast_arrays(y, raw)
         shape = raw.shape
+        weight = _factors(sample_weight, shape)
+        functions = self.checked()
+        if "curvature" in outputs and not functions.has_curvature:
+            raise ValueError(f"{type(self).__name__} has no curvature.")
         results = {
             name: _output(out, name, shape, dtype) for name, out in outputs.items()
         }
-        self.compiled().check(type(self).__name__).evaluate_points(
+        functions.evaluate_points(
             np.ascontiguousarray(y).ravel(),
             np.ascontiguousarray(raw).ravel(),
             *(
@@ -310,26 +315,40 @@ class PointLoss(Loss):
                 for name in ("value", "gradient", "curvature")
             ),
         )
-        return _finish(results, sample_weight, shape, outputs)
+        return _finish(results, weight, outputs)
 
     def _optimal_constant(self, y_true, sample_weight):
-        """The root of the mean gradient, which grows where the loss is convex."""
+        """The root of the mean gradient, which grows where the loss is convex.
 
+        Where it is 0 on an interval, the middle of it, or its end if it has but one.
+        """
         total = sample_weight.sum()
 
         def slope(raw):
             return np.dot(sample_weight, self.gradient(y_true, raw)) / total
 
         low, high = -1.0, 1.0
-        while slope(low) > 0 and low > -1e300:
+        while slope(low) >= 0 and low > -1e300:
             low *= 4.0
-        while slope(high) < 0 and high < 1e300:
+        while slope(high) <= 0 and high < 1e300:
             high *= 4.0
-        if slope(low) >= 0:
-            return low if slope(low) == 0 else -np.inf
-        if slope(high) <= 0:
-            return high if slope(high) == 0 else np.inf
-        return float(brentq(slope, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000))
+        falls, rises = slope(low) < 0, slope(high) > 0
+        if falls and rises:
+            root = float(
+                brentq(slope, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000)
+            )
+            if slope(root) != 0:
+                return root
+            left = _edge(lambda raw: slope(raw) < 0, low, root)
+            right = _edge(lambda raw: slope(raw) <= 0, root, high)
+            return 0.5 * (left + right)
+        if falls:
+            flat = slope(high) == 0
+            return _edge(lambda raw: slope(raw) < 0, low, high) if flat else np.inf
+        if rises:
+            flat = slope(low) == 0
+            return _edge(lambda raw: slope(raw) <= 0, low, high) if flat else -np.inf
+        return 0.0
 
 
 class RowLoss(Loss):
@@ -340,8 +359,7 @@ class RowLoss(Loss):
     domain = Interval(0, None, "left", integer=True)
 
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
-        raw = np.asarray(raw_prediction)
-        dtype = np.float32 if raw.dtype == np.float32 else np.float64
+        raw, dtype = _raw_array(raw_prediction)
         if raw.ndim != 2:
             raise ValueError(
                 f"raw_prediction must have the shape (n_samples, n_classes) in "
@@ -356,20 +374,21 @@ class RowLoss(Loss):
         if y.shape not in ((len(raw),), raw.shape):
             raise ValueError(_shape_message("y_true", y, raw))
         self.check_targets(y, n_classes=raw.shape[1])
+        weight = _factors(sample_weight, raw.shape[:1])
         shapes = {"value": raw.shape[:1], "gradient": raw.shape, "curvature": raw.shape}
         results = {
             name: _output(out, name, shapes[name], dtype)
             for name, out in outputs.items()
         }
         work = {name: np.empty(result.shape) for name, result in results.items()}
-        self.compiled().check(type(self).__name__).evaluate_rows(
+        self.checked().evaluate_rows(
             np.ascontiguousarray(y if y.ndim == 2 else y[:, np.newaxis]),
             np.ascontiguousarray(raw, dtype=np.float64),
             *(work.get(name) for name in ("value", "gradient", "curvature")),
         )
         for name, result in results.items():
             result[...] = work[name]
-        return _finish(results, sample_weight, raw.shape[:1], outputs)
+        return _finish(results, weight, outputs)
 
     def check_targets(self, y_true, name="y_true", n_classes=None):
         y_true = np.asarray(y_true)
@@ -416,14 +435,51 @@ def _output(out, name, shape, dtype):
     return out
 
 
-def _finish(results, sample_weight, shape, outputs):
+def _raw_array(raw_prediction):
+    """Raw predictions as an array, and the dtype of what is computed from them."""
+    raw = np.asarray(raw_prediction)
+    if raw.dtype.kind == "c":
+        raise ValueError("raw_prediction must be real. Got complex numbers.")
+    return raw, np.float32 if raw.dtype == np.float32 else np.float64
+
+
+def _factors(sample_weight, shape):
+    """Sample weights that multiply results, or None."""
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape not in ((), shape):
+        raise ValueError(_shape_message("sample_weight", weight, np.empty(shape)))
+    return np.broadcast_to(weight, shape)
+
+
+def _mean_weight(sample_weight, reference):
+    """Sample weights of which a mean can be taken."""
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != np.shape(reference)[:1]:
+        raise ValueError(_shape_message("sample_weight", weight, reference))
+    if not (weight.min() >= 0 and 0 < weight.sum() < np.inf):
+        raise ValueError(
+            "sample_weight must be >= 0 and have a positive and finite sum."
+        )
+    return weight
+
+
+def _edge(is_left, low, high):
+    """The end of the stretch, from `low` on, where `is_left` holds."""
+    while low < (middle := low + 0.5 * (high - low)) < high:
+        low, high = (middle, high) if is_left(middle) else (low, middle)
+    return high
+
+
+def _finish(results, weight, outputs):
     """Weight the results and hand them out as asked: one array, or a tuple."""
-    if sample_weight is not None:
-        weight = np.asarray(sample_weight, dtype=np.float64)
-        if weight.shape not in ((), shape):
-            raise ValueError(_shape_message("sample_weight", weight, np.empty(shape)))
+    if weight is not None:
         for result in results.values():
-            result *= weight.reshape(weight.shape + (1,) * (result.ndim - weight.ndim))
+            factor = weight.reshape(weight.shape + (1,) * (result.ndim - weight.ndim))
+            # Weight 0 gives 0, also where the loss is infinite.
+            np.multiply(result, factor, out=result, where=factor != 0)
+            result[weight == 0] = 0.0
     found = tuple(
         result if outputs[name] is not None else result[()]
         for name, result in results.items()

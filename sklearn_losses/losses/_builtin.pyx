@@ -9,31 +9,11 @@ formula costs, and no loop is written twice.
 from libc.string cimport memset
 
 cimport sklearn_losses.losses._points as _points
+from sklearn_losses.losses._loop cimport Block, loop
 from sklearn_losses.losses._table cimport (
     LOSS_ABI_VERSION, Block32, Block64, CLoss, LossTable, Row, block32_fn, block64_fn,
     point_fn,
 )
-
-ctypedef fused Block:
-    Block32
-    Block64
-
-cdef inline void loop(point_fn value, point_fn gradient, point_fn curvature,
-                      const void *params, const Block *block) noexcept nogil:
-    cdef Py_ssize_t i
-    if block.value != NULL and block.gradient != NULL:
-        for i in range(block.n):
-            block.value[i] = value(params, block.y[i], block.raw[i])
-            block.gradient[i] = gradient(params, block.y[i], block.raw[i])
-    elif block.value != NULL:
-        for i in range(block.n):
-            block.value[i] = value(params, block.y[i], block.raw[i])
-    elif block.gradient != NULL:
-        for i in range(block.n):
-            block.gradient[i] = gradient(params, block.y[i], block.raw[i])
-    if block.curvature != NULL:
-        for i in range(block.n):
-            block.curvature[i] = curvature(params, block.y[i], block.raw[i])
 
 
 cdef void squared_error(const void *params, const Block *block) noexcept nogil:
@@ -185,6 +165,11 @@ def builtin(str name, tuple parameters):
     -------
     CLoss
     """
+    if name not in index_of:
+        raise NotImplementedError(
+            f"The loss named {name!r} has no compiled functions. A loss of your own "
+            "overrides compiled(), which returns them as a CLoss."
+        )
     if len(parameters) > MAX_PARAMETERS:
         raise ValueError(f"{name} has {len(parameters)} parameters: raise MAX_PARAMETERS.")
     cdef _Parameters memory = _Parameters()

@@ -5,11 +5,13 @@ A loss is a ``const LossTable *`` (functions) with a ``const void *`` (its
 parameters); :class:`CLoss` holds the two and keeps their memory alive.
 
 The table is append-only. ``size`` is ``sizeof(LossTable)`` as the author of the
-loss saw it, so a loss compiled against an older release still works: a reader
-asks for a younger member only where ``size`` reaches it. Where a member may be
-NULL, its comment says what NULL means.
+loss saw it, so that a later release can go on reading it: ``CLoss.check`` refuses a
+table that is too short, and will ask for a younger member only where ``size`` reaches
+it. Where a member may be NULL, its comment says what NULL means.
 
-A minimal loss in another package::
+A minimal loss in another package; the Python class derives from ``PointLoss`` and
+returns it from ``compiled()``. Without ``curvature`` it can do all but that. A loss with
+parameters points ``params`` to memory, and lets ``owner`` be the object that owns it::
 
     from sklearn_losses.losses._table cimport CLoss, LossTable, LOSS_ABI_VERSION
 

@@ -5,28 +5,11 @@ The arrays come from :class:`~sklearn_losses.losses.Loss`, which has checked
 shapes, types and the domain of y; nothing is checked again here.
 """
 
+from sklearn_losses.losses._loop cimport loop
+
 ctypedef fused real:
     float
     double
-
-ctypedef fused Block:
-    Block32
-    Block64
-
-ABI_VERSION = LOSS_ABI_VERSION
-
-
-cdef void loop_over_points(const LossTable *table, const void *params,
-                           const Block *block) noexcept nogil:
-    """The block functions of a loss that brings none."""
-    cdef Py_ssize_t i
-    for i in range(block.n):
-        if block.value != NULL:
-            block.value[i] = table.value(params, block.y[i], block.raw[i])
-        if block.gradient != NULL:
-            block.gradient[i] = table.gradient(params, block.y[i], block.raw[i])
-        if block.curvature != NULL:
-            block.curvature[i] = table.curvature(params, block.y[i], block.raw[i])
 
 
 cdef class CLoss:
@@ -37,26 +20,49 @@ cdef class CLoss:
     ``params`` and the ``owner`` of their memory.
     """
 
-    def check(self, str name):
-        """Refuse a table that this build cannot read.
+    def check(self, str name, str granularity):
+        """Refuse a table that this build cannot read, or that lacks a function.
 
         Parameters
         ----------
         name : str
             The loss, for the error message.
+        granularity : {"point", "row"}
+            What the loss says that it is.
+
+        Returns
+        -------
+        self : CLoss
 
         Raises
         ------
         ImportError
-            If the table is missing, or was built for another ABI version.
+            If the table was built for another version of the interface.
+        TypeError
+            If there is no table, or it lacks the functions of its granularity.
         """
         if self.table == NULL:
-            raise ImportError(f"{name} has no table of C functions: set CLoss.table.")
-        if self.table.abi_version != LOSS_ABI_VERSION:
+            raise TypeError(f"{name} has no table of C functions: set CLoss.table.")
+        if self.table.abi_version != LOSS_ABI_VERSION or self.table.size < sizeof(LossTable):
             raise ImportError(
                 f"{name} was compiled for version {self.table.abi_version} of the C "
-                f"interface of losses, and this sklearn_losses has version "
-                f"{LOSS_ABI_VERSION}. Rebuild the package that {name} comes from."
+                f"interface of losses with a table of {self.table.size} bytes; this "
+                f"sklearn_losses has version {LOSS_ABI_VERSION} with {sizeof(LossTable)}. "
+                f"Rebuild the package that {name} comes from."
+            )
+        if granularity == "row":
+            missing = [] if self.table.row != NULL else ["row"]
+        else:
+            missing = [
+                member for member, is_there in (
+                    ("value", self.table.value != NULL),
+                    ("gradient", self.table.gradient != NULL),
+                ) if not is_there
+            ]
+        if missing:
+            raise TypeError(
+                f"{name} is a loss of {granularity}s and its table has no function "
+                f"{' and no '.join(missing)}."
             )
         return self
 
@@ -87,7 +93,8 @@ cdef class CLoss:
                 if self.table.block64 != NULL:
                     self.table.block64(self.params, &block64)
                 else:
-                    loop_over_points(self.table, self.params, &block64)
+                    loop(self.table.value, self.table.gradient, self.table.curvature,
+                         self.params, &block64)
         else:
             block32.n = n
             block32.y = &y[0]
@@ -99,7 +106,8 @@ cdef class CLoss:
                 if self.table.block32 != NULL:
                     self.table.block32(self.params, &block32)
                 else:
-                    loop_over_points(self.table, self.params, &block32)
+                    loop(self.table.value, self.table.gradient, self.table.curvature,
+                         self.params, &block32)
 
     def evaluate_rows(self, const double[:, ::1] y, const double[:, ::1] raw,
                       double[::1] value, double[:, ::1] gradient,

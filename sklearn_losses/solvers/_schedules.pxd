@@ -13,5 +13,6 @@ cdef class Schedule:
     cdef rate_fn rate                  # NULL: every output keeps a step size
     cdef sample_rate_fn sample_rate    # NULL: all samples have the same
     cdef double params[2]
+    cdef bint skips_empty_rows
     cdef readonly str name
     cdef readonly double eta0

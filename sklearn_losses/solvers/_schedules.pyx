@@ -65,6 +65,7 @@ cdef class Schedule:
             self.params[1] = 1.0 / (alpha ** -0.25 * alpha)
         elif name == "pa1":
             self.sample_rate = passive_aggressive_1
+            self.skips_empty_rows = True  # as scikit-learn, penalty and all
         elif name == "pa2":
             self.sample_rate = passive_aggressive_2
         elif name not in ("constant", "adaptive"):

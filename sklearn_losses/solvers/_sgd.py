@@ -6,12 +6,14 @@ at the objective, which is also where Ctrl-C gets through.
 
 import threading
 import time
+from functools import partial
 
 import numpy as np
 
 from sklearn_losses.linear._weights import (
     ScaledWeights,
     coefficients,
+    drop_mean,
     first_state,
     make_room,
 )
@@ -65,12 +67,20 @@ class SGD(Solver):
         self.stop = threading.Event()  # set: end after the current epoch
 
     def check(self, loss):
-        if self.schedule.is_passive_aggressive and not loss.piecewise_linear:
+        if not self.schedule.is_passive_aggressive:
+            return
+        setting = f"learning_rate={self.schedule.name!r}"
+        if not loss.piecewise_linear:
             raise ValueError(
-                f"learning_rate={self.schedule.name!r} cannot use {loss!r}, because "
-                "its step is where a linear piece of the loss reaches zero, and this "
-                "loss is not piecewise linear. Use Hinge() or EpsilonInsensitive(), "
-                "or another learning_rate."
+                f"{setting} cannot use {loss!r}, because its step ends where a linear "
+                "piece of the loss reaches 0, and this loss is not piecewise linear. "
+                "Use Hinge() or EpsilonInsensitive(), or another learning_rate."
+            )
+        if loss.task == "binary" and loss.value(1.0, 0.0) == 0.0:
+            raise ValueError(
+                f"{setting} cannot use {loss!r}, because its step is as long as the "
+                "loss, which is 0 at coefficients of 0, so that no step is ever made. "
+                "Use Hinge(), or another learning_rate."
             )
 
     @staticmethod
@@ -139,18 +149,25 @@ class SGD(Solver):
         coef, intercept = coefficients(state)
         for tracker in running:
             tracker.n_iter = n_epochs
+        found = []
+        if epoch.n_clipped or any(t.last > t.first for t in trackers):
+            found += _divergence(objective, validation, start, state)
+        if self.average and objective.penalty.l1 > 0:
+            found += _runaway_mean(coef, state)
         return SolverResult(
             coef,
             intercept,
             n_iter=np.array([tracker.n_iter for tracker in trackers]),
             converged=self.tol is None or not running,
             state=state,
-            warnings=self._warnings(objective, epoch, trackers, coef, state),
+            warnings=found,
         )
 
     def _prepare(self, objective, start, train, counts):
         state = dict(start)
         t = state.pop("t").max()
+        if not 0 < self.average <= t:
+            drop_mean(state)  # one from before would not follow the weights
         make_room(state, self.average > 0, objective.penalty.l1 > 0)
         weights = ScaledWeights(
             state,
@@ -165,7 +182,7 @@ class SGD(Solver):
         if order is None and self.seed is not None:
             order = np.arange(n_steps, dtype=np.uint32)
         epoch = Epoch(
-            objective.loss.compiled().check(type(objective.loss).__name__),
+            objective.loss.checked(),
             weights,
             self.schedule,
             objective.targets,
@@ -190,36 +207,6 @@ class SGD(Solver):
             "these features. Scale the features, for instance with StandardScaler, or "
             f"use {step}."
         )
-
-    def _warnings(self, objective, epoch, trackers, coef, state):
-        """What should not go unnoticed about a fit that did not overflow."""
-        found = []
-        advice = (
-            "Scale the features, for instance with StandardScaler, or use a smaller "
-            "eta0 (with learning_rate='optimal' a larger alpha)."
-        )
-        if epoch.n_clipped:
-            found.append(
-                f"The fit has diverged: {epoch.n_clipped} gradients were larger than "
-                f"1e12 and were cut to it. Do not trust its coefficients. {advice}"
-            )
-        elif any(tracker.has_diverged() for tracker in trackers):
-            worst = max(trackers, key=lambda tracker: tracker.last)
-            found.append(
-                f"The fit has diverged: after the last epoch its criterion is "
-                f"{worst.last:.3g}, and it had been {worst.best:.3g}. {advice}"
-            )
-        if self.average and objective.penalty.l1 > 0:
-            # Truncations count, as in scikit-learn, as if they had been made before
-            # the first step of the mean.
-            last = np.abs(state["v"] * state["scale"][:, None]).max()
-            if np.abs(coef).max() > 100 * max(1.0, last):
-                found.append(
-                    "The mean of the iterates is far outside of where they are: "
-                    "average and an l1 norm do not go together with steps this large. "
-                    "Use average=False, a smaller alpha or a smaller eta0."
-                )
-        return found
 
     def _print(self, n_epochs, values, weights, started):
         coef, intercept = coefficients(weights.state())
@@ -281,7 +268,9 @@ class _Tracker:
     def update(self, values, n_epochs):
         """Take in an epoch's values; returns whether patience is over."""
         value = values[self.outputs[0]]
-        stale = self.tol is not None and value > self.best - self.tol
+        # Not "value > best - tol": a criterion that overflows is stale as well.
+        improves = value <= self.best - (self.tol or 0.0) and np.isfinite(value)
+        stale = self.tol is not None and not improves
         self.n_stale = self.n_stale + 1 if stale else 0
         self.best = min(self.best, value)
         self.last = value
@@ -290,9 +279,45 @@ class _Tracker:
         self.n_iter = n_epochs
         return self.n_stale >= self.patience
 
-    def has_diverged(self):
-        """Whether the last value is worse than the first, and out of all proportion."""
-        return self.last > self.first and self.last > 10 * abs(self.best) + self.best
+
+def _divergence(objective, validation, start, end):
+    """Say so if a fit ends worse than it began.
+
+    That takes two passes over the rows, so it is looked into only on suspicion: if a
+    gradient was cut, or the criterion is above that of the first epoch.
+    """
+    if validation is None:
+        name, evaluate = "objective", objective.value
+    else:
+        name = "validation loss"
+        evaluate = partial(objective.mean_loss, subset=validation)
+    with np.errstate(over="ignore", invalid="ignore"):  # inf and nan are worse as well
+        before, after = evaluate(*coefficients(start)), evaluate(*coefficients(end))
+    worse = np.flatnonzero(~(after <= before))
+    if len(worse) == 0:
+        return []
+    return [
+        f"The fit has diverged: its {name} is {after[worse[0]]:.3g}, and was "
+        f"{before[worse[0]]:.3g} where it began. Do not trust its coefficients. Scale "
+        "the features, for instance with StandardScaler, or use a smaller eta0 (with "
+        "learning_rate='optimal' a larger alpha)."
+    ]
+
+
+def _runaway_mean(coef, state):
+    """Say so if an l1 norm has made the mean of the iterates meaningless.
+
+    Its truncations count, as in scikit-learn, as if they had been made before the first
+    step of the mean.
+    """
+    last = np.abs(state["v"] * state["scale"][:, None]).max()
+    if np.abs(coef).max() <= 100 * max(1.0, last):
+        return []
+    return [
+        "The mean of the iterates is far outside of where they are: average and an l1 "
+        "norm do not go together with steps this large. Use average=False, a smaller "
+        "alpha or a smaller eta0."
+    ]
 
 
 def _decrease_eta(tracker, weights):

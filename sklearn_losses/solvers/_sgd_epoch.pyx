@@ -110,10 +110,10 @@ cdef class Epoch:
         Returns
         -------
         bool
-            Whether all weights are finite.
+            Whether all weights and all raw predictions were finite.
         """
         cdef Py_ssize_t a, k
-        cdef bint is_finite = True
+        cdef bint is_finite
         with nogil:
             if self.shuffles:
                 shuffle(self.order, &self.random)
@@ -121,7 +121,7 @@ cdef class Epoch:
                 k = active[a]
                 self.loss_sum[k] = 0.0
                 start_epoch(&self.weights.outputs[k])
-        run_epoch(rows.data, rows.columns, rows.starts, self, active)
+        is_finite = run_epoch(rows.data, rows.columns, rows.starts, self, active)
         with nogil:
             for a in range(active.shape[0]):
                 k = active[a]
@@ -138,7 +138,7 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
     cdef const real *x
     cdef const index *j
     cdef Step step
-    cdef double rate = 0.0
+    cdef double rate = 0.0, nothing = 0.0  # nan once a raw prediction is not finite
     step.squared_norm = 0.0
     with nogil:
         for step_number in range(e.n_steps):
@@ -161,13 +161,12 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                 rate = e.schedule.rate(e.schedule.params, e.t)
             if e.needs_norm:
                 step.squared_norm = row_squared_norm(x, n)
-                if e.schedule.sample_rate != NULL and step.squared_norm == 0.0:
-                    continue  # a row that no step can change, as in scikit-learn
             for a in range(active.shape[0]):
                 k = active[a]
                 before_step(&outputs[k], j, n, step_size(e, rate, &outputs[k]))
                 e.dot[k] = row_dot(x, j, n, outputs[k].v)
                 e.raw[k] = outputs[k].scale * e.dot[k] + outputs[k].intercept
+                nothing += 0.0 * e.raw[k]
             if e.loss.table.row != NULL:
                 row_gradient(e, i)
             step.averages = 0.0 < e.average <= e.t
@@ -176,8 +175,10 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                 step.eta = step_size(e, rate, &outputs[k])
                 step.dot = e.dot[k]
                 step.update = update(e, i, k, &step)
-                take_step(&outputs[k], x, j, n, &step)
+                if step.squared_norm > 0.0 or not e.schedule.skips_empty_rows:
+                    take_step(&outputs[k], x, j, n, &step)
             e.t += 1.0
+    return nothing == 0.0
 
 
 cdef inline double step_size(Epoch e, double rate, const Output *output) noexcept nogil:

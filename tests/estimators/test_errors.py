@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
+from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
+    AbsoluteError,
     CrossEntropy,
     Hinge,
     Huber,
@@ -19,6 +22,7 @@ from sklearn_losses import (
     SGDRegressor,
     SquaredError,
 )
+from tests.cases import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 3))
@@ -84,6 +88,11 @@ CLASSIFIER_PARAMETERS = [
     ),
     (dict(loss="quantile"), "SGDClassifier cannot use loss='quantile'"),
     (dict(loss="poisson"), "SGDClassifier cannot use loss='poisson'"),
+    (dict(learning_rate="pa1", loss="perceptron"), "no step is ever made"),
+    (dict(learning_rate="pa2", loss=Hinge(threshold=0)), "no step is ever made"),
+    (dict(class_weight={"a": -1.0, "b": 1.0}), r"class_weight\['a'\] is -1.0"),
+    (dict(class_weight={"a": np.nan}), r"class_weight\['a'\] is nan"),
+    (dict(class_weight={"a": "heavy"}), r"class_weight\['a'\] is 'heavy'"),
     (dict(learning_rate="pa2", loss="log_loss"), r"cannot use LogLoss\(\), because"),
     (
         dict(class_weight="balance"),
@@ -200,11 +209,48 @@ def test_other_features_in_partial_fit():
 
 
 @pytest.mark.parametrize(
-    "start", [dict(coef_init=np.ones(4)), dict(intercept_init=np.ones(2))]
+    "start",
+    [
+        dict(coef_init=np.ones(4)),
+        dict(coef_init=np.ones((3, 1))),
+        dict(intercept_init=np.ones(2)),
+    ],
 )
 def test_start_of_the_wrong_shape(start):
     with pytest.raises(ValueError, match=r"_init, or .* does not match"):
         SGDRegressor().fit(X, Y, **start)
+
+
+def test_start_of_the_transposed_shape():
+    with pytest.raises(ValueError, match=r"\(3, 2\) and does not match.*\(2, 3\)"):
+        SGDClassifier(loss=CrossEntropy()).fit(X, Y > 0, coef_init=np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("n", [3, 10])
+def test_early_stopping_on_few_rows_names_its_parameters(n):
+    y = np.arange(n) % 2
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 1?\d rows"):
+        SGDClassifier(early_stopping=True).fit(X[:n], y)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ([0.0, 1.0, np.nan], "classes must not contain nan"),
+        ([[0, 1]], r"classes must be of shape \(n_classes,\)"),
+        ([0], r"at least two classes, and `classes` has one: \[0\]"),
+        ([0, 2], r"label 1 .*not among the classes, \[0, 2\]"),
+    ],
+)
+def test_bad_classes(classes, message):
+    with pytest.raises(ValueError, match=message):
+        SGDClassifier().partial_fit(X, np.arange(30) % 2, classes=classes)
+
+
+def test_balanced_weights_need_rows_of_each_class():
+    weight = np.where(LABELS == "b", 0.0, 1.0)
+    with pytest.raises(ValueError, match="class 'b' has no row of positive weight"):
+        SGDClassifier(class_weight="balanced").fit(X, LABELS, sample_weight=weight)
 
 
 def test_warm_start_with_other_features():
@@ -232,12 +278,54 @@ def test_divergence_is_not_silent():
 
 
 @pytest.mark.filterwarnings("ignore:.*did not converge")
-def test_divergence_in_an_early_epoch_is_not_silent():
+@pytest.mark.parametrize("tol", [None, 1e-3])
+def test_divergence_in_an_early_epoch_is_not_silent(tol):
     """One step of a Poisson model that overshoots ends where all predictions are 0."""
     y = RNG.poisson(np.exp(X[:, 0]))
     y[0] = 3000
-    with pytest.warns(ConvergenceWarning, match="fit has diverged"):
-        SGDRegressor(loss=Poisson(), eta0=0.1, random_state=0).fit(X, y)
+    model = SGDRegressor(loss=Poisson(), eta0=0.1, tol=tol, max_iter=9, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="fit has diverged.*where it began"):
+        model.fit(X, y)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("loss", ["modified_huber", "log_loss", "hinge"])
+def test_no_false_alarm_of_divergence(loss, early_stopping):
+    """Steps that were at first too large, and a criterion that has been near 0."""
+    wine, y = load_wine(return_X_y=True)
+    wine = StandardScaler().fit_transform(wine)
+    for seed in range(3):
+        SGDClassifier(loss=loss, early_stopping=early_stopping, random_state=seed).fit(
+            wine, y
+        )
+
+
+@pytest.mark.parametrize("loss", REGRESSION_LOSSES + CLASSIFICATION_LOSSES, ids=repr)
+@pytest.mark.parametrize("tol", [None, 1e-3])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_huge_features_never_give_a_silent_infinity(loss, tol):
+    cls = SGDRegressor if loss.task == "regression" else SGDClassifier
+    y = np.abs(Y) if cls is SGDRegressor else (Y > 0)
+    for size, dtype in ((1e200, np.float64), (1e30, np.float32), (1e-200, np.float64)):
+        model = cls(
+            loss=loss, learning_rate="constant", max_iter=20, tol=tol, random_state=0
+        )
+        message = ""
+        try:
+            model.fit((size * X).astype(dtype), y)
+        except ValueError as error:
+            message = str(error)
+        assert "overflow" in message or np.all(np.isfinite(model.coef_))
+
+
+def test_coefficients_beyond_float32_are_refused():
+    model = SGDRegressor(
+        loss=AbsoluteError(), learning_rate="constant", eta0=1e30, penalty=None
+    )
+    model.set_params(max_iter=5, tol=None)
+    with pytest.raises(ValueError, match="overflow float32"):
+        model.fit((1e10 * X).astype(np.float32), Y)
 
 
 def test_the_mean_of_the_iterates_with_an_l1_norm_is_not_silently_wrong():
@@ -258,7 +346,7 @@ def test_the_mean_of_the_iterates_with_an_l1_norm_is_not_silently_wrong():
         model.fit(X, y)
 
 
-@pytest.mark.parametrize("loss", ["huber", None])
+@pytest.mark.parametrize("loss", ["huber", None, Huber])
 def test_a_name_has_no_parameters_to_search(loss):
     with pytest.raises(ValueError, match=r"'loss__delta'.*loss=Huber\(\)"):
         SGDRegressor(loss=loss).set_params(loss__delta=2.0)

@@ -15,6 +15,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.optimize import minimize
+from sklearn import linear_model
 from sklearn.datasets import load_breast_cancer, load_iris, make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, QuantileRegressor
@@ -534,3 +535,66 @@ def test_the_gil_is_released_during_an_epoch():
         thread.join()
     during = [t for t in ticks if start < t < end]
     assert len(during) > 20  # one an epoch could be had with the GIL held
+
+
+# ------------------------------------------------ what a cold reader found, each once
+@pytest.mark.parametrize("later", [False, 10**6])
+def test_averaging_may_end_between_partial_fits(later):
+    parameters = dict(shuffle=False, penalty=None, learning_rate="constant")
+    model = SGDRegressor(average=True, **parameters).partial_fit(X, Y)
+    last = model._state["v"] * model._state["scale"][:, None]
+    plain = SGDRegressor(**parameters).partial_fit(X, Y)
+    assert_allclose(last[0], plain.coef_)
+    for _ in range(3):
+        model.set_params(average=later).partial_fit(X, Y)
+        plain.partial_fit(X, Y)
+    assert_allclose(model.coef_, plain.coef_, rtol=1e-12)
+    model.set_params(average=True).partial_fit(X, Y)
+    assert model._state["n_averaged"][0] == 200
+
+
+@pytest.mark.parametrize("learning_rate", ["pa1", "pa2"])
+def test_t_counts_empty_rows(learning_rate):
+    with_zeros = X.copy()
+    with_zeros[::4] = 0.0
+    parameters = dict(loss="epsilon_insensitive", learning_rate=learning_rate, eta0=0.1)
+    parameters |= epochs(2, penalty="l2", alpha=0.01)
+    model = SGDRegressor(**parameters).fit(with_zeros, Y)
+    reference = linear_model.SGDRegressor(**parameters).fit(with_zeros, Y)
+    assert model.t_ == reference.t_ == 401
+    assert_allclose(model.coef_, reference.coef_, rtol=1e-10)
+    assert_allclose(model.intercept_, reference.intercept_, rtol=1e-10)
+
+
+def test_rows_of_weight_zero_do_not_count_for_balanced_weights():
+    y = (X[:, 0] > 0.5).astype(int)
+    weight = np.ones(200)
+    weight[:50] = 0.0
+    model = SGDClassifier(loss=LogLoss(), class_weight="balanced", random_state=0)
+    with_zeros = model.fit(X, y, sample_weight=weight).coef_
+    assert_array_equal(model.fit(X[50:], y[50:]).coef_, with_zeros)
+
+
+def test_a_model_filled_by_hand_predicts_and_goes_on():
+    regressor = SGDRegressor(loss=Poisson())
+    regressor.coef_, regressor.intercept_ = np.ones(5), np.zeros(1)
+    assert_allclose(regressor.predict(X), np.exp(X.sum(axis=1)))
+    classifier = SGDClassifier(loss=CrossEntropy(), shuffle=False)
+    classifier.coef_, classifier.intercept_ = np.ones((1, 5)), np.zeros(1)
+    classifier.classes_ = np.array([0, 1])
+    assert classifier.predict_proba(X).shape == (200, 2)
+    assert classifier.partial_fit(X, Y > 0, classes=[0, 1]).coef_.shape == (1, 5)
+
+
+def test_coefficients_of_the_wrong_length_are_refused():
+    model = SGDRegressor().fit(X, Y)
+    model.coef_ = np.ones(2)
+    with pytest.raises(ValueError, match="does not match the data"):
+        model.partial_fit(X, Y)
+
+
+def test_sparse_coefficients_set_by_hand():
+    model = SGDRegressor().fit(X, Y)
+    dense = model.coef_
+    model.coef_ = sparse.csr_array(dense.reshape(1, -1))
+    assert_array_equal(model.densify().coef_, dense)

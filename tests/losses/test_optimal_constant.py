@@ -9,9 +9,11 @@ from scipy.optimize import minimize
 from sklearn_losses.losses import (
     AbsoluteError,
     CrossEntropy,
+    EpsilonInsensitive,
     Hinge,
     Huber,
     LogLoss,
+    Perceptron,
     Poisson,
     Quantile,
     SquaredError,
@@ -175,3 +177,16 @@ def test_errors(loss):
     for weight in ([0, 0, 0], [-1, 1, 1], [np.nan, 1, 1], [np.inf, 1, 1]):
         with pytest.raises(ValueError, match="sample_weight must be"):
             loss.optimal_constant(y, weight)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1000.0])
+def test_the_middle_of_a_flat_bottom(shift):
+    y = shift + np.array([1.0, 2.0, 3.0])
+    constant = EpsilonInsensitive(epsilon=10).optimal_constant(y)
+    assert constant == pytest.approx(shift + 2.0, abs=1e-9)
+
+
+def test_the_end_of_a_flat_bottom_without_another():
+    assert Hinge().optimal_constant([1.0, 1.0]) == pytest.approx(1.0)
+    assert Hinge().optimal_constant([0.0, 0.0]) == pytest.approx(-1.0)
+    assert Perceptron().optimal_constant([1.0]) == pytest.approx(0.0, abs=1e-300)

@@ -290,7 +290,7 @@ def test_a_sample_of_weight_zero_is_not_in_the_mean():
 
 def test_mean_refuses_weights_without_a_positive_sum():
     for weight in ([0.0, 0.0], [1.0, -1.0], [1.0, np.nan]):
-        with pytest.raises(ValueError, match="sum of sample_weight must be positive"):
+        with pytest.raises(ValueError, match="have a positive and finite sum"):
             SquaredError().mean([0, 0], [1, 2], weight)
 
 

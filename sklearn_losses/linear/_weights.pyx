@@ -135,7 +135,7 @@ cdef class ScaledWeights:
             if waits:
                 o.seen = &seen[k, 0]
                 # So long that to let all weights catch up costs little a step.
-                o.capacity = max(1024, v.shape[1] // 16)
+                o.capacity = max(1024, v.shape[1] // 8)
                 o.shift = <double *> calloc(o.capacity + 1, sizeof(double))
                 o.history = <State *> calloc(o.capacity + 2, sizeof(State))
                 if o.shift == NULL or o.history == NULL:

@@ -115,7 +115,7 @@ class SGD(Solver):
         watches_objective = self.tol is not None and validation is None
         counts = watches_objective or bool(self.verbose)
         weights, epoch = self._prepare(objective, start, train, counts)
-        criterion = _Criterion(objective, self.schedule, train, validation)
+        criterion = _Criterion(objective, validation)
         trackers = [
             _Tracker(outputs, self.tol, self.n_iter_no_change)
             for outputs in criterion.outputs
@@ -222,12 +222,9 @@ class SGD(Solver):
 class _Criterion:
     """What is watched: one number for each objective, smaller is better."""
 
-    def __init__(self, objective, schedule, train, validation):
+    def __init__(self, objective, validation):
         self.objective = objective
         self.validation = validation
-        self.n_steps = objective.rows.n_rows if train is None else len(train)
-        # What a passive-aggressive model watches is its loss alone; as scikit-learn.
-        self.with_penalty = not schedule.is_passive_aggressive
         everything = range(objective.n_outputs)
         self.outputs = [everything] if objective.is_joint else [[k] for k in everything]
 
@@ -235,13 +232,9 @@ class _Criterion:
         if self.validation is not None:
             coef, intercept = coefficients(weights.state())
             return self.objective.mean_loss(coef, intercept, self.validation).tolist()
-        totals = epoch.loss_sums.tolist()
-        if self.with_penalty:
-            penalties = epoch.penalty_sums.tolist()
-            totals = [a + b for a, b in zip(totals, penalties, strict=True)]
-        if self.objective.is_joint:
-            totals = [sum(totals)]
-        return [total / self.n_steps for total in totals]
+        # A passive-aggressive model, as scikit-learn's, watches its loss alone, and
+        # counts no penalty.
+        return epoch.mean_objectives(self.objective.is_joint)
 
 
 class _Tracker:

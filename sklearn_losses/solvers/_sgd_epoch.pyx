@@ -129,6 +129,21 @@ cdef class Epoch:
                 self.penalty_sum[k] = self.weights.outputs[k].penalty_sum
         return is_finite
 
+    def mean_objectives(self, bint is_joint):
+        """The objectives over the last epoch, each sample's taken before its step.
+
+        Returns
+        -------
+        list of float
+            One for each output, or a single one where the outputs share it.
+        """
+        cdef Py_ssize_t k
+        cdef list totals = [
+            (self.loss_sum[k] + self.penalty_sum[k]) / self.n_steps
+            for k in range(self.loss_sum.shape[0])
+        ]
+        return [sum(totals)] if is_joint else totals
+
 
 def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] starts,
               Epoch e, const Py_ssize_t[::1] active):

@@ -126,6 +126,10 @@ CASES = [
         for penalty in ("l2", "l1", "elasticnet", None)
         if (data, penalty) != (DENSE, "l2")  # it is above
     ),
+    *(
+        Case(f"log loss, {penalty}", replace(CSR, dtype="float32"), settings)
+        for penalty, settings in (("l2", LOG), ("l1", LOG | {"penalty": "l1"}))
+    ),
     *(Case("log loss, l2, averaged", data, LOG | {"average": True}) for data in BOTH),
     *(Case("log loss, l2, stopping criterion", data, LOG | TOL) for data in BOTH),
     *(Case("squared error, l2", replace(data, classes=0), SQUARED) for data in BOTH),

@@ -122,7 +122,10 @@ def test_bad_types_are_type_errors_too():
 
 
 def test_eta0_is_checked_only_where_it_is_used():
-    SGDClassifier(learning_rate="optimal", eta0=0.0).fit(X, LABELS)
+    model = SGDClassifier(learning_rate="optimal", eta0=0.0).fit(X, LABELS)
+    assert np.any(model.coef_)
+    with pytest.raises(ValueError, match="'eta0' parameter"):
+        model.set_params(learning_rate="constant").fit(X, LABELS)
 
 
 BAD_DATA = [
@@ -292,7 +295,10 @@ def test_divergence_in_an_early_epoch_is_not_silent(tol):
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("loss", ["modified_huber", "log_loss", "hinge"])
 def test_no_false_alarm_of_divergence(loss, early_stopping):
-    """Steps that were at first too large, and a criterion that has been near 0."""
+    """Steps that were at first too large, and a criterion that has been near 0.
+
+    It fails by the warning, which is an error here.
+    """
     wine, y = load_wine(return_X_y=True)
     wine = StandardScaler().fit_transform(wine)
     for seed in range(3):

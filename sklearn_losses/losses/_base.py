@@ -47,7 +47,10 @@ class Loss(BaseEstimator):
     link : Link
         The map between raw predictions and predictions on the scale of y.
     probabilistic : bool
-        Whether the inverse link gives the probabilities of the classes.
+        Whether the inverse link gives probabilities of the classes.
+    proper : bool
+        Whether they are the true ones: whether inverse_link of the raw prediction with
+        the least expected loss is the distribution of y. False if not `probabilistic`.
     convex : bool
         Whether the loss is convex in the raw prediction.
     differentiable : bool
@@ -57,8 +60,9 @@ class Loss(BaseEstimator):
     lipschitz : float
         The supremum of the gradient's norm, over raw predictions and the domain.
     smoothness : float
-        The Lipschitz constant of the gradient: the supremum of the curvature (of the
-        Hessian's largest eigenvalue in a loss of rows), inf where the gradient jumps.
+        The Lipschitz constant of the gradient: the supremum of abs(curvature) (of the
+        norm of the Hessian in a loss of rows), inf where the gradient jumps. Where
+        losses are combined, it and `lipschitz` are upper bounds.
     symmetric : bool
         Regression: whether the loss depends on abs(raw_prediction - y_true) alone.
         Classification: whether it treats all classes alike.
@@ -72,6 +76,7 @@ class Loss(BaseEstimator):
     domain = REAL_LINE
     link = IdentityLink()
     probabilistic = False
+    proper = False
     convex = True
     differentiable = True
     piecewise_linear = False
@@ -144,6 +149,63 @@ class Loss(BaseEstimator):
         of `value`; the result has the shape of `raw_prediction`.
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, curvature=out)
+
+    def conjugate(self, y_true, dual):
+        """The convex conjugate, sup over p of dual * p - loss(y_true, p).
+
+        By the Fenchel-Young inequality loss(y, p) + conjugate(y, dual) >= dual * p,
+        with equality where dual is a gradient at p: duality gaps are sums of such
+        differences.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,) or scalar
+            Targets, in `domain`.
+        dual : array-like of shape (n_samples,) or scalar
+            Slopes by the raw prediction.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_samples,), or a scalar if both inputs are
+            inf where the supremum is.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not convex or not one of points, shapes do not fit, or a
+            target lies outside the domain.
+
+        References
+        ----------
+        Rockafellar 1970, "Convex analysis", section 12.
+        """
+        raise ValueError(
+            f"{type(self).__name__} has no conjugate, because it is a loss of rows."
+        )
+
+    def minimum(self, y_true):
+        """The infimum of each sample's loss over all raw predictions.
+
+        Most losses have 0; Poisson and its kin leave out terms in y alone, so that it
+        depends on y.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Targets, in `domain`.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If a target lies outside the domain.
+        """
+        y = np.asarray(y_true, dtype=np.float64)
+        self.check_targets(y)
+        return self._minimum(y)
 
     def value_gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
         """`value` and `gradient` in one pass over the data.
@@ -279,6 +341,9 @@ class Loss(BaseEstimator):
     def _optimal_constant(self, y_true, sample_weight):
         raise NotImplementedError
 
+    def _minimum(self, y_true):
+        return np.zeros(y_true.shape[:1])
+
     def _domain_error(self, y_true, bad, name, wanted):
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         where = f"[{', '.join(map(str, first))}]" if first else ""
@@ -316,6 +381,21 @@ class PointLoss(Loss):
             ),
         )
         return _finish(results, weight, outputs)
+
+    def conjugate(self, y_true, dual):
+        if not self.convex:
+            raise ValueError(
+                f"{type(self).__name__} has no conjugate, because it is not convex."
+            )
+        y = np.asarray(y_true, dtype=np.float64)
+        dual = np.asarray(dual, dtype=np.float64)
+        if y.shape != dual.shape and y.ndim and dual.ndim:
+            raise ValueError(_shape_message("y_true", y, dual))
+        self.check_targets(y)
+        y, dual = np.broadcast_arrays(y, dual)
+        result = np.empty(dual.shape)
+        self.checked().evaluate_conjugate(y.ravel(), dual.ravel(), result.reshape(-1))
+        return result[()]
 
     def _optimal_constant(self, y_true, sample_weight):
         """The root of the mean gradient, which grows where the loss is convex.

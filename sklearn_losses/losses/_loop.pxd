@@ -1,11 +1,13 @@
 # cython: language_level=3
-"""The loop over the points of a block, once for all losses.
+"""The loops over the points or the rows of a block, once for all losses.
 
-Called with constant functions it is inlined, and costs what their formulas cost; called
-with the functions of a table it makes an indirect call a point.
+Called with constant functions `loop` is inlined, and costs what their formulas cost;
+called with the functions of a table it makes an indirect call a point.
 """
 
-from sklearn_losses.losses._table cimport Block32, Block64, point_fn
+from sklearn_losses.losses._table cimport (
+    Block32, Block64, LossTable, Row, RowBlock, point_fn,
+)
 
 ctypedef fused Block:
     Block32
@@ -31,3 +33,41 @@ cdef inline void loop(point_fn value, point_fn gradient, point_fn curvature,
     elif block.curvature != NULL:
         for i in range(block.n):
             block.curvature[i] = curvature(params, block.y[i], block.raw[i])
+
+
+cdef inline void evaluate_block(const LossTable *table, const void *params,
+                                const Block *block) noexcept nogil:
+    """The block function of a table, or the loop over its point functions."""
+    if Block is Block64:
+        if table.block64 != NULL:
+            table.block64(params, block)
+            return
+    else:
+        if table.block32 != NULL:
+            table.block32(params, block)
+            return
+    loop(table.value, table.gradient, table.curvature, params, block)
+
+
+cdef inline void evaluate_rows(const LossTable *table, const void *params,
+                               const RowBlock *block) noexcept nogil:
+    """The row block function of a table, or the loop over its row function."""
+    cdef Row row
+    cdef Py_ssize_t i
+    cdef double value
+    if table.row_block != NULL:
+        table.row_block(params, block)
+        return
+    row.y_size = block.y_size
+    row.n_outputs = block.n_outputs
+    row.gradient = row.curvature = NULL
+    for i in range(block.n):
+        row.y = &block.y[i * block.y_size]
+        row.raw = &block.raw[i * block.n_outputs]
+        if block.gradient != NULL:
+            row.gradient = &block.gradient[i * block.n_outputs]
+        if block.curvature != NULL:
+            row.curvature = &block.curvature[i * block.n_outputs]
+        value = table.row(params, &row)
+        if block.value != NULL:
+            block.value[i] = value

@@ -74,16 +74,31 @@ cdef struct Row:
 
 ctypedef double (*row_fn)(const void *params, const Row *row) noexcept nogil
 
+# n of them: `y` is of shape (n, y_size), `value` of shape (n,), and the others are of
+# shape (n, n_outputs), all contiguous. An output that is NULL is not wanted.
+cdef struct RowBlock:
+    const double *y
+    Py_ssize_t y_size
+    const double *raw
+    Py_ssize_t n_outputs
+    double *value
+    double *gradient
+    double *curvature
+    Py_ssize_t n
+
+ctypedef void (*row_block_fn)(const void *params, const RowBlock *block) noexcept nogil
+
 cdef struct LossTable:
     size_t size
     int abi_version
     point_fn value          # NULL in a loss of rows
     point_fn gradient       # NULL in a loss of rows
     point_fn curvature      # NULL: the loss has none
-    point_fn conjugate      # NULL: the loss has none
+    point_fn conjugate      # of (params, y, dual); NULL: search for the supremum
     block64_fn block64      # NULL: loop over the point functions
     block32_fn block32      # NULL: loop over the point functions
     row_fn row              # NULL in a loss of points
+    row_block_fn row_block  # NULL: loop over row
 
 
 cdef class CLoss:

@@ -5,7 +5,8 @@ The arrays come from :class:`~sklearn_losses.losses.Loss`, which has checked
 shapes, types and the domain of y; nothing is checked again here.
 """
 
-from sklearn_losses.losses._loop cimport loop
+from sklearn_losses.losses._conjugate cimport searched_conjugate
+from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
 
 ctypedef fused real:
     float
@@ -79,35 +80,26 @@ cdef class CLoss:
         """
         cdef Block64 block64
         cdef Block32 block32
-        cdef Py_ssize_t n = raw.shape[0]
-        if n == 0:
+        if raw.shape[0] == 0:
             return
         if real is double:
-            block64.n = n
+            block64.n = raw.shape[0]
             block64.y = &y[0]
             block64.raw = &raw[0]
             block64.value = &value[0] if value is not None else NULL
             block64.gradient = &gradient[0] if gradient is not None else NULL
             block64.curvature = &curvature[0] if curvature is not None else NULL
             with nogil:
-                if self.table.block64 != NULL:
-                    self.table.block64(self.params, &block64)
-                else:
-                    loop(self.table.value, self.table.gradient, self.table.curvature,
-                         self.params, &block64)
+                evaluate_block(self.table, self.params, &block64)
         else:
-            block32.n = n
+            block32.n = raw.shape[0]
             block32.y = &y[0]
             block32.raw = &raw[0]
             block32.value = &value[0] if value is not None else NULL
             block32.gradient = &gradient[0] if gradient is not None else NULL
             block32.curvature = &curvature[0] if curvature is not None else NULL
             with nogil:
-                if self.table.block32 != NULL:
-                    self.table.block32(self.params, &block32)
-                else:
-                    loop(self.table.value, self.table.gradient, self.table.curvature,
-                         self.params, &block32)
+                evaluate_block(self.table, self.params, &block32)
 
     def evaluate_rows(self, const double[:, ::1] y, const double[:, ::1] raw,
                       double[::1] value, double[:, ::1] gradient,
@@ -117,20 +109,28 @@ cdef class CLoss:
         `y` is of shape (n, 1) or (n, n_outputs), `value` of shape (n,), and the
         others of shape (n, n_outputs).
         """
-        cdef Row row
-        cdef Py_ssize_t i
-        cdef double row_value
-        row.y_size = y.shape[1]
-        row.n_outputs = raw.shape[1]
-        row.gradient = row.curvature = NULL
+        cdef RowBlock block
+        if raw.shape[0] == 0:
+            return
+        block.n = raw.shape[0]
+        block.n_outputs = raw.shape[1]
+        block.y_size = y.shape[1]
+        block.y = &y[0, 0]
+        block.raw = &raw[0, 0]
+        block.value = &value[0] if value is not None else NULL
+        block.gradient = &gradient[0, 0] if gradient is not None else NULL
+        block.curvature = &curvature[0, 0] if curvature is not None else NULL
         with nogil:
-            for i in range(raw.shape[0]):
-                row.y = &y[i, 0]
-                row.raw = &raw[i, 0]
-                if gradient is not None:
-                    row.gradient = &gradient[i, 0]
-                if curvature is not None:
-                    row.curvature = &curvature[i, 0]
-                row_value = self.table.row(self.params, &row)
-                if value is not None:
-                    value[i] = row_value
+            evaluate_rows(self.table, self.params, &block)
+
+    def evaluate_conjugate(self, const double[::1] y, const double[::1] dual,
+                           double[::1] conjugate):
+        """Write the conjugates of a convex loss of points; all of shape (n,)."""
+        cdef Py_ssize_t i
+        with nogil:
+            for i in range(dual.shape[0]):
+                if self.table.conjugate != NULL:
+                    conjugate[i] = self.table.conjugate(self.params, y[i], dual[i])
+                else:
+                    conjugate[i] = searched_conjugate(
+                        self.table, self.params, y[i], dual[i])

@@ -1,40 +1,131 @@
 """Losses: what a model pays for a prediction. See :class:`Loss`."""
 
-from sklearn_losses.losses._base import Loss
+from sklearn_losses.losses._base import (
+    Loss,
+    PointLoss,
+    RowLoss,
+)
 from sklearn_losses.losses._binary import (
+    Exponential,
+    Focal,
+    GeneralizedCrossEntropy,
     Hinge,
     LogLoss,
     ModifiedHuber,
     Perceptron,
+    PolyLoss,
+    Savage,
+    Sigmoid,
+    SmoothHinge,
     SquaredHinge,
+    Tangent,
 )
-from sklearn_losses.losses._counts import Poisson
-from sklearn_losses.losses._multiclass import CrossEntropy
-from sklearn_losses.losses._registry import get_loss, loss_names
+from sklearn_losses.losses._counts import (
+    Gamma,
+    InverseGaussian,
+    NegativeBinomial,
+    Poisson,
+    Tweedie,
+)
+from sklearn_losses.losses._links import (
+    IdentityLink,
+    LogitLink,
+    LogLink,
+    SoftmaxLink,
+)
+from sklearn_losses.losses._multiclass import (
+    CrossEntropy,
+    MulticlassHinge,
+    MulticlassSquaredHinge,
+    Sparsemax,
+)
+from sklearn_losses.losses._params import (
+    Interval,
+)
+from sklearn_losses.losses._registry import (
+    get_loss,
+    loss_names,
+)
 from sklearn_losses.losses._regression import (
     AbsoluteError,
+    AbsolutePercentageError,
     EpsilonInsensitive,
+    Expectile,
     Huber,
+    Linex,
+    LogCosh,
+    PseudoHuber,
     Quantile,
+    SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredError,
+    SquaredLogError,
+)
+from sklearn_losses.losses._robust import (
+    Andrews,
+    Barron,
+    Cauchy,
+    Fair,
+    GemanMcClure,
+    Hampel,
+    StudentT,
+    TukeyBiweight,
+    Welsch,
 )
 
 __all__ = [
     "AbsoluteError",
+    "AbsolutePercentageError",
+    "Andrews",
+    "Barron",
+    "Cauchy",
     "CrossEntropy",
     "EpsilonInsensitive",
+    "Expectile",
+    "Exponential",
+    "Fair",
+    "Focal",
+    "Gamma",
+    "GemanMcClure",
+    "GeneralizedCrossEntropy",
+    "Hampel",
     "Hinge",
     "Huber",
+    "IdentityLink",
+    "Interval",
+    "InverseGaussian",
+    "Linex",
+    "LogCosh",
+    "LogLink",
     "LogLoss",
+    "LogitLink",
     "Loss",
     "ModifiedHuber",
+    "MulticlassHinge",
+    "MulticlassSquaredHinge",
+    "NegativeBinomial",
     "Perceptron",
+    "PointLoss",
     "Poisson",
+    "PolyLoss",
+    "PseudoHuber",
     "Quantile",
+    "RowLoss",
+    "Savage",
+    "Sigmoid",
+    "SmoothHinge",
+    "SmoothQuantile",
+    "SoftmaxLink",
+    "Sparsemax",
     "SquaredEpsilonInsensitive",
     "SquaredError",
     "SquaredHinge",
+    "SquaredLogError",
+    "StudentT",
+    "Tangent",
+    "TukeyBiweight",
+    "Tweedie",
+    "Welsch",
     "get_loss",
     "loss_names",
 ]

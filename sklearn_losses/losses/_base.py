@@ -18,7 +18,7 @@ and the derivatives are those with respect to the raw prediction.
 """
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize, minimize_scalar
 from sklearn.base import BaseEstimator
 
 from sklearn_losses.losses._builtin import builtin
@@ -398,6 +398,42 @@ class PointLoss(Loss):
         return result[()]
 
     def _optimal_constant(self, y_true, sample_weight):
+        """The best of a few where the loss is not convex, made stationary.
+
+        The few are as many quantiles of y, on the scale of raw predictions.
+        """
+        if self.convex:
+            return self._stationary_constant(y_true, sample_weight)
+        candidates = np.unique(self._candidates(y_true))
+        means = [
+            self.mean(y_true, np.full(len(y_true), c), sample_weight)
+            for c in candidates
+        ]
+        best = int(np.argmin(means))
+        low, high = (
+            candidates[max(best - 1, 0)],
+            candidates[min(best + 1, len(means) - 1)],
+        )
+        if low == high:
+            return float(low)
+        found = minimize_scalar(
+            lambda raw: self.mean(y_true, np.full(len(y_true), raw), sample_weight),
+            bounds=(low, high),
+            method="bounded",
+            options={"xatol": 1e-12 * (high - low)},
+        )
+        return float(found.x if found.fun < means[best] else candidates[best])
+
+    def _candidates(self, y_true):
+        """Raw predictions one of which is near to the best constant."""
+        if self.task == "binary":
+            size = np.logspace(-3, 3, 61)
+            return np.concatenate([-size, [0.0], size])
+        quantiles = np.quantile(y_true, np.linspace(0, 1, min(len(y_true), 512)))
+        raw = np.asarray(self.link.link(np.append(quantiles, np.mean(y_true))))
+        return raw[np.isfinite(raw)]
+
+    def _stationary_constant(self, y_true, sample_weight):
         """The root of the mean gradient, which grows where the loss is convex.
 
         Where it is 0 on an interval, the middle of it, or its end if it has but one.
@@ -432,11 +468,19 @@ class PointLoss(Loss):
 
 
 class RowLoss(Loss):
-    """A loss with one raw prediction for each class."""
+    """A loss with one raw prediction for each class.
+
+    Attributes
+    ----------
+    soft_targets : bool
+        Whether y may also be probabilities of the classes, of shape
+        (n_samples, n_classes).
+    """
 
     task = "multiclass"
     granularity = "row"
     domain = Interval(0, None, "left", integer=True)
+    soft_targets = False
 
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
         raw, dtype = _raw_array(raw_prediction)
@@ -472,6 +516,11 @@ class RowLoss(Loss):
 
     def check_targets(self, y_true, name="y_true", n_classes=None):
         y_true = np.asarray(y_true)
+        if y_true.ndim == 2 and not self.soft_targets:
+            raise ValueError(
+                f"{type(self).__name__} needs a class index for each sample: {name} of "
+                f"shape {y_true.shape} has more."
+            )
         if y_true.ndim == 2:
             positive = (y_true >= 0).all(axis=1)
             bad = ~(positive & (np.abs(y_true.sum(axis=1) - 1) < 1e-6))
@@ -484,6 +533,41 @@ class RowLoss(Loss):
                 wanted = f"a class index in 0..{n_classes - 1}"
         if np.any(bad):
             raise self._domain_error(y_true, bad, name, wanted)
+
+    def _optimal_constant(self, y_true, sample_weight):
+        """The centred minimum of the mean loss, from a start at 0."""
+        n_classes = len(class_frequencies(y_true, sample_weight))
+        weight = sample_weight / sample_weight.sum()
+
+        def objective(raw):
+            rows = np.tile(raw, (len(y_true), 1))
+            value, gradient = self.value_gradient(y_true, rows, weight)
+            return value.sum(), gradient.sum(axis=0)
+
+        options = {"maxiter": 10_000, "ftol": 0.0, "gtol": 1e-12}
+        found = minimize(
+            objective, np.zeros(n_classes), jac=True, method="L-BFGS-B", options=options
+        )
+        return found.x - found.x.mean()
+
+
+def class_frequencies(y_true, sample_weight):
+    """The share of each class in labels, or in rows of probabilities.
+
+    Parameters
+    ----------
+    y_true : ndarray of float of shape (n_samples,) or (n_samples, n_classes)
+    sample_weight : ndarray of float of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        The classes are those up to the largest label, seen or not.
+    """
+    if y_true.ndim == 2:
+        return np.average(y_true, axis=0, weights=sample_weight)
+    counts = np.bincount(y_true.astype(np.intp), weights=sample_weight)
+    return counts / counts.sum()
 
 
 def _shape_message(name, array, reference):

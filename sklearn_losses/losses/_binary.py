@@ -6,11 +6,31 @@ array([0.75, 1.25])
 """
 
 import numpy as np
-from scipy.special import logit
+from scipy.optimize import minimize_scalar
+from scipy.special import entr, logit
 
 from sklearn_losses.losses._base import PointLoss
-from sklearn_losses.losses._links import ClippedLink, LogitLink
+from sklearn_losses.losses._links import (
+    ArctanLink,
+    ClippedLink,
+    FocalLink,
+    LogitLink,
+)
 from sklearn_losses.losses._params import Interval
+
+
+def largest(function):
+    """The supremum over margins of abs(function), which has few extrema."""
+    margins = np.linspace(-40.0, 40.0, 801)
+    size = np.abs(function(margins))
+    top = margins[np.argmax(size)]
+    peak = minimize_scalar(
+        lambda z: -abs(float(function(z))),
+        bounds=(top - 0.1, top + 0.1),
+        method="bounded",
+        options={"xatol": 1e-10},
+    )
+    return float(max(size.max(), -peak.fun))
 
 
 class BinaryLoss(PointLoss):
@@ -25,6 +45,12 @@ class BinaryLoss(PointLoss):
         if np.any(bad):
             raise self._domain_error(y_true, bad, name, "to be 0 or 1")
 
+    def _optimal_constant(self, y_true, sample_weight):
+        """The link of the mean, where that is the probability that the loss fits."""
+        if not self.proper:
+            return super()._optimal_constant(y_true, sample_weight)
+        return float(self.link.link(np.average(y_true, weights=sample_weight)))
+
 
 class LogLoss(BinaryLoss):
     """log(1 + exp(p)) - y p, the cross-entropy of P(y = 1) = expit(p).
@@ -37,12 +63,13 @@ class LogLoss(BinaryLoss):
     domain = Interval(0, 1, "both")
     link = LogitLink()
     probabilistic = True
+    proper = True
     lipschitz = 1.0
     smoothness = 0.25
     check_targets = PointLoss.check_targets
 
-    def _optimal_constant(self, y_true, sample_weight):
-        return float(logit(np.average(y_true, weights=sample_weight)))
+    def _minimum(self, y_true):
+        return entr(y_true) + entr(1.0 - y_true)
 
 
 class Hinge(BinaryLoss):
@@ -99,6 +126,34 @@ class SquaredHinge(BinaryLoss):
         self.threshold = threshold
 
 
+class SmoothHinge(BinaryLoss):
+    """0 if z >= 1; 1 - z - gamma/2 if z <= 1 - gamma; (1 - z)^2 / (2 gamma) between.
+
+    The hinge with its kink rounded off.
+
+    Parameters
+    ----------
+    gamma : float, default=1.0
+        The width of the rounded part, > 0.
+
+    References
+    ----------
+    Shalev-Shwartz and Zhang 2013, "Stochastic dual coordinate ascent methods for
+    regularized loss minimization", JMLR 14, equation 16.
+    """
+
+    name = "smooth_hinge"
+    lipschitz = 1.0
+    _constraints = {"gamma": [Interval(0, None, "neither")]}
+
+    def __init__(self, gamma=1.0):
+        self.gamma = gamma
+
+    @property
+    def smoothness(self):
+        return 1.0 / self.gamma
+
+
 class ModifiedHuber(BinaryLoss):
     """max(0, 1 - z)^2 if z >= -1, else -4 z.
 
@@ -114,5 +169,222 @@ class ModifiedHuber(BinaryLoss):
     name = "modified_huber"
     link = ClippedLink()
     probabilistic = True
+    proper = True
     lipschitz = 4.0
     smoothness = 2.0
+
+
+class Exponential(BinaryLoss):
+    """exp(-z), the loss of AdaBoost, with P(y = 1) = expit(2 p).
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani 2000, "Additive logistic regression", Ann. Statist.
+    28.
+    """
+
+    name = "exponential"
+    link = LogitLink(scale=2.0)
+    probabilistic = True
+    proper = True
+
+
+class Focal(BinaryLoss):
+    """-(1 - P)^gamma log(P), with P = expit(z): samples that fit well count less.
+
+    expit(p) is not the probability that it fits: that is the `link` of the loss, by
+    which Focal is proper.
+
+    Parameters
+    ----------
+    gamma : float, default=2.0
+        >= 0, where 0 is `LogLoss`.
+
+    References
+    ----------
+    Lin, Goyal, Girshick, He and Dollar 2017, "Focal loss for dense object detection",
+    ICCV; Charoenphakdee, Vongkulbhisal, Chairatanakul and Sugiyama 2021, "On focal loss
+    for class-posterior probability estimation", CVPR, for the link.
+    """
+
+    name = "focal"
+    probabilistic = True
+    proper = True
+    _constraints = {"gamma": [Interval(0, None, "left")]}
+
+    def __init__(self, gamma=2.0):
+        self.gamma = gamma
+
+    @property
+    def link(self):
+        return FocalLink(self.gamma)
+
+    @property
+    def convex(self):
+        return self.gamma == 0
+
+    @property
+    def lipschitz(self):
+        return largest(lambda z: self.gradient(1, z))
+
+    @property
+    def smoothness(self):
+        return largest(lambda z: self.curvature(1, z))
+
+
+class GeneralizedCrossEntropy(BinaryLoss):
+    """(1 - P^q) / q, with P = expit(z): between cross-entropy and absolute error.
+
+    It tolerates wrong labels. predict_proba gives expit(p), which is not calibrated.
+
+    Parameters
+    ----------
+    q : float, default=0.7
+        In (0, 1]: as it goes to 0 the loss becomes `LogLoss`; 1 is `Sigmoid`.
+
+    References
+    ----------
+    Zhang and Sabuncu 2018, "Generalized cross entropy loss for training deep neural
+    networks with noisy labels", NeurIPS.
+    """
+
+    name = "generalized_cross_entropy"
+    link = LogitLink()
+    probabilistic = True
+    convex = False
+    bounded = True
+    _constraints = {"q": [Interval(0, 1, "right")]}
+
+    def __init__(self, q=0.7):
+        self.q = q
+
+    @property
+    def lipschitz(self):
+        # Where P = q / (1 + q).
+        return (self.q / (1.0 + self.q)) ** self.q / (1.0 + self.q)
+
+    @property
+    def smoothness(self):
+        return largest(lambda z: self.curvature(1, z))
+
+    def _optimal_constant(self, y_true, sample_weight):
+        # The odds are those of the frequencies, to the power 1 / (1 - q).
+        odds = logit(np.average(y_true, weights=sample_weight))
+        return float(odds / (1.0 - self.q)) if self.q < 1 else _majority(odds)
+
+
+class PolyLoss(BinaryLoss):
+    """-log(P) + epsilon (1 - P), with P = expit(z).
+
+    The cross-entropy with another coefficient of the first term of its expansion in
+    1 - P. predict_proba gives expit(p), which is calibrated only with epsilon = 0.
+
+    Parameters
+    ----------
+    epsilon : float, default=1.0
+        >= -1; up to 1 the loss is convex.
+
+    References
+    ----------
+    Leng et al. 2022, "PolyLoss: a polynomial expansion perspective of classification
+    loss functions", ICLR.
+    """
+
+    name = "poly_loss"
+    link = LogitLink()
+    probabilistic = True
+    _constraints = {"epsilon": [Interval(-1, None, "left")]}
+
+    def __init__(self, epsilon=1.0):
+        self.epsilon = epsilon
+
+    @property
+    def proper(self):
+        return self.epsilon == 0
+
+    @property
+    def convex(self):
+        return self.epsilon <= 1
+
+    @property
+    def lipschitz(self):
+        if self.epsilon <= 1:
+            return 1.0
+        return (1.0 + self.epsilon) ** 2 / (4.0 * self.epsilon)
+
+    @property
+    def smoothness(self):
+        return largest(lambda z: self.curvature(1, z))
+
+
+class Savage(BinaryLoss):
+    """1 / (1 + exp(2 z))^2, bounded, with P(y = 1) = expit(2 p).
+
+    References
+    ----------
+    Masnadi-Shirazi and Vasconcelos 2008, "On the design of loss functions for
+    classification", NeurIPS.
+    """
+
+    name = "savage"
+    link = LogitLink(scale=2.0)
+    probabilistic = True
+    proper = True
+    convex = False
+    bounded = True
+    lipschitz = 16.0 / 27.0
+
+    @property
+    def smoothness(self):
+        return largest(lambda z: self.curvature(1, z))
+
+
+class Tangent(BinaryLoss):
+    """(2 arctan(z) - 1)^2, bounded, with P(y = 1) = clip(arctan(p) + 1/2, 0, 1).
+
+    It costs to be too right as well: the least is at z = tan(1/2).
+
+    References
+    ----------
+    Masnadi-Shirazi, Mahadevan and Vasconcelos 2010, "On the design of robust
+    classifiers for computer vision", CVPR.
+    """
+
+    name = "tangent"
+    link = ArctanLink()
+    probabilistic = True
+    proper = True
+    convex = False
+    bounded = True
+
+    @property
+    def lipschitz(self):
+        return largest(lambda z: self.gradient(1, z))
+
+    @property
+    def smoothness(self):
+        return largest(lambda z: self.curvature(1, z))
+
+
+class Sigmoid(BinaryLoss):
+    """expit(-z), which symmetric label noise does not move: loss(0) + loss(1) is 1.
+
+    References
+    ----------
+    Ghosh, Manwani and Sastry 2015, "Making risk minimization tolerant to label noise",
+    Neurocomputing 160.
+    """
+
+    name = "sigmoid"
+    convex = False
+    bounded = True
+    lipschitz = 0.25
+    smoothness = 1.0 / (6.0 * np.sqrt(3.0))
+
+    def _optimal_constant(self, y_true, sample_weight):
+        return _majority(np.average(y_true, weights=sample_weight) - 0.5)
+
+
+def _majority(lead):
+    """Where a loss that always falls towards the more frequent class is least."""
+    return float(np.sign(lead) * np.inf) if lead != 0 else 0.0

@@ -1,84 +1,24 @@
 # cython: language_level=3
 """The built-in losses as tables of C functions.
 
-Each loss of points is three formulas of _points.pxd handed to one generic loop.
+Each loss of points is four formulas, of which three are handed to one generic loop.
 They arrive there as constants, so the compiler inlines them: a loss costs what its
 formula costs, and no loop is written twice.
 """
 
 from libc.string cimport memset
 
-cimport sklearn_losses.losses._points as _points
+cimport sklearn_losses.losses._formulas.binary as binary
+cimport sklearn_losses.losses._formulas.counts as counts
+cimport sklearn_losses.losses._formulas.multiclass as multiclass
+cimport sklearn_losses.losses._formulas.regression as regression
+cimport sklearn_losses.losses._formulas.robust as robust
+from sklearn_losses.losses._formulas.parameters cimport zero
 from sklearn_losses.losses._loop cimport Block, loop
 from sklearn_losses.losses._table cimport (
     LOSS_ABI_VERSION, Block32, Block64, CLoss, LossTable, Row, block32_fn, block64_fn,
     point_fn,
 )
-
-
-cdef void squared_error(const void *params, const Block *block) noexcept nogil:
-    loop(_points.squared_error_value, _points.squared_error_gradient,
-         _points.squared_error_curvature, params, block)
-
-
-cdef void absolute_error(const void *params, const Block *block) noexcept nogil:
-    loop(_points.absolute_error_value, _points.absolute_error_gradient,
-         _points.zero, params, block)
-
-
-cdef void quantile(const void *params, const Block *block) noexcept nogil:
-    loop(_points.quantile_value, _points.quantile_gradient,
-         _points.zero, params, block)
-
-
-cdef void huber(const void *params, const Block *block) noexcept nogil:
-    loop(_points.huber_value, _points.huber_gradient,
-         _points.huber_curvature, params, block)
-
-
-cdef void epsilon_insensitive(const void *params, const Block *block) noexcept nogil:
-    loop(_points.epsilon_insensitive_value, _points.epsilon_insensitive_gradient,
-         _points.zero, params, block)
-
-
-cdef void squared_epsilon_insensitive(const void *params, const Block *block) noexcept nogil:
-    loop(_points.squared_epsilon_insensitive_value, _points.squared_epsilon_insensitive_gradient,
-         _points.squared_epsilon_insensitive_curvature, params, block)
-
-
-cdef void poisson(const void *params, const Block *block) noexcept nogil:
-    loop(_points.poisson_value, _points.poisson_gradient,
-         _points.poisson_curvature, params, block)
-
-
-cdef void log_loss(const void *params, const Block *block) noexcept nogil:
-    loop(_points.log_loss_value, _points.log_loss_gradient,
-         _points.log_loss_curvature, params, block)
-
-
-cdef void hinge(const void *params, const Block *block) noexcept nogil:
-    loop(_points.hinge_value, _points.hinge_gradient,
-         _points.zero, params, block)
-
-
-cdef void perceptron(const void *params, const Block *block) noexcept nogil:
-    loop(_points.perceptron_value, _points.perceptron_gradient,
-         _points.zero, params, block)
-
-
-cdef void squared_hinge(const void *params, const Block *block) noexcept nogil:
-    loop(_points.squared_hinge_value, _points.squared_hinge_gradient,
-         _points.squared_hinge_curvature, params, block)
-
-
-cdef void modified_huber(const void *params, const Block *block) noexcept nogil:
-    loop(_points.modified_huber_value, _points.modified_huber_gradient,
-         _points.modified_huber_curvature, params, block)
-
-
-cdef double cross_entropy(const void *params, const Row *row) noexcept nogil:
-    return _points.cross_entropy_row(params, row)
-
 
 cdef enum:
     MAX_TABLES = 128
@@ -99,50 +39,360 @@ cdef LossTable *new_table(str name) except NULL:
     return table
 
 
-cdef int add_points(str name, point_fn value, point_fn gradient, point_fn curvature,
-                    block64_fn block64, block32_fn block32) except -1:
+cdef int add(str name, point_fn value, point_fn gradient, point_fn curvature,
+             point_fn conjugate, block64_fn block64, block32_fn block32) except -1:
+    """A loss of points. No conjugate: it is searched for, or the loss is not convex."""
     cdef LossTable *table = new_table(name)
     table.value = value
     table.gradient = gradient
     table.curvature = curvature
+    table.conjugate = conjugate
     table.block64 = block64
     table.block32 = block32
     return 0
 
 
-add_points("squared_error", _points.squared_error_value, _points.squared_error_gradient,
-           _points.squared_error_curvature, squared_error[Block64], squared_error[Block32])
-add_points("absolute_error", _points.absolute_error_value, _points.absolute_error_gradient,
-           _points.zero, absolute_error[Block64], absolute_error[Block32])
-add_points("quantile", _points.quantile_value, _points.quantile_gradient,
-           _points.zero, quantile[Block64], quantile[Block32])
-add_points("huber", _points.huber_value, _points.huber_gradient,
-           _points.huber_curvature, huber[Block64], huber[Block32])
-add_points("epsilon_insensitive",
-           _points.epsilon_insensitive_value,
-           _points.epsilon_insensitive_gradient,
-           _points.zero,
-           epsilon_insensitive[Block64],
-           epsilon_insensitive[Block32])
-add_points("squared_epsilon_insensitive",
-           _points.squared_epsilon_insensitive_value,
-           _points.squared_epsilon_insensitive_gradient,
-           _points.squared_epsilon_insensitive_curvature,
-           squared_epsilon_insensitive[Block64],
-           squared_epsilon_insensitive[Block32])
-add_points("poisson", _points.poisson_value, _points.poisson_gradient,
-           _points.poisson_curvature, poisson[Block64], poisson[Block32])
-add_points("log_loss", _points.log_loss_value, _points.log_loss_gradient,
-           _points.log_loss_curvature, log_loss[Block64], log_loss[Block32])
-add_points("hinge", _points.hinge_value, _points.hinge_gradient,
-           _points.zero, hinge[Block64], hinge[Block32])
-add_points("perceptron", _points.perceptron_value, _points.perceptron_gradient,
-           _points.zero, perceptron[Block64], perceptron[Block32])
-add_points("squared_hinge", _points.squared_hinge_value, _points.squared_hinge_gradient,
-           _points.squared_hinge_curvature, squared_hinge[Block64], squared_hinge[Block32])
-add_points("modified_huber", _points.modified_huber_value, _points.modified_huber_gradient,
-           _points.modified_huber_curvature, modified_huber[Block64], modified_huber[Block32])
+cdef void squared_error(const void *params, const Block *block) noexcept nogil:
+    loop(regression.squared_error_value, regression.squared_error_gradient,
+         regression.squared_error_curvature, params, block)
+
+add("squared_error", regression.squared_error_value, regression.squared_error_gradient,
+    regression.squared_error_curvature, regression.squared_error_conjugate, squared_error[Block64],
+    squared_error[Block32])
+
+
+cdef void absolute_error(const void *params, const Block *block) noexcept nogil:
+    loop(regression.absolute_error_value, regression.absolute_error_gradient, zero, params, block)
+
+add("absolute_error", regression.absolute_error_value, regression.absolute_error_gradient, zero,
+    regression.absolute_error_conjugate, absolute_error[Block64], absolute_error[Block32])
+
+
+cdef void quantile(const void *params, const Block *block) noexcept nogil:
+    loop(regression.quantile_value, regression.quantile_gradient, zero, params, block)
+
+add("quantile", regression.quantile_value, regression.quantile_gradient, zero,
+    regression.quantile_conjugate, quantile[Block64], quantile[Block32])
+
+
+cdef void smooth_quantile(const void *params, const Block *block) noexcept nogil:
+    loop(regression.smooth_quantile_value, regression.smooth_quantile_gradient,
+         regression.smooth_quantile_curvature, params, block)
+
+add("smooth_quantile", regression.smooth_quantile_value, regression.smooth_quantile_gradient,
+    regression.smooth_quantile_curvature, regression.smooth_quantile_conjugate,
+    smooth_quantile[Block64], smooth_quantile[Block32])
+
+
+cdef void expectile(const void *params, const Block *block) noexcept nogil:
+    loop(regression.expectile_value, regression.expectile_gradient, regression.expectile_curvature,
+         params, block)
+
+add("expectile", regression.expectile_value, regression.expectile_gradient,
+    regression.expectile_curvature, regression.expectile_conjugate, expectile[Block64],
+    expectile[Block32])
+
+
+cdef void huber(const void *params, const Block *block) noexcept nogil:
+    loop(regression.huber_value, regression.huber_gradient, regression.huber_curvature,
+         params, block)
+
+add("huber", regression.huber_value, regression.huber_gradient, regression.huber_curvature,
+    regression.huber_conjugate, huber[Block64], huber[Block32])
+
+
+cdef void pseudo_huber(const void *params, const Block *block) noexcept nogil:
+    loop(regression.pseudo_huber_value, regression.pseudo_huber_gradient,
+         regression.pseudo_huber_curvature, params, block)
+
+add("pseudo_huber", regression.pseudo_huber_value, regression.pseudo_huber_gradient,
+    regression.pseudo_huber_curvature, regression.pseudo_huber_conjugate, pseudo_huber[Block64],
+    pseudo_huber[Block32])
+
+
+cdef void log_cosh(const void *params, const Block *block) noexcept nogil:
+    loop(regression.log_cosh_value, regression.log_cosh_gradient, regression.log_cosh_curvature,
+         params, block)
+
+add("log_cosh", regression.log_cosh_value, regression.log_cosh_gradient,
+    regression.log_cosh_curvature, regression.log_cosh_conjugate, log_cosh[Block64],
+    log_cosh[Block32])
+
+
+cdef void epsilon_insensitive(const void *params, const Block *block) noexcept nogil:
+    loop(regression.epsilon_insensitive_value, regression.epsilon_insensitive_gradient, zero,
+         params, block)
+
+add("epsilon_insensitive", regression.epsilon_insensitive_value,
+    regression.epsilon_insensitive_gradient, zero, regression.epsilon_insensitive_conjugate,
+    epsilon_insensitive[Block64], epsilon_insensitive[Block32])
+
+
+cdef void squared_epsilon_insensitive(const void *params, const Block *block) noexcept nogil:
+    loop(regression.squared_epsilon_insensitive_value,
+         regression.squared_epsilon_insensitive_gradient,
+         regression.squared_epsilon_insensitive_curvature, params, block)
+
+add("squared_epsilon_insensitive", regression.squared_epsilon_insensitive_value,
+    regression.squared_epsilon_insensitive_gradient,
+    regression.squared_epsilon_insensitive_curvature,
+    regression.squared_epsilon_insensitive_conjugate, squared_epsilon_insensitive[Block64],
+    squared_epsilon_insensitive[Block32])
+
+
+cdef void linex(const void *params, const Block *block) noexcept nogil:
+    loop(regression.linex_value, regression.linex_gradient, regression.linex_curvature,
+         params, block)
+
+add("linex", regression.linex_value, regression.linex_gradient, regression.linex_curvature,
+    regression.linex_conjugate, linex[Block64], linex[Block32])
+
+
+cdef void absolute_percentage_error(const void *params, const Block *block) noexcept nogil:
+    loop(regression.absolute_percentage_error_value, regression.absolute_percentage_error_gradient,
+         zero, params, block)
+
+add("absolute_percentage_error", regression.absolute_percentage_error_value,
+    regression.absolute_percentage_error_gradient, zero,
+    regression.absolute_percentage_error_conjugate, absolute_percentage_error[Block64],
+    absolute_percentage_error[Block32])
+
+
+cdef void squared_log_error(const void *params, const Block *block) noexcept nogil:
+    loop(regression.squared_log_error_value, regression.squared_log_error_gradient,
+         regression.squared_error_curvature, params, block)
+
+add("squared_log_error", regression.squared_log_error_value, regression.squared_log_error_gradient,
+    regression.squared_error_curvature, regression.squared_log_error_conjugate,
+    squared_log_error[Block64], squared_log_error[Block32])
+
+
+cdef void fair(const void *params, const Block *block) noexcept nogil:
+    loop(robust.fair_value, robust.fair_gradient, robust.fair_curvature, params, block)
+
+add("fair", robust.fair_value, robust.fair_gradient, robust.fair_curvature, robust.fair_conjugate,
+    fair[Block64], fair[Block32])
+
+
+cdef void cauchy(const void *params, const Block *block) noexcept nogil:
+    loop(robust.cauchy_value, robust.cauchy_gradient, robust.cauchy_curvature, params, block)
+
+add("cauchy", robust.cauchy_value, robust.cauchy_gradient, robust.cauchy_curvature, NULL,
+    cauchy[Block64], cauchy[Block32])
+
+
+cdef void student_t(const void *params, const Block *block) noexcept nogil:
+    loop(robust.student_t_value, robust.student_t_gradient, robust.student_t_curvature,
+         params, block)
+
+add("student_t", robust.student_t_value, robust.student_t_gradient, robust.student_t_curvature,
+    NULL, student_t[Block64], student_t[Block32])
+
+
+cdef void geman_mcclure(const void *params, const Block *block) noexcept nogil:
+    loop(robust.geman_mcclure_value, robust.geman_mcclure_gradient, robust.geman_mcclure_curvature,
+         params, block)
+
+add("geman_mcclure", robust.geman_mcclure_value, robust.geman_mcclure_gradient,
+    robust.geman_mcclure_curvature, NULL, geman_mcclure[Block64], geman_mcclure[Block32])
+
+
+cdef void welsch(const void *params, const Block *block) noexcept nogil:
+    loop(robust.welsch_value, robust.welsch_gradient, robust.welsch_curvature, params, block)
+
+add("welsch", robust.welsch_value, robust.welsch_gradient, robust.welsch_curvature, NULL,
+    welsch[Block64], welsch[Block32])
+
+
+cdef void tukey_biweight(const void *params, const Block *block) noexcept nogil:
+    loop(robust.tukey_biweight_value, robust.tukey_biweight_gradient,
+         robust.tukey_biweight_curvature, params, block)
+
+add("tukey_biweight", robust.tukey_biweight_value, robust.tukey_biweight_gradient,
+    robust.tukey_biweight_curvature, NULL, tukey_biweight[Block64], tukey_biweight[Block32])
+
+
+cdef void andrews(const void *params, const Block *block) noexcept nogil:
+    loop(robust.andrews_value, robust.andrews_gradient, robust.andrews_curvature, params, block)
+
+add("andrews", robust.andrews_value, robust.andrews_gradient, robust.andrews_curvature, NULL,
+    andrews[Block64], andrews[Block32])
+
+
+cdef void hampel(const void *params, const Block *block) noexcept nogil:
+    loop(robust.hampel_value, robust.hampel_gradient, robust.hampel_curvature, params, block)
+
+add("hampel", robust.hampel_value, robust.hampel_gradient, robust.hampel_curvature, NULL,
+    hampel[Block64], hampel[Block32])
+
+
+cdef void barron(const void *params, const Block *block) noexcept nogil:
+    loop(robust.barron_value, robust.barron_gradient, robust.barron_curvature, params, block)
+
+add("barron", robust.barron_value, robust.barron_gradient, robust.barron_curvature, NULL,
+    barron[Block64], barron[Block32])
+
+
+cdef void poisson(const void *params, const Block *block) noexcept nogil:
+    loop(counts.poisson_value, counts.poisson_gradient, counts.poisson_curvature, params, block)
+
+add("poisson", counts.poisson_value, counts.poisson_gradient, counts.poisson_curvature,
+    counts.poisson_conjugate, poisson[Block64], poisson[Block32])
+
+
+cdef void gamma(const void *params, const Block *block) noexcept nogil:
+    loop(counts.gamma_value, counts.gamma_gradient, counts.gamma_curvature, params, block)
+
+add("gamma", counts.gamma_value, counts.gamma_gradient, counts.gamma_curvature,
+    counts.gamma_conjugate, gamma[Block64], gamma[Block32])
+
+
+cdef void inverse_gaussian(const void *params, const Block *block) noexcept nogil:
+    loop(counts.inverse_gaussian_value, counts.inverse_gaussian_gradient,
+         counts.inverse_gaussian_curvature, params, block)
+
+add("inverse_gaussian", counts.inverse_gaussian_value, counts.inverse_gaussian_gradient,
+    counts.inverse_gaussian_curvature, NULL, inverse_gaussian[Block64], inverse_gaussian[Block32])
+
+
+cdef void tweedie(const void *params, const Block *block) noexcept nogil:
+    loop(counts.tweedie_value, counts.tweedie_gradient, counts.tweedie_curvature, params, block)
+
+add("tweedie", counts.tweedie_value, counts.tweedie_gradient, counts.tweedie_curvature, NULL,
+    tweedie[Block64], tweedie[Block32])
+
+
+cdef void negative_binomial(const void *params, const Block *block) noexcept nogil:
+    loop(counts.negative_binomial_value, counts.negative_binomial_gradient,
+         counts.negative_binomial_curvature, params, block)
+
+add("negative_binomial", counts.negative_binomial_value, counts.negative_binomial_gradient,
+    counts.negative_binomial_curvature, counts.negative_binomial_conjugate,
+    negative_binomial[Block64], negative_binomial[Block32])
+
+
+cdef void log_loss(const void *params, const Block *block) noexcept nogil:
+    loop(binary.log_loss_value, binary.log_loss_gradient, binary.log_loss_curvature, params, block)
+
+add("log_loss", binary.log_loss_value, binary.log_loss_gradient, binary.log_loss_curvature,
+    binary.log_loss_conjugate, log_loss[Block64], log_loss[Block32])
+
+
+cdef void hinge(const void *params, const Block *block) noexcept nogil:
+    loop(binary.hinge_value, binary.hinge_gradient, zero, params, block)
+
+add("hinge", binary.hinge_value, binary.hinge_gradient, zero, binary.hinge_conjugate,
+    hinge[Block64], hinge[Block32])
+
+
+cdef void perceptron(const void *params, const Block *block) noexcept nogil:
+    loop(binary.perceptron_value, binary.perceptron_gradient, zero, params, block)
+
+add("perceptron", binary.perceptron_value, binary.perceptron_gradient, zero,
+    binary.perceptron_conjugate, perceptron[Block64], perceptron[Block32])
+
+
+cdef void squared_hinge(const void *params, const Block *block) noexcept nogil:
+    loop(binary.squared_hinge_value, binary.squared_hinge_gradient, binary.squared_hinge_curvature,
+         params, block)
+
+add("squared_hinge", binary.squared_hinge_value, binary.squared_hinge_gradient,
+    binary.squared_hinge_curvature, binary.squared_hinge_conjugate, squared_hinge[Block64],
+    squared_hinge[Block32])
+
+
+cdef void smooth_hinge(const void *params, const Block *block) noexcept nogil:
+    loop(binary.smooth_hinge_value, binary.smooth_hinge_gradient, binary.smooth_hinge_curvature,
+         params, block)
+
+add("smooth_hinge", binary.smooth_hinge_value, binary.smooth_hinge_gradient,
+    binary.smooth_hinge_curvature, binary.smooth_hinge_conjugate, smooth_hinge[Block64],
+    smooth_hinge[Block32])
+
+
+cdef void modified_huber(const void *params, const Block *block) noexcept nogil:
+    loop(binary.modified_huber_value, binary.modified_huber_gradient,
+         binary.modified_huber_curvature, params, block)
+
+add("modified_huber", binary.modified_huber_value, binary.modified_huber_gradient,
+    binary.modified_huber_curvature, binary.modified_huber_conjugate, modified_huber[Block64],
+    modified_huber[Block32])
+
+
+cdef void exponential(const void *params, const Block *block) noexcept nogil:
+    loop(binary.exponential_value, binary.exponential_gradient, binary.exponential_curvature,
+         params, block)
+
+add("exponential", binary.exponential_value, binary.exponential_gradient,
+    binary.exponential_curvature, binary.exponential_conjugate, exponential[Block64],
+    exponential[Block32])
+
+
+cdef void focal(const void *params, const Block *block) noexcept nogil:
+    loop(binary.focal_value, binary.focal_gradient, binary.focal_curvature, params, block)
+
+add("focal", binary.focal_value, binary.focal_gradient, binary.focal_curvature, NULL,
+    focal[Block64], focal[Block32])
+
+
+cdef void generalized_cross_entropy(const void *params, const Block *block) noexcept nogil:
+    loop(binary.generalized_cross_entropy_value, binary.generalized_cross_entropy_gradient,
+         binary.generalized_cross_entropy_curvature, params, block)
+
+add("generalized_cross_entropy", binary.generalized_cross_entropy_value,
+    binary.generalized_cross_entropy_gradient, binary.generalized_cross_entropy_curvature, NULL,
+    generalized_cross_entropy[Block64], generalized_cross_entropy[Block32])
+
+
+cdef void poly_loss(const void *params, const Block *block) noexcept nogil:
+    loop(binary.poly_loss_value, binary.poly_loss_gradient, binary.poly_loss_curvature,
+         params, block)
+
+add("poly_loss", binary.poly_loss_value, binary.poly_loss_gradient, binary.poly_loss_curvature,
+    NULL, poly_loss[Block64], poly_loss[Block32])
+
+
+cdef void savage(const void *params, const Block *block) noexcept nogil:
+    loop(binary.savage_value, binary.savage_gradient, binary.savage_curvature, params, block)
+
+add("savage", binary.savage_value, binary.savage_gradient, binary.savage_curvature, NULL,
+    savage[Block64], savage[Block32])
+
+
+cdef void tangent(const void *params, const Block *block) noexcept nogil:
+    loop(binary.tangent_value, binary.tangent_gradient, binary.tangent_curvature, params, block)
+
+add("tangent", binary.tangent_value, binary.tangent_gradient, binary.tangent_curvature, NULL,
+    tangent[Block64], tangent[Block32])
+
+
+cdef void sigmoid(const void *params, const Block *block) noexcept nogil:
+    loop(binary.sigmoid_value, binary.sigmoid_gradient, binary.sigmoid_curvature, params, block)
+
+add("sigmoid", binary.sigmoid_value, binary.sigmoid_gradient, binary.sigmoid_curvature, NULL,
+    sigmoid[Block64], sigmoid[Block32])
+
+
+cdef double cross_entropy(const void *params, const Row *row) noexcept nogil:
+    return multiclass.cross_entropy_row(params, row)
+
+
+cdef double multiclass_hinge(const void *params, const Row *row) noexcept nogil:
+    return multiclass.multiclass_hinge_row(params, row)
+
+
+cdef double multiclass_squared_hinge(const void *params, const Row *row) noexcept nogil:
+    return multiclass.multiclass_squared_hinge_row(params, row)
+
+
+cdef double sparsemax(const void *params, const Row *row) noexcept nogil:
+    return multiclass.sparsemax_row(params, row)
+
+
 new_table("cross_entropy").row = cross_entropy
+new_table("multiclass_hinge").row = multiclass_hinge
+new_table("multiclass_squared_hinge").row = multiclass_squared_hinge
+new_table("sparsemax").row = sparsemax
 
 
 cdef class _Parameters:

@@ -24,13 +24,14 @@ class Link:
         raise NotImplementedError
 
     def __repr__(self):
-        return f"{type(self).__name__}()"
+        parameters = (f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({', '.join(parameters)})"
 
     def __eq__(self, other):
-        return type(self) is type(other)
+        return type(self) is type(other) and vars(self) == vars(other)
 
     def __hash__(self):
-        return hash(type(self))
+        return hash((type(self), *vars(self).items()))
 
 
 class IdentityLink(Link):
@@ -55,6 +56,18 @@ class LogLink(Link):
             return np.exp(raw_prediction)
 
 
+class Log1pLink(Link):
+    """Predictions above -1: exp(raw) - 1."""
+
+    def link(self, prediction):
+        with np.errstate(divide="ignore"):
+            return np.log1p(prediction)
+
+    def inverse(self, raw_prediction):
+        with np.errstate(over="ignore"):
+            return np.expm1(raw_prediction)
+
+
 class ProbabilityLink(Link):
     """P(y = 1) of a binary loss. Adds the logarithms of both probabilities."""
 
@@ -73,16 +86,92 @@ class ProbabilityLink(Link):
 
 
 class LogitLink(ProbabilityLink):
-    """P(y = 1) = 1 / (1 + exp(-raw))."""
+    """P(y = 1) = 1 / (1 + exp(-scale raw)).
+
+    Parameters
+    ----------
+    scale : float, default=1.0
+    """
+
+    def __init__(self, scale=1.0):
+        self.scale = scale
 
     def link(self, prediction):
-        return logit(prediction)
+        return logit(prediction) / self.scale
 
     def inverse(self, raw_prediction):
-        return expit(raw_prediction)
+        return expit(self._scaled(raw_prediction))
 
     def log_probabilities(self, raw_prediction):
-        return log_expit(-np.asarray(raw_prediction)), log_expit(raw_prediction)
+        scaled = self._scaled(raw_prediction)
+        return log_expit(-scaled), log_expit(scaled)
+
+    def _scaled(self, raw_prediction):
+        raw_prediction = np.asarray(raw_prediction)
+        return raw_prediction if self.scale == 1 else self.scale * raw_prediction
+
+
+class FocalLink(ProbabilityLink):
+    """The probability that the focal loss fits, which is not expit(raw).
+
+    Where the expected loss is least, P(y = 1) is to P(y = 0) as the slope of
+    loss(0, raw) is to minus the slope of loss(1, raw). With P = expit(raw) and
+    Q = 1 - P that is P^gamma (P - gamma Q log(Q)) to Q^gamma (Q - gamma P log(P)).
+
+    Parameters
+    ----------
+    gamma : float
+        Of the loss.
+
+    References
+    ----------
+    Charoenphakdee et al. 2021, "On focal loss for class-posterior probability
+    estimation", CVPR, theorem 11.
+    """
+
+    def __init__(self, gamma):
+        self.gamma = gamma
+
+    def _logit(self, raw):
+        """The logit of P(y = 1), which grows with raw."""
+        log_q, log_p = log_expit(-raw), log_expit(raw)
+        p, q = expit(raw), expit(-raw)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # log(P - gamma Q log Q), with P taken out: log Q / P is -1 at P = 0.
+            up = log_p + np.log1p(-self.gamma * q * np.where(p > 0, log_q / p, -1.0))
+            down = log_q + np.log1p(-self.gamma * p * np.where(q > 0, log_p / q, -1.0))
+        return np.where(np.isinf(raw), raw, self.gamma * raw + (up - down))
+
+    def link(self, prediction):
+        target = logit(np.asarray(prediction, dtype=np.float64))
+        # The logit is between (1 + gamma) raw and raw, up to a logarithm of raw.
+        low = np.where(np.isfinite(target), -np.abs(target) - 1.0, target)
+        high = np.where(np.isfinite(target), np.abs(target) + 1.0, target)
+        for _ in range(200):
+            middle = 0.5 * (low + high)
+            below = self._logit(middle) < target
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return (0.5 * (low + high))[()]
+
+    def inverse(self, raw_prediction):
+        raw = np.asarray(raw_prediction)
+        return expit(self._logit(raw)).astype(
+            np.result_type(raw, np.float32), copy=False
+        )
+
+    def log_probabilities(self, raw_prediction):
+        logits = self._logit(np.asarray(raw_prediction))
+        return log_expit(-logits), log_expit(logits)
+
+
+class ArctanLink(ProbabilityLink):
+    """P(y = 1) = clip(arctan(raw) + 1/2, 0, 1), of the tangent loss."""
+
+    def link(self, prediction):
+        return np.tan(np.asarray(prediction) - 0.5)
+
+    def inverse(self, raw_prediction):
+        return np.clip(np.arctan(raw_prediction) + 0.5, 0.0, 1.0)
 
 
 class ClippedLink(ProbabilityLink):
@@ -114,3 +203,34 @@ class SoftmaxLink(Link):
     def log_probabilities(self, raw_prediction):
         """log P(y = k), of the shape of raw_prediction."""
         return log_softmax(raw_prediction, axis=-1)
+
+
+class SparsemaxLink(Link):
+    """Class probabilities max(0, raw - tau), the nearest point of the simplex to raw.
+
+    The classes are the last axis. Held, Wolfe and Crowder 1974, "Validation of
+    subgradient optimization", Math. Program. 6.
+    """
+
+    def link(self, prediction):
+        return np.asarray(prediction)
+
+    def inverse(self, raw_prediction):
+        raw = np.asarray(raw_prediction)
+        if raw.dtype.kind != "f":
+            raw = raw.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # inf - inf is the largest itself
+            below = raw - raw.max(axis=-1, keepdims=True)
+        below = np.where(np.isnan(below) & ~np.isnan(raw), 0.0, below)
+        descending = -np.sort(-below, axis=-1)
+        n = np.arange(1, raw.shape[-1] + 1)
+        with np.errstate(invalid="ignore"):
+            tau = (np.cumsum(descending, axis=-1) - 1.0) / n
+            size = np.sum(descending > tau, axis=-1, keepdims=True)
+        tau = np.take_along_axis(tau, np.maximum(size, 1) - 1, axis=-1)
+        return np.maximum(below - tau, 0.0).astype(raw.dtype, copy=False)
+
+    def log_probabilities(self, raw_prediction):
+        """log P(y = k), of the shape of raw_prediction; -inf where P is 0."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.inverse(raw_prediction))

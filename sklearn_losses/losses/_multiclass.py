@@ -6,9 +6,10 @@ array([[ 0.333,  0.333, -0.667]])
 """
 
 import numpy as np
+from scipy.special import entr
 
-from sklearn_losses.losses._base import RowLoss
-from sklearn_losses.losses._links import SoftmaxLink
+from sklearn_losses.losses._base import RowLoss, class_frequencies
+from sklearn_losses.losses._links import SoftmaxLink, SparsemaxLink
 from sklearn_losses.losses._params import Interval
 
 
@@ -32,6 +33,7 @@ class CrossEntropy(RowLoss):
     name = "cross_entropy"
     link = SoftmaxLink()
     probabilistic = True
+    soft_targets = True
     lipschitz = np.sqrt(2.0)
     smoothness = 0.5
     _constraints = {"label_smoothing": [Interval(0, 1, "left")]}
@@ -39,13 +41,95 @@ class CrossEntropy(RowLoss):
     def __init__(self, label_smoothing=0.0):
         self.label_smoothing = label_smoothing
 
+    @property
+    def proper(self):
+        return self.label_smoothing == 0
+
     def _optimal_constant(self, y_true, sample_weight):
         """The centred logs of the (smoothed) class frequencies."""
-        if y_true.ndim == 2:
-            frequency = np.average(y_true, axis=0, weights=sample_weight)
-        else:
-            counts = np.bincount(y_true.astype(np.intp), weights=sample_weight)
-            frequency = counts / counts.sum()
+        frequency = class_frequencies(y_true, sample_weight)
+        if y_true.ndim == 1:
             frequency = (1 - self.label_smoothing) * frequency
             frequency += self.label_smoothing / len(frequency)
         return self.link.link(frequency)
+
+    def _minimum(self, y_true):
+        if y_true.ndim == 2:
+            return entr(y_true).sum(axis=1)
+        if self.label_smoothing == 0:
+            return np.zeros(len(y_true))
+        raise ValueError(
+            "The minimum of CrossEntropy with label_smoothing > 0 depends on how many "
+            "classes there are: give targets of shape (n_samples, n_classes)."
+        )
+
+
+class MulticlassHinge(RowLoss):
+    """max(0, 1 + max_{k != y} p_k - p_y).
+
+    The strongest rival is pushed off, the first of them where several are.
+
+    References
+    ----------
+    Crammer and Singer 2001, "On the algorithmic implementation of multiclass
+    kernel-based vector machines", JMLR 2.
+    """
+
+    name = "multiclass_hinge"
+    differentiable = False
+    piecewise_linear = True
+    lipschitz = np.sqrt(2.0)
+
+    def _optimal_constant(self, y_true, sample_weight):
+        """One ahead for a class that more than half of the samples have, else 0."""
+        frequency = class_frequencies(y_true, sample_weight)
+        return np.where(frequency > 0.5, 1.0, 0.0)
+
+
+class MulticlassSquaredHinge(RowLoss):
+    """sum_{k != y} max(0, 1 - p_y + p_k)^2: all rivals that are too close are pushed.
+
+    Its smoothness is 2 K for K classes, so that no number bounds it.
+
+    References
+    ----------
+    Weston and Watkins 1999, "Support vector machines for multi-class pattern
+    recognition", ESANN, with the squares of its terms.
+    """
+
+    name = "multiclass_squared_hinge"
+
+    def _optimal_constant(self, y_true, sample_weight):
+        """All terms are active at the optimum, which makes it a linear system.
+
+        With centred p and M = sum_k f_k p_k the gradient by p_k is zero where
+        p_k (1 + K f_k) = M + K f_k - 1.
+        """
+        frequency = class_frequencies(y_true, sample_weight)
+        x = len(frequency) * frequency
+        mean = np.sum((1.0 - x) / (1.0 + x)) / np.sum(1.0 / (1.0 + x))
+        return (mean + x - 1.0) / (1.0 + x)
+
+
+class Sparsemax(RowLoss):
+    """sum_{j in S} (p_j^2 - tau^2) / 2 + 1/2 - p_y, with probabilities that may be 0.
+
+    S and tau come from the projection of p onto the simplex, max(0, p - tau), which is
+    also what predict_proba gives. Targets of shape (n_samples, n_classes) whose rows
+    sum to 1 are taken as probabilities, with the Fenchel-Young loss of that projection.
+
+    References
+    ----------
+    Martins and Astudillo 2016, "From softmax to sparsemax", ICML, equation 18.
+    """
+
+    name = "sparsemax"
+    link = SparsemaxLink()
+    probabilistic = True
+    proper = True
+    soft_targets = True
+    lipschitz = np.sqrt(2.0)
+    smoothness = 1.0
+
+    def _optimal_constant(self, y_true, sample_weight):
+        return class_frequencies(y_true, sample_weight)

@@ -56,8 +56,12 @@ class Interval:
     def allows(self, value):
         """Whether a parameter may have this value."""
         kind = Integral if self.integer else Real
-        is_number = isinstance(value, kind) and not isinstance(value, (bool, np.bool_))
-        return is_number and bool(self.contains(float(value)))
+        if not isinstance(value, kind) or isinstance(value, (bool, np.bool_)):
+            return False
+        try:
+            return bool(self.contains(float(value)))
+        except OverflowError:  # an int that no float can hold
+            return False
 
     def __str__(self):
         left = "[" if self.closed in ("both", "left") else "("
@@ -70,6 +74,19 @@ class Interval:
     def describe(self):
         kind = "an int" if self.integer else "a float"
         return f"{kind} in the range {self}"
+
+
+class Exactly:
+    """One number, such as -inf, that no interval contains."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def allows(self, value):
+        return isinstance(value, Real) and value == self.number
+
+    def describe(self):
+        return str(self.number)
 
 
 class Options:

@@ -8,21 +8,58 @@ Huber(delta=2.0)
 import difflib
 
 from sklearn_losses.losses._binary import (
+    Exponential,
+    Focal,
+    GeneralizedCrossEntropy,
     Hinge,
     LogLoss,
     ModifiedHuber,
     Perceptron,
+    PolyLoss,
+    Savage,
+    Sigmoid,
+    SmoothHinge,
     SquaredHinge,
+    Tangent,
 )
-from sklearn_losses.losses._counts import Poisson
-from sklearn_losses.losses._multiclass import CrossEntropy
+from sklearn_losses.losses._counts import (
+    Gamma,
+    InverseGaussian,
+    NegativeBinomial,
+    Poisson,
+    Tweedie,
+)
+from sklearn_losses.losses._multiclass import (
+    CrossEntropy,
+    MulticlassHinge,
+    MulticlassSquaredHinge,
+    Sparsemax,
+)
 from sklearn_losses.losses._regression import (
     AbsoluteError,
+    AbsolutePercentageError,
     EpsilonInsensitive,
+    Expectile,
     Huber,
+    Linex,
+    LogCosh,
+    PseudoHuber,
     Quantile,
+    SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredError,
+    SquaredLogError,
+)
+from sklearn_losses.losses._robust import (
+    Andrews,
+    Barron,
+    Cauchy,
+    Fair,
+    GemanMcClure,
+    Hampel,
+    StudentT,
+    TukeyBiweight,
+    Welsch,
 )
 
 _CLASSES = {
@@ -31,16 +68,47 @@ _CLASSES = {
         SquaredError,
         AbsoluteError,
         Quantile,
+        SmoothQuantile,
+        Expectile,
         Huber,
+        PseudoHuber,
+        LogCosh,
         EpsilonInsensitive,
         SquaredEpsilonInsensitive,
+        Linex,
+        AbsolutePercentageError,
+        SquaredLogError,
+        Fair,
+        Cauchy,
+        StudentT,
+        GemanMcClure,
+        Welsch,
+        TukeyBiweight,
+        Andrews,
+        Hampel,
+        Barron,
         Poisson,
+        Gamma,
+        InverseGaussian,
+        Tweedie,
+        NegativeBinomial,
         LogLoss,
         Hinge,
         Perceptron,
         SquaredHinge,
+        SmoothHinge,
         ModifiedHuber,
+        Exponential,
+        Focal,
+        GeneralizedCrossEntropy,
+        PolyLoss,
+        Savage,
+        Tangent,
+        Sigmoid,
         CrossEntropy,
+        MulticlassHinge,
+        MulticlassSquaredHinge,
+        Sparsemax,
     )
 }
 

@@ -8,6 +8,7 @@ array([0.9, 0.1])
 import numpy as np
 
 from sklearn_losses.losses._base import PointLoss
+from sklearn_losses.losses._links import Log1pLink
 from sklearn_losses.losses._params import Interval
 
 
@@ -89,6 +90,82 @@ class Quantile(PointLoss):
         return weighted_quantile(y_true, sample_weight, self.quantile)
 
 
+class SmoothQuantile(PointLoss):
+    """a r^2 / (2 delta) if abs(r) <= delta, else a (abs(r) - delta / 2).
+
+    a is q if y >= p, else 1 - q: the pinball loss with its kink rounded off, so that
+    solvers for smooth losses can fit quantiles.
+
+    Parameters
+    ----------
+    quantile : float, default=0.5
+        q, in (0, 1).
+    delta : float, default=1.0
+        Half the width of the rounded part, in units of y; as it goes to 0 the loss
+        becomes `Quantile`.
+
+    References
+    ----------
+    Zheng 2011, "Gradient descent algorithms for quantile regression with smooth
+    approximation", Int. J. Mach. Learn. Cybern. 2; Chen 2007, "A finite smoothing
+    algorithm for quantile regression", J. Comput. Graph. Stat. 16, for the Huber form.
+    """
+
+    name = "smooth_quantile"
+    _constraints = {
+        "quantile": [Interval(0, 1, "neither")],
+        "delta": [Interval(0, None, "neither")],
+    }
+
+    def __init__(self, quantile=0.5, delta=1.0):
+        self.quantile = quantile
+        self.delta = delta
+
+    @property
+    def lipschitz(self):
+        return max(self.quantile, 1.0 - self.quantile)
+
+    @property
+    def smoothness(self):
+        return self.lipschitz / self.delta
+
+    @property
+    def symmetric(self):
+        return self.quantile == 0.5
+
+
+class Expectile(PointLoss):
+    """a r^2, with a = tau if y >= p, else 1 - tau.
+
+    Squared error that costs more on one side. Its optimum is the tau-expectile; 0.5
+    gives r^2 / 2, the same as `SquaredError`.
+
+    Parameters
+    ----------
+    expectile : float, default=0.5
+        tau, in (0, 1).
+
+    References
+    ----------
+    Newey and Powell 1987, "Asymmetric least squares estimation and testing",
+    Econometrica 55.
+    """
+
+    name = "expectile"
+    _constraints = {"expectile": [Interval(0, 1, "neither")]}
+
+    def __init__(self, expectile=0.5):
+        self.expectile = expectile
+
+    @property
+    def smoothness(self):
+        return 2.0 * max(self.expectile, 1.0 - self.expectile)
+
+    @property
+    def symmetric(self):
+        return self.expectile == 0.5
+
+
 class Huber(PointLoss):
     """r^2 / 2 if abs(r) <= delta, else delta (abs(r) - delta / 2).
 
@@ -116,6 +193,46 @@ class Huber(PointLoss):
     @property
     def lipschitz(self):
         return self.delta
+
+
+class PseudoHuber(PointLoss):
+    """delta^2 (sqrt(1 + (r / delta)^2) - 1), a Huber loss without a corner anywhere.
+
+    Parameters
+    ----------
+    delta : float, default=1.0
+        Where the loss turns from quadratic to linear, in units of y.
+
+    References
+    ----------
+    Charbonnier, Blanc-Feraud, Aubert and Barlaud 1997, "Deterministic edge-preserving
+    regularization in computed imaging", IEEE Trans. Image Process. 6.
+    """
+
+    name = "pseudo_huber"
+    smoothness = 1.0
+    _constraints = {"delta": [Interval(0, None, "neither")]}
+
+    def __init__(self, delta=1.0):
+        self.delta = delta
+
+    @property
+    def lipschitz(self):
+        return self.delta
+
+
+class LogCosh(PointLoss):
+    """log(cosh(r)): r^2 / 2 for small residuals and abs(r) - log(2) for large ones.
+
+    References
+    ----------
+    Green 1990, "Bayesian reconstructions from emission tomography data using a modified
+    EM algorithm", IEEE Trans. Med. Imaging 9.
+    """
+
+    name = "log_cosh"
+    lipschitz = 1.0
+    smoothness = 1.0
 
 
 class EpsilonInsensitive(PointLoss):
@@ -156,3 +273,76 @@ class SquaredEpsilonInsensitive(PointLoss):
 
     def __init__(self, epsilon=0.1):
         self.epsilon = epsilon
+
+
+class Linex(PointLoss):
+    """(exp(a r) - a r - 1) / a^2: linear on one side, exponential on the other.
+
+    With a > 0 it is predictions above y that cost exponentially. As a goes to 0 it
+    becomes r^2 / 2.
+
+    Parameters
+    ----------
+    a : float, default=1.0
+        Not 0; in units of 1 / y.
+
+    References
+    ----------
+    Varian 1975, "A Bayesian approach to real estate assessment"; Zellner 1986,
+    "Bayesian estimation and prediction using asymmetric loss functions", JASA 81.
+    """
+
+    name = "linex"
+    symmetric = False
+    _constraints = {
+        "a": [Interval(None, 0, "neither"), Interval(0, None, "neither")],
+    }
+
+    def __init__(self, a=1.0):
+        self.a = a
+
+
+class AbsolutePercentageError(PointLoss):
+    """abs(r) / max(abs(y), floor), whose mean is the MAPE as a fraction.
+
+    The subgradient at r = 0 is 0. Its optimum is a median with the weights
+    1 / max(abs(y), floor), which favours small targets.
+
+    Parameters
+    ----------
+    floor : float, default=1e-8
+        The least number to divide by, in units of y.
+    """
+
+    name = "absolute_percentage_error"
+    differentiable = False
+    piecewise_linear = True
+    symmetric = False
+    _constraints = {"floor": [Interval(0, None, "neither")]}
+
+    def __init__(self, floor=1e-8):
+        self.floor = floor
+
+    @property
+    def lipschitz(self):
+        return 1.0 / self.floor
+
+    def _optimal_constant(self, y_true, sample_weight):
+        weight = sample_weight / np.maximum(np.abs(y_true), self.floor)
+        return weighted_quantile(y_true, weight, 0.5)
+
+
+class SquaredLogError(PointLoss):
+    """(p - log1p(y))^2 / 2, y > -1, where p is log(1 + prediction).
+
+    Note the 1/2, unlike scikit-learn's metric ``mean_squared_log_error``.
+    """
+
+    name = "squared_log_error"
+    domain = Interval(-1, None, "neither")
+    link = Log1pLink()
+    smoothness = 1.0
+    symmetric = False
+
+    def _optimal_constant(self, y_true, sample_weight):
+        return float(np.average(np.log1p(y_true), weights=sample_weight))

@@ -1,0 +1,132 @@
+# cython: language_level=3
+"""Losses of counts and positive targets: p is the logarithm of the prediction m = exp(p).
+
+Terms that may be inf at p = inf or p = -inf are multiplied out on the side where they are
+finite, and those with the factor y are left out where y = 0, since 0 inf is nan.
+"""
+
+from libc.math cimport INFINITY, exp, expm1, fabs, log
+
+from sklearn_losses.losses._formulas.parameters cimport first
+from sklearn_losses.losses._math cimport expit, scaled_exp, softplus, softplus_of_minus_abs, xlogx
+
+
+# ---------------------------------------------------------------------- Poisson
+cdef inline double poisson_value(const void *params, double y, double p) noexcept nogil:
+    # y p apart where it would make nan of a limit: 0 * inf at y = 0, inf - inf at
+    # p = inf.
+    return exp(p) - y * p if y != 0 and p != INFINITY else exp(p)
+
+
+cdef inline double poisson_gradient(const void *params, double y, double p) noexcept nogil:
+    # Near p = 0 a count of 1 cancels the 1 in exp(p); expm1 has taken it out.
+    return expm1(p) + (1.0 - y) if fabs(p) < 0.5 else exp(p) - y
+
+
+cdef inline double poisson_curvature(const void *params, double y, double p) noexcept nogil:
+    return exp(p)
+
+
+cdef inline double poisson_conjugate(const void *params, double y, double u) noexcept nogil:
+    return xlogx(u + y) - (u + y) if u + y >= 0 else INFINITY
+
+
+# ------------------------------------------------------------------------ Gamma
+cdef inline double gamma_value(const void *params, double y, double p) noexcept nogil:
+    return p + scaled_exp(y, -p) if p != -INFINITY else INFINITY
+
+
+cdef inline double gamma_gradient(const void *params, double y, double p) noexcept nogil:
+    return (1.0 - y) - y * expm1(-p) if fabs(p) < 0.5 else 1.0 - scaled_exp(y, -p)
+
+
+cdef inline double gamma_curvature(const void *params, double y, double p) noexcept nogil:
+    return scaled_exp(y, -p)
+
+
+cdef inline double gamma_conjugate(const void *params, double y, double u) noexcept nogil:
+    if u >= 1.0:
+        return 0.0 if u == 1.0 else INFINITY
+    return (1.0 - u) * (log((1.0 - u) / y) - 1.0)
+
+
+# ------------------------------------------------------------- inverse Gaussian
+cdef inline double inverse_gaussian_value(const void *params, double y, double p) noexcept nogil:
+    return exp(-p) * (0.5 * y * exp(-p) - 1.0)
+
+
+cdef inline double inverse_gaussian_gradient(const void *params, double y, double p) noexcept nogil:
+    return exp(-p) * gamma_gradient(params, y, p)
+
+
+cdef inline double inverse_gaussian_curvature(
+        const void *params, double y, double p) noexcept nogil:
+    return exp(-p) * (2.0 * y * exp(-p) - 1.0)
+
+
+# ---------------------------------------------------------------------- Tweedie
+# exp((2 - k) p) a - y exp((1 - k) p) b is exp((2 - k) p) (a - y exp(-p) b) for p > 0 and
+# exp((1 - k) p) (exp(p) a - y b) otherwise, in which no term overflows before the sum does.
+cdef inline double tweedie_terms(double k, double a, double b, double y, double p) noexcept nogil:
+    if y == 0:
+        return scaled_exp(a, (2.0 - k) * p)
+    if p > 0:
+        return scaled_exp(a - y * exp(-p) * b, (2.0 - k) * p)
+    return scaled_exp(exp(p) * a - y * b, (1.0 - k) * p)
+
+
+cdef inline double tweedie_value(const void *params, double y, double p) noexcept nogil:
+    cdef double k = first(params)
+    return tweedie_terms(k, 1.0 / (2.0 - k), 1.0 / (1.0 - k), y, p)
+
+
+cdef inline double tweedie_gradient(const void *params, double y, double p) noexcept nogil:
+    cdef double k = first(params)
+    if y == 0:
+        return exp((2.0 - k) * p)
+    if p > 0:
+        return scaled_exp(gamma_gradient(params, y, p), (2.0 - k) * p)
+    return scaled_exp(poisson_gradient(params, y, p), (1.0 - k) * p)
+
+
+cdef inline double tweedie_curvature(const void *params, double y, double p) noexcept nogil:
+    cdef double k = first(params)
+    return tweedie_terms(k, 2.0 - k, 1.0 - k, y, p)
+
+
+# ------------------------------------------------------------ negative binomial
+# With x = p + log(d), log(1 + d exp(p)) is softplus(x); for x > 0 the linear part of
+# (y + 1/d) softplus(x) - y p is taken out, which leaves p / d of it.
+cdef inline double negative_binomial_value(const void *params, double y, double p) noexcept nogil:
+    cdef double d = first(params)
+    cdef double x = p + log(d)
+    if x > 0:
+        return (y + 1.0 / d) * (softplus_of_minus_abs(x) + log(d)) + p / d
+    return (y + 1.0 / d) * softplus(x) - (y * p if y != 0 else 0.0)
+
+
+cdef inline double negative_binomial_gradient(
+        const void *params, double y, double p) noexcept nogil:
+    # (exp(p) - y) / (1 + d exp(p))
+    cdef double d = first(params)
+    if p > 0:
+        return gamma_gradient(params, y, p) / (exp(-p) + d)
+    return poisson_gradient(params, y, p) / (1.0 + d * exp(p))
+
+
+cdef inline double negative_binomial_curvature(
+        const void *params, double y, double p) noexcept nogil:
+    cdef double d = first(params)
+    cdef double e = exp(-fabs(p))
+    cdef double s = e + d if p > 0 else 1.0 + d * e
+    return e * (1.0 + d * y) / (s * s)
+
+
+cdef inline double negative_binomial_conjugate(
+        const void *params, double y, double u) noexcept nogil:
+    cdef double d = first(params)
+    cdef double total = y + 1.0 / d
+    cdef double s = (u + y) / total
+    if not 0.0 <= s <= 1.0:
+        return INFINITY
+    return total * (xlogx(s) + xlogx(1.0 - s)) - (u + y) * log(d)

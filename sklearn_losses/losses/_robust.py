@@ -1,0 +1,319 @@
+"""Losses that outliers cannot dominate: their pull is bounded, or fades away.
+
+All but Fair are *redescending*: beyond some residual the gradient shrinks to zero, at
+the price of convexity, and so of a single optimum.
+
+>>> from sklearn_losses.losses import TukeyBiweight
+>>> TukeyBiweight(scale=2.0).gradient(0.0, [0.1, 1.0, 1e6]).round(4)
+array([0.0995, 0.5625, 0.    ])
+
+The default scales make the location estimate 95% efficient for normal residuals of
+standard deviation 1, where a textbook gives such a constant.
+"""
+
+import numpy as np
+
+from sklearn_losses.losses._base import PointLoss
+from sklearn_losses.losses._params import (
+    Exactly,
+    Interval,
+    InvalidParameterError,
+    check_parameters,
+)
+
+POSITIVE = [Interval(0, None, "neither")]
+
+
+class ScaledLoss(PointLoss):
+    """A loss of r / scale, with the curvature 1 at r = 0.
+
+    `scale` is c: the size of residual, in units of y, from which the loss holds back.
+    """
+
+    convex = False
+    smoothness = 1.0
+    _constraints = {"scale": POSITIVE}
+
+
+class Fair(ScaledLoss):
+    """c^2 (abs(r) / c - log(1 + abs(r) / c)), with c the scale.
+
+    Parameters
+    ----------
+    scale : float, default=1.3998
+        c, in units of y.
+
+    References
+    ----------
+    Fair 1974, "On the robust estimation of econometric models", Ann. Econ. Soc. Meas.
+    """
+
+    name = "fair"
+    convex = True
+
+    def __init__(self, scale=1.3998):
+        self.scale = scale
+
+    @property
+    def lipschitz(self):
+        return self.scale
+
+
+class Cauchy(ScaledLoss):
+    """c^2 / 2 log(1 + (r / c)^2), with c the scale.
+
+    Parameters
+    ----------
+    scale : float, default=2.3849
+        c, in units of y.
+
+    References
+    ----------
+    Holland and Welsch 1977, "Robust regression using iteratively reweighted
+    least-squares", Comm. Statist. A6.
+    """
+
+    name = "cauchy"
+
+    def __init__(self, scale=2.3849):
+        self.scale = scale
+
+    @property
+    def lipschitz(self):
+        return self.scale / 2.0
+
+
+class StudentT(PointLoss):
+    """(df + 1) / 2 log(1 + r^2 / (df c^2)), with c the scale.
+
+    The negative log-likelihood of Student's t, up to terms without r.
+
+    Parameters
+    ----------
+    df : float, default=4.0
+        Degrees of freedom; the fewer, the more outliers are expected.
+    scale : float, default=1.0
+        c, in units of y.
+
+    References
+    ----------
+    Lange, Little and Taylor 1989, "Robust statistical modeling using the t
+    distribution", JASA 84.
+    """
+
+    name = "student_t"
+    convex = False
+    _constraints = {"df": POSITIVE, "scale": POSITIVE}
+
+    def __init__(self, df=4.0, scale=1.0):
+        self.df = df
+        self.scale = scale
+
+    @property
+    def lipschitz(self):
+        return (self.df + 1.0) / (2.0 * np.sqrt(self.df) * self.scale)
+
+    @property
+    def smoothness(self):
+        return (self.df + 1.0) / (self.df * self.scale**2)
+
+
+class GemanMcClure(ScaledLoss):
+    """(r^2 / 2) / (1 + (r / c)^2), with c the scale; bounded by c^2 / 2.
+
+    Parameters
+    ----------
+    scale : float, default=1.0
+        c, in units of y.
+
+    References
+    ----------
+    Geman and McClure 1987, "Statistical methods for tomographic image reconstruction",
+    Bull. Int. Stat. Inst. 52.
+    """
+
+    name = "geman_mcclure"
+    bounded = True
+
+    def __init__(self, scale=1.0):
+        self.scale = scale
+
+    @property
+    def lipschitz(self):
+        return 9.0 / (16.0 * np.sqrt(3.0)) * self.scale
+
+
+class Welsch(ScaledLoss):
+    """c^2 / 2 (1 - exp(-(r / c)^2)), with c the scale; bounded by c^2 / 2.
+
+    Parameters
+    ----------
+    scale : float, default=2.9846
+        c, in units of y.
+
+    References
+    ----------
+    Dennis and Welsch 1978, "Techniques for nonlinear least squares and robust
+    regression", Comm. Statist. B7.
+    """
+
+    name = "welsch"
+    bounded = True
+
+    def __init__(self, scale=2.9846):
+        self.scale = scale
+
+    @property
+    def lipschitz(self):
+        return np.sqrt(0.5) * np.exp(-0.5) * self.scale
+
+
+class TukeyBiweight(ScaledLoss):
+    """c^2 / 6 (1 - (1 - (r / c)^2)^3) if abs(r) <= c, else c^2 / 6, with c the scale.
+
+    Parameters
+    ----------
+    scale : float, default=4.685
+        c, in units of y; residuals beyond it have no say at all.
+
+    References
+    ----------
+    Beaton and Tukey 1974, "The fitting of power series, meaning polynomials,
+    illustrated on band-spectroscopic data", Technometrics 16.
+    """
+
+    name = "tukey_biweight"
+    bounded = True
+
+    def __init__(self, scale=4.685):
+        self.scale = scale
+
+    @property
+    def lipschitz(self):
+        return 16.0 / (25.0 * np.sqrt(5.0)) * self.scale
+
+
+class Andrews(ScaledLoss):
+    """c^2 (1 - cos(r / c)) if abs(r) <= pi c, else 2 c^2, with c the scale.
+
+    Parameters
+    ----------
+    scale : float, default=1.339
+        c, in units of y.
+
+    References
+    ----------
+    Andrews 1974, "A robust method for multiple linear regression", Technometrics 16.
+    """
+
+    name = "andrews"
+    bounded = True
+
+    def __init__(self, scale=1.339):
+        self.scale = scale
+
+    @property
+    def lipschitz(self):
+        return self.scale
+
+
+class Hampel(PointLoss):
+    """u^2 / 2 up to a, linear up to b, level from c on; u = abs(r).
+
+    The gradient rises to a, stays there from a to b, and falls to 0 at c: the value is
+    a u - a^2 / 2 between a and b, and between b and c
+    a (b - a / 2) + a (c - b) / 2 (1 - ((c - u) / (c - b))^2).
+
+    Parameters
+    ----------
+    a, b, c : float, default=2.0, 4.0, 8.0
+        0 < a <= b < c, in units of y.
+
+    References
+    ----------
+    Hampel 1974, "The influence curve and its role in robust estimation", JASA 69.
+    """
+
+    name = "hampel"
+    convex = False
+    bounded = True
+    _constraints = {"a": POSITIVE, "b": POSITIVE, "c": POSITIVE}
+
+    def __init__(self, a=2.0, b=4.0, c=8.0):
+        self.a = a
+        self.b = b
+        self.c = c
+
+    @property
+    def lipschitz(self):
+        return self.a
+
+    @property
+    def smoothness(self):
+        return max(1.0, self.a / (self.c - self.b))
+
+    def compiled(self):
+        check_parameters(self, self._constraints)
+        if not self.a <= self.b < self.c:
+            raise InvalidParameterError(
+                "The parameters of Hampel must satisfy 0 < a <= b < c. Got "
+                f"a={self.a!r}, b={self.b!r} and c={self.c!r} instead."
+            )
+        return super().compiled()
+
+
+class Barron(PointLoss):
+    """abs(alpha-2)/alpha (((r/c)^2/abs(alpha-2) + 1)^(alpha/2) - 1), with c the scale.
+
+    One family of most of these losses: alpha = 2 is (r/c)^2 / 2, 1 the pseudo Huber, 0
+    the Cauchy, -2 the Geman-McClure and -inf the Welsch loss, each over c^2. It is
+    continuous in alpha; at 2 it is (r/c)^2 / 2, at 0 log((r/c)^2 / 2 + 1) and at -inf
+    1 - exp(-(r/c)^2 / 2).
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        How much outliers count: the less, the less; -inf is allowed. From 1 on the loss
+        is convex, below 0 it is bounded.
+    scale : float, default=1.0
+        c, in units of y.
+
+    References
+    ----------
+    Barron 2019, "A general and adaptive robust loss function", CVPR.
+    """
+
+    name = "barron"
+    _constraints = {
+        "alpha": [Interval(None, None), Exactly(-np.inf)],
+        "scale": POSITIVE,
+    }
+
+    def __init__(self, alpha=1.0, scale=1.0):
+        self.alpha = alpha
+        self.scale = scale
+
+    @property
+    def convex(self):
+        return self.alpha >= 1
+
+    @property
+    def bounded(self):
+        return self.alpha < 0
+
+    @property
+    def lipschitz(self):
+        if self.alpha > 1:
+            return np.inf
+        if self.alpha == 1:
+            return 1.0 / self.scale
+        # Where the curvature is 0, (r/c)^2 is b / (1 - alpha), with b = 2 - alpha.
+        if self.alpha == -np.inf:
+            return np.exp(-0.5) / self.scale
+        b, below_one = 2.0 - self.alpha, 1.0 - self.alpha
+        slope = np.exp(-0.5 * b * np.log1p(1.0 / below_one))
+        return np.sqrt(b / below_one) * slope / self.scale
+
+    @property
+    def smoothness(self):
+        return 1.0 / self.scale**2 if self.alpha <= 2 else np.inf

@@ -20,6 +20,13 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._combine import (
+    Asymmetric,
+    LabelSmoothing,
+    Scaled,
+    Sum,
+    Truncated,
+)
 from sklearn_losses.losses._counts import (
     Gamma,
     InverseGaussian,
@@ -77,6 +84,7 @@ __all__ = [
     "AbsoluteError",
     "AbsolutePercentageError",
     "Andrews",
+    "Asymmetric",
     "Barron",
     "Cauchy",
     "CrossEntropy",
@@ -94,6 +102,7 @@ __all__ = [
     "IdentityLink",
     "Interval",
     "InverseGaussian",
+    "LabelSmoothing",
     "Linex",
     "LogCosh",
     "LogLink",
@@ -112,6 +121,7 @@ __all__ = [
     "Quantile",
     "RowLoss",
     "Savage",
+    "Scaled",
     "Sigmoid",
     "SmoothHinge",
     "SmoothQuantile",
@@ -122,7 +132,9 @@ __all__ = [
     "SquaredHinge",
     "SquaredLogError",
     "StudentT",
+    "Sum",
     "Tangent",
+    "Truncated",
     "TukeyBiweight",
     "Tweedie",
     "Welsch",

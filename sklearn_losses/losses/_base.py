@@ -17,6 +17,8 @@ Conventions: predictions are *raw* (before the inverse link), values are not red
 and the derivatives are those with respect to the raw prediction.
 """
 
+from numbers import Real
+
 import numpy as np
 from scipy.optimize import brentq, minimize, minimize_scalar
 from sklearn.base import BaseEstimator
@@ -327,6 +329,30 @@ class Loss(BaseEstimator):
         if np.any(bad):
             raise self._domain_error(y_true, bad, name, f"in {self.domain}")
 
+    # --------------------------------------------------------------- algebra
+    def __mul__(self, weight):
+        """weight * loss; see `Scaled`."""
+        if not isinstance(weight, Real):
+            return NotImplemented
+        from sklearn_losses.losses._combine import Scaled
+
+        return Scaled(self, weight)
+
+    __rmul__ = __mul__
+
+    def __add__(self, other):
+        """The sum of two losses, each perhaps with a weight; see `Sum`."""
+        if not isinstance(other, Loss):
+            return NotImplemented
+        from sklearn_losses.losses._combine import Sum, split_weight
+
+        (left, left_weight), (right, right_weight) = map(split_weight, (self, other))
+        return Sum(left, right, left_weight, right_weight)
+
+    def __radd__(self, zero):
+        """So that ``sum([a, b])``, which begins with 0, is a + b."""
+        return self if isinstance(zero, Real) and zero == 0 else NotImplemented
+
     # --------------------------------------------------------- for subclasses
     def checked(self):
         """The C functions, once it is sure that none is called that is not there."""
@@ -549,6 +575,25 @@ class RowLoss(Loss):
             objective, np.zeros(n_classes), jac=True, method="L-BFGS-B", options=options
         )
         return found.x - found.x.mean()
+
+
+class PointOrRowLoss(Loss):
+    """A loss of points or of rows, as its `granularity` says."""
+
+    def _base(self):
+        return PointLoss if self.granularity == "point" else RowLoss
+
+    def _evaluate(self, *args, **outputs):
+        return self._base()._evaluate(self, *args, **outputs)
+
+    def conjugate(self, y_true, dual):
+        return self._base().conjugate(self, y_true, dual)
+
+    def _optimal_constant(self, y_true, sample_weight):
+        return self._base()._optimal_constant(self, y_true, sample_weight)
+
+    _stationary_constant = PointLoss._stationary_constant
+    _candidates = PointLoss._candidates
 
 
 def class_frequencies(y_true, sample_weight):

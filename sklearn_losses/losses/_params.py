@@ -53,6 +53,21 @@ class Interval:
         below = values <= self.high if right else values < self.high
         return above & below & np.isfinite(values)
 
+    def __and__(self, other):
+        """The interval of the numbers that lie in both."""
+        left, right = (
+            max(self, other, key=lambda i: (i.low, i.closed not in ("both", "left"))),
+            min(self, other, key=lambda i: (i.high, i.closed in ("both", "right"))),
+        )
+        ends = left.closed in ("both", "left"), right.closed in ("both", "right")
+        names = {(True, True): "both", (True, False): "left", (False, True): "right"}
+        return Interval(
+            left.low,
+            right.high,
+            names.get(ends, "neither"),
+            integer=self.integer or other.integer,
+        )
+
     def allows(self, value):
         """Whether a parameter may have this value."""
         kind = Integral if self.integer else Real

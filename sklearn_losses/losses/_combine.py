@@ -1,0 +1,391 @@
+"""Losses made of losses: weighted sums, truncation, asymmetry, label smoothing.
+
+They are losses like any other, compiled as well, and their parameters reach every part:
+
+>>> from sklearn_losses.losses import AbsoluteError, Huber
+>>> loss = Huber(delta=2.0) + 0.1 * AbsoluteError()
+>>> print(loss)
+Huber(delta=2.0) + 0.1 * AbsoluteError()
+>>> loss
+Sum(left=Huber(delta=2.0), right=AbsoluteError(), right_weight=0.1)
+>>> loss.set_params(left__delta=1.0, right_weight=0.5).value(0.0, 3.0)
+np.float64(4.0)
+
+Traits follow from those of the parts. `lipschitz` and `smoothness` are upper bounds,
+and a combination that is not known to be convex says that it is not.
+"""
+
+from functools import reduce
+from operator import and_
+
+import numpy as np
+from scipy.optimize import brentq
+
+from sklearn_losses.losses._base import Loss, PointOrRowLoss
+from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.losses._mixture import mixture
+from sklearn_losses.losses._params import (
+    Instance,
+    Interval,
+    InvalidParameterError,
+    check_parameters,
+)
+
+A_LOSS = [Instance(Loss, "a loss such as Huber()")]
+WEIGHT = [Interval(0, None, "left")]
+OWN_TARGET = np.nan
+
+
+class Combination(PointOrRowLoss):
+    """Base of the combinators: traits that follow from those of the parts."""
+
+    def _terms(self):
+        """The losses that it is made of, each with its largest factor."""
+        raise NotImplementedError
+
+    def _check(self):
+        """Raise if the parts cannot be combined; they check themselves."""
+        check_parameters(self, self._constraints)
+
+    def _parts(self):
+        """The parts as `mixture` takes them."""
+        return [
+            (loss.checked(), weight, weight, OWN_TARGET)
+            for loss, weight in self._terms()
+        ]
+
+    def compiled(self):
+        self._check()
+        return mixture(self._parts())
+
+    def _losses(self):
+        losses = [loss for loss, _ in self._terms()]
+        if not all(isinstance(loss, Loss) for loss in losses):
+            check_parameters(self, self._constraints)
+        return losses
+
+    def _evaluate(self, *args, **outputs):
+        self._check()
+        return super()._evaluate(*args, **outputs)
+
+    def _all(self, trait):
+        return all(getattr(loss, trait) for loss in self._losses())
+
+    def _total(self, trait):
+        # A weight of 0 switches a term off, also one with an infinite constant.
+        return sum(w * getattr(loss, trait) for loss, w in self._terms() if w != 0)
+
+    @property
+    def task(self):
+        return self._losses()[0].task
+
+    @property
+    def granularity(self):
+        return self._losses()[0].granularity
+
+    @property
+    def soft_targets(self):
+        return all(getattr(loss, "soft_targets", False) for loss in self._losses())
+
+    @property
+    def domain(self):
+        return reduce(and_, (loss.domain for loss in self._losses()))
+
+    @property
+    def link(self):
+        links = [loss.link for loss in self._losses()]
+        return links[0] if links.count(links[0]) == len(links) else IdentityLink()
+
+    @property
+    def probabilistic(self):
+        return self._all("probabilistic") and self.link == self._losses()[0].link
+
+    @property
+    def proper(self):
+        return self.probabilistic and self._all("proper")
+
+    @property
+    def convex(self):
+        return self._all("convex")
+
+    @property
+    def differentiable(self):
+        return self._all("differentiable")
+
+    @property
+    def piecewise_linear(self):
+        return self._all("piecewise_linear")
+
+    @property
+    def symmetric(self):
+        return self._all("symmetric")
+
+    @property
+    def bounded(self):
+        return self._all("bounded")
+
+    @property
+    def lipschitz(self):
+        return self._total("lipschitz")
+
+    @property
+    def smoothness(self):
+        return self._total("smoothness")
+
+    def check_targets(self, y_true, name="y_true", **kwargs):
+        for loss in self._losses():
+            loss.check_targets(y_true, name, **kwargs)
+
+    def _minimum(self, y_true):
+        # The parts of a sum are least in the same place, at a perfect prediction.
+        return sum(weight * loss._minimum(y_true) for loss, weight in self._terms())
+
+
+def split_weight(loss):
+    """A loss and its factor in a sum."""
+    return (loss.loss, loss.weight) if isinstance(loss, Scaled) else (loss, 1.0)
+
+
+def _written(loss, weight):
+    """A loss, with the factor before it, as in a sum."""
+    if weight == 1 and not isinstance(loss, Scaled):
+        return str(loss)
+    text = f"({loss})" if isinstance(loss, (Sum, Scaled)) else str(loss)
+    return f"{weight if isinstance(weight, int) else float(weight)} * {text}"
+
+
+class Scaled(Combination):
+    """weight * loss, written ``2.0 * Huber()``.
+
+    Parameters
+    ----------
+    loss : Loss
+    weight : float, default=1.0
+        >= 0.
+    """
+
+    _constraints = {"loss": A_LOSS, "weight": WEIGHT}
+
+    def __init__(self, loss, weight=1.0):
+        self.loss = loss
+        self.weight = weight
+
+    def __str__(self):
+        return _written(self.loss, self.weight)
+
+    def _terms(self):
+        return [(self.loss, self.weight)]
+
+    def _optimal_constant(self, y_true, sample_weight):
+        return self.loss._optimal_constant(y_true, sample_weight)
+
+
+class Sum(Combination):
+    """left_weight * left + right_weight * right, written ``Huber() + 0.1 * LogCosh()``.
+
+    Parameters
+    ----------
+    left, right : Loss
+        For the same task, with raw predictions that mean the same: of two regression
+        losses both have the same link. Two classification losses with different links
+        give no probabilities.
+    left_weight, right_weight : float, default=1.0
+        >= 0.
+    """
+
+    _constraints = {
+        "left": A_LOSS,
+        "right": A_LOSS,
+        "left_weight": WEIGHT,
+        "right_weight": WEIGHT,
+    }
+
+    def __init__(self, left, right, left_weight=1.0, right_weight=1.0):
+        self.left = left
+        self.right = right
+        self.left_weight = left_weight
+        self.right_weight = right_weight
+
+    def __str__(self):
+        right = _written(self.right, self.right_weight)
+        if isinstance(self.right, Sum) and self.right_weight == 1:
+            right = f"({right})"
+        return f"{_written(self.left, self.left_weight)} + {right}"
+
+    def _terms(self):
+        return [(self.left, self.left_weight), (self.right, self.right_weight)]
+
+    def _check(self):
+        super()._check()
+        left, right = self.left, self.right
+        reason = None
+        if (left.task, left.granularity) != (right.task, right.granularity):
+            reason = f"one is for {left.task} and the other for {right.task} targets"
+            if left.task == right.task:
+                reason = "one is a loss of points and the other a loss of rows"
+        elif left.task == "regression" and left.link != right.link:
+            reason = (
+                "their raw predictions are on different scales, with the links "
+                f"{left.link!r} and {right.link!r}"
+            )
+        if reason:
+            raise InvalidParameterError(
+                f"Sum cannot add {left!r} and {right!r}, because {reason}."
+            )
+
+
+class Truncated(Combination):
+    """min(loss, limit): beyond the limit a sample has no say.
+
+    Truncated(Hinge(), 2) is the ramp loss.
+
+    Parameters
+    ----------
+    loss : Loss
+    limit : float, default=1.0
+        > 0.
+
+    References
+    ----------
+    Collobert, Sinz, Weston and Bottou 2006, "Trading convexity for scalability", ICML.
+    """
+
+    convex = False
+    differentiable = False
+    bounded = True
+    smoothness = np.inf
+    _constraints = {"loss": A_LOSS, "limit": [Interval(0, None, "neither")]}
+
+    def __init__(self, loss, limit=1.0):
+        self.loss = loss
+        self.limit = limit
+
+    def _terms(self):
+        return [(self.loss, 1.0)]
+
+    def compiled(self):
+        self._check()
+        return mixture(self._parts(), float(self.limit))
+
+    @property
+    def proper(self):
+        return False
+
+    @property
+    def lipschitz(self):
+        is_margin = self.task == "binary"
+        is_residual = self.task == "regression" and self.link == IdentityLink()
+        knows_more = self.loss.convex and (is_margin or is_residual)
+        if self.loss.lipschitz < np.inf or not knows_more:
+            return self.loss.lipschitz
+        # Of a convex loss the slope is steepest where it is cut off.
+        return max(abs(self.loss.gradient(0.0, self._cut(s))) for s in (-1.0, 1.0))
+
+    def _cut(self, side):
+        """The raw prediction on one side of y = 0 where the loss reaches the limit."""
+        far = side
+        while abs(far) < 1e300 and self.loss.value(0.0, far) < self.limit:
+            far *= 2.0
+        if self.loss.value(0.0, far) < self.limit:
+            return far
+        return brentq(lambda raw: self.loss.value(0.0, raw) - self.limit, 0.0, far)
+
+    def _minimum(self, y_true):
+        return np.minimum(self.loss._minimum(y_true), self.limit)
+
+
+class Asymmetric(Combination):
+    """under * loss where p < y, over * loss where p >= y.
+
+    For predictions that cost more on one side of the target. With a loss that is least
+    at p = y it is convex if the loss is.
+
+    Parameters
+    ----------
+    loss : Loss
+        For regression, with the identity link: its raw predictions are on y's scale.
+    under, over : float, default=1.0
+        >= 0, the factors where the prediction is too low and too high.
+    """
+
+    _constraints = {"loss": A_LOSS, "under": WEIGHT, "over": WEIGHT}
+
+    def __init__(self, loss, under=1.0, over=1.0):
+        self.loss = loss
+        self.under = under
+        self.over = over
+
+    def _terms(self):
+        return [(self.loss, max(self.under, self.over))]
+
+    def _parts(self):
+        return [(self.loss.checked(), self.under, self.over, OWN_TARGET)]
+
+    def _check(self):
+        super()._check()
+        if self.loss.task != "regression" or self.loss.link != IdentityLink():
+            raise InvalidParameterError(
+                f"Asymmetric cannot use {self.loss!r}, because its raw predictions are "
+                "not on the scale of y. Use a regression loss with the identity link."
+            )
+
+    @property
+    def symmetric(self):
+        return self.loss.symmetric and self.under == self.over
+
+
+class LabelSmoothing(Combination):
+    """(1 - a) loss(y, p) + a/2 (loss(0, p) + loss(1, p)), with a the smoothing.
+
+    For binary losses; CrossEntropy has a label_smoothing of its own.
+
+    Parameters
+    ----------
+    loss : Loss
+        For binary targets.
+    smoothing : float, default=0.1
+        a in [0, 1].
+
+    References
+    ----------
+    Szegedy et al. 2016, "Rethinking the inception architecture for computer vision",
+    CVPR, section 7.
+    """
+
+    _constraints = {"loss": A_LOSS, "smoothing": [Interval(0, 1, "both")]}
+
+    def __init__(self, loss, smoothing=0.1):
+        self.loss = loss
+        self.smoothing = smoothing
+
+    def _terms(self):
+        return [(self.loss, 1.0)]
+
+    def _parts(self):
+        a = float(self.smoothing)
+        return [
+            (self.loss.checked(), factor, factor, target)
+            for factor, target in ((1 - a, OWN_TARGET), (a / 2, 0.0), (a / 2, 1.0))
+        ]
+
+    def _check(self):
+        super()._check()
+        if self.loss.task != "binary":
+            instead = (
+                " Use its label_smoothing."
+                if hasattr(self.loss, "label_smoothing")
+                else ""
+            )
+            raise InvalidParameterError(
+                f"LabelSmoothing cannot use {self.loss!r}, because it is no loss for "
+                f"binary targets.{instead}"
+            )
+
+    @property
+    def proper(self):
+        return self.loss.proper and self.smoothing == 0
+
+    def _minimum(self, y_true):
+        kinds, which = np.unique(y_true, return_inverse=True)
+        constants = [self._optimal_constant(np.array([y]), np.ones(1)) for y in kinds]
+        return self.value(kinds, np.array(constants))[which]

@@ -1,0 +1,287 @@
+# cython: language_level=3
+"""Sums of losses as one loss: what the combinators of _combine.py compile to.
+
+A mixture is a sum of parts, each a loss with a factor (one where the prediction is below
+the target, and one elsewhere) and perhaps a target of its own, cut off at a limit:
+
+    min(limit, sum_j factor_j(y, p) loss_j(target_j or y, p))
+
+Parts are evaluated block by block through their own block functions, so that a sum of
+compiled losses costs what they cost, and a sum with a loss written in Python calls it
+once a block.
+"""
+
+from libc.math cimport INFINITY, NAN
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from sklearn_losses.losses._loop cimport Block, evaluate_block, evaluate_rows
+from sklearn_losses.losses._table cimport (
+    LOSS_ABI_VERSION, Block32, Block64, CLoss, LossTable, Row, RowBlock,
+)
+
+cdef enum:
+    MAX_PARTS = 3
+    CHUNK = 256  # points: what a mixture keeps on the stack
+
+cdef struct Part:
+    const LossTable *table
+    const void *params
+    double under     # the factor where p < y
+    double over
+    double target    # nan: y
+
+cdef struct Mixture:
+    Part parts[MAX_PARTS]
+    int n_parts
+    double limit     # inf: none
+
+
+cdef inline double factor(const Part *part, double y, double p) noexcept nogil:
+    return part.under if p < y else part.over
+
+
+cdef inline double target(const Part *part, double y) noexcept nogil:
+    return y if part.target != part.target else part.target
+
+
+# -------------------------------------------------------------- losses of points
+cdef double value(const void *params, double y, double p) noexcept nogil:
+    cdef const Mixture *m = <const Mixture *> params
+    cdef const Part *part
+    cdef double total = 0.0, by
+    cdef int j
+    for j in range(m.n_parts):
+        part = &m.parts[j]
+        by = factor(part, y, p)
+        if by != 0:  # 0 * inf is nan
+            total += by * part.table.value(part.params, target(part, y), p)
+    return m.limit if total >= m.limit else total
+
+
+cdef double gradient(const void *params, double y, double p) noexcept nogil:
+    cdef const Mixture *m = <const Mixture *> params
+    cdef const Part *part
+    cdef double total = 0.0, by
+    cdef int j
+    if m.limit != INFINITY and value(params, y, p) >= m.limit:
+        return 0.0
+    for j in range(m.n_parts):
+        part = &m.parts[j]
+        by = factor(part, y, p)
+        if by != 0:
+            total += by * part.table.gradient(part.params, target(part, y), p)
+    return total
+
+
+cdef double curvature(const void *params, double y, double p) noexcept nogil:
+    cdef const Mixture *m = <const Mixture *> params
+    cdef const Part *part
+    cdef double total = 0.0, by
+    cdef int j
+    if m.limit != INFINITY and value(params, y, p) >= m.limit:
+        return 0.0
+    for j in range(m.n_parts):
+        part = &m.parts[j]
+        by = factor(part, y, p)
+        if by != 0:
+            total += by * part.table.curvature(part.params, target(part, y), p)
+    return total
+
+
+cdef double scaled_conjugate(const void *params, double y, double dual) noexcept nogil:
+    """(c f)*(u) = c f*(u / c), of a single part with one factor c > 0."""
+    cdef const Part *part = &(<const Mixture *> params).parts[0]
+    return part.over * part.table.conjugate(part.params, y, dual / part.over)
+
+
+cdef struct Chunk:
+    double y[CHUNK]
+    double raw[CHUNK]
+    double value[CHUNK]
+    double gradient[CHUNK]
+    double curvature[CHUNK]
+
+
+cdef void add_part(const Part *part, const Chunk *at, Chunk *work, Chunk *total,
+                   const Block64 *wanted) noexcept nogil:
+    """Add one part's outputs at the points of a chunk to the totals."""
+    cdef Block64 block = wanted[0]
+    cdef Py_ssize_t i
+    cdef double by
+    block.y = &work.y[0]
+    block.raw = &at.raw[0]
+    for i in range(block.n):
+        work.y[i] = target(part, at.y[i])
+    evaluate_block(part.table, part.params, &block)
+    for i in range(block.n):
+        by = factor(part, at.y[i], at.raw[i])
+        if by == 0:
+            continue
+        if block.value != NULL:
+            total.value[i] += by * work.value[i]
+        if block.gradient != NULL:
+            total.gradient[i] += by * work.gradient[i]
+        if block.curvature != NULL:
+            total.curvature[i] += by * work.curvature[i]
+
+
+cdef void evaluate(const void *params, const Block *block) noexcept nogil:
+    """The block function of all mixtures of points.
+
+    Inputs are copied first, since an output may share their memory.
+    """
+    cdef const Mixture *m = <const Mixture *> params
+    cdef Chunk at, work, total
+    cdef Block64 wanted
+    cdef Py_ssize_t start = 0, i
+    cdef int j
+    wanted.value = work.value if block.value != NULL or m.limit != INFINITY else NULL
+    wanted.gradient = work.gradient if block.gradient != NULL else NULL
+    wanted.curvature = work.curvature if block.curvature != NULL else NULL
+    while start < block.n:
+        wanted.n = min(<Py_ssize_t> CHUNK, block.n - start)
+        for i in range(wanted.n):
+            at.y[i], at.raw[i] = block.y[start + i], block.raw[start + i]
+            total.value[i] = total.gradient[i] = total.curvature[i] = 0.0
+        for j in range(m.n_parts):
+            add_part(&m.parts[j], &at, &work, &total, &wanted)
+        for i in range(wanted.n):
+            if m.limit != INFINITY and total.value[i] >= m.limit:
+                total.value[i] = m.limit
+                total.gradient[i] = total.curvature[i] = 0.0
+            if block.value != NULL:
+                block.value[start + i] = total.value[i]
+            if block.gradient != NULL:
+                block.gradient[start + i] = total.gradient[i]
+            if block.curvature != NULL:
+                block.curvature[start + i] = total.curvature[i]
+        start += wanted.n
+
+
+# ---------------------------------------------------------------- losses of rows
+cdef double row(const void *params, const Row *one) noexcept nogil:
+    cdef RowBlock block
+    cdef double found
+    block.y = one.y
+    block.y_size = one.y_size
+    block.raw = one.raw
+    block.n_outputs = one.n_outputs
+    block.value = &found
+    block.gradient = one.gradient
+    block.curvature = one.curvature
+    block.n = 1
+    evaluate_row_block(params, &block)
+    return found
+
+
+cdef void add_scaled(double by, const double *x, double *total, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        total[i] += by * x[i]
+
+
+cdef void evaluate_row_block(const void *params, const RowBlock *block) noexcept nogil:
+    """The row block function of all mixtures of rows; their factors have no sides."""
+    cdef const Mixture *m = <const Mixture *> params
+    cdef Py_ssize_t n = block.n, size = block.n * block.n_outputs, i, k
+    cdef double *memory = <double *> malloc((2 * n + 2 * size) * sizeof(double))
+    cdef double *total = memory + n
+    cdef RowBlock part = block[0]
+    cdef int j
+    if memory == NULL:
+        if block.value != NULL:
+            for i in range(n):
+                block.value[i] = NAN
+        return
+    part.value = memory
+    part.gradient = memory + 2 * n if block.gradient != NULL else NULL
+    part.curvature = memory + 2 * n + size if block.curvature != NULL else NULL
+    memset(total, 0, n * sizeof(double))
+    if block.gradient != NULL:
+        memset(block.gradient, 0, size * sizeof(double))
+    if block.curvature != NULL:
+        memset(block.curvature, 0, size * sizeof(double))
+    for j in range(m.n_parts):
+        if m.parts[j].over == 0:
+            continue
+        evaluate_rows(m.parts[j].table, m.parts[j].params, &part)
+        add_scaled(m.parts[j].over, part.value, total, n)
+        if block.gradient != NULL:
+            add_scaled(m.parts[j].over, part.gradient, block.gradient, size)
+        if block.curvature != NULL:
+            add_scaled(m.parts[j].over, part.curvature, block.curvature, size)
+    for i in range(n):
+        if total[i] >= m.limit:
+            total[i] = m.limit
+            for k in range(i * block.n_outputs, (i + 1) * block.n_outputs):
+                if block.gradient != NULL:
+                    block.gradient[k] = 0.0
+                if block.curvature != NULL:
+                    block.curvature[k] = 0.0
+        if block.value != NULL:
+            block.value[i] = total[i]
+    free(memory)
+
+
+# ------------------------------------------------------------------------ Python
+cdef class _Memory:
+    """The table and the parameters of one mixture, and what its parts point to."""
+
+    cdef LossTable table
+    cdef Mixture mixture
+    cdef object parts
+
+
+def mixture(list parts, double limit=INFINITY):
+    """A sum of losses as one compiled loss.
+
+    Parameters
+    ----------
+    parts : list of tuple (CLoss, under, over, target)
+        At most three, all of points or all of rows: the factors where the prediction is
+        below the target and elsewhere, and the target, or nan for that of the sample.
+    limit : float, default=inf
+        The most that a sample costs.
+
+    Returns
+    -------
+    CLoss
+    """
+    cdef _Memory memory = _Memory()
+    cdef Mixture *m = &memory.mixture
+    cdef CLoss part, made = CLoss()
+    cdef bint has_curvature = True, is_row = False
+    memory.parts = parts
+    m.n_parts = len(parts)
+    m.limit = limit
+    for j, (loss, under, over, target_) in enumerate(parts):
+        part = loss
+        m.parts[j].table = part.table
+        m.parts[j].params = part.params
+        m.parts[j].under = under
+        m.parts[j].over = over
+        m.parts[j].target = target_
+        has_curvature &= part.has_curvature
+        is_row = part.table.row != NULL
+    memset(&memory.table, 0, sizeof(LossTable))
+    memory.table.size = sizeof(LossTable)
+    memory.table.abi_version = LOSS_ABI_VERSION
+    if is_row:
+        memory.table.row = row
+        memory.table.row_block = evaluate_row_block
+    else:
+        memory.table.value = value
+        memory.table.gradient = gradient
+        if has_curvature:
+            memory.table.curvature = curvature
+        memory.table.block64 = evaluate[Block64]
+        memory.table.block32 = evaluate[Block32]
+        part = parts[0][0]
+        if (len(parts) == 1 and limit == INFINITY and part.table.conjugate != NULL
+                and m.parts[0].under == m.parts[0].over > 0):
+            memory.table.conjugate = scaled_conjugate
+    made.table = &memory.table
+    made.params = &memory.mixture
+    made.owner = memory
+    return made

@@ -33,7 +33,6 @@ from sklearn_losses.losses._params import (
 
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
-OWN_TARGET = np.nan
 
 
 class Combination(PointOrRowLoss):
@@ -50,8 +49,7 @@ class Combination(PointOrRowLoss):
     def _parts(self):
         """The parts as `mixture` takes them."""
         return [
-            (loss.checked(), weight, weight, OWN_TARGET)
-            for loss, weight in self._terms()
+            (loss.checked(), weight, weight, False) for loss, weight in self._terms()
         ]
 
     def compiled(self):
@@ -319,7 +317,7 @@ class Asymmetric(Combination):
         return [(self.loss, max(self.under, self.over))]
 
     def _parts(self):
-        return [(self.loss.checked(), self.under, self.over, OWN_TARGET)]
+        return [(self.loss.checked(), self.under, self.over, False)]
 
     def _check(self):
         super()._check()
@@ -362,10 +360,11 @@ class LabelSmoothing(Combination):
         return [(self.loss, 1.0)]
 
     def _parts(self):
-        a = float(self.smoothing)
+        # For y in {0, 1} the sum over both is loss(y) + loss(1 - y).
+        functions, half = self.loss.checked(), 0.5 * self.smoothing
         return [
-            (self.loss.checked(), factor, factor, target)
-            for factor, target in ((1 - a, OWN_TARGET), (a / 2, 0.0), (a / 2, 1.0))
+            (functions, 1.0 - half, 1.0 - half, False),
+            (functions, half, half, True),
         ]
 
     def _check(self):

@@ -16,23 +16,32 @@ ctypedef fused Block:
 
 cdef inline void loop(point_fn value, point_fn gradient, point_fn curvature,
                       const void *params, const Block *block) noexcept nogil:
-    """Write the wanted outputs, one of which may share the memory of an input."""
+    """Write the wanted outputs, one of which may share the memory of an input.
+
+    The usual requests have loops of their own, which the compiler can vectorise.
+    """
     cdef Py_ssize_t i
     cdef double y, raw
-    if block.value != NULL and block.gradient != NULL:
+    if block.curvature == NULL and block.value != NULL and block.gradient != NULL:
         for i in range(block.n):
             y, raw = block.y[i], block.raw[i]
             block.value[i] = value(params, y, raw)
             block.gradient[i] = gradient(params, y, raw)
-    elif block.value != NULL:
+    elif block.curvature == NULL and block.value != NULL:
         for i in range(block.n):
             block.value[i] = value(params, block.y[i], block.raw[i])
-    elif block.gradient != NULL:
+    elif block.curvature == NULL and block.gradient != NULL:
         for i in range(block.n):
             block.gradient[i] = gradient(params, block.y[i], block.raw[i])
-    elif block.curvature != NULL:
+    else:
         for i in range(block.n):
-            block.curvature[i] = curvature(params, block.y[i], block.raw[i])
+            y, raw = block.y[i], block.raw[i]
+            if block.value != NULL:
+                block.value[i] = value(params, y, raw)
+            if block.gradient != NULL:
+                block.gradient[i] = gradient(params, y, raw)
+            if block.curvature != NULL:
+                block.curvature[i] = curvature(params, y, raw)
 
 
 cdef inline void evaluate_block(const LossTable *table, const void *params,

@@ -2,9 +2,10 @@
 """Sums of losses as one loss: what the combinators of _combine.py compile to.
 
 A mixture is a sum of parts, each a loss with a factor (one where the prediction is below
-the target, and one elsewhere) and perhaps a target of its own, cut off at a limit:
+the target, and one elsewhere), of the sample's target or of the opposite one, cut off at
+a limit:
 
-    min(limit, sum_j factor_j(y, p) loss_j(target_j or y, p))
+    min(limit, sum_j factor_j(y, p) loss_j(y or 1 - y, p))
 
 Parts are evaluated block by block through their own block functions, so that a sum of
 compiled losses costs what they cost, and a sum with a loss written in Python calls it
@@ -21,7 +22,7 @@ from sklearn_losses.losses._table cimport (
 )
 
 cdef enum:
-    MAX_PARTS = 3
+    MAX_PARTS = 2
     CHUNK = 256  # points: what a mixture keeps on the stack
 
 cdef struct Part:
@@ -29,7 +30,7 @@ cdef struct Part:
     const void *params
     double under     # the factor where p < y
     double over
-    double target    # nan: y
+    bint flips       # whether the target is 1 - y
 
 cdef struct Mixture:
     Part parts[MAX_PARTS]
@@ -42,7 +43,7 @@ cdef inline double factor(const Part *part, double y, double p) noexcept nogil:
 
 
 cdef inline double target(const Part *part, double y) noexcept nogil:
-    return y if part.target != part.target else part.target
+    return 1.0 - y if part.flips else y
 
 
 # -------------------------------------------------------------- losses of points
@@ -238,9 +239,9 @@ def mixture(list parts, double limit=INFINITY):
 
     Parameters
     ----------
-    parts : list of tuple (CLoss, under, over, target)
-        At most three, all of points or all of rows: the factors where the prediction is
-        below the target and elsewhere, and the target, or nan for that of the sample.
+    parts : list of tuple (CLoss, under, over, flips)
+        One or two, all of points or all of rows: the factors where the prediction is
+        below the target and elsewhere, and whether the target is 1 - y.
     limit : float, default=inf
         The most that a sample costs.
 
@@ -255,13 +256,13 @@ def mixture(list parts, double limit=INFINITY):
     memory.parts = parts
     m.n_parts = len(parts)
     m.limit = limit
-    for j, (loss, under, over, target_) in enumerate(parts):
+    for j, (loss, under, over, flips) in enumerate(parts):
         part = loss
         m.parts[j].table = part.table
         m.parts[j].params = part.params
         m.parts[j].under = under
         m.parts[j].over = over
-        m.parts[j].target = target_
+        m.parts[j].flips = flips
         has_curvature &= part.has_curvature
         is_row = part.table.row != NULL
     memset(&memory.table, 0, sizeof(LossTable))

@@ -104,7 +104,7 @@ LOSSES = [
     Hampel(a=0.8, b=0.8, c=3.5),
     Hampel(a=2, b=2.2, c=2.7),
     # All that others in this table are, and the losses right beside those.
-    Barron(alpha=-np.inf, scale=1.7),
+    Barron(alpha=-np.inf, scale=1.73),
     Barron(alpha=-2),
     Barron(alpha=-1e-9),
     Barron(alpha=0),

@@ -6,16 +6,18 @@ import pytest
 from sklearn_losses.losses import CrossEntropy, Hinge, LogLoss, Poisson, SquaredError
 from tests.cases import (
     BINARY_LOSSES,
-    LOSSES,
+    DEFAULTS,
     N_CLASSES,
-    POINT_LOSSES,
     ROW_LOSSES,
     each,
     raw_predictions,
     soft_targets,
     targets,
+    two_targets,
 )
 
+DEFAULT_POINTS = [loss for loss in DEFAULTS if loss.granularity == "point"]
+SOFT_LOSSES = [loss for loss in ROW_LOSSES if loss.soft_targets]
 OUTPUTS = ("value", "gradient", "curvature")
 
 
@@ -24,7 +26,7 @@ def some(loss, n=37):
     return targets(loss, rng, n), raw_predictions(loss, rng, n)
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_block_is_its_points(loss, output):
     y, raw = some(loss)
@@ -36,7 +38,7 @@ def test_a_block_is_its_points(loss, output):
     np.testing.assert_array_equal(got, one_by_one)
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_value_gradient_is_value_and_gradient(loss, dtype):
     y, raw = some(loss)
@@ -46,7 +48,7 @@ def test_value_gradient_is_value_and_gradient(loss, dtype):
     np.testing.assert_array_equal(gradient, loss.gradient(y, raw))
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_float32_gives_float32(loss, output):
     y, raw = some(loss)
@@ -60,9 +62,9 @@ def test_float32_gives_float32(loss, output):
     assert getattr(loss, output)(y, raw.astype(float)).dtype == np.float64
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 def test_integers_lists_and_half_precision_are_doubles(loss):
-    y, raw = np.array([0, 1]), np.array([2, -1])
+    y, raw = two_targets(loss).astype(int), np.array([2, -1])
     if loss.granularity == "row":
         raw = np.array([[2, -1, 0], [1, 0, 3]])
     expected = loss.value(y.astype(float), raw.astype(float))
@@ -72,7 +74,7 @@ def test_integers_lists_and_half_precision_are_doubles(loss):
         np.testing.assert_array_equal(got, expected)
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_out_is_written_and_returned(loss, dtype):
     y, raw = some(loss)
@@ -91,7 +93,7 @@ def test_out_is_written_and_returned(loss, dtype):
     np.testing.assert_array_equal(pair[1], loss.gradient(y, raw, weight))
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -118,7 +120,7 @@ def test_read_only_out_raises():
         SquaredError().value([0, 0], [1, 1], out=out)
 
 
-@each(POINT_LOSSES)
+@each(DEFAULT_POINTS)
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_scalars_are_broadcast(loss, output):
     y, raw = some(loss)
@@ -136,7 +138,7 @@ def test_scalars_are_broadcast(loss, output):
     assert loss.mean(float(y[0]), float(raw[0])) == loss.value(y[0], raw[0])
 
 
-@each(POINT_LOSSES)
+@each(DEFAULT_POINTS)
 def test_shapes_that_do_not_fit_raise(loss):
     y, raw = some(loss)
     for function in (loss.value, loss.gradient, loss.value_gradient, loss.mean):
@@ -166,7 +168,7 @@ def test_shapes_that_do_not_fit_raise_in_rows(loss):
                     function(target, raw[:, :n_classes])
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 def test_any_memory_layout(loss):
     y, raw = some(loss)
     views = {
@@ -186,7 +188,7 @@ def test_any_memory_layout(loss):
             np.testing.assert_array_equal(got, expected, err_msg=name)
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 def test_inputs_are_left_alone(loss):
     y, raw = some(loss)
     weight = np.full(len(y), 2.0)
@@ -198,11 +200,12 @@ def test_inputs_are_left_alone(loss):
         np.testing.assert_array_equal(array, copy)
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 def test_empty_arrays(loss):
     rows = loss.granularity == "row"
     raw = np.empty((0, 3)) if rows else np.empty(0)
-    for y in (np.empty(0), np.empty((0, 3))) if rows else (np.empty(0),):
+    soft = rows and loss.soft_targets
+    for y in [np.empty(0), np.empty((0, 3))] if soft else [np.empty(0)]:
         assert loss.value(y, raw).shape == (0,)
         assert loss.gradient(y, raw).shape == raw.shape
         assert loss.curvature(y, raw, np.empty(0)).shape == raw.shape
@@ -216,7 +219,7 @@ BAD = {
 }
 
 
-@each(LOSSES)
+@each(DEFAULTS)
 def test_the_first_target_outside_the_domain_is_named(loss):
     y, raw = some(loss)
     for bad in BAD[loss.task]:
@@ -271,17 +274,26 @@ def test_rows_that_are_no_probabilities_are_named(row):
     )
 
 
-@each(ROW_LOSSES)
+@each(SOFT_LOSSES)
 def test_one_hot_probabilities_are_labels_without_smoothing(loss):
     y, raw = some(loss)
     one_hot = np.eye(N_CLASSES)[y.astype(int)]
     for output in OUTPUTS:
         got = getattr(loss, output)(one_hot, raw)
-        expected = getattr(CrossEntropy(), output)(y, raw)
+        expected = getattr(type(loss)(), output)(y, raw)
         np.testing.assert_allclose(got, expected, rtol=1e-13)
 
 
-@each(ROW_LOSSES)
+@each([loss for loss in ROW_LOSSES if not loss.soft_targets])
+def test_probabilities_are_refused_where_only_labels_fit(loss):
+    y, raw = some(loss)
+    name = type(loss).__name__
+    for function in (loss.value, loss.gradient, loss.mean):
+        with pytest.raises(ValueError, match=f"{name} needs a class index.*has more"):
+            function(np.eye(N_CLASSES)[y.astype(int)], raw)
+
+
+@each(SOFT_LOSSES)
 def test_float32_of_rows_with_probabilities(loss):
     rng = np.random.default_rng(0)
     y, raw = soft_targets(rng, 20), raw_predictions(loss, rng, 20)

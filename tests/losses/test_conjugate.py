@@ -35,12 +35,12 @@ CONVEX = [loss for loss in POINT_LOSSES if loss.convex]
 CONVEX_DEFAULTS = [
     loss for loss in DEFAULTS if loss.granularity == "point" and loss.convex
 ]
-FARTHEST = mpf(10) ** 100
+FARTHEST = mpf(10) ** 60
 
 
 def terms(y, raw, dual, value, conjugate):
-    """The size of what meets in the Fenchel-Young inequality."""
-    parts = [np.ones_like(raw), dual * raw, value, conjugate]
+    """The size of what meets in the Fenchel-Young inequality, 1 at least."""
+    parts = [np.ones_like(raw), dual * raw, dual * y, value, conjugate]
     return np.max(np.abs(np.broadcast_arrays(*parts)), axis=0)
 
 
@@ -57,9 +57,11 @@ def test_fenchel_young_inequality(loss, data):
     assert not np.isnan(conjugate).any()
     inside = np.isfinite(conjugate) & np.isfinite(value)
     assert np.all(conjugate[~np.isfinite(conjugate)] == np.inf)
-    gap = (value + conjugate - dual * raw)[inside]
-    size = terms(y, raw, dual, value, conjugate)[inside]
-    assert np.all(gap >= -1e-12 * size)
+    y, raw, dual, value, conjugate = (
+        a[inside] for a in (y, raw, dual, value, conjugate)
+    )
+    gap = value + conjugate - dual * raw
+    assert np.all(gap >= -1e-12 * terms(y, raw, dual, value, conjugate))
 
 
 @each(CONVEX)
@@ -71,16 +73,18 @@ def test_equality_where_the_dual_is_the_gradient(loss):
     raw = np.where(rng.random(len(y)) < 0.5, raw, np.clip(centre, -9, 9) + raw)
     dual = loss.gradient(y, raw)
     value, conjugate = loss.value(y, raw), loss.conjugate(y, dual)
-    size = terms(y, raw, dual, value, conjugate)
-    gap = np.abs(value + conjugate - dual * raw) / size
-    # A flat end of the graph has one dual for all raw predictions, and rounding may
-    # put it outside of the domain.
-    ended = dual_ends(loss, y, dual)
-    assert gap[~ended].max() <= 1e-10
-    assert ended.mean() < 0.9
+    # Rounding may put a gradient outside of the domain, if it is near the end of it.
+    inside = np.isfinite(conjugate) & np.isfinite(value)
+    assert inside.mean() > 0.9
+    assert np.all(at_an_end(loss, y, dual) | (inside == np.isfinite(value)))
+    y, raw, dual, value, conjugate = (
+        a[inside] for a in (y, raw, dual, value, conjugate)
+    )
+    gap = np.abs(value + conjugate - dual * raw)
+    assert np.max(gap / terms(y, raw, dual, value, conjugate)) <= 1e-10
 
 
-def dual_ends(loss, y, dual):
+def at_an_end(loss, y, dual):
     """Which of the duals are the limits of the gradient, to all digits but one."""
     limits = np.stack([loss.gradient(y, np.full(len(y), s)) for s in (-1e9, 1e9)])
     near = np.abs(limits - dual) <= 4e-16 * (1 + np.abs(dual) + np.abs(y))
@@ -102,9 +106,9 @@ def supremum(loss, y, dual):
         high *= 4
     for end in (low, high):
         if abs(end) >= FARTHEST:
-            ends = [dual * p - value(loss, y, p) for p in (end / 2, end)]
-            flat = abs(ends[1] - ends[0]) < mpf("1e-30") * max(1, abs(ends[1]))
-            return ends[1] if flat else mpmath.sign(ends[1] - ends[0]) * mpmath.inf
+            near, far = (dual * p - value(loss, y, p) for p in (end / 2, end))
+            flat = abs(far - near) <= mpf("1e-30") * max(1, abs(far))
+            return far if flat else mpmath.inf
     while high - low > mpf("1e-35") * max(mpf("1e-60"), abs(low), abs(high)):
         middle = (low + high) / 2
         if gradient(loss, y, middle) < dual:
@@ -131,10 +135,10 @@ def duals(loss, y):
     chosen = [0.0, 1e-9, -1e-9, 0.3, -0.3, 2.5, -2.5]
     for end, outwards in ((low, -1), (high, 1)):
         if end is not None:
-            size = max(abs(float(end)), 1e-3)
+            size = max(abs(float(end)), 1e-3)  # an end may be 0
             chosen += [float(end) + outwards * step * size for step in (-1e-6, 1e-6)]
-            # The end itself, if it is a number that both can have.
-            if mpf(float(end)) == mpmath.nint(2 * end) / 2:
+            # The end itself, if it is a float.
+            if abs(mpf(float(end)) - end) < mpf("1e-30") * size:
                 chosen.append(float(end))
     return chosen
 
@@ -151,20 +155,20 @@ def test_against_a_maximum_with_fifty_digits(loss):
         some += [3.7] if loss.domain.low > -np.inf else [-3.0]
     elif not loss.domain.integer:
         some += [0.3, 1e-12]
-    checked = 0
-    with mpmath.workdps(50):
+    n_checked = 0
+    with mpmath.workdps(150):  # those of differences of numbers as large as FARTHEST
         for y in some:
             for dual in duals(loss, y):
                 expected = supremum(loss, mpf(y), mpf(dual))
                 got = loss.conjugate(y, dual)
                 point = (y, dual, got, mpmath.nstr(expected, 17))
-                checked += 1
+                n_checked += 1
                 if mpmath.isinf(expected):
                     assert got == np.inf, point
                     continue
                 error = abs(mpf(float(got)) - expected)
                 assert error <= 1e-10 * dual_scale(y, dual, expected) + 1e-25, point
-    assert checked >= 14
+    assert n_checked >= 14
 
 
 @each(CONVEX)
@@ -259,8 +263,3 @@ def test_errors(loss):
         loss.conjugate(y, np.zeros(3))
     with pytest.raises(ValueError, match=r"y_true of shape \(2,\) does not fit"):
         loss.conjugate(y[:2], np.zeros(3))
-
-
-def test_nan_has_no_conjugate():
-    assert np.isnan(SquaredError().conjugate(0.0, np.nan))
-    assert np.isnan(LogLoss().conjugate(0.0, np.nan))

@@ -24,7 +24,7 @@ from sklearn_losses.losses._params import (
     Options,
     check_parameter,
 )
-from tests.cases import LOSSES, each, raw_predictions, targets
+from tests.cases import LOSSES, each, raw_predictions, targets, two_targets
 
 # Each parameter with its range in words, values in it and values outside.
 PARAMETERS = [
@@ -41,7 +41,7 @@ REFUSED_BY_ALL = [np.nan, True, np.bool_(False), "1", None, [1.0], np.array([0.5
 
 def use(loss):
     raw = [[0.0, 1.0]] if loss.granularity == "row" else [1.0]
-    return loss.value([0], raw)
+    return loss.value(two_targets(loss)[:1], raw)
 
 
 def is_same(a, b):
@@ -55,7 +55,7 @@ def test_clone_pickle_and_repr_give_the_same_loss(loss):
     copies = (
         clone(loss),
         pickle.loads(pickle.dumps(loss)),
-        eval(repr(loss), vars(public)),
+        eval(repr(loss), {"inf": np.inf, **vars(public)}),
     )
     for copy in copies:
         assert copy is not loss

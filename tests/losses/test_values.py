@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from sklearn_losses.losses import Barron, CrossEntropy, LogLoss
+from sklearn_losses.losses import Barron, CrossEntropy, LogLoss, Welsch
 from tests.cases import (
     POINT_LOSSES,
     RAW_GRID,
@@ -26,6 +26,8 @@ from tests.cases import (
 from tests.reference import REFERENCE, TERMS, class_probabilities
 
 RTOL = {np.float64: 1e-13, np.float32: 2.0**-23}
+# In exp(-x^2) the rounding of x^2 counts x^2 times, which is up to 700 times.
+LOOSER = {Welsch: 10.0}
 # Below it doubles, and floats, run out of exponent, then of digits.
 ATOL = {np.float64: 1e-300, np.float32: 1e-44}
 OUTPUTS = ("value", "gradient", "curvature")
@@ -38,7 +40,7 @@ def _fifty_digits():
         yield
 
 
-def assert_close(got, expected, terms, point):
+def assert_close(loss, got, expected, terms, point):
     """`got` is `expected` to the digits of its dtype, or of the largest of `terms`."""
     dtype = type(got)
     if abs(expected) > float(np.finfo(dtype).max):
@@ -46,7 +48,7 @@ def assert_close(got, expected, terms, point):
         assert np.sign(got) == mpmath.sign(expected), point
         return
     assert np.isfinite(got), (point, got, expected)
-    scale = max([abs(expected), *map(abs, terms)])
+    scale = max([abs(expected), *map(abs, terms)]) * LOOSER.get(type(loss), 1.0)
     error = abs(mpf(float(got)) - expected)
     assert error <= max(RTOL[dtype] * scale, ATOL[dtype]), (
         f"{point}: got {got!r}, expected {mpmath.nstr(expected, 20)}"
@@ -128,7 +130,8 @@ def test_points(loss):
     ):
         function = getattr(loss, output)
         doubles = function(y, raw)
-        floats = function(y.astype(np.float32), raw.astype(np.float32))
+        floats = np.full(len(y), np.nan, dtype=np.float32)
+        floats[single] = function(y[single], raw[single].astype(np.float32))
         for i, (y_i, raw_i) in enumerate(zip(y.tolist(), raw.tolist())):
             # Only rounding decides on which side of a kink the curvature lies.
             if output == "curvature" and near_kink(loss, y_i, raw_i, 1e-15):
@@ -136,9 +139,9 @@ def test_points(loss):
             exact = mpf(y_i), mpf(raw_i)
             expected = formula(loss, *exact)
             used = terms(loss, *exact) if terms else ()
-            assert_close(doubles[i], expected, used, (output, y_i, raw_i))
+            assert_close(loss, doubles[i], expected, used, (output, y_i, raw_i))
             if single[i]:
-                assert_close(floats[i], expected, used, (output, y_i, raw_i))
+                assert_close(loss, floats[i], expected, used, (output, y_i, raw_i))
 
 
 @pytest.mark.parametrize(
@@ -159,14 +162,16 @@ def test_rows(loss, n_classes, soft):
             t = class_probabilities(loss, y_i, n_classes)
             exact = t, [mpf(x) for x in raw_i.tolist()]
             expected = formula(loss, *exact)
-            used = terms(loss, *exact) if terms else None
+            used = terms(loss, *exact) if terms else ()
             for got in [doubles[i], floats[i]] if single[i] else [doubles[i]]:
                 if output == "value":
-                    assert_close(got, expected, used or (), (output, y_i, raw_i))
+                    assert_close(loss, got, expected, used, (output, y_i, raw_i))
                     continue
-                for k in range(n_classes):
-                    terms_k = used[k] if used else ()
-                    assert_close(got[k], expected[k], terms_k, (output, k, y_i, raw_i))
+                for k, (got_k, expected_k, used_k) in enumerate(
+                    zip(got, expected, used or [()] * n_classes)
+                ):
+                    point = output, k, y_i, raw_i
+                    assert_close(loss, got_k, expected_k, used_k, point)
 
 
 def test_how_many_points_are_compared_with_fifty_digits():
@@ -193,10 +198,10 @@ def test_infinite_raw_prediction_gives_the_limit(loss, direction):
         with np.errstate(invalid="ignore"):  # inf - inf
             settled = (near == nearer) | (np.abs(near - nearer) < 1e-12)
         grows = np.abs(near) > np.abs(nearer)
-        limit = np.where(settled, near, np.where(grows, np.sign(near) * np.inf, 0.0))
+        limit = np.where(settled, near, np.where(grows, np.copysign(np.inf, near), 0.0))
         if type(loss) is Barron and -0.1 < loss.alpha < 0 and output == "value":
             limit = np.full(2, 1 - 2 / loss.alpha)  # not within reach of 1e150
-        np.testing.assert_allclose(far, limit, rtol=1e-13, atol=1e-99, err_msg=output)
+        np.testing.assert_allclose(far, limit, rtol=1e-13, atol=1e-60, err_msg=output)
 
 
 @each(ROW_LOSSES)

@@ -150,7 +150,19 @@ def _cross_entropy_gradient_terms(loss, t, p):
     ]
 
 
+def _sparsemax_gradient_terms(loss, t, p):
+    return [[q_k, t_k] if 0 < t_k < 1 else [] for q_k, t_k in zip(projection(p)[0], t)]
+
+
+def _sparsemax_value_terms(loss, t, p):
+    # Errors of q - t that are a rounding of q and t, in a sum of their squares.
+    terms = zip(_sparsemax_gradient(loss, t, p), _sparsemax_gradient_terms(loss, t, p))
+    return [e * max(pair) + max(pair) ** 2 * 1e-16 for e, pair in terms if pair]
+
+
 TERMS = {
     # A prediction that hits a target which is neither a label nor uniform.
     CrossEntropy: (None, _cross_entropy_gradient_terms, None),
+    # The same, with the uniform target too.
+    Sparsemax: (_sparsemax_value_terms, _sparsemax_gradient_terms, None),
 }

@@ -181,7 +181,14 @@ def _biweight_bend_terms(x):
     return [1 - x**2, 5 * x**2 * (1 - x**2), 1 - 5 * x**2, x**2 * (1 - 5 * x**2)]
 
 
+def _student_bend_terms(loss, r):
+    df, width = _student(loss)
+    return [(df + 1) * term / (width + r**2) ** 2 for term in (width, r**2)]
+
+
 TERMS = {
+    # An inflection point: r = 2 for the default.
+    StudentT: (None, None, residual_terms(_student_bend_terms)),
     # The end of the slope, where r has been rounded: x = 1, x = pi and u = c.
     TukeyBiweight: _scaled_terms(
         None,

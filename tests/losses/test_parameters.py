@@ -8,14 +8,35 @@ from sklearn.base import clone
 
 from sklearn_losses import losses as public
 from sklearn_losses.losses import (
+    AbsolutePercentageError,
+    Andrews,
+    Barron,
+    Cauchy,
     CrossEntropy,
     EpsilonInsensitive,
+    Expectile,
+    Fair,
+    Focal,
+    GemanMcClure,
+    GeneralizedCrossEntropy,
+    Hampel,
     Hinge,
     Huber,
+    Linex,
     Loss,
+    NegativeBinomial,
+    PolyLoss,
+    PseudoHuber,
     Quantile,
+    SmoothHinge,
+    SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredHinge,
+    StudentT,
+    TukeyBiweight,
+    Tweedie,
+    Welsch,
+    loss_names,
 )
 from sklearn_losses.losses._params import (
     BOOLEAN,
@@ -27,13 +48,58 @@ from sklearn_losses.losses._params import (
 from tests.cases import LOSSES, each, raw_predictions, targets, two_targets
 
 # Each parameter with its range in words, values in it and values outside.
+SHARE = "(0.0, 1.0)", [1e-9, np.float32(0.5)], [0, 1, -1, 2.0]
+POSITIVE = "(0.0, inf)", [1e-9, 1, 1e300], [0, -1, np.inf, 10**400]
+NOT_NEGATIVE = "[0.0, inf)", [0, np.int64(3)], [-0.1, np.inf]
 PARAMETERS = [
-    (Quantile, "quantile", "(0.0, 1.0)", [1e-9, np.float32(0.5)], [0, 1, -1, 2.0]),
-    (Huber, "delta", "(0.0, inf)", [1e-9, 1, 1e300], [0, -1, np.inf]),
-    (EpsilonInsensitive, "epsilon", "[0.0, inf)", [0, 3], [-0.1, np.inf]),
-    (SquaredEpsilonInsensitive, "epsilon", "[0.0, inf)", [0, 3], [-0.1, np.inf]),
-    (Hinge, "threshold", "[0.0, inf)", [0, np.int64(3)], [-0.1, np.inf]),
-    (SquaredHinge, "threshold", "[0.0, inf)", [0, 3], [-0.1, np.inf]),
+    (Quantile, "quantile", *SHARE),
+    (SmoothQuantile, "quantile", *SHARE),
+    (SmoothQuantile, "delta", *POSITIVE),
+    (Expectile, "expectile", *SHARE),
+    (Huber, "delta", *POSITIVE),
+    (PseudoHuber, "delta", *POSITIVE),
+    (EpsilonInsensitive, "epsilon", *NOT_NEGATIVE),
+    (SquaredEpsilonInsensitive, "epsilon", *NOT_NEGATIVE),
+    (
+        Linex,
+        "a",
+        "(-inf, 0.0) or a float in the range (0.0, inf)",
+        [-2, 1e-9, 0.5],
+        [0, np.inf, -np.inf],
+    ),
+    (AbsolutePercentageError, "floor", *POSITIVE),
+    *[
+        (cls, "scale", *POSITIVE)
+        for cls in (
+            Fair,
+            Cauchy,
+            StudentT,
+            GemanMcClure,
+            Welsch,
+            TukeyBiweight,
+            Andrews,
+            Barron,
+        )
+    ],
+    (StudentT, "df", *POSITIVE),
+    (Hampel, "a", "(0.0, inf)", [1e-9, 4], [0, -1, np.inf]),
+    (Hampel, "b", "(0.0, inf)", [2, 7.5], [0, -1, np.inf]),
+    (Hampel, "c", "(0.0, inf)", [4.5, 1e300], [0, -1, np.inf]),
+    (Barron, "alpha", "(-inf, inf) or -inf", [-np.inf, -3, 0, 1e9], [np.inf]),
+    (
+        Tweedie,
+        "power",
+        "(-inf, 0.0] or a float in the range [1.0, inf)",
+        [-2, 0, 1, 1.5, 2, 7.5],
+        [1e-9, 0.5, np.inf, -np.inf],
+    ),
+    (NegativeBinomial, "dispersion", *POSITIVE),
+    (Hinge, "threshold", *NOT_NEGATIVE),
+    (SquaredHinge, "threshold", *NOT_NEGATIVE),
+    (SmoothHinge, "gamma", *POSITIVE),
+    (Focal, "gamma", *NOT_NEGATIVE),
+    (GeneralizedCrossEntropy, "q", "(0.0, 1.0]", [1e-9, 1], [0, -1, 1.5]),
+    (PolyLoss, "epsilon", "[-1.0, inf)", [-1, 0, 7], [-1.1, np.inf]),
     (CrossEntropy, "label_smoothing", "[0.0, 1.0)", [0, 0.99], [1, -0.1, 1.5]),
 ]
 REFUSED_BY_ALL = [np.nan, True, np.bool_(False), "1", None, [1.0], np.array([0.5])]
@@ -104,16 +170,17 @@ def test_parameters_are_checked_where_they_are_used(cls, name, words, allowed, r
     for value in allowed:
         use(cls(**{name: value}))
     raw = [[0.0, 1.0]] if cls.granularity == "row" else [1.0]
+    y = [1]  # in every domain
     for value in refused + REFUSED_BY_ALL:
         loss = cls(**{name: value})  # never here
         clone(loss)
         repr(loss)
         for function, arguments in (
             (loss.compiled, ()),
-            (loss.value, ([0], raw)),
-            (loss.gradient, ([0], raw)),
-            (loss.mean, ([0], raw)),
-            (loss.optimal_constant, ([0, 1],)),
+            (loss.value, (y, raw)),
+            (loss.gradient, (y, raw)),
+            (loss.mean, (y, raw)),
+            (loss.optimal_constant, (y,)),
         ):
             with pytest.raises(InvalidParameterError) as error:
                 function(*arguments)
@@ -157,9 +224,20 @@ def test_alternatives_and_the_closest_name():
         check_parameter("Model", "start", 3, constraints)
 
 
+def test_parameters_of_hampel_are_checked_together():
+    for parameters in ({"a": 5.0}, {"b": 1.0}, {"b": 8.0}, {"c": 4}):
+        loss = Hampel(**parameters)
+        got = f"a={loss.a!r}, b={loss.b!r} and c={loss.c!r}"
+        with pytest.raises(
+            InvalidParameterError,
+            match=rf"0 < a <= b < c\. Got {got} instead",
+        ):
+            loss.value([0.0], [1.0])
+
+
 def test_all_losses_are_covered():
-    classes = {v for v in vars(public).values() if isinstance(v, type)} - {Loss}
-    assert {cls for cls in classes if issubclass(cls, Loss)} == {
-        type(x) for x in LOSSES
-    }
+    classes = {v for v in vars(public).values() if isinstance(v, type)}
+    named = {c for c in classes if issubclass(c, Loss) and c.name in loss_names()}
+    assert named == {type(x) for x in LOSSES}
+    assert len(named) == len(loss_names())
     assert sorted(public.__all__) == public.__all__

@@ -19,14 +19,23 @@ def test_a_name_and_parameters_are_the_loss(loss):
 def test_loss_names():
     assert set(loss_names()) == {loss.name for loss in LOSSES}
     assert len(loss_names()) == len(set(loss_names()))
-    assert loss_names("multiclass") == ["cross_entropy"]
+    assert loss_names("multiclass") == [
+        "cross_entropy",
+        "multiclass_hinge",
+        "multiclass_squared_hinge",
+        "sparsemax",
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("hubber", "There is no loss named 'hubber'. Did you mean 'huber'?"),
-        ("logloss", "There is no loss named 'logloss'. Did you mean 'log_loss'?"),
+        (
+            "logloss",
+            "There is no loss named 'logloss'. Did you mean 'log_loss' or 'log_cosh' "
+            "or 'poly_loss'?",
+        ),
         ("mse", f"There is no loss named 'mse'. Known are: {', '.join(loss_names())}."),
         (3, f"There is no loss named 3. Known are: {', '.join(loss_names())}."),
         (Huber(), "There is no loss named Huber(). Did you mean 'huber'?"),

@@ -6,8 +6,6 @@ They arrive there as constants, so the compiler inlines them: a loss costs what 
 formula costs, and no loop is written twice.
 """
 
-from libc.string cimport memset
-
 cimport sklearn_losses.losses._formulas.binary as binary
 cimport sklearn_losses.losses._formulas.counts as counts
 cimport sklearn_losses.losses._formulas.multiclass as multiclass
@@ -16,13 +14,12 @@ cimport sklearn_losses.losses._formulas.robust as robust
 from sklearn_losses.losses._formulas.parameters cimport zero
 from sklearn_losses.losses._loop cimport Block, loop
 from sklearn_losses.losses._table cimport (
-    LOSS_ABI_VERSION, Block32, Block64, CLoss, LossTable, Row, block32_fn, block64_fn,
-    point_fn,
+    Block32, Block64, LossTable, Row, block32_fn, block64_fn, new_loss, point_fn,
+    start_table,
 )
 
 cdef enum:
     MAX_TABLES = 128
-    MAX_PARAMETERS = 8
 
 cdef LossTable tables[MAX_TABLES]
 cdef dict index_of = {}
@@ -33,9 +30,7 @@ cdef LossTable *new_table(str name) except NULL:
         raise MemoryError(f"No room for the table of {name}: raise MAX_TABLES.")
     cdef LossTable *table = &tables[len(index_of)]
     index_of[name] = len(index_of)
-    memset(table, 0, sizeof(LossTable))
-    table.size = sizeof(LossTable)
-    table.abi_version = LOSS_ABI_VERSION
+    start_table(table)
     return table
 
 
@@ -395,12 +390,6 @@ new_table("multiclass_squared_hinge").row = multiclass_squared_hinge
 new_table("sparsemax").row = sparsemax
 
 
-cdef class _Parameters:
-    """The parameters of a built-in loss, where a kernel finds them."""
-
-    cdef double values[MAX_PARAMETERS]
-
-
 def builtin(str name, tuple parameters):
     """The built-in loss of that name.
 
@@ -420,14 +409,4 @@ def builtin(str name, tuple parameters):
             f"The loss named {name!r} has no compiled functions. A loss of your own "
             "overrides compiled(), which returns them as a CLoss."
         )
-    if len(parameters) > MAX_PARAMETERS:
-        raise ValueError(f"{name} has {len(parameters)} parameters: raise MAX_PARAMETERS.")
-    cdef _Parameters memory = _Parameters()
-    cdef Py_ssize_t i
-    for i in range(len(parameters)):
-        memory.values[i] = parameters[i]
-    cdef CLoss loss = CLoss()
-    loss.table = &tables[<Py_ssize_t> index_of[name]]
-    loss.params = memory.values
-    loss.owner = memory
-    return loss
+    return new_loss(&tables[<Py_ssize_t> index_of[name]], parameters)

@@ -4,34 +4,45 @@
 A loss is a ``const LossTable *`` (functions) with a ``const void *`` (its
 parameters); :class:`CLoss` holds the two and keeps their memory alive.
 
-The table is append-only. ``size`` is ``sizeof(LossTable)`` as the author of the
-loss saw it, so that a later release can go on reading it: ``CLoss.check`` refuses a
-table that is too short, and will ask for a younger member only where ``size`` reaches
-it. Where a member may be NULL, its comment says what NULL means.
+A loss of another package is a class that derives from ``PointLoss`` and whose
+``compiled()`` returns a :class:`CLoss`. The whole of it, in one .pyx::
 
-A minimal loss in another package; the Python class derives from ``PointLoss`` and
-returns it from ``compiled()``. Without ``curvature`` it can do all but that. A loss with
-parameters points ``params`` to memory, and lets ``owner`` be the object that owns it::
-
-    from sklearn_losses.losses._table cimport CLoss, LossTable, LOSS_ABI_VERSION
+    from sklearn_losses.losses import Interval, PointLoss
+    from sklearn_losses.losses._table cimport LossTable, new_loss, start_table
 
     cdef double value(const void *params, double y, double raw) noexcept nogil:
-        return (raw - y) ** 4 / 4
+        return (<const double *> params)[0] * (raw - y) ** 4
 
     cdef double gradient(const void *params, double y, double raw) noexcept nogil:
-        return (raw - y) ** 3
+        return (<const double *> params)[0] * 4 * (raw - y) ** 3
 
     cdef LossTable table
-    table.size = sizeof(LossTable)
-    table.abi_version = LOSS_ABI_VERSION
-    table.value = value
-    table.gradient = gradient
+    start_table(&table)
+    table.value, table.gradient = value, gradient
 
-    def quartic():
-        cdef CLoss loss = CLoss()
-        loss.table = &table
-        return loss
+    class Quartic(PointLoss):
+        _constraints = {"factor": [Interval(0, None, "neither")]}
+
+        def __init__(self, factor=1.0):
+            self.factor = factor
+
+        def compiled(self):
+            return new_loss(&table, [self.factor])
+
+It needs the installed package and Cython, not the sources of the package; see
+examples/custom_loss_cython. Without ``curvature`` it can do all but that.
+
+What may change, and what happens then:
+
+- A later release may append members to the table. A loss that was built before goes on
+  working: ``size`` says how far its table reaches, and a member beyond is not asked for.
+  A loss that was built after, with a longer table, works too: the members that this
+  release doesn't know add speed, not meaning.
+- Anything else that changes raises LOSS_ABI_VERSION. A module that was built for another
+  version is refused with an ImportError when it is imported, by ``start_table``.
 """
+
+from libc.string cimport memset
 
 
 cdef enum:
@@ -91,6 +102,7 @@ ctypedef void (*row_block_fn)(const void *params, const RowBlock *block) noexcep
 cdef struct LossTable:
     size_t size
     int abi_version
+    int without_curvature   # not 0: `row` and `row_block` cannot write the curvature
     point_fn value          # NULL in a loss of rows
     point_fn gradient       # NULL in a loss of rows
     point_fn curvature      # NULL: the loss has none
@@ -99,9 +111,27 @@ cdef struct LossTable:
     block32_fn block32      # NULL: loop over the point functions
     row_fn row              # NULL in a loss of points
     row_block_fn row_block  # NULL: loop over row
+    # All tables of version 1 reach this far; CLoss.check insists on it.
 
 
 cdef class CLoss:
     cdef const LossTable *table
     cdef const void *params
-    cdef object owner       # keeps what `table` and `params` point to alive
+    cdef public object owner    # keeps what `table` and `params` point to alive
+    cdef public tuple parts     # the CLoss objects whose functions this one calls
+
+
+cdef CLoss new_loss(const LossTable *table, parameters)
+cdef int check_table(int abi_version, size_t size) except -1
+
+
+cdef inline int start_table(LossTable *table) except -1:
+    """Clear a table and mark it with the interface that the calling module was built for.
+
+    Raises ImportError, where the module is imported, if the installed sklearn_losses
+    cannot read such a table.
+    """
+    memset(table, 0, sizeof(LossTable))
+    table.size = sizeof(LossTable)
+    table.abi_version = LOSS_ABI_VERSION
+    return check_table(LOSS_ABI_VERSION, sizeof(LossTable))

@@ -596,7 +596,9 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        with suppress(ValueError):  # a loss that fit refuses has no domain
+        with suppress(
+            ValueError, TypeError, ImportError
+        ):  # a loss that fit refuses has no domain
             tags.target_tags.positive_only = self._resolve_loss().domain.low >= 0
         return tags
 

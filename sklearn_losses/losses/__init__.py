@@ -34,6 +34,10 @@ from sklearn_losses.losses._counts import (
     Poisson,
     Tweedie,
 )
+from sklearn_losses.losses._custom import (
+    CFunctionLoss,
+    NumpyLoss,
+)
 from sklearn_losses.losses._links import (
     IdentityLink,
     LogitLink,
@@ -86,6 +90,7 @@ __all__ = [
     "Andrews",
     "Asymmetric",
     "Barron",
+    "CFunctionLoss",
     "Cauchy",
     "CrossEntropy",
     "EpsilonInsensitive",
@@ -113,6 +118,7 @@ __all__ = [
     "MulticlassHinge",
     "MulticlassSquaredHinge",
     "NegativeBinomial",
+    "NumpyLoss",
     "Perceptron",
     "PointLoss",
     "Poisson",

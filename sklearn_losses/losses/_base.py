@@ -89,6 +89,10 @@ class Loss(BaseEstimator):
 
     _constraints = {}
 
+    @property
+    def __name__(self):
+        return type(self).__name__  # scikit-learn shows the name of a scorer's function
+
     # ------------------------------------------------------------ for kernels
     def compiled(self):
         """The C functions of this loss with its parameters as they are now.
@@ -355,7 +359,22 @@ class Loss(BaseEstimator):
 
     # --------------------------------------------------------- for subclasses
     def checked(self):
-        """The C functions, once it is sure that none is called that is not there."""
+        """The C functions, once it is sure that they are there and are this loss's.
+
+        Raises
+        ------
+        TypeError
+            If a function is missing, or a method of Python stands beside functions of C
+            that say something else.
+        """
+        cls = type(self)
+        for name in ("value", "gradient", "curvature"):
+            if _definer(cls, name) < _definer(cls, "compiled"):
+                raise TypeError(
+                    f"{cls.__name__} overrides {name}() but not compiled(), which has "
+                    "the C functions that solvers call. Make a loss of functions of "
+                    "Python with NumpyLoss(value, gradient), or override compiled()."
+                )
         return self.compiled().check(type(self).__name__, self.granularity)
 
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
@@ -525,13 +544,16 @@ class RowLoss(Loss):
             raise ValueError(_shape_message("y_true", y, raw))
         self.check_targets(y, n_classes=raw.shape[1])
         weight = _factors(sample_weight, raw.shape[:1])
+        functions = self.checked()
+        if "curvature" in outputs and not functions.has_curvature:
+            raise ValueError(f"{type(self).__name__} has no curvature.")
         shapes = {"value": raw.shape[:1], "gradient": raw.shape, "curvature": raw.shape}
         results = {
             name: _output(out, name, shapes[name], dtype)
             for name, out in outputs.items()
         }
         work = {name: np.empty(result.shape) for name, result in results.items()}
-        self.checked().evaluate_rows(
+        functions.evaluate_rows(
             np.ascontiguousarray(y if y.ndim == 2 else y[:, np.newaxis]),
             np.ascontiguousarray(raw, dtype=np.float64),
             *(work.get(name) for name in ("value", "gradient", "curvature")),
@@ -613,6 +635,11 @@ def class_frequencies(y_true, sample_weight):
         return np.average(y_true, axis=0, weights=sample_weight)
     counts = np.bincount(y_true.astype(np.intp), weights=sample_weight)
     return counts / counts.sum()
+
+
+def _definer(cls, name):
+    """How far up among its bases a class finds `name`."""
+    return next(i for i, base in enumerate(cls.__mro__) if name in vars(base))
 
 
 def _shape_message(name, array, reference):

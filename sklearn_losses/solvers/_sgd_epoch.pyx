@@ -122,6 +122,7 @@ cdef class Epoch:
                 self.loss_sum[k] = 0.0
                 start_epoch(&self.weights.outputs[k])
         is_finite = run_epoch(rows.data, rows.columns, rows.starts, self, active)
+        self.loss.raise_error()
         with nogil:
             for a in range(active.shape[0]):
                 k = active[a]

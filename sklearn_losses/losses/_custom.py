@@ -1,0 +1,401 @@
+"""Losses of the user's own: formulas in numpy, or in C from wherever it comes.
+
+>>> import numpy as np
+>>> from sklearn_losses import NumpyLoss
+>>> def value(y_true, raw_prediction, delta):
+...     return delta**2 * (np.sqrt(1 + ((raw_prediction - y_true) / delta) ** 2) - 1)
+>>> def gradient(y_true, raw_prediction, delta):
+...     r = raw_prediction - y_true
+...     return r / np.sqrt(1 + (r / delta) ** 2)
+>>> loss = NumpyLoss(value, gradient, convex=True, delta=1.5)
+>>> loss.gradient(0.0, np.array([-1.0, 100.0])).round(3)
+array([-0.832,  1.5  ])
+>>> loss.set_params(delta=2.0).gradient(0.0, np.array([-1.0, 100.0])).round(3)
+array([-0.894,  2.   ])
+
+A third way, in Cython, derives from PointLoss; see _table.pxd.
+"""
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_losses.losses._base import PointLoss, RowLoss
+from sklearn_losses.losses._binary import BinaryLoss
+from sklearn_losses.losses._callbacks import callback_loss
+from sklearn_losses.losses._cfunctions import c_function_loss
+from sklearn_losses.losses._links import IdentityLink, Link
+from sklearn_losses.losses._params import (
+    BOOLEAN,
+    NONE,
+    Exactly,
+    Instance,
+    Interval,
+    Options,
+    check_parameter,
+)
+from sklearn_losses.losses._pointers import CFunction
+
+_FUNCTIONS = ("value", "gradient", "curvature")
+# Parameters of the constructor that are also methods or properties of a loss.
+_HIDDEN = (*_FUNCTIONS, "minimum", "link", "domain")
+
+_PYTHON_FUNCTION = Instance(Callable, "a function of (y_true, raw_prediction)")
+_NUMBER = [Interval(None, None), Exactly(np.inf), Exactly(-np.inf)]
+_BOUND = [Interval(0, None, "left"), Exactly(np.inf)]
+_CONSTRAINTS = {
+    "task": [Options("regression", "binary", "multiclass")],
+    "link": [Instance(Link, "a link such as LogLink()"), NONE],
+    "domain": [Instance(Interval, "an Interval"), NONE],
+    "proper": [BOOLEAN],
+    "convex": [BOOLEAN],
+    "differentiable": [BOOLEAN],
+    "piecewise_linear": [BOOLEAN],
+    "symmetric": [BOOLEAN],
+    "bounded": [BOOLEAN],
+    "lipschitz": _BOUND,
+    "smoothness": _BOUND,
+}
+
+_PARAMETERS = """task : {tasks}, default='regression'
+        What y is.
+
+    link : Link, default=None
+        The map between raw predictions and predictions on the scale of y, such as
+        ``LogLink()``; None means IdentityLink(). A binary loss with ``LogitLink()``
+        defines probabilities, and so does a multiclass loss with ``SoftmaxLink()``.
+
+    domain : Interval, default=None
+        The values that y may have; None means all real numbers in regression, and the
+        classes in classification.
+
+    minimum : float or function of (y_true, **parameters), default=0.0
+        The infimum of a sample's loss over raw predictions.
+
+    proper, convex, differentiable, piecewise_linear, symmetric, bounded : bool
+        Traits, as in :class:`Loss`. They are your claims, which solvers believe, for
+        all values of the parameters; `differentiable` is True by default, and the
+        others are False.
+
+    lipschitz, smoothness : float, default=inf
+        Traits, as in :class:`Loss`: upper bounds."""
+
+
+class CustomLoss(PointLoss):
+    """What losses made of the user's functions share: everything but the call.
+
+    ``loss.value`` is the method of every loss; the function that the user gave under
+    that name is in ``loss.get_params()["value"]``.
+    """
+
+    soft_targets = False
+
+    def __init__(
+        self,
+        value,
+        gradient,
+        curvature=None,
+        *,
+        task="regression",
+        link=None,
+        domain=None,
+        minimum=0.0,
+        proper=False,
+        convex=False,
+        differentiable=True,
+        piecewise_linear=False,
+        lipschitz=np.inf,
+        smoothness=np.inf,
+        symmetric=False,
+        bounded=False,
+        **parameters,
+    ):
+        for name in parameters:
+            if hasattr(type(self), name) or name in ("y_true", "raw_prediction"):
+                raise TypeError(
+                    f"A parameter of {type(self).__name__} cannot be called {name!r}, "
+                    "which is an attribute of every loss or an argument of its "
+                    "functions. Use another name."
+                )
+        self.value = value
+        self.gradient = gradient
+        self.curvature = curvature
+        self.task = task
+        self.link = link
+        self.domain = domain
+        self.minimum = minimum
+        self.proper = proper
+        self.convex = convex
+        self.differentiable = differentiable
+        self.piecewise_linear = piecewise_linear
+        self.lipschitz = lipschitz
+        self.smoothness = smoothness
+        self.symmetric = symmetric
+        self.bounded = bounded
+        self._own_names = tuple(parameters)
+        for name, parameter in parameters.items():
+            setattr(self, name, parameter)
+
+    # --------------------------------------------------- parameters, as scikit-learn's
+    def __setattr__(self, name, value):
+        # Under their own names the functions would hide the methods.
+        super().__setattr__(f"_given_{name}" if name in _HIDDEN else name, value)
+
+    def _given(self, name):
+        """A parameter of the constructor, as it was given."""
+        return getattr(self, f"_given_{name}" if name in _HIDDEN else name)
+
+    def _own_parameters(self):
+        """What the functions get besides y and raw predictions, in its order."""
+        return {name: getattr(self, name) for name in self._own_names}
+
+    def get_params(self, deep=True):
+        """The parameters of the constructor, and with them those of the functions.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add the parameters of parameters that have some.
+
+        Returns
+        -------
+        dict
+        """
+        found = super().get_params(deep)
+        constructor = inspect.signature(type(self).__init__).parameters.values()
+        if any(p.kind == p.VAR_KEYWORD for p in constructor):
+            found |= self._own_parameters()
+        return found | {name: self._given(name) for name in _HIDDEN if name in found}
+
+    def __sklearn_clone__(self):
+        """A loss with the same functions and clones of the other parameters."""
+        parameters = {
+            name: value if name in _FUNCTIONS else clone(value, safe=False)
+            for name, value in self.get_params(deep=False).items()
+        }
+        return type(self)(**parameters)
+
+    # ------------------------------------------------------------- what the loss is
+    @property
+    def granularity(self):
+        return "row" if self.task == "multiclass" else "point"
+
+    @property
+    def link(self):
+        return IdentityLink() if self._given_link is None else self._given_link
+
+    @property
+    def domain(self):
+        if self._given_domain is not None:
+            return self._given_domain
+        return {"binary": BinaryLoss.domain, "multiclass": RowLoss.domain}.get(
+            self.task, PointLoss.domain
+        )
+
+    @property
+    def probabilistic(self):
+        return self.task != "regression" and hasattr(self.link, "log_probabilities")
+
+    def check_targets(self, y_true, name="y_true", **n_classes):
+        self._check_parameters()
+        if self.task == "multiclass":
+            RowLoss.check_targets(self, y_true, name, **n_classes)
+        elif self.task == "binary" and self._given_domain is None:
+            BinaryLoss.check_targets(self, y_true, name)
+        else:
+            super().check_targets(y_true, name)
+
+    # -------------------------------------------------------------------- for kernels
+    def _check_parameters(self):
+        for name, allowed in (_CONSTRAINTS | self._constraints).items():
+            check_parameter(type(self).__name__, name, self._given(name), allowed)
+
+    def _evaluate(self, *args, **outputs):
+        kind = RowLoss if self.granularity == "row" else PointLoss
+        return kind._evaluate(self, *args, **outputs)
+
+    def conjugate(self, y_true, dual):
+        kind = RowLoss if self.granularity == "row" else PointLoss
+        return kind.conjugate(self, y_true, dual)
+
+    def _optimal_constant(self, y_true, sample_weight):
+        kind = RowLoss if self.granularity == "row" else PointLoss
+        return kind._optimal_constant(self, y_true, sample_weight)
+
+    def _minimum(self, y_true):
+        minimum = self._given("minimum")
+        if callable(minimum):
+            minimum = minimum(y_true, **self._own_parameters())
+        return np.broadcast_to(np.asarray(minimum, np.float64), y_true.shape[:1]).copy()
+
+
+class NumpyLoss(CustomLoss):
+    __doc__ = f"""A loss whose formulas are functions of numpy arrays.
+
+    The functions are called with blocks of samples: a solver that goes through the
+    rows in batches makes one call a batch. SGD with one sample a step makes a call or
+    two a step, which takes microseconds where a compiled loss takes nanoseconds.
+
+    Parameters
+    ----------
+    value : function of (y_true, raw_prediction, **parameters)
+        The loss of each sample, not reduced. y_true and raw_prediction are read-only
+        arrays of float64 of shape (n,), and the result is an array of that shape. With
+        task="multiclass" y_true holds class indices as ints, raw_prediction has the
+        shape (n, n_classes), and the value the shape (n,). An array is valid during the
+        call: copy what you want to keep.
+
+    gradient : function of (y_true, raw_prediction, **parameters)
+        The derivative by raw_prediction, in its shape.
+
+    curvature : function of (y_true, raw_prediction, **parameters), default=None
+        The second derivative, in the shape of raw_prediction; with task="multiclass"
+        the diagonal of the Hessian. Only needed by solvers of second order.
+
+    {_PARAMETERS.format(tasks="{'regression', 'binary', 'multiclass'}")}
+
+    **parameters
+        Parameters of the loss's own. The functions get them as keywords, and
+        `get_params`, `set_params`, `clone` and grid searches know them.
+
+    Raises
+    ------
+    TypeError
+        If a parameter has the name of an attribute of a loss. When the loss is used: if
+        a function returns something else than real numbers.
+    ValueError
+        When the loss is used: if a function returns an array of another shape, or nan
+        for finite raw predictions.
+
+    Notes
+    -----
+    An exception in a function comes out of whatever has called it, ``fit`` too, as it
+    is. Clones share the functions; to be pickled, they must be importable, or the
+    pickler must be cloudpickle, as in joblib.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import NumpyLoss, SGDRegressor
+    >>> def value(y_true, raw_prediction, power):
+    ...     return np.abs(raw_prediction - y_true) ** power / power
+    >>> def gradient(y_true, raw_prediction, power):
+    ...     r = raw_prediction - y_true
+    ...     return np.sign(r) * np.abs(r) ** (power - 1)
+    >>> loss = NumpyLoss(value, gradient, convex=True, power=1.5)
+    >>> X = np.linspace(-1, 1, 100).reshape(-1, 1)
+    >>> model = SGDRegressor(loss=loss, random_state=0).fit(X, 3 * X.ravel())
+    >>> model.set_params(loss__power=1.2).fit(X, 3 * X.ravel()).coef_.round(1)
+    array([3.])
+    """
+
+    _constraints = {
+        "value": [_PYTHON_FUNCTION],
+        "gradient": [_PYTHON_FUNCTION],
+        "curvature": [_PYTHON_FUNCTION, NONE],
+    }
+
+    def compiled(self):
+        self._check_parameters()
+        return callback_loss(
+            type(self).__name__,
+            self.granularity,
+            tuple(self._given(name) for name in _FUNCTIONS),
+            self._own_parameters(),
+        )
+
+
+class CFunctionLoss(CustomLoss):
+    __doc__ = f"""A loss whose formulas are C functions, from whichever compiler.
+
+    A solver calls them without Python and without the GIL, as fast as a built-in
+    loss.
+
+    Parameters
+    ----------
+    value, gradient, curvature : C function or str; curvature is None by default
+        The loss of one sample and its derivatives by the raw prediction, as
+        ``double (double y_true, double raw_prediction)``, or with a third argument
+        ``void *`` or ``double *`` that points to the parameters. Each is a
+        numba.cfunc, a :class:`scipy.LowLevelCallable`, a PyCapsule, a ctypes or cffi
+        function pointer, or the import path of one of these, "package.module:name".
+
+    {_PARAMETERS.format(tasks="{'regression', 'binary'}")}
+
+    **parameters : float
+        Parameters of the loss's own. The functions get a pointer to them as doubles,
+        in the order in which they are written here. `get_params`, `set_params`,
+        `clone` and grid searches know them. Without any, a function gets the
+        `user_data` of its LowLevelCallable.
+
+    Raises
+    ------
+    TypeError
+        If a parameter has the name of an attribute of a loss. When the loss is used: if
+        a function is no C function of an accepted signature.
+    ImportError
+        When the loss is used: if an import path leads nowhere.
+
+    Notes
+    -----
+    Copies share the functions. A pickle holds their import paths, and the functions
+    must be found under them where it is read: an error says so if one has none. What
+    ctypes makes of a function of Python prints exceptions and goes on.
+
+    Examples
+    --------
+    Huber's loss from scipy, a function of delta and a residual, is here a loss of a
+    residual with y_true as its delta:
+
+    >>> from sklearn_losses import CFunctionLoss
+    >>> path = "scipy.special.cython_special:"
+    >>> loss = CFunctionLoss(path + "huber", path + "kl_div")
+    >>> loss.value([1.0, 2.0], [3.0, 3.0])
+    array([2.5, 4. ])
+    """
+
+    _constraints = {
+        "task": [Options("regression", "binary")],
+    }
+
+    def __setattr__(self, name, value):
+        if name in _FUNCTIONS and value is not None:
+            value = CFunction(value)
+        super().__setattr__(name, value)
+
+    def _given(self, name):
+        given = super()._given(name)
+        return given.given if isinstance(given, CFunction) else given
+
+    def compiled(self):
+        self._check_parameters()
+        parameters = self._own_parameters()
+        for name, value in parameters.items():
+            check_parameter(type(self).__name__, name, value, _NUMBER)
+        pointers = [self._pointer(name) for name in _FUNCTIONS]
+        if parameters and not any(p and p.takes == "pointer" for p in pointers):
+            raise TypeError(
+                f"No function of {type(self).__name__} takes a pointer as third "
+                f"argument, so {', '.join(parameters)} would have no effect."
+            )
+        return c_function_loss(*pointers, [float(v) for v in parameters.values()])
+
+    def _pointer(self, name):
+        """The pointer to one of the functions, or None."""
+        function = getattr(self, f"_given_{name}")
+        if function is None and name == "curvature":
+            return None
+        pointer = function.pointer
+        if pointer.takes == "pointer" and bool(self._own_names) == bool(
+            pointer.user_data
+        ):
+            found = "both" if self._own_names else "neither"
+            raise TypeError(
+                f"The {name} of {type(self).__name__} takes a pointer as third "
+                "argument, to the parameters of the loss, as delta in "
+                "CFunctionLoss(value, gradient, delta=1.5), or to the user_data of its "
+                f"LowLevelCallable. It has {found}."
+            )
+        return pointer

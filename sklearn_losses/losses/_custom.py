@@ -22,7 +22,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_losses.losses._base import PointLoss, RowLoss
+from sklearn_losses.losses._base import PointLoss, PointOrRowLoss, RowLoss
 from sklearn_losses.losses._binary import BinaryLoss
 from sklearn_losses.losses._callbacks import callback_loss
 from sklearn_losses.losses._cfunctions import c_function_loss
@@ -83,7 +83,7 @@ _PARAMETERS = """task : {tasks}, default='regression'
         Traits, as in :class:`Loss`: upper bounds."""
 
 
-class CustomLoss(PointLoss):
+class CustomLoss(PointOrRowLoss):
     """What losses made of the user's functions share: everything but the call.
 
     ``loss.value`` is the method of every loss; the function that the user gave under
@@ -205,24 +205,12 @@ class CustomLoss(PointLoss):
         elif self.task == "binary" and self._given_domain is None:
             BinaryLoss.check_targets(self, y_true, name)
         else:
-            super().check_targets(y_true, name)
+            PointLoss.check_targets(self, y_true, name)
 
     # -------------------------------------------------------------------- for kernels
     def _check_parameters(self):
         for name, allowed in (_CONSTRAINTS | self._constraints).items():
             check_parameter(type(self).__name__, name, self._given(name), allowed)
-
-    def _evaluate(self, *args, **outputs):
-        kind = RowLoss if self.granularity == "row" else PointLoss
-        return kind._evaluate(self, *args, **outputs)
-
-    def conjugate(self, y_true, dual):
-        kind = RowLoss if self.granularity == "row" else PointLoss
-        return kind.conjugate(self, y_true, dual)
-
-    def _optimal_constant(self, y_true, sample_weight):
-        kind = RowLoss if self.granularity == "row" else PointLoss
-        return kind._optimal_constant(self, y_true, sample_weight)
 
     def _minimum(self, y_true):
         minimum = self._given("minimum")

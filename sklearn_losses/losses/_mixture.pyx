@@ -18,7 +18,7 @@ from libc.string cimport memset
 
 from sklearn_losses.losses._loop cimport Block, evaluate_block, evaluate_rows
 from sklearn_losses.losses._table cimport (
-    LOSS_ABI_VERSION, Block32, Block64, CLoss, LossTable, Row, RowBlock,
+    Block32, Block64, CLoss, LossTable, Row, RowBlock, start_table,
 )
 
 cdef enum:
@@ -265,12 +265,11 @@ def mixture(list parts, double limit=INFINITY):
         m.parts[j].flips = flips
         has_curvature &= part.has_curvature
         is_row = part.table.row != NULL
-    memset(&memory.table, 0, sizeof(LossTable))
-    memory.table.size = sizeof(LossTable)
-    memory.table.abi_version = LOSS_ABI_VERSION
+    start_table(&memory.table)
     if is_row:
         memory.table.row = row
         memory.table.row_block = evaluate_row_block
+        memory.table.without_curvature = not has_curvature
     else:
         memory.table.value = value
         memory.table.gradient = gradient
@@ -285,4 +284,5 @@ def mixture(list parts, double limit=INFINITY):
     made.table = &memory.table
     made.params = &memory.mixture
     made.owner = memory
+    made.parts = tuple(loss for loss, *_ in parts)
     return made

@@ -167,6 +167,10 @@ class CustomLoss(PointOrRowLoss):
         constructor = inspect.signature(type(self).__init__).parameters.values()
         if any(p.kind == p.VAR_KEYWORD for p in constructor):
             found |= self._own_parameters()
+            nested = [n for n in self._own_names if hasattr(found[n], "get_params")]
+            for name in nested if deep else ():
+                inner = found[name].get_params().items()
+                found |= {f"{name}__{key}": value for key, value in inner}
         return found | {name: self._given(name) for name in _HIDDEN if name in found}
 
     def __sklearn_clone__(self):
@@ -349,7 +353,7 @@ class CFunctionLoss(CustomLoss):
     }
 
     def __setattr__(self, name, value):
-        if name in _FUNCTIONS and value is not None:
+        if name in _FUNCTIONS and (name != "curvature" or value is not None):
             value = CFunction(value)
         super().__setattr__(name, value)
 
@@ -371,9 +375,9 @@ class CFunctionLoss(CustomLoss):
         return c_function_loss(*pointers, [float(v) for v in parameters.values()])
 
     def _pointer(self, name):
-        """The pointer to one of the functions, or None."""
+        """The pointer to one of the functions; None for no curvature."""
         function = getattr(self, f"_given_{name}")
-        if function is None and name == "curvature":
+        if function is None:
             return None
         pointer = function.pointer
         if pointer.takes == "pointer" and bool(self._own_names) == bool(

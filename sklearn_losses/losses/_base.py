@@ -17,6 +17,7 @@ Conventions: predictions are *raw* (before the inverse link), values are not red
 and the derivatives are those with respect to the raw prediction.
 """
 
+from functools import lru_cache
 from numbers import Real
 
 import numpy as np
@@ -363,19 +364,21 @@ class Loss(BaseEstimator):
 
         Raises
         ------
+        InvalidParameterError
+            If a parameter has a value that it may not have.
         TypeError
             If a function is missing, or a method of Python stands beside functions of C
             that say something else.
         """
-        cls = type(self)
-        for name in ("value", "gradient", "curvature"):
-            if _definer(cls, name) < _definer(cls, "compiled"):
-                raise TypeError(
-                    f"{cls.__name__} overrides {name}() but not compiled(), which has "
-                    "the C functions that solvers call. Make a loss of functions of "
-                    "Python with NumpyLoss(value, gradient), or override compiled()."
-                )
-        return self.compiled().check(type(self).__name__, self.granularity)
+        check_parameters(self, self._constraints)  # also of who overrides compiled()
+        name, ignored = type(self).__name__, _ignored_method(type(self))
+        if ignored is not None:
+            raise TypeError(
+                f"{name} overrides {ignored}() but not compiled(), which has the C "
+                "functions that solvers call. Make a loss of functions of Python with "
+                "NumpyLoss(value, gradient), or override compiled()."
+            )
+        return self.compiled().check(name, self.granularity)
 
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
         """Evaluate the outputs that are named, in the order of their names."""
@@ -637,9 +640,15 @@ def class_frequencies(y_true, sample_weight):
     return counts / counts.sum()
 
 
-def _definer(cls, name):
-    """How far up among its bases a class finds `name`."""
-    return next(i for i, base in enumerate(cls.__mro__) if name in vars(base))
+@lru_cache(maxsize=256)
+def _ignored_method(cls):
+    """A method that a class overrides nearer to itself than the C functions, or None."""
+
+    def depth(name):
+        return next(i for i, base in enumerate(cls.__mro__) if name in vars(base))
+
+    methods = ("value", "gradient", "curvature")
+    return next((name for name in methods if depth(name) < depth("compiled")), None)
 
 
 def _shape_message(name, array, reference):

@@ -642,7 +642,7 @@ def class_frequencies(y_true, sample_weight):
 
 @lru_cache(maxsize=256)
 def _ignored_method(cls):
-    """A method that a class overrides nearer to itself than the C functions, or None."""
+    """A method that a class overrides more recently than the C functions, or None."""
 
     def depth(name):
         return next(i for i, base in enumerate(cls.__mro__) if name in vars(base))

@@ -20,7 +20,7 @@ import inspect
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from sklearn_losses.losses._base import PointLoss, PointOrRowLoss, RowLoss
 from sklearn_losses.losses._binary import BinaryLoss
@@ -167,10 +167,10 @@ class CustomLoss(PointOrRowLoss):
         constructor = inspect.signature(type(self).__init__).parameters.values()
         if any(p.kind == p.VAR_KEYWORD for p in constructor):
             found |= self._own_parameters()
-            nested = [n for n in self._own_names if hasattr(found[n], "get_params")]
-            for name in nested if deep else ():
-                inner = found[name].get_params().items()
-                found |= {f"{name}__{key}": value for key, value in inner}
+            for name, parameter in self._own_parameters().items():
+                if deep and isinstance(parameter, BaseEstimator):
+                    inner = parameter.get_params().items()
+                    found |= {f"{name}__{key}": value for key, value in inner}
         return found | {name: self._given(name) for name in _HIDDEN if name in found}
 
     def __sklearn_clone__(self):

@@ -39,6 +39,7 @@ _ACCEPTED = (
     "also with a pointer to the parameters"
 )
 _CTYPES_FUNCTION = ctypes.CFUNCTYPE(None).__mro__[1]
+_MAIN = ("__main__", "__mp_main__")  # another program in another process
 
 
 class Pointer(NamedTuple):
@@ -207,14 +208,18 @@ def _address(pointer):
 
 def _candidates(function):
     """Names of what may be the function: its own first, then of all that look alike."""
-    yield getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    own = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if all(isinstance(name, str) for name in own) and own[0] not in _MAIN:
+        yield own
     kinds = (LowLevelCallable, _CTYPES_FUNCTION)
     for module_name, module in list(sys.modules.items()):
-        if module_name == "__main__" or not hasattr(module, "__dict__"):
+        if module_name in _MAIN or not hasattr(module, "__dict__"):
             continue
         members = dict(vars(module))
         exported = members.get("__pyx_capi__")
         yield from ((module_name, name) for name in exported or ())
         for name, member in members.items():
-            if isinstance(member, kinds) or _is_numba(member) or _is_cffi(member):
+            # Not isinstance(member, ...), which may run a lazy object's own code.
+            is_pointer = issubclass(type(member), kinds)
+            if is_pointer or _is_numba(member) or _is_cffi(member):
                 yield module_name, name

@@ -546,6 +546,18 @@ PICKLED = [
 ]
 
 
+def run(arguments):
+    """What a fresh Python prints."""
+    result = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 @pytest.mark.parametrize("loss", PICKLED, ids=range(len(PICKLED)))
 def test_pickles_work_in_a_fresh_process(loss, tmp_path):
     (tmp_path / "loss.pkl").write_bytes(pickle.dumps(loss))
@@ -554,15 +566,9 @@ def test_pickles_work_in_a_fresh_process(loss, tmp_path):
         "print(*loss.value([1.0, 2.0], [3.0, 3.0]), *loss.gradient([1.0], [3.0]))\n"
         "pickle.dumps(loss)"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program, tmp_path / "loss.pkl"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert run.returncode == 0, run.stderr
+    printed = run(["-c", program, tmp_path / "loss.pkl"])
     expected = [*loss.value([1.0, 2.0], [3.0, 3.0]), *loss.gradient([1.0], [3.0])]
-    assert run.stdout.split() == [str(number) for number in expected]
+    assert printed.split() == [str(number) for number in expected]
 
 
 def test_a_pickle_names_the_functions():
@@ -577,6 +583,20 @@ def test_a_c_function_without_a_name_cannot_be_pickled():
     assert copy.deepcopy(loss).value(0.0, 1.0) == 1.0
     with pytest.raises(pickle.PicklingError, match=r"global variable .* import path"):
         pickle.dumps(loss)
+
+
+def test_a_c_function_of_the_main_program_cannot_be_pickled(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import ctypes, pickle\n"
+        "from sklearn_losses import CFunctionLoss\n"
+        "double = ctypes.c_double\n"
+        "f = ctypes.CFUNCTYPE(double, double, double)(lambda y, raw: raw)\n"
+        "f.__module__, f.__qualname__ = '__main__', 'f'  # as numba's have\n"
+        "try:\n    pickle.dumps(CFunctionLoss(f, f))\n"
+        "except pickle.PicklingError as error:\n    print(error)\n"
+    )
+    assert "not of __main__" in run([program])
 
 
 # ------------------------------------------------- methods that would be ignored

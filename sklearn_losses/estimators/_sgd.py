@@ -120,7 +120,17 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
 
     average : bool or int, default=False
         Whether `coef_` is the mean of all iterates; with an int, of those from that
-        step on."""
+        step on.
+
+    batch_size : int, default=1
+        How many rows a step takes; the last step of an epoch, or of a call of
+        `partial_fit`, takes what is left. A step moves by the mean over its rows of
+        sample weight times gradient, at one set of coefficients, and pays the penalty
+        once; step sizes and averages count steps. An epoch has fewer steps with larger
+        batches, and their gradients less noise: use a larger `eta0`. Batches pay where
+        a call of the loss is slow, as of one written in Python, since it is called
+        once a step and output. With batch_size >= n_samples an epoch is a step of full
+        gradient descent. 'pa1' and 'pa2' need 1."""
 
 _N_JOBS = """
     n_jobs : int, default=None
@@ -138,8 +148,8 @@ _ATTRIBUTES = """n_iter_ : int
         How many epochs were made{most}.
 
     t_ : float
-        The number of the next step: 1 plus the rows of all epochs so far. Rows of
-        weight zero are no steps.
+        The number of the next step: 1 plus the steps of all epochs so far, which are
+        its rows divided by `batch_size`, rounded up. Rows of weight zero do not count.
 
     loss_ : Loss
         The loss object used, with the parameters that it was fitted with.
@@ -179,6 +189,7 @@ class BaseSGD(LinearModel):
         "n_iter_no_change": [Interval(1, None, "left", integer=True)],
         "warm_start": [BOOLEAN],
         "average": [Interval(1, None, "left", integer=True), BOOLEAN],
+        "batch_size": [Interval(1, None, "left", integer=True)],
     }
 
     def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
@@ -343,6 +354,7 @@ class BaseSGD(LinearModel):
             seed = check_random_state(self.random_state).randint(2**31 - 1)
         return SGD(
             schedule,
+            batch_size=self.batch_size,
             max_iter=1 if partial else self.max_iter,
             tol=None if partial else self.tol,
             n_iter_no_change=self.n_iter_no_change,
@@ -467,8 +479,9 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         sum_i sample_weight_i loss(y_i, x_i . w + b) / n
         + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
 
-    one row at a time. It takes every parameter of scikit-learn's
-    :class:`~sklearn.linear_model.SGDRegressor`; `loss` may also be an object.
+    one row, or `batch_size` rows, at a time. It takes every parameter of
+    scikit-learn's :class:`~sklearn.linear_model.SGDRegressor`; `loss` may also be an
+    object.
 
     Parameters
     ----------
@@ -537,6 +550,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         n_iter_no_change=5,
         warm_start=False,
         average=False,
+        batch_size=1,
     ):
         self.loss = loss
         self.penalty = penalty
@@ -557,6 +571,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.average = average
+        self.batch_size = batch_size
 
     def partial_fit(self, X, y, sample_weight=None):
         """Make one epoch over these rows, from where the model is now.
@@ -611,8 +626,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         sum_i sample_weight_i loss(y_i, x_i . w + b) / n
         + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
 
-    one row at a time. A binary loss on several classes is fitted one versus rest, each
-    class with an objective of its own; a multiclass loss such as
+    one row, or `batch_size` rows, at a time. A binary loss on several classes is fitted
+    one versus rest, each class with an objective of its own; a multiclass loss such as
     ``CrossEntropy()`` has one joint objective. It takes every parameter of
     scikit-learn's :class:`~sklearn.linear_model.SGDClassifier`; `loss` may also be an
     object.
@@ -703,6 +718,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         class_weight=None,
         warm_start=False,
         average=False,
+        batch_size=1,
     ):
         self.loss = loss
         self.penalty = penalty
@@ -725,6 +741,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self.class_weight = class_weight
         self.warm_start = warm_start
         self.average = average
+        self.batch_size = batch_size
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Make one epoch over these rows, from where the model is now.

@@ -21,7 +21,9 @@ Weights are float64 whatever X is.
 
 from libc.math cimport copysign, fabs
 
-from sklearn_losses.linear._rows cimport index, no_index, real, row_add
+from sklearn_losses.linear._rows cimport (
+    index, no_index, real, row_add, row_dot, row_squared_norm,
+)
 
 
 # The state of the weights after some step, as far as untouched weights care. With the
@@ -101,16 +103,16 @@ cdef inline double truncated(double z, double *received, double l1_total, double
     return z - step
 
 
-cdef inline void add_to_sums(Output *o, bint counted) noexcept nogil:
+cdef inline void add_to_sums(Output *o, double n_rows) noexcept nogil:
     """The sums up to the current state, and with it, kept where the next will stand."""
     cdef const State *now = &o.history[o.now]
     cdef State *following = &o.history[o.now + 1]
-    cdef double s = now.scale if counted else 0.0, shift = o.shift[o.now]
+    cdef double s = n_rows * now.scale, ss = s * now.scale, shift = o.shift[o.now]
     following.sum_s = now.sum_s + s
     following.sum_s_shift = now.sum_s_shift + s * shift
-    following.sum_ss = now.sum_ss + s * s
-    following.sum_ss_shift = now.sum_ss_shift + s * s * shift
-    following.sum_ss_shift2 = now.sum_ss_shift2 + s * s * shift * shift
+    following.sum_ss = now.sum_ss + ss
+    following.sum_ss_shift = now.sum_ss_shift + ss * shift
+    following.sum_ss_shift2 = now.sum_ss_shift2 + ss * shift * shift
 
 
 cdef inline void add_state(Output *o, double eta, double inverse_scale) noexcept nogil:
@@ -119,8 +121,6 @@ cdef inline void add_state(Output *o, double eta, double inverse_scale) noexcept
     o.shift[o.now] = o.shift[o.now - 1] + o.l1 * eta * inverse_scale
     o.history[o.now].l1_total = o.l1_total
     o.history[o.now].scale = o.scale
-    if o.counts_penalty:
-        add_to_sums(o, True)
 
 
 cdef inline double penalty_between(const Output *o, Py_ssize_t since, Py_ssize_t until,
@@ -156,54 +156,73 @@ cdef inline void catch_up(Output *o, Py_ssize_t j, Py_ssize_t end) noexcept nogi
         o.penalty_sum += penalty_between(o, since, end, reach)
 
 
-cdef inline void before_step(Output *o, const index *columns, Py_ssize_t n,
-                             double eta) noexcept nogil:
-    """Make v right for this row, and count the penalty of the current state."""
-    cdef Py_ssize_t j
+cdef inline void before_step(Output *o, double eta, Py_ssize_t n_rows) noexcept nogil:
+    """Make room for a step, and count the penalty of the current state for its rows."""
+    if o.counts_penalty and o.seen != NULL:
+        add_to_sums(o, n_rows)
     if o.scale * shrinkage(o, eta) < o.smallest_scale or (
             o.seen != NULL and o.now == o.capacity):
         rescale(o)
+    if o.counts_penalty and o.seen == NULL:
+        o.penalty_sum += n_rows * (o.l1 * o.scale * o.l1_norm
+                                   + o.l2 / 2.0 * o.scale * o.scale * o.squared_norm)
+
+
+cdef inline void catch_up_row(Output *o, const index *columns, Py_ssize_t n) noexcept nogil:
+    """Make v right for this row."""
+    cdef Py_ssize_t k
     if index is not no_index:
         if o.seen != NULL:
-            for j in range(n):
-                catch_up(o, columns[j], o.now + 1)
-            return
-    if o.counts_penalty:
-        o.penalty_sum += (o.l1 * o.scale * o.l1_norm
-                          + o.l2 / 2.0 * o.scale * o.scale * o.squared_norm)
+            for k in range(n):
+                catch_up(o, columns[k], o.now + 1)
 
 
 cdef inline void take_step(Output *o, const real *x, const index *columns, Py_ssize_t n,
                            const Step *step) noexcept nogil:
     """w <- shrunk w + update x, the mean of the iterates, then the l1 norm."""
-    cdef double c, shrink = shrinkage(o, step.eta), dot = step.dot
-    cdef Py_ssize_t j
-    if shrink >= o.smallest_scale:
-        o.scale *= shrink
-    else:
-        # before_step has made scale 1 and average_share 0, so v may change freely.
-        for j in range(o.n_features):
-            o.v[j] *= shrink
-        dot *= shrink
-        o.squared_norm *= shrink * shrink
+    cdef double c, dot = step.dot * shrink(o, step.eta)
     c = step.update / o.scale
     if o.received == NULL and c != 0.0:
         row_add(c, x, columns, n, o.v)
         if o.counts_penalty:
-            o.squared_norm += c * (2.0 * dot + c * step.squared_norm)
+            o.squared_norm += growth(c, dot, step.squared_norm)
     if o.fit_intercept:
         o.intercept += step.update
     if step.averages:
-        o.n_averaged += 1.0
         if c != 0.0:
             row_add(-o.average_share * c, x, columns, n, o.average)
-        if o.n_averaged > 1.0:
-            o.average_scale /= 1.0 - 1.0 / o.n_averaged
-        o.average_share += o.average_scale * o.scale / o.n_averaged
-        o.average_intercept += (o.intercept - o.average_intercept) / o.n_averaged
+        count_iterate(o)
     if o.received != NULL:
         o.l1_total += o.l1 * step.eta
         add_and_truncate(o, c, step.eta, x, columns, n)
+
+
+cdef inline double shrink(Output *o, double eta) noexcept nogil:
+    """Let the l2 penalty shrink w; returns by what v was multiplied."""
+    cdef double factor = shrinkage(o, eta)
+    cdef Py_ssize_t j
+    if factor >= o.smallest_scale:
+        o.scale *= factor
+        return 1.0
+    # before_step has made scale 1 and average_share 0, so v may change freely.
+    for j in range(o.n_features):
+        o.v[j] *= factor
+    o.squared_norm *= factor * factor
+    return factor
+
+
+cdef inline double growth(double c, double dot, double squared_norm) noexcept nogil:
+    """|v + c x|^2 - |v|^2, from v . x and x . x."""
+    return c * (2.0 * dot + c * squared_norm)
+
+
+cdef inline void count_iterate(Output *o) noexcept nogil:
+    """Take the current weights, before the l1 norm, into the mean."""
+    o.n_averaged += 1.0
+    if o.n_averaged > 1.0:
+        o.average_scale /= 1.0 - 1.0 / o.n_averaged
+    o.average_share += o.average_scale * o.scale / o.n_averaged
+    o.average_intercept += (o.intercept - o.average_intercept) / o.n_averaged
 
 
 cdef inline void add_and_truncate(Output *o, double c, double eta, const real *x,
@@ -224,6 +243,74 @@ cdef inline void add_and_truncate(Output *o, double c, double eta, const real *x
             v[j] = truncated(v[j] + c * x[k], &received[j], l1_total, scale, inverse_scale)
             o.seen[j] = o.now + 1
         add_state(o, eta, inverse_scale)
+
+
+# A step of several rows is: before_step, catch_up_batch for each of them, shrink,
+# add_row for each, finish_step, and, where weights wait, truncate_row for each and
+# add_state. Between the first and the last a weight that several rows touch has
+# seen[j] = now + 2 once it has caught up, and now + 1 once it is truncated, so that
+# neither happens twice.
+cdef inline void catch_up_batch(Output *o, const index *columns, Py_ssize_t n) noexcept nogil:
+    """Make v right for one row of a batch."""
+    cdef Py_ssize_t j, k
+    if index is not no_index:
+        if o.seen != NULL:
+            for k in range(n):
+                j = columns[k]
+                if o.seen[j] != o.now + 2:
+                    catch_up(o, j, o.now + 1)
+                    o.seen[j] = o.now + 2
+
+
+cdef inline void add_row(Output *o, const real *x, const index *columns, Py_ssize_t n,
+                         const Step *step) noexcept nogil:
+    """w <- w + update x, for one row of a batch; w has been shrunk already."""
+    cdef double c = step.update / o.scale
+    if o.fit_intercept:
+        o.intercept += step.update
+    if c == 0.0:
+        return
+    if index is not no_index:
+        if o.counts_penalty and o.seen == NULL:
+            # v has moved since the dot of the prediction.
+            o.squared_norm += growth(c, row_dot(x, columns, n, o.v), row_squared_norm(x, n))
+    row_add(c, x, columns, n, o.v)
+    if step.averages:
+        row_add(-o.average_share * c, x, columns, n, o.average)
+
+
+cdef inline void finish_step(Output *o, const Step *step, const index *columns) noexcept nogil:
+    """The mean of the iterates, and the l1 norm, after the rows of a batch were added."""
+    if step.averages:
+        count_iterate(o)
+    if o.received != NULL:
+        o.l1_total += o.l1 * step.eta
+    if index is no_index:
+        if o.received != NULL:
+            truncate_all(o)
+        if o.counts_penalty:
+            set_norms(o)
+
+
+cdef inline void truncate_all(Output *o) noexcept nogil:
+    """The l1 penalty of all weights."""
+    cdef double *v = o.v
+    cdef double *received = o.received
+    cdef double l1_total = o.l1_total, scale = o.scale, inverse_scale = 1.0 / o.scale
+    cdef Py_ssize_t j
+    for j in range(o.n_features):
+        v[j] = truncated(v[j], &received[j], l1_total, scale, inverse_scale)
+
+
+cdef inline void truncate_row(Output *o, const index *columns, Py_ssize_t n) noexcept nogil:
+    """The l1 penalty of the weights that one row of a batch touches."""
+    cdef double inverse_scale = 1.0 / o.scale
+    cdef Py_ssize_t j, k
+    for k in range(n):
+        j = columns[k]
+        if o.seen[j] == o.now + 2:
+            o.v[j] = truncated(o.v[j], &o.received[j], o.l1_total, o.scale, inverse_scale)
+            o.seen[j] = o.now + 1
 
 
 cdef inline void set_norms(Output *o) noexcept nogil:

@@ -15,7 +15,7 @@ cdef void start_epoch(Output *o) noexcept nogil:
     """Begin a history, and compute the norms of v anew, so that errors do not add up."""
     o.penalty_sum = 0.0
     if o.seen != NULL:
-        start_history(o, True)
+        start_history(o)
     elif o.counts_penalty:
         set_norms(o)
 
@@ -55,19 +55,19 @@ cdef void rescale(Output *o) noexcept nogil:
     o.squared_norm *= o.scale * o.scale
     o.scale = 1.0
     if o.seen != NULL:
-        start_history(o, False)
+        start_history(o)
+        if o.counts_penalty:
+            add_to_sums(o, 0.0)  # the current state has been counted
 
 
-cdef void start_history(Output *o, bint counted) noexcept nogil:
-    """The current state is state 0; its penalty is counted, or has been already."""
+cdef void start_history(Output *o) noexcept nogil:
+    """The current state is state 0."""
     o.now = 0
     memset(o.seen, 0, o.n_features * sizeof(int))
     memset(o.history, 0, sizeof(State))
     o.shift[0] = 0.0
     o.history[0].l1_total = o.l1_total
     o.history[0].scale = o.scale
-    if o.counts_penalty:
-        add_to_sums(o, counted)
 
 
 cdef Py_ssize_t vanish(Output *o, Py_ssize_t j) noexcept nogil:

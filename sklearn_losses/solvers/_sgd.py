@@ -25,11 +25,14 @@ ETA_FACTOR, SMALLEST_ETA = 5.0, 1e-6
 
 
 class SGD(Solver):
-    """Stochastic gradient descent, one sample a step.
+    """Stochastic gradient descent, one row or a batch of rows a step.
 
     Parameters
     ----------
     schedule : Schedule
+    batch_size : int
+        How many rows a step takes: consecutive ones of the epoch's order, of which the
+        last step takes what is left. It moves by the mean of their gradients.
     max_iter : int
         The most epochs.
     tol : float or None
@@ -50,6 +53,7 @@ class SGD(Solver):
         self,
         schedule,
         *,
+        batch_size=1,
         max_iter=1000,
         tol=1e-3,
         n_iter_no_change=5,
@@ -58,6 +62,7 @@ class SGD(Solver):
         verbose=0,
     ):
         self.schedule = schedule
+        self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -70,6 +75,11 @@ class SGD(Solver):
         if not self.schedule.is_passive_aggressive:
             return
         setting = f"learning_rate={self.schedule.name!r}"
+        if self.batch_size > 1:
+            raise ValueError(
+                f"{setting} cannot use batch_size={self.batch_size}, because its step "
+                "is made for one row. Use batch_size=1, or another learning_rate."
+            )
         if not loss.piecewise_linear:
             raise ValueError(
                 f"{setting} cannot use {loss!r}, because its step ends where a linear "
@@ -96,7 +106,7 @@ class SGD(Solver):
         objective : Objective
         start : dict
             From `start`, or the state of an earlier result.
-        train : ndarray of uint32 of shape (n_steps,), default=None
+        train : ndarray of uint32 of shape (n_train,), default=None
             The rows to learn from; None: all.
         validation : ndarray of uint32 of shape (n_selected,), default=None
             Rows whose mean loss is the criterion, instead of the objective over the
@@ -177,10 +187,10 @@ class SGD(Solver):
             objective.rows.is_sparse,
             self.schedule.eta0,
         )
-        n_steps = objective.rows.n_rows if train is None else len(train)
+        n_rows = objective.rows.n_rows if train is None else len(train)
         order = None if train is None else train.copy()
         if order is None and self.seed is not None:
-            order = np.arange(n_steps, dtype=np.uint32)
+            order = np.arange(n_rows, dtype=np.uint32)
         epoch = Epoch(
             objective.loss.checked(),
             weights,
@@ -188,7 +198,8 @@ class SGD(Solver):
             objective.targets,
             objective.sample_weight,
             order,
-            n_steps,
+            n_rows,
+            self.batch_size,
             self.average,
             counts,
             self.seed,

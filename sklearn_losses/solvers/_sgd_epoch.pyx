@@ -1,8 +1,13 @@
 # cython: language_level=3
-"""One epoch of SGD: the kernel. Which epoch is the last is decided in _sgd.py.
+"""One epoch of SGD: the kernels. Which epoch is the last is decided in _sgd.py.
 
-One loop serves regression and binary losses (one output), one versus rest (an output
-for each class, all on the same row while it is in cache) and joint losses of rows.
+`run_epoch` takes one row a step, `run_batches` several. Both serve regression and binary
+losses (one output), one versus rest (an output for each class, all on the same row while
+it is in cache) and joint losses of rows.
+
+A step of one row is n dot products, n updates and a call of the loss's point functions.
+A step of a batch calls the loss once, for all its rows: that is what counts where the
+call is one of Python.
 """
 
 from libc.math cimport fabs
@@ -14,9 +19,11 @@ from sklearn_losses.linear._rows cimport (
     index, no_index, real, row_dot, row_prefetch, row_size, row_squared_norm, row_start,
 )
 from sklearn_losses.linear._weights cimport (
-    Output, ScaledWeights, Step, before_step, finish_epoch, start_epoch, take_step,
+    Output, ScaledWeights, Step, add_row, add_state, before_step, catch_up_batch,
+    catch_up_row, finish_epoch, finish_step, shrink, start_epoch, take_step, truncate_row,
 )
-from sklearn_losses.losses._table cimport CLoss, LossTable, Row
+from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
+from sklearn_losses.losses._table cimport Block64, CLoss, LossTable, Row, RowBlock
 from sklearn_losses.solvers._schedules cimport Schedule
 
 cdef enum:
@@ -35,9 +42,11 @@ cdef class Epoch:
     schedule : Schedule
     targets : Targets
     sample_weight : ndarray of float64 of shape (n_rows,) or None
-    order : ndarray of uint32 of shape (n_steps,) or None
+    order : ndarray of uint32 of shape (n_rows,) or None
         The rows of an epoch; it is shuffled in place. None: all rows as they come.
-    n_steps : int
+    n_rows : int
+    batch_size : int
+        How many rows a step takes; the last step of an epoch takes what is left.
     average : int
         The step with which the mean of the iterates begins; 0 for no mean.
     counts_loss : bool
@@ -55,14 +64,19 @@ cdef class Epoch:
     cdef const double[::1] class_factor
     cdef const double[::1] sample_weight
     cdef uint32_t[::1] order
-    cdef double[::1] raw
-    cdef double[::1] dot
-    cdef double[::1] gradient
+    cdef double[::1] raw            # of row b of a batch and output k: at
+    cdef double[::1] gradient       # b * row_stride + k * output_stride
+    cdef Py_ssize_t row_stride
+    cdef Py_ssize_t output_stride
+    cdef double[::1] dot            # of the row of a step, by all outputs
+    cdef double[::1] batch_y        # of the rows of a batch
+    cdef double[::1] batch_value
     cdef readonly object loss_sums      # over an epoch's samples, each before its step:
     cdef readonly object penalty_sums   # the weighted losses, and the penalties
     cdef double[::1] loss_sum           # of a loss of rows, entry 0
     cdef double[::1] penalty_sum
-    cdef Py_ssize_t n_steps
+    cdef Py_ssize_t n_rows
+    cdef Py_ssize_t batch_size
     cdef Py_ssize_t first_class     # -1: y is the target
     cdef double rest
     cdef double average
@@ -74,7 +88,7 @@ cdef class Epoch:
     cdef readonly Py_ssize_t n_clipped   # gradients cut to MAX_GRADIENT, in all epochs
 
     def __cinit__(self, CLoss loss, ScaledWeights weights, Schedule schedule, targets,
-                  sample_weight, order, n_steps, average, counts_loss, seed, t):
+                  sample_weight, order, n_rows, batch_size, average, counts_loss, seed, t):
         self.loss = loss
         self.weights = weights
         self.schedule = schedule
@@ -84,7 +98,8 @@ cdef class Epoch:
         self.class_factor = targets.class_factor
         self.sample_weight = sample_weight
         self.order = order
-        self.n_steps = n_steps
+        self.n_rows = n_rows
+        self.batch_size = min(batch_size, n_rows)
         self.average = average
         self.counts_loss = counts_loss
         self.needs_norm = schedule.sample_rate != NULL or (
@@ -92,7 +107,13 @@ cdef class Epoch:
         self.shuffles = seed is not None
         self.random = 0 if seed is None else seed
         self.t = t
-        self.raw, self.dot, self.gradient = np.empty((3, weights.n_outputs))
+        self.raw, self.gradient = np.empty((2, self.batch_size * weights.n_outputs))
+        self.batch_y, self.batch_value = np.empty((2, self.batch_size))
+        self.dot = np.empty(weights.n_outputs)
+        # A block of the loss is contiguous: all of an output, or all of a loss of rows.
+        self.row_stride, self.output_stride = 1, self.batch_size
+        if loss.table.row != NULL:
+            self.row_stride, self.output_stride = weights.n_outputs, 1
         self.loss_sums = np.zeros(weights.n_outputs)
         self.penalty_sums = np.zeros(weights.n_outputs)
         self.loss_sum = self.loss_sums
@@ -121,7 +142,8 @@ cdef class Epoch:
                 k = active[a]
                 self.loss_sum[k] = 0.0
                 start_epoch(&self.weights.outputs[k])
-        is_finite = run_epoch(rows.data, rows.columns, rows.starts, self, active)
+        kernel = run_epoch if self.batch_size == 1 else run_batches
+        is_finite = kernel(rows.data, rows.columns, rows.starts, self, active)
         self.loss.raise_error()
         with nogil:
             for a in range(active.shape[0]):
@@ -133,6 +155,8 @@ cdef class Epoch:
     def mean_objectives(self, bint is_joint):
         """The objectives over the last epoch, each sample's taken before its step.
 
+        They are means over the rows: the penalty counts for each row of a step.
+
         Returns
         -------
         list of float
@@ -140,7 +164,7 @@ cdef class Epoch:
         """
         cdef Py_ssize_t k
         cdef list totals = [
-            (self.loss_sum[k] + self.penalty_sum[k]) / self.n_steps
+            (self.loss_sum[k] + self.penalty_sum[k]) / self.n_rows
             for k in range(self.loss_sum.shape[0])
         ]
         return [sum(totals)] if is_joint else totals
@@ -157,11 +181,11 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
     cdef double rate = 0.0, nothing = 0.0  # nan once a raw prediction is not finite
     step.squared_norm = 0.0
     with nogil:
-        for step_number in range(e.n_steps):
+        for step_number in range(e.n_rows):
             i = step_number
             if e.order is not None:
                 i = e.order[step_number]
-                if step_number + AHEAD < e.n_steps:
+                if step_number + AHEAD < e.n_rows:
                     k = e.order[step_number + AHEAD]
                     start = row_start(k, starts, n_features)
                     n = row_size(k, starts, n_features)
@@ -179,7 +203,8 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                 step.squared_norm = row_squared_norm(x, n)
             for a in range(active.shape[0]):
                 k = active[a]
-                before_step(&outputs[k], j, n, step_size(e, rate, &outputs[k]))
+                before_step(&outputs[k], step_size(e, rate, &outputs[k]), 1)
+                catch_up_row(&outputs[k], j, n)
                 e.dot[k] = row_dot(x, j, n, outputs[k].v)
                 e.raw[k] = outputs[k].scale * e.dot[k] + outputs[k].intercept
                 nothing += 0.0 * e.raw[k]
@@ -208,7 +233,7 @@ cdef inline void row_gradient(Epoch e, Py_ssize_t i) noexcept nogil:
     row.y = &e.y[i]
     row.y_size = 1
     row.raw = &e.raw[0]
-    row.n_outputs = e.raw.shape[0]
+    row.n_outputs = e.weights.n_outputs
     row.gradient = &e.gradient[0]
     row.curvature = NULL
     value = e.loss.table.row(e.loss.params, &row)
@@ -219,15 +244,8 @@ cdef inline void row_gradient(Epoch e, Py_ssize_t i) noexcept nogil:
 cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step) noexcept nogil:
     """What output k adds of row i: minus step size, gradient and weight."""
     cdef const LossTable *table = e.loss.table
-    cdef double y = e.y[i], weight = 1.0, value = 0.0, gradient, eta = step.eta
-    cdef bint is_own_class = True
-    if e.first_class >= 0:
-        is_own_class = y == e.first_class + k
-        y = 1.0 if is_own_class else e.rest
-    if e.sample_weight is not None:
-        weight = e.sample_weight[i]
-    if is_own_class and e.class_factor is not None:
-        weight *= e.class_factor[k]
+    cdef double y = target(e, i, k), weight = weight_of(e, i, k)
+    cdef double value = 0.0, gradient, eta = step.eta
     if table.row != NULL:
         gradient = e.gradient[k]
     else:
@@ -235,12 +253,202 @@ cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step)
             value = table.value(e.loss.params, y, e.raw[k])
             e.loss_sum[k] += weight * value
         gradient = table.gradient(e.loss.params, y, e.raw[k])
-    if fabs(gradient) > MAX_GRADIENT:
-        gradient = MAX_GRADIENT if gradient > 0 else -MAX_GRADIENT
-        e.n_clipped += 1
+    gradient = clipped(e, gradient)
     if e.schedule.sample_rate != NULL:
         eta = e.schedule.sample_rate(e.schedule.params, value, gradient, step.squared_norm)
     return -eta * gradient * weight
+
+
+cdef inline double target(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
+    """What output k should predict for row i."""
+    if e.first_class < 0:
+        return e.y[i]
+    return 1.0 if e.y[i] == e.first_class + k else e.rest
+
+
+cdef inline double weight_of(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
+    """The weight of row i for output k."""
+    cdef double weight = 1.0 if e.sample_weight is None else e.sample_weight[i]
+    if e.class_factor is not None and (
+            e.first_class < 0 or e.y[i] == e.first_class + k):
+        weight *= e.class_factor[k]
+    return weight
+
+
+cdef inline double clipped(Epoch e, double gradient) noexcept nogil:
+    if fabs(gradient) > MAX_GRADIENT:
+        gradient = MAX_GRADIENT if gradient > 0 else -MAX_GRADIENT
+        e.n_clipped += 1
+    return gradient
+
+
+# ------------------------------------------------------------- several rows a step
+cdef struct Batch:
+    Py_ssize_t first     # its rows are number first, first + 1, ... of the epoch
+    Py_ssize_t n
+    double rate
+
+
+def run_batches(const real[::1] data, const index[::1] columns, const index[::1] starts,
+                Epoch e, const Py_ssize_t[::1] active):
+    cdef Output *outputs = e.weights.outputs
+    cdef Py_ssize_t n_features = outputs[0].n_features
+    cdef Py_ssize_t a, k, b, i, n, start
+    cdef const real *x
+    cdef const index *j
+    cdef Batch batch
+    cdef Step step
+    cdef double nothing = 0.0  # nan once a raw prediction is not finite
+    batch.first, batch.rate = 0, 0.0
+    with nogil:
+        while batch.first < e.n_rows:
+            batch.n = min(e.batch_size, e.n_rows - batch.first)
+            if e.schedule.rate != NULL:
+                batch.rate = e.schedule.rate(e.schedule.params, e.t)
+            step.averages = 0.0 < e.average <= e.t
+            for a in range(active.shape[0]):
+                k = active[a]
+                before_step(&outputs[k], step_size(e, batch.rate, &outputs[k]), batch.n)
+
+            for b in range(batch.n):
+                if e.order is not None and batch.first + b + AHEAD < e.n_rows:
+                    i = e.order[batch.first + b + AHEAD]
+                    start = row_start(i, starts, n_features)
+                    n = row_size(i, starts, n_features)
+                    j = NULL if index is no_index else &columns[start]
+                    row_prefetch(&data[start], j, n)
+                i = row_number(e, &batch, b)
+                start = row_start(i, starts, n_features)
+                n = row_size(i, starts, n_features)
+                x = &data[start]
+                j = NULL if index is no_index else &columns[start]
+                nothing += predict_row(e, active, b, x, j, n)
+
+            set_updates(e, active, &batch)
+
+            for a in range(active.shape[0]):
+                k = active[a]
+                shrink(&outputs[k], step_size(e, batch.rate, &outputs[k]))
+            for b in range(batch.n):
+                i = row_number(e, &batch, b)
+                start = row_start(i, starts, n_features)
+                n = row_size(i, starts, n_features)
+                x = &data[start]
+                j = NULL if index is no_index else &columns[start]
+                for a in range(active.shape[0]):
+                    k = active[a]
+                    step.update = e.gradient[place(e, b, k)]
+                    add_row(&outputs[k], x, j, n, &step)
+            finish_steps(columns, starts, e, active, &batch, &step)
+
+            batch.first += batch.n
+            e.t += 1.0
+    return nothing == 0.0
+
+
+cdef inline Py_ssize_t row_number(Epoch e, const Batch *batch, Py_ssize_t b) noexcept nogil:
+    """Which row is row b of the batch."""
+    return batch.first + b if e.order is None else e.order[batch.first + b]
+
+
+cdef inline Py_ssize_t place(Epoch e, Py_ssize_t b, Py_ssize_t k) noexcept nogil:
+    """Where row b of the batch and output k stand in `raw` and `gradient`."""
+    return b * e.row_stride + k * e.output_stride
+
+
+cdef inline double predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t b,
+                               const real *x, const index *j, Py_ssize_t n) noexcept nogil:
+    """The raw predictions of row b of the batch; returns nan if one is not finite."""
+    cdef Output *o
+    cdef Py_ssize_t a
+    cdef double raw, nothing = 0.0
+    for a in range(active.shape[0]):
+        o = &e.weights.outputs[active[a]]
+        catch_up_batch(o, j, n)
+        raw = o.scale * row_dot(x, j, n, o.v) + o.intercept
+        e.raw[place(e, b, active[a])] = raw
+        nothing += 0.0 * raw
+    return nothing
+
+
+cdef void set_updates(Epoch e, const Py_ssize_t[::1] active, const Batch *batch) noexcept nogil:
+    """Gradients, one call for all rows; then, in their place, what each row adds to w."""
+    cdef Py_ssize_t a, k, b, i
+    cdef double eta, gradient
+    if e.loss.table.row != NULL:
+        evaluate_joint(e, batch)
+    for a in range(active.shape[0]):
+        k = active[a]
+        if e.loss.table.row == NULL:
+            evaluate_output(e, batch, k)
+        eta = step_size(e, batch.rate, &e.weights.outputs[k]) / batch.n
+        for b in range(batch.n):
+            i = row_number(e, batch, b)
+            gradient = clipped(e, e.gradient[place(e, b, k)])
+            e.gradient[place(e, b, k)] = -eta * gradient * weight_of(e, i, k)
+
+
+cdef void evaluate_joint(Epoch e, const Batch *batch) noexcept nogil:
+    """The gradients of a loss of rows, by all outputs; its values are counted here."""
+    cdef RowBlock block
+    cdef Py_ssize_t b
+    for b in range(batch.n):
+        e.batch_y[b] = e.y[row_number(e, batch, b)]
+    block.n = batch.n
+    block.n_outputs = e.weights.n_outputs
+    block.y_size = 1
+    block.y = &e.batch_y[0]
+    block.raw = &e.raw[0]
+    block.value = &e.batch_value[0] if e.counts_loss else NULL
+    block.gradient = &e.gradient[0]
+    block.curvature = NULL
+    evaluate_rows(e.loss.table, e.loss.params, &block)
+    count_values(e, batch, 0)
+
+
+cdef void evaluate_output(Epoch e, const Batch *batch, Py_ssize_t k) noexcept nogil:
+    """The gradients by output k of a loss of points; its values are counted here."""
+    cdef Block64 block
+    cdef Py_ssize_t b
+    for b in range(batch.n):
+        e.batch_y[b] = target(e, row_number(e, batch, b), k)
+    block.n = batch.n
+    block.y = &e.batch_y[0]
+    block.raw = &e.raw[place(e, 0, k)]
+    block.value = &e.batch_value[0] if e.counts_loss else NULL
+    block.gradient = &e.gradient[place(e, 0, k)]
+    block.curvature = NULL
+    evaluate_block(e.loss.table, e.loss.params, &block)
+    count_values(e, batch, k)
+
+
+cdef void count_values(Epoch e, const Batch *batch, Py_ssize_t k) noexcept nogil:
+    cdef Py_ssize_t b
+    for b in range(batch.n if e.counts_loss else 0):
+        e.loss_sum[k] += weight_of(e, row_number(e, batch, b), k) * e.batch_value[b]
+
+
+cdef inline void finish_steps(const index[::1] columns, const index[::1] starts, Epoch e,
+                              const Py_ssize_t[::1] active, const Batch *batch,
+                              Step *step) noexcept nogil:
+    """All that comes after the rows were added."""
+    cdef Output *o
+    cdef Py_ssize_t a, b, i, n
+    cdef bint waits = e.weights.outputs[0].seen != NULL
+    for a in range(active.shape[0]):
+        o = &e.weights.outputs[active[a]]
+        step.eta = step_size(e, batch.rate, o)
+        finish_step(o, step, <const index *> NULL)
+    if index is not no_index:
+        for b in range(batch.n if waits else 0):
+            i = row_number(e, batch, b)
+            n = row_size(i, starts, 0)
+            for a in range(active.shape[0]):
+                truncate_row(
+                    &e.weights.outputs[active[a]], &columns[row_start(i, starts, 0)], n)
+        for a in range(active.shape[0] if waits else 0):
+            o = &e.weights.outputs[active[a]]
+            add_state(o, step_size(e, batch.rate, o), 1.0 / o.scale)
 
 
 cdef void shuffle(uint32_t[::1] order, uint64_t *random) noexcept nogil:

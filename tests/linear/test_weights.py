@@ -26,17 +26,19 @@ Y = X @ RNG.normal(size=30) + RNG.normal(size=120)
 PENALTIES = [Penalty(0.0, 0.0), Penalty(0.0, 0.3), Penalty(0.2, 0.0), Penalty(0.1, 0.3)]
 
 
-def textbook_epoch(X, w, received, u, penalty, eta):
+def textbook_epoch(X, y, w, received, u, penalty, eta, batch_size=1):
     """One epoch of least squares in which every weight is touched at every step.
 
-    Returns the penalties of the iterates, each before its step, added up.
+    Returns the penalties of the iterates, each before its step and once for each row of
+    the step, added up.
     """
     total = 0.0
-    for x, y in zip(X, Y, strict=True):
-        total += penalty.l1 * np.abs(w).sum() + penalty.l2 / 2 * w @ w
-        residual = w @ x - y
+    for first in range(0, len(X), batch_size):
+        x = X[first : first + batch_size]
+        total += len(x) * (penalty.l1 * np.abs(w).sum() + penalty.l2 / 2 * w @ w)
+        residual = x @ w - y[first : first + batch_size]
         w *= max(0.0, 1.0 - eta * penalty.l2)
-        w -= eta * residual * x
+        w -= eta * residual @ x / len(x)
         u[0] += eta * penalty.l1
         cut = w.copy()
         up, down = w > 0, w < 0
@@ -47,37 +49,62 @@ def textbook_epoch(X, w, received, u, penalty, eta):
     return total
 
 
-# In the last case the l2 penalty shrinks all weights to exactly 0 in every step.
-@pytest.mark.parametrize(("eta", "size"), [(0.01, 1.0), (0.3, 1.0), (4.0, 0.01)])
-@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
-@pytest.mark.parametrize("kind", [np.array, csr_array])
-def test_epochs_and_their_penalties_equal_the_textbook(penalty, eta, size, kind):
-    """The norms that are carried along are those of the weights, waiting or not."""
-    rows = Rows(kind(size * X))
-    state = first_state(np.full((1, 30), 0.5), np.zeros(1))
+def least_squares(rows, y, start, penalty, eta, batch_size):
+    """Weights and an epoch that minimize the squared error, without an intercept."""
+    state = first_state(start[np.newaxis], np.zeros(1))
     make_room(state, False, penalty.l1 > 0)
     weights = ScaledWeights(state, penalty, False, True, rows.is_sparse, eta)
     epoch = Epoch(
         SquaredError().compiled(),
         weights,
         Schedule("constant", eta, 0.0, 1.0),
-        Targets(Y),
+        Targets(y),
         sample_weight=None,
         order=None,
-        n_rows=120,
-        batch_size=1,
+        n_rows=len(y),
+        batch_size=batch_size,
         average=0,
         counts_loss=True,
         seed=None,
         t=1.0,
     )
+    return weights, epoch
+
+
+# In the last case the l2 penalty shrinks all weights to exactly 0 in every step.
+@pytest.mark.parametrize(("eta", "size"), [(0.01, 1.0), (0.3, 1.0), (4.0, 0.01)])
+@pytest.mark.parametrize("batch_size", [1, 2, 16, 1000])
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+@pytest.mark.parametrize("kind", [np.array, csr_array])
+def test_epochs_and_their_penalties_equal_the_textbook(
+    penalty, batch_size, eta, size, kind
+):
+    """The norms that are carried along are those of the weights, waiting or not."""
+    rows = Rows(kind(size * X))
     w, received, u = np.full(30, 0.5), np.zeros(30), np.zeros(1)
+    weights, epoch = least_squares(rows, Y, w, penalty, eta, batch_size)
     for _ in range(3):
         assert epoch.run(rows, np.arange(1))
-        total = textbook_epoch(size * X, w, received, u, penalty, eta)
+        total = textbook_epoch(size * X, Y, w, received, u, penalty, eta, batch_size)
         assert np.abs(w).max() < 100, "the textbook diverged: choose another eta"
         assert_allclose(coefficients(weights.state())[0][0], w, rtol=0, atol=1e-10)
         assert_allclose(epoch.penalty_sums[0], total, rtol=1e-9)
+    assert epoch.t == 1 + 3 * -(-120 // batch_size)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+def test_epochs_of_more_states_than_a_history_has(penalty, batch_size):
+    """All waiting weights catch up in mid-epoch, and when scale is small."""
+    X = RNG.normal(size=(5000, 20)) * (RNG.uniform(size=(5000, 20)) < 0.05)
+    y = X @ RNG.normal(size=20) + RNG.normal(size=5000)
+    rows = Rows(csr_array(X))
+    w, received, u = np.full(20, 0.5), np.zeros(20), np.zeros(1)
+    weights, epoch = least_squares(rows, y, w, penalty, 0.05, batch_size)
+    assert epoch.run(rows, np.arange(1))
+    total = textbook_epoch(X, y, w, received, u, penalty, 0.05, batch_size)
+    assert_allclose(coefficients(weights.state())[0][0], w, rtol=0, atol=1e-10)
+    assert_allclose(epoch.penalty_sums[0], total, rtol=1e-9)
 
 
 def objective(loss, y, n_outputs, targets=None):
@@ -137,6 +164,19 @@ def test_rows_refuse_what_they_would_have_to_copy():
 
 def test_rows_use_the_memory_of_X():
     assert Rows(X).data.base is X or np.shares_memory(Rows(X).data, X)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda o: repr(o.loss))
+@pytest.mark.parametrize("batch_size", [120, 500])
+def test_a_single_batch_counts_the_objective_where_it_starts(objective, batch_size):
+    K = objective.n_outputs
+    coef, intercept = RNG.normal(size=(K, 30)), RNG.normal(size=K)
+    solver = SGD(Schedule("constant", 0.1, 0.0, 1.0), batch_size=batch_size)
+    epoch = solver._prepare(objective, SGD.start(coef, intercept), None, True)[1]
+    epoch.run(objective.rows, np.arange(K))
+    assert_allclose(
+        epoch.mean_objectives(objective.is_joint), objective.value(coef, intercept)
+    )
 
 
 @pytest.mark.parametrize("penalty", PENALTIES, ids=repr)

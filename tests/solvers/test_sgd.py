@@ -19,11 +19,12 @@ def objective(X, y, loss, fit_intercept=False):
     )
 
 
-def walk(schedule, n):
+def walk(schedule, n, batch_size=1):
     """Where w is after n rows x = 1 whose gradient is always -1."""
     far = objective(np.ones((n, 1)), np.full(n, 1e9), AbsoluteError())
     start = SGD.start(np.zeros((1, 1)), np.zeros(1))
-    return SGD(schedule, max_iter=1, tol=None).solve(far, start).coef[0, 0]
+    solver = SGD(schedule, batch_size=batch_size, max_iter=1, tol=None)
+    return solver.solve(far, start).coef[0, 0]
 
 
 T = np.arange(1.0, 11.0)
@@ -41,6 +42,8 @@ def test_step_sizes(name, steps):
     schedule = Schedule(name, 0.2, 0.7, 1.0)
     for n in (1, 2, 10):
         assert_allclose(walk(schedule, n), steps[:n].sum(), rtol=1e-14)
+    # Of 10 rows, 4 steps of batches: a step size belongs to a step, not to a row.
+    assert_allclose(walk(schedule, 10, batch_size=3), steps[:4].sum(), rtol=1e-14)
 
 
 @pytest.mark.parametrize("alpha", [1e-4, 0.3, 10.0])
@@ -73,16 +76,26 @@ def test_passive_aggressive_steps(loss, y, value, eta0):
         assert_allclose(loss.value(y, raw), 0.0, atol=1e-12)
 
 
+def test_passive_aggressive_steps_are_of_one_row():
+    solver = SGD(Schedule("pa1", 1.0, 0.0, 1.0), batch_size=3)
+    with pytest.raises(ValueError, match=r"'pa1' cannot use batch_size=3, because"):
+        solver.check(Hinge())
+
+
 def test_an_unknown_schedule():
     with pytest.raises(ValueError, match="no schedule named 'warp'"):
         Schedule("warp", 0.1, 0.5, 1.0)
 
 
-def order_of(seed, epochs=1, n=50):
+def order_of(seed, epochs=1, n=50, batch_size=1):
     """The order of the rows, read off weights that count the steps."""
     rows = objective(np.eye(n), np.full(n, 1e9), AbsoluteError())
     solver = SGD(
-        Schedule("invscaling", 1.0, 1.0, 1.0), max_iter=epochs, tol=None, seed=seed
+        Schedule("invscaling", 1.0, 1.0, 1.0),
+        batch_size=batch_size,
+        max_iter=epochs,
+        tol=None,
+        seed=seed,
     )
     coef = solver.solve(rows, SGD.start(np.zeros((1, n)), np.zeros(1))).coef[0]
     return np.argsort(-coef), coef
@@ -97,6 +110,14 @@ def test_each_epoch_visits_every_row_once_in_an_order_of_its_own():
     second = order_of(seed=0, epochs=2)[1] - coef
     assert_allclose(np.sort(second), np.sort(1 / np.arange(51.0, 101.0)))
     assert not np.array_equal(np.argsort(-second), order)
+
+
+def test_batches_are_consecutive_in_the_order():
+    order, _ = order_of(seed=0)
+    _, coef = order_of(seed=0, batch_size=8)
+    sizes = np.array(6 * [8] + [2])
+    in_order = np.repeat(1 / np.arange(1.0, 8.0) / sizes, sizes)
+    assert_allclose(coef[order], in_order)
 
 
 def test_orders_are_uniform():

@@ -63,6 +63,8 @@ class Case:
         What to set beside COMMON; None means the defaults of the estimator.
     our_loss : str or Loss, default=None
         In place of settings["loss"], where ours has a loss that theirs has not.
+    batch_size : int
+        Of ours; theirs takes one row a step.
     per : {"epoch", "fit"}
         What the times are divided by.
     pairs : int
@@ -73,6 +75,7 @@ class Case:
     data: Data
     settings: dict | None = field(default_factory=dict)
     our_loss: object = None
+    batch_size: int = 1
     per: str = "epoch"
     pairs: int = 11
 
@@ -132,6 +135,11 @@ CASES = [
     ),
     *(Case("log loss, l2, averaged", data, LOG | {"average": True}) for data in BOTH),
     *(Case("log loss, l2, stopping criterion", data, LOG | TOL) for data in BOTH),
+    *(
+        Case(f"log loss, l2, batches of {size}", data, LOG, batch_size=size)
+        for data in BOTH
+        for size in (32, 256)  # 1 is above
+    ),
     *(Case("squared error, l2", replace(data, classes=0), SQUARED) for data in BOTH),
     # Fewer rows than columns, as text often has: what is linear in d counts.
     *(
@@ -205,6 +213,8 @@ def estimator(package, case, seed):
     settings = {} if case.settings is None else COMMON | case.settings
     if package is ours and case.our_loss is not None:
         settings["loss"] = case.our_loss
+    if package is ours and case.batch_size > 1:
+        settings["batch_size"] = case.batch_size
     return getattr(package, name)(random_state=seed, **settings)
 
 
@@ -366,6 +376,8 @@ GUIDE = f"""## How to read
   lines "per fit" include that.
 - "joint" fits one softmax model, scikit-learn one model a class: the same task, not the
   same objective.
+- "batches of" so many rows are steps of ours; scikit-learn's are of one row. The rows
+  are the same, the steps fewer, the coefficients others.
 - Where the l1 norm and the stopping criterion meet few CSR rows and many columns, each
   epoch lets every column catch up, so that the criterion is that of all weights;
   scikit-learn's forgets the columns that a row does not touch, which costs nothing and

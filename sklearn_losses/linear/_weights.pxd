@@ -249,7 +249,7 @@ cdef inline void add_and_truncate(Output *o, double c, double eta, const real *x
 # add_row for each, finish_step, and, where weights wait, truncate_row for each and
 # add_state. Between the first and the last a weight that several rows touch has
 # seen[j] = now + 2 once it has caught up, and now + 1 once it is truncated, so that
-# neither happens twice.
+# neither happens twice. (A second truncation would find nothing owed but rounding.)
 cdef inline void catch_up_batch(Output *o, const index *columns, Py_ssize_t n) noexcept nogil:
     """Make v right for one row of a batch."""
     cdef Py_ssize_t j, k

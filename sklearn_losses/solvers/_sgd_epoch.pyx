@@ -5,9 +5,8 @@
 losses (one output), one versus rest (an output for each class, all on the same row while
 it is in cache) and joint losses of rows.
 
-A step of one row is n dot products, n updates and a call of the loss's point functions.
-A step of a batch calls the loss once, for all its rows: that is what counts where the
-call is one of Python.
+A step of one row calls the loss's point functions. A step of a batch calls its block
+function, once for all rows, or once an output: what counts where a call is one of Python.
 """
 
 from libc.math cimport fabs

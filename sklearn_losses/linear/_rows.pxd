@@ -100,8 +100,9 @@ cdef inline void row_prefetch(const real *x, const index *columns, Py_ssize_t n)
     cdef const char *address = <const char *> x
     for j in range(0, min(size, 8192), 64):
         sl_prefetch(address + j)
-    sl_prefetch(address + size - 1)  # a row that begins within a cache line has one more
-    if index is not no_index:
+    if index is no_index:
+        sl_prefetch(address + size - 1)  # one more, if x begins within a cache line
+    else:  # CSR rows were no faster with it
         size = n * <Py_ssize_t> sizeof(index)
         address = <const char *> columns
         for j in range(0, min(size, 8192), 64):

@@ -210,6 +210,7 @@ class Loss(BaseEstimator):
         ValueError
             If a target lies outside the domain.
         """
+        check_parameters(self, self._constraints)
         y = np.asarray(y_true, dtype=np.float64)
         self.check_targets(y)
         return self._minimum(y)
@@ -405,6 +406,7 @@ class PointLoss(Loss):
     """A loss with one raw prediction a sample."""
 
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
+        functions = self.checked()
         raw, dtype = _raw_array(raw_prediction)
         y = np.asarray(y_true, dtype=dtype)
         raw = raw.astype(dtype, copy=False)
@@ -414,7 +416,6 @@ class PointLoss(Loss):
         y, raw = np.broadcast_arrays(y, raw)
         shape = raw.shape
         weight = _factors(sample_weight, shape)
-        functions = self.checked()
         if "curvature" in outputs and not functions.has_curvature:
             raise ValueError(f"{type(self).__name__} has no curvature.")
         results = {
@@ -431,6 +432,7 @@ class PointLoss(Loss):
         return _finish(results, weight, outputs)
 
     def conjugate(self, y_true, dual):
+        functions = self.checked()
         if not self.convex:
             raise ValueError(
                 f"{type(self).__name__} has no conjugate, because it is not convex."
@@ -442,44 +444,50 @@ class PointLoss(Loss):
         self.check_targets(y)
         y, dual = np.broadcast_arrays(y, dual)
         result = np.empty(dual.shape)
-        self.checked().evaluate_conjugate(y.ravel(), dual.ravel(), result.reshape(-1))
+        functions.evaluate_conjugate(y.ravel(), dual.ravel(), result.reshape(-1))
         return result[()]
 
     def _optimal_constant(self, y_true, sample_weight):
-        """The best of a few where the loss is not convex, made stationary.
-
-        The few are as many quantiles of y, on the scale of raw predictions.
-        """
+        """A root of the mean gradient; the best of many if the loss is not convex."""
         if self.convex:
             return self._stationary_constant(y_true, sample_weight)
-        candidates = np.unique(self._candidates(y_true))
-        means = [
-            self.mean(y_true, np.full(len(y_true), c), sample_weight)
-            for c in candidates
-        ]
-        best = int(np.argmin(means))
-        low, high = (
-            candidates[max(best - 1, 0)],
-            candidates[min(best + 1, len(means) - 1)],
-        )
-        if low == high:
-            return float(low)
-        found = minimize_scalar(
-            lambda raw: self.mean(y_true, np.full(len(y_true), raw), sample_weight),
-            bounds=(low, high),
-            method="bounded",
-            options={"xatol": 1e-12 * (high - low)},
-        )
-        return float(found.x if found.fun < means[best] else candidates[best])
 
-    def _candidates(self, y_true):
-        """Raw predictions one of which is near to the best constant."""
+        def mean(raw):
+            return self.mean(y_true, np.full(len(y_true), raw), sample_weight)
+
+        starts = np.unique(self._starts(y_true))
+        means = np.array([mean(start) for start in starts])
+        found = [
+            self._constant_between(
+                starts[max(k - 1, 0)],
+                starts[min(k + 1, len(starts) - 1)],
+                mean,
+                lambda raw: np.dot(sample_weight, self.gradient(y_true, raw)),
+            )
+            for k in np.argsort(means, kind="stable")[:16]
+        ]
+        return min([*found, float(starts[means.argmin()])], key=mean)
+
+    def _starts(self, y_true):
+        """Raw predictions, one of which is near to the best constant."""
         if self.task == "binary":
             size = np.logspace(-3, 3, 61)
             return np.concatenate([-size, [0.0], size])
-        quantiles = np.quantile(y_true, np.linspace(0, 1, min(len(y_true), 512)))
+        quantiles = np.quantile(y_true, np.linspace(0, 1, min(len(y_true), 256)))
         raw = np.asarray(self.link.link(np.append(quantiles, np.mean(y_true))))
         return raw[np.isfinite(raw)]
+
+    @staticmethod
+    def _constant_between(low, high, mean, slope):
+        """A local minimum of the mean loss, as exact as the root of its slope is."""
+        if not low < high:
+            return float(low)
+        near = minimize_scalar(mean, bounds=(low, high), method="bounded").x
+        reach = 1e-4 * (high - low)
+        low, high = near - reach, near + reach
+        if not slope(low) < 0 < slope(high):
+            return float(near)
+        return float(brentq(slope, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000))
 
     def _stationary_constant(self, y_true, sample_weight):
         """The root of the mean gradient, which grows where the loss is convex.
@@ -531,6 +539,7 @@ class RowLoss(Loss):
     soft_targets = False
 
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
+        functions = self.checked()
         raw, dtype = _raw_array(raw_prediction)
         if raw.ndim != 2:
             raise ValueError(
@@ -618,7 +627,8 @@ class PointOrRowLoss(Loss):
         return self._base()._optimal_constant(self, y_true, sample_weight)
 
     _stationary_constant = PointLoss._stationary_constant
-    _candidates = PointLoss._candidates
+    _starts = PointLoss._starts
+    _constant_between = staticmethod(PointLoss._constant_between)
 
 
 def class_frequencies(y_true, sample_weight):

@@ -224,7 +224,8 @@ add("hampel", robust.hampel_value, robust.hampel_gradient, robust.hampel_curvatu
 cdef void barron(const void *params, const Block *block) noexcept nogil:
     loop(robust.barron_value, robust.barron_gradient, robust.barron_curvature, params, block)
 
-add("barron", robust.barron_value, robust.barron_gradient, robust.barron_curvature, NULL,
+add("barron", robust.barron_value, robust.barron_gradient, robust.barron_curvature,
+    robust.barron_conjugate,
     barron[Block64], barron[Block32])
 
 

@@ -62,10 +62,6 @@ class Combination(PointOrRowLoss):
             check_parameters(self, self._constraints)
         return losses
 
-    def _evaluate(self, *args, **outputs):
-        self._check()
-        return super()._evaluate(*args, **outputs)
-
     def _all(self, trait):
         return all(getattr(loss, trait) for loss in self._losses())
 

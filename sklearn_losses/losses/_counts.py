@@ -155,5 +155,9 @@ class NegativeBinomial(CountLoss):
         self.dispersion = dispersion
 
     def _minimum(self, y_true):
-        d = self.dispersion
-        return xlog1py(y_true + 1.0 / d, d * y_true) - xlogy(y_true, y_true)
+        # y log((1 + d y) / y) + log(1 + d y) / d
+        d, y = self.dispersion, y_true
+        inverse = np.divide(1.0, d * y, where=d * y > 1, out=np.zeros_like(y))
+        large = y * (np.log(d) + np.log1p(inverse))
+        small = xlog1py(y, d * y) - xlogy(y, y)
+        return np.where(d * y > 1, large, small) + np.log1p(d * y) / d

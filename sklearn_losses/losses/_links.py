@@ -140,7 +140,8 @@ class FocalLink(ProbabilityLink):
             # log(P - gamma Q log Q), with P taken out: log Q / P is -1 at P = 0.
             up = log_p + np.log1p(-self.gamma * q * np.where(p > 0, log_q / p, -1.0))
             down = log_q + np.log1p(-self.gamma * p * np.where(q > 0, log_p / q, -1.0))
-        return np.where(np.isinf(raw), raw, self.gamma * raw + (up - down))
+            logit_of_focal = self.gamma * raw + (up - down)
+        return np.where(np.isinf(raw), raw, logit_of_focal)
 
     def link(self, prediction):
         target = logit(np.asarray(prediction, dtype=np.float64))

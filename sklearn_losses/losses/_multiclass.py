@@ -83,7 +83,8 @@ class MulticlassHinge(RowLoss):
     def _optimal_constant(self, y_true, sample_weight):
         """One ahead for a class that more than half of the samples have, else 0."""
         frequency = class_frequencies(y_true, sample_weight)
-        return np.where(frequency > 0.5, 1.0, 0.0)
+        ahead = np.where(frequency > 0.5, 1.0, 0.0)
+        return ahead - ahead.mean()
 
 
 class MulticlassSquaredHinge(RowLoss):
@@ -132,4 +133,5 @@ class Sparsemax(RowLoss):
     smoothness = 1.0
 
     def _optimal_constant(self, y_true, sample_weight):
-        return class_frequencies(y_true, sample_weight)
+        frequency = class_frequencies(y_true, sample_weight)
+        return frequency - frequency.mean()

@@ -196,5 +196,5 @@ cdef class CLoss:
                     conjugate[i] = self.table.conjugate(self.params, y[i], dual[i])
                 else:
                     conjugate[i] = searched_conjugate(
-                        self.table, self.params, y[i], dual[i])
+                        self.table.value, self.table.gradient, self.params, y[i], dual[i])
         self.raise_error()

@@ -47,10 +47,12 @@ cdef inline double log_loss_curvature(const void *params, double y, double p) no
 
 
 cdef inline double log_loss_conjugate(const void *params, double y, double u) noexcept nogil:
-    # minus the entropy of y + u; 1 - y - u is formed so that a soft y keeps its digits
-    if not 0.0 <= u + y <= 1.0:
+    # Minus the entropy of a = y + u. Both a and 1 - a are formed by themselves, and the
+    # logarithm of the one that is near 1 from the other.
+    cdef double a = y + u, b = (1.0 - y) - u
+    if a < 0 or b < 0:
         return INFINITY
-    return xlogx(u + y) + xlogx((1.0 - y) - u)
+    return xlogx(a) + b * log1p(-a) if a < 0.5 else a * log1p(-b) + xlogx(b)
 
 
 # --------------------------------------------------------- hinge and perceptron

@@ -5,7 +5,7 @@ Terms that may be inf at p = inf or p = -inf are multiplied out on the side wher
 finite, and those with the factor y are left out where y = 0, since 0 inf is nan.
 """
 
-from libc.math cimport INFINITY, exp, expm1, fabs, log
+from libc.math cimport INFINITY, exp, expm1, fabs, log, log1p
 
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport expit, scaled_exp, softplus, softplus_of_minus_abs, xlogx
@@ -124,9 +124,14 @@ cdef inline double negative_binomial_curvature(
 
 cdef inline double negative_binomial_conjugate(
         const void *params, double y, double u) noexcept nogil:
-    cdef double d = first(params)
-    cdef double total = y + 1.0 / d
-    cdef double s = (u + y) / total
-    if not 0.0 <= s <= 1.0:
+    # a log(s / d) + (1/d - u) log(1 - s), where a = u + y and s is the share of d exp(p) in
+    # 1 + d exp(p) at the maximum. For small s, s / d is a / (1 + d y), and as d goes to
+    # 0 the last term goes to -a, as in Poisson.
+    cdef double d = first(params), a = u + y, size = 1.0 + d * y
+    cdef double rest = 1.0 / d - u
+    if a < 0 or rest < 0:
         return INFINITY
-    return total * (xlogx(s) + xlogx(1.0 - s)) - (u + y) * log(d)
+    if d * a < 0.5 * size:
+        return xlogx(a) - a * log(size) + rest * log1p(-d * a / size)
+    return a * (log1p(-d * rest / size) - log(d)) + (
+        rest * log(d * rest / size) if rest != 0 else 0.0)

@@ -5,8 +5,9 @@ c is the scale, t = r / c and q = t^2. What is bounded or redescending has, at r
 terms like inf / inf; each formula is written in 1 / r or 1 / q where that gives the limit.
 """
 
-from libc.math cimport INFINITY, M_PI, cos, exp, expm1, fabs, fma, log, log1p, sin
+from libc.math cimport INFINITY, M_PI, cos, exp, expm1, fabs, fma, log, log1p, sin, sqrt
 
+from sklearn_losses.losses._conjugate cimport searched_conjugate
 from sklearn_losses.losses._formulas.parameters cimport first, second, third
 from sklearn_losses.losses._math cimport beyond, log1pmx, sign
 
@@ -239,3 +240,13 @@ cdef inline double barron_curvature(const void *params, double y, double p) noex
         return 1.0 / (c * c)
     w = 0.5 * (alpha - 2.0) * barron_log(b, t)
     return exp(w) / (c * c) * ratio(1.0, alpha - 1.0, q / b)
+
+
+cdef inline double barron_conjugate(const void *params, double y, double u) noexcept nogil:
+    """For alpha = 1 a formula, since the search would only come near the domain's ends."""
+    cdef double v = u * second(params)
+    if first(params) != 1.0:
+        return searched_conjugate(barron_value, barron_gradient, params, y, u)
+    if fabs(v) > 1.0:
+        return INFINITY
+    return v * v / (1.0 + sqrt((1.0 - v) * (1.0 + v))) + u * y

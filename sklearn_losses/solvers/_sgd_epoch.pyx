@@ -9,7 +9,7 @@ A step of one row calls the loss's point functions. A step of a batch calls its 
 function, once for all rows, or once an output: what counts where a call is one of Python.
 """
 
-from libc.math cimport fabs
+from libc.math cimport fabs, sqrt
 from libc.stdint cimport uint32_t, uint64_t
 
 import numpy as np
@@ -68,6 +68,7 @@ cdef class Epoch:
     cdef Py_ssize_t row_stride
     cdef Py_ssize_t output_stride
     cdef double[::1] dot            # of the row of a step, by all outputs
+    cdef double row_rate            # pa1, pa2: the step size of a loss of rows
     cdef double[::1] batch_y        # of the rows of a batch
     cdef double[::1] batch_value
     cdef readonly object loss_sums      # over an epoch's samples, each before its step:
@@ -208,7 +209,7 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                 e.raw[k] = outputs[k].scale * e.dot[k] + outputs[k].intercept
                 nothing += 0.0 * e.raw[k]
             if e.loss.table.row != NULL:
-                row_gradient(e, i)
+                row_gradient(e, i, step.squared_norm)
             step.averages = 0.0 < e.average <= e.t
             for a in range(active.shape[0]):
                 k = active[a]
@@ -225,10 +226,11 @@ cdef inline double step_size(Epoch e, double rate, const Output *output) noexcep
     return output.eta if e.schedule.rate == NULL else rate
 
 
-cdef inline void row_gradient(Epoch e, Py_ssize_t i) noexcept nogil:
+cdef inline void row_gradient(Epoch e, Py_ssize_t i, double squared_norm) noexcept nogil:
     """The gradients of a loss of rows, by all outputs; its value is counted here."""
     cdef Row row
-    cdef double value
+    cdef Py_ssize_t k
+    cdef double value, squares = 0.0
     row.y = &e.y[i]
     row.y_size = 1
     row.raw = &e.raw[0]
@@ -238,6 +240,11 @@ cdef inline void row_gradient(Epoch e, Py_ssize_t i) noexcept nogil:
     value = e.loss.table.row(e.loss.params, &row)
     if e.counts_loss:
         e.loss_sum[0] += value if e.sample_weight is None else value * e.sample_weight[i]
+    if e.schedule.sample_rate != NULL:
+        for k in range(row.n_outputs):
+            squares += row.gradient[k] * row.gradient[k]
+        e.row_rate = e.schedule.sample_rate(
+            e.schedule.params, value, sqrt(squares), squared_norm)
 
 
 cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step) noexcept nogil:
@@ -253,7 +260,9 @@ cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step)
             e.loss_sum[k] += weight * value
         gradient = table.gradient(e.loss.params, y, e.raw[k])
     gradient = clipped(e, gradient)
-    if e.schedule.sample_rate != NULL:
+    if e.schedule.sample_rate != NULL and table.row != NULL:
+        eta = e.row_rate
+    elif e.schedule.sample_rate != NULL:
         eta = e.schedule.sample_rate(e.schedule.params, value, gradient, step.squared_norm)
     return -eta * gradient * weight
 

@@ -26,6 +26,7 @@ from sklearn_losses import (
     Huber,
     LogLoss,
     ModifiedHuber,
+    MulticlassHinge,
     Poisson,
     Quantile,
     SGDClassifier,
@@ -598,3 +599,23 @@ def test_sparse_coefficients_set_by_hand():
     dense = model.coef_
     model.coef_ = sparse.csr_array(dense.reshape(1, -1))
     assert_array_equal(model.densify().coef_, dense)
+
+
+@pytest.mark.parametrize("schedule", ["pa1", "pa2"])
+def test_passive_aggressive_steps_of_a_loss_of_rows(schedule):
+    """Crammer et al. 2006, section 9: the squared norm of x counts for both classes."""
+    x, C = np.array([[3.0, 4.0]]), 0.01
+    X, y = np.vstack([x, np.zeros((2, 2))]), np.array([1, 0, 2])
+    model = SGDClassifier(
+        loss=MulticlassHinge(),
+        learning_rate=schedule,
+        eta0=C,
+        penalty=None,
+        shuffle=False,
+        fit_intercept=False,
+    ).partial_fit(X, y, classes=[0, 1, 2])
+    step = min(C, 1 / 50) if schedule == "pa1" else 1 / (50 + 1 / (2 * C))
+    assert_allclose(model.coef_, [-step * x[0], step * x[0], [0.0, 0.0]], rtol=1e-14)
+    model.set_params(eta0=10.0, learning_rate="pa1").partial_fit(X, y)
+    raw = model.decision_function(x)  # the rival is class 2 now, and far enough after
+    assert_allclose(raw[0, 1] - raw[0, 2], 1.0, rtol=1e-12)

@@ -15,6 +15,7 @@ from sklearn_losses.losses import (
     Huber,
     LogCosh,
     LogLoss,
+    NegativeBinomial,
     Poisson,
     PseudoHuber,
     SquaredError,
@@ -158,6 +159,7 @@ def test_against_a_maximum_with_fifty_digits(loss):
     n_checked = 0
     with mpmath.workdps(150):  # those of differences of numbers as large as FARTHEST
         for y in some:
+            ends = [end for end in gradient_limits(loss, y) if end is not None]
             for dual in duals(loss, y):
                 expected = supremum(loss, mpf(y), mpf(dual))
                 got = loss.conjugate(y, dual)
@@ -167,16 +169,21 @@ def test_against_a_maximum_with_fifty_digits(loss):
                     assert got == np.inf, point
                     continue
                 error = abs(mpf(float(got)) - expected)
-                assert error <= 1e-10 * dual_scale(y, dual, expected) + 1e-25, point
+                # At the end of the domain a supremum may be a limit far out. Where no
+                # formula has it, it is looked up there.
+                far = any(end == dual for end in map(float, ends))
+                rtol = 1e-7 if far else 1e-10
+                assert error <= rtol * dual_scale(y, dual, expected) + 1e-25, point
     assert n_checked >= 14
 
 
 @each(CONVEX)
 def test_at_dual_zero_it_is_minus_the_minimum(loss):
     y = np.array(edge_targets(loss))
-    np.testing.assert_allclose(
-        loss.conjugate(y, 0.0), -loss.minimum(y), rtol=1e-12, atol=1e-13
-    )
+    minimum = loss.minimum(y)
+    error = np.abs(loss.conjugate(y, 0.0) + minimum)
+    size = np.maximum(1.0, np.maximum(np.abs(y), np.abs(minimum)))
+    assert np.all(error <= 1e-12 * size)
 
 
 def test_known_conjugates():
@@ -207,6 +214,10 @@ def test_known_conjugates():
     assert PseudoHuber(delta=2.0).conjugate(0.0, 2.0) == pytest.approx(4.0, rel=1e-15)
     assert LogCosh().conjugate(0.0, 1.0) == pytest.approx(np.log(2), rel=1e-15)
     assert Fair(scale=2.0).conjugate(0.0, 2.0) == np.inf
+    # A small dispersion makes 1 / d large, and no difference.
+    assert NegativeBinomial(dispersion=1e-8).conjugate(3.0, -1.0) == pytest.approx(
+        Poisson().conjugate(3.0, -1.0), rel=1e-7
+    )
 
 
 @each(CONVEX_DEFAULTS)

@@ -10,12 +10,16 @@ from sklearn_losses.losses import (
     AbsoluteError,
     CrossEntropy,
     EpsilonInsensitive,
+    Exponential,
+    Focal,
     Hinge,
     Huber,
     LogLoss,
     Perceptron,
     Poisson,
+    PolyLoss,
     Quantile,
+    Savage,
     SquaredError,
 )
 from tests.cases import (
@@ -163,6 +167,9 @@ def test_infinite_where_the_mean_falls_without_end():
     assert LogLoss().optimal_constant([0, 0]) == -np.inf
     assert LogLoss().optimal_constant([0, 1], [0, 2]) == np.inf
     assert LogLoss().optimal_constant([1, 1, 1], [0.1, 0.2, 0.3]) == np.inf
+    for loss in (Exponential(), Focal(), PolyLoss(), PolyLoss(epsilon=3), Savage()):
+        assert loss.optimal_constant([1, 1]) == np.inf
+        assert loss.optimal_constant([0, 0]) == -np.inf
     assert Poisson().optimal_constant([0, 0]) == -np.inf
     assert np.isfinite(Hinge().optimal_constant([1, 1]))  # 1 is enough
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -54,6 +54,7 @@ def assert_no_constant_is_better(loss, y, weight):
 
 
 @each(POINT_LOSSES)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_no_constant_is_better(loss, data):
     n = data.draw(st.integers(1, 12))

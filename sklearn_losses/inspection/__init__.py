@@ -1,0 +1,6 @@
+"""Inspection: tools that look at losses and at fitted models."""
+
+from sklearn_losses.inspection._check_loss import check_loss
+from sklearn_losses.inspection._report import CheckResult, LossReport
+
+__all__ = ["CheckResult", "LossReport", "check_loss"]

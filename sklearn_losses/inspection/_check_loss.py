@@ -1,0 +1,85 @@
+"""check_loss: whether a loss is what it says it is.
+
+The loss may be anybody's, of numpy functions, of C functions or of Cython:
+
+>>> from sklearn_losses.inspection import check_loss
+>>> from sklearn_losses.losses import Huber
+>>> class Steep(Huber):
+...     lipschitz = 1.0  # but it is delta
+>>> print(check_loss(Steep(delta=2.0), on_fail=None)["lipschitz"])
+lipschitz: at y_true=..., raw_prediction=... the gradient has the size 2, lipschitz...
+"""
+
+import warnings
+
+import numpy as np
+
+from sklearn_losses.inspection._checks_calculus import CALCULUS_CHECKS
+from sklearn_losses.inspection._checks_claims import CLAIM_CHECKS
+from sklearn_losses.inspection._checks_object import OBJECT_CHECKS
+from sklearn_losses.inspection._probe import Probe
+from sklearn_losses.inspection._report import LossReport
+from sklearn_losses.losses import Loss
+
+
+def check_loss(loss, *, on_fail="raise", random_state=0):
+    """Check that a loss keeps the contract of :class:`~sklearn_losses.losses.Loss`.
+
+    Its derivatives are compared with slopes of its values, also at kinks; its traits
+    with the largest gradients, jumps and chords that can be found; its copies, shapes,
+    types, limits, conjugate, optimum and probabilities with what they should be. A
+    check that rests on another one that has failed is skipped, so that a failure names
+    the cause.
+
+    Parameters
+    ----------
+    loss : Loss
+        An instance, built-in or not, of points or of rows.
+    on_fail : {"raise", "warn", None}, default="raise"
+        What happens if a check fails: an AssertionError or a UserWarning whose message
+        is the report, or nothing.
+    random_state : int, RandomState instance or None, default=0
+        The source of the points at which the loss is looked at.
+
+    Returns
+    -------
+    LossReport
+        It prints as a table, and can be iterated over.
+
+    Raises
+    ------
+    AssertionError
+        If a check fails and `on_fail` is "raise".
+    TypeError
+        If `loss` is not an instance of Loss.
+    ValueError
+        If `on_fail` is something else.
+
+    Examples
+    --------
+    >>> from sklearn_losses import Huber, check_loss
+    >>> check_loss(Huber(delta=2.0)).passed
+    True
+    """
+    if not isinstance(loss, Loss):
+        hint = f": write {loss.__name__}()" if isinstance(loss, type) else ""
+        raise TypeError(f"check_loss needs an instance of Loss. Got {loss!r}{hint}.")
+    if on_fail not in ("raise", "warn", None):
+        raise ValueError(
+            f"The 'on_fail' parameter of check_loss must be 'raise', 'warn' or None. "
+            f"Got {on_fail!r} instead."
+        )
+    probe = Probe(loss, random_state)
+    unsound = set()
+    # Some points overflow on purpose, and what numpy would say about it is no finding.
+    with np.errstate(all="ignore"):
+        results = [
+            check.run(loss, probe, unsound)
+            for check in (*OBJECT_CHECKS, *CALCULUS_CHECKS, *CLAIM_CHECKS)
+        ]
+    report = LossReport(loss, results)
+    if not report.passed and on_fail == "raise":
+        raise AssertionError(str(report))
+    if not report.passed and on_fail == "warn":
+        warnings.warn(str(report), UserWarning, stacklevel=2)
+    return report

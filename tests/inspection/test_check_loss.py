@@ -1,0 +1,432 @@
+"""check_loss: right losses pass, and each kind of wrong one fails the check for it."""
+
+import numpy as np
+import pytest
+
+from sklearn_losses import check_loss
+from sklearn_losses.losses import (
+    AbsoluteError,
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LogLoss,
+    Poisson,
+    Quantile,
+    SquaredError,
+    SquaredHinge,
+)
+from sklearn_losses.losses._links import LogLink
+from tests.cases import LOSSES, each
+
+
+@each(LOSSES)
+def test_every_loss_passes(loss):
+    report = check_loss(loss)
+    assert report.passed
+    assert {result.status for result in report} <= {"passed", "skipped"}
+
+
+@each([SquaredError(), LogLoss(), CrossEntropy()])
+@pytest.mark.parametrize("seed", range(5))
+def test_other_points_change_nothing(loss, seed):
+    assert check_loss(loss, random_state=seed).passed
+
+
+# --------------------------------------------------------------------- mutants
+def patched(base, output):
+    """A decorator: the loss `base`, but with that output changed by the function.
+
+    The function takes the result, y and the raw prediction and returns another result.
+    """
+
+    def decorate(change):
+        def _evaluate(self, y_true, raw_prediction, sample_weight, **wanted):
+            results = type(base)._evaluate(self, y_true, raw_prediction, None, **wanted)
+            results = list(results) if len(wanted) > 1 else [results]
+            y, raw = np.asarray(y_true), np.asarray(raw_prediction)
+            for i, (name, result) in enumerate(zip(wanted, results)):
+                new = change(result, y, raw) if name == output else result
+                if sample_weight is not None:
+                    new = (new.T * sample_weight).T
+                results[i] = np.float64(new) if np.ndim(result) == 0 else result
+                if np.ndim(result):
+                    result[...] = new  # which may be the caller's `out`
+            return tuple(results) if len(wanted) > 1 else results[0]
+
+        name = f"Mutant_{change.__name__}"
+        body = {"_evaluate": _evaluate, "__module__": __name__}
+        globals()[name] = type(name, (type(base),), body)  # where pickle looks for it
+        return globals()[name](**base.get_params(deep=False))
+
+    return decorate
+
+
+MUTANTS = {}
+
+
+def mutant_of(check):
+    """A decorator: this loss is wrong, and `check` has to find it."""
+
+    def decorate(loss):
+        MUTANTS.setdefault(check, []).append(loss)
+        return loss
+
+    return decorate
+
+
+@mutant_of("gradient")
+@patched(SquaredError(), "gradient")
+def gradient_with_a_factor(gradient, y, raw):
+    return gradient * 1.0001
+
+
+@mutant_of("gradient")
+@patched(Huber(delta=1.0), "gradient")
+def gradient_with_the_wrong_sign_on_one_side(gradient, y, raw):
+    return np.where(raw > y, -gradient, gradient)
+
+
+@mutant_of("gradient")
+@patched(Poisson(), "gradient")
+def gradient_that_forgets_a_term(gradient, y, raw):
+    return gradient + 1e-3
+
+
+@mutant_of("gradient")
+@patched(AbsoluteError(), "gradient")
+def gradient_that_is_no_subgradient_at_the_kink(gradient, y, raw):
+    return np.where(raw == y, 1.5, gradient)
+
+
+@mutant_of("gradient")
+@patched(Quantile(quantile=0.9), "gradient")
+def gradient_with_sides_exchanged(gradient, y, raw):
+    return np.where(raw > y, 0.9, np.where(raw < y, -0.1, 0.0))
+
+
+@mutant_of("gradient")
+@patched(CrossEntropy(), "gradient")
+def gradient_wrong_in_one_class(gradient, y, raw):
+    return gradient * [1.0, 1.0, 1.01]
+
+
+@mutant_of("gradient")
+@patched(Quantile(quantile=0.9), "value")
+def value_that_jumps(value, y, raw):
+    return value + 0.1 * (raw - y > 0.7)
+
+
+@mutant_of("gradient")
+@patched(LogLoss(), "gradient")
+def gradient_without_the_label(gradient, y, raw):
+    return gradient + y
+
+
+@mutant_of("curvature")
+@patched(LogLoss(), "curvature")
+def curvature_with_a_factor(curvature, y, raw):
+    return curvature * 0.999
+
+
+@mutant_of("curvature")
+@patched(SquaredHinge(), "curvature")
+def curvature_on_the_wrong_side(curvature, y, raw):
+    return 2.0 - curvature
+
+
+@mutant_of("curvature")
+@patched(CrossEntropy(), "curvature")
+def curvature_of_another_class(curvature, y, raw):
+    return np.roll(curvature, 1, axis=-1)
+
+
+@mutant_of("extremes")
+@patched(LogLoss(), "value")
+def nan_where_exp_overflows(value, y, raw):
+    return np.where(np.abs(raw) > 709, np.nan, value)
+
+
+@mutant_of("extremes")
+@patched(SquaredError(), "value")
+def no_error_where_the_model_has_diverged(value, y, raw):
+    return np.nan_to_num(value, nan=0.0)
+
+
+@mutant_of("extremes")
+@patched(SquaredHinge(), "gradient")
+def nan_gradient_far_away(gradient, y, raw):
+    return np.where(raw < -5000, np.nan, gradient)
+
+
+@mutant_of("scalars")
+@patched(Huber(), "value")
+def value_of_a_scalar_is_another(value, y, raw):
+    return value if np.ndim(raw) else 2 * value
+
+
+@mutant_of("scalars")
+@patched(CrossEntropy(), "value")
+def value_of_one_row_is_another(value, y, raw):
+    return value if len(raw) > 1 else 2 * value
+
+
+@mutant_of("float32")
+@patched(Huber(), "value")
+def float32_loses_digits(value, y, raw):
+    return value.astype(np.float16) if value.dtype == np.float32 else value
+
+
+@mutant_of("order")
+@patched(Huber(), "value")
+def value_depends_on_the_first_sample(value, y, raw):
+    return value * (1 + 1e-6 * (np.ndim(raw) > 0 and np.ravel(raw)[0] > 2.2))
+
+
+@patched(Huber(delta=1.0), "value")
+def value_with_a_plateau(value, y, raw):
+    return np.minimum(value, 3.0)
+
+
+@patched(value_with_a_plateau, "gradient")
+def gradient_with_a_plateau(gradient, y, raw):
+    return np.where(np.abs(raw - y) >= 3.5, 0.0, gradient)
+
+
+@mutant_of("convex")
+class ClaimsToBeConvex(type(gradient_with_a_plateau)):
+    differentiable = False
+    smoothness = np.inf
+
+
+@mutant_of("differentiable")
+class ClaimsToBeDifferentiable(Hinge):
+    differentiable = True
+
+
+@mutant_of("smoothness")
+class ClaimsToBeSmooth(AbsoluteError):
+    smoothness = 1.0
+
+
+@mutant_of("smoothness")
+class SmoothnessTooSmall(SquaredHinge):
+    smoothness = 1.9
+
+
+@mutant_of("smoothness")
+class SmoothnessOfRowsTooSmall(CrossEntropy):
+    smoothness = 0.25
+
+
+@mutant_of("lipschitz")
+class LipschitzTooSmall(Quantile):
+    lipschitz = 0.5
+
+
+@mutant_of("lipschitz")
+class LipschitzOfRowsTooSmall(CrossEntropy):
+    lipschitz = 1.0
+
+
+@mutant_of("lipschitz")
+class LipschitzThatIsNot(SquaredError):
+    lipschitz = 1000.0
+
+
+@mutant_of("symmetric")
+class ClaimsToBeSymmetric(Quantile):
+    symmetric = True
+
+
+@mutant_of("symmetric")
+class ClaimsThatCountsAreSymmetric(Poisson):
+    symmetric = True
+
+
+@mutant_of("bounded")
+class ClaimsToBeBounded(Huber):
+    bounded = True
+
+
+@mutant_of("piecewise_linear")
+class ClaimsToBePiecewiseLinear(Huber):
+    piecewise_linear = True
+
+
+@mutant_of("domain")
+class TakesEveryTarget(Hinge):
+    def check_targets(self, y_true, name="y_true"):
+        pass
+
+
+@mutant_of("domain")
+class TakesEveryClass(CrossEntropy):
+    def check_targets(self, y_true, name="y_true", n_classes=None):
+        if not np.isin(y_true, [0.0, 1.0, 2.0]).all():
+            super().check_targets(np.asarray([0.5]), name)
+
+    def _evaluate(self, y_true, raw_prediction, sample_weight, **wanted):
+        y = np.asarray(y_true, dtype=float)
+        if np.ndim(y) == 1 and not np.isnan(y).any():
+            y = np.clip(y, 0, 2).round()
+        return super()._evaluate(y, raw_prediction, sample_weight, **wanted)
+
+
+@mutant_of("minimum")
+class MinimumTooLarge(SquaredError):
+    def minimum(self, y_true):
+        return np.full(np.shape(y_true), 0.1)
+
+
+@mutant_of("minimum")
+class MinimumTooSmall(LogLoss):
+    def minimum(self, y_true):
+        return np.full(np.shape(y_true), -1.0)
+
+
+@mutant_of("conjugate")
+class ConjugateWithAFactor(SquaredError):
+    def conjugate(self, y_true, dual):
+        return 1.01 * super().conjugate(y_true, dual)
+
+
+@mutant_of("optimal_constant")
+class OptimumIsTheMean(AbsoluteError):
+    def _optimal_constant(self, y_true, sample_weight):
+        return float(np.average(y_true, weights=sample_weight))
+
+
+@mutant_of("optimal_constant")
+class OptimumWithoutWeights(CrossEntropy):
+    def _optimal_constant(self, y_true, sample_weight):
+        return super()._optimal_constant(y_true, np.ones(len(y_true)))
+
+
+@mutant_of("probabilities")
+class ProbabilitiesAboveOne(LogLoss):
+    def inverse_link(self, raw_prediction):
+        return 1.5 * super().inverse_link(raw_prediction)
+
+
+@mutant_of("proper")
+class ClaimsToBeProper(SquaredHinge):
+    link = LogLoss().link
+    probabilistic = True
+    proper = True
+
+
+@mutant_of("proper")
+class ClaimsToBeProperDespiteSmoothing(CrossEntropy):
+    proper = True
+
+
+@mutant_of("clone")
+class LosesParametersInClone(Huber):
+    def __sklearn_clone__(self):
+        return type(self)()
+
+
+@mutant_of("clone")
+class ChangesItsParameter(Huber):
+    def __init__(self, delta=1.0):
+        self.delta = float(delta) + 1e-9
+
+
+@mutant_of("pickle")
+class CannotBePickled(Huber):
+    def __reduce__(self):
+        raise TypeError("no")
+
+
+@mutant_of("pickle")
+class PicklesItsDefaults(Huber):
+    def __reduce__(self):
+        return type(self), ()
+
+
+@mutant_of("parameters")
+class TakesEveryParameter(Huber):
+    _constraints = {}
+
+    def compiled(self):
+        bad = not isinstance(self.delta, float) or np.isnan(self.delta)
+        return Huber(1.0 if bad else self.delta).compiled()
+
+
+@mutant_of("value_gradient")
+class FusedDiffers(Huber):
+    def value_gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
+        value, gradient = super().value_gradient(
+            y_true, raw_prediction, sample_weight, out
+        )
+        return value, np.where(np.asarray(raw_prediction) > 3, 0.0, gradient)
+
+
+@mutant_of("sample_weight")
+class WeightsTheSquare(Huber):
+    def _evaluate(self, y_true, raw_prediction, sample_weight, **wanted):
+        if sample_weight is not None:
+            sample_weight = np.square(sample_weight)
+        return super()._evaluate(y_true, raw_prediction, sample_weight, **wanted)
+
+
+@mutant_of("out")
+class IgnoresOut(Huber):
+    def value(self, y_true, raw_prediction, sample_weight=None, out=None):
+        return super().value(y_true, raw_prediction, sample_weight)
+
+
+@mutant_of("compiled")
+class HasNoTable(Huber):
+    def compiled(self):
+        return None
+
+
+class DoubledLink(LogLink):
+    def inverse(self, raw_prediction):
+        return super().inverse(2.0 * np.asarray(raw_prediction))
+
+
+@mutant_of("link")
+class LinkIsNoInverse(Poisson):
+    link = DoubledLink()
+
+
+# Their parameters are not the defaults, so that losing them shows.
+PARAMETERS = {
+    "Quantile": {"quantile": 0.9},
+    "Huber": {"delta": 2.0},
+    "ClaimsToBeConvex": {"delta": 1.0},
+    "ClaimsToBeProperDespiteSmoothing": {"label_smoothing": 0.1},
+}
+
+
+def instances():
+    """A parameter of pytest for each mutant: the check that finds it, and the loss."""
+    for check, losses in MUTANTS.items():
+        for loss in losses:
+            if isinstance(loss, type):
+                parents = PARAMETERS.keys() & {cls.__name__ for cls in loss.__mro__}
+                loss = loss(**{k: v for n in parents for k, v in PARAMETERS[n].items()})
+            yield pytest.param(check, loss, id=type(loss).__name__)
+
+
+each_mutant = pytest.mark.parametrize(("check", "loss"), list(instances()))
+
+
+@each_mutant
+def test_a_wrong_loss_fails_the_check_for_it_and_no_other(check, loss):
+    report = check_loss(loss, on_fail=None)
+    assert [result.name for result in report.failures] == [check], str(report)
+
+
+ABOUT_THE_OBJECT = {"clone", "compiled", "parameters", "pickle", "out"}
+
+
+@each_mutant
+def test_a_failure_names_the_point(check, loss):
+    message = check_loss(loss, on_fail=None)[check].message
+    if check not in ABOUT_THE_OBJECT | {"sample_weight"}:
+        assert "y_true=" in message or "raw_prediction=" in message
+    else:
+        assert message

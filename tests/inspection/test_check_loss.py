@@ -1,12 +1,16 @@
 """check_loss: right losses pass, and each kind of wrong one fails the check for it."""
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 
-from sklearn_losses import check_loss
+from sklearn_losses import CheckResult, LossReport, check_loss
 from sklearn_losses.losses import (
     AbsoluteError,
     CrossEntropy,
+    GeneralizedCrossEntropy,
     Hinge,
     Huber,
     LogLoss,
@@ -64,11 +68,15 @@ def patched(base, output):
 MUTANTS = {}
 
 
-def mutant_of(check):
-    """A decorator: this loss is wrong, and `check` has to find it."""
+def mutant_of(check, **parameters):
+    """A decorator: this loss is wrong, and `check` has to find it.
+
+    It is a loss, or a class and the parameters of an instance of it.
+    """
 
     def decorate(loss):
-        MUTANTS.setdefault(check, []).append(loss)
+        instance = loss(**parameters) if isinstance(loss, type) else loss
+        MUTANTS.setdefault(check, []).append(instance)
         return loss
 
     return decorate
@@ -192,7 +200,7 @@ def gradient_with_a_plateau(gradient, y, raw):
     return np.where(np.abs(raw - y) >= 3.5, 0.0, gradient)
 
 
-@mutant_of("convex")
+@mutant_of("convex", delta=1.0)
 class ClaimsToBeConvex(type(gradient_with_a_plateau)):
     differentiable = False
     smoothness = np.inf
@@ -218,7 +226,7 @@ class SmoothnessOfRowsTooSmall(CrossEntropy):
     smoothness = 0.25
 
 
-@mutant_of("lipschitz")
+@mutant_of("lipschitz", quantile=0.9)
 class LipschitzTooSmall(Quantile):
     lipschitz = 0.5
 
@@ -233,7 +241,7 @@ class LipschitzThatIsNot(SquaredError):
     lipschitz = 1000.0
 
 
-@mutant_of("symmetric")
+@mutant_of("symmetric", quantile=0.9)
 class ClaimsToBeSymmetric(Quantile):
     symmetric = True
 
@@ -309,18 +317,16 @@ class ProbabilitiesAboveOne(LogLoss):
 
 
 @mutant_of("proper")
-class ClaimsToBeProper(SquaredHinge):
-    link = LogLoss().link
-    probabilistic = True
+class ClaimsToBeProper(GeneralizedCrossEntropy):
     proper = True
 
 
-@mutant_of("proper")
+@mutant_of("proper", label_smoothing=0.1)
 class ClaimsToBeProperDespiteSmoothing(CrossEntropy):
     proper = True
 
 
-@mutant_of("clone")
+@mutant_of("clone", delta=2.0)
 class LosesParametersInClone(Huber):
     def __sklearn_clone__(self):
         return type(self)()
@@ -338,13 +344,13 @@ class CannotBePickled(Huber):
         raise TypeError("no")
 
 
-@mutant_of("pickle")
+@mutant_of("pickle", delta=2.0)
 class PicklesItsDefaults(Huber):
     def __reduce__(self):
         return type(self), ()
 
 
-@mutant_of("parameters")
+@mutant_of("parameters", delta=2.0)
 class TakesEveryParameter(Huber):
     _constraints = {}
 
@@ -392,26 +398,14 @@ class LinkIsNoInverse(Poisson):
     link = DoubledLink()
 
 
-# Their parameters are not the defaults, so that losing them shows.
-PARAMETERS = {
-    "Quantile": {"quantile": 0.9},
-    "Huber": {"delta": 2.0},
-    "ClaimsToBeConvex": {"delta": 1.0},
-    "ClaimsToBeProperDespiteSmoothing": {"label_smoothing": 0.1},
-}
-
-
-def instances():
-    """A parameter of pytest for each mutant: the check that finds it, and the loss."""
-    for check, losses in MUTANTS.items():
-        for loss in losses:
-            if isinstance(loss, type):
-                parents = PARAMETERS.keys() & {cls.__name__ for cls in loss.__mro__}
-                loss = loss(**{k: v for n in parents for k, v in PARAMETERS[n].items()})
-            yield pytest.param(check, loss, id=type(loss).__name__)
-
-
-each_mutant = pytest.mark.parametrize(("check", "loss"), list(instances()))
+each_mutant = pytest.mark.parametrize(
+    ("check", "loss"),
+    [
+        pytest.param(check, loss, id=type(loss).__name__)
+        for check, losses in MUTANTS.items()
+        for loss in losses
+    ],
+)
 
 
 @each_mutant
@@ -426,7 +420,103 @@ ABOUT_THE_OBJECT = {"clone", "compiled", "parameters", "pickle", "out"}
 @each_mutant
 def test_a_failure_names_the_point(check, loss):
     message = check_loss(loss, on_fail=None)[check].message
-    if check not in ABOUT_THE_OBJECT | {"sample_weight"}:
+    assert message
+    if check not in ABOUT_THE_OBJECT:
         assert "y_true=" in message or "raw_prediction=" in message
-    else:
-        assert message
+
+
+def test_every_check_has_a_mutant():
+    names = {result.name for result in check_loss(Huber())}
+    assert names == set(MUTANTS)
+
+
+def test_the_message_says_where_and_what():
+    message = check_loss(gradient_with_a_factor, on_fail=None)["gradient"].message
+    point, claimed, measured = re.fullmatch(
+        r"(at y_true=\S+, raw_prediction=\S+) gradient\(\) says (\S+), "
+        r"the slope of value\(\) is (\S+)",
+        message,
+    ).groups()
+    y, raw = re.findall(r"=(-?[\d.]+)", point)
+    assert float(measured) == pytest.approx(float(raw) - float(y), rel=1e-5)
+    assert float(claimed) == pytest.approx(1.0001 * (float(raw) - float(y)), rel=1e-5)
+
+
+# --------------------------------------------------------------------- reports
+def test_a_check_that_rests_on_a_failed_one_is_skipped():
+    report = check_loss(gradient_with_a_factor, on_fail=None)
+    assert report["curvature"].status == "skipped"
+    assert report["curvature"].message == "rests on gradient"
+    assert report["proper"].status == "skipped"
+
+
+def test_on_fail():
+    wrong = LipschitzTooSmall(quantile=0.9)
+    with pytest.raises(AssertionError) as error:
+        check_loss(wrong)
+    assert str(error.value) == str(check_loss(wrong, on_fail=None))
+    with pytest.warns(UserWarning, match="1 of 27 checks failed") as record:
+        check_loss(wrong, on_fail="warn")
+    assert record[0].filename == __file__
+    with pytest.raises(ValueError, match=r"'on_fail' .* Got 'ignore' instead"):
+        check_loss(wrong, on_fail="ignore")
+
+
+def test_a_report_is_iterable_and_readable():
+    report = check_loss(LipschitzTooSmall(quantile=0.9), on_fail=None)
+    assert isinstance(report, LossReport)
+    assert not report.passed
+    assert len(report) == len(list(report)) == 27
+    assert all(isinstance(result, CheckResult) for result in report)
+    assert report.failures == (report["lipschitz"],)
+    assert str(report["lipschitz"]).startswith("lipschitz: at y_true=")
+    lines = str(report).splitlines()
+    assert lines[0] == (
+        "check_loss(LipschitzTooSmall(quantile=0.9)): 1 of 27 checks failed"
+    )
+    assert len(lines) == 28
+    failed = [line for line in lines if line.startswith("  FAILED   lipschitz  ")]
+    assert len(failed) == 1
+    assert "lipschitz claims at most 0.5" in failed[0]
+    assert repr(report) == "<LossReport of LipschitzTooSmall(quantile=0.9): 1 failed>"
+    with pytest.raises(KeyError, match="There is no check 'lipshitz'"):
+        report["lipshitz"]
+    assert "all checks passed" in str(check_loss(Huber()))
+
+
+def test_a_claim_that_is_far_above_the_truth_is_a_remark():
+    class Loose(Hinge):
+        lipschitz = 3.0
+        smoothness = np.inf
+        differentiable = False
+
+    result = check_loss(Loose(), on_fail=None)["lipschitz"]
+    assert result.passed
+    assert result.message == "the largest that was met is 1, claimed is 3"
+
+
+@pytest.mark.parametrize("what", [Huber, "huber", None, Huber().value])
+def test_only_losses_are_checked(what):
+    with pytest.raises(TypeError, match="needs an instance of Loss"):
+        check_loss(what)
+
+
+def test_nothing_is_changed_and_nothing_warns():
+    loss = Huber(delta=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first, second = check_loss(loss), check_loss(loss)
+        check_loss(Poisson())
+    assert loss.get_params() == {"delta": 3}
+    assert str(first) == str(second)
+
+
+def test_a_loss_that_raises_is_reported():
+    class Broken(Huber):
+        def gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
+            raise ZeroDivisionError("in a formula\nand more")
+
+    report = check_loss(Broken(), on_fail=None)
+    message = report["compiled"].message
+    assert message == "raised ZeroDivisionError: in a formula"
+    assert [result.name for result in report.failures] == ["compiled"]

@@ -218,7 +218,7 @@ cdef inline double squared_epsilon_insensitive_gradient(
 
 cdef inline double squared_epsilon_insensitive_curvature(
         const void *params, double y, double p) noexcept nogil:
-    return 2.0 if beyond(first(params), y, p) > 0 else 0.0
+    return 2.0 if beyond(first(params), y, p) >= 0 else 0.0
 
 
 cdef inline double squared_epsilon_insensitive_conjugate(

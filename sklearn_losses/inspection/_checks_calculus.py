@@ -14,6 +14,28 @@ CALCULUS_CHECKS = []
 check = checks_of(CALCULUS_CHECKS)
 
 
+def slopes(function, at, *, is_convex):
+    """The slopes on the left and on the right, and the range of what may be claimed.
+
+    Returns
+    -------
+    left, right, low, high : ndarray of the shape of `at`
+    """
+    sides = [slope(function, at, side) for side in (-1, 1)]
+    (left, left_error), (right, right_error) = sides
+    left_error = 1e-6 * np.abs(left) + 10.0 * left_error
+    right_error = 1e-6 * np.abs(right) + 10.0 * right_error
+    low = np.minimum(left - left_error, right - right_error)
+    high = np.maximum(left + left_error, right + right_error)
+    if not is_convex:
+        # Parts with a kink each may add up to one of their subgradients, which then
+        # need not lie between the slopes of the sum.
+        has_kink = np.abs(right - left) > 1e-3 * np.abs(right)
+        gap = np.where(has_kink, high - low, 0.0)
+        low, high = low - gap, high + gap
+    return left, right, low, high
+
+
 def require_slopes(probe, method, claimed, words):
     """Fail unless `claimed` lies between the slopes of `method` on either side.
 
@@ -30,25 +52,33 @@ def require_slopes(probe, method, claimed, words):
         at = probe.raw[:, axis] if probe.is_row else probe.raw
         claim = claimed[:, axis] if probe.is_row else claimed
         function = probe.along(method, axis, probe.y, probe.raw)
-        sides = [slope(function, at, side) for side in (-1, 1)]
-        tolerance = [1e-6 * np.abs(side) + 10.0 * error for side, error in sides]
-        (left, _), (right, _) = sides
-        low = np.minimum(left - tolerance[0], right - tolerance[1])
-        high = np.maximum(left + tolerance[0], right + tolerance[1])
-        measured = np.isfinite(low) & np.isfinite(high)
+        left, right, low, high = slopes(function, at, is_convex=probe.loss.convex)
         excess = np.maximum(low - claim, claim - high)
-        bad = measured & ~(excess <= 0)  # nan is bad
+        bad = np.isfinite(low) & np.isfinite(high) & ~(excess <= 0)  # nan is bad
         if not bad.any():
             continue
-        size = np.abs(low) + np.abs(high) + np.finfo(float).tiny
-        i = int(np.nanargmax(np.where(bad, np.nan_to_num(excess / size, nan=9.0), -1)))
+        relative = excess / (np.abs(low) + np.abs(high) + np.finfo(float).tiny)
+        worst = np.nan_to_num(relative, nan=np.inf, posinf=np.inf)
+        i = int(np.argmax(np.where(bad, worst, -1.0)))
+        is_smooth = abs(left[i] - right[i]) <= 1e-5 * (abs(left[i]) + abs(right[i]))
+        truth = f"{right[i]:.6g}"
+        if not is_smooth:
+            truth = f"from {left[i]:.6g} to {truth}"
         entry = f"[{axis}]" if probe.is_row else ""
-        near = abs(left[i] - right[i]) <= 1e-5 * (abs(left[i]) + abs(right[i]))
-        truth = f"{right[i]:.6g}" if near else f"from {left[i]:.6g} to {right[i]:.6g}"
         raise CheckFailed(
             f"{probe.point(probe.y[i], probe.raw[i])} {words[0]}{entry} says "
             f"{claim[i]:.6g}, the slope of {words[1]} is {truth}"
         )
+
+
+def along_line(method, y, raw, direction):
+    """A value, or the derivative along a line, as a function of the position on it."""
+
+    def function(position):
+        result = method(y, raw(position))
+        return result @ direction if result.ndim > position.ndim else result
+
+    return function
 
 
 def jumps_on_lines(probe, method):
@@ -61,12 +91,7 @@ def jumps_on_lines(probe, method):
     before, after : float
     """
     for y, positions, raw, direction in probe.lines():
-
-        def along(t):
-            result = method(y, raw(t))  # noqa: B023
-            return result @ direction if result.ndim > t.ndim else result  # noqa: B023
-
-        found = jumps(along, positions)
+        found = jumps(along_line(method, y, raw, direction), positions)
         for where, before, after in zip(*found):
             yield y, raw(where), before, after
 

@@ -16,8 +16,19 @@ def _loss_of(estimator):
 class LinearModel(BaseEstimator):
     """Raw predictions, and coefficients that may be stored sparsely."""
 
-    def _raw_prediction(self, X):
-        """X @ coef + intercept, of shape (n_samples,) or (n_samples, n_classes)."""
+    def raw_prediction(self, X):
+        """X @ coef_.T + intercept_, before the inverse link of the loss.
+
+        What the functions of `loss_` take; of a classifier the `decision_function`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=("csr", "csc", "coo"), reset=False)
         raw = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
@@ -78,7 +89,7 @@ class LinearRegressorMixin(RegressorMixin):
         ndarray of shape (n_samples,)
             On the scale of y: exp of the raw prediction for a loss with the log link.
         """
-        raw = self._raw_prediction(X)
+        raw = self.raw_prediction(X)
         return _loss_of(self).inverse_link(raw)
 
 
@@ -109,7 +120,7 @@ class LinearClassifierMixin(ClassifierMixin):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             With two classes one column, positive where `classes_[1]` is predicted.
         """
-        return self._raw_prediction(X)
+        return self.raw_prediction(X)
 
     def predict(self, X):
         """Predict the label of each row.
@@ -122,7 +133,7 @@ class LinearClassifierMixin(ClassifierMixin):
         -------
         ndarray of shape (n_samples,)
         """
-        raw = self._raw_prediction(X)
+        raw = self.raw_prediction(X)
         index = (raw > 0).astype(np.intp) if raw.ndim == 1 else raw.argmax(axis=1)
         return self.classes_[index]
 
@@ -143,7 +154,7 @@ class LinearClassifierMixin(ClassifierMixin):
         ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        raw = self._raw_prediction(X)
+        raw = self.raw_prediction(X)
         if raw.ndim == 1:
             return np.exp(self._binary_log_proba(raw)).astype(raw.dtype, copy=False)
         probability = _loss_of(self).inverse_link(raw)
@@ -166,7 +177,7 @@ class LinearClassifierMixin(ClassifierMixin):
         ndarray of shape (n_samples, n_classes)
             -inf where a probability is 0.
         """
-        raw = self._raw_prediction(X)
+        raw = self.raw_prediction(X)
         if raw.ndim == 1:
             return self._binary_log_proba(raw)
         if _loss_of(self).granularity == "row":

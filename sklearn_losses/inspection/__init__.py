@@ -3,12 +3,16 @@
 from sklearn_losses.inspection._check_loss import check_loss
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._report import CheckResult, LossReport
+from sklearn_losses.inspection._scorer import LossScorer, d2_loss_score, loss_scorer
 
 __all__ = [
     "CheckResult",
     "Influence",
     "LossDescription",
     "LossReport",
+    "LossScorer",
     "check_loss",
+    "d2_loss_score",
     "describe",
+    "loss_scorer",
 ]

@@ -8,8 +8,8 @@ with them:
 >>> right, error = slope(np.abs, np.zeros(1), side=+1)
 >>> right, bool(error[0] < 1e-9)
 (array([1.]), True)
->>> jumps(np.sign, np.array([-2.0, -0.5, 1.0])).where
-array([0.])
+>>> jumps(np.floor, np.array([0.2, 0.8, 1.5])).where
+array([1.])
 """
 
 from typing import NamedTuple

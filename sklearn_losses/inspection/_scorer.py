@@ -1,0 +1,257 @@
+"""loss_scorer: models that were trained with different losses, compared under one.
+
+>>> from sklearn.datasets import load_iris
+>>> from sklearn.model_selection import cross_val_score
+>>> from sklearn.naive_bayes import GaussianNB
+>>> from sklearn_losses.inspection import loss_scorer
+>>> from sklearn_losses.losses import CrossEntropy
+>>> X, y = load_iris(return_X_y=True)
+>>> scorer = loss_scorer(CrossEntropy())
+>>> cross_val_score(GaussianNB(), X, y, scoring=scorer).mean().round(2)
+np.float64(-0.14)
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import column_or_1d
+
+from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
+from sklearn_losses.losses import Loss, get_loss
+
+
+class LossScorer(BaseEstimator):
+    """A scorer made by `loss_scorer`, which says what it does.
+
+    It is a scikit-learn parameter holder, so that it can be cloned and pickled and
+    takes part in metadata routing: ``scorer.set_score_request(sample_weight=True)``.
+
+    Parameters
+    ----------
+    loss : Loss
+    d2 : bool, default=False
+    """
+
+    # The estimator is no metadata, although it is a parameter of `score`.
+    __metadata_request__score = {"estimator": UNUSED}
+
+    def __init__(self, loss, d2=False):
+        self.loss = loss
+        self.d2 = d2
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        """The score of a fitted estimator; see `score`."""
+        return self.score(estimator, X, y, sample_weight)
+
+    def score(self, estimator, X, y, sample_weight=None):
+        """The score of a fitted estimator, the larger the better.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted scikit-learn estimator, which may be a pipeline or a search.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Targets, or labels that are among the estimator's classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the mean.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If the loss and the estimator are for different tasks, the estimator has no
+            probabilities or no decision function where it needs them, or a prediction
+            or a target is outside of what the loss can take.
+        """
+        y, raw = targets_and_raw_predictions(estimator, X, y, self.loss)
+        if self.d2:
+            return d2_loss_score(y, raw, self.loss, sample_weight)
+        means = [self.loss.mean(*column, sample_weight) for column in _columns(y, raw)]
+        return -float(np.mean(means))
+
+    def _accept_sample_weight(self):
+        # scikit-learn 1.9 asks this of each scorer of a dict if weights are given to
+        # fit and metadata routing is off.
+        return True
+
+    def __repr__(self):
+        return f"loss_scorer({self.loss!r}{', d2=True' if self.d2 else ''})"
+
+
+def loss_scorer(loss, *, d2=False):
+    """A scorer for cross-validation and searches: minus the mean loss.
+
+    Models of any kind can be compared, as the loss is evaluated at raw predictions that
+    mean the same for all of them:
+
+    - In regression these are the link of what `predict` gives.
+    - In classification they are the link of what `predict_proba` gives if the loss has
+      probabilities, kept away from 0 and 1 by the resolution of their type as
+      scikit-learn's log_loss does; of other losses they are the `decision_function`.
+    - An estimator of this package that was trained with a loss of the same link (maybe
+      at the end of a pipeline or in a search) gives its own, with all digits.
+
+    A loss of points on more than two classes is the mean over its one-versus-rest
+    losses, and a loss of rows on two classes takes the raw predictions 0 and `raw`.
+
+    Parameters
+    ----------
+    loss : Loss or str
+        An instance, or the name of one.
+    d2 : bool, default=False
+        Whether the score is `d2_loss_score`, 1 for perfect predictions and 0 for the
+        best constant, instead of minus the mean loss.
+
+    Returns
+    -------
+    LossScorer
+        A callable ``scorer(estimator, X, y, sample_weight=None)``.
+
+    Raises
+    ------
+    TypeError
+        If `loss` is neither a loss nor a name.
+    ValueError
+        If there is no loss of that name.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LinearRegression, QuantileRegressor
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn_losses import Quantile, loss_scorer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> scorer = loss_scorer(Quantile(quantile=0.9))
+    >>> for model in (QuantileRegressor(quantile=0.9, alpha=0), LinearRegression()):
+    ...     print(cross_val_score(model, X, y, scoring=scorer).mean().round(1))
+    -9.7
+    -22.3
+    """
+    if isinstance(loss, str):
+        loss = get_loss(loss)
+    if not isinstance(loss, Loss):
+        hint = f": write {loss.__name__}()" if isinstance(loss, type) else ""
+        raise TypeError(f"loss_scorer needs a loss or its name. Got {loss!r}{hint}.")
+    return LossScorer(loss, d2=d2)
+
+
+# ----------------------------------------------------------------------------- d2
+def d2_loss_score(y_true, raw_prediction, loss, sample_weight=None):
+    """The share of the loss of the best constant that predictions save.
+
+    1 - (mean loss - mean minimum) / (mean loss of the best constant - mean minimum),
+    where the minimum is the least that any prediction could cost: with it, terms in y
+    alone that a loss leaves out make no difference. Of SquaredError it is R^2, and of
+    the other losses that scikit-learn has a D^2 for it is that one.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets, in the domain of the loss.
+    raw_prediction : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Raw predictions, before the inverse link. With a loss of points each column is
+        an output with a best constant of its own; with a loss of rows the columns are
+        the classes.
+    loss : Loss
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the means.
+
+    Returns
+    -------
+    float
+        1 for perfect predictions, 0 for the best constant, negative for worse ones.
+        Where the best constant is perfect, 1 if the predictions are and else 0. nan,
+        with a warning, for less than two samples.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit or a target is outside the domain.
+
+    See Also
+    --------
+    loss_scorer : The same for a fitted estimator.
+    sklearn.metrics.d2_tweedie_score, sklearn.metrics.d2_log_loss_score
+
+    Examples
+    --------
+    >>> from sklearn_losses import AbsoluteError, d2_loss_score
+    >>> d2_loss_score([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], AbsoluteError())
+    0.5
+    """
+    y, raw = np.asarray(y_true), np.asarray(raw_prediction)
+    if len(np.atleast_1d(y)) < 2:
+        message = "D^2 score is not well-defined with less than two samples."
+        warnings.warn(message, UndefinedMetricWarning, stacklevel=2)
+        return float("nan")
+    if sample_weight is not None:
+        sample_weight = column_or_1d(sample_weight)
+    if loss.granularity == "row":
+        excess = [_excesses(y, raw, loss, sample_weight)]
+    else:
+        excess = [
+            _excesses(*column, loss, sample_weight) for column in _columns(y, raw)
+        ]
+    of_model, of_constant, size = np.sum(excess, axis=0)
+    rounding = 1e-12 * size
+    if of_constant <= rounding:
+        return 1.0 if of_model <= rounding else 0.0
+    return float(1.0 - of_model / of_constant)
+
+
+def _columns(y, raw):
+    """The pairs of targets and raw predictions to which a loss is applied."""
+    if y.ndim == 2 and y.shape == raw.shape:
+        return list(zip(y.T, raw.T))
+    return [(y, raw)]
+
+
+def _excesses(y, raw, loss, sample_weight):
+    """What a model and the best constant lose above the minimum, and how much that is.
+
+    Returns
+    -------
+    of_model, of_constant, size : float
+        The size is the one to which rounding errors are relative.
+    """
+    least = _minimum(loss, y, raw)
+    constant = np.broadcast_to(_best_constant(loss, y, raw, sample_weight), raw.shape)
+    values = [loss.value(y, raw), loss.value(y, constant), np.abs(least)]
+    lost = np.array(
+        [values[0] - least, values[1] - least, np.abs(values[1]) + values[2]]
+    )
+    if sample_weight is not None:
+        seen = np.asarray(sample_weight) != 0  # weight 0 is no sample, also if inf
+        lost, sample_weight = lost[:, seen], np.asarray(sample_weight)[seen]
+    return np.average(lost, axis=1, weights=sample_weight)
+
+
+def _best_constant(loss, y, raw, sample_weight):
+    """optimal_constant, with all columns of raw as classes, seen or not."""
+    if loss.granularity == "point" or y.ndim == 2:
+        return loss.optimal_constant(y, sample_weight)
+    classes = np.arange(raw.shape[1])
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight
+    return loss.optimal_constant(
+        np.concatenate([y, classes]), np.concatenate([weight, np.zeros(len(classes))])
+    )
+
+
+def _minimum(loss, y, raw):
+    """loss.minimum, also where it depends on how many classes there are."""
+    try:
+        return loss.minimum(y)
+    except ValueError:
+        if loss.granularity == "point" or y.ndim == 2:
+            raise
+    # The least loss of a class is that of the constant that is best for it alone.
+    classes = np.arange(float(raw.shape[1]))
+    best = np.array([loss.optimal_constant(classes, classes == k) for k in classes])
+    return loss.value(classes, best)[y.astype(int)]

@@ -2,6 +2,7 @@
 
 from sklearn_losses.inspection._check_loss import check_loss
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
+from sklearn_losses.inspection._display import LossDisplay
 from sklearn_losses.inspection._report import CheckResult, LossReport
 from sklearn_losses.inspection._scorer import LossScorer, d2_loss_score, loss_scorer
 
@@ -9,6 +10,7 @@ __all__ = [
     "CheckResult",
     "Influence",
     "LossDescription",
+    "LossDisplay",
     "LossReport",
     "LossScorer",
     "check_loss",

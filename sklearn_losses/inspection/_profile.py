@@ -21,7 +21,7 @@ from sklearn_losses.losses import IdentityLink
 DESCRIPTIONS = {
     "residual": "residual: raw prediction - y",
     "margin": "margin: raw prediction towards y",
-    "lead": "raw prediction of the class y; the others have 0",
+    "lead": "raw prediction of class y, others 0",
     "raw prediction": "raw prediction",
 }
 

@@ -1,0 +1,193 @@
+"""The whole catalogue in one picture: every loss, its value and its gradient.
+
+The gradient is how hard a sample pulls at its prediction. It tells families apart at a
+glance: what outliers do in regression (their pull grows, stays, or fades), what happens
+to samples that are right by a wide margin in classification (they are left alone or
+not).
+
+Run ``python examples/plot_all_losses.py``. It saves plot_all_losses.png.
+"""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_losses import (
+    AbsoluteError,
+    AbsolutePercentageError,
+    Andrews,
+    Asymmetric,
+    Barron,
+    Cauchy,
+    CrossEntropy,
+    EpsilonInsensitive,
+    Expectile,
+    Exponential,
+    Fair,
+    Focal,
+    Gamma,
+    GemanMcClure,
+    GeneralizedCrossEntropy,
+    Hampel,
+    Hinge,
+    Huber,
+    InverseGaussian,
+    Linex,
+    LogCosh,
+    LogLoss,
+    LossDisplay,
+    ModifiedHuber,
+    MulticlassHinge,
+    MulticlassSquaredHinge,
+    NegativeBinomial,
+    Perceptron,
+    Poisson,
+    PolyLoss,
+    PseudoHuber,
+    Quantile,
+    Savage,
+    Sigmoid,
+    SmoothHinge,
+    SmoothQuantile,
+    Sparsemax,
+    SquaredEpsilonInsensitive,
+    SquaredError,
+    SquaredHinge,
+    SquaredLogError,
+    StudentT,
+    Tangent,
+    Truncated,
+    TukeyBiweight,
+    Tweedie,
+    Welsch,
+    loss_names,
+)
+
+x = np.linspace(-3, 3, 601)
+# Titles of the value and of the gradient, raw predictions, the target, the losses.
+FAMILIES = [
+    (
+        "Regression",
+        "how much may an outlier pull?",
+        x,
+        0.0,
+        [
+            SquaredError(),
+            AbsoluteError(),
+            Huber(delta=1.0),
+            PseudoHuber(),
+            LogCosh(),
+            EpsilonInsensitive(epsilon=0.5),
+            SquaredEpsilonInsensitive(epsilon=0.5),
+        ],
+    ),
+    (
+        "Asymmetric or relative regression",
+        "too high is not as bad as too low",
+        x + 2.0,
+        2.0,
+        [
+            Quantile(quantile=0.8),
+            SmoothQuantile(quantile=0.8),
+            Expectile(expectile=0.8),
+            Linex(),
+            AbsolutePercentageError(),
+        ],
+    ),
+    (
+        "Robust regression",
+        "an outlier hardly pulls, or not at all",
+        4 * x,
+        0.0,
+        [
+            Fair(),
+            Cauchy(),
+            StudentT(),
+            GemanMcClure(scale=2.0),
+            Welsch(),
+            TukeyBiweight(),
+            Andrews(),
+            Hampel(),
+            Barron(alpha=-1.0, scale=1.5),
+        ],
+    ),
+    (
+        "Counts and positive targets",
+        "raw predictions are logarithms",
+        0.7 * x,
+        1.0,
+        [
+            Poisson(),
+            Gamma(),
+            InverseGaussian(),
+            Tweedie(power=1.5),
+            NegativeBinomial(),
+            SquaredLogError(),
+        ],
+    ),
+    (
+        "Binary, convex",
+        "the more wrong, the more pull",
+        x,
+        1.0,
+        [
+            LogLoss(),
+            Hinge(),
+            Perceptron(),
+            SquaredHinge(),
+            SmoothHinge(),
+            ModifiedHuber(),
+            Exponential(),
+            PolyLoss(),
+        ],
+    ),
+    (
+        "Binary, not convex",
+        "far wrong may be a wrong label",
+        x,
+        1.0,
+        [Focal(), GeneralizedCrossEntropy(), Savage(), Tangent(), Sigmoid()],
+    ),
+    (
+        "Multiclass",
+        "three classes, fitted jointly",
+        x,
+        0.0,
+        [
+            CrossEntropy(),
+            CrossEntropy(label_smoothing=0.3),
+            MulticlassHinge(),
+            MulticlassSquaredHinge(),
+            Sparsemax(),
+        ],
+    ),
+    (
+        "Made of others",
+        "sums, limits, factors",
+        x,
+        0.0,
+        [
+            Huber(delta=1.0) + 0.5 * AbsoluteError(),
+            Truncated(SquaredError(), limit=2.0),
+            Asymmetric(LogCosh(), under=2.0),
+        ],
+    ),
+]
+
+drawn = {loss.name for *_, losses in FAMILIES for loss in losses}
+assert set(loss_names()) <= drawn, set(loss_names()) - drawn
+
+figure, axes = plt.subplots(4, 4, figsize=(19, 15), layout="constrained")
+for pair, (family, motto, raw, y, losses) in zip(axes.reshape(8, 2), FAMILIES):
+    LossDisplay.from_losses(
+        losses, kind=("value", "gradient"), y_true=y, raw_prediction=raw, ax=pair
+    )
+    pair[0].set_title(family, loc="left", fontweight="bold")
+    pair[1].set_title(motto, loc="left")
+path = Path(__file__).with_suffix(".png")
+figure.savefig(path, dpi=80)
+print(f"Saved {path.name}.")

@@ -1,0 +1,294 @@
+"""LossDisplay: pictures of losses, in the manner of scikit-learn's displays.
+
+``LossDisplay.from_losses`` computes the curves and draws them; ``plot`` draws them
+again, elsewhere or in other colours, without computing anything.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sklearn_losses.inspection._profile import DESCRIPTIONS, Profile
+from sklearn_losses.losses import Loss, get_loss
+
+KINDS = ("value", "gradient", "curvature")
+LINE_STYLES = ("-", "--", "-.", ":")
+BESIDE = 1e-9  # how far from a jump its two sides are drawn
+
+
+class LossDisplay:
+    """Values, gradients and curvatures of losses, drawn over each other.
+
+    It is recommended to use :meth:`from_losses`. All parameters are attributes.
+
+    Parameters
+    ----------
+    names : list of str of length n_losses
+        What the legend calls the losses.
+    kind : tuple of {"value", "gradient", "curvature"}
+        What is drawn, each in axes of its own.
+    curves : dict of str to list of (x, y)
+        For each kind the curves of the losses: two arrays of shape (n_points,), or None
+        for a loss that has no curvature. y is nan where it jumps.
+    x_label : str
+        What x is.
+
+    Attributes
+    ----------
+    axes_ : ndarray of shape (n_kinds,) of matplotlib Axes
+        One for each kind.
+    ax_ : matplotlib Axes
+        The first of them.
+    figure_ : matplotlib Figure
+        What the axes are in.
+    lines_ : ndarray of shape (n_kinds, n_losses) of matplotlib Line2D
+        The curves, None where there is none.
+
+    See Also
+    --------
+    describe : The same in numbers.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from sklearn_losses import Huber, LossDisplay, TukeyBiweight
+    >>> display = LossDisplay.from_losses([Huber(), TukeyBiweight()], kind="gradient")
+    >>> display.ax_.get_xlabel()
+    'residual: raw prediction - y'
+    """
+
+    def __init__(self, *, names, kind, curves, x_label):
+        self.names = names
+        self.kind = kind
+        self.curves = curves
+        self.x_label = x_label
+
+    @classmethod
+    def from_losses(
+        cls,
+        losses,
+        *,
+        kind=KINDS,
+        y_true=None,
+        raw_prediction=None,
+        names=None,
+        ax=None,
+        **line_kw,
+    ):
+        """Compute the curves of losses and draw them.
+
+        Parameters
+        ----------
+        losses : Loss, str, list of them, or dict of str to them
+            Losses or their names; of a dict the keys are what the legend says.
+        kind : {"value", "gradient", "curvature"} or tuple of them, \
+                default=("value", "gradient", "curvature")
+            What to draw, each in axes of its own.
+        y_true : float, default=None
+            The target. None: 1 or the valid target that is nearest to it; in losses of
+            rows the class 0.
+        raw_prediction : array-like of shape (n_points,), default=None
+            Where to draw. None: where residuals, margins, or raw predictions are
+            between -3 and 3.
+        names : str or list of str, default=None
+            What the legend calls the losses. None: what they print as.
+        ax : matplotlib Axes or array-like of them, default=None
+            Where to draw, one for each kind. None: in a new figure.
+        **line_kw : dict
+            Passed to matplotlib's ``plot`` for each line.
+
+        Returns
+        -------
+        display : LossDisplay
+
+        Raises
+        ------
+        ValueError
+            If the losses cannot be in one picture because they are for different tasks
+            or over different x, or a parameter is not valid.
+        TypeError
+            If something in `losses` is no loss.
+        """
+        losses, names = _named_losses(losses, names)
+        kind = (kind,) if isinstance(kind, str) else tuple(kind)
+        unknown = [k for k in kind if k not in KINDS]
+        if unknown or not kind:
+            raise ValueError(
+                f"The 'kind' parameter of LossDisplay must be among {KINDS}. Got "
+                f"{(unknown or kind)!r} instead."
+            )
+        profiles = [Profile(loss, y_true) for loss in losses]
+        _check_comparable(profiles)
+        if raw_prediction is None:
+            x = np.linspace(-3.0, 3.0, 601)
+        else:
+            x = np.unique(profiles[0].x_of(raw_prediction))
+        curves = {k: [_curve(profile, k, x) for profile in profiles] for k in kind}
+        first = profiles[0]
+        label = DESCRIPTIONS[first.label]
+        if first.label == "raw prediction":
+            label += f", y = {first.y_true:g}"
+        display = cls(names=names, kind=kind, curves=curves, x_label=label)
+        return display.plot(ax, **line_kw)
+
+    def plot(self, ax=None, **line_kw):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of them, default=None
+            Where to draw, one for each kind. None: in a new figure.
+        **line_kw : dict
+            Passed to matplotlib's ``plot`` for each line.
+
+        Returns
+        -------
+        display : LossDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there are not as many axes as kinds.
+        """
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                "LossDisplay.plot needs matplotlib. Install it: pip install matplotlib"
+            ) from error
+        n_kinds = len(self.kind)
+        if ax is None:
+            width = 3.6 * n_kinds + 2.4  # with room for the legend
+            _, ax = plt.subplots(
+                1, n_kinds, figsize=(width, 3.4), layout="constrained", squeeze=False
+            )
+        self.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        if len(self.axes_) != n_kinds:
+            raise ValueError(
+                f"LossDisplay.plot needs {n_kinds} axes, one for each of {self.kind}. "
+                f"Got {len(self.axes_)}."
+            )
+        self.ax_ = self.axes_[0]
+        self.figure_ = self.ax_.figure
+        colors = plt.rcParams["axes.prop_cycle"].by_key().get("color", ["black"])
+        self.lines_ = np.full((n_kinds, len(self.names)), None, dtype=object)
+        for i, (kind, axes) in enumerate(zip(self.kind, self.axes_)):
+            for k, curve in enumerate(self.curves[kind]):
+                if curve is not None:
+                    style = _style(k, colors) | line_kw
+                    (self.lines_[i, k],) = axes.plot(*curve, **style)
+                    self.lines_[i, k].set_label(self.names[k])
+            self._finish(axes, kind)
+        self._add_legend()
+        return self
+
+    def _finish(self, axes, kind):
+        """Labels, limits and a grid behind the lines."""
+        axes.set(xlabel=self.x_label, ylabel=kind)
+        axes.grid(alpha=0.25)
+        axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
+        limits = y_limits([curve for curve in self.curves[kind] if curve is not None])
+        if limits is not None:
+            axes.set_ylim(limits)
+
+    def _add_legend(self):
+        """All losses at once: beside the axes, or in them where nobody makes room."""
+        handles = [
+            next((line for line in lines if line is not None), None)
+            for lines in self.lines_.T
+        ]
+        handles = [line for line in handles if line is not None]
+        place = {"loc": "best"}
+        if self.figure_.get_layout_engine() is not None:
+            place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        self.axes_[-1].legend(handles=handles, fontsize="small", **place)
+
+
+def _named_losses(losses, names):
+    """Lists of losses and of what to call them."""
+    if isinstance(losses, Mapping):
+        if names is not None:
+            raise ValueError("Give names as keys of `losses` or as `names`, not both.")
+        names, losses = list(losses), list(losses.values())
+    elif isinstance(losses, (Loss, str)):
+        losses = [losses]
+        names = [names] if isinstance(names, str) else names
+    losses = [get_loss(loss) if isinstance(loss, str) else loss for loss in losses]
+    for loss in losses:
+        if not isinstance(loss, Loss):
+            hint = f": write {loss.__name__}()" if isinstance(loss, type) else ""
+            raise TypeError(f"LossDisplay needs instances of Loss. Got {loss!r}{hint}.")
+    if not losses:
+        raise ValueError("LossDisplay needs at least one loss.")
+    names = [str(loss) for loss in losses] if names is None else list(names)
+    if len(names) != len(losses):
+        raise ValueError(
+            f"The 'names' parameter of LossDisplay must have one name for each of the "
+            f"{len(losses)} losses. Got {len(names)}."
+        )
+    return losses, names
+
+
+def _check_comparable(profiles):
+    """Raise unless x and y mean the same for all of them."""
+    first = profiles[0]
+    for other in profiles[1:]:
+        if first.loss.task != other.loss.task:
+            reasons = [f"is for {p.loss.task} targets" for p in (first, other)]
+        elif first.label != other.label:
+            reasons = [f"is drawn over a {p.label}" for p in (first, other)]
+        else:
+            continue
+        raise ValueError(
+            f"{first.loss!r} and {other.loss!r} cannot be in one picture, because the "
+            f"first {reasons[0]} and the second {reasons[1]}. Draw two."
+        )
+
+
+def _curve(profile, kind, x):
+    """x and y of one line, interrupted where y jumps; None if there is none."""
+    if kind == "curvature" and not profile.has_curvature:
+        return None
+    jumps = profile.jumps(kind, x)
+    x = np.union1d(x, np.concatenate([jumps - BESIDE, jumps, jumps + BESIDE]))
+    y = np.array(getattr(profile, kind)(x), dtype=np.float64)
+    y[~np.isfinite(y) | np.isin(x, jumps)] = np.nan
+    return x, y
+
+
+def _style(k, colors):
+    """A pair of colour and line style that no other of many lines has.
+
+    Neighbours differ in both, so that a line shows where it runs over another.
+    """
+    n = len(colors)
+    return {
+        "color": colors[k % n],
+        "linestyle": LINE_STYLES[(k % n + k // n) % len(LINE_STYLES)],
+        "linewidth": 1.8,
+    }
+
+
+def y_limits(curves):
+    """Limits that show most curves in full, and cut those that dwarf them.
+
+    Parameters
+    ----------
+    curves : list of (x, y)
+
+    Returns
+    -------
+    tuple of float, or None if there is nothing to see
+    """
+    seen = [y[np.isfinite(y)] for _, y in curves]
+    seen = [y for y in seen if len(y)]
+    if not seen:
+        return None
+    low, high = np.array([[min(y.min(), 0.0), max(y.max(), 0.0)] for y in seen]).T
+    room = 2.5 * np.median(np.maximum(high, -low))
+    bottom, top = max(low.min(), -room), min(high.max(), room)
+    margin = 0.06 * (top - bottom) or 0.5
+    return bottom - margin, top + margin

@@ -29,11 +29,14 @@ may be left out.
 
 Each loss is shown with its default parameters, and its traits are for these. The string
 is its name, as in `SGDRegressor(loss="huber")`. *lipschitz* is the supremum of the
-gradient's size, *smoothness* that of the curvature's, inf if there is no bound. *Other traits*: whether the
-gradient jumps (kinks), whether the loss is piecewise linear, bounded, or treats both
-signs of a residual or all classes alike (symmetric). Probabilities are *proper* if they
-are the true ones where the expected loss is least. A loss with a *conjugate* gives it in
-closed form or by a search. `sklearn_losses.describe` and `LossDisplay` show more.
+gradient's size and *smoothness* that of the curvature's, inf if there is no bound.
+*Other traits*: whether the gradient jumps (kinks), whether the loss is piecewise
+linear, bounded, or treats both signs of a residual or all classes alike (symmetric).
+Probabilities are *proper* if they are the true ones where the expected loss is least. A
+loss with a *conjugate* gives it in closed form or by a search.
+
+`sklearn_losses.describe(loss)` says more about one of them, `LossDisplay` draws them,
+and `examples/plot_all_losses.py` draws them all.
 """
 COLUMNS = (
     "class",

@@ -178,7 +178,8 @@ def check_float32(loss, probe):
             raise CheckFailed(f"{output}() of float32 is {single.dtype}, not float32")
         floor = 1e-5 * float(np.median(np.abs(double)))
         words = (f"{output}() of float32", "of float64")
-        require_equal((y, raw), single, double, words, rtol=1e-5, floor=floor)
+        rounded = double.astype(np.float32)  # which may overflow
+        require_equal((y, raw), single, rounded, words, rtol=1e-5, floor=floor)
 
 
 @check("compiled")
@@ -277,5 +278,7 @@ def _check_infinity(loss, probe, y):
         before, near, far = value
         reached = abs(near - before) <= 1e-9 * abs(near) or abs(near) < 1e-50
         limit = near if reached else np.inf
+        if loss.bounded and not reached and near < far < np.inf:
+            continue  # its bound is farther away than can be seen
         if differ(far, limit, rtol=1e-9, floor=1e-50):
             raise CheckFailed(f"{point} value() is {far}, its limit is {limit}")

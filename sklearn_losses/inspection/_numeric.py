@@ -119,8 +119,10 @@ def jumps(function, grid):
 def _noise(values, at_middle):
     """What a continuous function may change by between neighbouring floats.
 
-    A small part of what it changes by in the interval, and of how large it is around.
+    A small part of what it changes by in the interval and of how large it is around,
+    and rounding errors of its largest values.
     """
     change = np.abs(at_middle - values[:-1]) + np.abs(values[1:] - at_middle)
-    around = maximum_filter1d(np.nan_to_num(np.abs(values)), size=7)[1:]
-    return np.maximum(1e-3 * change, 1e-9 * around)
+    size = np.nan_to_num(np.abs(values), posinf=0.0)
+    around = maximum_filter1d(size, size=7)[1:]
+    return np.maximum(1e-3 * change, 1e-9 * around + 1e-14 * size.max())

@@ -13,6 +13,14 @@ N_CLASSES = 3
 N_POINTS = 240
 SIZES = np.logspace(-12, 4, 33)
 LANDMARKS = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0])  # where losses like to have kinks
+# Points and directions of lines through the raw predictions of classes.
+LINES = np.array(
+    [
+        [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]],
+        [[0.3, -0.2, 0.4], [0.0, 1.0, -1.0]],
+        [[1.0, 0.5, 0.0], [-0.9, 0.1, 0.7]],
+    ]
+)
 
 
 def valid_targets(loss):
@@ -179,8 +187,7 @@ class Probe:
                 yield y, centre(self.loss, y) + offsets, lambda t: t, 1.0
             return
         for y in self.targets:
-            for start in np.array([[0.0, 0.0, 0.0], [0.3, -0.2, 0.4], [1.0, 0.5, 0.0]]):
-                direction = np.round(self.rng.normal(size=N_CLASSES), 1)
+            for start, direction in LINES:
                 yield y, offsets, self._line(start, direction), direction
 
     @staticmethod

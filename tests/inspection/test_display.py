@@ -228,7 +228,8 @@ def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
 
 def test_matplotlib_is_imported_by_nothing_else():
     code = (
-        "import sys; from sklearn_losses import *; check_loss(Huber()); describe(Huber())\n"
+        "import sys; from sklearn_losses import *\n"
+        "check_loss(Huber()); describe(Huber()); loss_scorer(Huber())\n"
         "assert not any(m.startswith('matplotlib') for m in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -7,21 +7,28 @@ subgradient; elsewhere they are one.
 
 import numpy as np
 
-from sklearn_losses.inspection._numeric import jumps, slope
+from sklearn_losses.inspection._numeric import EPS, jumps, slope
 from sklearn_losses.inspection._report import CheckFailed, CheckSkipped, checks_of
 
 CALCULUS_CHECKS = []
 check = checks_of(CALCULUS_CHECKS)
 
 
-def slopes(function, at, *, is_convex):
+def slopes(function, at, noise, *, is_convex):
     """The slopes on the left and on the right, and the range of what may be claimed.
+
+    Parameters
+    ----------
+    function, at, noise
+        As in `slope`.
+    is_convex : bool
+        Whether anything outside the slopes at a kink is wrong.
 
     Returns
     -------
     left, right, low, high : ndarray of the shape of `at`
     """
-    sides = [slope(function, at, side) for side in (-1, 1)]
+    sides = [slope(function, at, side, noise) for side in (-1, 1)]
     (left, left_error), (right, right_error) = sides
     left_error = 1e-6 * np.abs(left) + 10.0 * left_error
     right_error = 1e-6 * np.abs(right) + 10.0 * right_error
@@ -48,11 +55,16 @@ def require_slopes(probe, method, claimed, words):
     words : tuple of str
         Who claims it, and what has the slope: ("gradient()", "value()").
     """
+    # Formulas may subtract numbers of the size of the predictions and of y.
+    terms = np.abs(probe.raw).max(axis=1) if probe.is_row else np.abs(probe.raw)
+    noise = EPS * np.median(np.abs(claimed)) * (terms + np.abs(probe.y))
     for axis in probe.axes():
         at = probe.raw[:, axis] if probe.is_row else probe.raw
         claim = claimed[:, axis] if probe.is_row else claimed
         function = probe.along(method, axis, probe.y, probe.raw)
-        left, right, low, high = slopes(function, at, is_convex=probe.loss.convex)
+        left, right, low, high = slopes(
+            function, at, noise, is_convex=probe.loss.convex
+        )
         excess = np.maximum(low - claim, claim - high)
         bad = np.isfinite(low) & np.isfinite(high) & ~(excess <= 0)  # nan is bad
         if not bad.any():

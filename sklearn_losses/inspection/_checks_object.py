@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from sklearn_losses.inspection._probe import Probe
 from sklearn_losses.inspection._report import CheckFailed, checks_of
+from sklearn_losses.losses import Loss
 
 OBJECT_CHECKS = []
 check = checks_of(OBJECT_CHECKS)
@@ -93,7 +94,9 @@ def check_parameters(loss, probe):
     numbers = {
         name: value
         for name, value in loss.get_params(deep=False).items()
-        if isinstance(value, Real) and not isinstance(value, bool)
+        if isinstance(value, Real)
+        and not isinstance(value, bool)
+        and not hasattr(Loss, name)  # a trait is a claim, and checked as such
     }
     for name in numbers:
         for wrong in (np.nan, "a string"):
@@ -240,7 +243,7 @@ def check_out(loss, probe):
 
 @check("compiled")
 def check_extremes(loss, probe):
-    """Far raw predictions have a loss that is no nan, infinite ones have its limit."""
+    """Far raw predictions have a loss and a gradient, and nan has the loss nan."""
     for y in probe.targets:
         for output in ("value", "gradient"):
             result = getattr(loss, output)(np.full(len(probe.far), y), probe.far)
@@ -250,7 +253,6 @@ def check_extremes(loss, probe):
                 raise CheckFailed(
                     f"{probe.point(y, probe.far[i])} {output}() is {result[i]}"
                 )
-        _check_infinity(loss, probe, y)
     raw = np.full_like(probe.raw[:1], np.nan)
     if probe.is_row:
         raw[:, 1:] = 0.0
@@ -262,23 +264,26 @@ def check_extremes(loss, probe):
         )
 
 
-def _check_infinity(loss, probe, y):
-    """At an infinite raw prediction (of one class) the value is the limit."""
-    for sign in (1.0, -1.0):
-        raw = sign * np.array([1e100, 1e150, np.inf])
-        if probe.is_row:
-            raw = np.column_stack([raw, np.zeros((3, probe.raw.shape[1] - 1))])
-        value, gradient = (
-            loss.value(np.full(3, y), raw),
-            loss.gradient(np.full(3, y), raw),
-        )
-        point = probe.point(y, raw[2])
-        if np.isnan(gradient[2]).any() and not np.isnan(gradient[1]).any():
-            raise CheckFailed(f"{point} gradient() is {gradient[2]}")
-        before, near, far = value
-        reached = abs(near - before) <= 1e-9 * abs(near) or abs(near) < 1e-50
-        limit = near if reached else np.inf
-        if loss.bounded and not reached and near < far < np.inf:
-            continue  # its bound is farther away than can be seen
-        if differ(far, limit, rtol=1e-9, floor=1e-50):
-            raise CheckFailed(f"{point} value() is {far}, its limit is {limit}")
+@check("compiled", "extremes")
+def check_limits(loss, probe):
+    """Infinite raw predictions have the limit of the loss, or nan."""
+    note = None
+    for y in probe.targets:
+        for sign in (1.0, -1.0):
+            raw = sign * np.array([1e100, 1e150, np.inf])
+            if probe.is_row:
+                raw = np.column_stack([raw, np.zeros((3, probe.raw.shape[1] - 1))])
+            before, near, far = loss.value(np.full(3, y), raw)
+            reached = abs(near - before) <= 1e-9 * abs(near) or abs(near) < 1e-50
+            limit = near if reached else np.inf
+            if loss.bounded and not reached and near < far < np.inf:
+                continue  # its bound is farther away than can be seen
+            point = probe.point(y, raw[2])
+            if np.isnan(far):
+                note = note or f"{point} value() is nan, its limit is {limit}"
+            elif differ(far, limit, rtol=1e-9, floor=1e-50):
+                raise CheckFailed(f"{point} value() is {far}, its limit is {limit}")
+            gradient = loss.gradient(np.full(3, y), raw)
+            if np.isnan(gradient[2]).any() and not np.isnan(gradient[1]).any():
+                note = note or f"{point} gradient() is nan"
+    return note

@@ -23,7 +23,7 @@ STEPS = 0.1 * RATIO ** -np.arange(11.0)  # down to 1e-7, where digits run out
 ORDER = 4
 
 
-def slope(function, at, side):
+def slope(function, at, side, noise=0.0):
     """The one-sided derivative of a function, by extrapolation to a step of 0.
 
     The quotients of many steps are extrapolated as Ridders does it, and the entry of
@@ -37,6 +37,8 @@ def slope(function, at, side):
         From an array of the shape (n_steps, n) to one of the same shape.
     at : ndarray of shape (n,)
     side : {1, -1}
+    noise : float or ndarray of shape (n,), default=0.0
+        How wrong a value may be beyond a rounding of it.
 
     Returns
     -------
@@ -51,7 +53,8 @@ def slope(function, at, side):
     moved = at + side * STEPS[:, np.newaxis]
     step = moved - at  # what rounding has left of it
     values = function(np.concatenate([at[np.newaxis], moved]))
-    noise = EPS * np.maximum(np.abs(values[1:]), np.abs(values[0])) / np.abs(step)
+    size = np.maximum(np.abs(values[1:]), np.abs(values[0]))
+    noise = (EPS * size + noise) / np.abs(step)
     column = (values[1:] - values[0]) / step
     best, best_error = column[-1], np.full(len(at), np.inf)
     for order in range(1, ORDER + 1):

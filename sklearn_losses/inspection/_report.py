@@ -83,14 +83,19 @@ class LossReport:
         outcome = (
             f"{count} of {len(self)} checks failed" if count else "all checks passed"
         )
-        lines = [f"check_loss({self.loss!r}): {outcome}"]
+        lines = [f"check_loss({one_line(self.loss)}): {outcome}"]
         for result in self.results:
             status = result.status if result.passed else "FAILED"
             lines.append(f"  {status:<8} {result.name:<17} {result.message}".rstrip())
         return "\n".join(lines)
 
     def __repr__(self):
-        return f"<LossReport of {self.loss!r}: {len(self.failures)} failed>"
+        return f"<LossReport of {one_line(self.loss)}: {len(self.failures)} failed>"
+
+
+def one_line(loss):
+    """The repr of a loss, which scikit-learn may break into lines."""
+    return " ".join(repr(loss).split())
 
 
 class CheckFailed(Exception):

@@ -13,13 +13,16 @@ from sklearn_losses.losses import (
     GeneralizedCrossEntropy,
     Hinge,
     Huber,
+    Interval,
+    LogLink,
     LogLoss,
+    NumpyLoss,
     Poisson,
     Quantile,
+    SoftmaxLink,
     SquaredError,
     SquaredHinge,
 )
-from sklearn_losses.losses._links import LogLink
 from tests.cases import LOSSES, each
 
 
@@ -378,8 +381,27 @@ class WeightsTheSquare(Huber):
 
 @mutant_of("out")
 class IgnoresOut(Huber):
+    def _evaluate(self, y_true, raw_prediction, sample_weight, **wanted):
+        wanted = dict.fromkeys(wanted)
+        return super()._evaluate(y_true, raw_prediction, sample_weight, **wanted)
+
+
+@mutant_of("limits")
+@patched(Huber(), "value")
+def value_at_infinity_is_not_the_limit(value, y, raw):
+    return np.where(np.isinf(raw), 0.0, value)
+
+
+@mutant_of("compiled")
+class OverridesWhatSolversDoNotCall(Huber):
     def value(self, y_true, raw_prediction, sample_weight=None, out=None):
-        return super().value(y_true, raw_prediction, sample_weight)
+        return np.zeros(np.shape(raw_prediction))
+
+
+@mutant_of("compiled")
+@patched(Huber(), "gradient")
+def gradient_that_is_not_finite(gradient, y, raw):
+    return np.where(raw > 2, np.inf, gradient)
 
 
 @mutant_of("compiled")
@@ -455,7 +477,7 @@ def test_on_fail():
     with pytest.raises(AssertionError) as error:
         check_loss(wrong)
     assert str(error.value) == str(check_loss(wrong, on_fail=None))
-    with pytest.warns(UserWarning, match="1 of 27 checks failed") as record:
+    with pytest.warns(UserWarning, match="1 of 28 checks failed") as record:
         check_loss(wrong, on_fail="warn")
     assert record[0].filename == __file__
     with pytest.raises(ValueError, match=r"'on_fail' .* Got 'ignore' instead"):
@@ -466,15 +488,15 @@ def test_a_report_is_iterable_and_readable():
     report = check_loss(LipschitzTooSmall(quantile=0.9), on_fail=None)
     assert isinstance(report, LossReport)
     assert not report.passed
-    assert len(report) == len(list(report)) == 27
+    assert len(report) == len(list(report)) == 28
     assert all(isinstance(result, CheckResult) for result in report)
     assert report.failures == (report["lipschitz"],)
     assert str(report["lipschitz"]).startswith("lipschitz: at y_true=")
     lines = str(report).splitlines()
     assert lines[0] == (
-        "check_loss(LipschitzTooSmall(quantile=0.9)): 1 of 27 checks failed"
+        "check_loss(LipschitzTooSmall(quantile=0.9)): 1 of 28 checks failed"
     )
-    assert len(lines) == 28
+    assert len(lines) == 29
     failed = [line for line in lines if line.startswith("  FAILED   lipschitz  ")]
     assert len(failed) == 1
     assert "lipschitz claims at most 0.5" in failed[0]
@@ -512,11 +534,108 @@ def test_nothing_is_changed_and_nothing_warns():
 
 
 def test_a_loss_that_raises_is_reported():
-    class Broken(Huber):
-        def gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
-            raise ZeroDivisionError("in a formula\nand more")
+    @patched(Huber(), "gradient")
+    def broken(gradient, y, raw):
+        raise ZeroDivisionError("in a formula\nand more")
 
-    report = check_loss(Broken(), on_fail=None)
+    report = check_loss(broken, on_fail=None)
     message = report["compiled"].message
     assert message == "raised ZeroDivisionError: in a formula"
     assert [result.name for result in report.failures] == ["compiled"]
+
+
+@each(LOSSES)
+def test_built_in_losses_have_their_limits_at_infinity(loss):
+    assert check_loss(loss)["limits"].message == ""  # not even a remark
+
+
+# -------------------------------------------------------------- losses of the user
+def lp_value(y_true, raw_prediction, power):
+    return np.abs(raw_prediction - y_true) ** power / power
+
+
+def lp_gradient(y_true, raw_prediction, power):
+    r = raw_prediction - y_true
+    return np.sign(r) * np.abs(r) ** (power - 1)
+
+
+def lp_gradient_without_a_sign(y_true, raw_prediction, power):
+    return np.abs(raw_prediction - y_true) ** (power - 1)
+
+
+def log_value(y_true, raw_prediction):
+    return np.log1p((raw_prediction - y_true) ** 2)
+
+
+def log_gradient(y_true, raw_prediction):
+    r = raw_prediction - y_true
+    return 2 * r / (1 + r**2)
+
+
+def softmax_value(y_true, raw_prediction):
+    """As one writes it at first, with digits lost and nan at infinity."""
+    chosen = raw_prediction[np.arange(len(y_true)), y_true.astype(int)]
+    return np.log(np.exp(raw_prediction).sum(axis=1)) - chosen
+
+
+def softmax_gradient(y_true, raw_prediction):
+    probability = np.exp(raw_prediction)
+    probability /= probability.sum(axis=1, keepdims=True)
+    probability[np.arange(len(y_true)), y_true.astype(int)] -= 1
+    return probability
+
+
+def stable_softmax_value(y_true, raw_prediction):
+    return softmax_value(y_true, raw_prediction - raw_prediction.max(1, keepdims=True))
+
+
+def stable_softmax_gradient(y_true, raw_prediction):
+    return softmax_gradient(
+        y_true, raw_prediction - raw_prediction.max(1, keepdims=True)
+    )
+
+
+def poisson_value(y_true, raw_prediction):
+    return np.exp(raw_prediction) - y_true * raw_prediction
+
+
+def poisson_gradient(y_true, raw_prediction):
+    return np.exp(raw_prediction) - y_true
+
+
+ROWS = dict(
+    task="multiclass", link=SoftmaxLink(), convex=True, symmetric=True, proper=True
+)
+COUNTS = dict(link=LogLink(), domain=Interval(0, None, "left"), convex=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@each(
+    [
+        NumpyLoss(lp_value, lp_gradient, convex=True, symmetric=True, power=2.0),
+        NumpyLoss(lp_value, lp_gradient, convex=True, symmetric=True, power=1.5),
+        NumpyLoss(stable_softmax_value, stable_softmax_gradient, **ROWS),
+        NumpyLoss(poisson_value, poisson_gradient, minimum=Poisson().minimum, **COUNTS),
+    ]
+)
+def test_right_losses_of_the_user_pass(loss, seed):
+    report = check_loss(loss, random_state=seed)
+    assert report.passed
+    assert report["curvature"].status == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("check", "loss"),
+    [
+        ("gradient", NumpyLoss(lp_value, lp_gradient_without_a_sign, power=1.5)),
+        ("convex", NumpyLoss(log_value, log_gradient, convex=True)),
+        ("lipschitz", NumpyLoss(lp_value, lp_gradient, lipschitz=5.0, power=2.0)),
+        ("smoothness", NumpyLoss(lp_value, lp_gradient, smoothness=3.0, power=3.0)),
+        ("extremes", NumpyLoss(softmax_value, softmax_gradient, **ROWS)),
+        ("minimum", NumpyLoss(poisson_value, poisson_gradient, **COUNTS)),
+        ("pickle", NumpyLoss(lambda y, raw: raw - y, lambda y, raw: np.ones(len(y)))),
+    ],
+)
+def test_wrong_losses_of_the_user_fail(check, loss):
+    failures = [result.name for result in check_loss(loss, on_fail=None).failures]
+    assert check in failures

@@ -20,6 +20,7 @@ from sklearn_losses.losses import (
     Huber,
     LogLoss,
     ModifiedHuber,
+    NumpyLoss,
     Perceptron,
     Poisson,
     PseudoHuber,
@@ -160,6 +161,20 @@ def test_landmarks_are_values_along_the_axis():
     rows = describe(CrossEntropy())
     assert rows.axis == "lead"
     assert rows.landmarks["gradient"][3] == pytest.approx(-2 / 3)
+
+
+def absolute(y_true, raw_prediction):
+    return np.abs(raw_prediction - y_true)
+
+
+def sign(y_true, raw_prediction):
+    return np.sign(raw_prediction - y_true)
+
+
+def test_a_loss_of_the_user_without_curvature():
+    description = describe(NumpyLoss(absolute, sign, symmetric=True))
+    assert list(description.landmarks) == ["x", "value", "gradient"]
+    assert description.efficiency == pytest.approx(2 / np.pi)
 
 
 def test_html_shows_the_same():

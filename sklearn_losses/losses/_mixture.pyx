@@ -42,6 +42,11 @@ cdef inline double factor(const Part *part, double y, double p) noexcept nogil:
     return part.under if p < y else part.over
 
 
+cdef inline bint is_off(double by, double p) noexcept nogil:
+    """Whether a part is left out: 0 times an infinite loss would be nan. Not so at nan."""
+    return by == 0 and p == p
+
+
 cdef inline double target(const Part *part, double y) noexcept nogil:
     return 1.0 - y if part.flips else y
 
@@ -55,7 +60,7 @@ cdef double value(const void *params, double y, double p) noexcept nogil:
     for j in range(m.n_parts):
         part = &m.parts[j]
         by = factor(part, y, p)
-        if by != 0:  # 0 * inf is nan
+        if not is_off(by, p):
             total += by * part.table.value(part.params, target(part, y), p)
     return m.limit if total >= m.limit else total
 
@@ -70,7 +75,7 @@ cdef double gradient(const void *params, double y, double p) noexcept nogil:
     for j in range(m.n_parts):
         part = &m.parts[j]
         by = factor(part, y, p)
-        if by != 0:
+        if not is_off(by, p):
             total += by * part.table.gradient(part.params, target(part, y), p)
     return total
 
@@ -85,7 +90,7 @@ cdef double curvature(const void *params, double y, double p) noexcept nogil:
     for j in range(m.n_parts):
         part = &m.parts[j]
         by = factor(part, y, p)
-        if by != 0:
+        if not is_off(by, p):
             total += by * part.table.curvature(part.params, target(part, y), p)
     return total
 
@@ -117,7 +122,7 @@ cdef void add_part(const Part *part, const Chunk *at, Chunk *work, Chunk *total,
     evaluate_block(part.table, part.params, &block)
     for i in range(block.n):
         by = factor(part, at.y[i], at.raw[i])
-        if by == 0:
+        if is_off(by, at.raw[i]):
             continue
         if block.value != NULL:
             total.value[i] += by * work.value[i]

@@ -168,6 +168,8 @@ def test_a_weight_of_zero_switches_a_part_off():
     assert loss.lipschitz == 1.0
     both = Asymmetric(SquaredError(), under=1.0, over=0.0)
     assert both.value(0.0, np.inf) == 0.0
+    assert np.isnan(both.value(0.0, np.nan))
+    assert np.isnan(both.value([0.0], [np.nan])).all()
 
 
 # --------------------------------------------------------------------- algebra

@@ -70,8 +70,7 @@ def microseconds(loss, **settings):
 print("\nWhat a call of Python costs, in microseconds a sample:")
 print(f"  Huber(), compiled          {microseconds(Huber()):6.2f}")
 print(f"  this loss, row by row      {microseconds(loss):6.2f}")
-if "batch_size" in SGDRegressor().get_params():
-    print(f"  in batches of 100 rows     {microseconds(loss, batch_size=100):6.2f}")
+print(f"  in batches of 100 rows     {microseconds(loss, batch_size=100):6.2f}")
 
 
 def broken(y_true, raw_prediction):

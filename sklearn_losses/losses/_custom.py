@@ -226,9 +226,10 @@ class CustomLoss(PointOrRowLoss):
 class NumpyLoss(CustomLoss):
     __doc__ = f"""A loss whose formulas are functions of numpy arrays.
 
-    The functions are called with blocks of samples: a solver that goes through the
-    rows in batches makes one call a batch. SGD with one sample a step makes a call or
-    two a step, which takes microseconds where a compiled loss takes nanoseconds.
+    The functions are called with blocks of samples: an evaluation makes one call, and
+    SGD one or two a step. A call takes a microsecond, and the time of numpy on top; a
+    compiled loss takes nanoseconds. ``SGDRegressor(batch_size=100)`` makes a call for
+    100 samples.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from sklearn_losses.linear._weights cimport (
     catch_up_row, finish_epoch, finish_step, shrink, start_epoch, take_step, truncate_row,
 )
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
-from sklearn_losses.losses._table cimport Block64, CLoss, LossTable, Row, RowBlock
+from sklearn_losses.losses._table cimport Block64, CLoss, LossTable, RowBlock
 from sklearn_losses.solvers._schedules cimport Schedule
 
 cdef enum:
@@ -228,21 +228,24 @@ cdef inline double step_size(Epoch e, double rate, const Output *output) noexcep
 
 cdef inline void row_gradient(Epoch e, Py_ssize_t i, double squared_norm) noexcept nogil:
     """The gradients of a loss of rows, by all outputs; its value is counted here."""
-    cdef Row row
+    cdef RowBlock block  # of one row: unlike Row, it can do without the value
+    cdef bint wants_value = e.counts_loss or e.schedule.sample_rate != NULL
+    cdef double value = 0.0, squares = 0.0
     cdef Py_ssize_t k
-    cdef double value, squares = 0.0
-    row.y = &e.y[i]
-    row.y_size = 1
-    row.raw = &e.raw[0]
-    row.n_outputs = e.weights.n_outputs
-    row.gradient = &e.gradient[0]
-    row.curvature = NULL
-    value = e.loss.table.row(e.loss.params, &row)
+    block.n = 1
+    block.y = &e.y[i]
+    block.y_size = 1
+    block.raw = &e.raw[0]
+    block.n_outputs = e.weights.n_outputs
+    block.value = &value if wants_value else NULL
+    block.gradient = &e.gradient[0]
+    block.curvature = NULL
+    evaluate_rows(e.loss.table, e.loss.params, &block)
     if e.counts_loss:
         e.loss_sum[0] += value if e.sample_weight is None else value * e.sample_weight[i]
     if e.schedule.sample_rate != NULL:
-        for k in range(row.n_outputs):
-            squares += row.gradient[k] * row.gradient[k]
+        for k in range(block.n_outputs):
+            squares += e.gradient[k] * e.gradient[k]
         e.row_rate = e.schedule.sample_rate(
             e.schedule.params, value, sqrt(squares), squared_norm)
 

@@ -68,7 +68,9 @@ def classifier(loss, **parameters):
 @each_huber
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, np.float32])
 @pytest.mark.parametrize(
-    "settings", [{}, {"tol": 1e-4, "early_stopping": True}, {"average": True}], ids=str
+    "settings",
+    [{}, {"tol": 1e-4, "early_stopping": True}, {"average": True}, {"batch_size": 7}],
+    ids=str,
 )
 def test_regression(loss, form, settings):
     expected = regressor(Huber(1.5), **settings).fit(form(X), Y)
@@ -100,9 +102,10 @@ def test_one_versus_rest(n_jobs, n_classes):
     )
 
 
-def test_multiclass():
-    model = classifier(SOFTMAX).fit(*LABELS)
-    expected = classifier(CrossEntropy()).fit(*LABELS)
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_multiclass(batch_size):
+    model = classifier(SOFTMAX, batch_size=batch_size).fit(*LABELS)
+    expected = classifier(CrossEntropy(), batch_size=batch_size).fit(*LABELS)
     np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-12)
     np.testing.assert_allclose(
         model.predict_proba(X), expected.predict_proba(X), rtol=1e-10
@@ -186,6 +189,24 @@ def test_an_exception_comes_out_of_fit_as_itself(error, at, wrap):
     assert loss.get_params()["gradient"].n_calls == at
 
 
+@pytest.mark.parametrize("at", [1, 5, 9])
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: Huber() + x], ids=["", "sum"])
+def test_an_exception_in_a_batch(at, wrap):
+    error = KeyboardInterrupt()
+    model = regressor(wrap(failing_huber(error, at)), batch_size=20)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        model.fit(X, Y)
+    assert caught.value is error
+    assert not hasattr(model, "coef_")
+
+
+def test_a_batch_is_one_call():
+    function = Failing(functions.huber_gradient, None, 0)
+    loss = NumpyLoss(functions.huber_value, function, delta=1.0)
+    regressor(loss, batch_size=20, max_iter=5).fit(X, Y)
+    assert function.n_calls == 5 * len(X) // 20
+
+
 @pytest.mark.parametrize("at", [1, 10, 20])
 def test_a_good_model_survives_a_failing_partial_fit(at):
     model = regressor(failing_huber(RuntimeError("mine"), 60 + at)).partial_fit(X, Y)
@@ -253,6 +274,10 @@ def test_the_value_is_not_called_where_nobody_watches_it():
     function = Failing(functions.huber_value, None, 0)
     model = regressor(NumpyLoss(function, functions.huber_gradient, delta=1.0))
     model.partial_fit(X, Y)
+    assert function.n_calls == 0
+    function = Failing(functions.softmax_value, None, 0)
+    loss = NumpyLoss(function, functions.softmax_gradient, task="multiclass")
+    classifier(loss).partial_fit(*LABELS, classes=[0, 1, 2])
     assert function.n_calls == 0
 
 

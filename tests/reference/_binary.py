@@ -193,9 +193,6 @@ def _log_loss_gradient_terms(loss, y, p):
 TERMS = {
     # A prediction that hits a target which is not a label.
     LogLoss: (None, _log_loss_gradient_terms, None),
-    # Inflection points.
-    Focal: (None, None, margin_terms(_focal_bend_terms)),
+    # An inflection point, which is z = 0 for q = 1.
     GeneralizedCrossEntropy: (None, None, margin_terms(_gce_bend_terms)),
-    PolyLoss: (None, None, margin_terms(_poly_bend_terms)),
-    Savage: (None, None, margin_terms(_savage_bend_terms)),
 }

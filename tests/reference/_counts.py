@@ -106,16 +106,7 @@ TERMS = {
         _gradient_terms(lambda loss, p: 1),
         None,
     ),
-    Gamma: (
-        lambda loss, y, p: [p, y * mpmath.exp(-p)],
-        _gradient_terms(lambda loss, p: mpmath.exp(-p)),
-        None,
-    ),
-    InverseGaussian: (
-        lambda loss, y, p: [y * mpmath.exp(-2 * p), mpmath.exp(-p)],
-        _gradient_terms(lambda loss, p: mpmath.exp(-2 * p)),
-        lambda loss, y, p: [2 * y * mpmath.exp(-2 * p), mpmath.exp(-p)],
-    ),
+    Gamma: (lambda loss, y, p: [p, y * mpmath.exp(-p)], None, None),
     Tweedie: (
         _tweedie_value_terms,
         _gradient_terms(lambda loss, p: mpmath.exp((1 - mpf(loss.power)) * p)),

@@ -160,53 +160,12 @@ FORMULAS = {
 
 
 # --------------------------------------------- where the last sum itself cancels
-def _scaled_terms(value, slope, bend):
-    """Terms of f, f' and f'' as those of the loss c^2 f(r / c)."""
-
-    def terms(function, power):
-        if function is None:
-            return None
-        return residual_terms(
-            lambda loss, r: [
-                mpf(loss.scale) ** power * term for term in function(r / loss.scale)
-            ]
-        )
-
-    return terms(value, 2), terms(slope, 1), terms(bend, 0)
-
-
-def _biweight_bend_terms(x):
-    if abs(x) > 1 + 1e-12:
-        return []
-    return [1 - x**2, 5 * x**2 * (1 - x**2), 1 - 5 * x**2, x**2 * (1 - 5 * x**2)]
-
-
 def _student_bend_terms(loss, r):
     df, width = _student(loss)
     return [(df + 1) * term / (width + r**2) ** 2 for term in (width, r**2)]
 
 
 TERMS = {
-    # An inflection point: r = 2 for the default.
+    # An inflection point, which is r = 2 for the default.
     StudentT: (None, None, residual_terms(_student_bend_terms)),
-    # The end of the slope, where r has been rounded: x = 1, x = pi and u = c.
-    TukeyBiweight: _scaled_terms(
-        None,
-        lambda x: [x * (1 - x**2)] if abs(x) < 1 + 1e-12 else [],
-        _biweight_bend_terms,
-    ),
-    Andrews: _scaled_terms(
-        None, lambda x: [x * mpmath.cos(x)] if 2 < abs(x) < 3.2 else [], None
-    ),
-    Hampel: (
-        None,
-        residual_terms(
-            lambda loss, r: (
-                [loss.a * loss.c / (mpf(loss.c) - mpf(loss.b))]
-                if loss.b < abs(r) < loss.c * (1 + 1e-12)
-                else []
-            )
-        ),
-        None,
-    ),
 }

@@ -298,6 +298,15 @@ class PolyLoss(BinaryLoss):
     def __init__(self, epsilon=1.0):
         self.epsilon = epsilon
 
+    def _optimal_constant(self, y_true, sample_weight):
+        # P - f + a P (1 - P) = 0, with the frequency f and a = epsilon (1 - 2 f).
+        frequency = np.average(y_true, weights=sample_weight)
+        if frequency in (0.0, 1.0):
+            return float(logit(frequency))
+        a = self.epsilon * (1.0 - 2.0 * frequency)
+        root = np.sqrt(max((1.0 + a) ** 2 - 4.0 * a * frequency, 0.0))
+        return float(logit(frequency) + np.log((1.0 - a + root) / (1.0 + a + root)))
+
     @property
     def proper(self):
         return self.epsilon == 0

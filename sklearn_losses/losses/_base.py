@@ -17,7 +17,7 @@ Conventions: predictions are *raw* (before the inverse link), values are not red
 and the derivatives are those with respect to the raw prediction.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Real
 
 import numpy as np
@@ -448,25 +448,34 @@ class PointLoss(Loss):
         return result[()]
 
     def _optimal_constant(self, y_true, sample_weight):
-        """A root of the mean gradient; the best of many if the loss is not convex."""
+        """A root of the mean gradient; the best of many if the loss is not convex.
+
+        Which are the best is seen from some of the targets, if there are many.
+        """
         if self.convex:
             return self._stationary_constant(y_true, sample_weight)
 
-        def mean(raw):
-            return self.mean(y_true, np.full(len(y_true), raw), sample_weight)
+        def mean(raw, y=y_true, weight=sample_weight):
+            return self.mean(y, np.full(len(y), raw), weight)
 
-        starts = np.unique(self._starts(y_true))
-        means = np.array([mean(start) for start in starts])
-        found = [
-            self._constant_between(
-                starts[max(k - 1, 0)],
-                starts[min(k + 1, len(starts) - 1)],
-                mean,
-                lambda raw: np.dot(sample_weight, self.gradient(y_true, raw)),
-            )
+        def slope(raw, y=y_true, weight=sample_weight):
+            return np.dot(weight, self.gradient(y, raw))
+
+        some = dict(zip(("y", "weight"), _representatives(y_true, sample_weight)))
+        starts = np.unique(self._starts(some["y"]))
+        means = [mean(start, **some) for start in starts]
+        intervals = [
+            (starts[max(k - 1, 0)], starts[min(k + 1, len(starts) - 1)])
             for k in np.argsort(means, kind="stable")[:16]
         ]
-        return min([*found, float(starts[means.argmin()])], key=mean)
+        there = [
+            _local_minimum(*ends, partial(mean, **some), partial(slope, **some))
+            for ends in intervals
+        ]
+        if some["y"] is not y_true:
+            order = np.argsort([mean(raw, **some) for raw in there], kind="stable")
+            there = [_local_minimum(*intervals[k], mean, slope) for k in order[:2]]
+        return min([*there, float(starts[np.argmin(means)])], key=mean)
 
     def _starts(self, y_true):
         """Raw predictions, one of which is near to the best constant."""
@@ -476,18 +485,6 @@ class PointLoss(Loss):
         quantiles = np.quantile(y_true, np.linspace(0, 1, min(len(y_true), 256)))
         raw = np.asarray(self.link.link(np.append(quantiles, np.mean(y_true))))
         return raw[np.isfinite(raw)]
-
-    @staticmethod
-    def _constant_between(low, high, mean, slope):
-        """A local minimum of the mean loss, as exact as the root of its slope is."""
-        if not low < high:
-            return float(low)
-        near = minimize_scalar(mean, bounds=(low, high), method="bounded").x
-        reach = 1e-4 * (high - low)
-        low, high = near - reach, near + reach
-        if not slope(low) < 0 < slope(high):
-            return float(near)
-        return float(brentq(slope, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000))
 
     def _stationary_constant(self, y_true, sample_weight):
         """The root of the mean gradient, which grows where the loss is convex.
@@ -628,7 +625,6 @@ class PointOrRowLoss(Loss):
 
     _stationary_constant = PointLoss._stationary_constant
     _starts = PointLoss._starts
-    _constant_between = staticmethod(PointLoss._constant_between)
 
 
 def class_frequencies(y_true, sample_weight):
@@ -659,6 +655,28 @@ def _ignored_method(cls):
 
     methods = ("value", "gradient", "curvature")
     return next((name for name in methods if depth(name) < depth("compiled")), None)
+
+
+def _representatives(y_true, sample_weight, n=2048):
+    """n targets of equal weight, distributed as all are; these, if they are no more."""
+    if len(y_true) <= n:
+        return y_true, sample_weight
+    order = np.argsort(y_true, kind="stable")
+    cumulated = np.cumsum(sample_weight[order])
+    levels = (np.arange(n) + 0.5) / n * cumulated[-1]
+    return y_true[order][np.searchsorted(cumulated, levels)], np.ones(n)
+
+
+def _local_minimum(low, high, mean, slope):
+    """A local minimum of a mean loss, as exact as the root of its slope is."""
+    if not low < high:
+        return float(low)
+    near = minimize_scalar(mean, bounds=(low, high), method="bounded").x
+    reach = 1e-4 * (high - low)
+    low, high = near - reach, near + reach
+    if not slope(low) < 0 < slope(high):
+        return float(near)
+    return float(brentq(slope, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000))
 
 
 def _shape_message(name, array, reference):

@@ -92,7 +92,8 @@ class LossDisplay:
             Where to draw. None: where residuals, margins, or raw predictions are
             between -3 and 3.
         names : str or list of str, default=None
-            What the legend calls the losses. None: what they print as.
+            What the legend calls the losses. None: what they print as, or their class
+            if that is long.
         ax : matplotlib Axes or array-like of them, default=None
             Where to draw, one for each kind. None: in a new figure.
         **line_kw : dict
@@ -223,13 +224,19 @@ def _named_losses(losses, names):
             raise TypeError(f"LossDisplay needs instances of Loss. Got {loss!r}{hint}.")
     if not losses:
         raise ValueError("LossDisplay needs at least one loss.")
-    names = [str(loss) for loss in losses] if names is None else list(names)
+    names = [_short_name(loss) for loss in losses] if names is None else list(names)
     if len(names) != len(losses):
         raise ValueError(
             f"The 'names' parameter of LossDisplay must have one name for each of the "
             f"{len(losses)} losses. Got {len(names)}."
         )
     return losses, names
+
+
+def _short_name(loss):
+    """What a loss prints as, or its class where that is too long for a legend."""
+    name = " ".join(str(loss).split())
+    return name if len(name) <= 60 else type(loss).__name__
 
 
 def _check_comparable(profiles):

@@ -17,6 +17,7 @@ from sklearn_losses.losses import (
     Linex,
     LogLoss,
     MulticlassHinge,
+    NumpyLoss,
     Poisson,
     Quantile,
     SquaredError,
@@ -137,6 +138,14 @@ def test_names():
         assert display.names == ["near", "far"]
     assert LossDisplay.from_losses("huber", names="mine").names == ["mine"]
     assert LossDisplay.from_losses(["huber", "linex"]).names == ["Huber()", "Linex()"]
+
+
+def test_a_long_name_is_cut_to_the_class():
+    loss = NumpyLoss(
+        np.subtract, np.subtract, convex=True, symmetric=True, lipschitz=2.0
+    )
+    display = LossDisplay.from_losses([loss, Huber()], kind="value")
+    assert display.names == ["NumpyLoss", "Huber()"]
 
 
 def test_plot_draws_again_elsewhere():

@@ -13,11 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_losses import Huber, SGDRegressor
-
-try:
-    from sklearn_losses.inspection import check_loss
-except ImportError:
-    check_loss = None
+from sklearn_losses.inspection import check_loss
 
 rng = np.random.default_rng(0)
 coef = rng.normal(size=20)
@@ -37,9 +33,8 @@ def seconds(loss):
 
 loss = QuarticHuber(delta=1.0)
 print(f"{loss}: value({{0, 1, 10}}) = {loss.value(0.0, np.array([0.0, 1.0, 10.0]))}")
-if check_loss is not None:
-    check_loss(loss)
-    print("check_loss: its derivatives and traits are what it says.")
+check_loss(loss)
+print("check_loss: its derivatives and traits are what it says.")
 assert repr(clone(loss)) == repr(pickle.loads(pickle.dumps(loss))) == repr(loss)
 print(f"fit: largest error of a coefficient {np.abs(fit(loss).coef_ - coef).max():.4f}")
 

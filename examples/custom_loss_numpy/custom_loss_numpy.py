@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_losses import Huber, NumpyLoss, SGDRegressor
+from sklearn_losses.inspection import check_loss
 
 
 def lp_value(y_true, raw_prediction, power):
@@ -39,6 +40,9 @@ print(
     "from the median of 0, 0, 3 to its mean",
 )
 print("  pickled  ", len(pickle.dumps(loss)), "bytes")
+
+check_loss(loss)
+print("  check_loss: the gradient belongs to the value, and the traits hold")
 
 rng = np.random.default_rng(0)
 coef = rng.normal(size=5)

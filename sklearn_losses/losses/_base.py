@@ -475,7 +475,8 @@ class PointLoss(Loss):
         if some["y"] is not y_true:
             order = np.argsort([mean(raw, **some) for raw in there], kind="stable")
             there = [_local_minimum(*intervals[k], mean, slope) for k in order[:2]]
-        return min([*there, float(starts[np.argmin(means)])], key=mean)
+        # An end is the place only if it is better than all others, not as good.
+        return min([*there, starts[np.argmin(means)], -np.inf, np.inf], key=mean) + 0.0
 
     def _starts(self, y_true):
         """Raw predictions, one of which is near to the best constant."""
@@ -484,7 +485,7 @@ class PointLoss(Loss):
             return np.concatenate([-size, [0.0], size])
         quantiles = np.quantile(y_true, np.linspace(0, 1, min(len(y_true), 256)))
         raw = np.asarray(self.link.link(np.append(quantiles, np.mean(y_true))))
-        return raw[np.isfinite(raw)]
+        return np.append(raw[np.isfinite(raw)], 0.0)
 
     def _stationary_constant(self, y_true, sample_weight):
         """The root of the mean gradient, which grows where the loss is convex.
@@ -592,8 +593,11 @@ class RowLoss(Loss):
             raise self._domain_error(y_true, bad, name, wanted)
 
     def _optimal_constant(self, y_true, sample_weight):
-        """The centred minimum of the mean loss, from a start at 0."""
-        n_classes = len(class_frequencies(y_true, sample_weight))
+        """The best centred minimum of the mean loss from two starts.
+
+        They are 0 and the logarithms of the class frequencies.
+        """
+        frequency = class_frequencies(y_true, sample_weight)
         weight = sample_weight / sample_weight.sum()
 
         def objective(raw):
@@ -602,10 +606,12 @@ class RowLoss(Loss):
             return value.sum(), gradient.sum(axis=0)
 
         options = {"maxiter": 10_000, "ftol": 0.0, "gtol": 1e-12}
-        found = minimize(
-            objective, np.zeros(n_classes), jac=True, method="L-BFGS-B", options=options
-        )
-        return found.x - found.x.mean()
+        found = [
+            minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+            for start in (np.zeros(len(frequency)), np.log(frequency + 1e-3))
+        ]
+        best = min(found, key=lambda result: result.fun).x
+        return best - best.mean()
 
 
 class PointOrRowLoss(Loss):

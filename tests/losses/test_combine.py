@@ -292,6 +292,16 @@ def test_optimal_constant(loss):
     assert min(mean(best + shift) for shift in shifts) >= mean(best) - 1e-9
 
 
+def test_optimal_constants_of_plateaus():
+    # All means far out are the limit, and so are those at a bad start.
+    y = np.array([0, 0, 1, 1, 1, 2])
+    loss = Truncated(CrossEntropy(), 1.0)
+    best = loss.optimal_constant(y)
+    assert loss.mean(y, np.tile(best, (6, 1))) < loss.mean(y, np.zeros((6, 3)))
+    assert Truncated(Poisson(), 2.0).optimal_constant([0.0]) == -np.inf
+    assert Truncated(Hinge(), 2.0).optimal_constant([1, 1]) < np.inf
+
+
 def test_minimum_is_the_least_value():
     for loss in COMBINED:
         if loss.granularity == "row":

@@ -64,7 +64,13 @@ def resolve_loss(estimator, tasks, also=()):
         )
     if isinstance(loss, str):
         parameters = {EPSILON_IS[loss]: estimator.epsilon} if loss in EPSILON_IS else {}
-        found = get_loss(loss, **parameters)
+        try:
+            found = get_loss(loss, **parameters)
+        except ValueError as error:
+            raise InvalidParameterError(
+                f"The 'loss' parameter of {name} must be a loss such as "
+                f"Huber(delta=1.5) or the name of one. Got {loss!r} instead. {error}"
+            ) from error
     elif isinstance(loss, Loss):
         found = clone(loss)
     else:

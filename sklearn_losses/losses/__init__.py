@@ -40,9 +40,14 @@ from sklearn_losses.losses._custom import (
 )
 from sklearn_losses.losses._links import (
     IdentityLink,
+    Link,
+    Log1pLink,
     LogitLink,
     LogLink,
+    ProbabilityLink,
+    RowLink,
     SoftmaxLink,
+    SparsemaxLink,
 )
 from sklearn_losses.losses._multiclass import (
     CrossEntropy,
@@ -50,9 +55,7 @@ from sklearn_losses.losses._multiclass import (
     MulticlassSquaredHinge,
     Sparsemax,
 )
-from sklearn_losses.losses._params import (
-    Interval,
-)
+from sklearn_losses.losses._params import Interval, InvalidParameterError
 from sklearn_losses.losses._registry import (
     get_loss,
     loss_names,
@@ -106,9 +109,12 @@ __all__ = [
     "Huber",
     "IdentityLink",
     "Interval",
+    "InvalidParameterError",
     "InverseGaussian",
     "LabelSmoothing",
     "Linex",
+    "Link",
+    "Log1pLink",
     "LogCosh",
     "LogLink",
     "LogLoss",
@@ -123,8 +129,10 @@ __all__ = [
     "PointLoss",
     "Poisson",
     "PolyLoss",
+    "ProbabilityLink",
     "PseudoHuber",
     "Quantile",
+    "RowLink",
     "RowLoss",
     "Savage",
     "Scaled",
@@ -133,6 +141,7 @@ __all__ = [
     "SmoothQuantile",
     "SoftmaxLink",
     "Sparsemax",
+    "SparsemaxLink",
     "SquaredEpsilonInsensitive",
     "SquaredError",
     "SquaredHinge",

@@ -71,6 +71,16 @@ class Loss(BaseEstimator):
         Classification: whether it treats all classes alike.
     bounded : bool
         Whether the loss stays below some bound for all raw predictions.
+
+    Notes
+    -----
+    Traits are those of valid parameters, which are checked when the loss is evaluated.
+
+    A loss of another package derives from `PointLoss` or `RowLoss`, overrides
+    `compiled`, and declares in `_constraints`, a dict of the parameters' names, what
+    each may be: a list of `Interval` and the like, of which one has to allow it. It may
+    override ``_optimal_constant(y_true, sample_weight)`` and ``_minimum(y_true)`` where
+    it has formulas for them; their arguments have been checked.
     """
 
     name = None
@@ -107,9 +117,21 @@ class Loss(BaseEstimator):
         InvalidParameterError
             If a parameter has a value that it may not have.
         """
+        self._refuse_other_parameters()
         check_parameters(self, self._constraints)
         parameters = (getattr(self, name) for name in self._constraints)
         return builtin(self.name, tuple(float(value) for value in parameters))
+
+    def _refuse_other_parameters(self):
+        """The functions of a built-in loss read its own parameters, in its order."""
+        for cls in type(self).__mro__:
+            if cls.__dict__.get("name") is not None:
+                return
+            if "_constraints" in cls.__dict__:
+                raise TypeError(
+                    f"{cls.__name__} has parameters of its own, and the functions of "
+                    f"{self.name!r}, which do not know them. Override compiled()."
+                )
 
     # ---------------------------------------------------------- for the user
     def value(self, y_true, raw_prediction, sample_weight=None, out=None):
@@ -336,13 +358,16 @@ class Loss(BaseEstimator):
             raise self._domain_error(y_true, bad, name, f"in {self.domain}")
 
     # --------------------------------------------------------------- algebra
+    __array_ufunc__ = None  # array * loss is an error, not an array of losses
+
     def __mul__(self, weight):
         """weight * loss; see `Scaled`."""
         if not isinstance(weight, Real):
             return NotImplemented
         from sklearn_losses.losses._combine import Scaled
 
-        return Scaled(self, weight)
+        number = weight.item() if isinstance(weight, np.generic) else weight
+        return Scaled(self, number)
 
     __rmul__ = __mul__
 
@@ -408,12 +433,13 @@ class PointLoss(Loss):
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
         functions = self.checked()
         raw, dtype = _raw_array(raw_prediction)
-        y = np.asarray(y_true, dtype=dtype)
+        y = np.asarray(y_true)
+        y = y if y.dtype == dtype else y.astype(np.float64)
         raw = raw.astype(dtype, copy=False)
         if y.shape != raw.shape and y.ndim and raw.ndim:
             raise ValueError(_shape_message("y_true", y, raw))
-        self.check_targets(y)
-        y, raw = np.broadcast_arrays(y, raw)
+        self.check_targets(y)  # as they are: rounding may move them to an end
+        y, raw = np.broadcast_arrays(y.astype(dtype, copy=False), raw)
         shape = raw.shape
         weight = _factors(sample_weight, shape)
         if "curvature" in outputs and not functions.has_curvature:
@@ -485,7 +511,9 @@ class PointLoss(Loss):
             return np.concatenate([-size, [0.0], size])
         quantiles = np.quantile(y_true, np.linspace(0, 1, min(len(y_true), 256)))
         raw = np.asarray(self.link.link(np.append(quantiles, np.mean(y_true))))
-        return np.append(raw[np.isfinite(raw)], 0.0)
+        raw = np.append(raw[np.isfinite(raw)], 0.0)
+        beyond = np.logspace(-2, 3, 11)  # the best may lie outside of the targets
+        return np.concatenate([raw, raw.min() - beyond, raw.max() + beyond])
 
     def _stationary_constant(self, y_true, sample_weight):
         """The root of the mean gradient, which grows where the loss is convex.
@@ -554,7 +582,6 @@ class RowLoss(Loss):
             raise ValueError(_shape_message("y_true", y, raw))
         self.check_targets(y, n_classes=raw.shape[1])
         weight = _factors(sample_weight, raw.shape[:1])
-        functions = self.checked()
         if "curvature" in outputs and not functions.has_curvature:
             raise ValueError(f"{type(self).__name__} has no curvature.")
         shapes = {"value": raw.shape[:1], "gradient": raw.shape, "curvature": raw.shape}
@@ -593,9 +620,9 @@ class RowLoss(Loss):
             raise self._domain_error(y_true, bad, name, wanted)
 
     def _optimal_constant(self, y_true, sample_weight):
-        """The best centred minimum of the mean loss from two starts.
+        """The best centred minimum of the mean loss, from several starts if need be.
 
-        They are 0 and the logarithms of the class frequencies.
+        They are 0, the logarithms of the class frequencies, and one class ahead.
         """
         frequency = class_frequencies(y_true, sample_weight)
         weight = sample_weight / sample_weight.sum()
@@ -606,9 +633,12 @@ class RowLoss(Loss):
             return value.sum(), gradient.sum(axis=0)
 
         options = {"maxiter": 10_000, "ftol": 0.0, "gtol": 1e-12}
+        starts = [np.zeros(len(frequency))]
+        if not self.convex:
+            starts += [np.log(frequency + 1e-3), *5.0 * np.eye(len(frequency))]
         found = [
             minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-            for start in (np.zeros(len(frequency)), np.log(frequency + 1e-3))
+            for start in starts
         ]
         best = min(found, key=lambda result: result.fun).x
         return best - best.mean()
@@ -717,8 +747,10 @@ def _output(out, name, shape, dtype):
 def _raw_array(raw_prediction):
     """Raw predictions as an array, and the dtype of what is computed from them."""
     raw = np.asarray(raw_prediction)
-    if raw.dtype.kind == "c":
-        raise ValueError("raw_prediction must be real. Got complex numbers.")
+    if raw.dtype.kind not in "biuf":
+        raise ValueError(
+            f"raw_prediction must be real numbers. Got the dtype {raw.dtype}."
+        )
     return raw, np.float32 if raw.dtype == np.float32 else np.float64
 
 

@@ -192,8 +192,8 @@ class Exponential(BinaryLoss):
 class Focal(BinaryLoss):
     """-(1 - P)^gamma log(P), with P = expit(z): samples that fit well count less.
 
-    expit(p) is not the probability that it fits: that is the `link` of the loss, by
-    which Focal is proper.
+    Its expit(p) is not calibrated. predict_proba gives what is, the `link` of the loss:
+    by that link, and no other, the loss is proper.
 
     Parameters
     ----------

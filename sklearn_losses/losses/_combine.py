@@ -62,12 +62,15 @@ class Combination(PointOrRowLoss):
             check_parameters(self, self._constraints)
         return losses
 
+    def _active_terms(self):
+        """The terms that a weight of 0 does not switch off."""
+        return [(loss, weight) for loss, weight in self._terms() if weight != 0]
+
     def _all(self, trait):
-        return all(getattr(loss, trait) for loss in self._losses())
+        return all(getattr(loss, trait) for loss, _ in self._active_terms())
 
     def _total(self, trait):
-        # A weight of 0 switches a term off, also one with an infinite constant.
-        return sum(w * getattr(loss, trait) for loss, w in self._terms() if w != 0)
+        return sum(w * getattr(loss, trait) for loss, w in self._active_terms())
 
     @property
     def task(self):
@@ -131,8 +134,23 @@ class Combination(PointOrRowLoss):
             loss.check_targets(y_true, name, **kwargs)
 
     def _minimum(self, y_true):
-        # The parts of a sum are least in the same place, at a perfect prediction.
-        return sum(weight * loss._minimum(y_true) for loss, weight in self._terms())
+        """The sum of the terms' minima, if a perfect prediction attains them all."""
+        bound = sum(w * loss._minimum(y_true) for loss, w in self._active_terms())
+        bound = bound + np.zeros(len(y_true))
+        if self.task == "multiclass" and y_true.ndim == 1:
+            return bound  # all classes of the label far ahead
+        if self.task == "regression":
+            with np.errstate(invalid="ignore"):
+                attained = self.value(y_true, self.link.link(y_true))
+            if np.all(attained <= bound + 1e-12 * (1.0 + np.abs(bound))):
+                return bound
+        return self._searched_minimum(y_true)
+
+    def _searched_minimum(self, y_true):
+        """The values at the best constants of the targets, one by one."""
+        kinds, which = np.unique(y_true, axis=0, return_inverse=True)
+        constants = [self._optimal_constant(kind[None], np.ones(1)) for kind in kinds]
+        return self.value(kinds, np.array(constants))[which.ravel()]
 
 
 def split_weight(loss):
@@ -267,12 +285,11 @@ class Truncated(Combination):
 
     @property
     def lipschitz(self):
-        is_margin = self.task == "binary"
-        is_residual = self.task == "regression" and self.link == IdentityLink()
-        knows_more = self.loss.convex and (is_margin or is_residual)
-        if self.loss.lipschitz < np.inf or not knows_more:
+        # Of a convex loss the slope is steepest where it is cut off, which is the same
+        # for all targets if it depends on the size of the residual, or on the margin.
+        same_for_all = self.loss.symmetric and self.granularity == "point"
+        if self.loss.lipschitz < np.inf or not (self.loss.convex and same_for_all):
             return self.loss.lipschitz
-        # Of a convex loss the slope is steepest where it is cut off.
         return max(abs(self.loss.gradient(0.0, self._cut(s))) for s in (-1.0, 1.0))
 
     def _cut(self, side):
@@ -291,8 +308,8 @@ class Truncated(Combination):
 class Asymmetric(Combination):
     """under * loss where p < y, over * loss where p >= y.
 
-    For predictions that cost more on one side of the target. With a loss that is least
-    at p = y it is convex if the loss is.
+    For predictions that cost more on one side of the target. It is convex if the loss
+    is, and is least at p = y.
 
     Parameters
     ----------
@@ -324,8 +341,26 @@ class Asymmetric(Combination):
             )
 
     @property
+    def convex(self):
+        return self.loss.convex and self._meets_at_the_target()
+
+    @property
+    def differentiable(self):
+        return self.loss.differentiable and self._meets_at_the_target()
+
+    def _meets_at_the_target(self):
+        """Whether the loss is 0 at p = y, which both factors leave as it is."""
+        y = np.linspace(-3.0, 3.0, 7)
+        return self.under == self.over or not self.loss.value(y, y).any()
+
+    @property
     def symmetric(self):
         return self.loss.symmetric and self.under == self.over
+
+    def _minimum(self, y_true):
+        if self._meets_at_the_target() and not self.loss._minimum(y_true).any():
+            return np.zeros(len(y_true))
+        return self._searched_minimum(y_true)
 
 
 class LabelSmoothing(Combination):
@@ -381,6 +416,4 @@ class LabelSmoothing(Combination):
         return self.loss.proper and self.smoothing == 0
 
     def _minimum(self, y_true):
-        kinds, which = np.unique(y_true, return_inverse=True)
-        constants = [self._optimal_constant(np.array([y]), np.ones(1)) for y in kinds]
-        return self.value(kinds, np.array(constants))[which]
+        return self._searched_minimum(y_true)

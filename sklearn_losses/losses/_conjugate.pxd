@@ -3,7 +3,8 @@
 
 The supremum of dual p - loss(y, p) is where the gradient passes dual. The gradient grows
 with p, so that place is bracketed by doubling and then found by bisection; the value at a
-maximum does not feel the last digits of its place.
+maximum does not feel the last digits of its place. If the gradient never passes dual, the
+supremum is the limit far out, a number or inf.
 """
 
 from libc.math cimport INFINITY, fabs
@@ -18,24 +19,39 @@ cdef inline double gain(point_fn value, const void *params, double y, double dua
 
 cdef inline double end_of_bracket(point_fn gradient, const void *params, double y,
                                   double dual, double side) noexcept nogil:
-    """A raw prediction on one side of y beyond which the gain does not grow, or inf."""
-    cdef double step = 1.0, raw = y + side
-    while side * (gradient(params, y, raw) - dual) < 0.0:
-        if step > 1e150:  # the gradient is taken to have reached its limit
-            return side * INFINITY
+    """A raw prediction on one side of y beyond which the gain falls, or inf."""
+    cdef double step = 1.0
+    while step < 1e300:
+        if side * (gradient(params, y, y + side * step) - dual) > 0.0:
+            return y + side * step
         step *= 4.0
-        raw = y + side * step
-    return raw
+    return side * INFINITY
 
 
-cdef inline double limit_of_gain(point_fn value, const void *params, double y,
-                                 double dual, double side) noexcept nogil:
-    """The gain far out, where its slope never changes sign: a number, or inf."""
-    cdef double near = 1e6, raw, here, there
-    here = gain(value, params, y, dual, side * near)
-    there = gain(value, params, y, dual, 2.0 * side * near)
-    raw = fabs(there - here)
-    return there if raw <= 1e-9 * (1.0 + fabs(there)) else INFINITY
+cdef inline double limit_of_gain(point_fn value, point_fn gradient, const void *params,
+                                 double y, double dual, double side) noexcept nogil:
+    """The gain far out on a side where its slope never changes sign.
+
+    From where the gradient has nearly reached dual, the gain is seen at four distances,
+    each twice the one before. Unless what it grows by shrinks each time, as 1/distance
+    does, and a logarithm does not, it has no limit; else the rest is a geometric series.
+    """
+    cdef double step = 1.0, first, second, third, growth, before, rest, noise
+    while fabs(gradient(params, y, y + side * step) - dual) > 1e-8 * fabs(dual):
+        step *= 2.0
+        if step > 1e300:
+            return INFINITY
+    first = gain(value, params, y, dual, y + side * step)
+    second = gain(value, params, y, dual, y + 2.0 * side * step)
+    third = gain(value, params, y, dual, y + 4.0 * side * step)
+    noise = 1e-14 * (fabs(dual) * (fabs(y) + 4.0 * step) + fabs(third))
+    before, growth = second - first, third - second
+    if growth <= noise:
+        return third
+    if growth > 0.75 * before:
+        return INFINITY
+    rest = growth / before
+    return third + growth * rest / (1.0 - rest)
 
 
 cdef inline double searched_conjugate(point_fn value, point_fn gradient, const void *params,
@@ -44,8 +60,10 @@ cdef inline double searched_conjugate(point_fn value, point_fn gradient, const v
     cdef double low = end_of_bracket(gradient, params, y, dual, -1.0)
     cdef double high = end_of_bracket(gradient, params, y, dual, 1.0)
     cdef double middle
-    if low == -INFINITY or high == INFINITY:
-        return limit_of_gain(value, params, y, dual, -1.0 if low == -INFINITY else 1.0)
+    if low == -INFINITY:
+        return limit_of_gain(value, gradient, params, y, dual, -1.0)
+    if high == INFINITY:
+        return limit_of_gain(value, gradient, params, y, dual, 1.0)
     while True:
         middle = low + 0.5 * (high - low)
         if not low < middle < high:

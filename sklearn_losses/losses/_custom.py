@@ -26,13 +26,14 @@ from sklearn_losses.losses._base import PointLoss, PointOrRowLoss, RowLoss
 from sklearn_losses.losses._binary import BinaryLoss
 from sklearn_losses.losses._callbacks import callback_loss
 from sklearn_losses.losses._cfunctions import c_function_loss
-from sklearn_losses.losses._links import IdentityLink, Link
+from sklearn_losses.losses._links import IdentityLink, Link, ProbabilityLink, RowLink
 from sklearn_losses.losses._params import (
     BOOLEAN,
     NONE,
     Exactly,
     Instance,
     Interval,
+    InvalidParameterError,
     Options,
     check_parameter,
 )
@@ -49,6 +50,10 @@ _CONSTRAINTS = {
     "task": [Options("regression", "binary", "multiclass")],
     "link": [Instance(Link, "a link such as LogLink()"), NONE],
     "domain": [Instance(Interval, "an Interval"), NONE],
+    "minimum": [
+        Interval(None, None),
+        Instance(Callable, "a function of (y_true, **parameters)"),
+    ],
     "proper": [BOOLEAN],
     "convex": [BOOLEAN],
     "differentiable": [BOOLEAN],
@@ -113,11 +118,12 @@ class CustomLoss(PointOrRowLoss):
         **parameters,
     ):
         for name in parameters:
-            if hasattr(type(self), name) or name in ("y_true", "raw_prediction"):
+            is_taken = hasattr(type(self), name) or name.startswith("_")
+            if is_taken or name in ("y_true", "raw_prediction"):
                 raise TypeError(
                     f"A parameter of {type(self).__name__} cannot be called {name!r}, "
-                    "which is an attribute of every loss or an argument of its "
-                    "functions. Use another name."
+                    "which is an attribute of every loss, an argument of its "
+                    "functions, or private. Use another name."
                 )
         self.value = value
         self.gradient = gradient
@@ -215,6 +221,18 @@ class CustomLoss(PointOrRowLoss):
     def _check_parameters(self):
         for name, allowed in (_CONSTRAINTS | self._constraints).items():
             check_parameter(type(self).__name__, name, self._given(name), allowed)
+        other_task = {"binary": RowLink, "multiclass": ProbabilityLink}.get(self.task)
+        if other_task is not None and isinstance(self.link, other_task):
+            raise InvalidParameterError(
+                f"The 'link' parameter of {type(self).__name__} must be a link for "
+                f"task={self.task!r}. Got {self.link!r} instead."
+            )
+        if self.proper and not self.probabilistic:
+            raise InvalidParameterError(
+                f"The 'proper' parameter of {type(self).__name__} must be False for a "
+                f"loss without probabilities: {self.link!r} defines none for "
+                f"task={self.task!r}. Got True instead."
+            )
 
     def _minimum(self, y_true):
         minimum = self._given("minimum")

@@ -189,7 +189,16 @@ class ClippedLink(ProbabilityLink):
         return (np.clip(raw_prediction, -1.0, 1.0) + 1.0) / 2.0
 
 
-class SoftmaxLink(Link):
+class RowLink(Link):
+    """The probabilities of all classes, over the last axis. Adds their logarithms."""
+
+    def log_probabilities(self, raw_prediction):
+        """log P(y = k), of the shape of raw_prediction; -inf where P is 0."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.inverse(raw_prediction))
+
+
+class SoftmaxLink(RowLink):
     """Class probabilities exp(raw_k) / sum_j exp(raw_j), over the last axis."""
 
     def link(self, prediction):
@@ -202,11 +211,10 @@ class SoftmaxLink(Link):
         return softmax(raw_prediction, axis=-1)
 
     def log_probabilities(self, raw_prediction):
-        """log P(y = k), of the shape of raw_prediction."""
         return log_softmax(raw_prediction, axis=-1)
 
 
-class SparsemaxLink(Link):
+class SparsemaxLink(RowLink):
     """Class probabilities max(0, raw - tau), the nearest point of the simplex to raw.
 
     The classes are the last axis. Held, Wolfe and Crowder 1974, "Validation of
@@ -230,8 +238,3 @@ class SparsemaxLink(Link):
             size = np.sum(descending > tau, axis=-1, keepdims=True)
         tau = np.take_along_axis(tau, np.maximum(size, 1) - 1, axis=-1)
         return np.maximum(below - tau, 0.0).astype(raw.dtype, copy=False)
-
-    def log_probabilities(self, raw_prediction):
-        """log P(y = k), of the shape of raw_prediction; -inf where P is 0."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.inverse(raw_prediction))

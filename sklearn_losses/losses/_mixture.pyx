@@ -14,7 +14,6 @@ once a block.
 
 from libc.math cimport INFINITY, NAN
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
 
 from sklearn_losses.losses._loop cimport Block, evaluate_block, evaluate_rows
 from sklearn_losses.losses._table cimport (
@@ -187,27 +186,33 @@ cdef void add_scaled(double by, const double *x, double *total, Py_ssize_t n) no
         total[i] += by * x[i]
 
 
+cdef void fill(double *x, double with_, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    if x != NULL:
+        for i in range(n):
+            x[i] = with_
+
+
 cdef void evaluate_row_block(const void *params, const RowBlock *block) noexcept nogil:
     """The row block function of all mixtures of rows; their factors have no sides."""
     cdef const Mixture *m = <const Mixture *> params
     cdef Py_ssize_t n = block.n, size = block.n * block.n_outputs, i, k
     cdef double *memory = <double *> malloc((2 * n + 2 * size) * sizeof(double))
-    cdef double *total = memory + n
+    cdef double *total
     cdef RowBlock part = block[0]
     cdef int j
     if memory == NULL:
-        if block.value != NULL:
-            for i in range(n):
-                block.value[i] = NAN
+        fill(block.value, NAN, n)
+        fill(block.gradient, NAN, size)
+        fill(block.curvature, NAN, size)
         return
+    total = memory + n
     part.value = memory
     part.gradient = memory + 2 * n if block.gradient != NULL else NULL
     part.curvature = memory + 2 * n + size if block.curvature != NULL else NULL
-    memset(total, 0, n * sizeof(double))
-    if block.gradient != NULL:
-        memset(block.gradient, 0, size * sizeof(double))
-    if block.curvature != NULL:
-        memset(block.curvature, 0, size * sizeof(double))
+    fill(total, 0.0, n)
+    fill(block.gradient, 0.0, size)
+    fill(block.curvature, 0.0, size)
     for j in range(m.n_parts):
         if m.parts[j].over == 0:
             continue

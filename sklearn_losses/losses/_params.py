@@ -24,15 +24,24 @@ class Interval:
     ----------
     low, high : float or None
         The ends; None means unbounded.
-    closed : {"both", "left", "right", "neither"}
+    closed : {"both", "left", "right", "neither"}, default="neither"
         Which of the finite ends belong to the interval.
     integer : bool, default=False
         Whether only integers belong to it.
     """
 
     def __init__(self, low, high, closed="neither", *, integer=False):
+        if closed not in ("both", "left", "right", "neither"):
+            raise ValueError(
+                "closed must be 'both', 'left', 'right' or 'neither'. Got "
+                f"{closed!r} instead."
+            )
         self.low = -np.inf if low is None else low
         self.high = np.inf if high is None else high
+        if not self.low <= self.high:
+            raise ValueError(
+                f"low must not be above high. Got {low!r} and {high!r} instead."
+            )
         self.closed = closed
         self.integer = integer
 
@@ -51,7 +60,8 @@ class Interval:
         left, right = self.closed in ("both", "left"), self.closed in ("both", "right")
         above = values >= self.low if left else values > self.low
         below = values <= self.high if right else values < self.high
-        return above & below & np.isfinite(values)
+        inside = above & below & np.isfinite(values)
+        return inside & (values == np.floor(values)) if self.integer else inside
 
     def __and__(self, other):
         """The interval of the numbers that lie in both."""
@@ -84,7 +94,10 @@ class Interval:
         number = (lambda x: str(x)) if self.integer else (lambda x: str(float(x)))
         return f"{left}{number(self.low)}, {number(self.high)}{right}"
 
-    __repr__ = __str__
+    def __repr__(self):
+        low, high = (end if np.isfinite(end) else None for end in (self.low, self.high))
+        integer = ", integer=True" if self.integer else ""
+        return f"Interval({low!r}, {high!r}, {self.closed!r}{integer})"
 
     def describe(self):
         kind = "an int" if self.integer else "a float"

@@ -7,109 +7,22 @@ Huber(delta=2.0)
 
 import difflib
 
-from sklearn_losses.losses._binary import (
-    Exponential,
-    Focal,
-    GeneralizedCrossEntropy,
-    Hinge,
-    LogLoss,
-    ModifiedHuber,
-    Perceptron,
-    PolyLoss,
-    Savage,
-    Sigmoid,
-    SmoothHinge,
-    SquaredHinge,
-    Tangent,
+from sklearn_losses.losses import (
+    _binary,
+    _counts,
+    _multiclass,
+    _regression,
+    _robust,
 )
-from sklearn_losses.losses._counts import (
-    Gamma,
-    InverseGaussian,
-    NegativeBinomial,
-    Poisson,
-    Tweedie,
-)
-from sklearn_losses.losses._multiclass import (
-    CrossEntropy,
-    MulticlassHinge,
-    MulticlassSquaredHinge,
-    Sparsemax,
-)
-from sklearn_losses.losses._regression import (
-    AbsoluteError,
-    AbsolutePercentageError,
-    EpsilonInsensitive,
-    Expectile,
-    Huber,
-    Linex,
-    LogCosh,
-    PseudoHuber,
-    Quantile,
-    SmoothQuantile,
-    SquaredEpsilonInsensitive,
-    SquaredError,
-    SquaredLogError,
-)
-from sklearn_losses.losses._robust import (
-    Andrews,
-    Barron,
-    Cauchy,
-    Fair,
-    GemanMcClure,
-    Hampel,
-    StudentT,
-    TukeyBiweight,
-    Welsch,
-)
+from sklearn_losses.losses._base import Loss
+from sklearn_losses.losses._params import Options, check_parameter
 
+# In the order of the families, and of their files.
 _CLASSES = {
     cls.name: cls
-    for cls in (
-        SquaredError,
-        AbsoluteError,
-        Quantile,
-        SmoothQuantile,
-        Expectile,
-        Huber,
-        PseudoHuber,
-        LogCosh,
-        EpsilonInsensitive,
-        SquaredEpsilonInsensitive,
-        Linex,
-        AbsolutePercentageError,
-        SquaredLogError,
-        Fair,
-        Cauchy,
-        StudentT,
-        GemanMcClure,
-        Welsch,
-        TukeyBiweight,
-        Andrews,
-        Hampel,
-        Barron,
-        Poisson,
-        Gamma,
-        InverseGaussian,
-        Tweedie,
-        NegativeBinomial,
-        LogLoss,
-        Hinge,
-        Perceptron,
-        SquaredHinge,
-        SmoothHinge,
-        ModifiedHuber,
-        Exponential,
-        Focal,
-        GeneralizedCrossEntropy,
-        PolyLoss,
-        Savage,
-        Tangent,
-        Sigmoid,
-        CrossEntropy,
-        MulticlassHinge,
-        MulticlassSquaredHinge,
-        Sparsemax,
-    )
+    for family in (_regression, _robust, _counts, _binary, _multiclass)
+    for cls in vars(family).values()
+    if isinstance(cls, type) and issubclass(cls, Loss) and cls.name is not None
 }
 
 
@@ -124,7 +37,15 @@ def loss_names(task=None):
     Returns
     -------
     list of str
+
+    Raises
+    ------
+    ValueError
+        If there is no such task.
     """
+    if task is not None:
+        tasks = Options("regression", "binary", "multiclass")
+        check_parameter("loss_names", "task", task, [tasks])
     return [n for n, cls in _CLASSES.items() if task is None or cls.task == task]
 
 

@@ -192,7 +192,9 @@ cdef class CLoss:
         cdef Py_ssize_t i
         with nogil:
             for i in range(dual.shape[0]):
-                if self.table.conjugate != NULL:
+                if dual[i] != dual[i] or dual[i] - dual[i] != 0.0:
+                    conjugate[i] = dual[i] * dual[i]  # nan, or inf of an infinite slope
+                elif self.table.conjugate != NULL:
                     conjugate[i] = self.table.conjugate(self.params, y[i], dual[i])
                 else:
                     conjugate[i] = searched_conjugate(

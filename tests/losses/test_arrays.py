@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from sklearn_losses.losses import CrossEntropy, Hinge, LogLoss, Poisson, SquaredError
+from sklearn_losses.losses import (
+    CrossEntropy,
+    Gamma,
+    Hinge,
+    LogLoss,
+    Poisson,
+    SquaredError,
+)
 from tests.cases import (
     BINARY_LOSSES,
     DEFAULTS,
@@ -313,3 +320,12 @@ def test_domain_holds_the_labels(loss):
 @each(ROW_LOSSES)
 def test_domain_of_classes(loss):
     assert str(loss.domain) == "[0, inf)"
+
+
+def test_targets_are_checked_before_they_are_rounded():
+    assert np.isfinite(Gamma().value([1e-50], np.float32([1.0]))).all()
+
+
+def test_none_is_no_prediction():
+    with pytest.raises(ValueError, match="must be real numbers"):
+        SquaredError().value(0.0, None)

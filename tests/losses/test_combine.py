@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -17,15 +18,18 @@ from sklearn_losses.losses import (
     Barron,
     CrossEntropy,
     EpsilonInsensitive,
+    Expectile,
     Exponential,
     Focal,
     Gamma,
     Hinge,
     Huber,
     LabelSmoothing,
+    Linex,
     LogCosh,
     LogLoss,
     MulticlassHinge,
+    NumpyLoss,
     Poisson,
     Quantile,
     Savage,
@@ -34,12 +38,16 @@ from sklearn_losses.losses import (
     SquaredError,
     SquaredHinge,
     Sum,
+    Tangent,
     Truncated,
     TukeyBiweight,
 )
 from tests.cases import each, raw_predictions, targets
 
 OUTPUTS = ("value", "gradient", "curvature")
+SHIFTED = NumpyLoss(
+    lambda y, raw: (raw - y - 1) ** 2, lambda y, raw: 2 * (raw - y - 1), convex=True
+)  # not least at raw = y
 NAMES = vars(sklearn_losses.losses)
 
 # Each with what it should be: a function of one output of its parts.
@@ -298,7 +306,7 @@ def test_optimal_constants_of_plateaus():
     loss = Truncated(CrossEntropy(), 1.0)
     best = loss.optimal_constant(y)
     assert loss.mean(y, np.tile(best, (6, 1))) < loss.mean(y, np.zeros((6, 3)))
-    assert Truncated(Poisson(), 2.0).optimal_constant([0.0]) == -np.inf
+    assert np.exp(Truncated(Poisson(), 2.0).optimal_constant([0.0])) == 0.0
     assert Truncated(Hinge(), 2.0).optimal_constant([1, 1]) < np.inf
 
 
@@ -312,11 +320,50 @@ def test_minimum_is_the_least_value():
         np.testing.assert_allclose(loss.minimum(y), least, atol=1e-5)
 
 
+def test_minimum_where_the_parts_are_least_in_other_places():
+    pairs = [
+        (Tangent() + Hinge(), np.array([0.0, 1.0])),
+        (LabelSmoothing(LogLoss(), 0.6) + Hinge(), np.array([0.0, 1.0])),
+        (Expectile(0.8) + Linex(), np.array([-3.0, 0.0, 2.0])),
+        (Asymmetric(SHIFTED, under=1.0, over=5.0), np.array([0.5, -2.0])),
+    ]
+    raw = np.linspace(-10, 10, 200_001)
+    for loss, y in pairs:
+        least = [loss.value(np.full_like(raw, t), raw).min() for t in y]
+        np.testing.assert_allclose(loss.minimum(y), least, atol=1e-6, err_msg=str(loss))
+    soft = np.array([[0.7, 0.2, 0.1]])
+    loss = CrossEntropy() + Sparsemax()
+    best = minimize(lambda raw: loss.value(soft, raw[None])[0], np.zeros(3))
+    assert loss.minimum(soft)[0] == pytest.approx(best.fun, abs=1e-8)
+
+
+def test_asymmetric_of_a_loss_that_is_not_least_at_the_target():
+    loss = Asymmetric(SHIFTED, under=1.0, over=5.0)
+    assert not loss.convex
+    assert not loss.differentiable
+    assert Asymmetric(SHIFTED, under=2.0, over=2.0).convex
+    assert Asymmetric(SquaredError(), under=1.0, over=5.0).convex
+
+
+def test_a_term_of_weight_zero_has_no_say_in_traits():
+    loss = SquaredError() + 0 * TukeyBiweight()
+    assert loss.convex
+    assert loss.smoothness == 1.0
+    assert (SquaredError() + 0 * AbsoluteError()).differentiable
+
+
+def test_factors_of_numpy():
+    assert repr(np.float64(2.0) * Huber()) == "Scaled(loss=Huber(), weight=2.0)"
+    with pytest.raises(TypeError):
+        np.array([1.0, 2.0]) * Huber()
+
+
 def test_lipschitz_of_truncated():
     assert Truncated(SquaredError(), 2.0).lipschitz == pytest.approx(2.0)
     assert Truncated(SquaredHinge(), 9.0).lipschitz == pytest.approx(6.0)
     assert Truncated(Hinge(), 2.0).lipschitz == 1.0
     assert Truncated(Poisson(), 2.0).lipschitz == np.inf
+    assert Truncated(SHIFTED, 2.0).lipschitz == np.inf  # not known
 
 
 # ------------------------------------------------------------------------- fits

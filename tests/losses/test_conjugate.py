@@ -9,7 +9,9 @@ from mpmath import mpf
 
 from sklearn_losses.losses import (
     AbsoluteError,
+    Barron,
     CrossEntropy,
+    Exponential,
     Fair,
     Hinge,
     Huber,
@@ -18,6 +20,7 @@ from sklearn_losses.losses import (
     NegativeBinomial,
     Poisson,
     PseudoHuber,
+    Quantile,
     SquaredError,
 )
 from tests.cases import (
@@ -274,3 +277,38 @@ def test_errors(loss):
         loss.conjugate(y, np.zeros(3))
     with pytest.raises(ValueError, match=r"y_true of shape \(2,\) does not fit"):
         loss.conjugate(y[:2], np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "dual", "expected"),
+    [
+        (PseudoHuber() + Huber(1.0), 3.0, 2.0, 7.5),  # 2 y + 1 + 1/2
+        (PseudoHuber() + Huber(1.0), 3.0, -2.0, -4.5),
+        (PseudoHuber() + Huber(1.0), 3.0, 2.1, np.inf),
+        (PseudoHuber() + Huber(1.0), 1e16, 2.5, np.inf),
+        (PseudoHuber(1e7) + 0 * LogCosh(), 0.0, 1e7, 1e14),
+        (Fair(1.0) + Fair(1.0), 0.0, 2.0, np.inf),  # grows like a logarithm
+        (LogLoss() + Hinge(), 1, 0.0, 0.0),
+        (LogLoss() + Hinge(), 1, -2.0, -1.0),
+        (LogLoss() + Hinge(), 1, 1e-9, np.inf),
+        (Exponential() + Exponential(), 0, 0.0, 0.0),
+        (AbsoluteError() + Quantile(0.25), 2.0, 1.75, 3.5),
+    ],
+    ids=str,
+)
+def test_search_at_the_ends_of_the_domain(loss, y, dual, expected):
+    assert loss.conjugate(y, dual) == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+@each(CONVEX)
+def test_slopes_that_are_no_numbers(loss):
+    y = edge_targets(loss)[1]
+    assert loss.conjugate(y, np.inf) == loss.conjugate(y, -np.inf) == np.inf
+    assert np.isnan(loss.conjugate(y, np.nan))
+
+
+def test_far_maxima():
+    # gradient t (t^2 / b + 1)^(-b/2) = 1.5 with b = 0.999, far out t^0.001 b^(b/2)
+    t = (1.5 * 0.999 ** (-0.999 / 2)) ** 1000
+    expected = 1.5 * t * (1 - 1 / 1.001)
+    assert Barron(1.001).conjugate(0.0, 1.5) == pytest.approx(expected, rel=1e-9)

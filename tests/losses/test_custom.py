@@ -636,3 +636,34 @@ def test_a_loss_is_a_function_for_a_scorer():
     for loss in (LogLoss(), numpy_huber()):
         scorer = make_scorer(loss, greater_is_better=False)
         assert type(loss).__name__ in repr(scorer)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(task="binary", link=SoftmaxLink()), "The 'link' parameter of NumpyLoss"),
+        (dict(task="multiclass", link=LogitLink()), "must be a link for task='multi"),
+        (dict(task="binary", proper=True), "The 'proper' parameter of NumpyLoss must"),
+        (dict(minimum=None), "The 'minimum' parameter of NumpyLoss must be a float"),
+    ],
+    ids=str,
+)
+def test_claims_that_cannot_be(settings, message):
+    loss = NumpyLoss(np.subtract, np.subtract, **settings)
+    with pytest.raises(ValueError, match=message):
+        loss.value([0], np.zeros((1, 3)) if loss.task == "multiclass" else [0.0])
+
+
+def test_private_names_are_no_parameters():
+    with pytest.raises(TypeError, match="cannot be called '_own_names'"):
+        NumpyLoss(np.subtract, np.subtract, _own_names=3.0)
+
+
+def test_a_domain_of_integers():
+    domain = Interval(0, None, "left", integer=True)
+    loss = NumpyLoss(np.subtract, np.subtract, domain=domain)
+    assert loss.value([2.0], [1.0]) == 1.0
+    with pytest.raises(
+        ValueError, match=r"every target in \[0, inf\): y_true\[0\] is 0.5"
+    ):
+        loss.value([0.5], [1.0])

@@ -22,6 +22,7 @@ from sklearn_losses.losses import (
     Hampel,
     Hinge,
     Huber,
+    Interval,
     Linex,
     Loss,
     NegativeBinomial,
@@ -241,3 +242,28 @@ def test_all_losses_are_covered():
     assert named == {type(x) for x in LOSSES}
     assert len(named) == len(loss_names())
     assert sorted(public.__all__) == public.__all__
+
+
+def test_interval():
+    whole = Interval(0, 5, "left", integer=True)
+    np.testing.assert_array_equal(
+        whole.contains([0, 1, 2.5, 5, np.nan]), [True, True, False, False, False]
+    )
+    for interval in (whole, Interval(None, 1.5, "right"), Interval(0, None)):
+        assert repr(eval(repr(interval))) == repr(interval)
+    with pytest.raises(ValueError, match="closed must be 'both', 'left', 'right' or"):
+        Interval(0, 1, "open")
+    with pytest.raises(ValueError, match="low must not be above high"):
+        Interval(3, 1)
+
+
+def test_functions_of_a_built_in_know_no_other_parameters():
+    class Wider(Huber):
+        _constraints = {"extra": [Interval(None, None)], **Huber._constraints}
+
+        def __init__(self, extra=0.0, delta=1.0):
+            self.extra = extra
+            self.delta = delta
+
+    with pytest.raises(TypeError, match="Wider has parameters of its own"):
+        Wider(extra=5.0).value(0.0, 3.0)

@@ -51,3 +51,8 @@ def test_unknown_names(name, message):
 def test_unknown_parameters():
     with pytest.raises(TypeError, match="delt"):
         get_loss("huber", delt=1.0)
+
+
+def test_unknown_tasks():
+    with pytest.raises(ValueError, match="The 'task' parameter of loss_names"):
+        loss_names("classification")

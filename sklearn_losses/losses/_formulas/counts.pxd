@@ -100,6 +100,8 @@ cdef inline double tweedie_curvature(const void *params, double y, double p) noe
 cdef inline double negative_binomial_value(const void *params, double y, double p) noexcept nogil:
     cdef double d = first(params)
     cdef double x = p + log(d)
+    if x < -40.0:  # log(1 + d exp(p)) is d exp(p), which may be too small for a double
+        return (1.0 + d * y) * exp(p) - (y * p if y != 0 else 0.0)
     if x > 0:
         return (y + 1.0 / d) * (softplus_of_minus_abs(x) + log(d)) + p / d
     return (y + 1.0 / d) * softplus(x) - (y * p if y != 0 else 0.0)
@@ -119,7 +121,7 @@ cdef inline double negative_binomial_curvature(
     cdef double d = first(params)
     cdef double e = exp(-fabs(p))
     cdef double s = e + d if p > 0 else 1.0 + d * e
-    return e * (1.0 + d * y) / (s * s)
+    return e / s * ((1.0 + d * y) / s)
 
 
 cdef inline double negative_binomial_conjugate(

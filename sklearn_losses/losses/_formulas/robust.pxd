@@ -23,6 +23,11 @@ cdef inline double weighed(double r, double c) noexcept nogil:
     return 1.0 / (1.0 / r + r / (c * c)) if r != 0 else 0.0
 
 
+cdef inline double one_minus_q(double c, double y, double p) noexcept nogil:
+    """1 - (r/c)^2 as (c - |r|) (c + |r|) / c^2, whose zero keeps its digits."""
+    return -beyond(c, y, p) / c * (1.0 + fabs(p - y) / c)
+
+
 cdef inline double ratio(double a, double b, double q) noexcept nogil:
     """(a + b q) / (1 + q), also at q = inf."""
     return (a + b * q) / (1.0 + q) if q <= 1.0 else (a / q + b) / (1.0 / q + 1.0)
@@ -61,6 +66,8 @@ cdef inline double cauchy_gradient(const void *params, double y, double p) noexc
 
 cdef inline double cauchy_curvature(const void *params, double y, double p) noexcept nogil:
     cdef double q = square_of_ratio(first(params), y, p)
+    if q < 2.0:
+        return one_minus_q(first(params), y, p) / ((1.0 + q) * (1.0 + q))
     return ratio(1.0, -1.0, q) / (1.0 + q)
 
 
@@ -113,11 +120,6 @@ cdef inline double welsch_curvature(const void *params, double y, double p) noex
 
 
 # --------------------------------------------------------------- Tukey's biweight
-cdef inline double one_minus_q(double c, double y, double p) noexcept nogil:
-    """1 - (r/c)^2 as (c - |r|) (c + |r|) / c^2, whose zero keeps its digits."""
-    return -beyond(c, y, p) / c * (1.0 + fabs(p - y) / c)
-
-
 cdef inline double tukey_biweight_value(const void *params, double y, double p) noexcept nogil:
     cdef double c = first(params)
     cdef double q = square_of_ratio(c, y, p)
@@ -235,7 +237,7 @@ cdef inline double barron_curvature(const void *params, double y, double p) noex
     cdef double alpha = first(params), c = second(params)
     cdef double t = (p - y) / c, b = fabs(alpha - 2.0), q = t * t, w
     if alpha == -INFINITY:
-        return (1.0 - q) * exp(-0.5 * q) / (c * c) if q != INFINITY else 0.0
+        return one_minus_q(c, y, p) * exp(-0.5 * q) / (c * c) if q != INFINITY else 0.0
     if b == 0.0:
         return 1.0 / (c * c)
     w = 0.5 * (alpha - 2.0) * barron_log(b, t)

@@ -14,12 +14,12 @@ import warnings
 
 import numpy as np
 
+from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._checks_calculus import CALCULUS_CHECKS
 from sklearn_losses.inspection._checks_claims import CLAIM_CHECKS
 from sklearn_losses.inspection._checks_object import OBJECT_CHECKS
 from sklearn_losses.inspection._probe import Probe
 from sklearn_losses.inspection._report import LossReport
-from sklearn_losses.losses import Loss
 
 
 def check_loss(loss, *, on_fail="raise", random_state=0):
@@ -33,8 +33,8 @@ def check_loss(loss, *, on_fail="raise", random_state=0):
 
     Parameters
     ----------
-    loss : Loss
-        An instance, built-in or not, of points or of rows.
+    loss : Loss or str
+        An instance, built-in or not, of points or of rows; or the name of one.
     on_fail : {"raise", "warn", None}, default="raise"
         What happens if a check fails: an AssertionError or a UserWarning whose message
         is the report, or nothing.
@@ -51,9 +51,9 @@ def check_loss(loss, *, on_fail="raise", random_state=0):
     AssertionError
         If a check fails and `on_fail` is "raise".
     TypeError
-        If `loss` is not an instance of Loss.
+        If `loss` is neither a loss nor a name.
     ValueError
-        If `on_fail` is something else.
+        If there is no loss of that name, or `on_fail` is something else.
 
     Examples
     --------
@@ -61,9 +61,7 @@ def check_loss(loss, *, on_fail="raise", random_state=0):
     >>> check_loss(Huber(delta=2.0)).passed
     True
     """
-    if not isinstance(loss, Loss):
-        hint = f": write {loss.__name__}()" if isinstance(loss, type) else ""
-        raise TypeError(f"check_loss needs an instance of Loss. Got {loss!r}{hint}.")
+    loss = as_loss(loss, "check_loss")
     if on_fail not in ("raise", "warn", None):
         raise ValueError(
             f"The 'on_fail' parameter of check_loss must be 'raise', 'warn' or None. "

@@ -14,6 +14,7 @@ from html import escape
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._probe import Probe
 from sklearn_losses.inspection._profile import DESCRIPTIONS, Profile
 from sklearn_losses.losses import Loss
@@ -183,7 +184,8 @@ def describe(loss, y_true=None):
 
     Parameters
     ----------
-    loss : Loss
+    loss : Loss or str
+        An instance, or the name of one.
     y_true : float, default=None
         The target at which it is looked at, which matters for losses that do not
         depend on a residual or a margin alone. None: 1 or the valid target that is
@@ -196,9 +198,9 @@ def describe(loss, y_true=None):
     Raises
     ------
     TypeError
-        If `loss` is not an instance of Loss.
+        If `loss` is neither a loss nor a name.
     ValueError
-        If y_true is not in the domain of the loss.
+        If there is no loss of that name, or y_true is not in the domain of the loss.
 
     References
     ----------
@@ -214,9 +216,7 @@ def describe(loss, y_true=None):
     >>> round(description.efficiency, 3)
     0.95
     """
-    if not isinstance(loss, Loss):
-        hint = f": write {loss.__name__}()" if isinstance(loss, type) else ""
-        raise TypeError(f"describe needs an instance of Loss. Got {loss!r}{hint}.")
+    loss = as_loss(loss, "describe")
     profile = Profile(loss, y_true)
     efficiency, slope = np.nan, np.nan
     if loss.symmetric and profile.label == "residual":

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._profile import DESCRIPTIONS, Profile
-from sklearn_losses.losses import Loss, get_loss
 
 KINDS = ("value", "gradient", "curvature")
 LINE_STYLES = ("-", "--", "-.", ":")
@@ -214,14 +214,10 @@ def _named_losses(losses, names):
         if names is not None:
             raise ValueError("Give names as keys of `losses` or as `names`, not both.")
         names, losses = list(losses), list(losses.values())
-    elif isinstance(losses, (Loss, str)):
+    elif isinstance(losses, str) or not np.iterable(losses):
         losses = [losses]
         names = [names] if isinstance(names, str) else names
-    losses = [get_loss(loss) if isinstance(loss, str) else loss for loss in losses]
-    for loss in losses:
-        if not isinstance(loss, Loss):
-            hint = f": write {loss.__name__}()" if isinstance(loss, type) else ""
-            raise TypeError(f"LossDisplay needs instances of Loss. Got {loss!r}{hint}.")
+    losses = [as_loss(loss, "LossDisplay") for loss in losses]
     if not losses:
         raise ValueError("LossDisplay needs at least one loss.")
     names = [_short_name(loss) for loss in losses] if names is None else list(names)

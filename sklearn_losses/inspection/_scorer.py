@@ -19,8 +19,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
-from sklearn_losses.losses import Loss, get_loss
 
 
 class LossScorer(BaseEstimator):
@@ -134,12 +134,7 @@ def loss_scorer(loss, *, d2=False):
     -9.7
     -22.3
     """
-    if isinstance(loss, str):
-        loss = get_loss(loss)
-    if not isinstance(loss, Loss):
-        hint = f": write {loss.__name__}()" if isinstance(loss, type) else ""
-        raise TypeError(f"loss_scorer needs a loss or its name. Got {loss!r}{hint}.")
-    return LossScorer(loss, d2=d2)
+    return LossScorer(as_loss(loss, "loss_scorer"), d2=d2)
 
 
 # ----------------------------------------------------------------------------- d2
@@ -159,7 +154,8 @@ def d2_loss_score(y_true, raw_prediction, loss, sample_weight=None):
         Raw predictions, before the inverse link. With a loss of points each column is
         an output with a best constant of its own; with a loss of rows the columns are
         the classes.
-    loss : Loss
+    loss : Loss or str
+        An instance, or the name of one.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the means.
 
@@ -172,8 +168,11 @@ def d2_loss_score(y_true, raw_prediction, loss, sample_weight=None):
 
     Raises
     ------
+    TypeError
+        If `loss` is neither a loss nor a name.
     ValueError
-        If shapes do not fit or a target is outside the domain.
+        If there is no loss of that name, shapes do not fit, or a target is outside the
+        domain.
 
     See Also
     --------
@@ -186,6 +185,7 @@ def d2_loss_score(y_true, raw_prediction, loss, sample_weight=None):
     >>> d2_loss_score([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], AbsoluteError())
     0.5
     """
+    loss = as_loss(loss, "d2_loss_score")
     y, raw = np.asarray(y_true), np.asarray(raw_prediction)
     if len(np.atleast_1d(y)) < 2:
         message = "D^2 score is not well-defined with less than two samples."

@@ -321,7 +321,7 @@ def test_repr_clone_pickle_and_parameters():
 
 @pytest.mark.parametrize("what", [None, Huber, 3, Huber().mean])
 def test_only_losses_make_scorers(what):
-    with pytest.raises(TypeError, match="needs a loss or its name"):
+    with pytest.raises(TypeError, match="needs a loss, such as Huber"):
         loss_scorer(what)
     with pytest.raises(ValueError, match="Did you mean 'huber'"):
         loss_scorer("hubber")

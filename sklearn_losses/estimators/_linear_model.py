@@ -30,9 +30,25 @@ class LinearModel(BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=("csr", "csc", "coo"), reset=False)
-        raw = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        settings = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
+        given = X
+        X = validate_data(self, X, ensure_all_finite=False, **settings)
+        coef = self.coef_
+        if coef.shape[0] == 1 and not sparse.issparse(coef):
+            coef = coef.ravel()
+        with np.errstate(invalid="ignore", over="ignore"):
+            raw = safe_sparse_dot(X, coef.T, dense_output=True)
+            in_place = raw if raw.dtype.kind == "f" else None
+            raw = np.add(raw, self.intercept_, out=in_place)
+            is_finite = np.isfinite(raw.sum())
+        # An entry of X that is not finite leaves no finite product, but for a
+        # coefficient of 0, which a product may pass over: only then look at X.
+        if not is_finite or self._has_zero_coef():
+            validate_data(self, given, **settings)
         return raw.ravel() if raw.ndim == 2 and raw.shape[1] == 1 else raw
+
+    def _has_zero_coef(self):
+        return sparse.issparse(self.coef_) or not self.coef_.all()
 
     def densify(self):
         """Store `coef_` as an array, as after fit.
@@ -134,8 +150,9 @@ class LinearClassifierMixin(ClassifierMixin):
         ndarray of shape (n_samples,)
         """
         raw = self.raw_prediction(X)
-        index = (raw > 0).astype(np.intp) if raw.ndim == 1 else raw.argmax(axis=1)
-        return self.classes_[index]
+        if raw.ndim == 1:
+            return np.where(raw > 0, self.classes_[1:], self.classes_[:1])
+        return self.classes_[raw.argmax(axis=1)]
 
     @available_if(_defines_probabilities)
     def predict_proba(self, X):

@@ -619,3 +619,31 @@ def test_passive_aggressive_steps_of_a_loss_of_rows(schedule):
     model.set_params(eta0=10.0, learning_rate="pa1").partial_fit(X, y)
     raw = model.decision_function(x)  # the rival is class 2 now, and far enough after
     assert_allclose(raw[0, 1] - raw[0, 2], 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("coef", [1.0, 0.0])
+def test_predictions_of_what_is_not_finite_are_refused(kind, bad, coef):
+    X, y = np.eye(4), [0, 0, 1, 1]
+    model = SGDClassifier(random_state=0).fit(X, y)
+    model.coef_[0, 2] = coef  # a product may pass over an entry that meets a zero
+    X[3, 2] = bad
+    for method in (model.predict, model.decision_function, model.raw_prediction):
+        with pytest.raises(ValueError, match=r"contains (NaN|infinity)"):
+            method(kind(X))
+
+
+def test_predictions_that_overflow_are_infinite():
+    model = SGDRegressor().fit([[1.0], [2.0]], [1.0, 2.0])
+    model.coef_ = np.array([1e200])
+    assert model.predict([[1e200], [-1e200]]).tolist() == [np.inf, -np.inf]
+
+
+def test_labels_keep_their_type():
+    for labels in (["b", "aaa"], [np.int8(3), np.int8(5)], [True, False]):
+        classes = np.unique(labels)
+        model = SGDClassifier().fit([[0.0], [1.0]], labels)
+        assert model.predict([[0.0], [1.0]]).dtype == classes.dtype
+    objects = np.array(["b", "aaa"], dtype=object)
+    assert SGDClassifier().fit([[0.0], [1.0]], objects).predict([[1.0]]).dtype == object

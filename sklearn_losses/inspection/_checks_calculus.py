@@ -14,33 +14,30 @@ CALCULUS_CHECKS = []
 check = checks_of(CALCULUS_CHECKS)
 
 
-def slopes(function, at, noise, *, is_convex):
+def slopes(function, at, noise, unit, *, spread):
     """The slopes on the left and on the right, and the range of what may be claimed.
 
     Parameters
     ----------
-    function, at, noise
+    function, at, noise, unit
         As in `slope`.
-    is_convex : bool
-        Whether anything outside the slopes at a kink is wrong.
+    spread : float
+        By how many times their difference a claim may lie outside both slopes at a
+        kink.
 
     Returns
     -------
     left, right, low, high : ndarray of the shape of `at`
     """
-    sides = [slope(function, at, side, noise) for side in (-1, 1)]
+    sides = [slope(function, at, side, noise, unit) for side in (-1, 1)]
     (left, left_error), (right, right_error) = sides
     left_error = 1e-6 * np.abs(left) + 10.0 * left_error
     right_error = 1e-6 * np.abs(right) + 10.0 * right_error
     low = np.minimum(left - left_error, right - right_error)
     high = np.maximum(left + left_error, right + right_error)
-    if not is_convex:
-        # Parts with a kink each may add up to one of their subgradients, which then
-        # need not lie between the slopes of the sum.
-        has_kink = np.abs(right - left) > 1e-3 * np.abs(right)
-        gap = np.where(has_kink, high - low, 0.0)
-        low, high = low - gap, high + gap
-    return left, right, low, high
+    has_kink = np.abs(right - left) > 1e-3 * np.abs(right)
+    gap = spread * np.where(has_kink, high - low, 0.0)
+    return left, right, low - gap, high + gap
 
 
 def require_slopes(probe, method, claimed, words):
@@ -58,13 +55,17 @@ def require_slopes(probe, method, claimed, words):
     # Formulas may subtract numbers of the size of the predictions and of y.
     terms = np.abs(probe.raw).max(axis=1) if probe.is_row else np.abs(probe.raw)
     noise = EPS * np.median(np.abs(claimed)) * (terms + np.abs(probe.y))
+    # Of parts with a kink each, one may give the slope on its left and the other the
+    # slope on its right, and the sum then need not lie between the slopes of the sum.
+    # Only of convex losses a subgradient always does, but a curvature does not.
+    spread = 0.0 if probe.loss.convex else 1.0
+    if method == probe.gradient:
+        spread = 2.0
     for axis in probe.axes():
         at = probe.raw[:, axis] if probe.is_row else probe.raw
         claim = claimed[:, axis] if probe.is_row else claimed
         function = probe.along(method, axis, probe.y, probe.raw)
-        left, right, low, high = slopes(
-            function, at, noise, is_convex=probe.loss.convex
-        )
+        left, right, low, high = slopes(function, at, noise, probe.unit, spread=spread)
         excess = np.maximum(low - claim, claim - high)
         bad = np.isfinite(low) & np.isfinite(high) & ~(excess <= 0)  # nan is bad
         if not bad.any():
@@ -158,7 +159,8 @@ def check_convex(loss, probe):
     y = np.repeat(probe.y, 4)
     a = np.repeat(probe.raw, 4, axis=0)
     distance = 10.0 ** probe.rng.uniform(-2, 1, size=a.shape)
-    b = a + np.round(distance * probe.rng.choice([-1.0, 1.0], size=a.shape), 3)
+    distance *= probe.rng.choice([-1.0, 1.0], size=a.shape)
+    b = a + probe.unit * np.round(distance, 3)
     at_a, at_b = probe.value(y, a), probe.value(y, b)
     middle = probe.value(y, a + 0.5 * (b - a))
     gradient = probe.gradient(y, a)

@@ -61,7 +61,8 @@ def check_smoothness(loss, probe):
         )
     y, a = np.repeat(probe.y, 3), np.repeat(probe.raw, 3, axis=0)
     size = 10.0 ** probe.rng.uniform(-4, 0, size=a.shape)
-    b = a + np.round(size * probe.rng.choice([-1.0, 1.0], size=a.shape), 6)
+    size *= probe.rng.choice([-1.0, 1.0], size=a.shape)
+    b = a + probe.unit * np.round(size, 6)
     start, end = probe.gradient(y, a), probe.gradient(y, b)
     noise = 1e-13 * (_norm(start) + _norm(end))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -130,11 +131,12 @@ def check_optimal_constant(loss, probe):
         return loss.mean(y, raw, weight)
 
     least = mean(best)
-    rivals = [best + sign * 10.0**k for k in range(-4, 2) for sign in (-1.0, 1.0)]
+    steps = probe.unit * 10.0 ** np.arange(-4.0, 2.0)
+    rivals = [best + sign * step for step in steps for sign in (-1.0, 1.0)]
     if probe.is_row:
         rivals = [
-            best + 10.0**k * probe.rng.normal(size=best.shape)
-            for k in range(-4, 2)
+            best + step * probe.rng.normal(size=best.shape)
+            for step in steps
             for _ in range(4)
         ]
     if loss.convex:

@@ -170,7 +170,7 @@ def check_float32(loss, probe):
     """float32 predictions give float32 results, equal to 1e-5."""
     # Numbers that both types have, away from kinks.
     y = probe.y.astype(np.float32)
-    raw = (probe.raw + 0.0137).astype(np.float32)
+    raw = (probe.raw + 0.0137 * probe.unit).astype(np.float32)
     inside = loss.domain.contains(y.astype(np.float64))
     y, raw = y[inside], raw[inside]
     for output in ("value", "gradient"):

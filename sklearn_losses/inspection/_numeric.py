@@ -19,11 +19,11 @@ from scipy.ndimage import maximum_filter1d
 
 EPS = np.finfo(float).eps
 RATIO = 4.0
-STEPS = 0.1 * RATIO ** -np.arange(11.0)  # down to 1e-7, where digits run out
+STEPS = 0.1 * RATIO ** -np.arange(11.0)  # of a unit; at 1e-7 digits run out
 ORDER = 4
 
 
-def slope(function, at, side, noise=0.0):
+def slope(function, at, side, noise=0.0, unit=1.0):
     """The one-sided derivative of a function, by extrapolation to a step of 0.
 
     The quotients of many steps are extrapolated as Ridders does it, and the entry of
@@ -39,6 +39,8 @@ def slope(function, at, side, noise=0.0):
     side : {1, -1}
     noise : float or ndarray of shape (n,), default=0.0
         How wrong a value may be beyond a rounding of it.
+    unit : float, default=1.0
+        The length over which the function changes.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def slope(function, at, side, noise=0.0):
     Ridders 1982, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in
     Engineering Software 4.
     """
-    moved = at + side * STEPS[:, np.newaxis]
+    moved = at + side * unit * STEPS[:, np.newaxis]
     step = moved - at  # what rounding has left of it
     values = function(np.concatenate([at[np.newaxis], moved]))
     size = np.maximum(np.abs(values[1:]), np.abs(values[0]))

@@ -9,6 +9,8 @@ array([0., 1.])
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklearn_losses.losses import IdentityLink
+
 N_CLASSES = 3
 N_POINTS = 240
 SIZES = np.logspace(-12, 4, 33)
@@ -23,8 +25,14 @@ LINES = np.array(
 )
 
 
-def valid_targets(loss):
+def valid_targets(loss, unit=1.0):
     """Some targets in the domain of a loss, its ends among them.
+
+    Parameters
+    ----------
+    loss : Loss
+    unit : float, default=1.0
+        The size of an ordinary target of a loss of points.
 
     Returns
     -------
@@ -38,7 +46,8 @@ def valid_targets(loss):
     if loss.granularity == "row":
         return np.arange(float(N_CLASSES))
     low, high = loss.domain.low, loss.domain.high
-    candidates = [low, high, 0.0, 1.0, -1.0, 0.3, 2.5, -7.3, 4.0, 40.0, -3.0]
+    ordinary = np.array([0.0, 1.0, -1.0, 0.3, 2.5, -7.3, 4.0, 40.0, -3.0])
+    candidates = [low, high, *(unit * ordinary)]
     if np.isfinite(low) and np.isfinite(high):
         candidates += [low + share * (high - low) for share in (0.25, 0.5, 0.9)]
     elif np.isfinite(low):
@@ -70,11 +79,43 @@ def centre(loss, y):
     return np.where(np.isfinite(raw), raw, 0.0)
 
 
+def length(loss):
+    """The size of residual over which the gradient of a loss changes, a power of 10.
+
+    For the Huber loss it is delta: over much shorter steps the loss is a parabola, and
+    over much longer ones it has a kink. 1 where there is no such size, as in a loss of
+    rows, with a link, with a gradient that is not bounded, or that only jumps at 0.
+
+    Returns
+    -------
+    float
+    """
+    if loss.task != "regression" or loss.link != IdentityLink():
+        return 1.0
+    targets = valid_targets(loss)
+    y = targets[np.argmin(np.abs(targets))]
+    sizes = 10.0 ** np.arange(-14.0, 14.0, 0.25)
+    raw = centre(loss, y) + np.concatenate([[0.0], sizes, -sizes])
+    try:
+        gradient = loss.gradient(np.full(len(raw), y), raw)
+    except Exception:  # whatever it is, the checks will report it
+        return 1.0
+    change = np.abs(gradient[1:] - gradient[0]).reshape(2, -1).max(axis=0)
+    largest = change.max()
+    is_bounded = change[-1] <= 1.01 * change[-5] or change[-1] < 0.5 * largest
+    first = int(np.argmax(change >= 0.5 * largest))
+    if not (np.isfinite(largest) and is_bounded) or first == 0:
+        return 1.0
+    return 10.0 ** np.round(np.log10(sizes[first]))
+
+
 class Probe:
     """Targets and raw predictions at which a loss is evaluated, without surprises.
 
     Raw predictions are rounded, so that a message can name them, and some of them hit
-    the kinks that losses usually have.
+    the kinks that losses usually have. Both they and the targets of a regression loss
+    are measured in the loss's own unit of length, so that Huber(1e-6) is looked at as
+    closely as Huber(1).
 
     Parameters
     ----------
@@ -83,6 +124,8 @@ class Probe:
 
     Attributes
     ----------
+    unit : float
+        The `length` of the loss.
     targets : ndarray of shape (n_targets,)
         Different valid targets.
     y : ndarray of shape (n,)
@@ -90,14 +133,16 @@ class Probe:
     raw : ndarray of shape (n,) or (n, N_CLASSES)
         Raw predictions of moderate size.
     far : ndarray of shape (n_far,) or (n_far, N_CLASSES)
-        Raw predictions of all sizes, from 1e-12 to 1e4.
+        Raw predictions of all sizes, from 1e-12 to 1e4, as numbers and in units.
     """
 
     def __init__(self, loss, random_state=0):
         self.loss = loss
         self.rng = check_random_state(random_state)
         self.is_row = loss.granularity == "row"
-        self.targets = valid_targets(loss)
+        with np.errstate(all="ignore"):
+            self.unit = length(loss)
+        self.targets = valid_targets(loss, self.unit)
         self.y = self.rng.choice(self.targets, size=N_POINTS)
         self.y[: len(self.targets)] = self.targets
         if self.is_row:
@@ -107,17 +152,20 @@ class Probe:
             self.far[: len(sizes), 0] = sizes
             self.far[len(sizes) :] = sizes[:, np.newaxis] * [1.0, -0.5, 0.3]
         else:
-            self.raw = np.round(centre(loss, self.y), 4) + self._offsets(N_POINTS)
+            near = np.round(centre(loss, self.y) / self.unit, 4) * self.unit
+            self.raw = near + self._offsets(N_POINTS)
             # A quarter of the points exactly at a landmark of the residual or margin.
             quarter = slice(0, N_POINTS // 4)
             marks = self.rng.choice(np.concatenate([-LANDMARKS, LANDMARKS]), N_POINTS)
+            marks = self.unit * marks
             self.raw[quarter] = (centre(loss, self.y) + marks)[quarter]
-            self.far = np.concatenate([-SIZES[::-1], [0.0], SIZES])
+            sizes = np.concatenate([SIZES, self.unit * SIZES])
+            self.far = np.unique(np.concatenate([-sizes, [0.0], sizes]))
 
     def _offsets(self, n):
         """Residuals of all moderate sizes and both signs."""
         size = 10.0 ** self.rng.uniform(-3, 1, size=n)
-        return np.round(size * self.rng.choice([-1.0, 1.0], size=n), 4)
+        return self.unit * np.round(size * self.rng.choice([-1.0, 1.0], size=n), 4)
 
     def _rows(self, n):
         """Raw predictions of classes, a third with ties and margins of one."""
@@ -184,7 +232,7 @@ class Probe:
         offsets = np.sort(np.concatenate([offsets, SIZES[8:24], -SIZES[8:24]]))
         if not self.is_row:
             for y in self.targets:
-                yield y, centre(self.loss, y) + offsets, lambda t: t, 1.0
+                yield y, centre(self.loss, y) + self.unit * offsets, lambda t: t, 1.0
             return
         for y in self.targets:
             for start, direction in LINES:

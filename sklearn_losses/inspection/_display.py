@@ -95,7 +95,8 @@ class LossDisplay:
             What the legend calls the losses. None: what they print as, or their class
             if that is long.
         ax : matplotlib Axes or array-like of them, default=None
-            Where to draw, one for each kind. None: in a new figure.
+            Where to draw: one for each kind, or a single one, whose place they share.
+            None: in a new figure.
         **line_kw : dict
             Passed to matplotlib's ``plot`` for each line.
 
@@ -139,7 +140,8 @@ class LossDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array-like of them, default=None
-            Where to draw, one for each kind. None: in a new figure.
+            Where to draw: one for each kind, or a single one, whose place they share.
+            None: in a new figure.
         **line_kw : dict
             Passed to matplotlib's ``plot`` for each line.
 
@@ -167,10 +169,12 @@ class LossDisplay:
                 1, n_kinds, figsize=(width, 3.4), layout="constrained", squeeze=False
             )
         self.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        if len(self.axes_) == 1 < n_kinds:
+            self.axes_ = _divided(self.axes_[0], n_kinds)
         if len(self.axes_) != n_kinds:
             raise ValueError(
-                f"LossDisplay.plot needs {n_kinds} axes, one for each of {self.kind}. "
-                f"Got {len(self.axes_)}."
+                f"LossDisplay.plot needs {n_kinds} axes, one for each of {self.kind}, "
+                f"or one to divide. Got {len(self.axes_)}."
             )
         self.ax_ = self.axes_[0]
         self.figure_ = self.ax_.figure
@@ -206,6 +210,17 @@ class LossDisplay:
         if self.figure_.get_layout_engine() is not None:
             place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
         self.axes_[-1].legend(handles=handles, fontsize="small", **place)
+
+
+def _divided(ax, n):
+    """n axes side by side where one was, as in scikit-learn's displays."""
+    from matplotlib.gridspec import GridSpecFromSubplotSpec
+
+    ax.set_axis_off()
+    grid = GridSpecFromSubplotSpec(1, n, subplot_spec=ax.get_subplotspec(), wspace=0.35)
+    axes = np.empty(n, dtype=object)
+    axes[:] = [ax.figure.add_subplot(grid[0, k]) for k in range(n)]
+    return axes
 
 
 def _named_losses(losses, names):

@@ -224,8 +224,21 @@ def test_errors():
         LossDisplay.from_losses("hubber")
     with pytest.raises(ValueError, match="needs every target"):
         LossDisplay.from_losses(Poisson(), y_true=-1)
-    with pytest.raises(ValueError, match=r"needs 3 axes, .* Got 1"):
-        LossDisplay.from_losses(Huber(), ax=plt.gca())
+    with pytest.raises(ValueError, match=r"needs 3 axes, .* Got 2"):
+        LossDisplay.from_losses(Huber(), ax=plt.subplots(1, 2)[1])
+
+
+def test_one_axes_is_divided_among_the_kinds():
+    figure, (ax, other) = plt.subplots(2, 1)
+    display = LossDisplay.from_losses([Huber(), Linex()], ax=ax)
+    assert len(display.axes_) == 3
+    assert display.figure_ is figure
+    place = ax.get_position()
+    for axes in display.axes_:
+        assert axes.get_position().y0 == pytest.approx(place.y0)
+        assert place.x0 - 1e-9 <= axes.get_position().x0 < place.x1
+    assert not ax.axison
+    assert not other.lines
 
 
 def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):

@@ -84,16 +84,6 @@ def test_sums_with_a_common_kink_pass(loss, seed):
     assert report.passed, str(report)
 
 
-@patched(Huber(delta=1e-6), "gradient")
-def gradient_wrong_on_a_small_scale(gradient, y, raw):
-    return np.where(np.abs(raw - y) < 1e-6, 1.001 * gradient, gradient)
-
-
-def test_mistakes_on_a_small_scale_are_found():
-    report = check_loss(gradient_wrong_on_a_small_scale, on_fail=None)
-    assert report["gradient"].status == "failed"
-
-
 @each([SquaredError(), LogLoss(), CrossEntropy()])
 @pytest.mark.parametrize("seed", range(5))
 def test_other_points_change_nothing(loss, seed):
@@ -502,6 +492,16 @@ def test_a_wrong_loss_fails_the_check_for_it_and_no_other(check, loss):
     assert message
     if check not in ABOUT_THE_OBJECT:  # it names the point
         assert "y_true=" in message or "raw_prediction=" in message
+
+
+@patched(Huber(delta=1e-6), "gradient")
+def gradient_wrong_on_a_small_scale(gradient, y, raw):
+    return np.where(np.abs(raw - y) < 1e-6, 1.001 * gradient, gradient)
+
+
+def test_mistakes_on_a_small_scale_are_found():
+    report = check_loss(gradient_wrong_on_a_small_scale, on_fail=None)
+    assert report["gradient"].status == "failed"
 
 
 def test_every_check_has_a_mutant():

@@ -265,10 +265,10 @@ class Hampel(PointLoss):
 class Barron(PointLoss):
     """abs(alpha-2)/alpha (((r/c)^2/abs(alpha-2) + 1)^(alpha/2) - 1), with c the scale.
 
-    One family of most of these losses: alpha = 2 is (r/c)^2 / 2, 1 the pseudo Huber, 0
-    the Cauchy, -2 the Geman-McClure and -inf the Welsch loss, each over c^2. It is
-    continuous in alpha; at 2 it is (r/c)^2 / 2, at 0 log((r/c)^2 / 2 + 1) and at -inf
-    1 - exp(-(r/c)^2 / 2).
+    One family of most of these losses. Times c^2 it is SquaredError() for alpha = 2,
+    PseudoHuber(c) for 1, Cauchy(sqrt(2) c) for 0, GemanMcClure(2 c) for -2 and
+    Welsch(sqrt(2) c) for -inf. The formula has limits where it divides by 0 or inf: at
+    2 it is (r/c)^2 / 2, at 0 log((r/c)^2 / 2 + 1) and at -inf 1 - exp(-(r/c)^2 / 2).
 
     Parameters
     ----------

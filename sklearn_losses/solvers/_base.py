@@ -1,7 +1,7 @@
 """What a solver takes and gives back.
 
 A solver is made with its settings, ``solve(objective, start)`` moves the weights, and
-it refuses what it cannot use: "SGD(learning_rate='pa1') cannot use Huber, because ...".
+it refuses what it cannot use: "learning_rate='pa1' cannot use Huber(), because ...".
 """
 
 from dataclasses import dataclass, field

@@ -357,14 +357,25 @@ class CFunctionLoss(CustomLoss):
 
     Examples
     --------
-    Huber's loss from scipy, a function of delta and a residual, is here a loss of a
-    residual with y_true as its delta:
+    The pseudo-Huber loss, with functions that ctypes makes of Python's. Functions of
+    numba.cfunc or of a C library are used alike, and are fast:
 
+    >>> import ctypes
+    >>> import math
     >>> from sklearn_losses import CFunctionLoss
-    >>> path = "scipy.special.cython_special:"
-    >>> loss = CFunctionLoss(path + "huber", path + "kl_div")
-    >>> loss.value([1.0, 2.0], [3.0, 3.0])
-    array([2.5, 4. ])
+    >>> signature = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double, ctypes.c_double)
+    >>> @signature
+    ... def value(y_true, raw_prediction):
+    ...     return math.hypot(1.0, raw_prediction - y_true) - 1.0
+    >>> @signature
+    ... def gradient(y_true, raw_prediction):
+    ...     residual = raw_prediction - y_true
+    ...     return residual / math.hypot(1.0, residual)
+    >>> loss = CFunctionLoss(value, gradient, convex=True, lipschitz=1.0)
+    >>> loss.value([1.0, 2.0], [1.0, 2.75])
+    array([0.  , 0.25])
+    >>> loss.gradient([1.0, 2.0], [1.0, 2.75])
+    array([0. , 0.6])
     """
 
     _constraints = {

@@ -65,91 +65,100 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         Whether to fit an intercept.
 
     max_iter : int, default=1000
-        The most epochs (passes over the rows) of `fit`; `partial_fit` makes one.
+        The maximum number of epochs (passes over the rows) in `fit`; `partial_fit`
+        makes one epoch.
 
     tol : float, default=1e-3
-        `fit` ends when the criterion was not below its best so far by `tol` for
-        `n_iter_no_change` epochs. The criterion is the objective, with weights and
-        penalty, as met during the epoch (in 'pa1' and 'pa2' without the penalty); with
-        `early_stopping` it is the loss on the validation rows. None: never.
+        `fit` ends when the criterion has not fallen below its best value by more than
+        `tol` for `n_iter_no_change` consecutive epochs. The criterion is the objective,
+        with weights and penalty, averaged over the epoch while the coefficients move
+        ('pa1' and 'pa2' leave the penalty out); with `early_stopping` it is the mean
+        loss on the validation rows. If None, `fit` always makes `max_iter` epochs.
 
     shuffle : bool, default=True
-        Whether to draw a new order of the rows for each epoch.
+        Whether to shuffle the rows before each epoch.
 
-    verbose : int, default=0
-        Whether to print a line an epoch.
+    verbose : int or bool, default=0
+        If positive or True, `fit` prints a line after each epoch.
 
     epsilon : float, default=0.1
         The parameter of the losses named 'huber' (its delta), 'epsilon_insensitive'
-        and 'squared_epsilon_insensitive'. A loss object has its own.
+        and 'squared_epsilon_insensitive'. It is ignored if `loss` is an object, which
+        has its own parameters.
 {n_jobs}
     random_state : int, RandomState instance, default=None
-        The source of the orders and of the validation rows; an int makes fits
-        repeatable.
+        The source of randomness for shuffling and for the choice of the validation
+        rows. Pass an int for reproducible results.
 
     learning_rate : {{'constant', 'optimal', 'invscaling', 'adaptive', 'pa1', \\
             'pa2'}}, default={learning_rate!r}
         The step size at step t:
 
         - 'constant': eta0;
-        - 'optimal': 1 / (alpha (t0 + t - 1)), with Bottou's choice of t0 [2]_;
+        - 'optimal': 1 / (alpha (t0 + t - 1)), with the t0 that Bottou proposes [2]_;
         - 'invscaling': eta0 / t ** power_t;
-        - 'adaptive': eta0, divided by 5 each time the fit would end, down to 1e-6;
+        - 'adaptive': eta0, divided by 5 each time that `tol` would end the fit; below
+          1e-6 the fit ends;
         - 'pa1', 'pa2': passive-aggressive steps [1]_, for piecewise linear losses;
           eta0 is their aggressiveness C.
 
     eta0 : float, default=0.01
-        The first step size, > 0. Not used by 'optimal'.
+        The initial step size, > 0. It is not used by 'optimal'.
 
     power_t : float, default={power_t}
         The exponent of 'invscaling'.
 
     early_stopping : bool, default=False
-        Whether to set rows aside, stop when their mean loss (with sample weights) no
-        longer falls, and keep the epoch where it was least.
+        Whether to set rows aside for validation, to end the fit when their mean loss
+        (with sample weights) no longer falls, and to keep the coefficients of the epoch
+        where it was lowest.
 
     validation_fraction : float, default=0.1
-        The share of rows to set aside, in (0, 1){stratified}. Only used with
-        `early_stopping`.
+        The fraction of the rows to set aside, in (0, 1){stratified}. It is only used
+        with `early_stopping`.
 
     n_iter_no_change : int, default=5
-        How many epochs without progress end the fit.
+        The number of consecutive epochs without progress after which the fit ends.
 {class_weight}
     warm_start : bool, default=False
-        Whether `fit` starts at the present coefficients.
+        Whether `fit` starts from the coefficients of the previous call instead of 0.
 
     average : bool or int, default=False
-        Whether `coef_` is the mean of all iterates; with an int, of those from that
-        step on.
+        If True, `coef_` and `intercept_` are the averages over all steps. If an int,
+        averaging begins at that step.
 
     batch_size : int, default=1
-        How many rows a step takes; the last step of an epoch, or of a call of
-        `partial_fit`, takes what is left. A step moves by the mean over its rows of
-        sample weight times gradient, at one set of coefficients, and pays the penalty
-        once; step sizes and averages count steps. An epoch has fewer steps with larger
-        batches, and their gradients less noise: use a larger `eta0`. Batches pay where
-        a call of the loss is slow, as of one written in Python, since it is called
-        once a step and output. With batch_size >= n_samples an epoch is a step of full
-        gradient descent. 'pa1' and 'pa2' need 1."""
+        The number of rows in a step; the last step of an epoch, or of a call of
+        `partial_fit`, takes the rows that are left. A step moves along the mean over
+        its rows of sample weight times gradient, all at the same coefficients, and
+        applies the penalty once; step sizes and averages count steps, not rows. With
+        larger batches an epoch has fewer steps, and their gradients are less noisy: use
+        a larger `eta0`. Batches are worthwhile for a loss that is slow to call, such as
+        one written in Python, since it is called once for each step and output. With
+        batch_size >= n_samples an epoch is one step of full gradient descent. 'pa1' and
+        'pa2' need batch_size=1."""
 
 _N_JOBS = """
     n_jobs : int, default=None
-        How many threads share the classes in one versus rest; None means 1, -1 all
-        cores. The result does not depend on it.
+        The number of threads that fit the classes of one versus rest; None means 1,
+        and -1 means all cores. The result does not depend on it.
 """
 
 _CLASS_WEIGHT = """
     class_weight : dict of label to float, or 'balanced', default=None
-        Factors of the sample weights. One versus rest, a class's factor counts where
-        the class is the one. 'balanced': n_samples / (n_classes * count).
+        Factors by which the sample weights of each class are multiplied; None means 1.
+        In one versus rest, the factor of a class applies to its own rows, and in its
+        own problem only; the rest have the factor 1. 'balanced' means
+        n_samples / (n_classes * count).
 """
 
 _ATTRIBUTES = """n_iter_ : int
-        How many epochs were made{most}.
+        The number of epochs made{most}.
 
     t_ : float
-        The number of the next step: 1 plus the steps of all epochs so far, which are
-        its rows divided by `batch_size`, rounded up. Rows of weight zero do not count.
+        The number of the next step: 1 plus the steps made so far. An epoch has as many
+        steps as rows divided by `batch_size`, rounded up; rows of weight zero do not
+        count.
 
     loss_ : Loss
         The loss object used, with the parameters that it was fitted with.
@@ -205,10 +214,11 @@ class BaseSGD(LinearModel):
             Targets in the domain of the loss, or labels.
 
         coef_init : array-like of the shape of `coef_`, default=None
-            Where to start. None means at 0, or at `coef_` with `warm_start`.
+            The coefficients to start from. None means 0, or `coef_` with `warm_start`.
 
         intercept_init : array-like of the shape of `intercept_`, default=None
-            Where to start.
+            The intercept to start from. None means 0, or `intercept_` with
+            `warm_start`.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; None means 1. A row of weight 0 is as if it were not there.
@@ -574,11 +584,12 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         self.batch_size = batch_size
 
     def partial_fit(self, X, y, sample_weight=None):
-        """Make one epoch over these rows, from where the model is now.
+        """Make one epoch over these rows, starting from the current coefficients.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows of this epoch.
 
         y : array-like of shape (n_samples,)
             Targets in the domain of the loss.
@@ -645,7 +656,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             n_jobs=_N_JOBS,
             learning_rate="optimal",
             power_t=0.5,
-            stratified=", with each class's share",
+            stratified=", stratified by class",
             class_weight=_CLASS_WEIGHT,
         )
     }
@@ -653,8 +664,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     Attributes
     ----------
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        The coefficients, float32 if X was. With two classes one row, which points to
-        `classes_[1]`.
+        The coefficients, float32 if X was. With two classes there is one row,
+        whose positive predictions mean `classes_[1]`.
 
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The intercepts.
@@ -662,7 +673,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
 
-    {_ATTRIBUTES.format(most="; one versus rest, the most of any class")}
+    {_ATTRIBUTES.format(most="; in one versus rest, the maximum over the classes")}
 
     References
     ----------
@@ -744,18 +755,19 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self.batch_size = batch_size
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Make one epoch over these rows, from where the model is now.
+        """Make one epoch over these rows, starting from the current coefficients.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows of this epoch.
 
         y : array-like of shape (n_samples,)
             Labels, all of them among `classes`.
 
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come. Needed in the first call, and to be left
-            out or the same in later ones.
+            All labels that may occur in any call. Required in the first call; later
+            calls may omit it, or must pass the same labels.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; None means 1. If all are 0, the model stays as it is.

@@ -172,8 +172,9 @@ class Scaled(Combination):
     Parameters
     ----------
     loss : Loss
+        The loss to be scaled.
     weight : float, default=1.0
-        >= 0.
+        The factor, >= 0.
     """
 
     _constraints = {"loss": A_LOSS, "weight": WEIGHT}
@@ -198,11 +199,11 @@ class Sum(Combination):
     Parameters
     ----------
     left, right : Loss
-        For the same task, with raw predictions that mean the same: of two regression
-        losses both have the same link. Two classification losses with different links
-        give no probabilities.
+        Two losses for the same task whose raw predictions mean the same: two regression
+        losses must have the same link. The sum of two classification losses with
+        different links defines no probabilities.
     left_weight, right_weight : float, default=1.0
-        >= 0.
+        The factors of the two losses, >= 0.
     """
 
     _constraints = {
@@ -247,15 +248,16 @@ class Sum(Combination):
 
 
 class Truncated(Combination):
-    """min(loss, limit): beyond the limit a sample has no say.
+    """min(loss, limit): beyond the limit a sample has no influence.
 
-    Truncated(Hinge(), 2) is the ramp loss.
+    ``Truncated(Hinge(), 2)`` is the ramp loss.
 
     Parameters
     ----------
     loss : Loss
+        The loss to be truncated.
     limit : float, default=1.0
-        > 0.
+        The largest value of the truncated loss, > 0.
 
     References
     ----------
@@ -314,9 +316,10 @@ class Asymmetric(Combination):
     Parameters
     ----------
     loss : Loss
-        For regression, with the identity link: its raw predictions are on y's scale.
+        A regression loss with the identity link, so that raw predictions are on the
+        scale of y.
     under, over : float, default=1.0
-        >= 0, the factors where the prediction is too low and too high.
+        The factors where the prediction is too low and too high, >= 0.
     """
 
     _constraints = {"loss": A_LOSS, "under": WEIGHT, "over": WEIGHT}
@@ -366,14 +369,14 @@ class Asymmetric(Combination):
 class LabelSmoothing(Combination):
     """(1 - a) loss(y, p) + a/2 (loss(0, p) + loss(1, p)), with a the smoothing.
 
-    For binary losses; CrossEntropy has a label_smoothing of its own.
+    It is for binary losses; CrossEntropy has its own parameter, `label_smoothing`.
 
     Parameters
     ----------
     loss : Loss
-        For binary targets.
+        A loss for binary targets.
     smoothing : float, default=0.1
-        a in [0, 1].
+        The share a of the label that is spread over both classes, in [0, 1].
 
     References
     ----------

@@ -65,7 +65,7 @@ _CONSTRAINTS = {
 }
 
 _PARAMETERS = """task : {tasks}, default='regression'
-        What y is.
+        The kind of targets.
 
     link : Link, default=None
         The map between raw predictions and predictions on the scale of y, such as
@@ -80,9 +80,9 @@ _PARAMETERS = """task : {tasks}, default='regression'
         The infimum of a sample's loss over raw predictions.
 
     proper, convex, differentiable, piecewise_linear, symmetric, bounded : bool
-        Traits, as in :class:`Loss`. They are your claims, which solvers believe, for
-        all values of the parameters; `differentiable` is True by default, and the
-        others are False.
+        Traits, as in :class:`Loss`. Solvers rely on them, so they must hold for all
+        values of the parameters; `check_loss` tests them. `differentiable` is True by
+        default, and the others are False.
 
     lipschitz, smoothness : float, default=inf
         Traits, as in :class:`Loss`: upper bounds."""
@@ -244,10 +244,10 @@ class CustomLoss(PointOrRowLoss):
 class NumpyLoss(CustomLoss):
     __doc__ = f"""A loss whose formulas are functions of numpy arrays.
 
-    The functions are called with blocks of samples: an evaluation makes one call, and
-    SGD one or two a step. A call takes a microsecond, and the time of numpy on top; a
-    compiled loss takes nanoseconds. ``SGDRegressor(batch_size=100)`` makes a call for
-    100 samples.
+    The functions are called with blocks of samples: once for an evaluation, and once or
+    twice in each step of SGD. A call takes about a microsecond and the time that numpy
+    needs; a compiled loss takes nanoseconds. ``SGDRegressor(batch_size=100)`` makes one
+    call for 100 samples.
 
     Parameters
     ----------
@@ -255,8 +255,8 @@ class NumpyLoss(CustomLoss):
         The loss of each sample, not reduced. y_true and raw_prediction are read-only
         arrays of float64 of shape (n,), and the result is an array of that shape. With
         task="multiclass" y_true holds class indices as ints, raw_prediction has the
-        shape (n, n_classes), and the value the shape (n,). An array is valid during the
-        call: copy what you want to keep.
+        shape (n, n_classes), and the value the shape (n,). The arrays are only valid
+        during the call: copy what you want to keep.
 
     gradient : function of (y_true, raw_prediction, **parameters)
         The derivative by raw_prediction, in its shape.
@@ -274,16 +274,16 @@ class NumpyLoss(CustomLoss):
     Raises
     ------
     TypeError
-        If a parameter has the name of an attribute of a loss. When the loss is used: if
-        a function returns something else than real numbers.
+        If a parameter has the name of an attribute of a loss; when the loss is used, if
+        a function returns anything but real numbers.
     ValueError
-        When the loss is used: if a function returns an array of another shape, or nan
+        When the loss is used, if a function returns an array of another shape, or nan
         for finite raw predictions.
 
     Notes
     -----
-    An exception in a function comes out of whatever has called it, ``fit`` too, as it
-    is. Clones share the functions; to be pickled, they must be importable, or the
+    An exception in a function is raised unchanged by the method that called it, ``fit``
+    included. Clones share the functions; to be pickled, they must be importable, or the
     pickler must be cloudpickle, as in joblib.
 
     Examples
@@ -344,16 +344,17 @@ class CFunctionLoss(CustomLoss):
     Raises
     ------
     TypeError
-        If a parameter has the name of an attribute of a loss. When the loss is used: if
-        a function is no C function of an accepted signature.
+        If a parameter has the name of an attribute of a loss; when the loss is used, if
+        a function is not a C function with one of these signatures.
     ImportError
-        When the loss is used: if an import path leads nowhere.
+        When the loss is used, if there is nothing at an import path.
 
     Notes
     -----
-    Copies share the functions. A pickle holds their import paths, and the functions
-    must be found under them where it is read: an error says so if one has none. What
-    ctypes makes of a function of Python prints exceptions and goes on.
+    Copies share the functions. A pickle holds their import paths, and where it is read
+    the functions must be importable from them; a function without an import path cannot
+    be pickled, and the error says so. A Python function wrapped by ctypes cannot raise:
+    its exceptions are printed, and the computation goes on.
 
     Examples
     --------

@@ -187,7 +187,7 @@ def test_html_shows_the_same():
 
 
 def test_errors():
-    with pytest.raises(TypeError, match=r"instance of Loss.*write Huber\(\)"):
+    with pytest.raises(TypeError, match=r"needs a loss.*write Huber\(\)"):
         describe(Huber)
     with pytest.raises(ValueError, match="y_true"):
         describe(Poisson(), y_true=-1)

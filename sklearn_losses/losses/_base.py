@@ -707,7 +707,10 @@ def _local_minimum(low, high, mean, slope):
     """A local minimum of a mean loss, as exact as the root of its slope is."""
     if not low < high:
         return float(low)
-    near = minimize_scalar(mean, bounds=(low, high), method="bounded").x
+    options = {"xatol": 1e-7 * (high - low)}
+    near = minimize_scalar(
+        mean, bounds=(low, high), method="bounded", options=options
+    ).x
     reach = 1e-4 * (high - low)
     low, high = near - reach, near + reach
     if not slope(low) < 0 < slope(high):

@@ -47,11 +47,6 @@ def test_every_loss_passes(loss):
     assert report["limits"].message == ""  # not even a remark
 
 
-FAILS_FOR_NOW = pytest.mark.xfail(
-    strict=True, reason="optimal_constant is searched for in steps of 1e-5"
-)
-
-
 @pytest.mark.parametrize(
     "loss",
     [
@@ -67,8 +62,8 @@ FAILS_FOR_NOW = pytest.mark.xfail(
         Truncated(SquaredError(), 1e-8),
         Asymmetric(Huber(1e-5), 1.0, 3.0),
         1e-8 * Huber(),
-        pytest.param(TukeyBiweight(1e-4), marks=FAILS_FOR_NOW),
-        pytest.param(Barron(alpha=-np.inf, scale=1e-3), marks=FAILS_FOR_NOW),
+        TukeyBiweight(1e-4),
+        Barron(alpha=-np.inf, scale=1e-3),
     ],
     ids=lambda loss: " ".join(str(loss).split()),
 )

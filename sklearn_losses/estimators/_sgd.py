@@ -656,7 +656,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             n_jobs=_N_JOBS,
             learning_rate="optimal",
             power_t=0.5,
-            stratified=", stratified by class",
+            stratified=", stratified",
             class_weight=_CLASS_WEIGHT,
         )
     }

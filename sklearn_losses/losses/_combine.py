@@ -311,7 +311,7 @@ class Asymmetric(Combination):
     """under * loss where p < y, over * loss where p >= y.
 
     For predictions that cost more on one side of the target. It is convex if the loss
-    is, and is least at p = y.
+    is convex and has its minimum at p = y.
 
     Parameters
     ----------

@@ -246,5 +246,5 @@ class Probe:
     @staticmethod
     def point(y, raw):
         """How a message names a point."""
-        raw = np.asarray(raw).tolist()
-        return f"at y_true={float(y)!r}, raw_prediction={raw!r}"
+        y, raw = np.asarray(y, dtype=np.float64).tolist(), np.asarray(raw).tolist()
+        return f"at y_true={y!r}, raw_prediction={raw!r}"

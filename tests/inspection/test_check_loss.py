@@ -33,6 +33,7 @@ from sklearn_losses.losses import (
     SquaredError,
     SquaredHinge,
     StudentT,
+    Tangent,
     Truncated,
     TukeyBiweight,
 )
@@ -339,6 +340,24 @@ class MinimumTooLarge(SquaredError):
 class MinimumTooSmall(LogLoss):
     def minimum(self, y_true):
         return np.full(np.shape(y_true), -1.0)
+
+
+@mutant_of("minimum")
+class MinimumTooSmallOfALossThatIsNotConvex(Tangent):
+    def minimum(self, y_true):
+        return np.full(np.shape(y_true), -0.01)
+
+
+@mutant_of("minimum", alpha=-2.0)
+class MinimumTooLargeOfALossThatIsNotConvex(Barron):
+    def minimum(self, y_true):
+        return np.full(np.shape(y_true), 1e-6)
+
+
+@mutant_of("minimum")
+class MinimumOfHardTargets(CrossEntropy):
+    def minimum(self, y_true):
+        return np.zeros(len(y_true))
 
 
 @mutant_of("conjugate")

@@ -12,7 +12,9 @@ from libc.stdint cimport int32_t, int64_t
 cdef extern from *:
     """
     #if defined(__GNUC__) || defined(__clang__)
-    #define sl_prefetch(address) __builtin_prefetch(address)
+    /* gcc drops calls of functions that do nothing else: to it they have no effect. */
+    #define sl_prefetch(address) (__builtin_prefetch(address), sl_effect())
+    static inline void sl_effect(void) { __asm__ volatile (""); }
     #else
     #define sl_prefetch(address) ((void) (address))
     #endif
@@ -55,16 +57,37 @@ cdef inline double row_dot(const real *x, const index *columns, Py_ssize_t n,
     Dense and CSR rows without zeros add in the same order, so they agree to the bit.
     """
     cdef double s[8]
-    cdef Py_ssize_t j, lane, whole = n - n % 8
+    cdef Py_ssize_t lane
     for lane in range(8):
         s[lane] = 0.0
-    for j in range(0, whole, 8):
+    add_products(s, x, columns, 0, n - n % 8, w)
+    return sum_with_rest(s, x, columns, n, w)
+
+
+# Not inline, for a long row does not feel a call: where it was, the registers that it took
+# slowed down the other loops of a kernel.
+cdef double row_dot_asking(const real *x, const real *ahead, Py_ssize_t n,
+                           const double *w) noexcept nogil
+
+
+cdef inline void add_products(double *s, const real *x, const index *columns,
+                              Py_ssize_t begin, Py_ssize_t end,
+                              const double *w) noexcept nogil:
+    """Add the products of some entries, a multiple of eight, to eight partial sums."""
+    cdef Py_ssize_t j, lane
+    for j in range(begin, end, 8):
         for lane in range(8):
             if index is no_index:
                 s[lane] += x[j + lane] * w[j + lane]
             else:
                 s[lane] += x[j + lane] * w[columns[j + lane]]
-    for j in range(whole, n):
+
+
+cdef inline double sum_with_rest(double *s, const real *x, const index *columns,
+                                 Py_ssize_t n, const double *w) noexcept nogil:
+    """The eight partial sums and the products of the last entries, n % 8, in one."""
+    cdef Py_ssize_t j
+    for j in range(n - n % 8, n):
         s[0] += x[j] * w[j if index is no_index else columns[j]]
     return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]))
 

@@ -125,3 +125,18 @@ def add_rows(const real[::1] data, const index[::1] columns, const index[::1] st
             j = NULL if index is no_index else &columns[start]
             for k in range(out.shape[0]):
                 row_add(gradient[i, k], x, j, n, &out[k, 0])
+
+
+cdef double row_dot_asking(const real *x, const real *ahead, Py_ssize_t n,
+                           const double *w) noexcept nogil:
+    """row_dot of a dense row; on the way it asks for another one that is read soon."""
+    cdef double s[8]
+    cdef Py_ssize_t lane, line, begin, end, whole = n - n % 8
+    for lane in range(8):
+        s[lane] = 0.0
+    for begin in range(0, whole, 64):  # so many, or the requests slow down the sums
+        end = min(begin + 64, whole)
+        for line in range(0, (end - begin) * <Py_ssize_t> sizeof(real), 64):
+            sl_prefetch(<const char *> (ahead + begin) + line)
+        add_products(s, x, <const no_index *> NULL, begin, end, w)
+    return sum_with_rest(s, x, <const no_index *> NULL, n, w)

@@ -15,7 +15,8 @@ from libc.stdint cimport uint32_t, uint64_t
 import numpy as np
 
 from sklearn_losses.linear._rows cimport (
-    index, no_index, real, row_dot, row_prefetch, row_size, row_squared_norm, row_start,
+    index, no_index, real, row_dot, row_dot_asking, row_prefetch, row_size,
+    row_squared_norm, row_start,
 )
 from sklearn_losses.linear._weights cimport (
     Output, ScaledWeights, Step, add_row, add_state, before_step, catch_up_batch,
@@ -25,8 +26,14 @@ from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
 from sklearn_losses.losses._table cimport Block64, CLoss, LossTable, RowBlock
 from sklearn_losses.solvers._schedules cimport Schedule
 
+# How rows are asked for before they are read. A short one is asked for at once, and some
+# rows ahead: 2 to 8 differ by noise. So many lines of a long row wait for each other and
+# hold up the present row, so it is asked for piece by piece, in the dot product of the
+# row before it: faster from 2048 bytes on, slower below. With several outputs a row takes
+# long enough for the former.
 cdef enum:
-    AHEAD = 4  # rows: by how much a prefetch leads. Measured: 2 to 8 differ by noise.
+    AHEAD = 4         # rows
+    LONG_ROW = 2048   # bytes
 
 cdef double MAX_GRADIENT = 1e12  # as in scikit-learn; larger gradients are cut to it
 
@@ -176,22 +183,15 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
     cdef Py_ssize_t n_features = outputs[0].n_features
     cdef Py_ssize_t step_number, i, k, a, n, start
     cdef const real *x
+    cdef const real *ahead
     cdef const index *j
     cdef Step step
     cdef double rate = 0.0, nothing = 0.0  # nan once a raw prediction is not finite
     step.squared_norm = 0.0
     with nogil:
         for step_number in range(e.n_rows):
-            i = step_number
-            if e.order is not None:
-                i = e.order[step_number]
-                if step_number + AHEAD < e.n_rows:
-                    k = e.order[step_number + AHEAD]
-                    start = row_start(k, starts, n_features)
-                    n = row_size(k, starts, n_features)
-                    x = &data[start]
-                    j = NULL if index is no_index else &columns[start]
-                    row_prefetch(x, j, n)
+            i = step_number if e.order is None else e.order[step_number]
+            ahead = ask_ahead(data, columns, starts, e, active.shape[0], step_number)
             start = row_start(i, starts, n_features)
             n = row_size(i, starts, n_features)
             x = &data[start]
@@ -205,7 +205,7 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                 k = active[a]
                 before_step(&outputs[k], step_size(e, rate, &outputs[k]), 1)
                 catch_up_row(&outputs[k], j, n)
-                e.dot[k] = row_dot(x, j, n, outputs[k].v)
+                e.dot[k] = dot_and_ask(x, j, n, outputs[k].v, ahead)
                 e.raw[k] = outputs[k].scale * e.dot[k] + outputs[k].intercept
                 nothing += 0.0 * e.raw[k]
             if e.loss.table.row != NULL:
@@ -220,6 +220,39 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                     take_step(&outputs[k], x, j, n, &step)
             e.t += 1.0
     return nothing == 0.0
+
+
+cdef inline const real *ask_ahead(const real[::1] data, const index[::1] columns,
+                                  const index[::1] starts, Epoch e,
+                                  Py_ssize_t n_active, Py_ssize_t m) noexcept nogil:
+    """Ask for a row that comes soon after row number m of the epoch.
+
+    Or return the row that the dot product of row m should ask for; NULL: none. Rows that
+    are read in the order of X need none of it.
+    """
+    cdef Py_ssize_t i, n, start, n_features = e.weights.outputs[0].n_features
+    cdef const index *j
+    if e.order is None:
+        return NULL
+    if index is no_index:
+        if n_active == 1 and n_features * <Py_ssize_t> sizeof(real) >= LONG_ROW:
+            return &data[e.order[m + 1] * n_features] if m + 1 < e.n_rows else NULL
+    if m + AHEAD < e.n_rows:
+        i = e.order[m + AHEAD]
+        start = row_start(i, starts, n_features)
+        n = row_size(i, starts, n_features)
+        j = NULL if index is no_index else &columns[start]
+        row_prefetch(&data[start], j, n)
+    return NULL
+
+
+cdef inline double dot_and_ask(const real *x, const index *j, Py_ssize_t n, const double *v,
+                               const real *ahead) noexcept nogil:
+    """v . x; asks for the row `ahead` unless it is NULL."""
+    if index is no_index:
+        if ahead != NULL:
+            return row_dot_asking(x, ahead, n, v)
+    return row_dot(x, j, n, v)
 
 
 cdef inline double step_size(Epoch e, double rate, const Output *output) noexcept nogil:
@@ -306,6 +339,7 @@ def run_batches(const real[::1] data, const index[::1] columns, const index[::1]
     cdef Py_ssize_t n_features = outputs[0].n_features
     cdef Py_ssize_t a, k, b, i, n, start
     cdef const real *x
+    cdef const real *ahead
     cdef const index *j
     cdef Batch batch
     cdef Step step
@@ -322,18 +356,13 @@ def run_batches(const real[::1] data, const index[::1] columns, const index[::1]
                 before_step(&outputs[k], step_size(e, batch.rate, &outputs[k]), batch.n)
 
             for b in range(batch.n):
-                if e.order is not None and batch.first + b + AHEAD < e.n_rows:
-                    i = e.order[batch.first + b + AHEAD]
-                    start = row_start(i, starts, n_features)
-                    n = row_size(i, starts, n_features)
-                    j = NULL if index is no_index else &columns[start]
-                    row_prefetch(&data[start], j, n)
+                ahead = ask_ahead(data, columns, starts, e, active.shape[0], batch.first + b)
                 i = row_number(e, &batch, b)
                 start = row_start(i, starts, n_features)
                 n = row_size(i, starts, n_features)
                 x = &data[start]
                 j = NULL if index is no_index else &columns[start]
-                nothing += predict_row(e, active, b, x, j, n)
+                nothing += predict_row(e, active, b, x, j, n, ahead)
 
             set_updates(e, active, &batch)
 
@@ -368,7 +397,8 @@ cdef inline Py_ssize_t place(Epoch e, Py_ssize_t b, Py_ssize_t k) noexcept nogil
 
 
 cdef inline double predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t b,
-                               const real *x, const index *j, Py_ssize_t n) noexcept nogil:
+                               const real *x, const index *j, Py_ssize_t n,
+                               const real *ahead) noexcept nogil:
     """The raw predictions of row b of the batch; returns nan if one is not finite."""
     cdef Output *o
     cdef Py_ssize_t a
@@ -376,7 +406,7 @@ cdef inline double predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t
     for a in range(active.shape[0]):
         o = &e.weights.outputs[active[a]]
         catch_up_batch(o, j, n)
-        raw = o.scale * row_dot(x, j, n, o.v) + o.intercept
+        raw = o.scale * dot_and_ask(x, j, n, o.v, ahead) + o.intercept
         e.raw[place(e, b, active[a])] = raw
         nothing += 0.0 * raw
     return nothing

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 
 from sklearn_losses.linear._objective import Objective, Targets
 from sklearn_losses.linear._penalties import Penalty
@@ -143,3 +144,29 @@ def test_adaptive_goes_on_with_smaller_steps():
     result = solver.solve(at_rest, SGD.start(np.zeros((1, 1)), np.zeros(1)))
     # 0.1 / 5^8 is the first step that is not above 1e-6.
     assert_array_equal(result.n_iter, [1 + 8 + 1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("n_features", [255, 256, 512, 519, 1000])
+def test_long_dense_rows(n_features, batch_size, dtype):
+    """Their dot product is another function than that of CSR rows, not another sum."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, n_features)).astype(dtype), rng.normal(size=30)
+    solver = SGD(
+        Schedule("constant", 1e-4, 0.0, 1.0),
+        batch_size=batch_size,
+        max_iter=3,
+        tol=None,
+        seed=0,
+    )
+    dense, sparse = (
+        solver.solve(
+            Objective(Huber(), Rows(Z), Targets(y), None, 30.0, Penalty(), 1, True),
+            SGD.start(np.zeros((1, n_features)), np.zeros(1)),
+        )
+        for Z in (X, csr_array(X))
+    )
+    assert dense.coef.any()
+    assert_array_equal(dense.coef, sparse.coef)
+    assert_array_equal(dense.intercept, sparse.intercept)

@@ -4,6 +4,7 @@ The epochs themselves are a kernel, in _sgd_epoch.pyx. Between two of them Pytho
 at the objective, which is also where Ctrl-C gets through.
 """
 
+import math
 import threading
 import time
 from functools import partial
@@ -143,8 +144,8 @@ class SGD(Solver):
             values = criterion.evaluate(epoch, weights)
             if self.verbose:
                 self._print(n_epochs, values, weights, started)
-            improved = [t for t in running if t.improves(values)]
             if validation is not None:
+                improved = [t for t in running if t.improves(values)]
                 best = _merge(best, weights.state(), improved)
             stopped = [t for t in running if t.update(values, n_epochs)]
             if self.schedule.name == "adaptive":
@@ -273,7 +274,7 @@ class _Tracker:
         """Take in an epoch's values; returns whether patience is over."""
         value = values[self.outputs[0]]
         # Not "value > best - tol": a criterion that overflows is stale as well.
-        improves = value <= self.best - (self.tol or 0.0) and np.isfinite(value)
+        improves = value <= self.best - (self.tol or 0.0) and math.isfinite(value)
         stale = self.tol is not None and not improves
         self.n_stale = self.n_stale + 1 if stale else 0
         self.best = min(self.best, value)

@@ -17,12 +17,17 @@ from libc.stdlib cimport free, malloc
 
 from sklearn_losses.losses._loop cimport Block, evaluate_block, evaluate_rows
 from sklearn_losses.losses._table cimport (
-    Block32, Block64, CLoss, LossTable, Row, RowBlock, start_table,
+    Block32, Block64, CLoss, LossTable, Row, RowBlock, start_table, point_fn,
 )
 
 cdef enum:
     MAX_PARTS = 2
     CHUNK = 256  # points: what a mixture keeps on the stack
+
+cdef enum Output:
+    VALUE
+    GRADIENT
+    CURVATURE
 
 cdef struct Part:
     const LossTable *table
@@ -51,47 +56,45 @@ cdef inline double target(const Part *part, double y) noexcept nogil:
 
 
 # -------------------------------------------------------------- losses of points
-cdef double value(const void *params, double y, double p) noexcept nogil:
-    cdef const Mixture *m = <const Mixture *> params
+cdef inline double sum_of_parts(const Mixture *m, Output output, double y,
+                                double p) noexcept nogil:
+    """The sum of one output of the parts; `output` is a constant where it is called."""
     cdef const Part *part
+    cdef point_fn function
     cdef double total = 0.0, by
     cdef int j
     for j in range(m.n_parts):
         part = &m.parts[j]
         by = factor(part, y, p)
-        if not is_off(by, p):
-            total += by * part.table.value(part.params, target(part, y), p)
+        if is_off(by, p):
+            continue
+        function = part.table.value
+        if output == GRADIENT:
+            function = part.table.gradient
+        elif output == CURVATURE:
+            function = part.table.curvature
+        total += by * function(part.params, target(part, y), p)
+    return total
+
+
+cdef inline bint is_cut_off(const Mixture *m, double y, double p) noexcept nogil:
+    return m.limit != INFINITY and sum_of_parts(m, VALUE, y, p) >= m.limit
+
+
+cdef double value(const void *params, double y, double p) noexcept nogil:
+    cdef const Mixture *m = <const Mixture *> params
+    cdef double total = sum_of_parts(m, VALUE, y, p)
     return m.limit if total >= m.limit else total
 
 
 cdef double gradient(const void *params, double y, double p) noexcept nogil:
     cdef const Mixture *m = <const Mixture *> params
-    cdef const Part *part
-    cdef double total = 0.0, by
-    cdef int j
-    if m.limit != INFINITY and value(params, y, p) >= m.limit:
-        return 0.0
-    for j in range(m.n_parts):
-        part = &m.parts[j]
-        by = factor(part, y, p)
-        if not is_off(by, p):
-            total += by * part.table.gradient(part.params, target(part, y), p)
-    return total
+    return 0.0 if is_cut_off(m, y, p) else sum_of_parts(m, GRADIENT, y, p)
 
 
 cdef double curvature(const void *params, double y, double p) noexcept nogil:
     cdef const Mixture *m = <const Mixture *> params
-    cdef const Part *part
-    cdef double total = 0.0, by
-    cdef int j
-    if m.limit != INFINITY and value(params, y, p) >= m.limit:
-        return 0.0
-    for j in range(m.n_parts):
-        part = &m.parts[j]
-        by = factor(part, y, p)
-        if not is_off(by, p):
-            total += by * part.table.curvature(part.params, target(part, y), p)
-    return total
+    return 0.0 if is_cut_off(m, y, p) else sum_of_parts(m, CURVATURE, y, p)
 
 
 cdef double scaled_conjugate(const void *params, double y, double dual) noexcept nogil:

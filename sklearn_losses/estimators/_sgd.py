@@ -133,11 +133,11 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         its rows of sample weight times gradient, all at the same coefficients, and
         applies the penalty once; step sizes and averages count steps, not rows. With
         larger batches an epoch has fewer steps, and their gradients are less noisy: use
-        a larger `eta0`. Batches are worthwhile for a loss that is slow to call, since it
-        is called once for each step and output: a call of one written in Python
-        (`NumpyLoss`) takes 1 to 5 microseconds, of a compiled one some nanoseconds. With
-        batch_size >= n_samples an epoch is one step of full gradient descent. 'pa1' and
-        'pa2' need batch_size=1."""
+        a larger `eta0`. Batches are worthwhile for a loss that is slow to call, since
+        it is called once for each step and output: a call of one written in Python
+        (`NumpyLoss`) takes 1 to 5 microseconds, of a compiled one some nanoseconds.
+        With batch_size >= n_samples an epoch is one step of full gradient descent.
+        'pa1' and 'pa2' need batch_size=1."""
 
 _N_JOBS = """
     n_jobs : int, default=None

@@ -1,6 +1,7 @@
 """Linear models for any loss: a loss is an object, tuned, pickled and compiled."""
 
 from sklearn_losses import inspection, losses
+from sklearn_losses._instruction_set import instruction_set
 from sklearn_losses.estimators import SGDClassifier, SGDRegressor
 from sklearn_losses.inspection import *  # noqa: F403
 from sklearn_losses.losses import *  # noqa: F403
@@ -11,4 +12,5 @@ __all__ = [
     "SGDClassifier",
     "SGDRegressor",
     *inspection.__all__,
+    "instruction_set",
 ]

@@ -1,5 +1,11 @@
 """Losses: what a model pays for a prediction. See :class:`Loss`."""
 
+# isort: off
+from sklearn_losses._instruction_set import with_chosen_build
+
+__path__ = with_chosen_build(__path__, __name__)
+# isort: on
+
 from sklearn_losses.losses._base import (
     Loss,
     PointLoss,

@@ -353,8 +353,9 @@ class Loss(BaseEstimator):
         ValueError
             It names the first bad target and its index.
         """
-        bad = ~self.domain.contains(y_true)
-        if np.any(bad):
+        y_true = np.asarray(y_true)
+        if not self.domain.contains_all(y_true):
+            bad = ~self.domain.contains(y_true)
             raise self._domain_error(y_true, bad, name, f"in {self.domain}")
 
     # --------------------------------------------------------------- algebra
@@ -589,14 +590,21 @@ class RowLoss(Loss):
             name: _output(out, name, shapes[name], dtype)
             for name, out in outputs.items()
         }
-        work = {name: np.empty(result.shape) for name, result in results.items()}
+        raw = np.ascontiguousarray(raw, dtype=np.float64)
+        work = {  # an input may be overwritten, but only once all is read
+            name: result
+            if dtype == np.float64 and not np.may_share_memory(result, raw)
+            else np.empty(result.shape)
+            for name, result in results.items()
+        }
         functions.evaluate_rows(
             np.ascontiguousarray(y if y.ndim == 2 else y[:, np.newaxis]),
-            np.ascontiguousarray(raw, dtype=np.float64),
+            raw,
             *(work.get(name) for name in ("value", "gradient", "curvature")),
         )
         for name, result in results.items():
-            result[...] = work[name]
+            if result is not work[name]:
+                result[...] = work[name]
         return _finish(results, weight, outputs)
 
     def check_targets(self, y_true, name="y_true", n_classes=None):
@@ -606,16 +614,17 @@ class RowLoss(Loss):
                 f"{type(self).__name__} needs a class index for each sample: {name} of "
                 f"shape {y_true.shape} has more."
             )
-        if y_true.ndim == 2:
+        if y_true.ndim < 2:
+            last = None if n_classes is None else n_classes - 1
+            labels = Interval(0, last, "both" if n_classes else "left", integer=True)
+            if labels.contains_all(y_true):
+                return
+            bad = ~labels.contains(y_true)
+            wanted = "a class index " + (f"in 0..{last}" if n_classes else "0, 1, ...")
+        else:
             positive = (y_true >= 0).all(axis=1)
             bad = ~(positive & (np.abs(y_true.sum(axis=1) - 1) < 1e-6))
             wanted = "a row of probabilities that are >= 0 and sum to 1"
-        else:
-            bad = ~((y_true >= 0) & (y_true == np.floor(y_true)) & np.isfinite(y_true))
-            wanted = "a class index 0, 1, ..."
-            if n_classes is not None:
-                bad |= y_true >= n_classes
-                wanted = f"a class index in 0..{n_classes - 1}"
         if np.any(bad):
             raise self._domain_error(y_true, bad, name, wanted)
 

@@ -12,10 +12,9 @@ cimport sklearn_losses.losses._formulas.multiclass as multiclass
 cimport sklearn_losses.losses._formulas.regression as regression
 cimport sklearn_losses.losses._formulas.robust as robust
 from sklearn_losses.losses._formulas.parameters cimport zero
-from sklearn_losses.losses._loop cimport Block, loop
+from sklearn_losses.losses._loop cimport loop
 from sklearn_losses.losses._table cimport (
-    Block32, Block64, LossTable, Row, block32_fn, block64_fn, new_loss, point_fn,
-    start_table,
+    Block, LossTable, Row, RowBlock, block_fn, new_loss, point_fn, start_table,
 )
 
 cdef enum:
@@ -35,15 +34,14 @@ cdef LossTable *new_table(str name) except NULL:
 
 
 cdef int add(str name, point_fn value, point_fn gradient, point_fn curvature,
-             point_fn conjugate, block64_fn block64, block32_fn block32) except -1:
+             point_fn conjugate, block_fn block) except -1:
     """A loss of points. No conjugate: it is searched for, or the loss is not convex."""
     cdef LossTable *table = new_table(name)
     table.value = value
     table.gradient = gradient
     table.curvature = curvature
     table.conjugate = conjugate
-    table.block64 = block64
-    table.block32 = block32
+    table.block = block
     return 0
 
 
@@ -52,22 +50,21 @@ cdef void squared_error(const void *params, const Block *block) noexcept nogil:
          regression.squared_error_curvature, params, block)
 
 add("squared_error", regression.squared_error_value, regression.squared_error_gradient,
-    regression.squared_error_curvature, regression.squared_error_conjugate, squared_error[Block64],
-    squared_error[Block32])
+    regression.squared_error_curvature, regression.squared_error_conjugate, squared_error)
 
 
 cdef void absolute_error(const void *params, const Block *block) noexcept nogil:
     loop(regression.absolute_error_value, regression.absolute_error_gradient, zero, params, block)
 
 add("absolute_error", regression.absolute_error_value, regression.absolute_error_gradient, zero,
-    regression.absolute_error_conjugate, absolute_error[Block64], absolute_error[Block32])
+    regression.absolute_error_conjugate, absolute_error)
 
 
 cdef void quantile(const void *params, const Block *block) noexcept nogil:
     loop(regression.quantile_value, regression.quantile_gradient, zero, params, block)
 
 add("quantile", regression.quantile_value, regression.quantile_gradient, zero,
-    regression.quantile_conjugate, quantile[Block64], quantile[Block32])
+    regression.quantile_conjugate, quantile)
 
 
 cdef void smooth_quantile(const void *params, const Block *block) noexcept nogil:
@@ -76,7 +73,7 @@ cdef void smooth_quantile(const void *params, const Block *block) noexcept nogil
 
 add("smooth_quantile", regression.smooth_quantile_value, regression.smooth_quantile_gradient,
     regression.smooth_quantile_curvature, regression.smooth_quantile_conjugate,
-    smooth_quantile[Block64], smooth_quantile[Block32])
+    smooth_quantile)
 
 
 cdef void expectile(const void *params, const Block *block) noexcept nogil:
@@ -84,8 +81,7 @@ cdef void expectile(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("expectile", regression.expectile_value, regression.expectile_gradient,
-    regression.expectile_curvature, regression.expectile_conjugate, expectile[Block64],
-    expectile[Block32])
+    regression.expectile_curvature, regression.expectile_conjugate, expectile)
 
 
 cdef void huber(const void *params, const Block *block) noexcept nogil:
@@ -93,7 +89,7 @@ cdef void huber(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("huber", regression.huber_value, regression.huber_gradient, regression.huber_curvature,
-    regression.huber_conjugate, huber[Block64], huber[Block32])
+    regression.huber_conjugate, huber)
 
 
 cdef void pseudo_huber(const void *params, const Block *block) noexcept nogil:
@@ -101,8 +97,7 @@ cdef void pseudo_huber(const void *params, const Block *block) noexcept nogil:
          regression.pseudo_huber_curvature, params, block)
 
 add("pseudo_huber", regression.pseudo_huber_value, regression.pseudo_huber_gradient,
-    regression.pseudo_huber_curvature, regression.pseudo_huber_conjugate, pseudo_huber[Block64],
-    pseudo_huber[Block32])
+    regression.pseudo_huber_curvature, regression.pseudo_huber_conjugate, pseudo_huber)
 
 
 cdef void log_cosh(const void *params, const Block *block) noexcept nogil:
@@ -110,8 +105,7 @@ cdef void log_cosh(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("log_cosh", regression.log_cosh_value, regression.log_cosh_gradient,
-    regression.log_cosh_curvature, regression.log_cosh_conjugate, log_cosh[Block64],
-    log_cosh[Block32])
+    regression.log_cosh_curvature, regression.log_cosh_conjugate, log_cosh)
 
 
 cdef void epsilon_insensitive(const void *params, const Block *block) noexcept nogil:
@@ -120,7 +114,7 @@ cdef void epsilon_insensitive(const void *params, const Block *block) noexcept n
 
 add("epsilon_insensitive", regression.epsilon_insensitive_value,
     regression.epsilon_insensitive_gradient, zero, regression.epsilon_insensitive_conjugate,
-    epsilon_insensitive[Block64], epsilon_insensitive[Block32])
+    epsilon_insensitive)
 
 
 cdef void squared_epsilon_insensitive(const void *params, const Block *block) noexcept nogil:
@@ -131,8 +125,7 @@ cdef void squared_epsilon_insensitive(const void *params, const Block *block) no
 add("squared_epsilon_insensitive", regression.squared_epsilon_insensitive_value,
     regression.squared_epsilon_insensitive_gradient,
     regression.squared_epsilon_insensitive_curvature,
-    regression.squared_epsilon_insensitive_conjugate, squared_epsilon_insensitive[Block64],
-    squared_epsilon_insensitive[Block32])
+    regression.squared_epsilon_insensitive_conjugate, squared_epsilon_insensitive)
 
 
 cdef void linex(const void *params, const Block *block) noexcept nogil:
@@ -140,7 +133,7 @@ cdef void linex(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("linex", regression.linex_value, regression.linex_gradient, regression.linex_curvature,
-    regression.linex_conjugate, linex[Block64], linex[Block32])
+    regression.linex_conjugate, linex)
 
 
 cdef void absolute_percentage_error(const void *params, const Block *block) noexcept nogil:
@@ -149,8 +142,7 @@ cdef void absolute_percentage_error(const void *params, const Block *block) noex
 
 add("absolute_percentage_error", regression.absolute_percentage_error_value,
     regression.absolute_percentage_error_gradient, zero,
-    regression.absolute_percentage_error_conjugate, absolute_percentage_error[Block64],
-    absolute_percentage_error[Block32])
+    regression.absolute_percentage_error_conjugate, absolute_percentage_error)
 
 
 cdef void squared_log_error(const void *params, const Block *block) noexcept nogil:
@@ -159,21 +151,21 @@ cdef void squared_log_error(const void *params, const Block *block) noexcept nog
 
 add("squared_log_error", regression.squared_log_error_value, regression.squared_log_error_gradient,
     regression.squared_error_curvature, regression.squared_log_error_conjugate,
-    squared_log_error[Block64], squared_log_error[Block32])
+    squared_log_error)
 
 
 cdef void fair(const void *params, const Block *block) noexcept nogil:
     loop(robust.fair_value, robust.fair_gradient, robust.fair_curvature, params, block)
 
 add("fair", robust.fair_value, robust.fair_gradient, robust.fair_curvature, robust.fair_conjugate,
-    fair[Block64], fair[Block32])
+    fair)
 
 
 cdef void cauchy(const void *params, const Block *block) noexcept nogil:
     loop(robust.cauchy_value, robust.cauchy_gradient, robust.cauchy_curvature, params, block)
 
 add("cauchy", robust.cauchy_value, robust.cauchy_gradient, robust.cauchy_curvature, NULL,
-    cauchy[Block64], cauchy[Block32])
+    cauchy)
 
 
 cdef void student_t(const void *params, const Block *block) noexcept nogil:
@@ -181,7 +173,7 @@ cdef void student_t(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("student_t", robust.student_t_value, robust.student_t_gradient, robust.student_t_curvature,
-    NULL, student_t[Block64], student_t[Block32])
+    NULL, student_t)
 
 
 cdef void geman_mcclure(const void *params, const Block *block) noexcept nogil:
@@ -189,14 +181,14 @@ cdef void geman_mcclure(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("geman_mcclure", robust.geman_mcclure_value, robust.geman_mcclure_gradient,
-    robust.geman_mcclure_curvature, NULL, geman_mcclure[Block64], geman_mcclure[Block32])
+    robust.geman_mcclure_curvature, NULL, geman_mcclure)
 
 
 cdef void welsch(const void *params, const Block *block) noexcept nogil:
     loop(robust.welsch_value, robust.welsch_gradient, robust.welsch_curvature, params, block)
 
 add("welsch", robust.welsch_value, robust.welsch_gradient, robust.welsch_curvature, NULL,
-    welsch[Block64], welsch[Block32])
+    welsch)
 
 
 cdef void tukey_biweight(const void *params, const Block *block) noexcept nogil:
@@ -204,21 +196,21 @@ cdef void tukey_biweight(const void *params, const Block *block) noexcept nogil:
          robust.tukey_biweight_curvature, params, block)
 
 add("tukey_biweight", robust.tukey_biweight_value, robust.tukey_biweight_gradient,
-    robust.tukey_biweight_curvature, NULL, tukey_biweight[Block64], tukey_biweight[Block32])
+    robust.tukey_biweight_curvature, NULL, tukey_biweight)
 
 
 cdef void andrews(const void *params, const Block *block) noexcept nogil:
     loop(robust.andrews_value, robust.andrews_gradient, robust.andrews_curvature, params, block)
 
 add("andrews", robust.andrews_value, robust.andrews_gradient, robust.andrews_curvature, NULL,
-    andrews[Block64], andrews[Block32])
+    andrews)
 
 
 cdef void hampel(const void *params, const Block *block) noexcept nogil:
     loop(robust.hampel_value, robust.hampel_gradient, robust.hampel_curvature, params, block)
 
 add("hampel", robust.hampel_value, robust.hampel_gradient, robust.hampel_curvature, NULL,
-    hampel[Block64], hampel[Block32])
+    hampel)
 
 
 cdef void barron(const void *params, const Block *block) noexcept nogil:
@@ -226,21 +218,21 @@ cdef void barron(const void *params, const Block *block) noexcept nogil:
 
 add("barron", robust.barron_value, robust.barron_gradient, robust.barron_curvature,
     robust.barron_conjugate,
-    barron[Block64], barron[Block32])
+    barron)
 
 
 cdef void poisson(const void *params, const Block *block) noexcept nogil:
     loop(counts.poisson_value, counts.poisson_gradient, counts.poisson_curvature, params, block)
 
 add("poisson", counts.poisson_value, counts.poisson_gradient, counts.poisson_curvature,
-    counts.poisson_conjugate, poisson[Block64], poisson[Block32])
+    counts.poisson_conjugate, poisson)
 
 
 cdef void gamma(const void *params, const Block *block) noexcept nogil:
     loop(counts.gamma_value, counts.gamma_gradient, counts.gamma_curvature, params, block)
 
 add("gamma", counts.gamma_value, counts.gamma_gradient, counts.gamma_curvature,
-    counts.gamma_conjugate, gamma[Block64], gamma[Block32])
+    counts.gamma_conjugate, gamma)
 
 
 cdef void inverse_gaussian(const void *params, const Block *block) noexcept nogil:
@@ -248,14 +240,14 @@ cdef void inverse_gaussian(const void *params, const Block *block) noexcept nogi
          counts.inverse_gaussian_curvature, params, block)
 
 add("inverse_gaussian", counts.inverse_gaussian_value, counts.inverse_gaussian_gradient,
-    counts.inverse_gaussian_curvature, NULL, inverse_gaussian[Block64], inverse_gaussian[Block32])
+    counts.inverse_gaussian_curvature, NULL, inverse_gaussian)
 
 
 cdef void tweedie(const void *params, const Block *block) noexcept nogil:
     loop(counts.tweedie_value, counts.tweedie_gradient, counts.tweedie_curvature, params, block)
 
 add("tweedie", counts.tweedie_value, counts.tweedie_gradient, counts.tweedie_curvature, NULL,
-    tweedie[Block64], tweedie[Block32])
+    tweedie)
 
 
 cdef void negative_binomial(const void *params, const Block *block) noexcept nogil:
@@ -264,28 +256,28 @@ cdef void negative_binomial(const void *params, const Block *block) noexcept nog
 
 add("negative_binomial", counts.negative_binomial_value, counts.negative_binomial_gradient,
     counts.negative_binomial_curvature, counts.negative_binomial_conjugate,
-    negative_binomial[Block64], negative_binomial[Block32])
+    negative_binomial)
 
 
 cdef void log_loss(const void *params, const Block *block) noexcept nogil:
     loop(binary.log_loss_value, binary.log_loss_gradient, binary.log_loss_curvature, params, block)
 
 add("log_loss", binary.log_loss_value, binary.log_loss_gradient, binary.log_loss_curvature,
-    binary.log_loss_conjugate, log_loss[Block64], log_loss[Block32])
+    binary.log_loss_conjugate, log_loss)
 
 
 cdef void hinge(const void *params, const Block *block) noexcept nogil:
     loop(binary.hinge_value, binary.hinge_gradient, zero, params, block)
 
 add("hinge", binary.hinge_value, binary.hinge_gradient, zero, binary.hinge_conjugate,
-    hinge[Block64], hinge[Block32])
+    hinge)
 
 
 cdef void perceptron(const void *params, const Block *block) noexcept nogil:
     loop(binary.perceptron_value, binary.perceptron_gradient, zero, params, block)
 
 add("perceptron", binary.perceptron_value, binary.perceptron_gradient, zero,
-    binary.perceptron_conjugate, perceptron[Block64], perceptron[Block32])
+    binary.perceptron_conjugate, perceptron)
 
 
 cdef void squared_hinge(const void *params, const Block *block) noexcept nogil:
@@ -293,8 +285,7 @@ cdef void squared_hinge(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("squared_hinge", binary.squared_hinge_value, binary.squared_hinge_gradient,
-    binary.squared_hinge_curvature, binary.squared_hinge_conjugate, squared_hinge[Block64],
-    squared_hinge[Block32])
+    binary.squared_hinge_curvature, binary.squared_hinge_conjugate, squared_hinge)
 
 
 cdef void smooth_hinge(const void *params, const Block *block) noexcept nogil:
@@ -302,8 +293,7 @@ cdef void smooth_hinge(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("smooth_hinge", binary.smooth_hinge_value, binary.smooth_hinge_gradient,
-    binary.smooth_hinge_curvature, binary.smooth_hinge_conjugate, smooth_hinge[Block64],
-    smooth_hinge[Block32])
+    binary.smooth_hinge_curvature, binary.smooth_hinge_conjugate, smooth_hinge)
 
 
 cdef void modified_huber(const void *params, const Block *block) noexcept nogil:
@@ -311,8 +301,7 @@ cdef void modified_huber(const void *params, const Block *block) noexcept nogil:
          binary.modified_huber_curvature, params, block)
 
 add("modified_huber", binary.modified_huber_value, binary.modified_huber_gradient,
-    binary.modified_huber_curvature, binary.modified_huber_conjugate, modified_huber[Block64],
-    modified_huber[Block32])
+    binary.modified_huber_curvature, binary.modified_huber_conjugate, modified_huber)
 
 
 cdef void exponential(const void *params, const Block *block) noexcept nogil:
@@ -320,15 +309,14 @@ cdef void exponential(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("exponential", binary.exponential_value, binary.exponential_gradient,
-    binary.exponential_curvature, binary.exponential_conjugate, exponential[Block64],
-    exponential[Block32])
+    binary.exponential_curvature, binary.exponential_conjugate, exponential)
 
 
 cdef void focal(const void *params, const Block *block) noexcept nogil:
     loop(binary.focal_value, binary.focal_gradient, binary.focal_curvature, params, block)
 
 add("focal", binary.focal_value, binary.focal_gradient, binary.focal_curvature, NULL,
-    focal[Block64], focal[Block32])
+    focal)
 
 
 cdef void generalized_cross_entropy(const void *params, const Block *block) noexcept nogil:
@@ -337,7 +325,7 @@ cdef void generalized_cross_entropy(const void *params, const Block *block) noex
 
 add("generalized_cross_entropy", binary.generalized_cross_entropy_value,
     binary.generalized_cross_entropy_gradient, binary.generalized_cross_entropy_curvature, NULL,
-    generalized_cross_entropy[Block64], generalized_cross_entropy[Block32])
+    generalized_cross_entropy)
 
 
 cdef void poly_loss(const void *params, const Block *block) noexcept nogil:
@@ -345,32 +333,42 @@ cdef void poly_loss(const void *params, const Block *block) noexcept nogil:
          params, block)
 
 add("poly_loss", binary.poly_loss_value, binary.poly_loss_gradient, binary.poly_loss_curvature,
-    NULL, poly_loss[Block64], poly_loss[Block32])
+    NULL, poly_loss)
 
 
 cdef void savage(const void *params, const Block *block) noexcept nogil:
     loop(binary.savage_value, binary.savage_gradient, binary.savage_curvature, params, block)
 
 add("savage", binary.savage_value, binary.savage_gradient, binary.savage_curvature, NULL,
-    savage[Block64], savage[Block32])
+    savage)
 
 
 cdef void tangent(const void *params, const Block *block) noexcept nogil:
     loop(binary.tangent_value, binary.tangent_gradient, binary.tangent_curvature, params, block)
 
 add("tangent", binary.tangent_value, binary.tangent_gradient, binary.tangent_curvature, NULL,
-    tangent[Block64], tangent[Block32])
+    tangent)
 
 
 cdef void sigmoid(const void *params, const Block *block) noexcept nogil:
     loop(binary.sigmoid_value, binary.sigmoid_gradient, binary.sigmoid_curvature, params, block)
 
 add("sigmoid", binary.sigmoid_value, binary.sigmoid_gradient, binary.sigmoid_curvature, NULL,
-    sigmoid[Block64], sigmoid[Block32])
+    sigmoid)
+
+
+cdef void cross_entropy_block(const void *params, const RowBlock *block) noexcept nogil:
+    multiclass.cross_entropy_block(params, block)
 
 
 cdef double cross_entropy(const void *params, const Row *row) noexcept nogil:
-    return multiclass.cross_entropy_row(params, row)
+    cdef RowBlock block
+    cdef double value
+    block.n, block.n_outputs, block.y_size = 1, row.n_outputs, row.y_size
+    block.y, block.raw, block.value = row.y, row.raw, &value
+    block.gradient, block.curvature = row.gradient, row.curvature
+    cross_entropy_block(params, &block)
+    return value
 
 
 cdef double multiclass_hinge(const void *params, const Row *row) noexcept nogil:
@@ -386,6 +384,7 @@ cdef double sparsemax(const void *params, const Row *row) noexcept nogil:
 
 
 new_table("cross_entropy").row = cross_entropy
+tables[<Py_ssize_t> index_of["cross_entropy"]].row_block = cross_entropy_block
 new_table("multiclass_hinge").row = multiclass_hinge
 new_table("multiclass_squared_hinge").row = multiclass_squared_hinge
 new_table("sparsemax").row = sparsemax

@@ -16,14 +16,9 @@ from libc.math cimport NAN, isnan
 
 import numpy as np
 
-from sklearn_losses.losses._loop cimport Block
 from sklearn_losses.losses._table cimport (
-    Block32, Block64, CLoss, LossTable, Row, RowBlock, start_table,
+    Block, CLoss, LossTable, Row, RowBlock, start_table,
 )
-
-ctypedef fused real:
-    float
-    double
 
 cdef enum:
     VALUE
@@ -79,8 +74,7 @@ cdef class Callbacks:
             return
         self.table.value = point_value
         self.table.gradient = point_gradient
-        self.table.block64 = points[Block64]
-        self.table.block32 = points[Block32]
+        self.table.block = points
         if functions[CURVATURE] is not None:
             self.table.curvature = point_curvature
 
@@ -175,7 +169,7 @@ def callback_loss(str owner_name, str granularity, tuple functions, dict paramet
     return loss
 
 
-cdef object targets(Callbacks callbacks, const real *y, Py_ssize_t n):
+cdef object targets(Callbacks callbacks, const double *y, Py_ssize_t n):
     """n targets as an array."""
     if n != 1:
         return filled(_Input((n,)), y)
@@ -184,7 +178,7 @@ cdef object targets(Callbacks callbacks, const real *y, Py_ssize_t n):
     return filled(callbacks.one_target, y)
 
 
-cdef object predictions(Callbacks callbacks, const real *raw, tuple shape):
+cdef object predictions(Callbacks callbacks, const double *raw, tuple shape):
     """Raw predictions of one sample or of many as an array."""
     if shape[0] != 1:
         return filled(_Input(shape), raw)
@@ -193,25 +187,25 @@ cdef object predictions(Callbacks callbacks, const real *raw, tuple shape):
     return filled(callbacks.one_raw, raw)
 
 
-cdef object filled(_Input input, const real *source):
+cdef object filled(_Input input, const double *source):
     cdef Py_ssize_t i
     for i in range(input.memory.shape[0]):
         input.memory[i] = source[i]
     return input.array
 
 
-cdef int write(Callbacks callbacks, int which, y, raw, real *out) except -1:
+cdef int write(Callbacks callbacks, int which, y, raw, double *out) except -1:
     """Ask a function and write what it gave, if it is wanted."""
     cdef const double[::1] row
     cdef Py_ssize_t i
     if out != NULL:
         row = callbacks.ask(which, y, raw)
         for i in range(row.shape[0]):
-            out[i] = <real> row[i]
+            out[i] = row[i]
     return 0
 
 
-cdef void write_nan(real *out, Py_ssize_t n) noexcept nogil:
+cdef void write_nan(double *out, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     if out != NULL:
         for i in range(n):
@@ -242,7 +236,7 @@ cdef int call_points(Callbacks callbacks, const Block *block) except -1:
 
 cdef double point_value(const void *params, double y, double raw) noexcept nogil:
     cdef double result
-    cdef Block64 block
+    cdef Block block
     block.y, block.raw, block.n = &y, &raw, 1
     block.value, block.gradient, block.curvature = &result, NULL, NULL
     points(params, &block)
@@ -251,7 +245,7 @@ cdef double point_value(const void *params, double y, double raw) noexcept nogil
 
 cdef double point_gradient(const void *params, double y, double raw) noexcept nogil:
     cdef double result
-    cdef Block64 block
+    cdef Block block
     block.y, block.raw, block.n = &y, &raw, 1
     block.value, block.gradient, block.curvature = NULL, &result, NULL
     points(params, &block)
@@ -260,7 +254,7 @@ cdef double point_gradient(const void *params, double y, double raw) noexcept no
 
 cdef double point_curvature(const void *params, double y, double raw) noexcept nogil:
     cdef double result
-    cdef Block64 block
+    cdef Block block
     block.y, block.raw, block.n = &y, &raw, 1
     block.value, block.gradient, block.curvature = NULL, NULL, &result
     points(params, &block)

@@ -5,13 +5,7 @@ Called with constant functions `loop` is inlined, and costs what their formulas 
 called with the functions of a table it makes an indirect call a point.
 """
 
-from sklearn_losses.losses._table cimport (
-    Block32, Block64, LossTable, Row, RowBlock, point_fn,
-)
-
-ctypedef fused Block:
-    Block32
-    Block64
+from sklearn_losses.losses._table cimport Block, LossTable, Row, RowBlock, point_fn
 
 
 cdef inline void loop(point_fn value, point_fn gradient, point_fn curvature,
@@ -20,41 +14,37 @@ cdef inline void loop(point_fn value, point_fn gradient, point_fn curvature,
 
     The usual requests have loops of their own, which the compiler can vectorise.
     """
+    cdef Block b = block[0]  # a copy of its pointers, which no output can change
     cdef Py_ssize_t i
     cdef double y, raw
-    if block.curvature == NULL and block.value != NULL and block.gradient != NULL:
-        for i in range(block.n):
-            y, raw = block.y[i], block.raw[i]
-            block.value[i] = value(params, y, raw)
-            block.gradient[i] = gradient(params, y, raw)
-    elif block.curvature == NULL and block.value != NULL:
-        for i in range(block.n):
-            block.value[i] = value(params, block.y[i], block.raw[i])
-    elif block.curvature == NULL and block.gradient != NULL:
-        for i in range(block.n):
-            block.gradient[i] = gradient(params, block.y[i], block.raw[i])
+    if b.curvature == NULL and b.value != NULL and b.gradient != NULL:
+        for i in range(b.n):
+            y, raw = b.y[i], b.raw[i]
+            b.value[i] = value(params, y, raw)
+            b.gradient[i] = gradient(params, y, raw)
+    elif b.curvature == NULL and b.value != NULL:
+        for i in range(b.n):
+            b.value[i] = value(params, b.y[i], b.raw[i])
+    elif b.curvature == NULL and b.gradient != NULL:
+        for i in range(b.n):
+            b.gradient[i] = gradient(params, b.y[i], b.raw[i])
     else:
-        for i in range(block.n):
-            y, raw = block.y[i], block.raw[i]
-            if block.value != NULL:
-                block.value[i] = value(params, y, raw)
-            if block.gradient != NULL:
-                block.gradient[i] = gradient(params, y, raw)
-            if block.curvature != NULL:
-                block.curvature[i] = curvature(params, y, raw)
+        for i in range(b.n):
+            y, raw = b.y[i], b.raw[i]
+            if b.value != NULL:
+                b.value[i] = value(params, y, raw)
+            if b.gradient != NULL:
+                b.gradient[i] = gradient(params, y, raw)
+            if b.curvature != NULL:
+                b.curvature[i] = curvature(params, y, raw)
 
 
 cdef inline void evaluate_block(const LossTable *table, const void *params,
                                 const Block *block) noexcept nogil:
     """The block function of a table, or the loop over its point functions."""
-    if Block is Block64:
-        if table.block64 != NULL:
-            table.block64(params, block)
-            return
-    else:
-        if table.block32 != NULL:
-            table.block32(params, block)
-            return
+    if table.block != NULL:
+        table.block(params, block)
+        return
     loop(table.value, table.gradient, table.curvature, params, block)
 
 

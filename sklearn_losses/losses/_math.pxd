@@ -1,7 +1,9 @@
 # cython: language_level=3
 """Elementary functions that keep their digits where the textbook forms lose them."""
 
-from libc.math cimport INFINITY, exp, expm1, fabs, log, log1p
+from libc.math cimport INFINITY, fabs, log
+
+from sklearn_losses.losses._exp_log cimport exp, expm1, log1p, log1p_of_fraction
 
 
 cdef inline double sign(double x) noexcept nogil:
@@ -17,10 +19,10 @@ cdef inline double expit(double x) noexcept nogil:
 cdef inline double softplus_of_minus_abs(double x) noexcept nogil:
     """log(1 + exp(-|x|)), the part of log(1 + exp(x)) that is not linear.
 
-    The argument of exp is never positive, so nothing overflows, and log1p keeps
+    The argument of exp is never positive, so nothing overflows, and the logarithm keeps
     the digits of a tiny exp.
     """
-    return log1p(exp(-fabs(x)))
+    return log1p_of_fraction(exp(-fabs(x)))
 
 
 cdef inline double softplus(double x) noexcept nogil:

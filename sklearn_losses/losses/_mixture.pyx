@@ -15,9 +15,9 @@ once a block.
 from libc.math cimport INFINITY, NAN
 from libc.stdlib cimport free, malloc
 
-from sklearn_losses.losses._loop cimport Block, evaluate_block, evaluate_rows
+from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
 from sklearn_losses.losses._table cimport (
-    Block32, Block64, CLoss, LossTable, Row, RowBlock, start_table, point_fn,
+    Block, CLoss, LossTable, Row, RowBlock, start_table, point_fn,
 )
 
 cdef enum:
@@ -112,9 +112,9 @@ cdef struct Chunk:
 
 
 cdef void add_part(const Part *part, const Chunk *at, Chunk *work, Chunk *total,
-                   const Block64 *wanted) noexcept nogil:
+                   const Block *wanted) noexcept nogil:
     """Add one part's outputs at the points of a chunk to the totals."""
-    cdef Block64 block = wanted[0]
+    cdef Block block = wanted[0]
     cdef Py_ssize_t i
     cdef double by
     block.y = &work.y[0]
@@ -141,7 +141,7 @@ cdef void evaluate(const void *params, const Block *block) noexcept nogil:
     """
     cdef const Mixture *m = <const Mixture *> params
     cdef Chunk at, work, total
-    cdef Block64 wanted
+    cdef Block wanted
     cdef Py_ssize_t start = 0, i
     cdef int j
     wanted.value = work.value if block.value != NULL or m.limit != INFINITY else NULL
@@ -288,8 +288,7 @@ def mixture(list parts, double limit=INFINITY):
         memory.table.gradient = gradient
         if has_curvature:
             memory.table.curvature = curvature
-        memory.table.block64 = evaluate[Block64]
-        memory.table.block32 = evaluate[Block32]
+        memory.table.block = evaluate
         part = parts[0][0]
         if (len(parts) == 1 and limit == INFINITY and part.table.conjugate != NULL
                 and m.parts[0].under == m.parts[0].over > 0):

@@ -13,6 +13,10 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from sklearn_losses.losses._arrays import all_between
+
+_LARGEST = np.finfo(np.float64).max
+
 
 class InvalidParameterError(ValueError, TypeError):
     """A parameter has a value that it may not have, or a type that it may not have."""
@@ -70,6 +74,26 @@ class Interval:
         below = values <= self.high if self._has_high else values < self.high
         inside = above & below & np.isfinite(values)
         return inside & (values == np.floor(values)) if self.integer else inside
+
+    def contains_all(self, values):
+        """Whether all of `values` lie inside: `contains` in one pass.
+
+        Parameters
+        ----------
+        values : ndarray of float
+
+        Returns
+        -------
+        bool
+        """
+        if values.dtype not in (np.float32, np.float64) or not values.flags.contiguous:
+            return bool(np.all(self.contains(values)))
+        low, high = np.clip((self.low, self.high), -_LARGEST, _LARGEST)
+        if low == self.low and not self._has_low:
+            low = np.nextafter(low, np.inf)
+        if high == self.high and not self._has_high:
+            high = np.nextafter(high, -np.inf)
+        return all_between(values.reshape(-1), low, high, self.integer)
 
     def __and__(self, other):
         """The interval of the numbers that lie in both."""

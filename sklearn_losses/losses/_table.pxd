@@ -52,7 +52,7 @@ cdef enum:
 ctypedef double (*point_fn)(const void *params, double y, double raw) noexcept nogil
 
 # n samples with one raw prediction each. An output that is NULL is not wanted.
-cdef struct Block64:
+cdef struct Block:
     const double *y
     const double *raw
     double *value
@@ -60,16 +60,7 @@ cdef struct Block64:
     double *curvature
     Py_ssize_t n
 
-cdef struct Block32:
-    const float *y
-    const float *raw
-    float *value
-    float *gradient
-    float *curvature
-    Py_ssize_t n
-
-ctypedef void (*block64_fn)(const void *params, const Block64 *block) noexcept nogil
-ctypedef void (*block32_fn)(const void *params, const Block32 *block) noexcept nogil
+ctypedef void (*block_fn)(const void *params, const Block *block) noexcept nogil
 
 # One sample with n_outputs raw predictions. `y` is the class index where
 # y_size == 1 and one probability a class where y_size == n_outputs. `gradient`
@@ -107,8 +98,7 @@ cdef struct LossTable:
     point_fn gradient       # NULL in a loss of rows
     point_fn curvature      # NULL: the loss has none
     point_fn conjugate      # of (params, y, dual); NULL: search for the supremum
-    block64_fn block64      # NULL: loop over the point functions
-    block32_fn block32      # NULL: loop over the point functions
+    block_fn block          # NULL: loop over the point functions
     row_fn row              # NULL in a loss of points
     row_block_fn row_block  # NULL: loop over row
     # All tables of version 1 reach this far; CLoss.check insists on it.

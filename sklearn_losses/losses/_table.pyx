@@ -6,13 +6,21 @@ shapes, types and the domain of y; nothing is checked again here.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cython.parallel cimport prange
 
 from sklearn_losses.losses._conjugate cimport searched_conjugate
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
+from sklearn_losses.losses._threads cimport threads_for
 
 ctypedef fused real:
     float
     double
+
+# So many points are evaluated in one call of a loss: what it reads and writes of them
+# stays in cache, and a call of Python is divided among many.
+cdef enum:
+    CHUNK = 4096
+    MANY = 1 << 18  # points that are worth a thread: a millisecond of most losses
 
 
 cdef int check_table(int abi_version, size_t size) except -1:
@@ -133,34 +141,30 @@ cdef class CLoss:
             return not self.table.without_curvature
         return self.table.curvature != NULL
 
+    @property
+    def calls_python(self):
+        """Whether functions of Python are called, one at a time whatever the threads."""
+        return hasattr(self.owner, "raise_error") or any(
+            part.calls_python for part in self.parts)
+
     def evaluate_points(self, const real[::1] y, const real[::1] raw,
                         real[::1] value, real[::1] gradient, real[::1] curvature):
         """Write the wanted ones of value, gradient and curvature; None: not wanted.
 
         All arrays are of shape (n,).
         """
-        cdef Block64 block64
-        cdef Block32 block32
-        if raw.shape[0] == 0:
-            return
-        if real is double:
-            block64.n = raw.shape[0]
-            block64.y = &y[0]
-            block64.raw = &raw[0]
-            block64.value = &value[0] if value is not None else NULL
-            block64.gradient = &gradient[0] if gradient is not None else NULL
-            block64.curvature = &curvature[0] if curvature is not None else NULL
-            with nogil:
-                evaluate_block(self.table, self.params, &block64)
-        else:
-            block32.n = raw.shape[0]
-            block32.y = &y[0]
-            block32.raw = &raw[0]
-            block32.value = &value[0] if value is not None else NULL
-            block32.gradient = &gradient[0] if gradient is not None else NULL
-            block32.curvature = &curvature[0] if curvature is not None else NULL
-            with nogil:
-                evaluate_block(self.table, self.params, &block32)
+        cdef Py_ssize_t c, n = raw.shape[0], n_chunks = (n + CHUNK - 1) // CHUNK
+        cdef int n_threads = 1 if self.calls_python else threads_for(n, MANY)
+        cdef const LossTable *table = self.table
+        cdef const void *params = self.params
+        cdef const real *at_y = &y[0] if n else NULL
+        cdef const real *at_raw = &raw[0] if n else NULL
+        cdef real *at_value = &value[0] if n and value is not None else NULL
+        cdef real *at_gradient = &gradient[0] if n and gradient is not None else NULL
+        cdef real *at_curvature = &curvature[0] if n and curvature is not None else NULL
+        for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
+            evaluate_chunk(table, params, c * CHUNK, min(CHUNK, n - c * CHUNK),
+                           at_y, at_raw, at_value, at_gradient, at_curvature)
         self.raise_error()
 
     def evaluate_rows(self, const double[:, ::1] y, const double[:, ::1] raw,
@@ -171,10 +175,15 @@ cdef class CLoss:
         `y` is of shape (n, 1) or (n, n_outputs), `value` of shape (n,), and the
         others of shape (n, n_outputs).
         """
+        cdef Py_ssize_t c, n = raw.shape[0], size = max(1, CHUNK // raw.shape[1])
+        cdef Py_ssize_t n_chunks = (n + size - 1) // size
+        cdef int n_threads = 1 if self.calls_python else threads_for(raw.size, MANY)
+        cdef const LossTable *table = self.table
+        cdef const void *params = self.params
         cdef RowBlock block
-        if raw.shape[0] == 0:
+        if n == 0:
             return
-        block.n = raw.shape[0]
+        block.n = n
         block.n_outputs = raw.shape[1]
         block.y_size = y.shape[1]
         block.y = &y[0, 0]
@@ -182,8 +191,8 @@ cdef class CLoss:
         block.value = &value[0] if value is not None else NULL
         block.gradient = &gradient[0, 0] if gradient is not None else NULL
         block.curvature = &curvature[0, 0] if curvature is not None else NULL
-        with nogil:
-            evaluate_rows(self.table, self.params, &block)
+        for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
+            evaluate_some_rows(table, params, &block, c * size, min(size, n - c * size))
         self.raise_error()
 
     def evaluate_conjugate(self, const double[::1] y, const double[::1] dual,
@@ -200,3 +209,54 @@ cdef class CLoss:
                     conjugate[i] = searched_conjugate(
                         self.table.value, self.table.gradient, self.params, y[i], dual[i])
         self.raise_error()
+
+
+cdef void evaluate_chunk(const LossTable *table, const void *params, Py_ssize_t start,
+                         Py_ssize_t n, const real *y, const real *raw, real *value,
+                         real *gradient, real *curvature) noexcept nogil:
+    """Some points of larger arrays; those of float32 by way of doubles."""
+    cdef Block block
+    cdef double copy[5][CHUNK]
+    cdef Py_ssize_t i
+    block.n = n
+    if real is double:
+        block.y = y + start
+        block.raw = raw + start
+        block.value = value + start if value != NULL else NULL
+        block.gradient = gradient + start if gradient != NULL else NULL
+        block.curvature = curvature + start if curvature != NULL else NULL
+        evaluate_block(table, params, &block)
+    else:
+        for i in range(n):
+            copy[0][i] = y[start + i]
+            copy[1][i] = raw[start + i]
+        block.y, block.raw = copy[0], copy[1]
+        block.value = copy[2] if value != NULL else NULL
+        block.gradient = copy[3] if gradient != NULL else NULL
+        block.curvature = copy[4] if curvature != NULL else NULL
+        evaluate_block(table, params, &block)
+        write_back(block.value, value, start, n)
+        write_back(block.gradient, gradient, start, n)
+        write_back(block.curvature, curvature, start, n)
+
+
+cdef void write_back(const double *source, float *out, Py_ssize_t start,
+                     Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    if out != NULL:
+        for i in range(n):
+            out[start + i] = <float> source[i]
+
+
+cdef void evaluate_some_rows(const LossTable *table, const void *params, const RowBlock *all_,
+                             Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef RowBlock block = all_[0]
+    block.n = n
+    block.y = all_.y + start * all_.y_size
+    block.raw = all_.raw + start * all_.n_outputs
+    block.value = all_.value + start if all_.value != NULL else NULL
+    if all_.gradient != NULL:
+        block.gradient = all_.gradient + start * all_.n_outputs
+    if all_.curvature != NULL:
+        block.curvature = all_.curvature + start * all_.n_outputs
+    evaluate_rows(table, params, &block)

@@ -1,1 +1,5 @@
 """Solvers: how an objective is minimised. An epoch is a kernel, the rest Python."""
+
+from sklearn_losses._instruction_set import with_chosen_build
+
+__path__ = with_chosen_build(__path__, __name__)

@@ -23,7 +23,7 @@ from sklearn_losses.linear._weights cimport (
     catch_up_row, finish_epoch, finish_step, shrink, start_epoch, take_step, truncate_row,
 )
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
-from sklearn_losses.losses._table cimport Block64, CLoss, LossTable, RowBlock
+from sklearn_losses.losses._table cimport Block, CLoss, LossTable, RowBlock
 from sklearn_losses.solvers._schedules cimport Schedule
 
 # How rows are asked for before they are read. A short one is asked for at once, and some
@@ -449,7 +449,7 @@ cdef void evaluate_joint(Epoch e, const Batch *batch) noexcept nogil:
 
 cdef void evaluate_output(Epoch e, const Batch *batch, Py_ssize_t k) noexcept nogil:
     """The gradients by output k of a loss of points; its values are counted here."""
-    cdef Block64 block
+    cdef Block block
     cdef Py_ssize_t b
     for b in range(batch.n):
         e.batch_y[b] = target(e, row_number(e, batch, b), k)

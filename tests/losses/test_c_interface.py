@@ -1,10 +1,5 @@
 """Losses compiled elsewhere, against this release's .pxd files or another's."""
 
-import os
-import shutil
-import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +7,8 @@ import pytest
 
 import sklearn_losses
 from sklearn_losses import SGDRegressor, SquaredError
+from tests import compiling
+from tests.compiling import run
 
 SOURCE = """
 from sklearn_losses.losses import Interval, PointLoss
@@ -42,10 +39,6 @@ LAST_MEMBER = "    row_block_fn row_block  # NULL: loop over row\n"
 
 def build(folder, changes=()):
     """Compile SOURCE against a changed _table.pxd and return the module's folder."""
-    pytest.importorskip("Cython")
-    pytest.importorskip("setuptools")
-    if shutil.which((sysconfig.get_config_var("CC") or "cl").split()[0]) is None:
-        pytest.skip("there is no C compiler")
     interface = folder / "interface" / "sklearn_losses" / "losses"
     interface.mkdir(parents=True)
     for package in (interface, interface.parent):
@@ -55,29 +48,7 @@ def build(folder, changes=()):
         assert text.count(old) == 1
         text = text.replace(old, new)
     (interface / "_table.pxd").write_text(text, encoding="utf-8")
-    (folder / "elsewhere.pyx").write_text(SOURCE, encoding="utf-8")
-    program = (
-        "from Cython.Build import cythonize\n"
-        "from setuptools import Extension, setup\n"
-        "extension = Extension('elsewhere', ['elsewhere.pyx'])\n"
-        "setup(ext_modules=cythonize([extension], include_path=['interface'],\n"
-        "      compiler_directives={'language_level': 3}),\n"
-        "      script_args=['build_ext', '--inplace'])\n"
-    )
-    run(program, folder)
-
-
-def run(program, folder):
-    path = os.pathsep.join([str(folder), *filter(None, sys.path)])
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    compiling.build(folder, "elsewhere", SOURCE, "interface")
 
 
 def test_a_loss_of_another_package(tmp_path, monkeypatch):

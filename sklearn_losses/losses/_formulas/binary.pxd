@@ -6,8 +6,9 @@ each is formed by itself, so that the tiny one keeps its digits. For the conjuga
 slope by z is -v, v = -s u: how hard a sample pulls.
 """
 
-from libc.math cimport INFINITY, atan, exp, expm1, fabs, isinf, log1p, pow, tanh
+from libc.math cimport INFINITY, atan, fabs, isinf, pow, tanh
 
+from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport (
     expit, log1pmx, softplus, softplus_of_minus_abs, xlogx,
@@ -31,14 +32,16 @@ cdef inline double log_loss_value(const void *params, double y, double p) noexce
 
 
 cdef inline double log_loss_gradient(const void *params, double y, double p) noexcept nogil:
-    # expit(p) - y. Near p = 0 the soft target 1/2 cancels expit's 1/2, so it is
-    # taken out with tanh; far out y = 1 cancels expit(p) = 1, so both
-    # probabilities are formed from exp(-|p|).
-    cdef double e
-    if fabs(p) < 1.0:
-        return 0.5 * tanh(0.5 * p) + (0.5 - y)
-    e = exp(-fabs(p))
-    return ((1.0 - y) - y * e if p > 0 else (1.0 - y) * e - y) / (1.0 + e)
+    # expit(p) - y. With e = exp(-|p|), and `own` the part of the target on the side that p
+    # is on, that is (other - own e) / (1 + e), with the sign of the side. Far out own = 1
+    # leaves the tiny e; near p = 0 the soft target 1/2 would cancel e, and leaves expm1.
+    cdef double own = y if p > 0 else 1.0 - y
+    cdef double other = 1.0 - y if p > 0 else y
+    cdef double e = exp(-fabs(p))
+    cdef double far = other - own * e
+    cdef double near = (other - own) - own * expm1(-fabs(p))
+    cdef double size = (near if fabs(p) < 1.0 else far) / (1.0 + e)
+    return size if p > 0 else -size
 
 
 cdef inline double log_loss_curvature(const void *params, double y, double p) noexcept nogil:

@@ -5,8 +5,9 @@ Terms that may be inf at p = inf or p = -inf are multiplied out on the side wher
 finite, and those with the factor y are left out where y = 0, since 0 inf is nan.
 """
 
-from libc.math cimport INFINITY, exp, expm1, fabs, log, log1p
+from libc.math cimport INFINITY, fabs, log
 
+from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport expit, scaled_exp, softplus, softplus_of_minus_abs, xlogx
 

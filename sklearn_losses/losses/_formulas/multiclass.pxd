@@ -5,11 +5,13 @@ A label is the index of its class; a loss of soft targets also takes a probabili
 each class. A row with nan has no loss: nan, for its derivatives as well.
 """
 
-from libc.math cimport NAN, exp, expm1, fma, log1p
+from libc.math cimport NAN, fma
+from libc.stdlib cimport free, malloc
 
+from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport subtract_error
-from sklearn_losses.losses._table cimport Row
+from sklearn_losses.losses._table cimport Row, RowBlock
 
 
 # ---------------------------------------------------------------- cross-entropy
@@ -30,61 +32,172 @@ cdef inline double other_probability(
     return 1.0 - target_probability(params, row, k)
 
 
-cdef inline double cross_entropy_row(const void *params, const Row *row) noexcept nogil:
+cdef enum:
+    LANES = 8        # rows whose exponentials are formed side by side
+    ON_STACK = 1024  # exponentials
+
+
+cdef inline void cross_entropy_block(const void *params, const RowBlock *block) noexcept nogil:
     """logsumexp(p) - sum_k t_k p_k, and its derivatives softmax(p) - t.
 
     With m = max(p), e_k = exp(p_k - m) and Z = sum_k e_k = 1 + others the value is
-    log(Z) + sum_k t_k (m - p_k), a sum of terms that are all >= 0, since the
-    targets t sum to 1. For the same reason Z times the gradient is
-    (1 - t_k) e_k - t_k (Z - e_k), where the label that wins clearly leaves minus
-    the others, however tiny.
+    log(Z) + sum_k t_k (m - p_k), a sum of terms that are all >= 0, since the targets t
+    sum to 1. For the same reason Z times the gradient is (1 - t_k) e_k - t_k (Z - e_k),
+    where the label that wins clearly leaves minus the others, however tiny.
     """
-    cdef Py_ssize_t k, top = 0
-    cdef double m, e, t, rest, value, others = 0.0, furthest = 0.0
-    for k in range(1, row.n_outputs):
-        if row.raw[k] > row.raw[top]:
-            top = k
-    m = row.raw[top]
-    for k in range(row.n_outputs):
-        e = exp(row.raw[k] - m) if k != top else 1.0  # inf - inf would be nan
-        if k != top:
-            others += e
-            furthest = max(furthest, m - row.raw[k])
-        if row.gradient != NULL:
-            row.gradient[k] = e
-    value = log1p(others)
+    cdef double few[ON_STACK]
+    cdef double *e = few
+    cdef Py_ssize_t start = 0, n_classes = block.n_outputs
+    if n_classes > ON_STACK:
+        e = <double *> malloc(n_classes * sizeof(double))
+    # The number of rows arrives as a constant, so that loops over them are unrolled.
+    while start + LANES <= block.n and n_classes * LANES <= ON_STACK:
+        cross_entropies(params, block, start, LANES, e)
+        start += LANES
+    while start < block.n:
+        cross_entropies(params, block, start, 1, e)
+        start += 1
+    if n_classes > ON_STACK:
+        free(e)
+
+
+cdef struct Exponentials:
+    double *e           # that of class k is e[k * stride]
+    Py_ssize_t stride
+    Py_ssize_t top      # the class with the largest p
+    double others       # the sum over the other classes
+
+
+cdef inline void cross_entropies(const void *params, const RowBlock *block, Py_ssize_t start,
+                                 const Py_ssize_t n_rows, double *e) noexcept nogil:
+    """Those of some rows; entry (row, class) is e[class * n_rows + row]."""
+    cdef double others[LANES]
+    cdef double top[LANES]
+    cdef Exponentials found
+    cdef Row row
+    cdef Py_ssize_t i, k, n_classes = block.n_outputs
+    cdef const double *raw = &block.raw[start * n_classes]
+    cdef bint plain = block.y_size == 1 and first(params) == 0.0
+    for k in range(n_classes):
+        for i in range(n_rows):
+            e[k * n_rows + i] = raw[i * n_classes + k]
+    exponentials(e, n_classes, n_rows, top, others)
+    if block.value != NULL:
+        for i in range(n_rows):
+            block.value[start + i] = log1p(others[i])
+
+    row.y_size, row.n_outputs = block.y_size, n_classes
+    found.stride = n_rows
+    for i in range(n_rows):
+        row.y = &block.y[(start + i) * block.y_size]
+        row.raw = &raw[i * n_classes]
+        found.e, found.top, found.others = &e[i], <Py_ssize_t> top[i], others[i]
+        if block.value != NULL:
+            block.value[start + i] += mean_below_top(params, &row, found.top, plain)
+        if block.curvature != NULL:
+            row.curvature = &block.curvature[(start + i) * n_classes]
+            cross_entropy_curvature(&row, &found)
+        if block.gradient != NULL:
+            row.gradient = &block.gradient[(start + i) * n_classes]
+            if plain:
+                label_gradient(&row, &found)
+            else:
+                cross_entropy_gradient(params, &row, &found)
+
+
+cdef inline void exponentials(double *e, Py_ssize_t n_classes, const Py_ssize_t n_rows,
+                              double *top, double *others) noexcept nogil:
+    """exp(p_k - max(p)) in place of p_k, and the sums without that of the maximum."""
+    cdef double maximum[LANES]
+    cdef Py_ssize_t i, k
+    for i in range(n_rows):
+        maximum[i], top[i], others[i] = e[i], 0.0, 0.0
+    for k in range(1, n_classes):
+        for i in range(n_rows):
+            top[i] = <double> k if e[k * n_rows + i] > maximum[i] else top[i]
+            maximum[i] = e[k * n_rows + i] if e[k * n_rows + i] > maximum[i] else maximum[i]
+    for k in range(n_classes):
+        for i in range(n_rows):
+            e[k * n_rows + i] -= maximum[i]
+    for i in range(n_classes * n_rows):
+        e[i] = exp(e[i])
+    for i in range(n_rows):
+        if maximum[i] == maximum[i]:
+            e[<Py_ssize_t> top[i] * n_rows + i] = 0.0
+    for k in range(n_classes):
+        for i in range(n_rows):
+            others[i] += e[k * n_rows + i]
+    for i in range(n_rows):
+        e[<Py_ssize_t> top[i] * n_rows + i] = 1.0
+
+
+cdef inline double mean_below_top(const void *params, const Row *row, Py_ssize_t top,
+                                  bint plain) noexcept nogil:
+    """sum_k t_k (max(p) - p_k)."""
+    cdef double t, total = 0.0
+    cdef Py_ssize_t k
+    if plain:
+        k = <Py_ssize_t> row.y[0]
+        return row.raw[top] - row.raw[k] if k != top else 0.0  # inf - inf would be nan
     for k in range(row.n_outputs):
         t = target_probability(params, row, k)
         if t != 0.0 and k != top:
-            value += t * (m - row.raw[k])
-        if row.curvature != NULL:
-            e = exp(row.raw[k] - m) if k != top else 1.0
-            rest = others if k == top else 1.0 + (others - e)
-            row.curvature[k] = e * rest / ((1.0 + others) * (1.0 + others))
-        if row.gradient != NULL:
-            e = row.gradient[k]
-            rest = others if k == top else 1.0 + (others - e)
-            row.gradient[k] = (other_probability(params, row, k) * e - t * rest) / (1.0 + others)
-    if row.gradient != NULL and furthest < 0.5 and (row.y_size > 1 or first(params) > 0):
-        cross_entropy_gradient_of_close(params, row, m, others)
-    return value
+            total += t * (row.raw[top] - row.raw[k])
+    return total
+
+
+cdef inline double rest(const Exponentials *found, Py_ssize_t k) noexcept nogil:
+    """Z - e_k."""
+    return found.others if k == found.top else 1.0 + (found.others - found.e[k * found.stride])
+
+
+cdef inline void cross_entropy_curvature(const Row *row,
+                                         const Exponentials *found) noexcept nogil:
+    cdef double z = 1.0 + found.others
+    cdef Py_ssize_t k
+    for k in range(row.n_outputs):
+        row.curvature[k] = found.e[k * found.stride] * rest(found, k) / (z * z)
+
+
+cdef inline void label_gradient(const Row *row, const Exponentials *found) noexcept nogil:
+    """The gradient where the target is a label, without smoothing."""
+    cdef double *gradient = row.gradient
+    cdef double inverse = 1.0 / (1.0 + found.others)
+    cdef Py_ssize_t k, stride = found.stride, label = <Py_ssize_t> row.y[0]
+    cdef const double *e = found.e
+    for k in range(row.n_outputs):
+        gradient[k] = e[k * stride] * inverse
+    gradient[label] = -rest(found, label) * inverse
+
+
+cdef inline void cross_entropy_gradient(const void *params, const Row *row,
+                                        const Exponentials *found) noexcept nogil:
+    cdef double e, least = 1.0, z = 1.0 + found.others
+    cdef Py_ssize_t k
+    for k in range(row.n_outputs):
+        e = found.e[k * found.stride]
+        least = min(least, e)
+        row.gradient[k] = (other_probability(params, row, k) * e
+                           - target_probability(params, row, k) * rest(found, k)) / z
+    if least > 0.6:
+        cross_entropy_gradient_of_close(params, row, found)
 
 
 cdef inline void cross_entropy_gradient_of_close(
-        const void *params, const Row *row, double m, double others) noexcept nogil:
+        const void *params, const Row *row, const Exponentials *found) noexcept nogil:
     """The gradient where soft targets may cancel probabilities that are all close.
 
     1/n is taken out of both: e_k - t_k Z = (1 - n t_k) + x_k - t_k sum_j x_j, with
-    x_k = expm1(p_k - m), and fma keeps what rounding n t_k would lose.
+    x_k = expm1(p_k - max(p)), and fma keeps what rounding n t_k would lose.
     """
     cdef Py_ssize_t k
-    cdef double t, total = 0.0
+    cdef double t, m = row.raw[found.top], total = 0.0
     for k in range(row.n_outputs):
         total += expm1(row.raw[k] - m)
     for k in range(row.n_outputs):
         t = target_probability(params, row, k)
         row.gradient[k] = (fma(-<double> row.n_outputs, t, 1.0) + expm1(row.raw[k] - m) - t * total)
-        row.gradient[k] /= 1.0 + others
+        row.gradient[k] /= 1.0 + found.others
 
 
 # ------------------------------------------- Crammer and Singer, Weston and Watkins

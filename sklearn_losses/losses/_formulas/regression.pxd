@@ -7,8 +7,9 @@ nan: a loss of 0 is asked for as "x <= 0", which nan is not, so that a model tha
 diverged does not look like one without errors.
 """
 
-from libc.math cimport INFINITY, atanh, exp, expm1, fabs, log1p, sinh, sqrt, tanh
+from libc.math cimport INFINITY, atanh, fabs, sinh, sqrt, tanh
 
+from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first, second
 from sklearn_losses.losses._math cimport (
     beyond, expm1mx, log1pmx, scaled_exp, sign, softplus_of_minus_abs, xlogx,

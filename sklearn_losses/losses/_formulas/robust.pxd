@@ -5,8 +5,9 @@ c is the scale, t = r / c and q = t^2. What is bounded or redescending has, at r
 terms like inf / inf; each formula is written in 1 / r or 1 / q where that gives the limit.
 """
 
-from libc.math cimport INFINITY, M_PI, cos, exp, expm1, fabs, fma, log, log1p, sin, sqrt
+from libc.math cimport INFINITY, M_PI, cos, fabs, fma, log, sin, sqrt
 
+from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
 from sklearn_losses.losses._conjugate cimport searched_conjugate
 from sklearn_losses.losses._formulas.parameters cimport first, second, third
 from sklearn_losses.losses._math cimport beyond, log1pmx, sign

@@ -181,7 +181,7 @@ cdef inline void take_step(Output *o, const real *x, const index *columns, Py_ss
                            const Step *step) noexcept nogil:
     """w <- shrunk w + update x, the mean of the iterates, then the l1 norm."""
     cdef double c, dot = step.dot * shrink(o, step.eta)
-    c = step.update / o.scale
+    c = (1.0 / o.scale) * step.update  # the division need not wait for the gradient
     if o.received == NULL and c != 0.0:
         row_add(c, x, columns, n, o.v)
         if o.counts_penalty:

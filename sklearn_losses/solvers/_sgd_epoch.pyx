@@ -300,7 +300,7 @@ cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step)
         eta = e.row_rate
     elif e.schedule.sample_rate != NULL:
         eta = e.schedule.sample_rate(e.schedule.params, value, gradient, step.squared_norm)
-    return -eta * gradient * weight
+    return -eta * weight * gradient
 
 
 cdef inline double target(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:

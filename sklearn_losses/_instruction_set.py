@@ -3,7 +3,7 @@
 The folder _builds has a folder for each instruction set beyond the one that every
 processor of the platform has, with the kernels of each layer. A layer puts its part of
 the chosen one at the front of where Python looks for its modules, so that
-``sklearn_losses.losses._builtin`` is that build, and what it lacks is the baseline's. The
+``sklearn_losses.losses._builtin`` is that build; what it lacks is the baseline's. The
 results of all builds are equal to the bit.
 """
 

@@ -4,24 +4,17 @@
 cdef extern from *:
     """
     #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-    /* x86-64-v3 and v4 by their vector instructions: no processor has these alone. */
+    /* x86-64-v3 by its vector instructions: no processor has these alone. */
     static int sl_has_v3(void) {
         __builtin_cpu_init();
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
             && __builtin_cpu_supports("bmi2");
     }
-    static int sl_has_v4(void) {
-        return sl_has_v3() && __builtin_cpu_supports("avx512f")
-            && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
-            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    }
     #else
     static int sl_has_v3(void) { return 0; }
-    static int sl_has_v4(void) { return 0; }
     #endif
     """
     int sl_has_v3()
-    int sl_has_v4()
 
 
 def instruction_sets():
@@ -31,4 +24,4 @@ def instruction_sets():
     -------
     list of str
     """
-    return ["baseline"] + ["x86_64_v3"] * sl_has_v3() + ["x86_64_v4"] * sl_has_v4()
+    return ["baseline"] + ["x86_64_v3"] * sl_has_v3()

@@ -55,7 +55,7 @@ def instruction_set():
 
     Returns
     -------
-    {"baseline", "x86_64_v3", "x86_64_v4"}
+    {"baseline", "x86_64_v3"}
         "baseline" is what every processor of the platform has.
     """
     return _CHOSEN

@@ -13,7 +13,6 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import validate_data
@@ -28,6 +27,7 @@ from sklearn_losses.estimators._validation import (
     check_classes,
     check_weights,
     class_factors,
+    draw_seed,
     encode_labels,
     resolve_loss,
     unchanged_on_error,
@@ -177,6 +177,9 @@ _REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, 
        for L1-regularized log-linear models with cumulative penalty", ACL."""
 
 
+_ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
+
+
 class BaseSGD(LinearModel):
     """What the two estimators share: from checked arrays to fitted attributes."""
 
@@ -276,7 +279,7 @@ class BaseSGD(LinearModel):
         check_parameters(self, self._constraints)
         name = type(self).__name__
         if self.learning_rate != "optimal":
-            check_parameters(self, {"eta0": [Interval(0, None, "neither")]})
+            check_parameters(self, _ETA0)
         elif self.alpha == 0:
             raise InvalidParameterError(
                 f"The 'alpha' parameter of {name} must be > 0 with "
@@ -360,9 +363,6 @@ class BaseSGD(LinearModel):
             self.power_t,
             self.alpha if optimal else 1.0,
         )
-        seed = None
-        if self.shuffle:
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
         return SGD(
             schedule,
             batch_size=self.batch_size,
@@ -370,7 +370,7 @@ class BaseSGD(LinearModel):
             tol=None if partial else self.tol,
             n_iter_no_change=self.n_iter_no_change,
             average=int(self.average),
-            seed=seed,
+            seed=draw_seed(self.random_state) if self.shuffle else None,
             verbose=self.verbose,
         )
 

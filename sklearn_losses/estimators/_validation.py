@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from contextlib import contextmanager
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 
 from sklearn_losses.losses import Loss, get_loss, loss_names
@@ -123,6 +125,30 @@ def check_weights(sample_weight, n_samples):
             f"{weight[bad[0]]}."
         )
     return weight
+
+
+def draw_seed(random_state):
+    """The seed of a generator, from what scikit-learn calls a random_state.
+
+    An int is a seed by itself. To draw one from a RandomState with that seed would take
+    a tenth of a millisecond, which is a fifth of a fit of a hundred rows.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or an int that a RandomState does not take.
+    """
+    if isinstance(random_state, Integral) and 0 <= random_state < 2**32:
+        return int(random_state)
+    return check_random_state(random_state).randint(2**31 - 1)
 
 
 def check_classes(classes):

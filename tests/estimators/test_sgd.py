@@ -173,6 +173,24 @@ def test_chunks_equal_a_fit_over_the_same_order(average, penalty, kind):
     assert_allclose(stream.intercept_, whole.intercept_, rtol=1e-9, atol=1e-12)
 
 
+def test_a_random_state_decides_the_order_of_the_rows():
+    def fitted(random_state):
+        return SGDRegressor(random_state=random_state, max_iter=9, tol=None).fit(X, Y)
+
+    def differ(a, b):
+        return not np.array_equal(a.coef_, b.coef_)
+
+    assert_array_equal(fitted(3).coef_, fitted(np.int64(3)).coef_)
+    assert differ(fitted(3), fitted(4))
+    generator = np.random.RandomState(3)
+    first = fitted(generator)
+    assert differ(first, fitted(generator))  # it has moved on
+    assert_array_equal(first.coef_, fitted(np.random.RandomState(3)).coef_)
+    for wrong in (-1, 2**32, "3"):
+        with pytest.raises(ValueError, match=r"[Ss]eed"):
+            fitted(wrong)
+
+
 @pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_a_row_of_weight_zero_is_not_there(average, shuffle):

@@ -1,0 +1,81 @@
+"""Predictions: the same from a cache and from memory, in one block and in many."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from sklearn_losses import Poisson, SGDClassifier, SGDRegressor
+from sklearn_losses.estimators import _linear_model
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 5))
+LABELS = np.array(["a", "b", "c"])[
+    (X[:, :3] + RNG.normal(size=(200, 3))).argmax(axis=1)
+]
+
+INPUTS = {
+    "rows": np.ascontiguousarray,
+    "columns": np.asfortranarray,
+    "float32": np.float32,
+    "integers": lambda X: (8 * X).astype(np.int64),
+    "csr": sparse.csr_array,
+    "csc": sparse.csc_array,
+}
+
+
+@pytest.fixture(params=["cached", "streamed"], autouse=True)
+def kernels(request, monkeypatch):
+    """Once as small data are, once as if they were large."""
+    if request.param == "streamed":
+        monkeypatch.setattr(_linear_model, "_STREAMED", 0)
+        monkeypatch.setattr(_linear_model, "_BLOCK", 7)
+
+
+def dense(X):
+    return X.toarray() if sparse.issparse(X) else X
+
+
+@pytest.mark.parametrize("labels", ["ab", "abc"])
+@pytest.mark.parametrize("kind", INPUTS)
+def test_raw_predictions_and_labels(kind, labels):
+    of_these = np.isin(LABELS, list(labels))
+    given, y = INPUTS[kind](X[of_these]), LABELS[of_these]
+    model = SGDClassifier(random_state=0, max_iter=5, tol=None).fit(given, y)
+    expected = dense(given).astype(np.float64) @ model.coef_.T + model.intercept_
+    raw = model.decision_function(given)
+    tolerance = (1e-5 if kind == "float32" else 1e-12) * np.abs(expected).max()
+    assert_allclose(raw.reshape(expected.shape), expected, rtol=0, atol=tolerance)
+    assert raw.dtype == (np.float32 if kind == "float32" else np.float64)
+    best = expected.argmax(axis=1) if len(labels) > 2 else expected[:, 0] > 0
+    expected_labels = model.classes_[best.astype(int)]
+    assert_array_equal(model.predict(given), expected_labels)
+    assert_array_equal(model.sparsify().predict(given), expected_labels)
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_means(kind):
+    given, y = INPUTS[kind](X), np.abs(X[:, 0])
+    model = SGDRegressor(loss=Poisson(), random_state=0, eta0=1e-3).fit(given, y)
+    expected = np.exp(dense(given) @ model.coef_.astype(float) + model.intercept_)
+    assert_allclose(model.predict(given), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("labels", ["ab", "abc"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("coef", [1.0, 0.0])
+def test_entries_that_are_not_finite(labels, bad, coef):
+    of_these = np.isin(LABELS, list(labels))
+    model = SGDClassifier(random_state=0).fit(X[of_these], LABELS[of_these])
+    model.coef_[:, 3] = coef
+    wrong = X.copy()
+    wrong[-1, 3] = bad
+    for method in (model.predict, model.decision_function):
+        with pytest.raises(ValueError, match="NaN" if np.isnan(bad) else "infinity"):
+            method(wrong)
+
+
+def test_large_raw_predictions_are_no_error():
+    model = SGDRegressor(random_state=0).fit(X, X[:, 0])
+    model.coef_[:] = 1e200  # the square is not finite
+    assert_allclose(model.predict(X), 1e200 * X.sum(axis=1), rtol=1e-9)

@@ -85,7 +85,11 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         The parameter of the losses named 'huber' (its delta), 'epsilon_insensitive'
         and 'squared_epsilon_insensitive'. It is ignored if `loss` is an object, which
         has its own parameters.
-{n_jobs}
+
+    n_jobs : int, default=None
+        The number of threads that share {work}; None means 1,
+        and -1 means all cores. The result does not depend on it.
+
     random_state : int, RandomState instance, default=None
         The source of randomness for shuffling and for the choice of the validation
         rows. Pass an int for reproducible results.
@@ -138,12 +142,6 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         (`NumpyLoss`) takes 1 to 5 microseconds, of a compiled one some nanoseconds.
         With batch_size >= n_samples an epoch is one step of full gradient descent.
         'pa1' and 'pa2' need batch_size=1."""
-
-_N_JOBS = """
-    n_jobs : int, default=None
-        The number of threads that fit the classes of one versus rest; None means 1,
-        and -1 means all cores. The result does not depend on it.
-"""
 
 _CLASS_WEIGHT = """
     class_weight : dict of label to float, or 'balanced', default=None
@@ -200,6 +198,7 @@ class BaseSGD(LinearModel):
         "early_stopping": [BOOLEAN],
         "validation_fraction": [Interval(0, 1, "neither")],
         "n_iter_no_change": [Interval(1, None, "left", integer=True)],
+        "n_jobs": [Interval(None, None, integer=True), NONE],
         "warm_start": [BOOLEAN],
         "average": [Interval(1, None, "left", integer=True), BOOLEAN],
         "batch_size": [Interval(1, None, "left", integer=True)],
@@ -366,6 +365,7 @@ class BaseSGD(LinearModel):
         return SGD(
             schedule,
             batch_size=self.batch_size,
+            n_threads=effective_n_jobs(self.n_jobs),
             max_iter=1 if partial else self.max_iter,
             tol=None if partial else self.tol,
             n_iter_no_change=self.n_iter_no_change,
@@ -502,7 +502,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
     {
         _PARAMETERS.format(
-            n_jobs="",
+            work="the rows of a large batch",
             learning_rate="invscaling",
             power_t=0.25,
             stratified="",
@@ -562,6 +562,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         warm_start=False,
         average=False,
         batch_size=1,
+        n_jobs=None,
     ):
         self.loss = loss
         self.penalty = penalty
@@ -583,6 +584,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         self.warm_start = warm_start
         self.average = average
         self.batch_size = batch_size
+        self.n_jobs = n_jobs
 
     def partial_fit(self, X, y, sample_weight=None):
         """Make one epoch over these rows, starting from the current coefficients.
@@ -654,7 +656,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     {
         _PARAMETERS.format(
-            n_jobs=_N_JOBS,
+            work="the classes of one versus rest or the rows of a batch",
             learning_rate="optimal",
             power_t=0.5,
             stratified=", stratified",
@@ -698,7 +700,6 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     _other_losses = ("squared_error", *EPSILON_IS)
     _splitter = StratifiedShuffleSplit
     _constraints = BaseSGD._constraints | {
-        "n_jobs": [Interval(None, None, integer=True), NONE],
         "class_weight": [
             Options("balanced"),
             Instance(Mapping, "a dict of label to weight"),
@@ -842,6 +843,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         n_groups = min(effective_n_jobs(self.n_jobs), n_outputs)
         if n_groups == 1 or objective.is_joint:
             return super()._solve_in_groups(solver, objective, start, train, validation)
+
+        solver.n_threads = 1
 
         def solve(outputs):
             group = {name: array[outputs] for name, array in start.items()}

@@ -19,5 +19,9 @@ cdef extern from *:
 
 
 cdef inline int threads_for(Py_ssize_t work, Py_ssize_t enough) noexcept nogil:
-    """As many as are allowed, as long as each has enough to do to be worth waking."""
+    """As many as are allowed, as long as each has enough to do to be worth waking.
+
+    That a core is busy with something else is not known: then to wait for a thread takes
+    the milliseconds of a time slice.
+    """
     return <int> max(1, min(<Py_ssize_t> sl_max_threads(), work // enough))

@@ -34,6 +34,8 @@ class SGD(Solver):
     batch_size : int
         How many rows a step takes: consecutive ones of the epoch's order, of which the
         last step takes what is left. It moves by the mean of their gradients.
+    n_threads : int
+        The most threads that share a large batch; the result does not depend on it.
     max_iter : int
         The most epochs.
     tol : float or None
@@ -55,6 +57,7 @@ class SGD(Solver):
         schedule,
         *,
         batch_size=1,
+        n_threads=1,
         max_iter=1000,
         tol=1e-3,
         n_iter_no_change=5,
@@ -64,6 +67,7 @@ class SGD(Solver):
     ):
         self.schedule = schedule
         self.batch_size = batch_size
+        self.n_threads = n_threads
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -201,6 +205,7 @@ class SGD(Solver):
             order,
             n_rows,
             self.batch_size,
+            self.n_threads,
             self.average,
             counts,
             self.seed,

@@ -13,9 +13,10 @@ from libc.math cimport fabs, sqrt
 from libc.stdint cimport uint32_t, uint64_t
 
 import numpy as np
+from cython.parallel cimport prange
 
 from sklearn_losses.linear._rows cimport (
-    index, no_index, real, row_dot, row_dot_asking, row_prefetch, row_size,
+    index, no_index, real, row_add, row_dot, row_dot_asking, row_prefetch, row_size,
     row_squared_norm, row_start,
 )
 from sklearn_losses.linear._weights cimport (
@@ -23,6 +24,7 @@ from sklearn_losses.linear._weights cimport (
     catch_up_row, finish_epoch, finish_step, shrink, start_epoch, take_step, truncate_row,
 )
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
+from sklearn_losses.losses._threads cimport threads_for
 from sklearn_losses.losses._table cimport Block, CLoss, LossTable, RowBlock
 from sklearn_losses.solvers._schedules cimport Schedule
 
@@ -34,6 +36,10 @@ from sklearn_losses.solvers._schedules cimport Schedule
 cdef enum:
     AHEAD = 4         # rows
     LONG_ROW = 2048   # bytes
+
+# With fewer products for each, threads are not worth waking: some 0.1 ms.
+cdef enum:
+    MUCH_WORK = 1 << 18
 
 cdef double MAX_GRADIENT = 1e12  # as in scikit-learn; larger gradients are cut to it
 
@@ -53,6 +59,8 @@ cdef class Epoch:
     n_rows : int
     batch_size : int
         How many rows a step takes; the last step of an epoch takes what is left.
+    n_threads : int
+        The most threads that share a large batch.
     average : int
         The step with which the mean of the iterates begins; 0 for no mean.
     counts_loss : bool
@@ -84,6 +92,7 @@ cdef class Epoch:
     cdef double[::1] penalty_sum
     cdef Py_ssize_t n_rows
     cdef Py_ssize_t batch_size
+    cdef int n_threads
     cdef Py_ssize_t first_class     # -1: y is the target
     cdef double rest
     cdef double average
@@ -95,7 +104,8 @@ cdef class Epoch:
     cdef readonly Py_ssize_t n_clipped   # gradients cut to MAX_GRADIENT, in all epochs
 
     def __cinit__(self, CLoss loss, ScaledWeights weights, Schedule schedule, targets,
-                  sample_weight, order, n_rows, batch_size, average, counts_loss, seed, t):
+                  sample_weight, order, n_rows, batch_size, n_threads, average, counts_loss, seed,
+                  t):
         self.loss = loss
         self.weights = weights
         self.schedule = schedule
@@ -107,6 +117,7 @@ cdef class Epoch:
         self.order = order
         self.n_rows = n_rows
         self.batch_size = min(batch_size, n_rows)
+        self.n_threads = n_threads
         self.average = average
         self.counts_loss = counts_loss
         self.needs_norm = schedule.sample_rate != NULL or (
@@ -331,20 +342,18 @@ cdef struct Batch:
     Py_ssize_t first     # its rows are number first, first + 1, ... of the epoch
     Py_ssize_t n
     double rate
+    Py_ssize_t row_work  # the products that the prediction of a row takes
 
 
 def run_batches(const real[::1] data, const index[::1] columns, const index[::1] starts,
                 Epoch e, const Py_ssize_t[::1] active):
     cdef Output *outputs = e.weights.outputs
-    cdef Py_ssize_t n_features = outputs[0].n_features
-    cdef Py_ssize_t a, k, b, i, n, start
-    cdef const real *x
-    cdef const real *ahead
-    cdef const index *j
+    cdef Py_ssize_t a, k
     cdef Batch batch
     cdef Step step
     cdef double nothing = 0.0  # nan once a raw prediction is not finite
     batch.first, batch.rate = 0, 0.0
+    batch.row_work = active.shape[0] * (data.shape[0] // max(1, e.y.shape[0]))
     with nogil:
         while batch.first < e.n_rows:
             batch.n = min(e.batch_size, e.n_rows - batch.first)
@@ -355,30 +364,13 @@ def run_batches(const real[::1] data, const index[::1] columns, const index[::1]
                 k = active[a]
                 before_step(&outputs[k], step_size(e, batch.rate, &outputs[k]), batch.n)
 
-            for b in range(batch.n):
-                ahead = ask_ahead(data, columns, starts, e, active.shape[0], batch.first + b)
-                i = row_number(e, &batch, b)
-                start = row_start(i, starts, n_features)
-                n = row_size(i, starts, n_features)
-                x = &data[start]
-                j = NULL if index is no_index else &columns[start]
-                nothing += predict_row(e, active, b, x, j, n, ahead)
-
+            nothing += predict_batch(data, columns, starts, e, active, &batch)
             set_updates(e, active, &batch)
 
             for a in range(active.shape[0]):
                 k = active[a]
                 shrink(&outputs[k], step_size(e, batch.rate, &outputs[k]))
-            for b in range(batch.n):
-                i = row_number(e, &batch, b)
-                start = row_start(i, starts, n_features)
-                n = row_size(i, starts, n_features)
-                x = &data[start]
-                j = NULL if index is no_index else &columns[start]
-                for a in range(active.shape[0]):
-                    k = active[a]
-                    step.update = e.gradient[place(e, b, k)]
-                    add_row(&outputs[k], x, j, n, &step)
+            add_batch(data, columns, starts, e, active, &batch, &step)
             finish_steps(columns, starts, e, active, &batch, &step)
 
             batch.first += batch.n
@@ -396,6 +388,48 @@ cdef inline Py_ssize_t place(Epoch e, Py_ssize_t b, Py_ssize_t k) noexcept nogil
     return b * e.row_stride + k * e.output_stride
 
 
+cdef inline int threads_for_batch(Epoch e, const Batch *batch) noexcept nogil:
+    if e.n_threads == 1:
+        return 1
+    return min(e.n_threads, threads_for(batch.n * batch.row_work, MUCH_WORK))
+
+
+cdef inline double predict_batch(const real[::1] data, const index[::1] columns,
+                                 const index[::1] starts, Epoch e,
+                                 const Py_ssize_t[::1] active,
+                                 const Batch *batch) noexcept nogil:
+    """The raw predictions of all rows of a batch; returns nan if one is not finite."""
+    cdef double nothing = 0.0
+    cdef int t, n_threads = threads_for_batch(e, batch)
+    if n_threads == 1 or e.weights.outputs[0].seen != NULL:  # they move as they catch up
+        return predict_rows(data, columns, starts, e, active, batch, 0, batch.n)
+    for t in prange(n_threads, num_threads=n_threads, schedule="static"):
+        nothing += predict_rows(data, columns, starts, e, active, batch,
+                                t * batch.n // n_threads, (t + 1) * batch.n // n_threads)
+    return nothing
+
+
+cdef double predict_rows(const real[::1] data, const index[::1] columns,
+                         const index[::1] starts, Epoch e, const Py_ssize_t[::1] active,
+                         const Batch *batch, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t b, i, n, start, n_features = e.weights.outputs[0].n_features
+    cdef const real *x
+    cdef const real *ahead
+    cdef const index *j
+    cdef double nothing = 0.0
+    for b in range(begin, end):
+        ahead = ask_ahead(data, columns, starts, e, active.shape[0], batch.first + b)
+        i = row_number(e, batch, b)
+        start = row_start(i, starts, n_features)
+        n = row_size(i, starts, n_features)
+        x = &data[start]
+        j = NULL
+        if index is not no_index:
+            j = &columns[start]
+        nothing += predict_row(e, active, b, x, j, n, ahead)
+    return nothing
+
+
 cdef inline double predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t b,
                                const real *x, const index *j, Py_ssize_t n,
                                const real *ahead) noexcept nogil:
@@ -410,6 +444,55 @@ cdef inline double predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t
         e.raw[place(e, b, active[a])] = raw
         nothing += 0.0 * raw
     return nothing
+
+
+cdef inline void add_batch(const real[::1] data, const index[::1] columns,
+                           const index[::1] starts, Epoch e, const Py_ssize_t[::1] active,
+                           const Batch *batch, Step *step) noexcept nogil:
+    """Add the rows of a batch; dense ones by several threads, each with its columns.
+
+    So each weight is added to in the same order, however many threads there are.
+    """
+    cdef Output *outputs = e.weights.outputs
+    cdef Py_ssize_t a, b, i, n, start, d = outputs[0].n_features
+    cdef const index *j
+    cdef int t, n_threads = threads_for_batch(e, batch)
+    for b in range(batch.n):
+        i = row_number(e, batch, b)
+        start = row_start(i, starts, d)
+        # Where threads share the columns, what is left to do here is the intercept.
+        n = row_size(i, starts, d) if n_threads == 1 or index is not no_index else 0
+        j = NULL
+        if index is not no_index:
+            j = &columns[start]
+        for a in range(active.shape[0]):
+            step.update = e.gradient[place(e, b, active[a])]
+            add_row(&outputs[active[a]], &data[start], j, n, step)
+    if index is no_index:
+        if n_threads > 1:
+            for t in prange(n_threads, num_threads=n_threads, schedule="static"):
+                add_columns(data, e, active, batch, step.averages,
+                            t * d // n_threads, (t + 1) * d // n_threads)
+
+
+cdef void add_columns(const real[::1] data, Epoch e, const Py_ssize_t[::1] active,
+                      const Batch *batch, bint averages, Py_ssize_t begin,
+                      Py_ssize_t end) noexcept nogil:
+    """Add some columns of the rows of a dense batch."""
+    cdef Output *o
+    cdef const real *x
+    cdef double c
+    cdef Py_ssize_t a, b
+    for b in range(batch.n):
+        for a in range(active.shape[0]):
+            o = &e.weights.outputs[active[a]]
+            x = &data[row_number(e, batch, b) * o.n_features + begin]
+            c = e.gradient[place(e, b, active[a])] / o.scale
+            if c != 0.0:
+                row_add(c, x, <const no_index *> NULL, end - begin, o.v + begin)
+                if averages:
+                    row_add(-o.average_share * c, x, <const no_index *> NULL, end - begin,
+                            o.average + begin)
 
 
 cdef void set_updates(Epoch e, const Py_ssize_t[::1] active, const Batch *batch) noexcept nogil:

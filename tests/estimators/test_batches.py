@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from sklearn_losses import (
     CrossEntropy,
@@ -316,3 +317,26 @@ def test_passive_aggressive_steps_are_of_one_row(learning_rate, method):
         getattr(model, method)(X, COUNTS)
     getattr(model.set_params(batch_size=1), method)(X, COUNTS)
     assert np.any(model.coef_)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("average", [False, 2])
+def test_results_do_not_depend_on_the_number_of_threads(kind, average):
+    """Two batches, each with enough work for several threads."""
+    rng = np.random.default_rng(0)
+    rows = kind(rng.normal(size=(9000, 130)))
+    labels = np.digitize(rows @ rng.normal(size=130), [-3.0, 3.0])
+    for loss, y in (
+        (LogLoss(), labels == 1),
+        (LogLoss(), labels),
+        (CrossEntropy(), labels),
+    ):
+        model = SGDClassifier(
+            loss, batch_size=6000, max_iter=3, tol=None, random_state=0
+        ).set_params(average=average, learning_rate="constant", eta0=0.1)
+        expected = clone(model).fit(rows, y)
+        for n_jobs in (2, 3):
+            with threadpool_limits(3):  # more than there may be cores
+                model.set_params(n_jobs=n_jobs).fit(rows, y)
+            assert_array_equal(model.coef_, expected.coef_)
+            assert_array_equal(model.intercept_, expected.intercept_)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from sklearn_losses.losses import (
     CrossEntropy,
@@ -329,3 +330,19 @@ def test_targets_are_checked_before_they_are_rounded():
 def test_none_is_no_prediction():
     with pytest.raises(ValueError, match="must be real numbers"):
         SquaredError().value(0.0, None)
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), CrossEntropy()], ids=repr)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_results_do_not_depend_on_the_number_of_threads(loss, dtype):
+    rng = np.random.default_rng(0)
+    n = 600_000 if loss.granularity == "point" else 200_000
+    raw = raw_predictions(loss, rng, n).astype(dtype)
+    y = targets(loss, rng, n)
+    with threadpool_limits(1):
+        expected = loss.value_gradient(y, raw)
+    for n_threads in (2, 3):
+        with threadpool_limits(n_threads):
+            found = loss.value_gradient(y, raw)
+        for one, other in zip(found, expected):
+            np.testing.assert_array_equal(one, other)

@@ -17,7 +17,7 @@ from cython.parallel cimport prange
 
 from sklearn_losses.linear._rows cimport (
     index, no_index, real, row_add, row_dot, row_dot_asking, row_prefetch, row_size,
-    row_squared_norm, row_start,
+    row_squared_norm, row_start, sl_prefetch,
 )
 from sklearn_losses.linear._weights cimport (
     Output, ScaledWeights, Step, add_row, add_state, before_step, catch_up_batch,
@@ -236,7 +236,7 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
 cdef inline const real *ask_ahead(const real[::1] data, const index[::1] columns,
                                   const index[::1] starts, Epoch e,
                                   Py_ssize_t n_active, Py_ssize_t m) noexcept nogil:
-    """Ask for a row that comes soon after row number m of the epoch.
+    """Ask for a row that comes soon after row number m of the epoch, and its target.
 
     Or return the row that the dot product of row m should ask for; NULL: none. Rows that
     are read in the order of X need none of it.
@@ -245,6 +245,14 @@ cdef inline const real *ask_ahead(const real[::1] data, const index[::1] columns
     cdef const index *j
     if e.order is None:
         return NULL
+    if index is not no_index:
+        if m + 2 * AHEAD < e.n_rows:  # is read to ask for the row
+            sl_prefetch(&starts[e.order[m + 2 * AHEAD]])
+    if m + AHEAD < e.n_rows:
+        i = e.order[m + AHEAD]
+        sl_prefetch(&e.y[i])
+        if e.sample_weight is not None:
+            sl_prefetch(&e.sample_weight[i])
     if index is no_index:
         if n_active == 1 and n_features * <Py_ssize_t> sizeof(real) >= LONG_ROW:
             return &data[e.order[m + 1] * n_features] if m + 1 < e.n_rows else NULL

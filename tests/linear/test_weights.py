@@ -63,6 +63,7 @@ def least_squares(rows, y, start, penalty, eta, batch_size):
         order=None,
         n_rows=len(y),
         batch_size=batch_size,
+        n_threads=1,
         average=0,
         counts_loss=True,
         seed=None,

@@ -83,7 +83,8 @@ def header(options, minutes):
         f"- Date: {datetime.date.today()}",
         f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.machine()}",
         "- Versions: " + ", ".join(f"{k} {v}" for k, v in versions.items()),
-        f"- Compiler of the kernels: {compiler()}",
+        f"- Kernels: compiled by {compiler()}, those for "
+        f"{sklearn_losses.instruction_set()}",
         "- Times were taken in turn, on one thread. From one machine to another their",
         "  ratios hold better than they do. Expect a few percent of noise.",
         "",

@@ -1,0 +1,325 @@
+"""How far default fits end from the optimum, and in what time, on real data.
+
+    gap = (F(fit) - F*) / (F(constant) - F*)
+
+of the training objective: 0 is the optimum, 1 what the best constant prediction gives.
+F* comes from benchmarks/optimum.py and is kept in gaps_optima.json. Times are taken in
+turn in one process: ours, then scikit-learn's default SGD with the same loss, or, where
+it has none, with its own default loss.
+
+    python benchmarks/gaps.py --output benchmarks/GAPS.md
+    python benchmarks/gaps.py --only engel       # cases whose name has this in it
+"""
+
+import argparse
+import json
+import time
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import datasets
+import numpy as np
+import optimum
+from sklearn import linear_model as theirs
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+import sklearn_losses as ours
+
+OPTIMA = Path(__file__).with_name("gaps_optima.json")
+LOSSES = {
+    "regression": (ours.SquaredError(), ours.AbsoluteError()),
+    "counts": (ours.Poisson(), ours.Quantile(0.8)),
+    "binary": (ours.LogLoss(), ours.Hinge()),
+    "multiclass": (
+        ours.LogLoss(),
+        ours.Hinge(),
+        ours.CrossEntropy(),
+        ours.MulticlassHinge(),
+    ),
+}
+# How scikit-learn calls a loss; where it has none, its default stands in for the time.
+THEIRS = {
+    "squared_error": {"loss": "squared_error"},
+    "absolute_error": {"loss": "epsilon_insensitive", "epsilon": 0.0},
+    "log_loss": {"loss": "log_loss"},
+    "hinge": {"loss": "hinge"},
+}
+PAIRS = 5  # of fits, whose median times and ratio are taken
+REACHED = 0.01
+WORSE = 1.0 + 1e-6
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set, raw or standardized, and a loss with the default l2 penalty."""
+
+    data: str
+    form: str
+    loss: object
+
+    def __str__(self):
+        return f"{self.data}, {self.form}, {self.loss.name}"
+
+    @property
+    def is_joint(self):
+        return self.loss.granularity == "row"
+
+    @property
+    def alpha(self):
+        return datasets.load(self.data).alpha
+
+    @property
+    def y(self):
+        return datasets.load(self.data).y
+
+    @property
+    def X(self):
+        return features(self.data, self.form)
+
+    def targets(self):
+        """The targets of each output: one versus rest, unless one loss takes all."""
+        if datasets.load(self.data).task != "multiclass" or self.is_joint:
+            return [self.y]
+        return [1.0 * (self.y == k) for k in np.unique(self.y)]
+
+
+@lru_cache(maxsize=2)
+def features(name, form):
+    X = datasets.load(name).X
+    return X if form == "raw" else datasets.standardized(X)
+
+
+@lru_cache(maxsize=1)
+def whitened(name, form, alpha):
+    return optimum.Whitened(features(name, form), alpha)
+
+
+def cases(kind):
+    """All cases of a kind, "real" or "adversarial" (which are raw only)."""
+    forms = ("raw", "standardized") if kind == "real" else ("raw",)
+    return [
+        Case(name, form, loss)
+        for name in datasets.names(kind)
+        for form in forms
+        for loss in LOSSES[datasets.load(name).task]
+    ]
+
+
+# ------------------------------------------------------------- objectives
+def objective(case, coef, intercept):
+    """F at coef of shape (n_outputs, n_features), summed over the outputs."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        raw = np.asarray(case.X @ np.atleast_2d(coef).T + intercept)
+        penalty = case.alpha / 2 * np.sum(np.square(coef))
+        if case.is_joint:
+            return case.loss.mean(case.y, raw) + penalty
+        losses = [case.loss.mean(y, raw[:, k]) for k, y in enumerate(case.targets())]
+        return sum(losses) + penalty
+
+
+def constant_objective(case):
+    """F of the best constant predictions."""
+    best = [case.loss.optimal_constant(y) for y in case.targets()]
+    raw = [np.broadcast_to(c, (len(case.y), *np.shape(c))) for c in best]
+    return sum(case.loss.mean(y, p) for y, p in zip(case.targets(), raw))
+
+
+def find_optimum(case):
+    """F* and, where it is cheap, a lower bound of it by duality."""
+    white = whitened(case.data, case.form, case.alpha)
+    if case.is_joint:
+        z = optimum.of_rows(case.loss.name, white, case.y, int(case.y.max()) + 1)
+        w, b = zip(*(white.coefficients(row) for row in z))
+        return objective(case, np.array(w), np.array(b)), None
+    total, bound = 0.0, 0.0 if case.alpha > 0 else None
+    for y in case.targets():
+        z = optimum.of_points(case.loss, white, y, case.loss.optimal_constant(y))
+        w, b = white.coefficients(z)
+        total += case.loss.mean(y, case.X @ w + b) + case.alpha / 2 * w @ w
+        if bound is not None:
+            bound += optimum.lower_bound(case.loss, white, y, z, case.alpha)
+    return total, bound
+
+
+def find_optima(wanted):
+    """Fill gaps_optima.json with what is not yet there; returns all of it."""
+    known = json.loads(OPTIMA.read_text()) if OPTIMA.exists() else {}
+    for case in wanted:
+        if str(case) in known:
+            continue
+        best, bound = find_optimum(case)
+        constant = constant_objective(case)
+        best = min(best, constant)  # where the constant is the optimum
+        known[str(case)] = {"optimum": best, "bound": bound, "constant": constant}
+        OPTIMA.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+        print(f"{case}: F* {best:.9g}, bound {bound}, F(constant) {constant:.9g}")
+    return known
+
+
+# ------------------------------------------------------------------ fits
+@dataclass(frozen=True)
+class Row:
+    """What a case came to; times in ms, medians of the pairs."""
+
+    case: Case
+    gap: float
+    their_gap: float
+    our_ms: float
+    their_ms: float
+    ratio: float
+    passes: int
+    warned: bool
+
+    @property
+    def reached(self):
+        return self.gap < REACHED
+
+
+def default_fit(package, case, seed):
+    """A default estimator of this package or of scikit-learn, fitted; and its time.
+
+    Returns
+    -------
+    model : object or None
+        None where the fit raised an error.
+    ms : float
+    warned : bool
+        Whether it said that it had not converged.
+    """
+    is_regression = datasets.load(case.data).task in ("regression", "counts")
+    estimator = package.SGDRegressor if is_regression else package.SGDClassifier
+    if package is ours:
+        settings = {"loss": case.loss}
+    else:
+        settings = THEIRS.get(case.loss.name, {})
+    model = estimator(alpha=case.alpha, random_state=seed, **settings)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        start = time.perf_counter()
+        try:
+            model.fit(case.X, case.y)
+        except ValueError:
+            model = None  # it overflowed, or cannot do without a penalty
+        ms = 1e3 * (time.perf_counter() - start)
+    return model, ms, any(w.category is ConvergenceWarning for w in caught)
+
+
+def gap_of(case, known, model):
+    """(F(fit) - F*) / (F(constant) - F*); nan without a model.
+
+    Where the best constant is the optimum, or nearly, one millionth of F takes the
+    place of what there is to gain.
+    """
+    if model is None:
+        return np.nan
+    coef = np.atleast_2d(model.coef_)
+    outputs = len(coef)
+    if case.is_joint and outputs != int(case.y.max()) + 1:
+        return np.nan
+    best, constant = known["optimum"], known["constant"]
+    found = objective(case, coef, np.atleast_1d(model.intercept_))
+    return (found - best) / max(constant - best, 1e-6 * abs(constant))
+
+
+def run(case, known):
+    """Fit both in turn, PAIRS times; the first pair is a warm-up and does not count."""
+    times, models = [], None
+    for seed in range(PAIRS + 1):
+        fits = [default_fit(package, case, seed) for package in (ours, theirs)]
+        times.append([ms for _, ms, _ in fits])
+        models = models or fits
+        if sum(times[0]) > 5e3:
+            break  # seconds: one pair says enough
+    counted = np.array(times[1:] or times)
+    (our_model, _, warned), (their_model, _, _) = models
+    return Row(
+        case,
+        gap_of(case, known, our_model),
+        gap_of(case, known, their_model),
+        *np.median(counted, axis=0),
+        ratio=np.median(counted[:, 0] / counted[:, 1]),
+        passes=0 if our_model is None else int(np.max(our_model.n_iter_)),
+        warned=warned,
+    )
+
+
+# ---------------------------------------------------------------- report
+def summary(name, rows):
+    gaps = np.array([row.gap for row in rows])
+    ratios = np.array([row.ratio for row in rows])
+    silent = [str(r.case) for r in rows if not r.reached and not r.warned]
+    return [
+        f"- **{name}**: {len(rows)} cases, gap under 1% in "
+        f"{np.mean(gaps < REACHED):.1%}, largest gap {np.nanmax(gaps):.2g}, "
+        f"failed {np.isnan(gaps).sum()}, worse than a constant "
+        f"{np.sum(gaps > WORSE)}; time over scikit-learn's: median "
+        f"{np.median(ratios):.2f}, largest {ratios.max():.2f}; passes: median "
+        f"{np.median([row.passes for row in rows]):.0f}. scikit-learn: under 1% in "
+        f"{np.mean([row.their_gap < REACHED for row in rows]):.1%}.",
+        *([f"  - Not reached, and no warning: {'; '.join(silent)}."] if silent else []),
+    ]
+
+
+def table(rows):
+    lines = [
+        "| data | form | loss | gap | scikit-learn's | ratio of times | ms | "
+        "scikit-learn, ms | passes |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        mark = "" if row.reached else " **" + ("warned" if row.warned else "!") + "**"
+        lines.append(
+            f"| {row.case.data} | {row.case.form} | {row.case.loss.name} | "
+            f"{row.gap:.1e}{mark} | {row.their_gap:.1e} | {row.ratio:.2f} | "
+            f"{row.our_ms:.3g} | {row.their_ms:.3g} | {row.passes} |"
+        )
+    return lines
+
+
+GUIDE = """The gap is (F(fit) - F*) / (F(constant) - F*) of the training objective, l2
+penalty with alpha=1e-4: 0 is the optimum, 1 the best constant. One versus rest sums
+over the classes. F* is from benchmarks/optimum.py, with the kinks of a loss smoothed
+over less than 1e-7 of the spread. The ratio is this package's time over that of
+scikit-learn's default SGD on the same data, the median over pairs of fits; below 1
+this package is faster. Where scikit-learn does not have the loss, its default loss is
+timed, and its gap is that of what it found under the loss of the case. `n_iter_`
+stands for the passes over X. nan: the fit raised an error, or has no such outputs. A
+bold gap is not under 1%: "warned" says that the fit said so itself."""
+
+
+def report(only):
+    groups = {"raw": [], "standardized": [], "adversarial": []}
+    for kind in ("real", "adversarial"):
+        wanted = [case for case in cases(kind) if only in str(case)]
+        known = find_optima(wanted)
+        for case in wanted:
+            row = run(case, known[str(case)])
+            groups["adversarial" if kind == "adversarial" else case.form].append(row)
+            print(f"{row.gap:9.1e}  {row.ratio:6.2f}  {case}", flush=True)
+    lines = ["# Default fits: how far from the optimum, and in what time", ""]
+    for name, rows in groups.items():
+        lines += summary(name, rows) if rows else []
+    lines += ["", GUIDE]
+    for name, rows in groups.items():
+        lines += ["", f"## {name.capitalize()}", "", *table(rows)] if rows else []
+    return "\n".join([*lines, ""])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="cases whose name has this in it")
+    parser.add_argument("--output", type=Path, help="the Markdown file to write")
+    options = parser.parse_args()
+    with threadpool_limits(1):
+        text = report(options.only)
+    if options.output:
+        options.output.write_text(text)
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()

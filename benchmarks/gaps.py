@@ -162,7 +162,7 @@ def find_optima(wanted):
 # ------------------------------------------------------------------ fits
 @dataclass(frozen=True)
 class Row:
-    """What a case came to; times in ms, medians of the pairs."""
+    """What a case came to; times in ms, medians of the pairs, nan without a fit."""
 
     case: Case
     gap: float
@@ -235,12 +235,14 @@ def run(case, known):
             break  # seconds: one pair says enough
     counted = np.array(times[1:] or times)
     (our_model, _, warned), (their_model, _, _) = models
+    # The time until an error is no time of a fit.
+    failed = our_model is None or their_model is None
     return Row(
         case,
         gap_of(case, known, our_model),
         gap_of(case, known, their_model),
         *np.median(counted, axis=0),
-        ratio=np.median(counted[:, 0] / counted[:, 1]),
+        ratio=np.nan if failed else np.median(counted[:, 0] / counted[:, 1]),
         passes=0 if our_model is None else int(np.max(our_model.n_iter_)),
         warned=warned,
     )
@@ -256,7 +258,7 @@ def summary(name, rows):
         f"{np.mean(gaps < REACHED):.1%}, largest gap {np.nanmax(gaps):.2g}, "
         f"failed {np.isnan(gaps).sum()}, worse than a constant "
         f"{np.sum(gaps > WORSE)}; time over scikit-learn's: median "
-        f"{np.median(ratios):.2f}, largest {ratios.max():.2f}; passes: median "
+        f"{np.nanmedian(ratios):.2f}, largest {np.nanmax(ratios):.2f}; passes: median "
         f"{np.median([row.passes for row in rows]):.0f}. scikit-learn: under 1% in "
         f"{np.mean([row.their_gap < REACHED for row in rows]):.1%}.",
         *([f"  - Not reached, and no warning: {'; '.join(silent)}."] if silent else []),

@@ -179,7 +179,7 @@ class Row:
 
 
 def default_fit(package, case, seed):
-    """A default estimator of this package or of scikit-learn, fitted; and its time.
+    """learning_rate="auto" of this package or scikit-learn's default, and its time.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def default_fit(package, case, seed):
     is_regression = datasets.load(case.data).task in ("regression", "counts")
     estimator = package.SGDRegressor if is_regression else package.SGDClassifier
     if package is ours:
-        settings = {"loss": case.loss}
+        settings = {"loss": case.loss, "learning_rate": "auto"}
     else:
         settings = THEIRS.get(case.loss.name, {})
     model = estimator(alpha=case.alpha, random_state=seed, **settings)
@@ -301,7 +301,7 @@ def report(only):
             row = run(case, known[str(case)])
             groups["adversarial" if kind == "adversarial" else case.form].append(row)
             print(f"{row.gap:9.1e}  {row.ratio:6.2f}  {case}", flush=True)
-    lines = ["# Default fits: how far from the optimum, and in what time", ""]
+    lines = ["# learning_rate='auto': how far from the optimum, and in what time", ""]
     for name, rows in groups.items():
         lines += summary(name, rows) if rows else []
     lines += ["", GUIDE]

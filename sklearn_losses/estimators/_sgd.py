@@ -45,10 +45,12 @@ from sklearn_losses.losses._params import (
     Options,
     check_parameters,
 )
+from sklearn_losses.solvers._newton import MOST_FEATURES, Newton
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD
 
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
+AUTO = "auto"  # no schedule at all: Newton's method
 
 _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         The penalty on the coefficients; the intercept is not penalised. The l1 norm is
@@ -95,7 +97,7 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         rows. Pass an int for reproducible results.
 
     learning_rate : {{'constant', 'optimal', 'invscaling', 'adaptive', 'pa1', \\
-            'pa2'}}, default={learning_rate!r}
+            'pa2', 'auto'}}, default={learning_rate!r}
         The step size at step t:
 
         - 'constant': eta0;
@@ -104,7 +106,18 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         - 'adaptive': eta0, divided by 5 each time that `tol` would end the fit; below
           1e-6 the fit ends;
         - 'pa1', 'pa2': passive-aggressive steps [1]_, for piecewise linear losses;
-          eta0 is their aggressiveness C.
+          eta0 is their aggressiveness C;
+        - 'auto': no steps to tune. `fit` uses all rows at once: Newton's method on
+          centred and scaled features, kinks of the loss smoothed less and less [4]_,
+          the length of a step found by a line search [5]_, an l1 norm by coordinate
+          descent on the quadratic model [6]_. `tol` is then the share of the possible
+          gain over the best constant that may be missing, about (None: as little as
+          can be reached), `max_iter` the most passes over the rows, `n_iter_` the
+          passes made, and `verbose` prints a line an iteration. eta0, power_t, average,
+          batch_size and shuffle have no effect. It needs memory for
+          n_features^2 numbers and is limited to {most_features} features, refuses
+          losses of rows, such as CrossEntropy, and `partial_fit`; of a loss that is
+          not convex it finds a local minimum, never worse than the best constant found.
 
     eta0 : float, default=0.01
         The initial step size, > 0. It is not used by 'optimal'.
@@ -172,7 +185,13 @@ _REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, 
        passive-aggressive algorithms", JMLR 7.
     .. [2] Bottou 2012, "Stochastic gradient descent tricks".
     .. [3] Tsuruoka, Tsujii and Ananiadou 2009, "Stochastic gradient descent training
-       for L1-regularized log-linear models with cumulative penalty", ACL."""
+       for L1-regularized log-linear models with cumulative penalty", ACL.
+    .. [4] Fernandes, Guerre and Horta 2021, "Smoothing quantile regressions", Journal
+       of Business & Economic Statistics 39.
+    .. [5] Yuan, Ho and Lin 2012, "An improved GLMNET for l1-regularized logistic
+       regression", JMLR 13.
+    .. [6] Lee, Sun and Saunders 2014, "Proximal Newton-type methods for minimizing
+       composite functions", SIAM Journal on Optimization 24."""
 
 
 _ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
@@ -193,7 +212,7 @@ class BaseSGD(LinearModel):
         "shuffle": [BOOLEAN],
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
         "epsilon": [Interval(0, None, "left")],
-        "learning_rate": [Options(*SCHEDULES)],
+        "learning_rate": [Options(*SCHEDULES, AUTO)],
         "power_t": [Interval(None, None)],
         "early_stopping": [BOOLEAN],
         "validation_fraction": [Interval(0, 1, "neither")],
@@ -277,9 +296,15 @@ class BaseSGD(LinearModel):
     def _check_parameters(self, partial):
         check_parameters(self, self._constraints)
         name = type(self).__name__
-        if self.learning_rate != "optimal":
+        if partial and self.learning_rate == AUTO:
+            raise InvalidParameterError(
+                f"The 'learning_rate' parameter of {name} must not be 'auto' for "
+                "partial_fit, because that method needs all rows at once. Use fit, or "
+                "learning_rate='invscaling' or 'optimal'."
+            )
+        if self.learning_rate not in ("optimal", AUTO):
             check_parameters(self, _ETA0)
-        elif self.alpha == 0:
+        elif self.learning_rate == "optimal" and self.alpha == 0:
             raise InvalidParameterError(
                 f"The 'alpha' parameter of {name} must be > 0 with "
                 "learning_rate='optimal', whose steps are 1 / (alpha (t0 + t - 1)). "
@@ -355,6 +380,13 @@ class BaseSGD(LinearModel):
         return self
 
     def _solver(self, partial):
+        if self.learning_rate == AUTO:
+            return Newton(
+                max_iter=self.max_iter,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+                verbose=self.verbose,
+            )
         optimal = self.learning_rate == "optimal"
         schedule = Schedule(
             self.learning_rate,
@@ -380,10 +412,17 @@ class BaseSGD(LinearModel):
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
         if not all(r.converged for r in results):
+            failure = (
+                "passes over the rows, or found no step that lowers its objective. "
+                "Increase max_iter or tol, or alpha, without which there may be no "
+                "finite minimum."
+                if self.learning_rate == AUTO
+                else "epochs: the criterion was still falling by more than tol. "
+                "Increase max_iter or tol, or scale the features."
+            )
             warnings.warn(
                 f"{type(self).__name__} did not converge in max_iter={self.max_iter} "
-                "epochs: the criterion was still falling by more than tol. Increase "
-                "max_iter or tol, or scale the features.",
+                f"{failure}",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -503,6 +542,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
     {
         _PARAMETERS.format(
             work="the rows of a large batch",
+            most_features=MOST_FEATURES,
             learning_rate="invscaling",
             power_t=0.25,
             stratified="",
@@ -657,6 +697,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     {
         _PARAMETERS.format(
             work="the classes of one versus rest or the rows of a batch",
+            most_features=MOST_FEATURES,
             learning_rate="optimal",
             power_t=0.5,
             stratified=", stratified",

@@ -1,0 +1,58 @@
+"""A step length from slopes alone: no pass over the rows, only over raw predictions."""
+
+import math
+
+ENOUGH = 0.5  # of the slope at 0 may be left
+LONGEST = 1e6
+MAX_TRIALS = 25
+FAR_TOO_LONG = 5  # after so many trials without a lower end, shrink tenfold
+
+
+def step_length(slope, slope_at_0):
+    """t > 0 where a convex function has lost half of its slope at least.
+
+    The first trial is 1; then t grows fourfold until the slope is positive, and a
+    secant shrinks the bracket. A slope that is not finite counts as positive.
+
+    Parameters
+    ----------
+    slope : callable
+        The derivative at t.
+    slope_at_0 : float
+        Negative.
+
+    Returns
+    -------
+    float
+        0 if no such t was found.
+    """
+    low, low_slope = 0.0, slope_at_0
+    high, high_slope = None, math.inf
+    t = 1.0
+    for trial in range(MAX_TRIALS):
+        here = slope(t)
+        if abs(here) <= ENOUGH * abs(slope_at_0):
+            return t
+        if here < 0:
+            low, low_slope = t, here
+        else:
+            high, high_slope = t, here if math.isfinite(here) else math.inf
+        if high is None:
+            t *= 4.0
+            if t > LONGEST:
+                return low
+        elif low == 0.0 and trial >= FAR_TOO_LONG:
+            # The slopes of kinked losses saturate, and a secant would only halve t.
+            t = 0.1 * high
+        else:
+            t = _secant(low, low_slope, high, high_slope)
+    return low
+
+
+def _secant(low, low_slope, high, high_slope):
+    """Where the slope is 0 if it is linear, kept away from both ends."""
+    margin = 0.1 * (high - low)
+    if high_slope == math.inf:
+        return low + margin
+    root = low - low_slope * (high - low) / (high_slope - low_slope)
+    return min(max(root, low + margin), high - margin)

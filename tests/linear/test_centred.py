@@ -1,0 +1,66 @@
+"""The centred view of rows against long doubles."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sklearn_losses.linear import _centred
+from sklearn_losses.linear._centred import Centred
+from sklearn_losses.linear._rows import Rows
+
+
+def data(dtype=np.float64):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5)) * [1.0, 1e6, 1e-8, 1.0, 0.0]
+    X += [0.0, 3e6, 0.0, 1e8, 7.0]
+    X[::2, 2] = 0.0
+    return X.astype(dtype), rng.uniform(size=200) * (np.arange(200) % 5 > 0)
+
+
+def reference(X, weight, centre=True):
+    X, share = X.astype(np.longdouble), weight / weight.astype(np.longdouble).sum()
+    mean = share @ X * centre
+    spread = np.sqrt(share @ (X - mean) ** 2)
+    varies = spread > 1e-13 * np.abs(mean)
+    return (X - mean) * np.where(varies, 1 / np.where(varies, spread, 1), 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("centre", [True, False])
+@pytest.mark.parametrize("block", [1 << 17, 64])
+def test_dense(dtype, centre, block, monkeypatch):
+    monkeypatch.setattr(_centred, "BLOCK", block)
+    X, weight = data(dtype)
+    features = Centred(Rows(X), weight, centre)
+    # A mean of 1e8 is rounded by up to 7e-9.
+    check(features, reference(X, weight, centre), 5e-8)
+
+
+@pytest.mark.parametrize("centre", [True, False])
+def test_sparse(centre):
+    X, weight = data()
+    X[:, 3] -= 1e8  # the sums of sparse rows would cancel
+    features = Centred(Rows(sparse.csr_matrix(X)), weight, centre)
+    check(features, reference(X, weight, centre), 1e-9)
+
+
+def check(features, z, tol):
+    n, d = z.shape
+    rng = np.random.default_rng(1)
+    u, g, c = rng.normal(size=d), rng.normal(size=n), rng.uniform(size=n)
+    z = z.astype(np.float64)
+    np.testing.assert_allclose(features.dot(u), z @ u, atol=tol)
+    np.testing.assert_allclose(features.transposed_dot(g), g @ z, atol=tol * n)
+    by_g, second, first = features.moments(g, c)
+    np.testing.assert_allclose(by_g, g @ z, atol=tol * n)
+    np.testing.assert_allclose(second, (z.T * c) @ z, atol=tol * n)
+    np.testing.assert_allclose(first, c @ z, atol=tol * n)
+
+
+def test_unscaled():
+    X, weight = data()
+    features = Centred(Rows(X), weight)
+    u = np.array([1.0, -2.0, 0.5, 3.0, 4.0])
+    coef, intercept = features.unscaled(u, 1.5)
+    assert coef[4] == 0.0  # of a constant column
+    np.testing.assert_allclose(X @ coef + intercept, features.dot(u) + 1.5, atol=1e-5)

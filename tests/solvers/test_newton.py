@@ -1,0 +1,274 @@
+"""learning_rate="auto" against solvers that nobody here wrote."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import (
+    ElasticNet,
+    LogisticRegression,
+    QuantileRegressor,
+    Ridge,
+)
+
+from sklearn_losses import (
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LogLoss,
+    NumpyLoss,
+    Quantile,
+    SGDClassifier,
+    SGDRegressor,
+    SquaredError,
+)
+
+ALPHA = 0.01
+
+
+def regression(n=300, d=6, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) * 10.0 ** np.arange(-2, d - 2) + 3.0
+    y = X / X.std(axis=0) @ rng.normal(size=d) + rng.standard_t(3, size=n) + 5.0
+    return X, y
+
+
+def classification(n=300, d=6, seed=0):
+    X, y = regression(n, d, seed)
+    return X, (y > np.median(y)).astype(int)
+
+
+def objective(loss, X, y, coef, intercept, alpha=ALPHA, weight=None):
+    raw = X @ coef + intercept
+    total = loss.value(np.asarray(y, float), raw, weight).sum() / len(y)
+    return total + alpha / 2 * coef @ coef
+
+
+def gap(loss, X, y, model, best, alpha=ALPHA):
+    """What is missing, as a share of what the best constant leaves to gain."""
+    y = np.asarray(y, float)
+    found = objective(loss, X, y, model.coef_.ravel(), model.intercept_[0], alpha)
+    constant = loss.mean(y, np.full(len(y), loss.optimal_constant(y)))
+    return (found - best) / (constant - best)
+
+
+def regressor(loss, **settings):
+    return SGDRegressor(loss, learning_rate="auto", **{"alpha": ALPHA} | settings)
+
+
+def test_ridge():
+    X, y = regression()
+    model = regressor(SquaredError(), tol=1e-10).fit(X, y)
+    # Half of the squared error, and alpha times the number of rows.
+    known = Ridge(alpha=ALPHA * len(y), tol=1e-12).fit(X, y)
+    np.testing.assert_allclose(model.coef_, known.coef_, rtol=1e-6, atol=1e-10)
+    np.testing.assert_allclose(model.intercept_[0], known.intercept_, rtol=1e-6)
+
+
+def test_logistic_regression():
+    X, y = classification()
+    model = SGDClassifier(LogLoss(), learning_rate="auto", alpha=ALPHA, tol=1e-12)
+    model.fit(X, y)
+    known = LogisticRegression(
+        C=1 / (ALPHA * len(y)), solver="newton-cholesky", tol=1e-12
+    ).fit(X, y)
+    np.testing.assert_allclose(model.coef_, known.coef_, rtol=1e-4, atol=1e-8)
+
+
+def test_quantile_regression():
+    X, y = regression()
+    X = X / X.std(axis=0)
+    model = regressor(Quantile(0.7), alpha=0.0).fit(X, y)
+    known = QuantileRegressor(quantile=0.7, alpha=0, solver="highs").fit(X, y)
+    best = objective(Quantile(0.7), X, y, known.coef_, known.intercept_, 0.0)
+    assert -1e-9 < gap(Quantile(0.7), X, y, model, best, 0.0) < 0.01
+
+
+def test_huber():
+    X, y = regression()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    loss = Huber(0.5)
+
+    def value(v):
+        return objective(loss, X, y, v[:-1], v[-1])
+
+    best = minimize(value, np.zeros(7), method="BFGS", options={"gtol": 1e-7}).fun
+    assert -1e-6 < gap(loss, X, y, regressor(loss).fit(X, y), best) < 0.01
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_elastic_net(l1_ratio):
+    X, y = regression()
+    X = X / X.std(axis=0)
+    model = regressor(
+        SquaredError(), penalty="elasticnet", l1_ratio=l1_ratio, alpha=0.5, tol=1e-9
+    ).fit(X, y)
+    known = ElasticNet(alpha=0.5, l1_ratio=l1_ratio, tol=1e-12, max_iter=100_000)
+    known.fit(X, y)
+    np.testing.assert_allclose(model.coef_, known.coef_, atol=1e-4)
+    np.testing.assert_array_equal(model.coef_ == 0, known.coef_ == 0)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), Quantile(0.5)])
+def test_weights_are_repetitions(loss):
+    X, y = regression(100)
+    repeats = np.arange(100) % 4  # some rows are not there
+    many = np.repeat(np.arange(100), repeats)
+    # The sum is divided by the number of rows, which weights of 0 do not count.
+    factor = len(many) / np.count_nonzero(repeats)
+    once = regressor(loss, alpha=ALPHA * factor)
+    once.fit(X, y, sample_weight=repeats.astype(float))
+    other = regressor(loss).fit(X[many], y[many])
+    if loss.differentiable:
+        np.testing.assert_allclose(once.coef_, other.coef_, rtol=1e-6)
+    values = [
+        objective(loss, X[many], y[many], m.coef_, m.intercept_[0])
+        for m in (once, other)
+    ]
+    np.testing.assert_allclose(*values, rtol=1e-3)
+
+
+def test_weight_zero_is_absence():
+    X, y = regression()
+    weight = np.ones(len(y))
+    weight[::3] = 0.0
+    changed = y.copy()
+    changed[::3] = 1e300
+    model = regressor(SquaredError()).fit(X, changed, sample_weight=weight)
+    known = regressor(SquaredError()).fit(X[weight > 0], y[weight > 0])
+    np.testing.assert_allclose(model.coef_, known.coef_, rtol=1e-8)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), Quantile(0.5)])
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_sparse_and_dense(loss, penalty):
+    X, y = regression()
+    X = X / X.std(axis=0)
+    X[X < 0.5] = 0.0
+    dense = regressor(loss, penalty=penalty).fit(X, y)
+    found = regressor(loss, penalty=penalty).fit(sparse.csr_matrix(X), y)
+    np.testing.assert_allclose(found.coef_, dense.coef_, rtol=1e-5, atol=1e-6)
+
+
+def test_float32():
+    X, y = regression()
+    X = X.astype(np.float32)
+    model = regressor(SquaredError(), tol=1e-9).fit(X, y)
+    assert model.coef_.dtype == np.float32
+    known = regressor(SquaredError(), tol=1e-9).fit(X.astype(np.float64), y)
+    np.testing.assert_allclose(model.coef_, known.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), Quantile(0.5)])
+def test_awkward_columns(loss):
+    """Constant, repeated, huge and tiny columns change nothing that they should not."""
+    X, y = regression(d=3)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    plain = regressor(loss, alpha=0.0).fit(X, y)
+    ones = np.full((len(y), 1), 7.0)
+    awkward = np.hstack([X * [1e8, 1e-8, 1.0] + [1e12, 0.0, 1e6], ones, X[:, :1]])
+    model = regressor(loss, alpha=0.0).fit(awkward, y)
+    assert model.coef_[3] == 0.0
+    values = [loss.mean(y, m.predict(Z)) for m, Z in ((plain, X), (model, awkward))]
+    np.testing.assert_allclose(*values, rtol=5e-3)
+
+
+def test_more_features_than_rows():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 60)), rng.normal(size=20)
+    model = regressor(SquaredError(), tol=1e-10).fit(X, y)
+    known = Ridge(alpha=ALPHA * 20, solver="svd").fit(X, y)
+    np.testing.assert_allclose(model.coef_, known.coef_, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", [Hinge(), LogLoss()])
+def test_separable_without_penalty(loss):
+    X, y = np.array([[-2.0], [-1.0], [1.0], [2.0]]), [0, 0, 1, 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = SGDClassifier(loss, learning_rate="auto", alpha=0.0).fit(X, y)
+    assert np.isfinite(model.coef_).all()
+    raw = model.decision_function(X)
+    assert loss.mean(np.array(y, float), raw) < 0.01
+
+
+def test_loss_of_python_without_curvature():
+    X, y = regression()
+    loss = NumpyLoss(
+        lambda y, p: np.logaddexp(p - y, y - p),
+        lambda y, p: np.tanh(p - y),
+    )
+
+    def value(v):
+        return objective(loss, X / X.std(axis=0), y, v[:-1], v[-1], 0.0)
+
+    model = regressor(loss, alpha=0.0).fit(X, y)
+    best = minimize(value, np.zeros(7), method="BFGS").fun
+    assert -1e-6 < gap(loss, X, y, model, best, 0.0) < 0.01
+
+
+def test_one_versus_rest_is_each_class_alone():
+    X, y = regression()
+    labels = np.digitize(y, np.quantile(y, [0.3, 0.6]))
+    model = SGDClassifier(learning_rate="auto").fit(X, labels)
+    threads = SGDClassifier(learning_rate="auto", n_jobs=2).fit(X, labels)
+    np.testing.assert_array_equal(model.coef_, threads.coef_)
+    for k in range(3):
+        alone = SGDClassifier(learning_rate="auto").fit(X, labels == k)
+        np.testing.assert_allclose(model.coef_[k], alone.coef_[0], rtol=1e-8)
+
+
+def test_warm_start_saves_passes():
+    X, y = classification()
+    model = SGDClassifier(LogLoss(), learning_rate="auto", warm_start=True)
+    first = model.fit(X, y).n_iter_
+    assert model.fit(X, y).n_iter_ < first
+
+
+def test_few_passes_warn_and_are_no_worse_than_a_constant():
+    X, y = regression()
+    model = regressor(Quantile(0.5), max_iter=6)
+    with pytest.warns(ConvergenceWarning, match="max_iter=6 passes"):
+        model.fit(X, y)
+    assert model.n_iter_ <= 6
+    assert objective(Quantile(0.5), X, y, model.coef_, model.intercept_[0]) <= Quantile(
+        0.5
+    ).mean(y, np.full(len(y), np.median(y)))
+
+
+def test_refusals():
+    X, y = classification(30)
+    with pytest.raises(ValueError, match="loss of rows"):
+        SGDClassifier(CrossEntropy(), learning_rate="auto").fit(X, y)
+    with pytest.raises(ValueError, match="needs all rows at once"):
+        regressor(SquaredError()).partial_fit(X, y)
+    with pytest.raises(ValueError, match="at most 1000 features"):
+        regressor(SquaredError()).fit(np.ones((3, 1001)), y[:3])
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), Quantile(0.5)])
+def test_without_intercept(loss):
+    X, y = regression()
+    X = X / X.std(axis=0)
+    model = regressor(loss, fit_intercept=False, alpha=0.0).fit(X, y)
+    assert model.intercept_[0] == 0.0
+    if loss.differentiable:
+        best = np.linalg.lstsq(X, y, rcond=None)[0]
+        np.testing.assert_allclose(model.coef_, best, rtol=1e-6)
+    else:
+        known = QuantileRegressor(alpha=0, fit_intercept=False).fit(X, y)
+        best, zero = (loss.mean(y, X @ coef) for coef in (known.coef_, 0 * known.coef_))
+        assert loss.mean(y, model.predict(X)) - best < 0.01 * (zero - best)
+
+
+def test_early_stopping_and_verbose(capsys):
+    X, y = regression()
+    model = regressor(Huber(1.0), early_stopping=True, verbose=1, random_state=0)
+    model.fit(X, y)
+    assert capsys.readouterr().out.startswith("iteration    1  criterion")
+    assert Huber(1.0).mean(y, model.predict(X)) < 0.5 * Huber(1.0).mean(
+        y, np.full(len(y), np.median(y))
+    )

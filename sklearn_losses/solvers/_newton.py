@@ -69,7 +69,7 @@ class Newton(Solver):
         if n_features > MOST_FEATURES:
             raise ValueError(
                 f"learning_rate='auto' cannot use {n_features} features, because "
-                " it keeps a square matrix of them. Use at most "
+                "it keeps a square matrix of them. Use at most "
                 f"{MOST_FEATURES} features, or another learning_rate."
             )
         n_rows = objective.rows.n_rows

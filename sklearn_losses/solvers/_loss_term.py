@@ -162,5 +162,9 @@ class PointTerm:
             else:
                 far, far_slope = c, here if np.isfinite(here) else np.inf
             if far is not None and abs(far - near) <= 1e-9 * (abs(far) + abs(near)):
-                break
+                # At a kink: where most rows are flat, to smooth over the others.
+                return min(near, far, key=lambda c: self._steepness(c))
         return near
+
+    def _steepness(self, c):
+        return np.abs(self.slopes(np.full(len(self.y), c), 0.0)).sum()

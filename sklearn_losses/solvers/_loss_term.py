@@ -11,7 +11,8 @@ import numpy as np
 
 DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss without curvature
 MAX_ROOT_STEPS = 100
-ROOT_TOL = 1e-9  # of the slope where the search for a constant begins
+ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
+FLAT = 1e-12  # times the weights: what a loss without a minimum may still have to gain
 
 
 @dataclass
@@ -125,23 +126,29 @@ class PointTerm:
         vanishes.
         """
         if not self.loss.convex:
-            here = self.weight > 0
-            best = float(self.loss.optimal_constant(self.y[here], self.weight[here]))
-            return best if np.isfinite(best) else float(np.clip(best, -30.0, 30.0))
+            return self._searched_constant()
         p = np.empty(len(self.y))
 
         def slope(c):
             p.fill(c)
-            return float(self.slopes(p, 0.0).sum())
+            slopes = self.slopes(p, 0.0)
+            return float(slopes.sum()), float(np.abs(slopes).sum())
 
-        return self._root(slope, start)
+        found = self._root(slope, start)
+        p.fill(found)
+        return found if np.isfinite(self.value(p)) else self._searched_constant()
+
+    def _searched_constant(self):
+        """The loss's own search: slow, but it begins in many places."""
+        here = self.weight > 0
+        best = float(self.loss.optimal_constant(self.y[here], self.weight[here]))
+        return best if np.isfinite(best) else float(np.clip(best, -30.0, 30.0))
 
     def _root(self, slope, start):
         """Bracket the root of an increasing function, then halve or interpolate."""
-        first = slope(start)
+        first, _ = slope(start)
         if not np.isfinite(first) or first == 0:
             return start
-        enough = ROOT_TOL * abs(first)
         # A loss of value f and slope g is about f / g away from its minimum.
         step = self.value(np.full(len(self.y), start)) / abs(first)
         step = min(max(abs(step), 1e-6 * max(1.0, abs(start))), 1e300)
@@ -154,8 +161,9 @@ class PointTerm:
                 share = near_slope / (near_slope - far_slope) if trial % 3 else 0.5
                 share = share if np.isfinite(share) else 0.5
                 c = near + min(max(share, 0.01), 0.99) * (far - near)
-            here = slope(c)
-            if abs(here) <= enough:
+            here, steepness = slope(c)
+            is_flat = far is None and abs(here) * step <= FLAT * self.total
+            if is_flat or abs(here) <= ROOT_TOL * steepness:
                 return c
             if np.isfinite(here) and here * first > 0:
                 near, near_slope = c, here

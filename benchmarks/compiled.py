@@ -6,8 +6,11 @@ import shutil
 import sys
 import tempfile
 from functools import lru_cache
+from pathlib import Path
 
 import pyximport
+
+import sklearn_losses
 
 
 @lru_cache
@@ -29,10 +32,12 @@ def compiled(folder, module):
     -------
     module
     """
+    before = list(sys.path)
+    # Cython looks there for the .pxd files of this package, however it is installed.
+    sys.path[:0] = [str(folder), str(Path(sklearn_losses.__file__).parents[1])]
     finders = pyximport.install(build_dir=build_folder(), language_level=3)
-    sys.path.insert(0, str(folder))
     try:
         return importlib.import_module(module)
     finally:
-        sys.path.remove(str(folder))
         pyximport.uninstall(*finders)
+        sys.path[:] = before

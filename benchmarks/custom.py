@@ -82,7 +82,7 @@ def run(quick):
     for case in CASES:
         try:
             custom, builtin = measure(case, data, rounds)
-        except ImportError as error:
+        except ModuleNotFoundError as error:  # numba
             left_out.append(f"- Left out: {case.name}, because of this: {error}.")
             print(left_out[-1], flush=True)
             continue

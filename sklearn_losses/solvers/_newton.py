@@ -9,7 +9,6 @@ quadratic model (Lee, Sun and Saunders 2014).
 
 import math
 import threading
-import time
 
 import numpy as np
 from scipy import linalg
@@ -20,6 +19,7 @@ from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 from sklearn_losses.solvers._line_search import step_length
 from sklearn_losses.solvers._loss_term import PointTerm
+from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._sgd import SGD
 
 SMALLEST_TOL = 1e-14  # rounding
@@ -44,15 +44,12 @@ class Newton(Solver):
         How much of the gain over the best constant may be missing, about.
     n_iter_no_change : int
         With validation rows: so many iterations without progress end the fit.
-    verbose : int
-        Whether to print a line an iteration.
     """
 
-    def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5, verbose=0):
+    def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5):
         self.max_iter = max_iter
         self.tol = max(tol or 0.0, SMALLEST_TOL)
         self.n_iter_no_change = n_iter_no_change
-        self.verbose = verbose
         self.stop = threading.Event()  # set: end after the current iteration
 
     def check(self, loss):
@@ -62,7 +59,7 @@ class Newton(Solver):
                 "rows. Use a loss of one raw prediction, or another learning_rate."
             )
 
-    def solve(self, objective, start, train=None, validation=None):
+    def solve(self, objective, start, train=None, watch=NOTHING):
         """Minimize each output's objective; see `SGD.solve`."""
         self.check(objective.loss)
         n_features = objective.rows.n_features
@@ -90,53 +87,58 @@ class Newton(Solver):
                 objective.targets.of_output(k),
                 own / objective.total_weight,
             )
-            watch = None
-            if validation is not None:
-                watch = _Validation(objective, k, validation, self.n_iter_no_change)
-            fit = _Fit(self, objective, features, term, watch)
-            with np.errstate(all="ignore"):
-                fit.run(begin[0][k], float(begin[1][k]))
-            fits.append(fit)
-        found = [fit.result() for fit in fits]
-        coef = np.array([w for w, _ in found])
-        intercept = np.array([b for _, b in found])
+            fits.append(_Fit(self, objective, features, term))
+        progress = Progress(
+            objective, train, watch, 0.0, self.n_iter_no_change, "iteration"
+        )
+        self._iterate(fits, begin, progress)
+        state = progress.best or _state([fit.kept for fit in fits], features)
+        coef, intercept = coefficients(state)
         passes = np.array([fit.passes for fit in fits])
-        state = SGD.start(coef, intercept)
         n_seen = n_rows if train is None else len(train)
         state["t"] = start["t"] + n_seen * float(passes.max())
-        converged = all(fit.converged for fit in fits)
-        return SolverResult(coef, intercept, passes, converged, state)
+        converged = all(fit.converged for fit in fits) or progress.is_stopped
+        return SolverResult(
+            coef,
+            intercept,
+            passes,
+            converged,
+            state,
+            curves=progress.curves(),
+            best_epoch=progress.best_epoch,
+        )
+
+    def _iterate(self, fits, begin, progress):
+        """All outputs side by side: an iteration is one of each that still runs."""
+        has_validation = progress.watch.validation is not None
+        runs = [fit.run(w, float(b)) for fit, w, b in zip(fits, *begin)]
+        while progress.running and not (progress.is_stopped or self.stop.is_set()):
+            progress.begin()
+            with np.errstate(all="ignore"):
+                ended = [k for k in progress.active if next(runs[k], None) is None]
+            stale = progress.end(
+                [fit.reached for fit in fits],
+                lambda: [fit.step_size for fit in fits],
+                lambda: _state([fit.here for fit in fits], fits[0].features),
+            )
+            if has_validation:
+                for k in (k for tracker in stale for k in tracker.outputs):
+                    fits[k].converged = True
+                progress.stop(stale)
+            progress.stop([t for t in progress.running if set(t.outputs) <= set(ended)])
 
 
-class _Validation:
-    """The mean loss of one output on rows set aside, and where it was least."""
-
-    def __init__(self, objective, k, subset, patience):
-        self.objective, self.subset, self.patience = objective, subset, patience
-        self.y = objective.targets.of_output(k, subset)
-        self.weight = objective.weight_of(k, subset)
-        self.least, self.n_stale = np.inf, 0
-
-    def update(self, coef, intercept):
-        """Take in coefficients; returns the loss and whether it is the least."""
-        raw = self.objective.rows.dot(coef[None], np.array([intercept]), self.subset)
-        value = float(self.objective.loss.mean(self.y, raw[:, 0], self.weight))
-        improves = value < self.least
-        self.n_stale = 0 if improves else self.n_stale + 1
-        self.least = min(value, self.least)
-        return value, improves
-
-    @property
-    def is_over(self):
-        return self.n_stale >= self.patience
+def _state(points, features):
+    """The state of a solver at the points (u, c) of the outputs."""
+    found = [features.unscaled(*point) for point in points]
+    return SGD.start(np.array([w for w, _ in found]), np.array([b for _, b in found]))
 
 
 class _Fit:
     """One output on its way: u and the intercept c of the centred features."""
 
-    def __init__(self, solver, objective, features, term, validation):
+    def __init__(self, solver, objective, features, term):
         self.solver, self.features, self.term = solver, features, term
-        self.validation = validation
         self.has_intercept = objective.fit_intercept
         self.l2 = objective.penalty.l2 * features.scale**2
         self.l1 = objective.penalty.l1 * features.scale
@@ -144,11 +146,11 @@ class _Fit:
         self.damping = FIRST_DAMPING
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
+        self.here, self.reached, self.step_size = None, math.inf, 0.0
         self.best, self.kept = math.inf, None
         self.passes = 1  # mean and spread
         self.converged = False
         self.n_iterations = 0
-        self.started = time.perf_counter()
 
     # ------------------------------------------------------------------ points
     def value(self, p, u):
@@ -157,13 +159,11 @@ class _Fit:
     def penalty(self, u):
         return 0.5 * float((self.l2 * u) @ u) + float(self.l1 @ np.abs(u))
 
-    def keep(self, value, u, c):
-        """Remember the best point by the objective without smoothing."""
-        if self.validation is None and value < self.best:
-            self.best, self.kept = value, (u, c)
-
-    def result(self):
-        return self.features.unscaled(*self.kept)
+    def arrive(self, u, c, p, step_size):
+        """Remember a point, and the best one by the objective without smoothing."""
+        self.here, self.reached, self.step_size = (u, c), self.value(p, u), step_size
+        if self.reached < self.best:
+            self.best, self.kept = self.reached, self.here
 
     # ------------------------------------------------------------------- start
     def begin(self, coef, intercept):
@@ -208,22 +208,29 @@ class _Fit:
 
     # --------------------------------------------------------------- iteration
     def run(self, coef, intercept):
-        """Iterate until the tolerance, the most passes, or no step is found."""
+        """Iterate until the tolerance, the most passes, or no step is found.
+
+        Yields
+        ------
+        True
+            After the start and each step but the last, at the point `here`.
+        """
         u, c, p = self.begin(coef, intercept)
+        self.arrive(u, c, p, 0.0)
         gap = self.at_constant - self.lowest
         if gap <= 1e-12 * max(1.0, abs(self.at_constant)):
             self.converged = True
             return
+        yield True
+        self.step_size = 0.0
         solver = self.solver
         while self.passes + 2 <= solver.max_iter and not solver.stop.is_set():
             self.n_iterations += 1
             if self.n_iterations % REFRESH == 0:
                 p = self.raw(u, c)
             value, excess, system = self.model(p, u)
-            self.keep(value, u, c)
             new, delta, slope_at_0, predicted = self.direction(u, c, *system)
-            if self.report(value, u, c):
-                return
+            del system  # a matrix for each output that waits
             done = self.is_done(value, predicted, excess)
             if self.converged:
                 return
@@ -244,11 +251,12 @@ class _Fit:
             u = new[:-1] if t == 1 else u + t * delta[:-1]
             c += t * delta[-1]
             p = p + t * q
-            self.keep(self.value(p, u), u, c)
+            self.arrive(u, c, p, t)
             if done and t == 1:
                 self.converged = True
-                self.report(self.value(p, u), u, c)
                 return
+            yield True
+            self.step_size = 0.0
 
     def narrow(self):
         self.h /= WIDTH_DIVISOR
@@ -363,24 +371,3 @@ class _Fit:
             return at
 
         return step_length(slope, slope_at_0)
-
-    def report(self, value, u, c):
-        """Print and validate; returns whether patience is over."""
-        watch, shown = self.validation, value
-        if watch is None and not self.solver.verbose:
-            return False
-        coef, intercept = self.features.unscaled(u, c)
-        if watch is not None and np.isfinite(value):
-            shown, improves = watch.update(coef, intercept)
-            if improves:
-                self.kept = u, c
-            self.converged = self.converged or watch.is_over
-        if self.solver.verbose:
-            print(
-                f"iteration {self.n_iterations:4d}  criterion {shown:.6g}  "
-                f"smoothing {self.h:.2g}  |coef| {np.linalg.norm(coef):.4g}  "
-                f"nonzero {np.count_nonzero(coef)}/{coef.size}  "
-                f"intercept {intercept:.4g}  passes {self.passes}  "
-                f"{time.perf_counter() - self.started:.2f} s"
-            )
-        return watch is not None and watch.is_over

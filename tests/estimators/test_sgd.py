@@ -498,7 +498,7 @@ def test_verbose_prints_a_line_an_epoch(capsys):
     SGDRegressor(verbose=1, **epochs(3)).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert lines[0].startswith("epoch    1  criterion ")
+    assert lines[0].startswith("epoch    1  loss ")
 
 
 def test_ctrl_c_stops_a_long_fit_and_leaves_the_model():

@@ -284,7 +284,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         "early_stopping": [BOOLEAN],
         "validation_fraction": [Interval(0, 1, "neither")],
         "n_iter_no_change": [Interval(1, None, "left", integer=True)],
-        "scoring": [Instance((str, Callable), "a scorer or the name of one"), NONE],
+        "scoring": [NONE, Instance((str, Callable), "a scorer or the name of one")],
         "trace": [BOOLEAN],
         "n_jobs": [Interval(None, None, integer=True), NONE],
         "warm_start": [BOOLEAN],
@@ -459,15 +459,15 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             fitted = functools.partial(self._fitted, loss, X.dtype)
             rows = X, y, given_weight
             watch = self._watch(objective, encode, rows, aside, validation, fitted)
-            if not partial:
-                callbacks = self._callbacks(given, fitted)
+            callbacks = None if partial else self._callbacks(given, fitted)
+            if not partial and (self.trace or callbacks is not None):
                 watch = replace(watch, trace=self.trace, callbacks=callbacks)
             results = self._solve_in_groups(solver, objective, start, train, watch)
             if not partial:
                 publish_curves(self, results)
             state, *found = self._merged(results)
-            if watch.callbacks is not None:
-                watch.callbacks.end_fit(*found)
+            if callbacks is not None:
+                callbacks.end_fit(*found)
         vars(self).update(self._fitted(loss, X.dtype, *found))
         self._state = state
         self.t_ = float(state["t"].max())

@@ -308,6 +308,8 @@ def total(name, values):
     ndarray of shape (n_epochs,)
     """
     values = np.asarray(values, dtype=np.float64)
+    if values.shape[1] == 1:
+        return values[:, 0]
     if name == STEP_SIZE:
         return values.min(axis=1)
     if name == GRADIENT_NORM:
@@ -326,6 +328,8 @@ def merge_curves(curves):
     -------
     dict of str to ndarray of shape (n_epochs,)
     """
+    if len(curves) == 1:
+        return {name: total(name, values) for name, values in curves[0].items()}
     merged = {}
     for name in curves[0]:
         parts = [c[name] for c in curves]

@@ -67,8 +67,8 @@ class LossCurveDisplay:
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_losses import LossCurveDisplay, SGDRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = SGDRegressor(early_stopping=True, max_iter=20, tol=None, random_state=0)
-    >>> display = LossCurveDisplay.from_estimator(model.fit(X, y))
+    >>> model = SGDRegressor(learning_rate="invscaling", max_iter=20, trace=True)
+    >>> display = LossCurveDisplay.from_estimator(model.set_params(tol=None).fit(X, y))
     >>> display.verdict
     'still falling'
     """

@@ -157,7 +157,9 @@ def test_progress_bar_in_a_pipeline_in_a_search(learning_rate, capsys):
 
 def test_partial_fit_calls_nobody():
     script = Script()
-    model = SGDRegressor(SquaredError()).set_callbacks(script)
+    model = SGDRegressor(SquaredError(), learning_rate="invscaling").set_callbacks(
+        script
+    )
     model.partial_fit(X, LABELS)
     assert script.calls == []
 

@@ -67,7 +67,7 @@ def recorded(model, *args, **kwargs):
 
 
 def regressor(loss="pseudo_huber", **parameters):
-    defaults = dict(eta0=0.05, random_state=0, max_iter=8)
+    defaults = dict(eta0=0.05, random_state=0, max_iter=8, learning_rate="invscaling")
     return SGDRegressor(loss, **defaults | parameters)
 
 

@@ -3,6 +3,9 @@
 Kinks are smoothed: with a half-width h, the slope is (f(p + h) - f(p - h)) / 2h, that
 of the mean of f over [p - h, p + h] (Fernandes, Guerre and Horta 2021), and the
 curvature (f'(p + h) - f'(p - h)) / 2h. With h = 0 they are those of the loss.
+
+A loss of rows is smoothed by the mean over p + h z and p - h z, with signs z that
+differ from row to row, and so do their sizes: the kinks of the rows then lie apart.
 """
 
 from dataclasses import dataclass
@@ -23,7 +26,7 @@ class Model:
     ----------
     value : float
         Of the loss itself.
-    slopes, curvatures : ndarray of shape (n_rows,)
+    slopes, curvatures : ndarray of shape (n_rows,) or (n_rows, n_outputs)
     excess : float
         About how much the smoothing adds to the value, never too little at one kink.
     """
@@ -34,8 +37,8 @@ class Model:
     excess: float
 
 
-class PointTerm:
-    """sum_i weight_i loss(y_i, p_i) for a loss of points.
+class LossTerm:
+    """sum_i weight_i loss(y_i, p_i).
 
     Parameters
     ----------
@@ -52,16 +55,35 @@ class PointTerm:
         self.total = weight.sum()
         self.absent = np.flatnonzero(weight == 0)
         self.unit = 1.0
-        self._evaluate = (compiled := loss.checked()).evaluate_points
-        self._has_curvature = compiled.has_curvature
-        self._shifted = np.empty(len(y))
-        self._arrays = [np.empty(len(y)) for _ in range(4)]
+        self._has_curvature = loss.checked().has_curvature
 
     def _weighted(self, array):
-        array *= self.weight
+        array *= self.weight if array.ndim == 1 else self.weight[:, None]
         if len(self.absent):
             array[self.absent] = 0.0
         return array
+
+    def at_constant(self, c):
+        """The raw predictions of all rows if their mean is c."""
+        return np.broadcast_to(c, (len(self.y), *np.shape(c))).copy()
+
+    def minimum(self):
+        """The infimum over all raw predictions, 0 if it is not known."""
+        here = self.weight > 0
+        try:
+            return float(self.weight[here] @ self.loss.minimum(self.y[here]))
+        except ValueError:
+            return 0.0
+
+
+class PointTerm(LossTerm):
+    """A loss of points; p is of shape (n_rows,)."""
+
+    def __init__(self, loss, y, weight):
+        super().__init__(loss, y, weight)
+        self._evaluate = loss.checked().evaluate_points
+        self._shifted = np.empty(len(y))
+        self._arrays = [np.empty(len(y)) for _ in range(4)]
 
     def value(self, p):
         """The weighted sum of the losses."""
@@ -111,15 +133,7 @@ class PointTerm:
         curvatures = np.nan_to_num(self._weighted(curvatures), posinf=0.0)
         return Model(value, slopes, curvatures, 0.5 * (middle - value))
 
-    def minimum(self):
-        """The infimum over all raw predictions, 0 if it is not known."""
-        here = self.weight > 0
-        try:
-            return float(self.weight[here] @ self.loss.minimum(self.y[here]))
-        except ValueError:
-            return 0.0
-
-    def best_constant(self, start):
+    def best_constant(self):
         """The one raw prediction for all rows with the least value, about.
 
         An infinite one, as of the log loss on one class, is cut where the slope
@@ -127,6 +141,7 @@ class PointTerm:
         """
         if not self.loss.convex:
             return self._searched_constant()
+        start = self._likely_constant()
         p = np.empty(len(self.y))
 
         def slope(c):
@@ -137,6 +152,12 @@ class PointTerm:
         found = self._root(slope, start)
         p.fill(found)
         return found if np.isfinite(self.value(p)) else self._searched_constant()
+
+    def _likely_constant(self):
+        """0, or the mean target if that is better: where a search begins."""
+        mean = float(self.weight @ self.y) / self.total
+        at_mean, at_0 = (self.value(self.at_constant(c)) for c in (mean, 0.0))
+        return mean if at_mean < at_0 else 0.0
 
     def _searched_constant(self):
         """The loss's own search: slow, but it begins in many places."""
@@ -176,3 +197,74 @@ class PointTerm:
 
     def _steepness(self, c):
         return np.abs(self.slopes(np.full(len(self.y), c), 0.0)).sum()
+
+
+class RowTerm(LossTerm):
+    """A loss of rows; p is of shape (n_rows, n_outputs)."""
+
+    def __init__(self, loss, y, weight, n_outputs):
+        super().__init__(loss, y, weight)
+        self._evaluate = loss.checked().evaluate_rows
+        self._y = y[:, None]
+        shape = len(y), n_outputs
+        self._values = np.empty(len(y))
+        self._arrays = [np.empty(shape) for _ in range(3)]
+        self._signs = None
+        if not (loss.differentiable and self._has_curvature):
+            self._signs = self._directions(shape)
+
+    def _directions(self, shape):
+        """z: signs times a size of the row. An absent row takes none from the others."""
+        rng = np.random.default_rng(0)
+        here = self.weight > 0
+        z = np.zeros(shape)
+        size = (np.count_nonzero(here), shape[1])
+        z[here] = rng.choice([-1.0, 1.0], size) * rng.uniform(0.0, 2.0, (size[0], 1))
+        return z
+
+    def value(self, p):
+        """The weighted sum of the losses."""
+        self._evaluate(self._y, p, self._values, None, None)
+        return float(self._weighted(self._values).sum())
+
+    def slopes(self, p, h):
+        """The derivatives of the weighted losses; the next call overwrites them."""
+        slopes, other = self._arrays[:2]
+        if h == 0:
+            self._evaluate(self._y, p, None, slopes, None)
+            return self._weighted(slopes)
+        self._evaluate(self._y, p + h * self._signs, None, slopes, None)
+        self._evaluate(self._y, p - h * self._signs, None, other, None)
+        slopes += other
+        slopes *= 0.5
+        return self._weighted(slopes)
+
+    def model(self, p, h):
+        """Value, slopes, curvatures (the Hessian's diagonal) and excess of smoothing."""
+        upper, lower, curvatures = self._arrays
+        if self._signs is None:
+            self._evaluate(self._y, p, self._values, upper, curvatures)
+            value = float(self._weighted(self._values).sum())
+            np.maximum(curvatures, 0.0, out=curvatures)
+            curvatures = np.nan_to_num(self._weighted(curvatures), posinf=0.0)
+            return Model(value, self._weighted(upper), curvatures, 0.0)
+        value = self.value(p)
+        width = h or DIFFERENCE * self.unit
+        shift = width * self._signs
+        self._evaluate(self._y, p + shift, self._values, upper, None)
+        middle = 0.5 * float(self._weighted(self._values).sum())
+        self._evaluate(self._y, p - shift, self._values, lower, None)
+        middle += 0.5 * float(self._weighted(self._values).sum())
+        # Of a Hessian H, z (H z) is the diagonal and, on average over the signs, no more.
+        np.subtract(upper, lower, out=curvatures)
+        curvatures *= self._signs
+        squares = np.maximum(self._signs**2, 1e-6)
+        np.maximum(curvatures / squares * (0.5 / width), 0.0, out=curvatures)
+        curvatures = np.nan_to_num(self._weighted(curvatures), posinf=0.0)
+        slopes = self.slopes(p, 0.0) if h == 0 else self._weighted(0.5 * (upper + lower))
+        return Model(value, slopes, curvatures, max(middle - value, 0.0) if h else 0.0)
+
+    def best_constant(self):
+        """The raw predictions, one for each class, with the least value, about."""
+        best = self.loss.optimal_constant(self.y, self.weight)
+        return np.clip(np.nan_to_num(best), -30.0, 30.0)

@@ -4,11 +4,11 @@ Kinks are smoothed: with a half-width h, the slope is (f(p + h) - f(p - h)) / 2h
 of the mean of f over [p - h, p + h] (Fernandes, Guerre and Horta 2021), and the
 curvature (f'(p + h) - f'(p - h)) / 2h. With h = 0 they are those of the loss.
 
-A loss of rows is smoothed by the mean over p + h z and p - h z, with signs z that
-differ from row to row, and so do their sizes: the kinks of the rows then lie apart.
+A loss of rows with kinks says itself how it is smoothed (`RowLoss.softened`).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -55,6 +55,7 @@ class LossTerm:
         self.total = weight.sum()
         self.absent = np.flatnonzero(weight == 0)
         self.unit = 1.0
+        self.is_smoothed = False
         self._has_curvature = loss.checked().has_curvature
 
     def _weighted(self, array):
@@ -81,6 +82,7 @@ class PointTerm(LossTerm):
 
     def __init__(self, loss, y, weight):
         super().__init__(loss, y, weight)
+        self.is_smoothed = not loss.differentiable
         self._evaluate = loss.checked().evaluate_points
         self._shifted = np.empty(len(y))
         self._arrays = [np.empty(len(y)) for _ in range(4)]
@@ -206,21 +208,9 @@ class RowTerm(LossTerm):
         super().__init__(loss, y, weight)
         self._evaluate = loss.checked().evaluate_rows
         self._y = y[:, None]
-        shape = len(y), n_outputs
+        self._shape = len(y), n_outputs
         self._values = np.empty(len(y))
-        self._arrays = [np.empty(shape) for _ in range(3)]
-        self._signs = None
-        if not (loss.differentiable and self._has_curvature):
-            self._signs = self._directions(shape)
-
-    def _directions(self, shape):
-        """z: signs times a size of the row. An absent row takes none from the others."""
-        rng = np.random.default_rng(0)
-        here = self.weight > 0
-        z = np.zeros(shape)
-        size = (np.count_nonzero(here), shape[1])
-        z[here] = rng.choice([-1.0, 1.0], size) * rng.uniform(0.0, 2.0, (size[0], 1))
-        return z
+        self._arrays = [np.empty(self._shape) for _ in range(4)]
 
     def value(self, p):
         """The weighted sum of the losses."""
@@ -229,42 +219,78 @@ class RowTerm(LossTerm):
 
     def slopes(self, p, h):
         """The derivatives of the weighted losses; the next call overwrites them."""
-        slopes, other = self._arrays[:2]
-        if h == 0:
-            self._evaluate(self._y, p, None, slopes, None)
-            return self._weighted(slopes)
-        self._evaluate(self._y, p + h * self._signs, None, slopes, None)
-        self._evaluate(self._y, p - h * self._signs, None, other, None)
-        slopes += other
-        slopes *= 0.5
+        slopes = self._arrays[0]
+        self._evaluate(self._y, p, None, slopes, None)
         return self._weighted(slopes)
 
     def model(self, p, h):
         """Value, slopes, curvatures (the Hessian's diagonal) and excess of smoothing."""
-        upper, lower, curvatures = self._arrays
-        if self._signs is None:
-            self._evaluate(self._y, p, self._values, upper, curvatures)
-            value = float(self._weighted(self._values).sum())
-            np.maximum(curvatures, 0.0, out=curvatures)
-            curvatures = np.nan_to_num(self._weighted(curvatures), posinf=0.0)
-            return Model(value, self._weighted(upper), curvatures, 0.0)
-        value = self.value(p)
-        width = h or DIFFERENCE * self.unit
-        shift = width * self._signs
-        self._evaluate(self._y, p + shift, self._values, upper, None)
-        middle = 0.5 * float(self._weighted(self._values).sum())
-        self._evaluate(self._y, p - shift, self._values, lower, None)
-        middle += 0.5 * float(self._weighted(self._values).sum())
-        # Of a Hessian H, z (H z) is the diagonal and, on average over the signs, no more.
-        np.subtract(upper, lower, out=curvatures)
-        curvatures *= self._signs
-        squares = np.maximum(self._signs**2, 1e-6)
-        np.maximum(curvatures / squares * (0.5 / width), 0.0, out=curvatures)
-        curvatures = np.nan_to_num(self._weighted(curvatures), posinf=0.0)
-        slopes = self.slopes(p, 0.0) if h == 0 else self._weighted(0.5 * (upper + lower))
-        return Model(value, slopes, curvatures, max(middle - value, 0.0) if h else 0.0)
+        _, slopes, curvatures, other = self._arrays
+        if self._has_curvature:
+            self._evaluate(self._y, p, self._values, slopes, curvatures)
+        else:
+            width = h or DIFFERENCE * self.unit
+            shift = width * self._signs
+            self._evaluate(self._y, p + shift, None, curvatures, None)
+            self._evaluate(self._y, p - shift, None, other, None)
+            # Of a Hessian H, z (H z) is the diagonal and, on average over z, no more.
+            curvatures -= other
+            curvatures *= self._signs
+            curvatures *= 0.5 / width
+            self._evaluate(self._y, p, self._values, slopes, None)
+        value = float(self._weighted(self._values).sum())
+        return Model(value, self._weighted(slopes), self._positive(curvatures), 0.0)
+
+    def _positive(self, curvatures):
+        curvatures = self._weighted(np.maximum(curvatures, 0.0, out=curvatures))
+        return np.nan_to_num(curvatures, copy=False, posinf=0.0)
+
+    @cached_property
+    def _signs(self):
+        """z of each row. The absent rows take none from the others."""
+        z = np.zeros(self._shape)
+        here = self.weight > 0
+        rng = np.random.default_rng(0)
+        z[here] = rng.choice([-1.0, 1.0], (np.count_nonzero(here), z.shape[1]))
+        return z
 
     def best_constant(self):
         """The raw predictions, one for each class, with the least value, about."""
         best = self.loss.optimal_constant(self.y, self.weight)
         return np.clip(np.nan_to_num(best), -30.0, 30.0)
+
+
+class SoftenedRowTerm(RowTerm):
+    """A loss of rows whose kinks are those of a maximum (`RowLoss.softened`)."""
+
+    def __init__(self, loss, y, weight, n_outputs):
+        super().__init__(loss, y, weight, n_outputs)
+        self.is_smoothed = True
+        self._soft = loss.softened.checked().evaluate_rows
+        self._own = np.arange(len(y)), y.astype(np.intp)
+
+    def _shifted(self, p, h):
+        shifted = np.add(p, 1.0, out=self._arrays[3])
+        shifted[self._own] -= 1.0
+        shifted /= h
+        return shifted
+
+    def slopes(self, p, h):
+        if h == 0:
+            return super().slopes(p, h)
+        slopes = self._arrays[0]
+        self._soft(self._y, self._shifted(p, h), None, slopes, None)
+        return self._weighted(slopes)
+
+    def model(self, p, h):
+        if h == 0:
+            return super().model(p, h)
+        value = self.value(p)
+        _, slopes, curvatures, _ = self._arrays
+        self._soft(self._y, self._shifted(p, h), self._values, slopes, curvatures)
+        # As of a point: from 0 at a distance to h log(n_outputs) where all are equal.
+        excess = h * float(self._weighted(self._values).sum()) - value
+        curvatures /= h
+        return Model(
+            value, self._weighted(slopes), self._positive(curvatures), excess
+        )

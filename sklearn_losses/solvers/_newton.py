@@ -18,7 +18,7 @@ from sklearn_losses.linear._centred import Centred
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._line_search import step_length
-from sklearn_losses.solvers._loss_term import PointTerm, RowTerm
+from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, SoftenedRowTerm
 from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
 
@@ -101,9 +101,9 @@ def _term(objective, chosen):
     weight = chosen if weight is None else weight * chosen
     weight = weight / objective.total_weight
     if objective.is_joint:
-        return RowTerm(
-            objective.loss, objective.targets.y, weight, objective.n_outputs
-        )
+        softened = getattr(objective.loss, "softened", None)
+        term = RowTerm if softened is None else SoftenedRowTerm
+        return term(objective.loss, objective.targets.y, weight, objective.n_outputs)
     return PointTerm(objective.loss, objective.targets.of_output(0), weight)
 
 
@@ -182,7 +182,7 @@ class _Fit:
         self.kept = theta
         spread = (self.at_constant - self.lowest) / max(slopes, 1e-300)
         self.term.unit = min(max(spread, 1e-12), 1e12)
-        if not self.term.loss.differentiable:
+        if self.term.is_smoothed:
             self.h = FIRST_WIDTH * self.term.unit
         if coef.any():
             scale, given = self.features.scale, theta.copy()

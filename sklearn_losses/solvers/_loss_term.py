@@ -224,7 +224,7 @@ class RowTerm(LossTerm):
         return self._weighted(slopes)
 
     def model(self, p, h):
-        """Value, slopes, curvatures (the Hessian's diagonal) and excess of smoothing."""
+        """Value, slopes, the diagonal of the Hessian and the excess of smoothing."""
         _, slopes, curvatures, other = self._arrays
         if self._has_curvature:
             self._evaluate(self._y, p, self._values, slopes, curvatures)
@@ -291,6 +291,4 @@ class SoftenedRowTerm(RowTerm):
         # As of a point: from 0 at a distance to h log(n_outputs) where all are equal.
         excess = h * float(self._weighted(self._values).sum()) - value
         curvatures /= h
-        return Model(
-            value, self._weighted(slopes), self._positive(curvatures), excess
-        )
+        return Model(value, self._weighted(slopes), self._positive(curvatures), excess)

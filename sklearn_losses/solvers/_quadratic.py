@@ -85,9 +85,7 @@ class QuadraticModel:
         theta = self.theta.ravel()
         l1 = np.broadcast_to(self.l1, self.theta.shape).ravel()
         gradient = self.gradient.ravel()
-        new = minimize_quadratic(
-            blocks, left, right, gradient, theta, l1, sweeps, tol
-        )
+        new = minimize_quadratic(blocks, left, right, gradient, theta, l1, sweeps, tol)
         change = float(l1 @ (np.abs(new) - np.abs(theta)))
         return new.reshape(self.theta.shape), change
 
@@ -163,7 +161,9 @@ class QuasiNewtonModel(QuadraticModel):
         gradient[..., :-1] += self.features.transposed_dot(slopes).T
         gradient[..., -1] += slopes.sum(axis=0) * self.moves[-1]
         if self.theta is not None:
-            self._remember((theta - self.theta).ravel(), (gradient - self.gradient).ravel())
+            self._remember(
+                (theta - self.theta).ravel(), (gradient - self.gradient).ravel()
+            )
         self.theta, self.gradient = theta, gradient
         if self.age % REFRESH == 0:
             self._renew(term.curvatures, jitter)
@@ -247,7 +247,9 @@ class QuasiNewtonModel(QuadraticModel):
         delta = new - self.theta
         slope = float(np.vdot(self.gradient, delta)) + change
         v = delta.ravel()
-        bent = float(v @ self._times(self.blocks, v)) - float((left.T @ v) @ (right.T @ v))
+        bent = float(v @ self._times(self.blocks, v)) - float(
+            (left.T @ v) @ (right.T @ v)
+        )
         return new, delta, slope, -(slope + 0.5 * bent)
 
     def _low_rank(self):

@@ -134,8 +134,6 @@ PROBLEMS = [
 def settings(problem, **parameters):
     model, y, classes = problem
     model = clone(model).set_params(**parameters)
-    if model.learning_rate == "auto" and model.loss.granularity == "row":
-        pytest.skip("'auto' is for losses of points")
     return model, y, classes
 
 
@@ -282,8 +280,6 @@ def test_patience_is_with_the_validation(learning_rate):
 @each(DEFAULTS)
 @pytest.mark.parametrize("learning_rate", ["invscaling", "auto"])
 def test_every_loss_stops_early_and_keeps_its_best_epoch(loss, learning_rate):
-    if learning_rate == "auto" and loss.granularity == "row":
-        pytest.skip("'auto' is for losses of points")
     y = targets(loss, np.random.default_rng(1), N)
     model = regressor(loss)
     if loss.task != "regression":
@@ -309,8 +305,6 @@ def test_every_loss_stops_early_and_keeps_its_best_epoch(loss, learning_rate):
 @pytest.mark.parametrize("learning_rate", LEARNING_RATES)
 @pytest.mark.parametrize("loss", [LogLoss(), CrossEntropy(), Hinge()], ids=repr)
 def test_scoring_decides(loss, learning_rate):
-    if learning_rate == "auto" and loss.granularity == "row":
-        pytest.skip("'auto' is for losses of points")
     model = classifier(loss, scoring="accuracy", learning_rate=learning_rate)
     model.set_params(max_iter=40, n_iter_no_change=3, eta0=0.5, n_jobs=2)
     validation = dict(X_val=X_VAL, y_val=LABELS_VAL, sample_weight_val=WEIGHT_VAL)

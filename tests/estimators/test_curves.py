@@ -1,5 +1,6 @@
 """Validation and curves, against recomputation with the coefficients of each epoch."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_losses import SGDClassifier, SGDRegressor
+from sklearn_losses import SGDClassifier, SGDRegressor, loss_scorer
 from sklearn_losses.losses import CrossEntropy, Hinge, Huber, LogLoss, SquaredError
 from tests.cases import DEFAULTS, N_CLASSES, each, targets
 
@@ -366,6 +367,13 @@ def test_rows_set_aside_are_scored_with_their_weights():
     assert_allclose(max(model.validation_score_curve_), score)
 
 
+def test_a_scorer_of_a_loss():
+    model = regressor(scoring=loss_scorer(SquaredError()), tol=None)
+    model.fit(X, Y, X_val=X_VAL, y_val=Y_VAL, sample_weight_val=WEIGHT_VAL)
+    loss = SquaredError().mean(Y_VAL, model.predict(X_VAL), WEIGHT_VAL)
+    assert_allclose(-model.validation_score_curve_[model.best_epoch_], loss)
+
+
 def test_scoring_that_is_no_number():
     model = regressor(scoring=lambda estimator, X, y: np.zeros(2), early_stopping=True)
     with pytest.raises(ValueError, match=r"'scoring' parameter.*a single number"):
@@ -459,6 +467,20 @@ def test_validation_rows_of_a_frame_are_scored_without_a_warning():
         model = regressor(SquaredError(), scoring="r2", max_iter=1000)
         model.fit(names, Y, X_val=names, y_val=Y)
     assert_allclose(max(model.validation_score_curve_), model.score(names, Y))
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("learning_rate", ["invscaling", "auto"])
+def test_validation_rows_are_not_copied(form, learning_rate):
+    many = form(np.ones((30_000, 100)))
+    model = regressor(learning_rate=learning_rate, n_iter_no_change=2)
+    tracemalloc.start()
+    try:
+        model.fit(np.eye(50, 100), Y[:50], X_val=many, y_val=np.ones(30_000))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 30_000 * 100 * 8 / 4
 
 
 def test_validation_rows_are_routed():

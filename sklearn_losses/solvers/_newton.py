@@ -267,7 +267,8 @@ class _Fit:
         if self.h > 0:
             jitter = self.jitter(np.abs(term.slopes).sum(), term.curvatures.sum())
         self.model.update(theta, term, jitter)
-        return term.value + self.penalty(theta), term.excess
+        self.here, self.excess = term.value + self.penalty(theta), term.excess
+        return self.here, self.excess
 
     def jitter(self, slopes, curvatures):
         """What kinks need on the diagonal, for bands in which there is no row."""
@@ -292,7 +293,11 @@ class _Fit:
                 at += np.sum(from_left @ self.l1)
             return float(at)
 
-        return step_length(slope, slope_at_0)
+        def is_lower(t):
+            most = self.here + 2.0 * self.excess
+            return self.value(p + t * q, theta + t * delta) <= most
+
+        return step_length(slope, slope_at_0, is_lower)
 
     def report(self, value, theta):
         """Print and validate; returns whether patience is over."""

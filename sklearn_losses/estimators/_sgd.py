@@ -122,8 +122,8 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         - 'auto': no steps to tune, whatever the scale of the features. `fit` uses all
           rows at once, with centred and scaled features: Newton's method, or, for
           losses of rows such as CrossEntropy and for more than {most_features}
-          features, a quasi-Newton method [7]_. Kinks of the loss are smoothed less and less
-          [4]_, the length of a step is found by a line search [5]_, and an l1 norm is
+          features, a quasi-Newton method [7]_. Kinks of the loss are smoothed, less and
+          less [4]_, the length of a step is found by a line search [5]_, and an l1 norm is
           minimised by coordinate descent on the quadratic model [6]_. `tol` is then
           the share of the possible gain over the best constant that may be missing,
           about (None: as little as can be reached), `max_iter` the most passes over
@@ -132,8 +132,8 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
           fit that ends elsewhere than at a minimum warns. Of a loss that is not convex
           it finds a local minimum, never worse than the best constant found.
           `Perceptron`, whose minimum is at coefficients of 0, is fitted by steps of
-          constant size instead. X is not copied; beside it, memory is needed for some numbers for
-          each row, feature and class, and for at most 8 MB of second derivatives.
+          constant size instead. X is not copied; beside it, memory is needed for some
+          numbers for each row, feature and class, and for at most 8 MB of second derivatives.
           `partial_fit` refuses it.
 
     eta0 : float, default=0.01
@@ -860,9 +860,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     with all rows at once or, if `learning_rate` names a schedule, by stochastic
     gradient descent: one row, or `batch_size` rows, at a time. A binary loss on several
     classes is fitted one versus rest, each class with an objective of its own; a
-    multiclass loss such as ``CrossEntropy()`` has one joint objective. It takes every parameter of
-    scikit-learn's :class:`~sklearn.linear_model.SGDClassifier`; `loss` may also be an
-    object.
+    multiclass loss such as ``CrossEntropy()`` has one joint objective. It takes every
+    parameter of scikit-learn's :class:`~sklearn.linear_model.SGDClassifier`; `loss` may
+    also be an object.
 
     Parameters
     ----------

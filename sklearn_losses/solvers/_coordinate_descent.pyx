@@ -1,7 +1,8 @@
 # cython: language_level=3
 """Coordinate descent on a quadratic model with an l1 norm.
 
-Each coordinate is solved exactly by soft thresholding, which gives exact zeros.
+Each coordinate is solved exactly by soft thresholding, which gives exact zeros. A zero is
+left alone after the first sweep: where it should move, the next model moves it.
 """
 
 import numpy as np
@@ -40,6 +41,8 @@ def minimize_quadratic(const double[:, :, ::1] blocks, const double[:, ::1] left
         for sweep in range(max_sweeps):
             largest = 0.0
             for j in range(x.shape[0]):
+                if sweep > 0 and x[j] == 0.0 and l1[j] > 0.0:
+                    continue
                 b, i = j // size, j % size
                 curvature, here = blocks[b, i, i], slope[j]
                 for k in range(rank):

@@ -289,6 +289,7 @@ class _Fit:
         if self.h > 0:
             jitter = self.jitter(np.abs(term.slopes).sum(), term.curvatures.sum())
         self.model.update(theta, term, jitter)
+        self.excess = term.excess
         return term.value + self.penalty(theta), term.excess
 
     def jitter(self, slopes, curvatures):
@@ -314,4 +315,8 @@ class _Fit:
                 at += np.sum(from_left @ self.l1)
             return float(at)
 
-        return step_length(slope, slope_at_0)
+        def is_lower(t):
+            most = self.previous + 2.0 * self.excess
+            return self.value(p + t * q, theta + t * delta) <= most
+
+        return step_length(slope, slope_at_0, is_lower)

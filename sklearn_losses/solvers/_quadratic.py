@@ -1,9 +1,9 @@
 """Quadratic models of an objective around a point, and where they are least.
 
 `NewtonModel` has the Hessian, for one output and few features. `QuasiNewtonModel`
-begins with the Hessian's diagonal, or its diagonal blocks of one class each, renewed now
-and then, and corrects it by the last steps (L-BFGS: Liu and Nocedal 1989). An l1 norm is
-minimised with either by coordinate descent (Scheinberg and Tang 2016).
+begins with the Hessian's diagonal, or its diagonal blocks of one class each, renewed
+now and then, and corrects it by the last steps (L-BFGS: Liu and Nocedal 1989). An l1
+norm is minimised with either by coordinate descent (Scheinberg and Tang 2016).
 """
 
 import math
@@ -17,6 +17,7 @@ JITTER = 1e-6  # of the curvature is added where a loss has kinks
 FIRST_DAMPING, LARGEST_DAMPING = 1e-9, 1e3
 MOST_NUMBERS = 1_010_000  # in a matrix, or in the blocks of one: 8 MB
 MEMORY = 10  # steps that correct the diagonal
+LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
 REFRESH = 5  # steps after which the diagonal is computed anew
 
 
@@ -149,7 +150,7 @@ class QuasiNewtonModel(QuadraticModel):
 
     def forget(self):
         self.steps, self.changes = [], []
-        self.age, self.theta = 0, None
+        self.age, self.theta, self.diagonal = 0, None, None
 
     def damp(self):
         self.forget()
@@ -168,6 +169,8 @@ class QuasiNewtonModel(QuadraticModel):
         if self.age % REFRESH == 0:
             self._renew(term.curvatures, jitter)
         self.age += 1
+        if self.diagonal is not None:
+            self._rescale()
 
     def _remember(self, step, change):
         """A pair whose curvature is not positive says nothing of a convex model."""
@@ -185,9 +188,9 @@ class QuasiNewtonModel(QuadraticModel):
             diagonal = np.empty((n_blocks, size))
             diagonal[:, :-1] = self.features.squares(curvatures).T
             diagonal[:, -1] = curvatures.sum(axis=0) * self.moves[-1]
-            self.blocks = (diagonal + more).reshape(-1, 1, 1)
-            self.inverse = np.zeros(self.blocks.shape)
-            np.divide(1.0, self.blocks, out=self.inverse, where=self.blocks > 0)
+            self.diagonal = diagonal = (diagonal + more).reshape(-1, 1, 1)
+            self.inverse_diagonal = np.zeros(diagonal.shape)
+            np.divide(1.0, diagonal, out=self.inverse_diagonal, where=diagonal > 0)
             return
         self.blocks = np.zeros((n_blocks, size, size))
         self.inverse = np.zeros(self.blocks.shape)
@@ -200,6 +203,18 @@ class QuasiNewtonModel(QuadraticModel):
                 block[-1, -1] = c.sum()
             block.flat[:: size + 1] += more
             inverse[...] = self._inverse(block)
+
+    def _rescale(self):
+        """Make the diagonal as large as the last change, which has all of the Hessian.
+
+        Where there are fewer rows than features the diagonal alone is far too small.
+        """
+        self.blocks, self.inverse = self.diagonal, self.inverse_diagonal
+        if self.steps:
+            step, change = self.steps[-1], self.changes[-1]
+            factor = float(change @ self._times(self.inverse, change))
+            factor = min(max(factor / float(step @ change), 1.0), LARGEST_FACTOR)
+            self.blocks, self.inverse = self.blocks * factor, self.inverse / factor
 
     def _inverse(self, block):
         diagonal = np.diag(block)
@@ -263,8 +278,8 @@ class QuasiNewtonModel(QuadraticModel):
         lower = np.tril(SY, -1)
         middle = np.block([[S @ BS.T, lower], [lower.T, -np.diag(np.diag(SY))]])
         left = np.vstack([BS, Y])
-        scale = 1.0 / np.sqrt(np.abs(np.diag(middle)))
+        scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(middle)), 1e-300))
         middle *= scale * scale[:, None]
         left *= scale[:, None]
-        right = linalg.solve(middle, left, check_finite=False)
+        right = np.linalg.pinv(middle, hermitian=True) @ left
         return np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)

@@ -86,9 +86,9 @@ ESTIMATORS = [
 
 
 def expected_failures(estimator):
-    # The objective is divided by the number of rows, as scikit-learn's SGD does, and not
-    # by the sum of the weights: a row of weight 2 is one row, and two rows are two. Nor
-    # is a step of weight 2 two steps. (Weight 0 does equal removal; see test_sgd.py and
+    # The objective is divided by the number of rows, as in scikit-learn's SGD, not by
+    # the sum of the weights: a row of weight 2 is one row, and two rows are two. Nor is
+    # a step of weight 2 two steps. (Weight 0 does equal removal; see test_sgd.py and
     # test_newton.py.)
     reason = "weight 2 is not repetition: the objective is divided by the rows"
     expected = {

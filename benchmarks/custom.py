@@ -64,7 +64,13 @@ def measure(case, data, rounds):
     """Times of an epoch with the custom and with the built-in loss, in seconds."""
 
     def epoch_seconds(loss, seed):
-        model = SGDRegressor(loss, max_iter=EPOCHS, tol=None, random_state=seed)
+        model = SGDRegressor(
+            loss,
+            learning_rate="invscaling",
+            max_iter=EPOCHS,
+            tol=None,
+            random_state=seed,
+        )
         return seconds(model.fit, *make(data)) / EPOCHS
 
     custom = case.custom()

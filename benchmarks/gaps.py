@@ -179,7 +179,7 @@ class Row:
 
 
 def default_fit(package, case, seed):
-    """learning_rate="auto" of this package or scikit-learn's default, and its time.
+    """The default estimator of this package or of scikit-learn, and its time.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def default_fit(package, case, seed):
     is_regression = datasets.load(case.data).task in ("regression", "counts")
     estimator = package.SGDRegressor if is_regression else package.SGDClassifier
     if package is ours:
-        settings = {"loss": case.loss, "learning_rate": "auto"}
+        settings = {"loss": case.loss}
     else:
         settings = THEIRS.get(case.loss.name, {})
     model = estimator(alpha=case.alpha, random_state=seed, **settings)

@@ -50,9 +50,9 @@ def fits():
         for penalty in ("l2", "elasticnet"):
             for more in ({}, {"average": True}, {"batch_size": 7}):
                 for estimator, target in (
-                    (SGDRegressor("huber"), y),
-                    (SGDClassifier("log_loss"), labels),
-                    (SGDClassifier("cross_entropy"), labels),
+                    (SGDRegressor("huber", learning_rate="invscaling"), y),
+                    (SGDClassifier("log_loss", learning_rate="optimal"), labels),
+                    (SGDClassifier("cross_entropy", learning_rate="optimal"), labels),
                 ):
                     estimator.set_params(penalty=penalty, **settings, **more)
                     with warnings.catch_warnings():

@@ -22,7 +22,9 @@ y = X @ coef + 0.5 * rng.standard_t(3, size=len(X))
 
 
 def fit(loss):
-    return SGDRegressor(loss, max_iter=5, tol=None, random_state=0).fit(X, y)
+    return SGDRegressor(
+        loss, learning_rate="invscaling", max_iter=5, tol=None, random_state=0
+    ).fit(X, y)
 
 
 def seconds(loss):

@@ -50,7 +50,9 @@ X = rng.normal(size=(2000, 5))
 y = X @ coef + rng.standard_t(2, size=2000)
 
 search = GridSearchCV(
-    SGDRegressor(loss=loss, max_iter=20, tol=None, random_state=0),
+    SGDRegressor(
+        loss=loss, learning_rate="invscaling", max_iter=20, tol=None, random_state=0
+    ),
     {"loss__power": [1.1, 1.5, 2.0]},
     scoring="neg_mean_absolute_error",
 ).fit(X, y)
@@ -64,7 +66,9 @@ for power, score in zip([1.1, 1.5, 2.0], search.cv_results_["mean_test_score"]):
 
 def microseconds(loss, **settings):
     """The time of a step in an epoch, for each sample."""
-    model = SGDRegressor(loss=loss, random_state=0, **settings).partial_fit(X, y)
+    model = SGDRegressor(
+        loss=loss, learning_rate="invscaling", random_state=0, **settings
+    ).partial_fit(X, y)
     start = time.perf_counter()
     for _ in range(10):
         model.partial_fit(X, y)

@@ -47,10 +47,10 @@ from sklearn_losses.losses._params import (
 )
 from sklearn_losses.solvers._newton import MOST_FEATURES, Newton
 from sklearn_losses.solvers._schedules import Schedule
-from sklearn_losses.solvers._sgd import SGD
+from sklearn_losses.solvers._sgd import SGD, is_least_at_0
 
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
-AUTO = "auto"  # no schedule at all: Newton's method
+AUTO = "auto"  # no schedule at all: all rows at once
 
 _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         The penalty on the coefficients; the intercept is not penalised. The l1 norm is
@@ -97,7 +97,7 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         rows. Pass an int for reproducible results.
 
     learning_rate : {{'constant', 'optimal', 'invscaling', 'adaptive', 'pa1', \\
-            'pa2', 'auto'}}, default={learning_rate!r}
+            'pa2', 'auto'}}, default='auto'
         The step size at step t:
 
         - 'constant': eta0;
@@ -107,17 +107,22 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
           1e-6 the fit ends;
         - 'pa1', 'pa2': passive-aggressive steps [1]_, for piecewise linear losses;
           eta0 is their aggressiveness C;
-        - 'auto': no steps to tune. `fit` uses all rows at once: Newton's method on
-          centred and scaled features, kinks of the loss smoothed less and less [4]_,
-          the length of a step found by a line search [5]_, an l1 norm by coordinate
-          descent on the quadratic model [6]_. `tol` is then the share of the possible
-          gain over the best constant that may be missing, about (None: as little as
-          can be reached), `max_iter` the most passes over the rows, `n_iter_` the
-          passes made, and `verbose` prints a line an iteration. eta0, power_t, average,
-          batch_size and shuffle have no effect. It needs memory for
-          n_features^2 numbers and is limited to {most_features} features, refuses
-          losses of rows, such as CrossEntropy, and `partial_fit`; of a loss that is
-          not convex it finds a local minimum, never worse than the best constant found.
+        - 'auto': no steps to tune, whatever the scale of the features. `fit` uses all
+          rows at once, with centred and scaled features: Newton's method, or, for
+          losses of rows such as CrossEntropy and for more than {most_features}
+          features, a quasi-Newton method [7]_. Kinks of the loss are smoothed, less and
+          less [4]_, the length of a step is found by a line search [5]_, and an l1 norm is
+          minimised by coordinate descent on the quadratic model [6]_. `tol` is then
+          the share of the possible gain over the best constant that may be missing,
+          about (None: as little as can be reached), `max_iter` the most passes over
+          the rows, `n_iter_` the passes made, and `verbose` prints a line an
+          iteration. eta0, power_t, average, batch_size and shuffle have no effect. A
+          fit that ends elsewhere than at a minimum warns. Of a loss that is not convex
+          it finds a local minimum, never worse than the best constant found.
+          `Perceptron`, whose minimum is at coefficients of 0, is fitted by steps of
+          constant size instead. X is not copied; beside it, memory is needed for some
+          numbers for each row, feature and class, and for at most 8 MB of second derivatives.
+          `partial_fit` refuses it.
 
     eta0 : float, default=0.01
         The initial step size, > 0. It is not used by 'optimal'.
@@ -191,7 +196,11 @@ _REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, 
     .. [5] Yuan, Ho and Lin 2012, "An improved GLMNET for l1-regularized logistic
        regression", JMLR 13.
     .. [6] Lee, Sun and Saunders 2014, "Proximal Newton-type methods for minimizing
-       composite functions", SIAM Journal on Optimization 24."""
+       composite functions", SIAM Journal on Optimization 24.
+    .. [7] Liu and Nocedal 1989, "On the limited memory BFGS method for large scale
+       optimization", Mathematical Programming 45; with an l1 norm Scheinberg and Tang
+       2016, "Practical inexact proximal quasi-Newton method with global complexity
+       analysis", Mathematical Programming 160."""
 
 
 _ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
@@ -334,7 +343,7 @@ class BaseSGD(LinearModel):
     ):
         self._check_parameters(partial)
         loss = self._resolve_loss()
-        solver = self._solver(partial)
+        solver = self._solver(partial, loss)
         solver.check(loss)
         resumes = partial and hasattr(self, "coef_")
         X, y = validate_data(
@@ -379,8 +388,8 @@ class BaseSGD(LinearModel):
         self.t_ = float(state["t"].max())
         return self
 
-    def _solver(self, partial):
-        if self.learning_rate == AUTO:
+    def _solver(self, partial, loss):
+        if self.learning_rate == AUTO and not is_least_at_0(loss):
             return Newton(
                 max_iter=self.max_iter,
                 tol=self.tol,
@@ -388,9 +397,10 @@ class BaseSGD(LinearModel):
                 verbose=self.verbose,
             )
         optimal = self.learning_rate == "optimal"
+        perceptron = self.learning_rate == AUTO
         schedule = Schedule(
-            self.learning_rate,
-            1.0 if optimal else self.eta0,
+            "constant" if perceptron else self.learning_rate,
+            1.0 if optimal or perceptron else self.eta0,
             self.power_t,
             self.alpha if optimal else 1.0,
         )
@@ -416,7 +426,7 @@ class BaseSGD(LinearModel):
                 "passes over the rows, or found no step that lowers its objective. "
                 "Increase max_iter or tol, or alpha, without which there may be no "
                 "finite minimum."
-                if self.learning_rate == AUTO
+                if isinstance(solver, Newton)
                 else "epochs: the criterion was still falling by more than tol. "
                 "Increase max_iter or tol, or scale the features."
             )
@@ -522,16 +532,17 @@ class BaseSGD(LinearModel):
 
 
 class SGDRegressor(LinearRegressorMixin, BaseSGD):
-    __doc__ = f"""Linear regression with any loss, by stochastic gradient descent.
+    __doc__ = f"""Linear regression with any loss.
 
     It minimizes
 
         sum_i sample_weight_i loss(y_i, x_i . w + b) / n
         + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
 
-    one row, or `batch_size` rows, at a time. It takes every parameter of
-    scikit-learn's :class:`~sklearn.linear_model.SGDRegressor`; `loss` may also be an
-    object.
+    with all rows at once or, if `learning_rate` names a schedule, by stochastic
+    gradient descent: one row, or `batch_size` rows, at a time. It takes every
+    parameter of scikit-learn's :class:`~sklearn.linear_model.SGDRegressor`; `loss` may
+    also be an object.
 
     Parameters
     ----------
@@ -543,7 +554,6 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         _PARAMETERS.format(
             work="the rows of a large batch",
             most_features=MOST_FEATURES,
-            learning_rate="invscaling",
             power_t=0.25,
             stratified="",
             class_weight="",
@@ -593,7 +603,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         verbose=0,
         epsilon=0.1,
         random_state=None,
-        learning_rate="invscaling",
+        learning_rate="auto",
         eta0=0.01,
         power_t=0.25,
         early_stopping=False,
@@ -673,18 +683,19 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
 
 class SGDClassifier(LinearClassifierMixin, BaseSGD):
-    __doc__ = f"""Linear classification with any loss, by stochastic gradient descent.
+    __doc__ = f"""Linear classification with any loss.
 
     It minimizes
 
         sum_i sample_weight_i loss(y_i, x_i . w + b) / n
         + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
 
-    one row, or `batch_size` rows, at a time. A binary loss on several classes is fitted
-    one versus rest, each class with an objective of its own; a multiclass loss such as
-    ``CrossEntropy()`` has one joint objective. It takes every parameter of
-    scikit-learn's :class:`~sklearn.linear_model.SGDClassifier`; `loss` may also be an
-    object.
+    with all rows at once or, if `learning_rate` names a schedule, by stochastic
+    gradient descent: one row, or `batch_size` rows, at a time. A binary loss on several
+    classes is fitted one versus rest, each class with an objective of its own; a
+    multiclass loss such as ``CrossEntropy()`` has one joint objective. It takes every
+    parameter of scikit-learn's :class:`~sklearn.linear_model.SGDClassifier`; `loss` may
+    also be an object.
 
     Parameters
     ----------
@@ -698,7 +709,6 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         _PARAMETERS.format(
             work="the classes of one versus rest or the rows of a batch",
             most_features=MOST_FEATURES,
-            learning_rate="optimal",
             power_t=0.5,
             stratified=", stratified",
             class_weight=_CLASS_WEIGHT,
@@ -763,7 +773,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         epsilon=0.1,
         n_jobs=None,
         random_state=None,
-        learning_rate="optimal",
+        learning_rate="auto",
         eta0=0.01,
         power_t=0.5,
         early_stopping=False,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
+SPARSE_BLOCK = 1 << 19  # stored entries; its matrix of moments is dense
 CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
 
 
@@ -33,13 +34,12 @@ class Centred:
     def __init__(self, rows, weight, centre=True):
         self.n_rows, self.n_features = shape = rows.n_rows, rows.n_features
         self.is_sparse = rows.is_sparse
-        if self.is_sparse:
-            self._X = sparse.csr_matrix(
-                (rows.data, rows.columns, rows.starts), shape=shape, copy=False
-            )
-        else:
+        self._rows = rows
+        if not self.is_sparse:
             self._X = rows.data.reshape(shape)
-        size = max(1, BLOCK // max(1, self.n_features))
+            size = max(1, BLOCK // max(1, self.n_features))
+        else:
+            size = max(1, self.n_rows * SPARSE_BLOCK // max(1, len(rows.data)))
         self._blocks = [slice(i, i + size) for i in range(0, self.n_rows, size)]
         self._scratch = None
         self._only_block = None
@@ -61,7 +61,7 @@ class Centred:
 
     def _weighted_mean(self, share):
         if self.is_sparse:
-            return np.asarray(self._X.T @ share, dtype=np.float64)
+            return self._rows.transposed_dot(share[:, None])[0]
         first = sum(
             share[b] @ self._X[b].astype(np.float64, copy=False) for b in self._blocks
         )
@@ -86,17 +86,29 @@ class Centred:
 
     def _sparse_spread(self, share):
         """From the stored entries, and the zeros between them by their weight."""
-        entries = self._X.data.astype(np.float64) - self.mean[self._X.indices]
-        per_entry = np.repeat(share, np.diff(self._X.indptr))
+        d = self.n_features
         largest = np.abs(self.mean)
-        np.maximum.at(largest, self._X.indices, np.abs(entries) * (per_entry > 0))
+        for block, entries, columns, counts in self._sparse_blocks():
+            seen = np.repeat(share[block] > 0, counts)
+            np.maximum.at(largest, columns, np.abs(entries - self.mean[columns]) * seen)
         unit = np.where(largest > 0, largest, 1.0)
-        entries /= unit[self._X.indices]
-        columns, d = self._X.indices, self.n_features
-        stored = np.bincount(columns, per_entry, minlength=d)
-        squares = np.bincount(columns, per_entry * entries**2, minlength=d)
+        stored, squares = np.zeros(d), np.zeros(d)
+        for block, entries, columns, counts in self._sparse_blocks():
+            entries = (entries - self.mean[columns]) / unit[columns]
+            per_entry = np.repeat(share[block], counts)
+            stored += np.bincount(columns, per_entry, minlength=d)
+            squares += np.bincount(columns, per_entry * entries**2, minlength=d)
         zeros = np.maximum(1.0 - stored, 0.0) * (self.mean / unit) ** 2
         return np.sqrt(squares + zeros) * unit
+
+    def _sparse_blocks(self):
+        """Which rows, their entries as float64, the columns, and how many a row has."""
+        rows = self._rows
+        for block in self._blocks:
+            starts = rows.starts[block.start : block.stop + 1]
+            here = slice(starts[0], starts[-1])
+            entries = rows.data[here].astype(np.float64)
+            yield block, entries, rows.columns[here], np.diff(starts)
 
     def _centred_block(self, block):
         """Rows of z in scratch memory, which the next block overwrites."""
@@ -118,8 +130,9 @@ class Centred:
         u : ndarray of shape (n_features,) or (n_features, n_outputs)
         """
         if self.is_sparse:
-            scaled = (u.T * self.scale).T
-            return self._X @ scaled - self._shift @ u
+            coef = np.atleast_2d(u.T * self.scale)
+            found = self._rows.dot(coef, -np.atleast_1d(self._shift @ u))
+            return found.reshape(self.n_rows, *u.shape[1:])
         if self._only_block is not None:
             return self._only_block @ u
         out = np.empty((self.n_rows, *u.shape[1:]))
@@ -135,9 +148,42 @@ class Centred:
         g : ndarray of shape (n_rows,) or (n_rows, n_outputs)
         """
         if self.is_sparse:
-            total = (self._X.T @ g).T * self.scale
-            return (total - np.multiply.outer(g.sum(axis=0), self._shift)).T
+            columns = np.ascontiguousarray(g).reshape(self.n_rows, -1)
+            total = self._rows.transposed_dot(columns) * self.scale
+            total -= np.multiply.outer(columns.sum(axis=0), self._shift)
+            return total.T.reshape(self.n_features, *g.shape[1:])
+        if self._only_block is not None:
+            return self._only_block.T @ g
         return sum(self._centred_block(b).T @ g[b] for b in self._blocks)
+
+    def squares(self, c):
+        """sum_i c_i z_ij^2 of each feature j.
+
+        Parameters
+        ----------
+        c : ndarray of shape (n_rows, n_outputs)
+            >= 0.
+
+        Returns
+        -------
+        ndarray of shape (n_features, n_outputs)
+        """
+        total = np.zeros((self.n_features, c.shape[1]))
+        if not self.is_sparse:
+            for block in self._blocks:
+                z = self._centred_block(block)
+                total += (z * z).T @ c[block]
+            return total
+        d = self.n_features
+        for k, of_output in enumerate(c.T):
+            # (z - shift)^2 where an entry is stored, and shift^2 where none is.
+            for block, entries, columns, counts in self._sparse_blocks():
+                per_entry = np.repeat(of_output[block], counts)
+                entries *= self.scale[columns]
+                entries *= entries - 2.0 * self._shift[columns]
+                total[:, k] += np.bincount(columns, per_entry * entries, minlength=d)
+        total += np.multiply.outer(self._shift**2, c.sum(axis=0))
+        return np.maximum(total, 0.0, out=total)
 
     def moments(self, g, c):
         """sum g_i z_i, sum c_i z_i z_i' and sum c_i z_i, in one pass.
@@ -154,28 +200,27 @@ class Centred:
         if self.is_sparse:
             return self.transposed_dot(g), *self._sparse_moments(c)
         d = self.n_features
-        by_g, second, by_c = np.zeros(d), np.zeros((d, d)), np.zeros(d)
-        root = np.sqrt(c)
+        both, second = np.zeros((2, d)), np.zeros((d, d))
+        two, root = np.stack([g, c]), np.sqrt(c)
         for block in self._blocks:
             z = self._centred_block(block)
-            by_g += g[block] @ z
-            by_c += c[block] @ z
+            both += two[:, block] @ z
             weighted = z * root[block, None]
             second += weighted.T @ weighted  # a symmetric product in BLAS
-        return by_g, second, by_c
+        return both[0], second, both[1]
 
     def _sparse_moments(self, c):
-        weighted = sparse.csr_matrix(
-            (
-                self._X.data * np.repeat(c, np.diff(self._X.indptr)),
-                self._X.indices,
-                self._X.indptr,
-            ),
-            shape=self._X.shape,
-            copy=False,
-        )
-        second = (self._X.T @ weighted).toarray() * self.scale * self.scale[:, None]
-        first = (self._X.T @ c) * self.scale
+        d = self.n_features
+        second = np.zeros((d, d))
+        for block, entries, columns, counts in self._sparse_blocks():
+            starts = np.append(0, np.cumsum(counts)).astype(columns.dtype)
+            shape = len(counts), d
+            X = sparse.csr_matrix((entries, columns, starts), shape=shape, copy=False)
+            weighted = entries * np.repeat(c[block], counts)
+            other = sparse.csr_matrix((weighted, columns, starts), shape, copy=False)
+            second += (X.T @ other).toarray()
+        second *= self.scale * self.scale[:, None]
+        first = self._rows.transposed_dot(c[:, None])[0] * self.scale
         cross = np.outer(first, self._shift)
         second -= cross
         second -= cross.T
@@ -183,6 +228,12 @@ class Centred:
         return second, first - c.sum() * self._shift
 
     def unscaled(self, u, at_mean):
-        """coef and intercept of the raw prediction z u + at_mean."""
-        coef = (u.T * self.scale).T
-        return coef, at_mean - self.mean @ coef
+        """coef and intercept of the raw prediction z u + at_mean.
+
+        Parameters
+        ----------
+        u : ndarray of shape (n_features,) or (n_outputs, n_features)
+        at_mean : float or ndarray of shape (n_outputs,)
+        """
+        coef = u * self.scale
+        return coef, at_mean - coef @ self.mean

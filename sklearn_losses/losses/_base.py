@@ -558,8 +558,12 @@ class RowLoss(Loss):
     soft_targets : bool
         Whether y may also be probabilities of the classes, of shape
         (n_samples, n_classes).
+    softened : RowLoss or None
+        With kinks: a differentiable loss f of which h f(y, (p + 1 - onehot(y)) / h)
+        tends to this loss as h > 0 falls to 0.
     """
 
+    softened = None
     task = "multiclass"
     granularity = "row"
     domain = Interval(0, None, "left", integer=True)

@@ -79,6 +79,7 @@ class MulticlassHinge(RowLoss):
     differentiable = False
     piecewise_linear = True
     lipschitz = np.sqrt(2.0)
+    softened = CrossEntropy()
 
     def _optimal_constant(self, y_true, sample_weight):
         """One ahead for a class that more than half of the samples have, else 0."""

@@ -1,7 +1,8 @@
 # cython: language_level=3
 """Coordinate descent on a quadratic model with an l1 norm.
 
-Each coordinate is solved exactly by soft thresholding, which gives exact zeros.
+Each coordinate is solved exactly by soft thresholding, which gives exact zeros. A zero is
+left alone after the first sweep: where it should move, the next model moves it.
 """
 
 import numpy as np
@@ -9,14 +10,17 @@ import numpy as np
 from libc.math cimport copysign, fabs, fmax
 
 
-def minimize_quadratic(const double[:, ::1] hessian, const double[::1] gradient,
+def minimize_quadratic(const double[:, :, ::1] blocks, const double[:, ::1] left,
+                       const double[:, ::1] right, const double[::1] gradient,
                        const double[::1] u, const double[::1] l1, int max_sweeps, double tol):
-    """argmin over delta of gradient.delta + delta' hessian delta / 2 + sum l1 |u + delta|.
+    """argmin over delta of gradient.delta + delta' B delta / 2 + sum l1 |u + delta|.
 
     Parameters
     ----------
-    hessian : ndarray of shape (d, d)
-        Symmetric; coordinates without curvature do not move.
+    blocks : ndarray of shape (n_blocks, size, size)
+        The symmetric blocks on the diagonal of B + left right', of d rows.
+    left, right : ndarray of shape (d, rank)
+        left right' is symmetric. Coordinates without curvature in B do not move.
     gradient, u, l1 : ndarray of shape (d,)
     max_sweeps : int
     tol : float
@@ -28,27 +32,35 @@ def minimize_quadratic(const double[:, ::1] hessian, const double[::1] gradient,
     ndarray of shape (d,)
         u + delta.
     """
-    cdef Py_ssize_t j, k, sweep, d = gradient.shape[0]
-    cdef double step, threshold, target, largest, first = 0.0
-    found = np.array(u)
-    slope_array = np.array(gradient)
+    cdef Py_ssize_t b, i, j, k, sweep, size = blocks.shape[1], rank = left.shape[1]
+    cdef double step, here, curvature, target, largest, first = 0.0
+    found, slope_array = np.array(u), np.array(gradient)
     cdef double[::1] x = found, slope = slope_array
+    cdef double[::1] along = np.zeros(rank)  # right' delta
     with nogil:
         for sweep in range(max_sweeps):
             largest = 0.0
-            for j in range(d):
-                if not hessian[j, j] > 0.0:
+            for j in range(x.shape[0]):
+                if sweep > 0 and x[j] == 0.0 and l1[j] > 0.0:
                     continue
-                target = x[j] - slope[j] / hessian[j, j]
-                threshold = l1[j] / hessian[j, j]
-                target = copysign(fmax(fabs(target) - threshold, 0.0), target)
+                b, i = j // size, j % size
+                curvature, here = blocks[b, i, i], slope[j]
+                for k in range(rank):
+                    curvature -= left[j, k] * right[j, k]
+                    here -= left[j, k] * along[k]
+                if not curvature > 0.0:
+                    continue
+                target = x[j] - here / curvature
+                target = copysign(fmax(fabs(target) - l1[j] / curvature, 0.0), target)
                 step = target - x[j]
                 if step == 0.0:
                     continue
                 x[j] = target
-                for k in range(d):
-                    slope[k] += hessian[j, k] * step
-                largest = fmax(largest, step * step * hessian[j, j])
+                for k in range(size):
+                    slope[b * size + k] += blocks[b, i, k] * step
+                for k in range(rank):
+                    along[k] += right[j, k] * step
+                largest = fmax(largest, step * step * curvature)
             if sweep == 0:
                 first = largest
             if largest <= tol * first:

@@ -8,7 +8,7 @@ MAX_TRIALS = 25
 FAR_TOO_LONG = 5  # after so many trials without a lower end, shrink tenfold
 
 
-def step_length(slope, slope_at_0):
+def step_length(slope, slope_at_0, is_lower):
     """t > 0 where a convex function has lost half of its slope at least.
 
     The first trial is 1; then t grows fourfold until the slope is positive, and a
@@ -20,6 +20,8 @@ def step_length(slope, slope_at_0):
         The derivative at t.
     slope_at_0 : float
         Negative.
+    is_lower : callable
+        Whether the function is lower at t; asked where the slope is positive.
 
     Returns
     -------
@@ -32,7 +34,8 @@ def step_length(slope, slope_at_0):
     for trial in range(MAX_TRIALS):
         here = slope(t)
         if abs(here) <= ENOUGH * abs(slope_at_0):
-            return t
+            if here <= 0 or is_lower(t):  # it may have risen behind a kink
+                return t
         if here < 0:
             low, low_slope = t, here
         else:

@@ -3,9 +3,12 @@
 Kinks are smoothed: with a half-width h, the slope is (f(p + h) - f(p - h)) / 2h, that
 of the mean of f over [p - h, p + h] (Fernandes, Guerre and Horta 2021), and the
 curvature (f'(p + h) - f'(p - h)) / 2h. With h = 0 they are those of the loss.
+
+A loss of rows with kinks says itself how it is smoothed (`RowLoss.softened`).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,7 +26,7 @@ class Model:
     ----------
     value : float
         Of the loss itself.
-    slopes, curvatures : ndarray of shape (n_rows,)
+    slopes, curvatures : ndarray of shape (n_rows,) or (n_rows, n_outputs)
     excess : float
         About how much the smoothing adds to the value, never too little at one kink.
     """
@@ -34,8 +37,8 @@ class Model:
     excess: float
 
 
-class PointTerm:
-    """sum_i weight_i loss(y_i, p_i) for a loss of points.
+class LossTerm:
+    """sum_i weight_i loss(y_i, p_i).
 
     Parameters
     ----------
@@ -52,16 +55,37 @@ class PointTerm:
         self.total = weight.sum()
         self.absent = np.flatnonzero(weight == 0)
         self.unit = 1.0
-        self._evaluate = (compiled := loss.checked()).evaluate_points
-        self._has_curvature = compiled.has_curvature
-        self._shifted = np.empty(len(y))
-        self._arrays = [np.empty(len(y)) for _ in range(4)]
+        self.is_smoothed = False
+        self._has_curvature = loss.checked().has_curvature
 
     def _weighted(self, array):
-        array *= self.weight
+        array *= self.weight if array.ndim == 1 else self.weight[:, None]
         if len(self.absent):
             array[self.absent] = 0.0
         return array
+
+    def at_constant(self, c):
+        """The raw predictions of all rows if their mean is c."""
+        return np.broadcast_to(c, (len(self.y), *np.shape(c))).copy()
+
+    def minimum(self):
+        """The infimum over all raw predictions, 0 if it is not known."""
+        here = self.weight > 0
+        try:
+            return float(self.weight[here] @ self.loss.minimum(self.y[here]))
+        except ValueError:
+            return 0.0
+
+
+class PointTerm(LossTerm):
+    """A loss of points; p is of shape (n_rows,)."""
+
+    def __init__(self, loss, y, weight):
+        super().__init__(loss, y, weight)
+        self.is_smoothed = not loss.differentiable
+        self._evaluate = loss.checked().evaluate_points
+        self._shifted = np.empty(len(y))
+        self._arrays = [np.empty(len(y)) for _ in range(4)]
 
     def value(self, p):
         """The weighted sum of the losses."""
@@ -111,15 +135,7 @@ class PointTerm:
         curvatures = np.nan_to_num(self._weighted(curvatures), posinf=0.0)
         return Model(value, slopes, curvatures, 0.5 * (middle - value))
 
-    def minimum(self):
-        """The infimum over all raw predictions, 0 if it is not known."""
-        here = self.weight > 0
-        try:
-            return float(self.weight[here] @ self.loss.minimum(self.y[here]))
-        except ValueError:
-            return 0.0
-
-    def best_constant(self, start):
+    def best_constant(self):
         """The one raw prediction for all rows with the least value, about.
 
         An infinite one, as of the log loss on one class, is cut where the slope
@@ -127,6 +143,7 @@ class PointTerm:
         """
         if not self.loss.convex:
             return self._searched_constant()
+        start = self._likely_constant()
         p = np.empty(len(self.y))
 
         def slope(c):
@@ -137,6 +154,12 @@ class PointTerm:
         found = self._root(slope, start)
         p.fill(found)
         return found if np.isfinite(self.value(p)) else self._searched_constant()
+
+    def _likely_constant(self):
+        """0, or the mean target if that is better: where a search begins."""
+        mean = float(self.weight @ self.y) / self.total
+        at_mean, at_0 = (self.value(self.at_constant(c)) for c in (mean, 0.0))
+        return mean if at_mean < at_0 else 0.0
 
     def _searched_constant(self):
         """The loss's own search: slow, but it begins in many places."""
@@ -176,3 +199,96 @@ class PointTerm:
 
     def _steepness(self, c):
         return np.abs(self.slopes(np.full(len(self.y), c), 0.0)).sum()
+
+
+class RowTerm(LossTerm):
+    """A loss of rows; p is of shape (n_rows, n_outputs)."""
+
+    def __init__(self, loss, y, weight, n_outputs):
+        super().__init__(loss, y, weight)
+        self._evaluate = loss.checked().evaluate_rows
+        self._y = y[:, None]
+        self._shape = len(y), n_outputs
+        self._values = np.empty(len(y))
+        self._arrays = [np.empty(self._shape) for _ in range(4)]
+
+    def value(self, p):
+        """The weighted sum of the losses."""
+        self._evaluate(self._y, p, self._values, None, None)
+        return float(self._weighted(self._values).sum())
+
+    def slopes(self, p, h):
+        """The derivatives of the weighted losses; the next call overwrites them."""
+        slopes = self._arrays[0]
+        self._evaluate(self._y, p, None, slopes, None)
+        return self._weighted(slopes)
+
+    def model(self, p, h):
+        """Value, slopes, the diagonal of the Hessian and the excess of smoothing."""
+        _, slopes, curvatures, other = self._arrays
+        if self._has_curvature:
+            self._evaluate(self._y, p, self._values, slopes, curvatures)
+        else:
+            width = h or DIFFERENCE * self.unit
+            shift = width * self._signs
+            self._evaluate(self._y, p + shift, None, curvatures, None)
+            self._evaluate(self._y, p - shift, None, other, None)
+            # Of a Hessian H, z (H z) is the diagonal and, on average over z, no more.
+            curvatures -= other
+            curvatures *= self._signs
+            curvatures *= 0.5 / width
+            self._evaluate(self._y, p, self._values, slopes, None)
+        value = float(self._weighted(self._values).sum())
+        return Model(value, self._weighted(slopes), self._positive(curvatures), 0.0)
+
+    def _positive(self, curvatures):
+        curvatures = self._weighted(np.maximum(curvatures, 0.0, out=curvatures))
+        return np.nan_to_num(curvatures, copy=False, posinf=0.0)
+
+    @cached_property
+    def _signs(self):
+        """z of each row. The absent rows take none from the others."""
+        z = np.zeros(self._shape)
+        here = self.weight > 0
+        rng = np.random.default_rng(0)
+        z[here] = rng.choice([-1.0, 1.0], (np.count_nonzero(here), z.shape[1]))
+        return z
+
+    def best_constant(self):
+        """The raw predictions, one for each class, with the least value, about."""
+        best = self.loss.optimal_constant(self.y, self.weight)
+        return np.clip(np.nan_to_num(best), -30.0, 30.0)
+
+
+class SoftenedRowTerm(RowTerm):
+    """A loss of rows whose kinks are those of a maximum (`RowLoss.softened`)."""
+
+    def __init__(self, loss, y, weight, n_outputs):
+        super().__init__(loss, y, weight, n_outputs)
+        self.is_smoothed = True
+        self._soft = loss.softened.checked().evaluate_rows
+        self._own = np.arange(len(y)), y.astype(np.intp)
+
+    def _shifted(self, p, h):
+        shifted = np.add(p, 1.0, out=self._arrays[3])
+        shifted[self._own] -= 1.0
+        shifted /= h
+        return shifted
+
+    def slopes(self, p, h):
+        if h == 0:
+            return super().slopes(p, h)
+        slopes = self._arrays[0]
+        self._soft(self._y, self._shifted(p, h), None, slopes, None)
+        return self._weighted(slopes)
+
+    def model(self, p, h):
+        if h == 0:
+            return super().model(p, h)
+        value = self.value(p)
+        _, slopes, curvatures, _ = self._arrays
+        self._soft(self._y, self._shifted(p, h), self._values, slopes, curvatures)
+        # As of a point: from 0 at a distance to h log(n_outputs) where all are equal.
+        excess = h * float(self._weighted(self._values).sum()) - value
+        curvatures /= h
+        return Model(value, self._weighted(slopes), self._positive(curvatures), excess)

@@ -1,10 +1,11 @@
-"""Newton's method with a line search, for any loss of points and any penalty.
+"""learning_rate="auto": descent on all rows, for any loss and any penalty.
 
 The features are centred and in units of their spread, so that scales and offsets of the
 columns do not matter. Kinks are smoothed, less and less until the smoothing is below
-the tolerance. A step costs two passes over the rows; its length is found on cached raw
-predictions (Yuan, Ho and Lin 2012). An l1 norm makes the step coordinate descent on the
-quadratic model (Lee, Sun and Saunders 2014).
+the tolerance. A step goes to the minimum of a quadratic model, Newton's or, for losses
+of rows and for many features, a quasi-Newton one (`_quadratic`), and costs two passes
+over the rows; its length is found on cached raw predictions (Yuan, Ho and Lin 2012). An
+l1 norm is a part of the model (Lee, Sun and Saunders 2014).
 """
 
 import math
@@ -12,14 +13,13 @@ import threading
 import time
 
 import numpy as np
-from scipy import linalg
 
 from sklearn_losses.linear._centred import Centred
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
-from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 from sklearn_losses.solvers._line_search import step_length
-from sklearn_losses.solvers._loss_term import PointTerm
+from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, SoftenedRowTerm
+from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
 
 SMALLEST_TOL = 1e-14  # rounding
@@ -27,9 +27,7 @@ FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, and how fast it shrin
 SMOOTHING_TOL = 5.0  # times tol may be the excess of smoothing
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
-JITTER = 1e-6  # of the curvature is added where a loss has kinks
-FIRST_DAMPING, LARGEST_DAMPING = 1e-9, 1e3
-MOST_FEATURES = 1000  # a matrix of 8 MB
+MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
 REFRESH = 20  # iterations after which raw predictions are computed anew
 
 
@@ -55,51 +53,29 @@ class Newton(Solver):
         self.verbose = verbose
         self.stop = threading.Event()  # set: end after the current iteration
 
-    def check(self, loss):
-        if loss.granularity == "row":
-            raise ValueError(
-                f"learning_rate='auto' cannot use {loss!r}, because it is a loss of "
-                "rows. Use a loss of one raw prediction, or another learning_rate."
-            )
-
     def solve(self, objective, start, train=None, validation=None):
-        """Minimize each output's objective; see `SGD.solve`."""
-        self.check(objective.loss)
-        n_features = objective.rows.n_features
-        if n_features > MOST_FEATURES:
-            raise ValueError(
-                f"learning_rate='auto' cannot use {n_features} features, because "
-                "it keeps a square matrix of them. Use at most "
-                f"{MOST_FEATURES} features, or another learning_rate."
-            )
+        """Minimize each output's objective, or the joint one; see `SGD.solve`."""
         n_rows = objective.rows.n_rows
-        chosen = np.ones(n_rows)
+        weight = np.ones(n_rows)
         if train is not None:
-            chosen = np.bincount(train, minlength=n_rows).astype(np.float64)
-        weight = chosen
-        if objective.sample_weight is not None:
-            weight = chosen * objective.sample_weight
-        features = Centred(objective.rows, weight, objective.fit_intercept)
-        begin = coefficients(start)
+            weight = np.bincount(train, minlength=n_rows).astype(np.float64)
+        sample_weight = objective.sample_weight
+        features = Centred(
+            objective.rows,
+            weight if sample_weight is None else weight * sample_weight,
+            objective.fit_intercept,
+        )
+        coef, intercept = (array.copy() for array in coefficients(start))
         fits = []
-        for k in range(objective.n_outputs):
-            factor = objective.targets.factor(k)
-            own = weight if factor is None else weight * factor
-            term = PointTerm(
-                objective.loss,
-                objective.targets.of_output(k),
-                own / objective.total_weight,
-            )
+        for k, single in _singles(objective):
             watch = None
             if validation is not None:
-                watch = _Validation(objective, k, validation, self.n_iter_no_change)
-            fit = _Fit(self, objective, features, term, watch)
+                watch = _Validation(single, validation, self.n_iter_no_change)
+            fit = _Fit(self, single, features, _term(single, weight), watch)
             with np.errstate(all="ignore"):
-                fit.run(begin[0][k], float(begin[1][k]))
+                fit.run(coef[k], intercept[k])
+            coef[k], intercept[k] = fit.result()
             fits.append(fit)
-        found = [fit.result() for fit in fits]
-        coef = np.array([w for w, _ in found])
-        intercept = np.array([b for _, b in found])
         passes = np.array([fit.passes for fit in fits])
         state = SGD.start(coef, intercept)
         n_seen = n_rows if train is None else len(train)
@@ -108,19 +84,41 @@ class Newton(Solver):
         return SolverResult(coef, intercept, passes, converged, state)
 
 
-class _Validation:
-    """The mean loss of one output on rows set aside, and where it was least."""
+def _singles(objective):
+    """Which outputs, and their objective: all of them if they share one."""
+    if objective.is_joint:
+        return [(slice(None), objective)]
+    if objective.n_outputs == 1:
+        return [(0, objective)]
+    return [
+        (k, objective.of_outputs(slice(k, k + 1))) for k in range(objective.n_outputs)
+    ]
 
-    def __init__(self, objective, k, subset, patience):
+
+def _term(objective, chosen):
+    """The loss of one objective, on the rows with a factor in `chosen`."""
+    weight = objective.weight_of(0)
+    weight = chosen if weight is None else weight * chosen
+    weight = weight / objective.total_weight
+    if objective.is_joint:
+        softened = getattr(objective.loss, "softened", None)
+        term = RowTerm if softened is None else SoftenedRowTerm
+        return term(objective.loss, objective.targets.y, weight, objective.n_outputs)
+    return PointTerm(objective.loss, objective.targets.of_output(0), weight)
+
+
+class _Validation:
+    """The mean loss of one objective on rows set aside, and where it was least."""
+
+    def __init__(self, objective, subset, patience):
         self.objective, self.subset, self.patience = objective, subset, patience
-        self.y = objective.targets.of_output(k, subset)
-        self.weight = objective.weight_of(k, subset)
         self.least, self.n_stale = np.inf, 0
 
     def update(self, coef, intercept):
         """Take in coefficients; returns the loss and whether it is the least."""
-        raw = self.objective.rows.dot(coef[None], np.array([intercept]), self.subset)
-        value = float(self.objective.loss.mean(self.y, raw[:, 0], self.weight))
+        value = self.objective.mean_loss(
+            np.atleast_2d(coef), np.atleast_1d(intercept), self.subset
+        )[0]
         improves = value < self.least
         self.n_stale = 0 if improves else self.n_stale + 1
         self.least = min(value, self.least)
@@ -132,16 +130,21 @@ class _Validation:
 
 
 class _Fit:
-    """One output on its way: u and the intercept c of the centred features."""
+    """One objective on its way: theta, u and the intercept c of the centred features.
+
+    theta is of shape (d + 1,) or, of a loss of rows, (n_outputs, d + 1).
+    """
 
     def __init__(self, solver, objective, features, term, validation):
         self.solver, self.features, self.term = solver, features, term
         self.validation = validation
         self.has_intercept = objective.fit_intercept
-        self.l2 = objective.penalty.l2 * features.scale**2
-        self.l1 = objective.penalty.l1 * features.scale
+        self.l2 = np.append(objective.penalty.l2 * features.scale**2, 0.0)
+        self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
+        needs_more = objective.is_joint or features.n_features > MOST_FEATURES
+        model = QuasiNewtonModel if needs_more else NewtonModel
+        self.model = model(features, self.l2, self.l1, self.has_intercept)
         self.h = 0.0
-        self.damping = FIRST_DAMPING
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
         self.best, self.kept = math.inf, None
@@ -151,65 +154,53 @@ class _Fit:
         self.started = time.perf_counter()
 
     # ------------------------------------------------------------------ points
-    def value(self, p, u):
-        return self.term.value(p) + self.penalty(u)
+    def value(self, p, theta):
+        return self.term.value(p) + self.penalty(theta)
 
-    def penalty(self, u):
-        return 0.5 * float((self.l2 * u) @ u) + float(self.l1 @ np.abs(u))
+    def penalty(self, theta):
+        squares, sizes = (theta * theta) @ self.l2, np.abs(theta) @ self.l1
+        return float(0.5 * np.sum(squares) + np.sum(sizes))
 
-    def keep(self, value, u, c):
+    def keep(self, value, theta):
         """Remember the best point by the objective without smoothing."""
         if self.validation is None and value < self.best:
-            self.best, self.kept = value, (u, c)
+            self.best, self.kept = value, theta
 
     def result(self):
-        return self.features.unscaled(*self.kept)
+        return self.features.unscaled(self.kept[..., :-1], self.kept[..., -1])
 
     # ------------------------------------------------------------------- start
     def begin(self, coef, intercept):
         """The best constant, or the given point if it is better."""
-        n, d = self.features.n_rows, self.features.n_features
-        u, c = np.zeros(d), intercept
-        if self.has_intercept:
-            c = self.term.best_constant(self._likely_constant())
-        p = np.full(n, c)
+        c = self.term.best_constant() if self.has_intercept else intercept
+        theta = np.zeros((*np.shape(intercept), self.features.n_features + 1))
+        theta[..., -1] = c
+        p = self.term.at_constant(c)
         self.at_constant = self.term.value(p)
         self.lowest = self.term.minimum()
         slopes = float(np.abs(self.term.slopes(p, 0.0)).sum())
-        self.kept = u, c
+        self.kept = theta
         spread = (self.at_constant - self.lowest) / max(slopes, 1e-300)
         self.term.unit = min(max(spread, 1e-12), 1e12)
-        if not self.term.loss.differentiable:
+        if self.term.is_smoothed:
             self.h = FIRST_WIDTH * self.term.unit
         if coef.any():
-            given = np.divide(
-                coef,
-                self.features.scale,
-                out=np.zeros(d),
-                where=self.features.scale > 0,
-            )
-            at_mean = intercept + float(self.features.mean @ coef)
-            raw = self.raw(given, at_mean)
+            scale, given = self.features.scale, theta.copy()
+            np.divide(coef, scale, out=given[..., :-1], where=scale > 0)
+            given[..., -1] = intercept + coef @ self.features.mean
+            raw = self.raw(given)
             if self.value(raw, given) < self.at_constant:
-                return given, at_mean, raw
-        return u, c, p
+                return given, raw
+        return theta, p
 
-    def _likely_constant(self):
-        """0, or the mean target if that is better: where a search begins."""
-        here = self.term.total
-        mean = float(self.term.weight @ self.term.y) / here
-        n = len(self.term.y)
-        at_mean, at_0 = (self.term.value(np.full(n, c)) for c in (mean, 0.0))
-        return mean if at_mean < at_0 else 0.0
-
-    def raw(self, u, c):
+    def raw(self, theta):
         self.passes += 1
-        return self.features.dot(u) + c
+        return self.features.dot(theta[..., :-1].T) + theta[..., -1]
 
     # --------------------------------------------------------------- iteration
     def run(self, coef, intercept):
         """Iterate until the tolerance, the most passes, or no step is found."""
-        u, c, p = self.begin(coef, intercept)
+        theta, p = self.begin(coef, intercept)
         gap = self.at_constant - self.lowest
         if gap <= 1e-12 * max(1.0, abs(self.at_constant)):
             self.converged = True
@@ -218,11 +209,11 @@ class _Fit:
         while self.passes + 2 <= solver.max_iter and not solver.stop.is_set():
             self.n_iterations += 1
             if self.n_iterations % REFRESH == 0:
-                p = self.raw(u, c)
-            value, excess, system = self.model(p, u)
-            self.keep(value, u, c)
-            new, delta, slope_at_0, predicted = self.direction(u, c, *system)
-            if self.report(value, u, c):
+                p = self.raw(theta)
+            value, excess = self.look(p, theta)
+            self.keep(value, theta)
+            new, delta, slope_at_0, predicted = self.model.minimum()
+            if self.report(value, theta):
                 return
             done = self.is_done(value, predicted, excess)
             if self.converged:
@@ -231,28 +222,27 @@ class _Fit:
                 self.narrow()
                 continue
             self.arrived, self.previous = False, value
-            q = self.raw(delta[:-1], delta[-1])
-            t = self.length(p, q, u, delta, slope_at_0)
+            q = self.raw(delta)
+            t = self.length(p, q, theta, delta, slope_at_0)
             if t == 0:
                 if done:
                     self.converged = True
                     return
-                self.damping = max(100 * self.damping, 1e-6)
-                if self.damping > LARGEST_DAMPING:
+                if not self.model.damp():
                     return
                 continue
-            u = new[:-1] if t == 1 else u + t * delta[:-1]
-            c += t * delta[-1]
+            theta = new if t == 1 else theta + t * delta
             p = p + t * q
-            self.keep(self.value(p, u), u, c)
+            self.keep(self.value(p, theta), theta)
             if done and t == 1:
                 self.converged = True
-                self.report(self.value(p, u), u, c)
+                self.report(self.value(p, theta), theta)
                 return
 
     def narrow(self):
         self.h /= WIDTH_DIVISOR
         self.arrived = self.narrowed = True
+        self.model.forget()
 
     def is_done(self, value, predicted, excess):
         """Whether the model offers too little; sets `converged` if h is small too."""
@@ -260,7 +250,7 @@ class _Fit:
         floor = FLOOR * (self.at_constant - self.lowest)
         allowed = self.solver.tol * max(gain + predicted, floor)
         progress = self.previous - value
-        done = predicted <= allowed and (
+        done = predicted <= self.model.trust * allowed and (
             self.arrived or progress <= PROGRESS_TOL * allowed
         )
         if done and self.h > 0:
@@ -269,27 +259,16 @@ class _Fit:
             )
         return done
 
-    def model(self, p, u):
-        """The objective, the excess of smoothing, and gradient, Hessian and jitter."""
-        d = len(u)
-        model = self.term.model(p, self.h)
-        slopes, curvatures = model.slopes, model.curvatures
+    def look(self, p, theta):
+        """Model the objective; returns its value and the excess of smoothing."""
+        term = self.term.model(p, self.h)
         self.passes += 1
-        gradient, hessian = np.zeros(d + 1), np.zeros((d + 1, d + 1))
-        by_slope, second, first = self.features.moments(slopes, curvatures)
-        gradient[:d] = by_slope + self.l2 * u
-        hessian[:d, :d] = second
-        if self.has_intercept:
-            gradient[d] = slopes.sum()
-            hessian[:d, d] = hessian[d, :d] = first
-            hessian[d, d] = curvatures.sum()
-        diagonal = np.append(self.l2, 0.0)
+        jitter = 0.0
         if self.h > 0:
-            jitter = self.jitter(np.abs(slopes).sum(), curvatures.sum())
-            diagonal[:d] += jitter * (self.features.scale > 0)
-            diagonal[d] += jitter if self.has_intercept else 0.0
-        hessian.flat[:: d + 2] += diagonal
-        return model.value + self.penalty(u), model.excess, (gradient, hessian)
+            jitter = self.jitter(np.abs(term.slopes).sum(), term.curvatures.sum())
+        self.model.update(theta, term, jitter)
+        self.here, self.excess = term.value + self.penalty(theta), term.excess
+        return self.here, self.excess
 
     def jitter(self, slopes, curvatures):
         """What kinks need on the diagonal, for bands in which there is no row."""
@@ -299,88 +278,44 @@ class _Fit:
             return typical  # there is no curvature at all
         return JITTER * max(curvature, FLOOR * typical)
 
-    def direction(self, u, c, gradient, hessian):
-        """The minimum of the quadratic model.
-
-        Returns
-        -------
-        new : ndarray of shape (n_features + 1,)
-            Where it is.
-        delta : ndarray of shape (n_features + 1,)
-        slope : float
-            The derivative of the objective in this direction.
-        predicted : float
-            How much lower the model is there.
-        """
-        here = np.append(u, c)
-        if self.l1.any():
-            damped = hessian.copy()
-            damped.flat[:: len(here) + 1] *= 1 + self.damping
-            l1 = np.append(self.l1, 0.0)
-            new = minimize_quadratic(damped, gradient, here, l1, 200, 1e-6)
-            delta = new - here
-            slope = gradient @ delta + l1 @ (np.abs(new) - np.abs(here))
-            return new, delta, slope, -(slope + 0.5 * delta @ hessian @ delta)
-        delta = -self.solved(hessian, gradient)
-        slope = gradient @ delta
-        return here + delta, delta, slope, -0.5 * slope
-
-    def solved(self, hessian, gradient):
-        """hessian^-1 gradient, scaled to a diagonal of 1 and damped."""
-        diagonal = np.diag(hessian)
-        scale = np.zeros(len(gradient))
-        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-        scaled = hessian * scale * scale[:, None]
-        more = self.damping + (JITTER if self.h > 0 else 0.0)
-        for _ in range(12):
-            scaled.flat[:: len(scale) + 1] = 1.0 + more
-            try:
-                factor = linalg.cho_factor(scaled, lower=True, check_finite=False)
-            except linalg.LinAlgError:
-                self.damping *= 10
-                more += self.damping
-                continue
-            return scale * linalg.cho_solve(
-                factor, scale * gradient, check_finite=False
-            )
-        return scale**2 * gradient
-
-    def length(self, p, q, u, delta, slope_at_0):
+    def length(self, p, q, theta, delta, slope_at_0):
         """How far to go, by slopes of the smoothed objective."""
         if not (slope_at_0 < 0 and np.isfinite(q).all()):
             return 0.0
-        move = delta[:-1]
-        level, rise = float((self.l2 * u) @ move), float((self.l2 * move) @ move)
-        has_l1 = self.l1.any()
+        level, rise = np.sum((delta * theta) @ self.l2), np.sum(delta**2 @ self.l2)
 
         def slope(t):
-            at = level + t * rise + float(self.term.slopes(p + t * q, self.h) @ q)
-            if has_l1:
-                x = u + t * move
-                at_0 = np.abs(x) <= 1e-14 * np.abs(u)
-                from_left = np.where(at_0, -np.abs(move), np.sign(x) * move)
-                at += float(self.l1 @ from_left)
-            return at
+            at = np.vdot(self.term.slopes(p + t * q, self.h), q) + level + t * rise
+            if self.model.has_l1:
+                x = theta + t * delta
+                at_0 = np.abs(x) <= 1e-14 * np.abs(theta)
+                from_left = np.where(at_0, -np.abs(delta), np.sign(x) * delta)
+                at += np.sum(from_left @ self.l1)
+            return float(at)
 
-        return step_length(slope, slope_at_0)
+        def is_lower(t):
+            most = self.here + 2.0 * self.excess
+            return self.value(p + t * q, theta + t * delta) <= most
 
-    def report(self, value, u, c):
+        return step_length(slope, slope_at_0, is_lower)
+
+    def report(self, value, theta):
         """Print and validate; returns whether patience is over."""
         watch, shown = self.validation, value
         if watch is None and not self.solver.verbose:
             return False
-        coef, intercept = self.features.unscaled(u, c)
+        coef, intercept = self.features.unscaled(theta[..., :-1], theta[..., -1])
         if watch is not None and np.isfinite(value):
             shown, improves = watch.update(coef, intercept)
             if improves:
-                self.kept = u, c
+                self.kept = theta
             self.converged = self.converged or watch.is_over
         if self.solver.verbose:
             print(
                 f"iteration {self.n_iterations:4d}  criterion {shown:.6g}  "
                 f"smoothing {self.h:.2g}  |coef| {np.linalg.norm(coef):.4g}  "
                 f"nonzero {np.count_nonzero(coef)}/{coef.size}  "
-                f"intercept {intercept:.4g}  passes {self.passes}  "
+                f"intercept {np.linalg.norm(intercept):.4g}  passes {self.passes}  "
                 f"{time.perf_counter() - self.started:.2f} s"
             )
         return watch is not None and watch.is_over

@@ -25,6 +25,11 @@ from sklearn_losses.solvers._sgd_epoch import Epoch
 ETA_FACTOR, SMALLEST_ETA = 5.0, 1e-6
 
 
+def is_least_at_0(loss):
+    """Whether coefficients of 0 are the minimum, whatever X is, as of Perceptron."""
+    return loss.task == "binary" and loss.value(1.0, 0.0) == 0.0
+
+
 class SGD(Solver):
     """Stochastic gradient descent, one row or a batch of rows a step.
 
@@ -91,7 +96,7 @@ class SGD(Solver):
                 "piece of the loss reaches 0, and this loss is not piecewise linear. "
                 "Use Hinge() or EpsilonInsensitive(), or another learning_rate."
             )
-        if loss.task == "binary" and loss.value(1.0, 0.0) == 0.0:
+        if is_least_at_0(loss):
             raise ValueError(
                 f"{setting} cannot use {loss!r}, because its step is as long as the "
                 "loss, which is 0 at coefficients of 0, so that no step is ever made. "

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -19,11 +19,10 @@ from sklearn_losses import (
     Huber,
     LogLoss,
     Poisson,
-    SGDClassifier,
-    SGDRegressor,
     SquaredError,
 )
 from tests.cases import REGRESSION_LOSSES, each, targets
+from tests.schedules import SGDClassifier, SGDRegressor
 
 N, D, BATCH, EPOCHS = 53, 12, 8, 3
 RNG = np.random.default_rng(0)
@@ -205,7 +204,7 @@ def test_partial_fits_go_on_where_a_fit_was(make):
     for parameters in (dict(), dict(penalty="l1"), dict(average=7)):
         whole = in_order(model, eta0=0.1, learning_rate="invscaling", **parameters)
         stream, chunks = clone(whole), clone(whole)
-        known = {"classes": np.unique(y)} if isinstance(model, SGDClassifier) else {}
+        known = {"classes": np.unique(y)} if is_classifier(model) else {}
         whole.fit(X, y)
         for _ in range(EPOCHS):
             stream.partial_fit(X, y, **known)

@@ -16,11 +16,10 @@ from sklearn_losses import (
     Huber,
     LogLoss,
     NumpyLoss,
-    SGDClassifier,
-    SGDRegressor,
 )
 from sklearn_losses.losses import LogitLink, SoftmaxLink, Truncated
 from tests import custom_functions as functions
+from tests.schedules import SGDClassifier, SGDRegressor
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))

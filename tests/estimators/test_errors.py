@@ -19,11 +19,10 @@ from sklearn_losses import (
     LogLoss,
     Poisson,
     Quantile,
-    SGDClassifier,
-    SGDRegressor,
     SquaredError,
 )
 from tests.cases import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
+from tests.schedules import SGDClassifier, SGDRegressor
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 3))

@@ -166,7 +166,11 @@ def test_start_and_warm_start_equal_scikit_learn():
     models = []
     for module in (linear_model, sklearn_losses):
         model = module.SGDRegressor(
-            shuffle=False, warm_start=True, max_iter=3, tol=None
+            shuffle=False,
+            warm_start=True,
+            max_iter=3,
+            tol=None,
+            learning_rate="invscaling",
         )
         model.fit(X, y, coef_init=np.ones(X.shape[1]), intercept_init=[2.0])
         models.append(model.fit(X, y))
@@ -177,7 +181,9 @@ def test_partial_fit_equals_scikit_learn():
     X, y = data("SGDClassifier")
     models = []
     for module in (linear_model, sklearn_losses):
-        model = module.SGDClassifier(loss="log_loss", shuffle=False)
+        model = module.SGDClassifier(
+            loss="log_loss", shuffle=False, learning_rate="optimal"
+        )
         for start in range(0, 200, 60):
             chunk = slice(start, start + 60)
             model.partial_fit(X[chunk], y[chunk], classes=[0, 1])
@@ -189,6 +195,7 @@ def test_partial_fit_equals_scikit_learn():
 def test_every_parameter_of_scikit_learn_is_there_with_its_default():
     for name in ("SGDRegressor", "SGDClassifier"):
         reference = getattr(linear_model, name)().get_params()
+        reference["learning_rate"] = "auto"  # the one that differs, on purpose
         ours = getattr(sklearn_losses, name)().get_params()
         assert reference.items() <= ours.items()
 

@@ -29,12 +29,11 @@ from sklearn_losses import (
     MulticlassHinge,
     Poisson,
     Quantile,
-    SGDClassifier,
-    SGDRegressor,
     SquaredError,
     SquaredHinge,
 )
 from tests.cases import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
+from tests.schedules import SGDClassifier, SGDRegressor
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 5))

@@ -15,7 +15,6 @@ from sklearn.linear_model import (
 )
 
 from sklearn_losses import (
-    CrossEntropy,
     Hinge,
     Huber,
     LogLoss,
@@ -237,16 +236,6 @@ def test_few_passes_warn_and_are_no_worse_than_a_constant():
     assert objective(Quantile(0.5), X, y, model.coef_, model.intercept_[0]) <= Quantile(
         0.5
     ).mean(y, np.full(len(y), np.median(y)))
-
-
-def test_refusals():
-    X, y = classification(30)
-    with pytest.raises(ValueError, match="loss of rows"):
-        SGDClassifier(CrossEntropy(), learning_rate="auto").fit(X, y)
-    with pytest.raises(ValueError, match="needs all rows at once"):
-        regressor(SquaredError()).partial_fit(X, y)
-    with pytest.raises(ValueError, match="at most 1000 features"):
-        regressor(SquaredError()).fit(np.ones((3, 1001)), y[:3])
 
 
 @pytest.mark.parametrize("loss", [SquaredError(), Quantile(0.5)])

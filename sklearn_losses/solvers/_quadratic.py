@@ -1,0 +1,285 @@
+"""Quadratic models of an objective around a point, and where they are least.
+
+`NewtonModel` has the Hessian, for one output and few features. `QuasiNewtonModel`
+begins with the Hessian's diagonal, or its diagonal blocks of one class each, renewed
+now and then, and corrects it by the last steps (L-BFGS: Liu and Nocedal 1989). An l1
+norm is minimised with either by coordinate descent (Scheinberg and Tang 2016).
+"""
+
+import math
+
+import numpy as np
+from scipy import linalg
+
+from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
+
+JITTER = 1e-6  # of the curvature is added where a loss has kinks
+FIRST_DAMPING, LARGEST_DAMPING = 1e-9, 1e3
+MOST_NUMBERS = 1_010_000  # in a matrix, or in the blocks of one: 8 MB
+MEMORY = 10  # steps that correct the diagonal
+LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
+REFRESH = 5  # steps after which the diagonal is computed anew
+
+
+class QuadraticModel:
+    """gradient.delta + delta' B delta / 2 + l1 |theta + delta|_1.
+
+    theta is of shape (d + 1,) or (n_outputs, d + 1); the intercepts come last.
+
+    Parameters
+    ----------
+    features : Centred
+    l2, l1 : ndarray of shape (d + 1,)
+        The penalty of each feature, and 0 for the intercept.
+    has_intercept : bool
+    """
+
+    # An estimate of what is left to gain may be so much too small.
+    trust = 1.0
+
+    def __init__(self, features, l2, l1, has_intercept):
+        self.features = features
+        self.l2, self.l1 = l2, l1
+        self.has_l1 = bool(l1.any())
+        self.moves = np.append(features.scale > 0, has_intercept)
+        self.damping = FIRST_DAMPING
+
+    def update(self, theta, term, jitter):
+        """Model the objective around theta.
+
+        Parameters
+        ----------
+        theta : ndarray
+        term : loss_term.Model
+            The loss around the raw predictions of theta.
+        jitter : float
+            More curvature of every coordinate that moves.
+        """
+        raise NotImplementedError
+
+    def minimum(self):
+        """Where the model is least.
+
+        Returns
+        -------
+        new, delta : ndarray
+            Where it is, and how far that is from theta.
+        slope : float
+            The derivative of the objective in this direction.
+        predicted : float
+            How much lower the model is there.
+        """
+        raise NotImplementedError
+
+    def forget(self):
+        """What was seen so far belongs to another objective."""
+
+    def damp(self):
+        """After a step that failed: shorten the next ones. False: to no avail."""
+        self.damping = max(100 * self.damping, 1e-6)
+        return self.damping <= LARGEST_DAMPING
+
+    def _least_with_l1(self, blocks, left, right, sweeps, tol):
+        blocks = blocks.copy()
+        diagonal = np.einsum("bii->bi", blocks)
+        diagonal *= 1 + self.damping
+        theta = self.theta.ravel()
+        l1 = np.broadcast_to(self.l1, self.theta.shape).ravel()
+        gradient = self.gradient.ravel()
+        new = minimize_quadratic(blocks, left, right, gradient, theta, l1, sweeps, tol)
+        change = float(l1 @ (np.abs(new) - np.abs(theta)))
+        return new.reshape(self.theta.shape), change
+
+
+class NewtonModel(QuadraticModel):
+    """B is the Hessian."""
+
+    def update(self, theta, term, jitter):
+        self.theta, self.is_smoothed = theta, jitter > 0
+        d = len(theta) - 1
+        self.gradient, self.hessian = np.zeros(d + 1), np.zeros((d + 1, d + 1))
+        moments = self.features.moments(term.slopes, term.curvatures)
+        self.gradient[:d], self.hessian[:d, :d], by_curvature = moments
+        self.gradient += self.l2 * theta
+        if self.moves[d]:
+            self.gradient[d] = term.slopes.sum()
+            self.hessian[:d, d] = self.hessian[d, :d] = by_curvature
+            self.hessian[d, d] = term.curvatures.sum()
+        self.hessian.flat[:: d + 2] += self.l2 + jitter * self.moves
+
+    def minimum(self):
+        if not self.has_l1:
+            delta = -self._solved()
+            slope = float(self.gradient @ delta)
+            return self.theta + delta, delta, slope, -0.5 * slope
+        nothing = np.empty((len(self.theta), 0))
+        new, change = self._least_with_l1(
+            self.hessian[None], nothing, nothing, 200, 1e-6
+        )
+        delta = new - self.theta
+        slope = float(self.gradient @ delta) + change
+        return new, delta, slope, -(slope + 0.5 * float(delta @ self.hessian @ delta))
+
+    def _solved(self):
+        """hessian^-1 gradient, scaled to a diagonal of 1 and damped."""
+        diagonal = np.diag(self.hessian)
+        scale = np.zeros(len(diagonal))
+        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
+        scaled = self.hessian * scale * scale[:, None]
+        more = self.damping + (JITTER if self.is_smoothed else 0.0)
+        for _ in range(12):
+            scaled.flat[:: len(scale) + 1] = 1.0 + more
+            factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
+            if failed:
+                self.damping *= 10
+                more += self.damping
+                continue
+            found, _ = linalg.lapack.dpotrs(factor, scale * self.gradient, lower=True)
+            return scale * found
+        return scale**2 * self.gradient
+
+
+class QuasiNewtonModel(QuadraticModel):
+    """B is block-diagonal, corrected by the last steps."""
+
+    trust = 0.3
+
+    def __init__(self, features, l2, l1, has_intercept):
+        super().__init__(features, l2, l1, has_intercept)
+        self.forget()
+
+    def forget(self):
+        self.steps, self.changes = [], []
+        self.age, self.theta, self.diagonal = 0, None, None
+
+    def damp(self):
+        self.forget()
+        return super().damp()
+
+    def update(self, theta, term, jitter):
+        slopes = term.slopes
+        gradient = self.l2 * theta
+        gradient[..., :-1] += self.features.transposed_dot(slopes).T
+        gradient[..., -1] += slopes.sum(axis=0) * self.moves[-1]
+        if self.theta is not None:
+            self._remember(
+                (theta - self.theta).ravel(), (gradient - self.gradient).ravel()
+            )
+        self.theta, self.gradient = theta, gradient
+        if self.age % REFRESH == 0:
+            self._renew(term.curvatures, jitter)
+        self.age += 1
+        if self.diagonal is not None:
+            self._rescale()
+
+    def _remember(self, step, change):
+        """A pair whose curvature is not positive says nothing of a convex model."""
+        along = float(step @ change)
+        if along > 1e-10 * math.sqrt(float(step @ step) * float(change @ change)):
+            self.steps = [*self.steps, step][-MEMORY:]
+            self.changes = [*self.changes, change][-MEMORY:]
+
+    def _renew(self, curvatures, jitter):
+        """The blocks of the Hessian of each output by itself, or its diagonal."""
+        size, n_blocks = self.theta.shape[-1], self.theta.size // self.theta.shape[-1]
+        curvatures = curvatures.reshape(len(curvatures), n_blocks)
+        more = self.l2 + jitter * self.moves
+        if n_blocks * size**2 > MOST_NUMBERS:
+            diagonal = np.empty((n_blocks, size))
+            diagonal[:, :-1] = self.features.squares(curvatures).T
+            diagonal[:, -1] = curvatures.sum(axis=0) * self.moves[-1]
+            self.diagonal = diagonal = (diagonal + more).reshape(-1, 1, 1)
+            self.inverse_diagonal = np.zeros(diagonal.shape)
+            np.divide(1.0, diagonal, out=self.inverse_diagonal, where=diagonal > 0)
+            return
+        self.blocks = np.zeros((n_blocks, size, size))
+        self.inverse = np.zeros(self.blocks.shape)
+        for block, inverse, c in zip(self.blocks, self.inverse, curvatures.T):
+            c = np.ascontiguousarray(c)
+            _, second, first = self.features.moments(c, c)
+            block[:-1, :-1] = second
+            if self.moves[-1]:
+                block[-1, :-1] = block[:-1, -1] = first
+                block[-1, -1] = c.sum()
+            block.flat[:: size + 1] += more
+            inverse[...] = self._inverse(block)
+
+    def _rescale(self):
+        """Make the diagonal as large as the last change, which has all of the Hessian.
+
+        Where there are fewer rows than features the diagonal alone is far too small.
+        """
+        self.blocks, self.inverse = self.diagonal, self.inverse_diagonal
+        if self.steps:
+            step, change = self.steps[-1], self.changes[-1]
+            factor = float(change @ self._times(self.inverse, change))
+            factor = min(max(factor / float(step @ change), 1.0), LARGEST_FACTOR)
+            self.blocks, self.inverse = self.blocks * factor, self.inverse / factor
+
+    def _inverse(self, block):
+        diagonal = np.diag(block)
+        scale = np.zeros(len(diagonal))
+        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
+        scaled = block * scale * scale[:, None]
+        more = JITTER
+        while True:
+            scaled.flat[:: len(scale) + 1] = 1.0 + more
+            factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
+            if not failed:
+                break
+            more *= 10.0
+        found, _ = linalg.lapack.dpotri(factor, lower=True)
+        found = np.tril(found) + np.tril(found, -1).T
+        return found * scale * scale[:, None]
+
+    def _times(self, blocks, v):
+        if blocks.shape[1] == 1:
+            return blocks.ravel() * v
+        return (blocks @ v.reshape(len(blocks), -1, 1)).ravel()
+
+    def minimum(self):
+        if self.has_l1:
+            return self._minimum_with_l1()
+        delta = self._two_loops(-self.gradient.ravel()).reshape(self.theta.shape)
+        slope = float(np.vdot(self.gradient, delta))
+        return self.theta + delta, delta, slope, -0.5 * slope
+
+    def _two_loops(self, v):
+        """B^-1 v (Nocedal 1980)."""
+        pairs = [(s, y, 1.0 / float(s @ y)) for s, y in zip(self.steps, self.changes)]
+        shares = []
+        for s, y, rho in reversed(pairs):
+            shares.append(rho * float(s @ v))
+            v = v - shares[-1] * y
+        v = self._times(self.inverse, v) / (1.0 + self.damping)
+        for s, y, rho in pairs:
+            v = v + (shares.pop() - rho * float(y @ v)) * s
+        return v
+
+    def _minimum_with_l1(self):
+        left, right = self._low_rank()
+        new, change = self._least_with_l1(self.blocks, left, right, 20, 1e-4)
+        delta = new - self.theta
+        slope = float(np.vdot(self.gradient, delta)) + change
+        v = delta.ravel()
+        bent = float(v @ self._times(self.blocks, v)) - float(
+            (left.T @ v) @ (right.T @ v)
+        )
+        return new, delta, slope, -(slope + 0.5 * bent)
+
+    def _low_rank(self):
+        """left right' = blocks - B, in compact form (Byrd, Nocedal, Schnabel 1994)."""
+        if not self.steps:
+            nothing = np.empty((self.theta.size, 0))
+            return nothing, nothing
+        S, Y = np.array(self.steps), np.array(self.changes)
+        BS = np.array([self._times(self.blocks, s) for s in S])
+        SY = S @ Y.T
+        lower = np.tril(SY, -1)
+        middle = np.block([[S @ BS.T, lower], [lower.T, -np.diag(np.diag(SY))]])
+        left = np.vstack([BS, Y])
+        scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(middle)), 1e-300))
+        middle *= scale * scale[:, None]
+        left *= scale[:, None]
+        right = np.linalg.pinv(middle, hermitian=True) @ left
+        return np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)

@@ -11,12 +11,12 @@ from sklearn_losses.linear._rows import Rows
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
 
-# The raw predictions of so many rows are still in cache when their labels are looked up.
+# So many raw predictions are still in cache when their labels are looked up.
 _BLOCK = 2**14
 
 # An X of so many entries comes from memory, not from a cache. There the kernel of
-# `Rows`, which asks for rows ahead, is faster than one thread of BLAS; in a cache it is
-# slower by a factor of two.
+# `Rows`, which asks for rows ahead, is faster than one thread of BLAS if rows are short,
+# and about as fast if they are not; in a cache it is slower by a factor of two.
 _STREAMED = 2**22
 
 

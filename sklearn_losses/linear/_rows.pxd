@@ -85,23 +85,17 @@ cdef inline void add_products(double *s, const real *x, const index *columns,
 
 cdef inline double sum_with_rest(double *s, const real *x, const index *columns,
                                  Py_ssize_t n, const double *w) noexcept nogil:
-    """The eight partial sums and the products of the last entries, n % 8, in one.
-
-    Each entry has a partial sum that is known when this is compiled, so that the sums stay
-    in registers.
-    """
-    cdef Py_ssize_t lane, j = n - n % 8
-    if n - j >= 4:
+    """The eight partial sums and the products of the last entries, n % 8, in one."""
+    cdef Py_ssize_t j, lane, whole = n - n % 8
+    cdef double rest = 0.0
+    if n - whole >= 4:  # lanes that the compiler knows, so that s stays in registers
         for lane in range(4):
-            s[lane] += x[j + lane] * w[j + lane if index is no_index else columns[j + lane]]
-        j += 4
-    if n - j > 0:
-        s[4] += x[j] * w[j if index is no_index else columns[j]]
-    if n - j > 1:
-        s[5] += x[j + 1] * w[j + 1 if index is no_index else columns[j + 1]]
-    if n - j > 2:
-        s[6] += x[j + 2] * w[j + 2 if index is no_index else columns[j + 2]]
-    return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]))
+            j = whole + lane
+            s[lane] += x[j] * w[j if index is no_index else columns[j]]
+        whole += 4
+    for j in range(whole, n):
+        rest += x[j] * w[j if index is no_index else columns[j]]
+    return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7])) + rest
 
 
 cdef inline void row_add(double c, const real *x, const index *columns, Py_ssize_t n,

@@ -12,11 +12,11 @@ from sklearn_losses.linear._rows import Rows
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
 
 # So many raw predictions are still in cache when their labels are looked up.
-_BLOCK = 2**16
+_BLOCK = 2**14
 
 # An X of so many entries comes from memory, not from a cache. There the kernel of
-# `Rows` is faster than one thread of BLAS, with 100 columns by a factor of two; in a
-# cache it is slower by that factor.
+# `Rows`, which asks for rows ahead, is faster than one thread of BLAS if rows are short,
+# and about as fast if they are not; in a cache it is slower by a factor of two.
 _STREAMED = 2**22
 
 
@@ -32,7 +32,7 @@ def _is_streamed(X):
 def _blocks(X, n_outputs):
     """Slices of the rows of X; a sparse X, of which a slice is a copy, is in one."""
     n = X.shape[0]
-    step = n if sparse.issparse(X) else max(1, _BLOCK // n_outputs)
+    step = n if sparse.issparse(X) else max(1, min(_BLOCK, 4 * _BLOCK // n_outputs))
     if step >= n:
         return [slice(None)]
     return [slice(start, start + step) for start in range(0, n, step)]

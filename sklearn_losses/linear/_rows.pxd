@@ -86,20 +86,34 @@ cdef inline void add_products(double *s, const real *x, const index *columns,
 cdef inline double sum_with_rest(double *s, const real *x, const index *columns,
                                  Py_ssize_t n, const double *w) noexcept nogil:
     """The eight partial sums and the products of the last entries, n % 8, in one."""
-    cdef Py_ssize_t j, whole = n - n % 8
-    for j in range(whole, n):  # a partial sum for each: none waits for another
-        s[j - whole] += x[j] * w[j if index is no_index else columns[j]]
-    return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]))
+    cdef Py_ssize_t j, lane, whole = n - n % 8
+    cdef double rest = 0.0
+    if n - whole >= 4:  # lanes that the compiler knows, so that s stays in registers
+        for lane in range(4):
+            j = whole + lane
+            s[lane] += x[j] * w[j if index is no_index else columns[j]]
+        whole += 4
+    for j in range(whole, n):
+        rest += x[j] * w[j if index is no_index else columns[j]]
+    return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7])) + rest
 
 
 cdef inline void row_add(double c, const real *x, const index *columns, Py_ssize_t n,
                          double *w) noexcept nogil:
     """w += c x."""
-    cdef Py_ssize_t j
-    for j in range(n):
-        if index is no_index:
+    cdef double sums[8]
+    cdef Py_ssize_t j, lane, whole = n - n % 8
+    if index is no_index:
+        # Eight sums before the first is stored: no need to know whether x and w overlap.
+        for j in range(0, whole, 8):
+            for lane in range(8):
+                sums[lane] = w[j + lane] + c * x[j + lane]
+            for lane in range(8):
+                w[j + lane] = sums[lane]
+        for j in range(whole, n):
             w[j] += c * x[j]
-        else:
+    else:
+        for j in range(n):
             w[columns[j]] += c * x[j]
 
 

@@ -13,7 +13,7 @@ from sklearn_losses.linear._weights import (
     coefficients,
     drop_mean,
     first_state,
-    make_room,
+    make_room_for_mean,
 )
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._progress import NOTHING, Progress
@@ -185,7 +185,8 @@ class SGD(Solver):
         t = state.pop("t").max()
         if not 0 < self.average <= t:
             drop_mean(state)  # one from before would not follow the weights
-        make_room(state, self.average > 0, objective.penalty.l1 > 0)
+        if self.average > 0:
+            make_room_for_mean(state)
         weights = ScaledWeights(
             state,
             objective.penalty,

@@ -20,8 +20,8 @@ from sklearn_losses.linear._rows cimport (
     row_squared_norm, row_start, sl_prefetch,
 )
 from sklearn_losses.linear._weights cimport (
-    Output, ScaledWeights, Step, add_row, add_state, before_step, catch_up_batch,
-    catch_up_row, finish_epoch, finish_step, shrink, start_epoch, take_step, truncate_row,
+    Output, ScaledWeights, Step, add_row, before_step, finish_epoch, finish_step, shrink,
+    start_epoch, take_step, weights_dot,
 )
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
 from sklearn_losses.losses._threads cimport threads_for
@@ -121,7 +121,8 @@ cdef class Epoch:
         self.average = average
         self.counts_loss = counts_loss
         self.needs_norm = schedule.sample_rate != NULL or (
-            counts_loss and weights.outputs[0].counts_penalty)
+            counts_loss and weights.outputs[0].counts_penalty
+            and weights.outputs[0].l1 == 0.0)
         self.shuffles = seed is not None
         self.random = 0 if seed is None else seed
         self.t = t
@@ -215,8 +216,7 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
             for a in range(active.shape[0]):
                 k = active[a]
                 before_step(&outputs[k], step_size(e, rate, &outputs[k]), 1)
-                catch_up_row(&outputs[k], j, n)
-                e.dot[k] = dot_and_ask(x, j, n, outputs[k].v, ahead)
+                e.dot[k] = dot_and_ask(&outputs[k], x, j, n, ahead)
                 e.raw[k] = outputs[k].scale * e.dot[k] + outputs[k].intercept
                 nothing += 0.0 * e.raw[k]
             if e.loss.table.row != NULL:
@@ -265,13 +265,15 @@ cdef inline const real *ask_ahead(const real[::1] data, const index[::1] columns
     return NULL
 
 
-cdef inline double dot_and_ask(const real *x, const index *j, Py_ssize_t n, const double *v,
+cdef inline double dot_and_ask(const Output *o, const real *x, const index *j, Py_ssize_t n,
                                const real *ahead) noexcept nogil:
     """v . x; asks for the row `ahead` unless it is NULL."""
     if index is no_index:
         if ahead != NULL:
-            return row_dot_asking(x, ahead, n, v)
-    return row_dot(x, j, n, v)
+            return row_dot_asking(x, ahead, n, o.v)
+        return row_dot(x, j, n, o.v)
+    else:
+        return weights_dot(o, x, j, n)
 
 
 cdef inline double step_size(Epoch e, double rate, const Output *output) noexcept nogil:
@@ -379,7 +381,10 @@ def run_batches(const real[::1] data, const index[::1] columns, const index[::1]
                 k = active[a]
                 shrink(&outputs[k], step_size(e, batch.rate, &outputs[k]))
             add_batch(data, columns, starts, e, active, &batch, &step)
-            finish_steps(columns, starts, e, active, &batch, &step)
+            for a in range(active.shape[0]):
+                k = active[a]
+                step.eta = step_size(e, batch.rate, &outputs[k])
+                finish_step(&outputs[k], &step, <const index *> NULL)
 
             batch.first += batch.n
             e.t += 1.0
@@ -409,7 +414,7 @@ cdef inline double predict_batch(const real[::1] data, const index[::1] columns,
     """The raw predictions of all rows of a batch; returns nan if one is not finite."""
     cdef double nothing = 0.0
     cdef int t, n_threads = threads_for_batch(e, batch)
-    if n_threads == 1 or e.weights.outputs[0].seen != NULL:  # they move as they catch up
+    if n_threads == 1:
         return predict_rows(data, columns, starts, e, active, batch, 0, batch.n)
     for t in prange(n_threads, num_threads=n_threads, schedule="static"):
         nothing += predict_rows(data, columns, starts, e, active, batch,
@@ -447,8 +452,7 @@ cdef inline double predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t
     cdef double raw, nothing = 0.0
     for a in range(active.shape[0]):
         o = &e.weights.outputs[active[a]]
-        catch_up_batch(o, j, n)
-        raw = o.scale * dot_and_ask(x, j, n, o.v, ahead) + o.intercept
+        raw = o.scale * dot_and_ask(o, x, j, n, ahead) + o.intercept
         e.raw[place(e, b, active[a])] = raw
         nothing += 0.0 * raw
     return nothing
@@ -558,29 +562,6 @@ cdef void count_values(Epoch e, const Batch *batch, Py_ssize_t k) noexcept nogil
     cdef Py_ssize_t b
     for b in range(batch.n if e.counts_loss else 0):
         e.loss_sum[k] += weight_of(e, row_number(e, batch, b), k) * e.batch_value[b]
-
-
-cdef inline void finish_steps(const index[::1] columns, const index[::1] starts, Epoch e,
-                              const Py_ssize_t[::1] active, const Batch *batch,
-                              Step *step) noexcept nogil:
-    """All that comes after the rows were added."""
-    cdef Output *o
-    cdef Py_ssize_t a, b, i, n
-    cdef bint waits = e.weights.outputs[0].seen != NULL
-    for a in range(active.shape[0]):
-        o = &e.weights.outputs[active[a]]
-        step.eta = step_size(e, batch.rate, o)
-        finish_step(o, step, <const index *> NULL)
-    if index is not no_index:
-        for b in range(batch.n if waits else 0):
-            i = row_number(e, batch, b)
-            n = row_size(i, starts, 0)
-            for a in range(active.shape[0]):
-                truncate_row(
-                    &e.weights.outputs[active[a]], &columns[row_start(i, starts, 0)], n)
-        for a in range(active.shape[0] if waits else 0):
-            o = &e.weights.outputs[active[a]]
-            add_state(o, step_size(e, batch.rate, o), 1.0 / o.scale)
 
 
 cdef void shuffle(uint32_t[::1] order, uint64_t *random) noexcept nogil:

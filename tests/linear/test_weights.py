@@ -12,7 +12,6 @@ from sklearn_losses.linear._weights import (
     ScaledWeights,
     coefficients,
     first_state,
-    make_room,
 )
 from sklearn_losses.losses import CrossEntropy, Huber, LogLoss, SquaredError
 from sklearn_losses.solvers._schedules import Schedule
@@ -52,7 +51,6 @@ def textbook_epoch(X, y, w, received, u, penalty, eta, batch_size=1):
 def least_squares(rows, y, start, penalty, eta, batch_size):
     """Weights and an epoch that minimize the squared error, without an intercept."""
     state = first_state(start[np.newaxis], np.zeros(1))
-    make_room(state, False, penalty.l1 > 0)
     weights = ScaledWeights(state, penalty, False, True, rows.is_sparse, eta)
     epoch = Epoch(
         SquaredError().compiled(),

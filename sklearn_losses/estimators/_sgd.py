@@ -4,13 +4,16 @@ Here parameters and labels become the objective and the solver, and their result
 attributes. Everything numeric is in the layers below.
 """
 
+import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.multiclass import check_classification_targets
@@ -32,6 +35,12 @@ from sklearn_losses.estimators._validation import (
     resolve_loss,
     unchanged_on_error,
 )
+from sklearn_losses.estimators._watching import (
+    EpochCallbacks,
+    check_validation_data,
+    make_score,
+    publish_curves,
+)
 from sklearn_losses.linear._objective import Objective, Targets
 from sklearn_losses.linear._penalties import Penalty
 from sklearn_losses.linear._rows import Rows
@@ -46,6 +55,7 @@ from sklearn_losses.losses._params import (
     check_parameters,
 )
 from sklearn_losses.solvers._newton import MOST_FEATURES, Newton
+from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
 
@@ -81,7 +91,9 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         Whether to shuffle the rows before each epoch.
 
     verbose : int or bool, default=0
-        If positive or True, `fit` prints a line after each epoch.
+        If positive or True, `fit` prints a line after each epoch: what the curves of
+        this epoch are, and the coefficients. Threads that share the classes of one
+        versus rest print their labels first.
 
     epsilon : float, default=0.1
         The parameter of the losses named 'huber' (its delta), 'epsilon_insensitive'
@@ -132,8 +144,9 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
 
     early_stopping : bool, default=False
         Whether to set rows aside for validation, to end the fit when their mean loss
-        (with sample weights) no longer falls, and to keep the coefficients of the epoch
-        where it was lowest.
+        (with sample weights), or the score in `scoring`, no longer improves, and to
+        keep the coefficients of the epoch where it was best. Rows that are passed to
+        `fit` as `X_val` and `y_val` do the same, and none are then set aside.
 
     validation_fraction : float, default=0.1
         The fraction of the rows to set aside, in (0, 1){stratified}. It is only used
@@ -141,6 +154,16 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
 
     n_iter_no_change : int, default=5
         The number of consecutive epochs without progress after which the fit ends.
+
+    scoring : str or callable, default=None
+        What the validation watches: None, the loss of the model; or a scorer, or the
+        name of one, of which greater values are better and `tol` is in its units. It
+        gets the sample weights if it takes them. One versus rest then stops all
+        classes at once. Without validation rows it is not used.
+
+    trace : bool, default=False
+        Whether `fit` records objective, step size and gradient norm after each epoch:
+        a pass over the rows more.
 {class_weight}
     warm_start : bool, default=False
         Whether `fit` starts from the coefficients of the previous call instead of 0.
@@ -186,6 +209,42 @@ _ATTRIBUTES = """n_iter_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of features seen during fit, if X has names that are all strings."""
 
+_CURVES = """loss_curve_ : ndarray of shape (n_epochs,)
+        What `fit` watched on the rows that it learnt from: the criterion described
+        under `tol`, also where validation decides; with learning_rate='auto' the exact
+        objective, of the starting point in entry 0 and then after each iteration. It
+        does not exist if `tol` is None and neither validation, `trace` nor `verbose`
+        asks for it.
+
+        Of this and the other losses and objectives one versus rest has the sum over its
+        classes, of gradient norms that of all classes, of step sizes the smallest. A
+        class that has stopped keeps its last value. `partial_fit` leaves all curves as
+        they are.
+
+    validation_loss_curve_ : ndarray of shape (n_epochs,)
+        The mean loss on the validation rows after each epoch, without the penalty. Only
+        with validation.
+
+    validation_score_curve_ : ndarray of shape (n_epochs,)
+        Their score. Only with validation and `scoring`.
+
+    best_epoch_ : int or ndarray of int of shape (n_classes,)
+        The index in the curves of the epoch whose coefficients were kept; in one versus
+        rest without `scoring`, of each class. Only with validation.
+
+    objective_curve_ : ndarray of shape (n_epochs,)
+        The objective on the rows that `fit` learnt from, with the coefficients after
+        each epoch. Only with `trace`, as the next two.
+
+    learning_rate_curve_ : ndarray of shape (n_epochs,)
+        The size of the last step of each epoch; with learning_rate='auto' the length of
+        the step in units of Newton's, 0 where none was made. Not for 'pa1' and 'pa2'.
+
+    gradient_norm_curve_ : ndarray of shape (n_epochs,)
+        The norm of the objective's gradient by coefficients and intercepts after each
+        epoch; with an l1 norm, or at a kink, of a subgradient, by the l1 norm the
+        least."""
+
 _REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, "Online
        passive-aggressive algorithms", JMLR 7.
     .. [2] Bottou 2012, "Stochastic gradient descent tricks".
@@ -206,7 +265,15 @@ _REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, 
 _ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
 
 
-class BaseSGD(LinearModel):
+_ROWS = dict(
+    accept_sparse="csr",
+    accept_large_sparse=True,
+    dtype=(np.float64, np.float32),
+    order="C",
+)
+
+
+class BaseSGD(CallbackSupportMixin, LinearModel):
     """What the two estimators share: from checked arrays to fitted attributes."""
 
     _tasks = ()
@@ -226,13 +293,25 @@ class BaseSGD(LinearModel):
         "early_stopping": [BOOLEAN],
         "validation_fraction": [Interval(0, 1, "neither")],
         "n_iter_no_change": [Interval(1, None, "left", integer=True)],
+        "scoring": [NONE, Instance((str, Callable), "a scorer or the name of one")],
+        "trace": [BOOLEAN],
         "n_jobs": [Interval(None, None, integer=True), NONE],
         "warm_start": [BOOLEAN],
         "average": [Interval(1, None, "left", integer=True), BOOLEAN],
         "batch_size": [Interval(1, None, "left", integer=True)],
     }
 
-    def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y,
+        coef_init=None,
+        intercept_init=None,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Fit the model.
 
         Parameters
@@ -254,6 +333,17 @@ class BaseSGD(LinearModel):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; None means 1. A row of weight 0 is as if it were not there.
 
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), \
+                default=None
+            Rows to validate on after each epoch, whatever `early_stopping` is; none are
+            then set aside from X. It is not copied where X would not be.
+
+        y_val : array-like of shape (n_validation,), default=None
+            Their targets, or labels that occur in y. Required with `X_val`.
+
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Their weights >= 0; None means 1.
+
         Returns
         -------
         self : object
@@ -271,6 +361,7 @@ class BaseSGD(LinearModel):
                 sample_weight,
                 coef_init=coef_init,
                 intercept_init=intercept_init,
+                validation=(X_val, y_val, sample_weight_val),
             )
 
     def set_params(self, **params):
@@ -330,6 +421,7 @@ class BaseSGD(LinearModel):
                 "partial_fit, which makes one epoch. Got True instead."
             )
 
+    @with_callbacks  # within unchanged_on_error, which takes away what it looks for
     def _fit(
         self,
         X,
@@ -340,31 +432,23 @@ class BaseSGD(LinearModel):
         classes=None,
         coef_init=None,
         intercept_init=None,
+        validation=(None, None, None),
     ):
         self._check_parameters(partial)
         loss = self._resolve_loss()
         solver = self._solver(partial, loss)
         solver.check(loss)
         resumes = partial and hasattr(self, "coef_")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            accept_large_sparse=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=not resumes,
-        )
-        weight = check_weights(sample_weight, X.shape[0])
-        targets, weight, n_outputs = self._targets(
-            y, weight, loss, classes, partial, resumes
-        )
+        given = X, y, sample_weight
+        X, y = validate_data(self, X, y, reset=not resumes, **_ROWS)
+        given_weight = weight = check_weights(sample_weight, X.shape[0])
+        encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
+        targets, weight = encode(y, weight, "y")
         if resumes:
             start = self._resume(n_outputs, X.shape[1])
         else:
             start = self._start(n_outputs, X.shape[1], coef_init, intercept_init)
-        train, validation = self._split(targets.y, weight)
+        train, aside = self._split(targets.y, weight, validation[0] is None)
         if train is not None and len(train) == 0:
             if not partial:
                 raise ValueError("All sample weights are zero: nothing is left to fit.")
@@ -381,12 +465,87 @@ class BaseSGD(LinearModel):
                 n_outputs,
                 self.fit_intercept,
             )
-            state, *found = self._solve(solver, objective, start, train, validation)
-        self.loss_ = loss
+            fitted = functools.partial(self._fitted, loss, X.dtype)
+            rows = X, y, given_weight
+            watch = self._watch(objective, encode, rows, aside, validation, fitted)
+            callbacks = None if partial else self._callbacks(given, fitted)
+            if not partial and (self.trace or callbacks is not None):
+                watch = replace(watch, trace=self.trace, callbacks=callbacks)
+            results = self._solve_in_groups(solver, objective, start, train, watch)
+            if not partial:
+                publish_curves(self, results)
+            state, *found = self._merged(solver, results)
+            if callbacks is not None:
+                callbacks.end_fit(*found)
+        vars(self).update(self._fitted(loss, X.dtype, *found))
         self._state = state
-        self.coef_, self.intercept_ = self._published(*found, X.dtype)
         self.t_ = float(state["t"].max())
         return self
+
+    def _fitted(self, loss, dtype, coef, intercept):
+        """The attributes that a model of these coefficients predicts with."""
+        coef, intercept = self._published(coef, intercept, dtype)
+        return {"loss_": loss, "coef_": coef, "intercept_": intercept}
+
+    def _callbacks(self, given, fitted):
+        """scikit-learn's callbacks for this fit, or None if there are none.
+
+        Parameters
+        ----------
+        given : tuple of X, y and sample_weight
+            As they were passed to `fit`.
+        fitted : callable
+            (coef, intercept) -> dict, the attributes that make a model fitted.
+        """
+        if not getattr(self, "_skl_callbacks", None):
+            return None
+        unit, n_tasks = "epoch", self.max_iter
+        if self.learning_rate == AUTO:
+            unit, n_tasks = "iteration", None  # max_iter counts passes over the rows
+        context = self._init_callback_context(max_subtasks=n_tasks)
+        return EpochCallbacks(self, context, unit, given, fitted)
+
+    def _watch(self, objective, encode, rows, aside, validation, fitted):
+        """What is looked at while the model is fitted, by `partial_fit` as well.
+
+        Parameters
+        ----------
+        objective : Objective
+            Of the rows to learn from.
+        encode : callable
+            From `_encoder`.
+        rows : tuple of X, y and sample_weight
+            All that was given to `fit`.
+        aside : ndarray of uint32 or None
+            Those that were set aside.
+        validation : tuple of X_val, y_val and sample_weight_val
+        fitted : callable
+            As in `_callbacks`.
+        """
+        watch = Watch(verbose=self.verbose)
+        X, y = check_validation_data(self, *validation, **_ROWS)
+        if X is not None:
+            weight = check_weights(validation[2], X.shape[0], "sample_weight_val")
+            targets, factors = encode(y, weight, "y_val")
+            if factors is not None:
+                aside = np.flatnonzero(factors).astype(np.uint32)
+                if len(aside) == 0:
+                    raise ValueError(
+                        "All weights of the validation rows are zero: nothing is left "
+                        "to validate on."
+                    )
+            objective = replace(
+                objective, rows=Rows(X), targets=targets, sample_weight=factors
+            )
+            rows = X, y, weight
+        elif aside is None:
+            return watch
+        score = None
+        if self.scoring is not None:
+            some = slice(None) if aside is None else aside
+            rows = [None if a is None else a[some] for a in rows]
+            score = make_score(self, *rows, fitted)
+        return replace(watch, validation=objective, subset=aside, score=score)
 
     def _solver(self, partial, loss):
         if self.learning_rate == AUTO and not is_least_at_0(loss):
@@ -394,7 +553,6 @@ class BaseSGD(LinearModel):
                 max_iter=self.max_iter,
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
-                verbose=self.verbose,
             )
         optimal = self.learning_rate == "optimal"
         perceptron = self.learning_rate == AUTO
@@ -413,14 +571,12 @@ class BaseSGD(LinearModel):
             n_iter_no_change=self.n_iter_no_change,
             average=int(self.average),
             seed=draw_seed(self.random_state) if self.shuffle else None,
-            verbose=self.verbose,
         )
 
-    def _solve(self, solver, objective, start, train, validation):
-        """Solve, warn of what the solver found, and return state, coef, intercept."""
-        results = self._solve_in_groups(solver, objective, start, train, validation)
+    def _merged(self, solver, results):
+        """Warn of what the solver found, and return state, coef and intercept."""
         for message in dict.fromkeys(m for r in results for m in r.warnings):
-            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            warnings.warn(message, ConvergenceWarning, stacklevel=5)
         if not all(r.converged for r in results):
             failure = (
                 "passes over the rows, or found no step that lowers its objective. "
@@ -434,7 +590,7 @@ class BaseSGD(LinearModel):
                 f"{type(self).__name__} did not converge in max_iter={self.max_iter} "
                 f"{failure}",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
         if len(results) == 1:
@@ -445,15 +601,15 @@ class BaseSGD(LinearModel):
         }
         return state, *coefficients(state)
 
-    def _solve_in_groups(self, solver, objective, start, train, validation):
-        return [solver.solve(objective, start, train, validation)]
+    def _solve_in_groups(self, solver, objective, start, train, watch):
+        return [solver.solve(objective, start, train, watch)]
 
-    def _split(self, y, weight):
-        """The rows to learn from and those to validate on; None stands for all."""
+    def _split(self, y, weight, may_set_aside=True):
+        """The rows to learn from, None for all, and those to validate on, if any."""
         seen = None
         if weight is not None and weight.min() == 0:
             seen = np.flatnonzero(weight).astype(np.uint32)
-        if not self.early_stopping:
+        if not (self.early_stopping and may_set_aside):
             return seen, None
         if seen is None:
             seen = np.arange(len(y), dtype=np.uint32)
@@ -570,6 +726,8 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
     {_ATTRIBUTES.format(most="")}
 
+    {_CURVES}
+
     References
     ----------
     {_REFERENCES}
@@ -613,6 +771,8 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         average=False,
         batch_size=1,
         n_jobs=None,
+        scoring=None,
+        trace=False,
     ):
         self.loss = loss
         self.penalty = penalty
@@ -634,6 +794,8 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         self.warm_start = warm_start
         self.average = average
         self.batch_size = batch_size
+        self.scoring = scoring
+        self.trace = trace
         self.n_jobs = n_jobs
 
     def partial_fit(self, X, y, sample_weight=None):
@@ -662,13 +824,18 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, partial=True)
 
-    def _targets(self, y, weight, loss, classes, partial, resumes):
-        try:
-            y = np.ascontiguousarray(y, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"y must be numeric in regression. {error}") from error
-        loss.check_targets(y, name="y")
-        return Targets(y), weight, 1
+    def _encoder(self, y, weight, loss, classes, partial, resumes):
+        def encode(y, weight, name):
+            try:
+                y = np.ascontiguousarray(y, dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{name} must be numeric in regression. {error}"
+                ) from error
+            loss.check_targets(y, name=name)
+            return Targets(y), weight
+
+        return encode, 1
 
     def _published(self, coef, intercept, dtype):
         return super()._published(coef[0], intercept, dtype)
@@ -729,6 +896,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     {_ATTRIBUTES.format(most="; in one versus rest, the maximum over the classes")}
 
+    {_CURVES}
+
     References
     ----------
     {_REFERENCES}
@@ -783,6 +952,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         warm_start=False,
         average=False,
         batch_size=1,
+        scoring=None,
+        trace=False,
     ):
         self.loss = loss
         self.penalty = penalty
@@ -806,6 +977,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self.warm_start = warm_start
         self.average = average
         self.batch_size = batch_size
+        self.scoring = scoring
+        self.trace = trace
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Make one epoch over these rows, starting from the current coefficients.
@@ -847,7 +1020,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                 "sklearn.utils.class_weight.compute_class_weight on a sample of y."
             )
 
-    def _targets(self, y, weight, loss, classes, partial, resumes):
+    def _encoder(self, y, weight, loss, classes, partial, resumes):
+        """How labels become targets, and the number of outputs."""
         check_classification_targets(y)
         if partial:
             self.classes_ = self._known_classes(classes, resumes)
@@ -859,17 +1033,20 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                 "SGDClassifier needs at least two classes, and y has one class: "
                 f"{self.classes_.tolist()}."
             )
-        codes = encode_labels(y, self.classes_)
         factors = class_factors(self.class_weight, self.classes_, y, weight)
         rest = -1.0 if loss.task == "regression" else 0.0
-        if loss.granularity == "point" and n_classes > 2:
-            return Targets(codes, 0, rest, factors), weight, n_classes
-        if factors is not None:
-            factors = factors[codes.astype(np.intp)]
-            weight = factors if weight is None else weight * factors
-        if loss.granularity == "row":
-            return Targets(codes), weight, n_classes
-        return Targets(rest + (1.0 - rest) * codes), weight, 1
+        is_binary = loss.granularity == "point" and n_classes == 2
+
+        def encode(y, weight, name):
+            codes = encode_labels(y, self.classes_, name)
+            if loss.granularity == "point" and not is_binary:
+                return Targets(codes, 0, rest, factors), weight
+            if factors is not None:
+                of_row = factors[codes.astype(np.intp)]
+                weight = of_row if weight is None else weight * of_row
+            return Targets(rest + (1.0 - rest) * codes if is_binary else codes), weight
+
+        return encode, 1 if is_binary else n_classes
 
     def _known_classes(self, classes, resumes):
         if not resumes:
@@ -888,18 +1065,20 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             )
         return self.classes_
 
-    def _solve_in_groups(self, solver, objective, start, train, validation):
+    def _solve_in_groups(self, solver, objective, start, train, watch):
         """One versus rest, each thread takes some of the classes."""
         n_outputs = objective.n_outputs
         n_groups = min(effective_n_jobs(self.n_jobs), n_outputs)
-        if n_groups == 1 or objective.is_joint:
-            return super()._solve_in_groups(solver, objective, start, train, validation)
+        if n_groups == 1 or objective.is_joint or watch.needs_all_outputs:
+            return super()._solve_in_groups(solver, objective, start, train, watch)
 
         solver.n_threads = 1
 
         def solve(outputs):
             group = {name: array[outputs] for name, array in start.items()}
-            return solver.solve(objective.of_outputs(outputs), group, train, validation)
+            labels = ", ".join(map(str, self.classes_[outputs]))
+            some = watch.of_outputs(outputs, name=f"[{labels}] ")
+            return solver.solve(objective.of_outputs(outputs), group, train, some)
 
         edges = np.linspace(0, n_outputs, n_groups + 1).astype(int)
         try:

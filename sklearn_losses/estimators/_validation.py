@@ -92,7 +92,7 @@ def resolve_loss(estimator, tasks, also=()):
     return found
 
 
-def check_weights(sample_weight, n_samples):
+def check_weights(sample_weight, n_samples, name="sample_weight"):
     """Sample weights as float64, or None where all are 1.
 
     Raises
@@ -107,22 +107,19 @@ def check_weights(sample_weight, n_samples):
     if weight.dtype == object:
         weight = weight.astype(np.float64)
     if weight.dtype.kind not in "biuf":
-        raise ValueError(
-            f"sample_weight must be real numbers. Got the dtype {weight.dtype}."
-        )
+        raise ValueError(f"{name} must be real numbers. Got the dtype {weight.dtype}.")
     if weight.ndim == 0:
         weight = np.full(n_samples, weight)
     if weight.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight must have the shape ({n_samples},), one weight for each "
-            f"row of X. Got the shape {weight.shape}."
+            f"{name} must have the shape ({n_samples},), one weight for each "
+            f"row. Got the shape {weight.shape}."
         )
     weight = np.ascontiguousarray(weight, dtype=np.float64)
     bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
     if len(bad):
         raise ValueError(
-            f"sample_weight must be finite and >= 0: sample_weight[{bad[0]}] is "
-            f"{weight[bad[0]]}."
+            f"{name} must be finite and >= 0: {name}[{bad[0]}] is {weight[bad[0]]}."
         )
     return weight
 
@@ -217,13 +214,15 @@ def class_factors(class_weight, classes, y, weight):
     return compute_class_weight(class_weight, classes=classes, y=y)
 
 
-def encode_labels(y, classes):
+def encode_labels(y, classes, name="y"):
     """The index in `classes` of each label.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
     classes : ndarray of shape (n_classes,), sorted
+    name : str, default="y"
+        What an error calls y.
 
     Returns
     -------
@@ -238,9 +237,13 @@ def encode_labels(y, classes):
     unknown = np.flatnonzero(classes[index] != y)
     if len(unknown):
         first = unknown[0]
+        advice = (
+            "Name all classes in the first call: partial_fit(X, y, classes=...)."
+            if name == "y"
+            else "Leave such rows out."
+        )
         raise ValueError(
-            f"y has the label {y[first : first + 1].tolist()[0]!r} (at index {first}), "
-            f"which is not among the classes, {classes.tolist()}. Name all classes in "
-            "the first call: partial_fit(X, y, classes=...)."
+            f"{name} has the label {y[first : first + 1].tolist()[0]!r} (at index "
+            f"{first}), which is not among the classes, {classes.tolist()}. {advice}"
         )
     return index.astype(np.float64)

@@ -1,6 +1,7 @@
 """Inspection: tools that look at losses and at fitted models."""
 
 from sklearn_losses.inspection._check_loss import check_loss
+from sklearn_losses.inspection._curve_display import LossCurveDisplay
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._display import LossDisplay
 from sklearn_losses.inspection._report import CheckResult, LossReport
@@ -9,6 +10,7 @@ from sklearn_losses.inspection._scorer import LossScorer, d2_loss_score, loss_sc
 __all__ = [
     "CheckResult",
     "Influence",
+    "LossCurveDisplay",
     "LossDescription",
     "LossDisplay",
     "LossReport",

@@ -147,6 +147,57 @@ class Objective:
         by_intercept = slope.sum(axis=0) / self.total_weight
         return by_coef, by_intercept if self.fit_intercept else 0.0 * by_intercept
 
+    def restricted(self, subset):
+        """The objective of some rows: the others have no weight, S stays what it is.
+
+        Parameters
+        ----------
+        subset : ndarray of uint32 of shape (n_selected,), or None for all rows
+        """
+        if subset is None:
+            return self
+        weight = np.zeros(self.rows.n_rows)
+        weight[subset] = (
+            1.0 if self.sample_weight is None else self.sample_weight[subset]
+        )
+        return replace(self, sample_weight=weight)
+
+    def value_and_gradient_norm(self, coef, intercept):
+        """F and the norm of its least subgradient by coef and intercept, of each.
+
+        Where a coefficient is 0, the l1 norm takes away as much of the gradient as it
+        can. The loss itself contributes the subgradient that it declares.
+
+        Returns
+        -------
+        value, norm : ndarray as from `value`
+        """
+        raw = self.rows.dot(coef, intercept)
+        joint = self.is_joint
+        values, slopes = [], []
+        for k in range(1 if joint else self.n_outputs):
+            y = self.targets.y if joint else self.targets.of_output(k)
+            weight = self.sample_weight if joint else self.weight_of(k)
+            value, slope = self.loss.value_gradient(y, raw if joint else raw[:, k])
+            if weight is not None:
+                # Rows of weight 0 are as if they were not there, also if their loss is
+                # infinite.
+                value = np.where(weight > 0, value, 0.0) * weight
+                weight = weight[:, None] if joint else weight
+                slope = np.where(weight > 0, slope, 0.0) * weight
+            values.append(value.sum() / self.total_weight)
+            slopes.append(slope)
+        slope = slopes[0] if joint else np.ascontiguousarray(np.transpose(slopes))
+        by_coef = self.rows.transposed_dot(slope) / self.total_weight
+        by_coef += self.penalty.least_subgradient(coef, by_coef)
+        squares = np.einsum("kj,kj->k", by_coef, by_coef)
+        if self.fit_intercept:
+            squares += (slope.sum(axis=0) / self.total_weight) ** 2
+        penalty = self.penalty.value(coef)
+        if joint:
+            penalty, squares = penalty.sum(keepdims=True), squares.sum(keepdims=True)
+        return np.array(values) + penalty, np.sqrt(squares)
+
     def mean_loss(self, coef, intercept, subset):
         """The weighted mean loss on some of the rows, without the penalty.
 
@@ -154,13 +205,14 @@ class Objective:
         ----------
         coef, intercept
             As in `value`.
-        subset : ndarray of uint32 of shape (n_selected,)
+        subset : ndarray of uint32 of shape (n_selected,), or None for all rows
 
         Returns
         -------
         ndarray as from `value`
         """
         raw = self.rows.dot(coef, intercept, subset)
+        subset = slice(None) if subset is None else subset
         if self.is_joint:
             weight = None if self.sample_weight is None else self.sample_weight[subset]
             return np.array([self.loss.mean(self.targets.y[subset], raw, weight)])

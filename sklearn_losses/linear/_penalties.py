@@ -52,3 +52,17 @@ class Penalty:
         """
         l1_norm = np.abs(coef).sum(axis=1)
         return self.l1 * l1_norm + self.l2 / 2.0 * np.einsum("kj,kj->k", coef, coef)
+
+    def least_subgradient(self, coef, gradient):
+        """The subgradient that, added to `gradient`, leaves the least norm.
+
+        Parameters
+        ----------
+        coef, gradient : ndarray of shape (n_outputs, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_outputs, n_features)
+        """
+        at_zero = -np.clip(gradient, -self.l1, self.l1)
+        return self.l2 * coef + np.where(coef == 0, at_zero, self.l1 * np.sign(coef))

@@ -361,6 +361,10 @@ cdef class ScaledWeights:
         self.outputs[k].eta /= factor
         return True
 
+    def step_sizes(self):
+        """The step size that each output keeps, as a list."""
+        return [self.outputs[k].eta for k in range(self.n_outputs)]
+
 
 SCALARS = ("scale", "intercept", "l1_total", "n_averaged", "average_scale",
            "average_share", "average_intercept")

@@ -25,6 +25,10 @@ class SolverResult:
         What the same solver needs to go on from here.
     warnings : list of str
         What the user should know, in the estimator's name.
+    curves : dict of str to ndarray of shape (n_epochs, n_objectives)
+        What the fit has shown; see `Progress`.
+    best_epoch : ndarray of int of shape (n_objectives,) or None
+        The index of the epoch whose coefficients these are, if it was chosen.
     """
 
     coef: np.ndarray
@@ -33,6 +37,8 @@ class SolverResult:
     converged: bool
     state: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
+    curves: dict = field(default_factory=dict)
+    best_epoch: np.ndarray | None = None
 
 
 class Solver:

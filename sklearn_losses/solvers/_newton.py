@@ -10,7 +10,6 @@ l1 norm is a part of the model (Lee, Sun and Saunders 2014).
 
 import math
 import threading
-import time
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._line_search import step_length
 from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, SoftenedRowTerm
+from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
 
@@ -42,18 +42,15 @@ class Newton(Solver):
         How much of the gain over the best constant may be missing, about.
     n_iter_no_change : int
         With validation rows: so many iterations without progress end the fit.
-    verbose : int
-        Whether to print a line an iteration.
     """
 
-    def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5, verbose=0):
+    def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5):
         self.max_iter = max_iter
         self.tol = max(tol or 0.0, SMALLEST_TOL)
         self.n_iter_no_change = n_iter_no_change
-        self.verbose = verbose
         self.stop = threading.Event()  # set: end after the current iteration
 
-    def solve(self, objective, start, train=None, validation=None):
+    def solve(self, objective, start, train=None, watch=NOTHING):
         """Minimize each output's objective, or the joint one; see `SGD.solve`."""
         n_rows = objective.rows.n_rows
         weight = np.ones(n_rows)
@@ -65,23 +62,53 @@ class Newton(Solver):
             weight if sample_weight is None else weight * sample_weight,
             objective.fit_intercept,
         )
-        coef, intercept = (array.copy() for array in coefficients(start))
-        fits = []
-        for k, single in _singles(objective):
-            watch = None
-            if validation is not None:
-                watch = _Validation(single, validation, self.n_iter_no_change)
-            fit = _Fit(self, single, features, _term(single, weight), watch)
-            with np.errstate(all="ignore"):
-                fit.run(coef[k], intercept[k])
-            coef[k], intercept[k] = fit.result()
-            fits.append(fit)
+        coef, intercept = coefficients(start)
+        fits = [
+            _Fit(self, single, features, _term(single, weight), coef[k], intercept[k])
+            for k, single in _singles(objective)
+        ]
+        progress = Progress(
+            objective, train, watch, 0.0, self.n_iter_no_change, "iteration"
+        )
+        self._iterate(fits, progress)
+        state = progress.best or _state([fit.kept for fit in fits], features)
+        coef, intercept = coefficients(state)
         passes = np.array([fit.passes for fit in fits])
-        state = SGD.start(coef, intercept)
         n_seen = n_rows if train is None else len(train)
         state["t"] = start["t"] + n_seen * float(passes.max())
-        converged = all(fit.converged for fit in fits)
-        return SolverResult(coef, intercept, passes, converged, state)
+        converged = all(fit.converged for fit in fits) or progress.is_stopped
+        return SolverResult(
+            coef,
+            intercept,
+            passes,
+            converged,
+            state,
+            curves=progress.curves(),
+            best_epoch=progress.best_epoch,
+        )
+
+    def _iterate(self, fits, progress):
+        """All objectives side by side: an iteration is one of each that still runs."""
+
+        def fits_of(tracker):
+            is_single = len(progress.trackers) > 1
+            return [fits[tracker.outputs[0]]] if is_single else fits
+
+        has_validation = progress.watch.validation is not None
+        while progress.running and not (progress.is_stopped or self.stop.is_set()):
+            progress.begin()
+            for fit in fits:
+                if not fit.ended:
+                    fit.advance()
+            stale = progress.end(
+                [fit.reached for fit in fits],
+                lambda: [fit.step_size for fit in fits],
+                lambda: _state([fit.here for fit in fits], fits[0].features),
+            )
+            for fit in (fit for t in stale if has_validation for fit in fits_of(t)):
+                fit.ended = fit.converged = True
+            over = [t for t in progress.running if all(f.ended for f in fits_of(t))]
+            progress.stop(over)
 
 
 def _singles(objective):
@@ -107,26 +134,11 @@ def _term(objective, chosen):
     return PointTerm(objective.loss, objective.targets.of_output(0), weight)
 
 
-class _Validation:
-    """The mean loss of one objective on rows set aside, and where it was least."""
-
-    def __init__(self, objective, subset, patience):
-        self.objective, self.subset, self.patience = objective, subset, patience
-        self.least, self.n_stale = np.inf, 0
-
-    def update(self, coef, intercept):
-        """Take in coefficients; returns the loss and whether it is the least."""
-        value = self.objective.mean_loss(
-            np.atleast_2d(coef), np.atleast_1d(intercept), self.subset
-        )[0]
-        improves = value < self.least
-        self.n_stale = 0 if improves else self.n_stale + 1
-        self.least = min(value, self.least)
-        return value, improves
-
-    @property
-    def is_over(self):
-        return self.n_stale >= self.patience
+def _state(points, features):
+    """The state of a solver at the points theta of the objectives."""
+    theta = np.vstack(points)
+    found = [features.unscaled(row[:-1], row[-1]) for row in theta]
+    return SGD.start(np.array([w for w, _ in found]), np.array([b for _, b in found]))
 
 
 class _Fit:
@@ -135,9 +147,8 @@ class _Fit:
     theta is of shape (d + 1,) or, of a loss of rows, (n_outputs, d + 1).
     """
 
-    def __init__(self, solver, objective, features, term, validation):
+    def __init__(self, solver, objective, features, term, coef, intercept):
         self.solver, self.features, self.term = solver, features, term
-        self.validation = validation
         self.has_intercept = objective.fit_intercept
         self.l2 = np.append(objective.penalty.l2 * features.scale**2, 0.0)
         self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
@@ -147,11 +158,13 @@ class _Fit:
         self.h = 0.0
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
+        self.here, self.reached, self.step_size = None, math.inf, 0.0
         self.best, self.kept = math.inf, None
         self.passes = 1  # mean and spread
         self.converged = False
         self.n_iterations = 0
-        self.started = time.perf_counter()
+        self.ended = False
+        self._iterations = self.run(coef, intercept)
 
     # ------------------------------------------------------------------ points
     def value(self, p, theta):
@@ -161,13 +174,11 @@ class _Fit:
         squares, sizes = (theta * theta) @ self.l2, np.abs(theta) @ self.l1
         return float(0.5 * np.sum(squares) + np.sum(sizes))
 
-    def keep(self, value, theta):
-        """Remember the best point by the objective without smoothing."""
-        if self.validation is None and value < self.best:
-            self.best, self.kept = value, theta
-
-    def result(self):
-        return self.features.unscaled(self.kept[..., :-1], self.kept[..., -1])
+    def arrive(self, theta, p, step_size):
+        """Remember a point, and the best one by the objective without smoothing."""
+        self.here, self.reached, self.step_size = theta, self.value(p, theta), step_size
+        if self.reached < self.best:
+            self.best, self.kept = self.reached, theta
 
     # ------------------------------------------------------------------- start
     def begin(self, coef, intercept):
@@ -198,23 +209,34 @@ class _Fit:
         return self.features.dot(theta[..., :-1].T) + theta[..., -1]
 
     # --------------------------------------------------------------- iteration
+    def advance(self):
+        """Make an iteration; `ended` then says whether it was the last."""
+        self.step_size = 0.0
+        with np.errstate(all="ignore"):
+            self.ended = next(self._iterations, None) is None
+
     def run(self, coef, intercept):
-        """Iterate until the tolerance, the most passes, or no step is found."""
+        """Iterate until the tolerance, the most passes, or no step is found.
+
+        Yields
+        ------
+        True
+            After the start and each step but the last, at the point `here`.
+        """
         theta, p = self.begin(coef, intercept)
+        self.arrive(theta, p, 0.0)
         gap = self.at_constant - self.lowest
         if gap <= 1e-12 * max(1.0, abs(self.at_constant)):
             self.converged = True
             return
+        yield True
         solver = self.solver
         while self.passes + 2 <= solver.max_iter and not solver.stop.is_set():
             self.n_iterations += 1
             if self.n_iterations % REFRESH == 0:
                 p = self.raw(theta)
             value, excess = self.look(p, theta)
-            self.keep(value, theta)
             new, delta, slope_at_0, predicted = self.model.minimum()
-            if self.report(value, theta):
-                return
             done = self.is_done(value, predicted, excess)
             if self.converged:
                 return
@@ -233,11 +255,11 @@ class _Fit:
                 continue
             theta = new if t == 1 else theta + t * delta
             p = p + t * q
-            self.keep(self.value(p, theta), theta)
+            self.arrive(theta, p, t)
             if done and t == 1:
                 self.converged = True
-                self.report(self.value(p, theta), theta)
                 return
+            yield True
 
     def narrow(self):
         self.h /= WIDTH_DIVISOR
@@ -267,8 +289,8 @@ class _Fit:
         if self.h > 0:
             jitter = self.jitter(np.abs(term.slopes).sum(), term.curvatures.sum())
         self.model.update(theta, term, jitter)
-        self.here, self.excess = term.value + self.penalty(theta), term.excess
-        return self.here, self.excess
+        self.excess = term.excess
+        return term.value + self.penalty(theta), term.excess
 
     def jitter(self, slopes, curvatures):
         """What kinks need on the diagonal, for bands in which there is no row."""
@@ -294,28 +316,7 @@ class _Fit:
             return float(at)
 
         def is_lower(t):
-            most = self.here + 2.0 * self.excess
+            most = self.previous + 2.0 * self.excess
             return self.value(p + t * q, theta + t * delta) <= most
 
         return step_length(slope, slope_at_0, is_lower)
-
-    def report(self, value, theta):
-        """Print and validate; returns whether patience is over."""
-        watch, shown = self.validation, value
-        if watch is None and not self.solver.verbose:
-            return False
-        coef, intercept = self.features.unscaled(theta[..., :-1], theta[..., -1])
-        if watch is not None and np.isfinite(value):
-            shown, improves = watch.update(coef, intercept)
-            if improves:
-                self.kept = theta
-            self.converged = self.converged or watch.is_over
-        if self.solver.verbose:
-            print(
-                f"iteration {self.n_iterations:4d}  criterion {shown:.6g}  "
-                f"smoothing {self.h:.2g}  |coef| {np.linalg.norm(coef):.4g}  "
-                f"nonzero {np.count_nonzero(coef)}/{coef.size}  "
-                f"intercept {np.linalg.norm(intercept):.4g}  passes {self.passes}  "
-                f"{time.perf_counter() - self.started:.2f} s"
-            )
-        return watch is not None and watch.is_over

@@ -75,3 +75,7 @@ cdef class Schedule:
     def is_passive_aggressive(self):
         """Whether the samples decide the step size."""
         return self.sample_rate != NULL
+
+    def step_size(self, double t):
+        """The size of step t; None where outputs keep one, or samples decide."""
+        return None if self.rate == NULL else self.rate(self.params, t)

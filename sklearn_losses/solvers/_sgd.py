@@ -4,10 +4,7 @@ The epochs themselves are a kernel, in _sgd_epoch.pyx. Between two of them Pytho
 at the objective, which is also where Ctrl-C gets through.
 """
 
-import math
 import threading
-import time
-from functools import partial
 
 import numpy as np
 
@@ -19,6 +16,7 @@ from sklearn_losses.linear._weights import (
     make_room_for_mean,
 )
 from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._sgd_epoch import Epoch
 
 # "adaptive" divides the step size by this, until it is that small; as scikit-learn.
@@ -53,8 +51,6 @@ class SGD(Solver):
         The step with which the mean of the iterates begins; 0 for no mean.
     seed : int or None
         Of the order of the rows, drawn anew for each epoch; None: as they come.
-    verbose : int
-        Whether to print a line an epoch.
     """
 
     def __init__(
@@ -68,7 +64,6 @@ class SGD(Solver):
         n_iter_no_change=5,
         average=0,
         seed=None,
-        verbose=0,
     ):
         self.schedule = schedule
         self.batch_size = batch_size
@@ -78,7 +73,6 @@ class SGD(Solver):
         self.n_iter_no_change = n_iter_no_change
         self.average = average
         self.seed = seed
-        self.verbose = verbose
         self.stop = threading.Event()  # set: end after the current epoch
 
     def check(self, loss):
@@ -108,7 +102,7 @@ class SGD(Solver):
         """The state that begins at these coefficients, at step 1."""
         return first_state(coef, intercept) | {"t": np.ones(len(coef))}
 
-    def solve(self, objective, start, train=None, validation=None):
+    def solve(self, objective, start, train=None, watch=NOTHING):
         """Make epochs until nothing improves any more.
 
         Parameters
@@ -118,9 +112,10 @@ class SGD(Solver):
             From `start`, or the state of an earlier result.
         train : ndarray of uint32 of shape (n_train,), default=None
             The rows to learn from; None: all.
-        validation : ndarray of uint32 of shape (n_selected,), default=None
-            Rows whose mean loss is the criterion, instead of the objective over the
-            epoch. The epoch where it was least is the result.
+        watch : Watch, default=NOTHING
+            What is looked at after each epoch. With validation rows, their mean loss or
+            a score is the criterion, instead of the objective over the epoch, and the
+            best epoch is the result.
 
         Returns
         -------
@@ -132,56 +127,58 @@ class SGD(Solver):
             If the weights overflow, or the schedule cannot use the loss.
         """
         self.check(objective.loss)
-        watches_objective = self.tol is not None and validation is None
-        counts = watches_objective or bool(self.verbose)
+        counts = self.tol is not None or watch.needs_losses
         weights, epoch = self._prepare(objective, start, train, counts)
-        criterion = _Criterion(objective, validation)
-        trackers = [
-            _Tracker(outputs, self.tol, self.n_iter_no_change)
-            for outputs in criterion.outputs
-        ]
-        best = None
-        running, active = trackers, np.arange(objective.n_outputs)
-        started = time.perf_counter()
-        n_epochs = 0
-        while running and n_epochs < self.max_iter and not self.stop.is_set():
-            n_epochs += 1
+        patience = self.n_iter_no_change
+        progress = Progress(objective, train, watch, self.tol, patience, "epoch")
+        active = progress.active
+        while self._goes_on(progress):
+            progress.begin()
             if not epoch.run(objective.rows, active):
-                raise ValueError(self._overflow_message(n_epochs))
-            if not counts and validation is None:
-                continue
-            values = criterion.evaluate(epoch, weights)
-            if self.verbose:
-                self._print(n_epochs, values, weights, started)
-            if validation is not None:
-                improved = [t for t in running if t.improves(values)]
-                best = _merge(best, weights.state(), improved)
-            stopped = [t for t in running if t.update(values, n_epochs)]
+                raise ValueError(self._overflow_message(progress.n_epochs))
+            # A passive-aggressive model, as scikit-learn's, watches its loss alone, and
+            # counts no penalty.
+            losses = epoch.mean_objectives(objective.is_joint) if counts else None
+            stopped = progress.end(
+                losses, lambda: self._step_size(epoch, weights), weights.state
+            )
             if self.schedule.name == "adaptive":
                 stopped = [t for t in stopped if not _decrease_eta(t, weights)]
             if stopped:
-                running = [t for t in running if t not in stopped]
-                active = np.array(
-                    [k for t in running for k in t.outputs], dtype=np.intp
-                )
-        state = best if best is not None else weights.state()
+                progress.stop(stopped)
+                active = progress.active
+        state = progress.best if progress.best is not None else weights.state()
         state["t"] = np.full(objective.n_outputs, epoch.t)
         coef, intercept = coefficients(state)
+        trackers, running = progress.trackers, progress.running
         for tracker in running:
-            tracker.n_iter = n_epochs
+            tracker.n_iter = progress.n_epochs
         found = []
         if epoch.n_clipped or any(t.last > t.first for t in trackers):
-            found += _divergence(objective, validation, start, state)
+            found += _divergence(objective, watch, start, state)
         if self.average and objective.penalty.l1 > 0:
             found += _runaway_mean(coef, state)
         return SolverResult(
             coef,
             intercept,
             n_iter=np.array([tracker.n_iter for tracker in trackers]),
-            converged=self.tol is None or not running,
+            converged=self.tol is None or not running or progress.is_stopped,
             state=state,
             warnings=found,
+            curves=progress.curves(),
+            best_epoch=progress.best_epoch,
         )
+
+    def _goes_on(self, progress):
+        is_over = progress.is_stopped or self.stop.is_set()
+        return progress.running and progress.n_epochs < self.max_iter and not is_over
+
+    def _step_size(self, epoch, weights):
+        """Of the last step; None where the samples decide."""
+        if self.schedule.is_passive_aggressive:
+            return None
+        size = self.schedule.step_size(epoch.t - 1.0)
+        return weights.step_sizes() if size is None else size
 
     def _prepare(self, objective, start, train, counts):
         state = dict(start)
@@ -231,82 +228,17 @@ class SGD(Solver):
             f"use {step}."
         )
 
-    def _print(self, n_epochs, values, weights, started):
-        coef, intercept = coefficients(weights.state())
-        print(
-            f"epoch {n_epochs:4d}  criterion {np.mean(values):.6g}  "
-            f"|coef| {np.linalg.norm(coef):.4g}  "
-            f"nonzero {np.count_nonzero(coef)}/{coef.size}  "
-            f"intercept {np.array2string(intercept, precision=4, threshold=4)}  "
-            f"{time.perf_counter() - started:.2f} s"
-        )
 
-
-class _Criterion:
-    """What is watched: one number for each objective, smaller is better."""
-
-    def __init__(self, objective, validation):
-        self.objective = objective
-        self.validation = validation
-        everything = range(objective.n_outputs)
-        self.outputs = [everything] if objective.is_joint else [[k] for k in everything]
-
-    def evaluate(self, epoch, weights):
-        if self.validation is not None:
-            coef, intercept = coefficients(weights.state())
-            return self.objective.mean_loss(coef, intercept, self.validation).tolist()
-        # A passive-aggressive model, as scikit-learn's, watches its loss alone, and
-        # counts no penalty.
-        return epoch.mean_objectives(self.objective.is_joint)
-
-
-class _Tracker:
-    """Watches one objective: its best value, and how many epochs it has been stale.
-
-    Parameters
-    ----------
-    outputs : sequence of int
-        The outputs that share the objective; the first of them, or 0 if they are all,
-        is also its place among the values.
-    """
-
-    def __init__(self, outputs, tol, patience):
-        self.outputs = outputs
-        self.tol = tol
-        self.patience = patience
-        self.first = self.last = self.best = np.inf
-        self.n_stale = 0
-        self.n_iter = 0
-
-    def improves(self, values):
-        return values[self.outputs[0]] < self.best
-
-    def update(self, values, n_epochs):
-        """Take in an epoch's values; returns whether patience is over."""
-        value = values[self.outputs[0]]
-        # Not "value > best - tol": a criterion that overflows is stale as well.
-        improves = value <= self.best - (self.tol or 0.0) and math.isfinite(value)
-        stale = self.tol is not None and not improves
-        self.n_stale = self.n_stale + 1 if stale else 0
-        self.best = min(self.best, value)
-        self.last = value
-        if n_epochs == 1:
-            self.first = value
-        self.n_iter = n_epochs
-        return self.n_stale >= self.patience
-
-
-def _divergence(objective, validation, start, end):
+def _divergence(objective, watch, start, end):
     """Say so if a fit ends worse than it began.
 
     That takes two passes over the rows, so it is looked into only on suspicion: if a
     gradient was cut, or the criterion is above that of the first epoch.
     """
-    if validation is None:
+    if watch.validation is None:
         name, evaluate = "objective", objective.value
     else:
-        name = "validation loss"
-        evaluate = partial(objective.mean_loss, subset=validation)
+        name, evaluate = "validation loss", watch.validation_loss
     with np.errstate(over="ignore", invalid="ignore"):  # inf and nan are worse as well
         before, after = evaluate(*coefficients(start)), evaluate(*coefficients(end))
     worse = np.flatnonzero(~(after <= before))
@@ -343,14 +275,3 @@ def _decrease_eta(tracker, weights):
         weights.decrease_eta(k, ETA_FACTOR, SMALLEST_ETA) for k in tracker.outputs
     ]
     return all(decreased)
-
-
-def _merge(best, state, improved):
-    """The best state so far, with the outputs of the improved objectives replaced."""
-    if best is None:
-        return state
-    for tracker in improved:
-        outputs = list(tracker.outputs)
-        for name, array in state.items():
-            best[name][outputs] = array[outputs]
-    return best

@@ -497,7 +497,7 @@ def test_verbose_prints_a_line_an_epoch(capsys):
     SGDRegressor(verbose=1, **epochs(3)).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert lines[0].startswith("epoch    1  criterion ")
+    assert lines[0].startswith("epoch    1  loss ")
 
 
 def test_ctrl_c_stops_a_long_fit_and_leaves_the_model():
@@ -517,7 +517,9 @@ def test_ctrl_c_stops_the_threads_of_one_versus_rest():
         import os, signal, threading
         from sklearn.datasets import load_iris
         from sklearn_losses import SGDClassifier
-        model = SGDClassifier(max_iter=10**9, tol=None, n_jobs=2)
+        model = SGDClassifier(
+            learning_rate="optimal", max_iter=10**9, tol=None, n_jobs=2
+        )
         threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
             model.fit(*load_iris(return_X_y=True))

@@ -257,7 +257,7 @@ def test_early_stopping_and_verbose(capsys):
     X, y = regression()
     model = regressor(Huber(1.0), early_stopping=True, verbose=1, random_state=0)
     model.fit(X, y)
-    assert capsys.readouterr().out.startswith("iteration    1  criterion")
+    assert capsys.readouterr().out.startswith("iteration    1  loss ")
     assert Huber(1.0).mean(y, model.predict(X)) < 0.5 * Huber(1.0).mean(
         y, np.full(len(y), np.median(y))
     )

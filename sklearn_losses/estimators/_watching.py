@@ -1,0 +1,153 @@
+"""What a fit shows: validation rows, scores, callbacks, and curves as attributes."""
+
+import copy
+import re
+from inspect import signature
+from numbers import Real
+
+import numpy as np
+from sklearn import get_config
+from sklearn.metrics import check_scoring
+from sklearn.utils.validation import validate_data
+
+from sklearn_losses.solvers._progress import merge_curves
+
+# The attributes that a fit may leave behind, and which a new fit takes away.
+CURVES = (
+    "loss_curve_",
+    "validation_loss_curve_",
+    "validation_score_curve_",
+    "objective_curve_",
+    "learning_rate_curve_",
+    "gradient_norm_curve_",
+    "best_epoch_",
+)
+
+
+def check_validation_data(estimator, X_val, y_val, sample_weight_val, **checks):
+    """X_val and y_val, checked as X and y were; None, None without them.
+
+    Raises
+    ------
+    ValueError
+        If one of them is missing, or cannot be used; it names X_val or y_val.
+    """
+    given = {"y_val": y_val, "sample_weight_val": sample_weight_val}
+    if X_val is None:
+        for name, value in given.items():
+            if value is not None:
+                raise ValueError(
+                    f"{name} was given without X_val. Pass the rows that it belongs "
+                    "to as X_val, or leave it out."
+                )
+        return None, None
+    if y_val is None:
+        raise ValueError(
+            "X_val was given without y_val. Pass the targets of its rows as y_val."
+        )
+    try:
+        return validate_data(estimator, X_val, y_val, reset=False, **checks)
+    except ValueError as error:
+        # They are called X and y in scikit-learn's messages.
+        message = re.sub(r"\b([Xy])\b", r"\1_val", str(error))
+        raise ValueError(f"The validation rows cannot be used. {message}") from error
+
+
+def make_score(estimator, X, y, sample_weight, fitted):
+    """The function (coef, intercept) -> score of `estimator.scoring`.
+
+    Parameters
+    ----------
+    estimator : estimator with the parameter scoring
+    X, y : of the validation rows
+    sample_weight : ndarray of shape (n_rows,) or None
+        It is passed to the scorer if that takes it.
+    fitted : callable
+        (coef, intercept) -> dict, the attributes that make a model fitted.
+    """
+    scorer = check_scoring(estimator, estimator.scoring)
+    weights = {}
+    if sample_weight is not None and _takes_weights(scorer):
+        weights = {"sample_weight": sample_weight}
+
+    def score(coef, intercept):
+        model = copy.copy(estimator)
+        vars(model).update(fitted(coef, intercept))
+        # X has been checked, and is an array.
+        vars(model).pop("feature_names_in_", None)
+        value = scorer(model, X, y, **weights)
+        if not isinstance(value, Real):
+            raise ValueError(
+                f"The 'scoring' parameter of {type(estimator).__name__} must return a "
+                f"single number. Got {value!r} from {estimator.scoring!r}."
+            )
+        return float(value)
+
+    return score
+
+
+def _takes_weights(scorer):
+    """Whether sample weights may be passed to a scorer: as scikit-learn would.
+
+    With metadata routing a scorer says whether it wants them. Without, it gets them if
+    it has a place for them, or its metric does.
+    """
+    if get_config()["enable_metadata_routing"]:
+        routing = getattr(scorer, "get_metadata_routing", None)
+        return bool(routing and routing().consumes("score", ["sample_weight"]))
+    metric = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in signature(metric).parameters
+
+
+class EpochCallbacks:
+    """Calls scikit-learn's callbacks around each epoch of a fit.
+
+    Parameters
+    ----------
+    estimator : estimator with callbacks
+    context : CallbackContext
+        Of the fit.
+    unit : str
+        What its tasks are called.
+    given : tuple of X, y and sample_weight
+        As they were passed to `fit`.
+    fitted : callable
+        (coef, intercept) -> dict, the attributes that make a model fitted.
+    """
+
+    def __init__(self, estimator, context, unit, given, fitted):
+        self.context, self.unit, self.fitted = context, unit, fitted
+        X, y, weight = given
+        metadata = None if weight is None else {"sample_weight": weight}
+        self.given = dict(estimator=estimator, X=X, y=y, metadata=metadata)
+        self.task = None
+        context.call_on_fit_task_begin(**self.given)
+
+    def begin(self):
+        """An epoch begins."""
+        self.task = self.context.subcontext(task_name=self.unit)
+        self.task.call_on_fit_task_begin(**self.given)
+
+    def end(self, coef, intercept):
+        """An epoch has ended; returns whether a callback asks to stop."""
+        return self._end(self.task, coef, intercept)
+
+    def end_fit(self, coef, intercept):
+        """The fit has ended."""
+        self._end(self.context, coef, intercept)
+
+    def _end(self, task, coef, intercept):
+        return task.call_on_fit_task_end(
+            reconstruction_attributes=lambda: self.fitted(coef, intercept), **self.given
+        )
+
+
+def publish_curves(estimator, results):
+    """Set the attributes in `CURVES` that the results of the solvers stand for."""
+    for name in CURVES:
+        vars(estimator).pop(name, None)
+    for name, values in merge_curves([r.curves for r in results]).items():
+        setattr(estimator, f"{name}_curve_", values)
+    if results[0].best_epoch is not None:
+        best = np.concatenate([r.best_epoch for r in results])
+        estimator.best_epoch_ = best if len(best) > 1 else int(best[0])

@@ -39,6 +39,9 @@ class BinaryLoss(PointLoss):
     task = "binary"
     domain = Interval(0, 1, "both", integer=True)
 
+    def convex_relative(self):
+        return None if self.convex else LogLoss()
+
     def check_targets(self, y_true, name="y_true"):
         y_true = np.asarray(y_true)
         bad = ~((y_true == 0) | (y_true == 1))

@@ -52,6 +52,7 @@ class PointTerm:
         self.total = weight.sum()
         self.absent = np.flatnonzero(weight == 0)
         self.unit = 1.0
+        self._constant = None
         self._evaluate = (compiled := loss.checked()).evaluate_points
         self._has_curvature = compiled.has_curvature
         self._shifted = np.empty(len(y))
@@ -126,7 +127,9 @@ class PointTerm:
         vanishes.
         """
         if not self.loss.convex:
-            return self._searched_constant()
+            if self._constant is None:  # a loss is fitted from two starts
+                self._constant = self._searched_constant()
+            return self._constant
         p = np.empty(len(self.y))
 
         def slope(c):

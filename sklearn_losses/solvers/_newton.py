@@ -5,6 +5,10 @@ columns do not matter. Kinks are smoothed, less and less until the smoothing is 
 the tolerance. A step costs two passes over the rows; its length is found on cached raw
 predictions (Yuan, Ho and Lin 2012). An l1 norm makes the step coordinate descent on the
 quadratic model (Lee, Sun and Saunders 2014).
+
+A loss that is not convex is fitted twice, from the minimum of its convex relative and
+from the best constant, because either may lie in the valley of a worse local minimum;
+the lower end is kept.
 """
 
 import math
@@ -46,6 +50,12 @@ class Newton(Solver):
         With validation rows: so many iterations without progress end the fit.
     verbose : int
         Whether to print a line an iteration.
+
+    Attributes
+    ----------
+    convex_start : bool or SolverResult
+        Whether a loss that is not convex also begins from the minimum of its convex
+        relative; that minimum, if it is known.
     """
 
     def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5, verbose=0):
@@ -53,6 +63,7 @@ class Newton(Solver):
         self.tol = max(tol or 0.0, SMALLEST_TOL)
         self.n_iter_no_change = n_iter_no_change
         self.verbose = verbose
+        self.convex_start = True
         self.stop = threading.Event()  # set: end after the current iteration
 
     def check(self, loss):
@@ -85,18 +96,11 @@ class Newton(Solver):
         for k in range(objective.n_outputs):
             factor = objective.targets.factor(k)
             own = weight if factor is None else weight * factor
-            term = PointTerm(
-                objective.loss,
-                objective.targets.of_output(k),
-                own / objective.total_weight,
-            )
-            watch = None
-            if validation is not None:
-                watch = _Validation(objective, k, validation, self.n_iter_no_change)
-            fit = _Fit(self, objective, features, term, watch)
+            given = begin[0][k], float(begin[1][k])
             with np.errstate(all="ignore"):
-                fit.run(begin[0][k], float(begin[1][k]))
-            fits.append(fit)
+                fits.append(
+                    self._fit_output(objective, features, k, own, given, validation)
+                )
         found = [fit.result() for fit in fits]
         coef = np.array([w for w, _ in found])
         intercept = np.array([b for _, b in found])
@@ -106,6 +110,32 @@ class Newton(Solver):
         state["t"] = start["t"] + n_seen * float(passes.max())
         converged = all(fit.converged for fit in fits)
         return SolverResult(coef, intercept, passes, converged, state)
+
+    def _fit_output(self, objective, features, k, weight, given, validation):
+        """The fit of output k, the better one if there are two starts."""
+        y, weight = objective.targets.of_output(k), weight / objective.total_weight
+        term = PointTerm(objective.loss, y, weight)
+        starts, n_passes, best = [given], 1, None
+        relative = objective.loss.convex_relative() if self.convex_start else None
+        if isinstance(self.convex_start, SolverResult):
+            found = self.convex_start
+            starts.insert(0, (found.coef[k], float(found.intercept[k])))
+        elif relative is not None:
+            first = _Fit(self, objective, features, PointTerm(relative, y, weight))
+            first.run(*given)
+            starts.insert(0, first.result())
+            n_passes = first.passes
+        for start in starts:
+            watch = None
+            if validation is not None:
+                watch = _Validation(objective, k, validation, self.n_iter_no_change)
+            fit = _Fit(self, objective, features, term, watch, n_passes)
+            fit.run(*start)
+            n_passes = fit.passes
+            if best is None or fit.reached < best.reached:
+                best = fit
+        best.passes = n_passes
+        return best
 
 
 class _Validation:
@@ -134,7 +164,7 @@ class _Validation:
 class _Fit:
     """One output on its way: u and the intercept c of the centred features."""
 
-    def __init__(self, solver, objective, features, term, validation):
+    def __init__(self, solver, objective, features, term, validation=None, passes=1):
         self.solver, self.features, self.term = solver, features, term
         self.validation = validation
         self.has_intercept = objective.fit_intercept
@@ -145,7 +175,7 @@ class _Fit:
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
         self.best, self.kept = math.inf, None
-        self.passes = 1  # mean and spread
+        self.passes = passes  # the first is that for mean and spread
         self.converged = False
         self.n_iterations = 0
         self.started = time.perf_counter()
@@ -164,6 +194,13 @@ class _Fit:
 
     def result(self):
         return self.features.unscaled(*self.kept)
+
+    @property
+    def reached(self):
+        """The criterion of the result."""
+        if self.validation is not None and self.validation.least < math.inf:
+            return self.validation.least
+        return min(self.best, self.at_constant)
 
     # ------------------------------------------------------------------- start
     def begin(self, coef, intercept):

@@ -7,6 +7,7 @@ attributes. Everything numeric is in the layers below.
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -46,6 +47,7 @@ from sklearn_losses.losses._params import (
     check_parameters,
 )
 from sklearn_losses.solvers._newton import MOST_FEATURES, Newton
+from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD
 
@@ -116,8 +118,10 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
           passes made, and `verbose` prints a line an iteration. eta0, power_t, average,
           batch_size and shuffle have no effect. It needs memory for
           n_features^2 numbers and is limited to {most_features} features, refuses
-          losses of rows, such as CrossEntropy, and `partial_fit`; of a loss that is
-          not convex it finds a local minimum, never worse than the best constant found.
+          losses of rows, such as CrossEntropy, and `partial_fit`. A loss that is not
+          convex is fitted from the minimum of a convex relative, the absolute error or
+          the log loss, and from the best constant, and the better local minimum is
+          kept; given coefficients or those of a warm start are the only start.
 
     eta0 : float, default=0.01
         The initial step size, > 0. It is not used by 'optimal'.
@@ -335,7 +339,10 @@ class BaseSGD(LinearModel):
         self._check_parameters(partial)
         loss = self._resolve_loss()
         solver = self._solver(partial)
-        solver.check(loss)
+        solver.check(loss.at_scale(1.0))
+        is_warm = self.warm_start and hasattr(self, "coef_")
+        if coef_init is not None or intercept_init is not None or is_warm:
+            solver.convex_start = False
         resumes = partial and hasattr(self, "coef_")
         X, y = validate_data(
             self,
@@ -372,12 +379,25 @@ class BaseSGD(LinearModel):
                 n_outputs,
                 self.fit_intercept,
             )
+            objective = self._with_scale(objective, solver, train, resumes)
+            loss = objective.loss
             state, *found = self._solve(solver, objective, start, train, validation)
         self.loss_ = loss
         self._state = state
         self.coef_, self.intercept_ = self._published(*found, X.dtype)
         self.t_ = float(state["t"].max())
         return self
+
+    def _with_scale(self, objective, solver, train, resumes):
+        """The objective with a number for a scale "mad", which becomes `scale_`."""
+        if not objective.loss.needs_scale:
+            vars(self).pop("scale_", None)
+            return objective
+        if not (resumes and hasattr(self, "scale_")):
+            self.scale_, found = residual_scale(objective, train)
+            if solver.convex_start:
+                solver.convex_start = found
+        return replace(objective, loss=objective.loss.at_scale(self.scale_))
 
     def _solver(self, partial):
         if self.learning_rate == AUTO:
@@ -537,7 +557,8 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
     ----------
     loss : Loss or str, default='squared_error'
         A loss for regression: an object, such as ``Huber(delta=1.5)``, or a name,
-        such as 'huber'; see :func:`sklearn_losses.losses.loss_names`.
+        such as 'huber'; see :func:`sklearn_losses.losses.loss_names`. The scale of a
+        robust loss is a number in units of y, or "mad": see `scale_`.
 
     {
         _PARAMETERS.format(
@@ -557,6 +578,12 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
     intercept_ : ndarray of shape (1,)
         The intercept.
+
+    scale_ : float
+        Only if a scale of the loss is "mad": 1.4826 times the weighted median absolute
+        deviation, from their median, of the residuals of the least absolute deviations
+        (with the penalty, on the rows of the fit; `partial_fit`: of the first call). If
+        that is 0 it is 1.2533 times the mean absolute deviation, and 1.0 if that is 0.
 
     {_ATTRIBUTES.format(most="")}
 

@@ -120,6 +120,7 @@ class Newton(Solver):
         if isinstance(self.convex_start, SolverResult):
             found = self.convex_start
             starts.insert(0, (found.coef[k], float(found.intercept[k])))
+            starts = starts[:1] if objective.loss.convex else starts
         elif relative is not None:
             first = _Fit(self, objective, features, PointTerm(relative, y, weight))
             first.run(*given)

@@ -39,9 +39,6 @@ class BinaryLoss(PointLoss):
     task = "binary"
     domain = Interval(0, 1, "both", integer=True)
 
-    def convex_relative(self):
-        return None if self.convex else LogLoss()
-
     def check_targets(self, y_true, name="y_true"):
         y_true = np.asarray(y_true)
         bad = ~((y_true == 0) | (y_true == 1))
@@ -73,6 +70,11 @@ class LogLoss(BinaryLoss):
 
     def _minimum(self, y_true):
         return entr(y_true) + entr(1.0 - y_true)
+
+
+def log_loss_unless_convex(loss):
+    """The convex relative of a loss that grows slowly, where Newton gets stuck."""
+    return None if loss.convex else LogLoss()
 
 
 class Hinge(BinaryLoss):
@@ -214,6 +216,7 @@ class Focal(BinaryLoss):
     probabilistic = True
     proper = True
     _constraints = {"gamma": [Interval(0, None, "left")]}
+    convex_relative = log_loss_unless_convex
 
     def __init__(self, gamma=2.0):
         self.gamma = gamma
@@ -257,6 +260,7 @@ class GeneralizedCrossEntropy(BinaryLoss):
     convex = False
     bounded = True
     _constraints = {"q": [Interval(0, 1, "right")]}
+    convex_relative = log_loss_unless_convex
 
     def __init__(self, q=0.7):
         self.q = q
@@ -392,6 +396,7 @@ class Sigmoid(BinaryLoss):
     bounded = True
     lipschitz = 0.25
     smoothness = 1.0 / (6.0 * np.sqrt(3.0))
+    convex_relative = log_loss_unless_convex
 
     def _optimal_constant(self, y_true, sample_weight):
         return _majority(np.average(y_true, weights=sample_weight) - 0.5)

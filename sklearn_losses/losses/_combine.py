@@ -132,9 +132,19 @@ class Combination(PointOrRowLoss):
         return self._total("smoothness")
 
     def convex_relative(self):
-        """Made of the parts' relatives; None if a part that needs one has none."""
+        """Made of the parts' relatives; None if a part that needs one has none.
+
+        A loss of residuals has the absolute error, however asymmetric it is: a
+        quantile near to an end would be where the outliers are.
+        """
         if self.convex:
             return None
+        of_residuals = self.task == "regression" and self.link == IdentityLink()
+        if of_residuals and 0 < self.lipschitz < np.inf:
+            return self.lipschitz * AbsoluteError()
+        return self._relative_of_parts()
+
+    def _relative_of_parts(self):
         relatives = {
             name: loss if loss.convex else loss.convex_relative()
             for name, loss in self._nested().items()
@@ -318,10 +328,7 @@ class Truncated(Combination):
             return far
         return brentq(lambda raw: self.loss.value(0.0, raw) - self.limit, 0.0, far)
 
-    def convex_relative(self):
-        of_residuals = self.task == "regression" and self.link == IdentityLink()
-        if of_residuals and 0 < self.lipschitz < np.inf:
-            return self.lipschitz * AbsoluteError()  # which resists outliers
+    def _relative_of_parts(self):
         return self.loss if self.loss.convex else self.loss.convex_relative()
 
     def _minimum(self, y_true):

@@ -16,7 +16,7 @@ from sklearn_losses.solvers._sgd import SGD
 OF_MAD = 1.4826022185056018  # of normal residuals these give the standard deviation
 OF_MEAN_DEVIATION = 1.2533141373155003
 NEGLIGIBLE = 1e-10  # of the deviations of y: what rounding leaves of a perfect fit
-TOL, MAX_ITER = 1e-6, 1000
+TOL, MAX_ITER = 1e-8, 1000
 
 
 def residual_scale(objective, train=None):

@@ -3,9 +3,9 @@
     python examples/plot_robust_start.py
 
 Three losses with the same estimator. The wrong rows lie all on one side. Least squares
-follow them, Huber's loss is pulled by each of them a little, and Tukey's biweight leaves
-them out: with ``scale="mad"`` it needs no number in units of y, and it begins at the
-least absolute deviations, where outliers cannot trap it. The picture is
+follow them, Huber's loss is pulled by each of them a little, and Tukey's biweight
+leaves them out: with ``scale="mad"`` it needs no number in units of y, and it begins at
+the least absolute deviations, where outliers cannot trap it. The picture is
 `plot_robust_start.png`.
 """
 

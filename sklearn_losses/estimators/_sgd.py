@@ -395,6 +395,14 @@ class BaseSGD(LinearModel):
             return objective
         if not (resumes and hasattr(self, "scale_")):
             self.scale_, found = residual_scale(objective, train)
+            if not found.converged:
+                warnings.warn(
+                    "The least absolute deviations that scale='mad' is measured at did "
+                    f"not converge, so that scale_={self.scale_:.4g} may be wrong. "
+                    "Scale the features, or use a number for the scale.",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
             if solver.convex_start:
                 solver.convex_start = found
         return replace(objective, loss=objective.loss.at_scale(self.scale_))

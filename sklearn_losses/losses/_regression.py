@@ -10,7 +10,7 @@ import numpy as np
 from sklearn_losses.losses._base import PointLoss
 from sklearn_losses.losses._links import Log1pLink
 from sklearn_losses.losses._params import Interval
-from sklearn_losses.losses._scale import POSITIVE, SCALE, ResidualLoss
+from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss
 
 
 def weighted_quantile(y_true, sample_weight, quantile):
@@ -91,7 +91,7 @@ class Quantile(PointLoss):
         return weighted_quantile(y_true, sample_weight, self.quantile)
 
 
-class SmoothQuantile(ResidualLoss):
+class SmoothQuantile(ThresholdLoss):
     """a r^2 / (2 delta) if abs(r) <= delta, else a (abs(r) - delta / 2).
 
     a is q if y >= p, else 1 - q: the pinball loss with its kink rounded off, so that
@@ -175,7 +175,7 @@ class Expectile(PointLoss):
         return self.expectile == 0.5
 
 
-class Huber(ResidualLoss):
+class Huber(ThresholdLoss):
     """r^2 / 2 if abs(r) <= delta, else delta (abs(r) - delta / 2).
 
     Quadratic for the many and linear for the few, so that no outlier pulls harder
@@ -211,7 +211,7 @@ class Huber(ResidualLoss):
         return self.delta * self._scale
 
 
-class PseudoHuber(ResidualLoss):
+class PseudoHuber(ThresholdLoss):
     """delta^2 (sqrt(1 + (r / delta)^2) - 1), a Huber loss without a corner anywhere.
 
     Parameters

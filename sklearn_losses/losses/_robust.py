@@ -20,7 +20,7 @@ from sklearn_losses.losses._params import (
     InvalidParameterError,
     check_parameters,
 )
-from sklearn_losses.losses._scale import POSITIVE, SCALE, ResidualLoss
+from sklearn_losses.losses._scale import POSITIVE, SCALE, ResidualLoss, ThresholdLoss
 
 
 class ScaledLoss(ResidualLoss):
@@ -223,7 +223,7 @@ class Andrews(ScaledLoss):
         return self._scale
 
 
-class Hampel(ResidualLoss):
+class Hampel(ThresholdLoss):
     """u^2 / 2 up to a, linear up to b, level from c on; u = abs(r).
 
     The gradient rises to a, stays there from a to b, and falls to 0 at c: the value is

@@ -59,6 +59,12 @@ class ResidualLoss(PointLoss):
         return self.lipschitz * AbsoluteError()
 
 
+class ThresholdLoss(ResidualLoss):
+    """A loss whose other parameters are multiples of `scale`."""
+
+    scale = 1.0  # of a subclass whose constructor does not take it
+
+
 @lru_cache
 def _usual_scale(cls):
     return inspect.signature(cls).parameters["scale"].default

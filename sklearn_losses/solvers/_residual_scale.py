@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_losses.losses import AbsoluteError
 from sklearn_losses.losses._regression import weighted_quantile
-from sklearn_losses.solvers._newton import Newton
+from sklearn_losses.solvers._newton import MOST_FEATURES, Newton
 from sklearn_losses.solvers._sgd import SGD
 
 OF_MAD = 1.4826022185056018  # of normal residuals these give the standard deviation
@@ -33,14 +33,26 @@ def residual_scale(objective, train=None):
     -------
     scale : float
     found : SolverResult
+
+    Raises
+    ------
+    ValueError
+        If there are more features than Newton's method takes.
     """
+    n_features = objective.rows.n_features
+    if n_features > MOST_FEATURES:
+        raise ValueError(
+            f"scale='mad' cannot use {n_features} features, because Newton's method "
+            "measures it, which keeps a square matrix of them. Use at most "
+            f"{MOST_FEATURES} features, or a number for the scale."
+        )
     y, weight = objective.targets.of_output(0), objective.weight_of(0)
     weight = np.ones(len(y)) if weight is None else weight
     rows = slice(None) if train is None else train
     deviations = y[rows] - weighted_quantile(y[rows], weight[rows], 0.5)
     # With this factor it grows with the unit of y as the l2 penalty does.
     absolute = robust_scale(deviations, weight[rows]) * AbsoluteError()
-    start = SGD.start(np.zeros((1, objective.rows.n_features)), np.zeros(1))
+    start = SGD.start(np.zeros((1, n_features)), np.zeros(1))
     solver = Newton(max_iter=MAX_ITER, tol=TOL)
     found = solver.solve(replace(objective, loss=absolute), start, train)
     raw = objective.rows.dot(found.coef, found.intercept)[:, 0]

@@ -63,15 +63,18 @@ LOSSES = [
     SmoothQuantile(),
     SmoothQuantile(quantile=0.1, delta=0.3),
     SmoothQuantile(quantile=0.75, delta=40),
+    SmoothQuantile(quantile=0.75, delta=2, scale=0.25),
     Expectile(),
     Expectile(expectile=0.1),
     Expectile(expectile=0.99),
     Huber(),
     Huber(delta=0.1),
     Huber(delta=50),
+    Huber(delta=2, scale=3),
     PseudoHuber(),
     PseudoHuber(delta=0.05),
     PseudoHuber(delta=30),
+    PseudoHuber(delta=0.5, scale=4),
     LogCosh(),
     EpsilonInsensitive(),
     EpsilonInsensitive(epsilon=0),
@@ -103,6 +106,7 @@ LOSSES = [
     Hampel(),
     Hampel(a=0.8, b=0.8, c=3.5),
     Hampel(a=2, b=2.2, c=2.7),
+    Hampel(a=1, b=2, c=3, scale=1.75),
     # All that others in this table are, and the losses right beside those.
     Barron(alpha=-np.inf, scale=1.73),
     Barron(alpha=-2),
@@ -234,6 +238,10 @@ def edge_targets(loss):
     return [0.0, 1.0, -1.0, 0.3, 1e-9, 1e4]
 
 
+def _both_sides(*sizes):
+    return [s * u for u in sizes for s in (1, -1)]
+
+
 # Where z, or r, breaks the loss, its gradient or its curvature.
 MARGIN_KINKS = {
     Hinge: lambda loss: [loss.threshold],
@@ -246,14 +254,16 @@ RESIDUAL_KINKS = {
     AbsoluteError: lambda loss: [0.0],
     AbsolutePercentageError: lambda loss: [0.0],
     Quantile: lambda loss: [0.0],
-    SmoothQuantile: lambda loss: [0.0, loss.delta, -loss.delta],
+    SmoothQuantile: lambda loss: [0.0, *_both_sides(loss.delta * loss.scale)],
     Expectile: lambda loss: [0.0],
-    Huber: lambda loss: [loss.delta, -loss.delta],
+    Huber: lambda loss: _both_sides(loss.delta * loss.scale),
     EpsilonInsensitive: lambda loss: [loss.epsilon, -loss.epsilon],
     SquaredEpsilonInsensitive: lambda loss: [loss.epsilon, -loss.epsilon],
     TukeyBiweight: lambda loss: [loss.scale, -loss.scale],
     Andrews: lambda loss: [np.pi * loss.scale, -np.pi * loss.scale],
-    Hampel: lambda loss: [s * u for u in (loss.a, loss.b, loss.c) for s in (1, -1)],
+    Hampel: lambda loss: _both_sides(
+        *(u * loss.scale for u in (loss.a, loss.b, loss.c))
+    ),
 }
 
 

@@ -56,6 +56,7 @@ from sklearn_losses.losses._params import (
 )
 from sklearn_losses.solvers._newton import MOST_FEATURES, Newton
 from sklearn_losses.solvers._progress import Watch
+from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
 
@@ -122,18 +123,20 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         - 'auto': no steps to tune, whatever the scale of the features. `fit` uses all
           rows at once, with centred and scaled features: Newton's method, or, for
           losses of rows such as CrossEntropy and for more than {most_features}
-          features, a quasi-Newton method [7]_. Kinks of the loss are smoothed, less and
-          less [4]_, the length of a step is found by a line search [5]_, and an l1 norm is
-          minimised by coordinate descent on the quadratic model [6]_. `tol` is then
-          the share of the possible gain over the best constant that may be missing,
-          about (None: as little as can be reached), `max_iter` the most passes over
-          the rows, `n_iter_` the passes made, and `verbose` prints a line an
-          iteration. eta0, power_t, average, batch_size and shuffle have no effect. A
-          fit that ends elsewhere than at a minimum warns. Of a loss that is not convex
-          it finds a local minimum, never worse than the best constant found.
-          `Perceptron`, whose minimum is at coefficients of 0, is fitted by steps of
-          constant size instead. X is not copied; beside it, memory is needed for some
-          numbers for each row, feature and class, and for at most 8 MB of second derivatives.
+          features, a quasi-Newton method [7]_. Kinks of the loss are smoothed, less
+          and less [4]_, the length of a step is found by a line search [5]_, and an
+          l1 norm is minimised by coordinate descent on the quadratic model [6]_.
+          `tol` is then the share of the possible gain over the best constant that may
+          be missing, about (None: as little as can be reached), `max_iter` the most
+          passes over the rows, `n_iter_` the passes made, and `verbose` prints a line
+          an iteration. eta0, power_t, average, batch_size and shuffle have no effect.
+          A fit that ends elsewhere than at a minimum warns. A loss that is not convex
+          begins at the minimum of a convex relative, the absolute error or the log
+          loss, unless coefficients are given or kept by a warm start, and ends in a
+          local minimum, never worse than the best constant found. `Perceptron`, whose
+          minimum is at coefficients of 0, is fitted by steps of constant size
+          instead. X is not copied; beside it, memory is needed for some numbers for
+          each row, feature and class, and for at most 8 MB of second derivatives.
           `partial_fit` refuses it.
 
     eta0 : float, default=0.01
@@ -437,7 +440,10 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         self._check_parameters(partial)
         loss = self._resolve_loss()
         solver = self._solver(partial, loss)
-        solver.check(loss)
+        solver.check(loss.at_scale(1.0))
+        is_warm = self.warm_start and hasattr(self, "coef_")
+        if coef_init is not None or intercept_init is not None or is_warm:
+            solver.convex_start = False
         resumes = partial and hasattr(self, "coef_")
         given = X, y, sample_weight
         X, y = validate_data(self, X, y, reset=not resumes, **_ROWS)
@@ -465,6 +471,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 n_outputs,
                 self.fit_intercept,
             )
+            objective = self._with_scale(objective, solver, train, resumes)
+            loss = objective.loss
             fitted = functools.partial(self._fitted, loss, X.dtype)
             rows = X, y, given_weight
             watch = self._watch(objective, encode, rows, aside, validation, fitted)
@@ -481,6 +489,25 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         self._state = state
         self.t_ = float(state["t"].max())
         return self
+
+    def _with_scale(self, objective, solver, train, resumes):
+        """The objective with a number for a scale "mad", which becomes `scale_`."""
+        if not objective.loss.needs_scale:
+            vars(self).pop("scale_", None)
+            return objective
+        if not (resumes and hasattr(self, "scale_")):
+            self.scale_, found = residual_scale(objective, train)
+            if not found.converged:
+                warnings.warn(
+                    "The least absolute deviations that scale='mad' is measured at did "
+                    f"not converge, so that scale_={self.scale_:.4g} may be wrong. "
+                    "Scale the features, or use a number for the scale.",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+            if solver.convex_start:
+                solver.convex_start = found
+        return replace(objective, loss=objective.loss.at_scale(self.scale_))
 
     def _fitted(self, loss, dtype, coef, intercept):
         """The attributes that a model of these coefficients predicts with."""
@@ -704,7 +731,8 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
     ----------
     loss : Loss or str, default='squared_error'
         A loss for regression: an object, such as ``Huber(delta=1.5)``, or a name,
-        such as 'huber'; see :func:`sklearn_losses.losses.loss_names`.
+        such as 'huber'; see :func:`sklearn_losses.losses.loss_names`. The scale of a
+        robust loss is a number in units of y, or "mad": see `scale_`.
 
     {
         _PARAMETERS.format(
@@ -723,6 +751,13 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
     intercept_ : ndarray of shape (1,)
         The intercept.
+
+    scale_ : float
+        Only if a scale of the loss is "mad": 1.4826 times the weighted median absolute
+        deviation, from their median, of the residuals of the least absolute deviations
+        (with the penalty, on the rows of the fit; `partial_fit`: of the first call). If
+        that is 0 it is 1.2533 times the mean absolute deviation, and 1.0 if that is 0.
+        Outliers make it too large, by 1.8 if they are 30% and all on one side.
 
     {_ATTRIBUTES.format(most="")}
 

@@ -88,7 +88,7 @@ def resolve_loss(estimator, tasks, also=()):
             f"Use one of {', '.join(usable)}, or another estimator."
             + (f" (As strings it also takes {', '.join(also)}.)" if also else "")
         )
-    found.checked()  # its parameters, and its C functions
+    found.at_scale(1.0).checked()  # its parameters, and its C functions
     return found
 
 

@@ -27,7 +27,7 @@ def as_loss(loss, caller):
     TypeError
         If `loss` is neither a loss nor a string.
     ValueError
-        If there is no loss of that name.
+        If there is no loss of that name, or it has a scale that `fit` estimates.
     """
     if isinstance(loss, str):
         return get_loss(loss)
@@ -37,4 +37,6 @@ def as_loss(loss, caller):
             f"{caller} needs a loss, such as Huber(), or the name of one. "
             f"Got {loss!r}{hint}."
         )
+    if loss.needs_scale:
+        loss.compiled()  # raises: without a scale it is no function yet
     return loss

@@ -22,7 +22,7 @@ from numbers import Real
 
 import numpy as np
 from scipy.optimize import brentq, minimize, minimize_scalar
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from sklearn_losses.losses._builtin import builtin
 from sklearn_losses.losses._links import IdentityLink
@@ -119,8 +119,11 @@ class Loss(BaseEstimator):
         """
         self._refuse_other_parameters()
         check_parameters(self, self._constraints)
-        parameters = (getattr(self, name) for name in self._constraints)
-        return builtin(self.name, tuple(float(value) for value in parameters))
+        return builtin(self.name, tuple(map(float, self._c_parameters())))
+
+    def _c_parameters(self):
+        """The numbers that the C functions read, in their order."""
+        return (getattr(self, name) for name in self._constraints)
 
     def _refuse_other_parameters(self):
         """The functions of a built-in loss read its own parameters, in its order."""
@@ -357,6 +360,46 @@ class Loss(BaseEstimator):
         if not self.domain.contains_all(y_true):
             bad = ~self.domain.contains(y_true)
             raise self._domain_error(y_true, bad, name, f"in {self.domain}")
+
+    # ------------------------------------------------------------ for fitting
+    @property
+    def needs_scale(self):
+        """Whether a scale is "mad", here or in a loss that this one is made of."""
+        return any(loss.needs_scale for loss in self._nested().values())
+
+    def at_scale(self, sigma):
+        """This loss for residuals of a known scale.
+
+        Parameters
+        ----------
+        sigma : float
+            Of the residuals, in units of y, as a standard deviation.
+
+        Returns
+        -------
+        Loss
+            A copy in which each scale "mad" is sigma times its default, also in the
+            losses that it is made of; the loss itself if there is none.
+        """
+        if not self.needs_scale:
+            return self
+        nested = {k: loss.at_scale(sigma) for k, loss in self._nested().items()}
+        return clone(self).set_params(**nested)
+
+    def _nested(self):
+        """The parameters that are losses."""
+        parameters = self.get_params(deep=False)
+        return {k: v for k, v in parameters.items() if isinstance(v, Loss)}
+
+    def convex_relative(self):
+        """A convex loss whose minimum is a good place to begin from.
+
+        Returns
+        -------
+        Loss or None
+            None for a convex loss, and where no such relative is known.
+        """
+        return None
 
     # --------------------------------------------------------------- algebra
     __array_ufunc__ = None  # array * loss is an error, not an array of losses

@@ -72,6 +72,11 @@ class LogLoss(BinaryLoss):
         return entr(y_true) + entr(1.0 - y_true)
 
 
+def log_loss_unless_convex(loss):
+    """The convex relative of a loss that grows slowly, where Newton gets stuck."""
+    return None if loss.convex else LogLoss()
+
+
 class Hinge(BinaryLoss):
     """max(0, threshold - z), the loss of the support vector machine.
 
@@ -211,6 +216,7 @@ class Focal(BinaryLoss):
     probabilistic = True
     proper = True
     _constraints = {"gamma": [Interval(0, None, "left")]}
+    convex_relative = log_loss_unless_convex
 
     def __init__(self, gamma=2.0):
         self.gamma = gamma
@@ -254,6 +260,7 @@ class GeneralizedCrossEntropy(BinaryLoss):
     convex = False
     bounded = True
     _constraints = {"q": [Interval(0, 1, "right")]}
+    convex_relative = log_loss_unless_convex
 
     def __init__(self, q=0.7):
         self.q = q
@@ -389,6 +396,7 @@ class Sigmoid(BinaryLoss):
     bounded = True
     lipschitz = 0.25
     smoothness = 1.0 / (6.0 * np.sqrt(3.0))
+    convex_relative = log_loss_unless_convex
 
     def _optimal_constant(self, y_true, sample_weight):
         return _majority(np.average(y_true, weights=sample_weight) - 0.5)

@@ -20,6 +20,7 @@ from operator import and_
 
 import numpy as np
 from scipy.optimize import brentq
+from sklearn.base import clone
 
 from sklearn_losses.losses._base import Loss, PointOrRowLoss
 from sklearn_losses.losses._links import IdentityLink
@@ -30,6 +31,7 @@ from sklearn_losses.losses._params import (
     InvalidParameterError,
     check_parameters,
 )
+from sklearn_losses.losses._regression import AbsoluteError
 
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
@@ -128,6 +130,29 @@ class Combination(PointOrRowLoss):
     @property
     def smoothness(self):
         return self._total("smoothness")
+
+    def convex_relative(self):
+        """Made of the parts' relatives; None if a part that needs one has none.
+
+        A loss of residuals has the absolute error, however asymmetric it is: a
+        quantile near to an end would be where the outliers are.
+        """
+        if self.convex:
+            return None
+        of_residuals = self.task == "regression" and self.link == IdentityLink()
+        if of_residuals and 0 < self.lipschitz < np.inf:
+            return self.lipschitz * AbsoluteError()
+        return self._relative_of_parts()
+
+    def _relative_of_parts(self):
+        relatives = {
+            name: loss if loss.convex else loss.convex_relative()
+            for name, loss in self._nested().items()
+        }
+        if None in relatives.values():
+            return None
+        relative = clone(self).set_params(**relatives)
+        return relative if relative.convex else None
 
     def check_targets(self, y_true, name="y_true", **kwargs):
         for loss in self._losses():
@@ -302,6 +327,9 @@ class Truncated(Combination):
         if self.loss.value(0.0, far) < self.limit:
             return far
         return brentq(lambda raw: self.loss.value(0.0, raw) - self.limit, 0.0, far)
+
+    def _relative_of_parts(self):
+        return self.loss if self.loss.convex else self.loss.convex_relative()
 
     def _minimum(self, y_true):
         return np.minimum(self.loss._minimum(y_true), self.limit)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn_losses.losses._base import PointLoss
 from sklearn_losses.losses._links import Log1pLink
 from sklearn_losses.losses._params import Interval
+from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss
 
 
 def weighted_quantile(y_true, sample_weight, quantile):
@@ -90,7 +91,7 @@ class Quantile(PointLoss):
         return weighted_quantile(y_true, sample_weight, self.quantile)
 
 
-class SmoothQuantile(PointLoss):
+class SmoothQuantile(ThresholdLoss):
     """a r^2 / (2 delta) if abs(r) <= delta, else a (abs(r) - delta / 2).
 
     a is q if y >= p, else 1 - q: the pinball loss with its kink rounded off, so that
@@ -101,8 +102,11 @@ class SmoothQuantile(PointLoss):
     quantile : float, default=0.5
         q, in (0, 1).
     delta : float, default=1.0
-        Half the width of the rounded part, in units of y; as it goes to 0 the loss
-        becomes `Quantile`.
+        Half the width of the rounded part, in units of the scale; as it goes to 0 the
+        loss becomes `Quantile`.
+    scale : float or "mad", default=1.0
+        What delta is multiplied by, in units of y. "mad": the noise that `fit`
+        measures, so that the fit does not depend on the unit of y.
 
     References
     ----------
@@ -114,12 +118,17 @@ class SmoothQuantile(PointLoss):
     name = "smooth_quantile"
     _constraints = {
         "quantile": [Interval(0, 1, "neither")],
-        "delta": [Interval(0, None, "neither")],
+        "delta": POSITIVE,
+        "scale": SCALE,
     }
 
-    def __init__(self, quantile=0.5, delta=1.0):
+    def __init__(self, quantile=0.5, delta=1.0, scale=1.0):
         self.quantile = quantile
         self.delta = delta
+        self.scale = scale
+
+    def _c_parameters(self):
+        return self.quantile, self.delta * self._scale
 
     @property
     def lipschitz(self):
@@ -127,7 +136,7 @@ class SmoothQuantile(PointLoss):
 
     @property
     def smoothness(self):
-        return self.lipschitz / self.delta
+        return self.lipschitz / (self.delta * self._scale)
 
     @property
     def symmetric(self):
@@ -166,7 +175,7 @@ class Expectile(PointLoss):
         return self.expectile == 0.5
 
 
-class Huber(PointLoss):
+class Huber(ThresholdLoss):
     """r^2 / 2 if abs(r) <= delta, else delta (abs(r) - delta / 2).
 
     Quadratic for the many and linear for the few, so that no outlier pulls harder
@@ -175,8 +184,11 @@ class Huber(PointLoss):
     Parameters
     ----------
     delta : float, default=1.345
-        Where the loss turns linear, in units of y. The default is 95% efficient for
-        normal residuals of standard deviation 1.
+        Where the loss turns linear, in units of the scale. The default is 95%
+        efficient for normal residuals whose standard deviation is the scale.
+    scale : float or "mad", default=1.0
+        What delta is multiplied by, in units of y. "mad": the noise that `fit`
+        measures, so that the fit does not depend on the unit of y.
 
     References
     ----------
@@ -185,23 +197,30 @@ class Huber(PointLoss):
 
     name = "huber"
     smoothness = 1.0
-    _constraints = {"delta": [Interval(0, None, "neither")]}
+    _constraints = {"delta": POSITIVE, "scale": SCALE}
 
-    def __init__(self, delta=1.345):
+    def __init__(self, delta=1.345, scale=1.0):
         self.delta = delta
+        self.scale = scale
+
+    def _c_parameters(self):
+        return (self.delta * self._scale,)
 
     @property
     def lipschitz(self):
-        return self.delta
+        return self.delta * self._scale
 
 
-class PseudoHuber(PointLoss):
+class PseudoHuber(ThresholdLoss):
     """delta^2 (sqrt(1 + (r / delta)^2) - 1), a Huber loss without a corner anywhere.
 
     Parameters
     ----------
     delta : float, default=1.0
-        Where the loss turns from quadratic to linear, in units of y.
+        Where the loss turns from quadratic to linear, in units of the scale.
+    scale : float or "mad", default=1.0
+        What delta is multiplied by, in units of y. "mad": the noise that `fit`
+        measures, so that the fit does not depend on the unit of y.
 
     References
     ----------
@@ -211,14 +230,18 @@ class PseudoHuber(PointLoss):
 
     name = "pseudo_huber"
     smoothness = 1.0
-    _constraints = {"delta": [Interval(0, None, "neither")]}
+    _constraints = {"delta": POSITIVE, "scale": SCALE}
 
-    def __init__(self, delta=1.0):
+    def __init__(self, delta=1.0, scale=1.0):
         self.delta = delta
+        self.scale = scale
+
+    def _c_parameters(self):
+        return (self.delta * self._scale,)
 
     @property
     def lipschitz(self):
-        return self.delta
+        return self.delta * self._scale
 
 
 class LogCosh(PointLoss):

@@ -8,23 +8,22 @@ the price of convexity, and so of a single optimum.
 array([0.0995, 0.5625, 0.    ])
 
 The default scales make the location estimate 95% efficient for normal residuals of
-standard deviation 1, where a textbook gives such a constant.
+standard deviation 1, where a textbook gives such a constant. With ``scale="mad"`` `fit`
+estimates the standard deviation, and the default is multiplied by it.
 """
 
 import numpy as np
 
-from sklearn_losses.losses._base import PointLoss
 from sklearn_losses.losses._params import (
     Exactly,
     Interval,
     InvalidParameterError,
     check_parameters,
 )
+from sklearn_losses.losses._scale import POSITIVE, SCALE, ResidualLoss, ThresholdLoss
 
-POSITIVE = [Interval(0, None, "neither")]
 
-
-class ScaledLoss(PointLoss):
+class ScaledLoss(ResidualLoss):
     """A loss of r / scale, with the curvature 1 at r = 0.
 
     `scale` is c: the size of residual, in units of y, from which the loss holds back.
@@ -32,7 +31,7 @@ class ScaledLoss(PointLoss):
 
     convex = False
     smoothness = 1.0
-    _constraints = {"scale": POSITIVE}
+    _constraints = {"scale": SCALE}
 
 
 class Fair(ScaledLoss):
@@ -40,8 +39,9 @@ class Fair(ScaledLoss):
 
     Parameters
     ----------
-    scale : float, default=1.3998
+    scale : float or "mad", default=1.3998
         c, in units of y.
+        "mad": 1.3998 times the noise that `fit` measures.
 
     References
     ----------
@@ -56,7 +56,7 @@ class Fair(ScaledLoss):
 
     @property
     def lipschitz(self):
-        return self.scale
+        return self._scale
 
 
 class Cauchy(ScaledLoss):
@@ -64,8 +64,9 @@ class Cauchy(ScaledLoss):
 
     Parameters
     ----------
-    scale : float, default=2.3849
+    scale : float or "mad", default=2.3849
         c, in units of y.
+        "mad": 2.3849 times the noise that `fit` measures.
 
     References
     ----------
@@ -80,10 +81,10 @@ class Cauchy(ScaledLoss):
 
     @property
     def lipschitz(self):
-        return self.scale / 2.0
+        return self._scale / 2.0
 
 
-class StudentT(PointLoss):
+class StudentT(ResidualLoss):
     """(df + 1) / 2 log(1 + r^2 / (df c^2)), with c the scale.
 
     The negative log-likelihood of Student's t, up to terms without r.
@@ -92,8 +93,9 @@ class StudentT(PointLoss):
     ----------
     df : float, default=4.0
         Degrees of freedom; the fewer, the more outliers are expected.
-    scale : float, default=1.0
+    scale : float or "mad", default=1.0
         c, in units of y.
+        "mad": the noise that `fit` measures.
 
     References
     ----------
@@ -103,7 +105,7 @@ class StudentT(PointLoss):
 
     name = "student_t"
     convex = False
-    _constraints = {"df": POSITIVE, "scale": POSITIVE}
+    _constraints = {"df": POSITIVE, "scale": SCALE}
 
     def __init__(self, df=4.0, scale=1.0):
         self.df = df
@@ -111,11 +113,11 @@ class StudentT(PointLoss):
 
     @property
     def lipschitz(self):
-        return (self.df + 1.0) / (2.0 * np.sqrt(self.df) * self.scale)
+        return (self.df + 1.0) / (2.0 * np.sqrt(self.df) * self._scale)
 
     @property
     def smoothness(self):
-        return (self.df + 1.0) / (self.df * self.scale**2)
+        return (self.df + 1.0) / (self.df * self._scale**2)
 
 
 class GemanMcClure(ScaledLoss):
@@ -123,8 +125,9 @@ class GemanMcClure(ScaledLoss):
 
     Parameters
     ----------
-    scale : float, default=1.0
+    scale : float or "mad", default=1.0
         c, in units of y.
+        "mad": the noise that `fit` measures.
 
     References
     ----------
@@ -140,7 +143,7 @@ class GemanMcClure(ScaledLoss):
 
     @property
     def lipschitz(self):
-        return 9.0 / (16.0 * np.sqrt(3.0)) * self.scale
+        return 9.0 / (16.0 * np.sqrt(3.0)) * self._scale
 
 
 class Welsch(ScaledLoss):
@@ -148,8 +151,9 @@ class Welsch(ScaledLoss):
 
     Parameters
     ----------
-    scale : float, default=2.9846
+    scale : float or "mad", default=2.9846
         c, in units of y.
+        "mad": 2.9846 times the noise that `fit` measures.
 
     References
     ----------
@@ -165,7 +169,7 @@ class Welsch(ScaledLoss):
 
     @property
     def lipschitz(self):
-        return np.sqrt(0.5) * np.exp(-0.5) * self.scale
+        return np.sqrt(0.5) * np.exp(-0.5) * self._scale
 
 
 class TukeyBiweight(ScaledLoss):
@@ -173,8 +177,9 @@ class TukeyBiweight(ScaledLoss):
 
     Parameters
     ----------
-    scale : float, default=4.685
+    scale : float or "mad", default=4.685
         c, in units of y; residuals beyond it have no say at all.
+        "mad": 4.685 times the noise that `fit` measures.
 
     References
     ----------
@@ -190,7 +195,7 @@ class TukeyBiweight(ScaledLoss):
 
     @property
     def lipschitz(self):
-        return 16.0 / (25.0 * np.sqrt(5.0)) * self.scale
+        return 16.0 / (25.0 * np.sqrt(5.0)) * self._scale
 
 
 class Andrews(ScaledLoss):
@@ -198,8 +203,9 @@ class Andrews(ScaledLoss):
 
     Parameters
     ----------
-    scale : float, default=1.339
+    scale : float or "mad", default=1.339
         c, in units of y.
+        "mad": 1.339 times the noise that `fit` measures.
 
     References
     ----------
@@ -214,10 +220,10 @@ class Andrews(ScaledLoss):
 
     @property
     def lipschitz(self):
-        return self.scale
+        return self._scale
 
 
-class Hampel(PointLoss):
+class Hampel(ThresholdLoss):
     """u^2 / 2 up to a, linear up to b, level from c on; u = abs(r).
 
     The gradient rises to a, stays there from a to b, and falls to 0 at c: the value is
@@ -227,7 +233,10 @@ class Hampel(PointLoss):
     Parameters
     ----------
     a, b, c : float, default=2.0, 4.0, 8.0
-        0 < a <= b < c, in units of y.
+        0 < a <= b < c, in units of the scale.
+    scale : float or "mad", default=1.0
+        What a, b and c are multiplied by, in units of y. "mad": the noise that `fit`
+        measures.
 
     References
     ----------
@@ -237,16 +246,20 @@ class Hampel(PointLoss):
     name = "hampel"
     convex = False
     bounded = True
-    _constraints = {"a": POSITIVE, "b": POSITIVE, "c": POSITIVE}
+    _constraints = {"a": POSITIVE, "b": POSITIVE, "c": POSITIVE, "scale": SCALE}
 
-    def __init__(self, a=2.0, b=4.0, c=8.0):
+    def __init__(self, a=2.0, b=4.0, c=8.0, scale=1.0):
         self.a = a
         self.b = b
         self.c = c
+        self.scale = scale
+
+    def _c_parameters(self):
+        return self.a * self._scale, self.b * self._scale, self.c * self._scale
 
     @property
     def lipschitz(self):
-        return self.a
+        return self.a * self._scale
 
     @property
     def smoothness(self):
@@ -262,7 +275,7 @@ class Hampel(PointLoss):
         return super().compiled()
 
 
-class Barron(PointLoss):
+class Barron(ResidualLoss):
     """abs(alpha-2)/alpha (((r/c)^2/abs(alpha-2) + 1)^(alpha/2) - 1), with c the scale.
 
     One family of most of these losses. Times c^2 it is SquaredError() for alpha = 2,
@@ -275,8 +288,9 @@ class Barron(PointLoss):
     alpha : float, default=1.0
         How much outliers count: the less, the less; -inf is allowed. From 1 on the loss
         is convex, below 0 it is bounded.
-    scale : float, default=1.0
+    scale : float or "mad", default=1.0
         c, in units of y.
+        "mad": the noise that `fit` measures.
 
     References
     ----------
@@ -286,7 +300,7 @@ class Barron(PointLoss):
     name = "barron"
     _constraints = {
         "alpha": [Interval(None, None), Exactly(-np.inf)],
-        "scale": POSITIVE,
+        "scale": SCALE,
     }
 
     def __init__(self, alpha=1.0, scale=1.0):
@@ -306,14 +320,14 @@ class Barron(PointLoss):
         if self.alpha > 1:
             return np.inf
         if self.alpha == 1:
-            return 1.0 / self.scale
+            return 1.0 / self._scale
         # Where the curvature is 0, (r/c)^2 is b / (1 - alpha), with b = 2 - alpha.
         if self.alpha == -np.inf:
-            return np.exp(-0.5) / self.scale
+            return np.exp(-0.5) / self._scale
         b, below_one = 2.0 - self.alpha, 1.0 - self.alpha
         slope = np.exp(-0.5 * b * np.log1p(1.0 / below_one))
-        return np.sqrt(b / below_one) * slope / self.scale
+        return np.sqrt(b / below_one) * slope / self._scale
 
     @property
     def smoothness(self):
-        return 1.0 / self.scale**2 if self.alpha <= 2 else np.inf
+        return 1.0 / self._scale**2 if self.alpha <= 2 else np.inf

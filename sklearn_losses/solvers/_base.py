@@ -44,6 +44,8 @@ class SolverResult:
 class Solver:
     """Base of the solvers."""
 
+    convex_start = False  # whether it tries a start of its own where none is given
+
     def check(self, loss):
         """Refuse a loss that this solver cannot use.
 

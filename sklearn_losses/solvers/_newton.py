@@ -6,10 +6,14 @@ the tolerance. A step goes to the minimum of a quadratic model, Newton's or, for
 of rows and for many features, a quasi-Newton one (`_quadratic`), and costs two passes
 over the rows; its length is found on cached raw predictions (Yuan, Ho and Lin 2012). An
 l1 norm is a part of the model (Lee, Sun and Saunders 2014).
+
+A loss that is not convex begins at the minimum of its convex relative, for the best
+constant may lie in the valley of a worse local minimum.
 """
 
 import math
 import threading
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,12 +46,19 @@ class Newton(Solver):
         How much of the gain over the best constant may be missing, about.
     n_iter_no_change : int
         With validation rows: so many iterations without progress end the fit.
+
+    Attributes
+    ----------
+    convex_start : bool or SolverResult
+        Whether a loss that is not convex begins at the minimum of its convex relative;
+        that minimum, if it is known.
     """
 
     def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5):
         self.max_iter = max_iter
         self.tol = max(tol or 0.0, SMALLEST_TOL)
         self.n_iter_no_change = n_iter_no_change
+        self.convex_start = True
         self.stop = threading.Event()  # set: end after the current iteration
 
     def solve(self, objective, start, train=None, watch=NOTHING):
@@ -63,10 +74,13 @@ class Newton(Solver):
             objective.fit_intercept,
         )
         coef, intercept = coefficients(start)
-        fits = [
-            _Fit(self, single, features, _term(single, weight), coef[k], intercept[k])
-            for k, single in _singles(objective)
-        ]
+        fits = []
+        for k, single in _singles(objective):
+            point, n_passes = self._begin(
+                single, features, weight, k, coef[k], intercept[k]
+            )
+            term = _term(single, weight)
+            fits.append(_Fit(self, single, features, term, *point, n_passes))
         progress = Progress(
             objective, train, watch, 0.0, self.n_iter_no_change, "iteration"
         )
@@ -86,6 +100,21 @@ class Newton(Solver):
             curves=progress.curves(),
             best_epoch=progress.best_epoch,
         )
+
+    def _begin(self, objective, features, weight, k, coef, intercept):
+        """Where output k begins, and the passes over the rows until then."""
+        if isinstance(self.convex_start, SolverResult):
+            found = self.convex_start
+            return (found.coef[k], found.intercept[k]), 1
+        relative = objective.loss.convex_relative() if self.convex_start else None
+        if relative is None:
+            return (coef, intercept), 1
+        objective = replace(objective, loss=relative)
+        term = _term(objective, weight)
+        fit = _Fit(self, objective, features, term, coef, intercept)
+        while not (fit.ended or self.stop.is_set()):
+            fit.advance()
+        return features.unscaled(fit.kept[..., :-1], fit.kept[..., -1]), fit.passes
 
     def _iterate(self, fits, progress):
         """All objectives side by side: an iteration is one of each that still runs."""
@@ -147,7 +176,7 @@ class _Fit:
     theta is of shape (d + 1,) or, of a loss of rows, (n_outputs, d + 1).
     """
 
-    def __init__(self, solver, objective, features, term, coef, intercept):
+    def __init__(self, solver, objective, features, term, coef, intercept, passes=1):
         self.solver, self.features, self.term = solver, features, term
         self.has_intercept = objective.fit_intercept
         self.l2 = np.append(objective.penalty.l2 * features.scale**2, 0.0)
@@ -160,7 +189,7 @@ class _Fit:
         self.previous = math.inf
         self.here, self.reached, self.step_size = None, math.inf, 0.0
         self.best, self.kept = math.inf, None
-        self.passes = 1  # mean and spread
+        self.passes = passes  # the first is that for mean and spread
         self.converged = False
         self.n_iterations = 0
         self.ended = False

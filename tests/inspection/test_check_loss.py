@@ -594,7 +594,7 @@ def test_nothing_is_changed_and_nothing_warns():
         warnings.simplefilter("error")
         first, second = check_loss(loss), check_loss(loss)
         check_loss(Poisson())
-    assert loss.get_params() == {"delta": 3}
+    assert loss.get_params() == {"delta": 3, "scale": 1.0}
     assert str(first) == str(second)
 
 

@@ -51,6 +51,7 @@ from tests.cases import LOSSES, each, raw_predictions, targets, two_targets
 # Each parameter with its range in words, values in it and values outside.
 SHARE = "(0.0, 1.0)", [1e-9, np.float32(0.5)], [0, 1, -1, 2.0]
 POSITIVE = "(0.0, inf)", [1e-9, 1, 1e300], [0, -1, np.inf, 10**400]
+SCALE = POSITIVE[0] + " or a str among {'mad'}", *POSITIVE[1:]
 NOT_NEGATIVE = "[0.0, inf)", [0, np.int64(3)], [-0.1, np.inf]
 PARAMETERS = [
     (Quantile, "quantile", *SHARE),
@@ -70,8 +71,12 @@ PARAMETERS = [
     ),
     (AbsolutePercentageError, "floor", *POSITIVE),
     *[
-        (cls, "scale", *POSITIVE)
+        (cls, "scale", *SCALE)
         for cls in (
+            Huber,
+            PseudoHuber,
+            SmoothQuantile,
+            Hampel,
             Fair,
             Cauchy,
             StudentT,
@@ -261,9 +266,9 @@ def test_functions_of_a_built_in_know_no_other_parameters():
     class Wider(Huber):
         _constraints = {"extra": [Interval(None, None)], **Huber._constraints}
 
-        def __init__(self, extra=0.0, delta=1.0):
+        def __init__(self, extra=0.0, delta=1.0, scale=1.0):
+            super().__init__(delta, scale)
             self.extra = extra
-            self.delta = delta
 
     with pytest.raises(TypeError, match="Wider has parameters of its own"):
         Wider(extra=5.0).value(0.0, 3.0)

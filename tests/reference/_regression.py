@@ -39,8 +39,12 @@ def _huber(r, delta):
     return r**2 / 2 if abs(r) <= delta else mpf(delta) * (abs(r) - mpf(delta) / 2)
 
 
+def _kink(loss):
+    return mpf(loss.delta) * mpf(loss.scale)
+
+
 def _root(loss, r):
-    return mpmath.sqrt(1 + (r / mpf(loss.delta)) ** 2)
+    return mpmath.sqrt(1 + (r / _kink(loss)) ** 2)
 
 
 def _log_cosh(loss, r):
@@ -66,12 +70,10 @@ FORMULAS = {
         zero,
     ),
     SmoothQuantile: residual(
-        lambda loss, r: _side(loss.quantile, r) * _huber(r, loss.delta) / loss.delta,
-        lambda loss, r: _side(loss.quantile, r) * _clip(r / mpf(loss.delta), 1),
+        lambda loss, r: _side(loss.quantile, r) * _huber(r, _kink(loss)) / _kink(loss),
+        lambda loss, r: _side(loss.quantile, r) * _clip(r / _kink(loss), 1),
         lambda loss, r: (
-            _side(loss.quantile, r) / mpf(loss.delta)
-            if abs(r) <= loss.delta
-            else mpf(0)
+            _side(loss.quantile, r) / _kink(loss) if abs(r) <= _kink(loss) else mpf(0)
         ),
     ),
     Expectile: residual(
@@ -80,9 +82,9 @@ FORMULAS = {
         lambda loss, r: 2 * _side(loss.expectile, r),
     ),
     Huber: residual(
-        lambda loss, r: _huber(r, loss.delta),
-        lambda loss, r: _clip(r, loss.delta),
-        lambda loss, r: mpf(abs(r) <= loss.delta),
+        lambda loss, r: _huber(r, _kink(loss)),
+        lambda loss, r: _clip(r, _kink(loss)),
+        lambda loss, r: mpf(abs(r) <= _kink(loss)),
     ),
     PseudoHuber: residual(
         lambda loss, r: r**2 / (_root(loss, r) + 1),

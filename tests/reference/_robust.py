@@ -60,8 +60,13 @@ def _student_bend(loss, r):
 
 
 # ----------------------------------------------------------------------- Hampel
+def _hampel(loss, r):
+    """a, b and c in units of y, and the size of r."""
+    return *(mpf(loss.scale) * mpf(k) for k in (loss.a, loss.b, loss.c)), abs(r)
+
+
 def _hampel_value(loss, r):
-    a, b, c, u = mpf(loss.a), mpf(loss.b), mpf(loss.c), abs(r)
+    a, b, c, u = _hampel(loss, r)
     if u <= a:
         return u**2 / 2
     if u <= b:
@@ -71,13 +76,13 @@ def _hampel_value(loss, r):
 
 
 def _hampel_slope(loss, r):
-    a, b, c, u = mpf(loss.a), mpf(loss.b), mpf(loss.c), abs(r)
+    a, b, c, u = _hampel(loss, r)
     falling = max(mpf(0), a * (c - u) / (c - b))
     return mpmath.sign(r) * (u if u <= a else a if u <= b else falling)
 
 
 def _hampel_bend(loss, r):
-    a, b, c, u = mpf(loss.a), mpf(loss.b), mpf(loss.c), abs(r)
+    a, b, c, u = _hampel(loss, r)
     return (
         mpf(1) if u <= a else -a / (c - b) if b < u <= c else mpf(0)
     )  # either side will do at a kink

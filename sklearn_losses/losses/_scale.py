@@ -1,0 +1,70 @@
+"""The scale of residuals: a number in units of y, or "mad", which `fit` measures.
+
+>>> from sklearn_losses.losses import Huber, TukeyBiweight
+>>> TukeyBiweight(scale="mad").at_scale(2.0)
+TukeyBiweight(scale=9.37)
+>>> (Huber(delta=2.0, scale="mad") + Huber()).at_scale(10.0)
+Sum(left=Huber(delta=2.0, scale=10.0), right=Huber())
+"""
+
+import inspect
+from functools import lru_cache
+
+from sklearn.base import clone
+
+from sklearn_losses.losses._base import PointLoss
+from sklearn_losses.losses._params import Interval, InvalidParameterError, Options
+
+MAD = "mad"
+POSITIVE = [Interval(0, None, "neither")]
+SCALE = [*POSITIVE, Options(MAD)]
+
+
+class ResidualLoss(PointLoss):
+    """A loss with a parameter `scale`, by whose default it suits a noise of 1."""
+
+    @property
+    def needs_scale(self):
+        return isinstance(self.scale, str) and self.scale == MAD
+
+    def at_scale(self, sigma):
+        if not self.needs_scale:
+            return self
+        return clone(self).set_params(scale=_usual_scale(type(self)) * float(sigma))
+
+    @property
+    def _scale(self):
+        """`scale`, where a number is needed."""
+        if self.needs_scale:
+            raise InvalidParameterError(
+                f"{self!r} has no values yet, because scale='mad' is estimated by fit. "
+                f"Use the loss_ of a fitted model, or a number: {self.at_scale(1.0)!r} "
+                "suits residuals of standard deviation 1."
+            )
+        return self.scale
+
+    def compiled(self):
+        _ = self._scale
+        return super().compiled()
+
+    def minimum(self, y_true):
+        _ = self._scale
+        return super().minimum(y_true)
+
+    def convex_relative(self):
+        if self.convex:
+            return None
+        from sklearn_losses.losses._regression import AbsoluteError
+
+        return self.lipschitz * AbsoluteError()
+
+
+class ThresholdLoss(ResidualLoss):
+    """A loss whose other parameters are multiples of `scale`."""
+
+    scale = 1.0  # of a subclass whose constructor does not take it
+
+
+@lru_cache
+def _usual_scale(cls):
+    return inspect.signature(cls).parameters["scale"].default

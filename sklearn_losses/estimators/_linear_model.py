@@ -15,8 +15,8 @@ _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
 _BLOCK = 2**14
 
 # An X of so many entries comes from memory, not from a cache. There the kernel of
-# `Rows`, which asks for rows ahead, is faster than one thread of BLAS if rows are
-# short, and about as fast if they are not; in a cache it is slower by a factor of two.
+# `Rows`, which asks for rows ahead, is faster than one thread of BLAS for short rows
+# and about as fast for long ones; in a cache it is slower by a factor of two.
 _STREAMED = 2**22
 
 

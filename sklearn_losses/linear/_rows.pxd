@@ -117,6 +117,20 @@ cdef inline void row_add(double c, const real *x, const index *columns, Py_ssize
             w[columns[j]] += c * x[j]
 
 
+cdef inline void row_add_twice(double c, double c2, const real *x, const index *columns,
+                               Py_ssize_t n, double *w, double *w2) noexcept nogil:
+    """w += c x and w2 += c2 x; of a CSR row, the columns are read once."""
+    cdef Py_ssize_t j, k
+    if index is no_index:
+        row_add(c, x, columns, n, w)
+        row_add(c2, x, columns, n, w2)
+    else:
+        for k in range(n):
+            j = columns[k]
+            w[j] += c * x[k]
+            w2[j] += c2 * x[k]
+
+
 cdef inline double row_squared_norm(const real *x, Py_ssize_t n) noexcept nogil:
     """x . x, of the stored entries."""
     cdef double s[8]

@@ -31,7 +31,8 @@ Weights are float64 whatever X is.
 from libc.math cimport INFINITY, copysign, fabs
 
 from sklearn_losses.linear._rows cimport (
-    add_products, index, no_index, real, row_add, row_dot, row_squared_norm, sum_with_rest,
+    add_products, index, no_index, real, row_add, row_add_twice, row_dot, row_squared_norm,
+    sum_with_rest,
 )
 
 # What has to be known of the state of the weights after some step to tell what a weight
@@ -191,21 +192,27 @@ cdef inline void add_to_weights(Output *o, double c, const real *x, const index 
 cdef inline void take_step(Output *o, const real *x, const index *columns, Py_ssize_t n,
                            const Step *step) noexcept nogil:
     """w <- shrunk w + update x, the mean of the iterates, then the l1 norm."""
-    cdef double c, dot = step.dot * shrink(o, step.eta)
+    cdef double c, share, dot = step.dot * shrink(o, step.eta)
     c = (1.0 / o.scale) * step.update  # the division need not wait for the gradient
     if o.fit_intercept:
         o.intercept += step.update
+    share = -o.average_share * c  # before this iterate is counted
     if step.averages:
-        if c != 0.0:
-            row_add(-o.average_share * c, x, columns, n, o.average)
         count_iterate(o)
     if index is no_index:
         if o.received != NULL:
+            if step.averages:
+                row_add(share, x, columns, n, o.average)
             penalize(o, step.eta)
             add_and_truncate(o, c, x, n)
             return
     if c != 0.0:
-        add_to_weights(o, c, x, columns, n)
+        if step.averages and o.awake == NULL:
+            row_add_twice(c, share, x, columns, n, o.v, o.average)
+        else:
+            if step.averages:
+                row_add(share, x, columns, n, o.average)
+            add_to_weights(o, c, x, columns, n)
         if o.counts_penalty and not o.waits:
             o.squared_norm += growth(c, dot, step.squared_norm)
     if o.waits:

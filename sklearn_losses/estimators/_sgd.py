@@ -215,9 +215,9 @@ _ATTRIBUTES = """n_iter_ : int
 _CURVES = """loss_curve_ : ndarray of shape (n_epochs,)
         What `fit` watched on the rows that it learnt from: the criterion described
         under `tol`, also where validation decides; with learning_rate='auto' the exact
-        objective, of the starting point in entry 0 and then after each iteration. It
-        does not exist if `tol` is None and neither validation, `trace` nor `verbose`
-        asks for it.
+        objective, of the starting point in entry 0 and then after each iteration. Of a
+        schedule it does not exist if `tol` is None and neither validation, `trace` nor
+        `verbose` asks for it.
 
         Of this and the other losses and objectives one versus rest has the sum over its
         classes, of gradient norms that of all classes, of step sizes the smallest. A

@@ -111,8 +111,8 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
           rows at once, with centred and scaled features: Newton's method, or, for
           losses of rows such as CrossEntropy and for more than {most_features}
           features, a quasi-Newton method [7]_. Kinks of the loss are smoothed, less and
-          less [4]_, the length of a step is found by a line search [5]_, and an l1 norm is
-          minimised by coordinate descent on the quadratic model [6]_. `tol` is then
+          less [4]_, the length of a step is found by a line search [5]_, and an l1 norm
+          is minimised by coordinate descent on the quadratic model [6]_. `tol` is then
           the share of the possible gain over the best constant that may be missing,
           about (None: as little as can be reached), `max_iter` the most passes over
           the rows, `n_iter_` the passes made, and `verbose` prints a line an
@@ -121,8 +121,8 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
           it finds a local minimum, never worse than the best constant found.
           `Perceptron`, whose minimum is at coefficients of 0, is fitted by steps of
           constant size instead. X is not copied; beside it, memory is needed for some
-          numbers for each row, feature and class, and for at most 8 MB of second derivatives.
-          `partial_fit` refuses it.
+          numbers for each row, feature and class, and for at most 8 MB of second
+          derivatives. `partial_fit` refuses it.
 
     eta0 : float, default=0.01
         The initial step size, > 0. It is not used by 'optimal'.

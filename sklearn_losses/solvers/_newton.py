@@ -81,7 +81,9 @@ class Newton(Solver):
         n_seen = n_rows if train is None else len(train)
         state["t"] = start["t"] + n_seen * float(passes.max())
         converged = all(fit.converged for fit in fits)
-        return SolverResult(coef, intercept, passes, converged, state)
+        return SolverResult(
+            coef, intercept, passes, converged, state, _warnings(objective.loss)
+        )
 
 
 def _singles(objective):
@@ -105,6 +107,18 @@ def _term(objective, chosen):
         term = RowTerm if softened is None else SoftenedRowTerm
         return term(objective.loss, objective.targets.y, weight, objective.n_outputs)
     return PointTerm(objective.loss, objective.targets.of_output(0), weight)
+
+
+def _warnings(loss):
+    """What to say of kinks that nobody knows how to smooth."""
+    known = loss.granularity == "point" or getattr(loss, "softened", None) is not None
+    if loss.differentiable or known:
+        return []
+    return [
+        f"learning_rate='auto' cannot smooth the kinks of {loss!r}, a loss of rows "
+        "without `softened`: the fit may have ended before the minimum. Compare it "
+        "with that of learning_rate='optimal' or 'invscaling'."
+    ]
 
 
 class _Validation:

@@ -172,8 +172,10 @@ class _Fit:
         return self.term.value(p) + self.penalty(theta)
 
     def penalty(self, theta):
-        squares, sizes = (theta * theta) @ self.l2, np.abs(theta) @ self.l1
-        return float(0.5 * np.sum(squares) + np.sum(sizes))
+        total = 0.5 * ((theta * theta) @ self.l2)
+        if self.model.has_l1:
+            total = total + np.abs(theta) @ self.l1
+        return float(total if theta.ndim == 1 else total.sum())
 
     def keep(self, value, theta):
         """Remember the best point by the objective without smoothing."""
@@ -247,11 +249,13 @@ class _Fit:
                 continue
             theta = new if t == 1 else theta + t * delta
             p = p + t * q
-            self.keep(self.value(p, theta), theta)
             if done and t == 1:
                 self.converged = True
-                self.report(self.value(p, theta), theta)
-                return
+                break
+        value = self.value(p, theta)
+        self.keep(value, theta)
+        if self.converged:
+            self.report(value, theta)
 
     def narrow(self):
         self.h /= WIDTH_DIVISOR
@@ -265,7 +269,9 @@ class _Fit:
         allowed = self.solver.tol * max(gain + predicted, floor)
         progress = self.previous - value
         done = predicted <= self.model.trust * allowed and (
-            self.arrived or progress <= PROGRESS_TOL * allowed
+            self.arrived
+            or progress <= PROGRESS_TOL * allowed
+            or (self.h == 0 and predicted <= self.model.certain * allowed)
         )
         if done and self.h > 0:
             self.converged = excess <= SMOOTHING_TOL * allowed or (

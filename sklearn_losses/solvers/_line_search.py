@@ -33,9 +33,9 @@ def step_length(slope, slope_at_0, is_lower):
     t = 1.0
     for trial in range(MAX_TRIALS):
         here = slope(t)
-        if abs(here) <= ENOUGH * abs(slope_at_0):
-            if here <= 0 or is_lower(t):  # it may have risen behind a kink
-                return t
+        is_flat = abs(here) <= ENOUGH * abs(slope_at_0)
+        if is_flat and (here <= 0 or is_lower(t)):  # it may have risen behind a kink
+            return t
         if here < 0:
             low, low_slope = t, here
         else:

@@ -37,6 +37,13 @@ class Model:
     excess: float
 
 
+def _finite(curvatures):
+    """Without nan and infinities, which are looked for by their sum alone."""
+    if np.isfinite(curvatures.sum()):
+        return curvatures
+    return np.nan_to_num(curvatures, copy=False, posinf=0.0)
+
+
 class LossTerm:
     """sum_i weight_i loss(y_i, p_i).
 
@@ -54,13 +61,14 @@ class LossTerm:
         self.weight = weight
         self.total = weight.sum()
         self.absent = np.flatnonzero(weight == 0)
+        self._some_absent = len(self.absent) > 0
         self.unit = 1.0
         self.is_smoothed = False
         self._has_curvature = loss.checked().has_curvature
 
     def _weighted(self, array):
         array *= self.weight if array.ndim == 1 else self.weight[:, None]
-        if len(self.absent):
+        if self._some_absent:
             array[self.absent] = 0.0
         return array
 
@@ -120,7 +128,7 @@ class PointTerm(LossTerm):
             curvatures *= 0.5 / e
             self._evaluate(self.y, p, value, slopes, None)
         curvatures = self._weighted(np.maximum(curvatures, 0.0, out=curvatures))
-        np.nan_to_num(curvatures, copy=False, posinf=0.0)
+        curvatures = _finite(curvatures)
         total = float(self._weighted(value).sum())
         return Model(total, self._weighted(slopes), curvatures, 0.0)
 
@@ -132,7 +140,7 @@ class PointTerm(LossTerm):
         slopes = self._weighted((upper - lower) * (0.5 / h))
         middle = 0.5 * float(self._weighted(upper + lower).sum())
         value = self.value(p)
-        curvatures = np.nan_to_num(self._weighted(curvatures), posinf=0.0)
+        curvatures = _finite(self._weighted(curvatures))
         return Model(value, slopes, curvatures, 0.5 * (middle - value))
 
     def best_constant(self):
@@ -182,7 +190,8 @@ class PointTerm(LossTerm):
                 step *= 2.0
             else:
                 share = near_slope / (near_slope - far_slope) if trial % 3 else 0.5
-                share = share if np.isfinite(share) else 0.5
+                if not (np.isfinite(share) and self.loss.differentiable):
+                    share = 0.5
                 c = near + min(max(share, 0.01), 0.99) * (far - near)
             here, steepness = slope(c)
             is_flat = far is None and abs(here) * step <= FLAT * self.total
@@ -243,7 +252,7 @@ class RowTerm(LossTerm):
 
     def _positive(self, curvatures):
         curvatures = self._weighted(np.maximum(curvatures, 0.0, out=curvatures))
-        return np.nan_to_num(curvatures, copy=False, posinf=0.0)
+        return _finite(curvatures)
 
     @cached_property
     def _signs(self):

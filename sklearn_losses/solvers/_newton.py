@@ -97,6 +97,7 @@ class Newton(Solver):
             passes,
             converged,
             state,
+            _warnings(objective.loss),
             curves=progress.curves(),
             best_epoch=progress.best_epoch,
         )
@@ -170,6 +171,18 @@ def _state(points, features):
     return SGD.start(np.array([w for w, _ in found]), np.array([b for _, b in found]))
 
 
+def _warnings(loss):
+    """What to say of kinks that nobody knows how to smooth."""
+    known = loss.granularity == "point" or getattr(loss, "softened", None) is not None
+    if loss.differentiable or known:
+        return []
+    return [
+        f"learning_rate='auto' cannot smooth the kinks of {loss!r}, a loss of rows "
+        "without `softened`: the fit may have ended before the minimum. Compare it "
+        "with that of learning_rate='optimal' or 'invscaling'."
+    ]
+
+
 class _Fit:
     """One objective on its way: theta, u and the intercept c of the centred features.
 
@@ -200,12 +213,14 @@ class _Fit:
         return self.term.value(p) + self.penalty(theta)
 
     def penalty(self, theta):
-        squares, sizes = (theta * theta) @ self.l2, np.abs(theta) @ self.l1
-        return float(0.5 * np.sum(squares) + np.sum(sizes))
+        total = 0.5 * ((theta * theta) @ self.l2)
+        if self.model.has_l1:
+            total = total + np.abs(theta) @ self.l1
+        return float(total if theta.ndim == 1 else total.sum())
 
-    def arrive(self, theta, p, step_size):
+    def arrive(self, theta, value, step_size):
         """Remember a point, and the best one by the objective without smoothing."""
-        self.here, self.reached, self.step_size = theta, self.value(p, theta), step_size
+        self.here, self.reached, self.step_size = theta, value, step_size
         if self.reached < self.best:
             self.best, self.kept = self.reached, theta
 
@@ -253,18 +268,22 @@ class _Fit:
             After the start and each step but the last, at the point `here`.
         """
         theta, p = self.begin(coef, intercept)
-        self.arrive(theta, p, 0.0)
         gap = self.at_constant - self.lowest
         if gap <= 1e-12 * max(1.0, abs(self.at_constant)):
             self.converged = True
+            self.arrive(theta, self.value(p, theta), 0.0)
             return
-        yield True
         solver = self.solver
+        step = 0.0  # that has led to a point which nobody has seen; None: there is none
         while self.passes + 2 <= solver.max_iter and not solver.stop.is_set():
             self.n_iterations += 1
             if self.n_iterations % REFRESH == 0:
                 p = self.raw(theta)
             value, excess = self.look(p, theta)
+            if step is not None:
+                self.arrive(theta, value, step)
+                yield True
+            step = None
             new, delta, slope_at_0, predicted = self.model.minimum()
             done = self.is_done(value, predicted, excess)
             if self.converged:
@@ -284,11 +303,12 @@ class _Fit:
                 continue
             theta = new if t == 1 else theta + t * delta
             p = p + t * q
-            self.arrive(theta, p, t)
+            step = t
             if done and t == 1:
                 self.converged = True
-                return
-            yield True
+                break
+        if step is not None:
+            self.arrive(theta, self.value(p, theta), step)
 
     def narrow(self):
         self.h /= WIDTH_DIVISOR
@@ -302,7 +322,9 @@ class _Fit:
         allowed = self.solver.tol * max(gain + predicted, floor)
         progress = self.previous - value
         done = predicted <= self.model.trust * allowed and (
-            self.arrived or progress <= PROGRESS_TOL * allowed
+            self.arrived
+            or progress <= PROGRESS_TOL * allowed
+            or (self.h == 0 and predicted <= self.model.certain * allowed)
         )
         if done and self.h > 0:
             self.converged = excess <= SMOOTHING_TOL * allowed or (

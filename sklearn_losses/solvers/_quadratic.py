@@ -34,8 +34,10 @@ class QuadraticModel:
     has_intercept : bool
     """
 
-    # An estimate of what is left to gain may be so much too small.
+    # What is left to gain may be as much as predicted / trust, and of a smooth loss,
+    # below `certain` times what is allowed, it is no more even after a long step.
     trust = 1.0
+    certain = 0.0
 
     def __init__(self, features, l2, l1, has_intercept):
         self.features = features
@@ -93,6 +95,8 @@ class QuadraticModel:
 
 class NewtonModel(QuadraticModel):
     """B is the Hessian."""
+
+    certain = 1e-3
 
     def update(self, theta, term, jitter):
         self.theta, self.is_smoothed = theta, jitter > 0

@@ -37,7 +37,9 @@ def test_dense(dtype, centre, block, monkeypatch):
 
 
 @pytest.mark.parametrize("centre", [True, False])
-def test_sparse(centre):
+@pytest.mark.parametrize("block", [1 << 19, 64])
+def test_sparse(centre, block, monkeypatch):
+    monkeypatch.setattr(_centred, "SPARSE_BLOCK", block)
     X, weight = data()
     X[:, 3] -= 1e8  # the sums of sparse rows would cancel
     features = Centred(Rows(sparse.csr_matrix(X)), weight, centre)
@@ -55,6 +57,11 @@ def check(features, z, tol):
     np.testing.assert_allclose(by_g, g @ z, atol=tol * n)
     np.testing.assert_allclose(second, (z.T * c) @ z, atol=tol * n)
     np.testing.assert_allclose(first, c @ z, atol=tol * n)
+    squares = features.squares(np.column_stack([c, g**2]))
+    expected = (z * z).T @ np.column_stack([c, g**2])
+    np.testing.assert_allclose(squares, expected, atol=tol * n)
+    two = np.column_stack([g, c])
+    np.testing.assert_allclose(features.transposed_dot(two), z.T @ two, atol=tol * n)
 
 
 def test_unscaled():

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize
+from scipy.special import logsumexp, softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
     ElasticNet,
@@ -15,15 +16,21 @@ from sklearn.linear_model import (
 )
 
 from sklearn_losses import (
+    CrossEntropy,
     Hinge,
     Huber,
     LogLoss,
+    MulticlassHinge,
+    MulticlassSquaredHinge,
     NumpyLoss,
+    Perceptron,
     Quantile,
     SGDClassifier,
     SGDRegressor,
+    Sparsemax,
     SquaredError,
 )
+from sklearn_losses.solvers import _newton, _quadratic
 
 ALPHA = 0.01
 
@@ -261,3 +268,182 @@ def test_early_stopping_and_verbose(capsys):
     assert Huber(1.0).mean(y, model.predict(X)) < 0.5 * Huber(1.0).mean(
         y, np.full(len(y), np.median(y))
     )
+
+
+# --------------------------------------------------- quasi-Newton: losses of rows
+@pytest.fixture(params=["blocks", "diagonal"])
+def quasi_newton(request, monkeypatch):
+    """Few features are treated as if they were many."""
+    monkeypatch.setattr(_newton, "MOST_FEATURES", 0)
+    if request.param == "diagonal":
+        monkeypatch.setattr(_quadratic, "MOST_NUMBERS", 0)
+
+
+def classes(n=300, d=6):
+    X, y = regression(n, d)
+    return X, np.digitize(y, np.quantile(y, [0.3, 0.6])).astype(float)
+
+
+def test_softmax_regression(quasi_newton):
+    X, y = classes()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    known = LogisticRegression(C=1 / (ALPHA * len(y)), tol=1e-10, max_iter=10_000)
+    known.fit(X, y)
+    for rows in (X, sparse.csr_array(X)):
+        model = SGDClassifier(CrossEntropy(), alpha=ALPHA, tol=1e-11).fit(rows, y)
+        np.testing.assert_allclose(model.coef_, known.coef_, atol=1e-4)
+
+
+def test_softmax_regression_with_l1(quasi_newton):
+    X, y = classes()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    known = LogisticRegression(
+        l1_ratio=1.0, C=1 / (ALPHA * len(y)), solver="saga", tol=1e-9, max_iter=50_000
+    ).fit(X, y)
+    model = SGDClassifier(CrossEntropy(), penalty="l1", alpha=ALPHA, tol=1e-10)
+    for rows in (X, sparse.csr_array(X)):
+        model.fit(rows, y)
+        values = [
+            CrossEntropy().mean(y, X @ m.coef_.T + m.intercept_)
+            + ALPHA * np.abs(m.coef_).sum()
+            for m in (model, known)
+        ]
+        np.testing.assert_allclose(*values, rtol=1e-6)
+
+
+def multiclass_hinge_optimum(X, y):
+    """The least mean loss without penalty, by linear programming."""
+    n, K = len(y), int(y.max()) + 1
+    Z = np.column_stack([X, np.ones(n)])
+    bounds = [(None, None)] * (K * Z.shape[1]) + [(0, None)] * n
+    rows = []
+    for i in range(n):
+        for k in set(range(K)) - {int(y[i])}:  # 1 + p_k - p_y <= xi_i
+            row = np.zeros(len(bounds))
+            for j, sign in ((k, 1.0), (int(y[i]), -1.0)):
+                row[j * Z.shape[1] : (j + 1) * Z.shape[1]] += sign * Z[i]
+            row[K * Z.shape[1] + i] = -1.0
+            rows.append(row)
+    cost = np.append(np.zeros(K * Z.shape[1]), np.full(n, 1 / n))
+    return linprog(cost, np.array(rows), -np.ones(len(rows)), bounds=bounds).fun
+
+
+def test_multiclass_hinge(quasi_newton):
+    X, y = classes(120, 3)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    loss = MulticlassHinge()
+    model = SGDClassifier(loss, alpha=0.0).fit(X, y)
+    found = loss.mean(y, model.decision_function(X))
+    constant = loss.mean(y, np.tile(loss.optimal_constant(y), (len(y), 1)))
+    best = multiclass_hinge_optimum(X, y)
+    assert -1e-6 < (found - best) / (constant - best) < 0.01
+
+
+@pytest.mark.parametrize("loss", [MulticlassSquaredHinge(), Sparsemax()])
+def test_other_losses_of_rows(loss, quasi_newton):
+    X, y = classes()
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+
+    def function(v):
+        W = v.reshape(3, -1)
+        raw = Z @ W[:, :-1].T + W[:, -1]
+        slopes = loss.gradient(y, raw) / len(y)
+        gradient = np.column_stack([slopes.T @ Z, slopes.sum(axis=0)])
+        gradient[:, :-1] += ALPHA * W[:, :-1]
+        value = loss.mean(y, raw) + ALPHA / 2 * np.sum(W[:, :-1] ** 2)
+        return value, gradient.ravel()
+
+    known = minimize(function, np.zeros(21), jac=True, method="L-BFGS-B")
+    model = SGDClassifier(loss, alpha=ALPHA).fit(Z, y)
+    found = function(np.column_stack([model.coef_, model.intercept_]).ravel())[0]
+    constant = loss.mean(y, np.tile(loss.optimal_constant(y), (len(y), 1)))
+    assert -1e-6 < (found - known.fun) / (constant - known.fun) < 0.01
+
+
+def test_weight_zero_is_absence_in_a_loss_of_rows(quasi_newton):
+    X, y = classes()
+    weight = 1.0 * (np.arange(len(y)) % 3 > 0)
+    for loss in (CrossEntropy(), MulticlassHinge(), rows_of_python()):
+        model = SGDClassifier(loss).fit(X, y, sample_weight=weight)
+        known = SGDClassifier(loss).fit(X[weight > 0], y[weight > 0])
+        np.testing.assert_allclose(
+            model.predict(X), known.predict(X), err_msg=repr(loss)
+        )
+        size = np.abs(known.coef_).max(axis=0)
+        np.testing.assert_allclose(
+            model.coef_ / size, known.coef_ / size, atol=1e-6, err_msg=repr(loss)
+        )
+
+
+def rows_of_python(**traits):
+    """Softmax regression without curvature."""
+
+    def value(y, p):
+        return logsumexp(p, axis=1) - p[np.arange(len(y)), y]
+
+    def gradient(y, p):
+        slopes = softmax(p, axis=1)
+        slopes[np.arange(len(y)), y] -= 1.0
+        return slopes
+
+    return NumpyLoss(value, gradient, task="multiclass", convex=True, **traits)
+
+
+def test_loss_of_rows_of_python(quasi_newton):
+    X, y = classes()
+    known = SGDClassifier(CrossEntropy(), tol=1e-9).fit(X, y)
+    model = SGDClassifier(rows_of_python(), tol=1e-9).fit(X, y)
+    # A number added to all classes changes nothing but the penalty.
+    probabilities = [softmax(m.decision_function(X), axis=1) for m in (model, known)]
+    np.testing.assert_allclose(*probabilities, atol=1e-3)
+
+
+def test_unknown_kinks_of_rows_warn():
+    X, y = classes(60)
+    with pytest.warns(ConvergenceWarning, match="cannot smooth the kinks of"):
+        SGDClassifier(rows_of_python(differentiable=False)).fit(X, y)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), Huber(0.5), Quantile(0.3)])
+@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", None])
+def test_quasi_newton_finds_what_newton_finds(loss, penalty, monkeypatch):
+    X, y = regression()
+    X = X / X.std(axis=0)
+    newton = regressor(loss, penalty=penalty, tol=1e-5).fit(X, y)
+    monkeypatch.setattr(_newton, "MOST_FEATURES", 0)
+    for most_numbers in (_quadratic.MOST_NUMBERS, 0):
+        monkeypatch.setattr(_quadratic, "MOST_NUMBERS", most_numbers)
+        model = regressor(loss, penalty=penalty, tol=1e-5).fit(X, y)
+        constant = loss.mean(y, np.full(len(y), loss.optimal_constant(y)))
+        values = [loss.mean(y, m.predict(X)) for m in (model, newton)]
+        assert abs(values[0] - values[1]) < 3e-3 * (constant - values[1])
+
+
+@pytest.mark.parametrize("rows", [np.array, sparse.csr_array])
+def test_more_than_a_thousand_features(rows):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 1500)), rng.normal(size=30)
+    model = regressor(SquaredError(), tol=1e-10).fit(rows(X), y)
+    known = Ridge(alpha=ALPHA * 30, solver="svd").fit(X, y)
+    values = [
+        objective(SquaredError(), X, y, m.coef_, np.ravel(m.intercept_)[0])
+        for m in (model, known)
+    ]
+    np.testing.assert_allclose(*values, rtol=1e-3)
+    np.testing.assert_allclose(model.predict(X), known.predict(X), atol=1e-3)
+
+
+def test_a_step_does_not_end_higher_behind_a_kink():
+    """The slope of a long step may be small where an l1 norm has taken over."""
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((300, 600), density=0.01, format="csr", rng=rng)
+    y = X @ rng.normal(size=600) > 0
+    model = SGDClassifier(Hinge(), penalty="l1").fit(X, y)
+    found = Hinge().mean(1.0 * y, model.decision_function(X))
+    assert found + 1e-4 * np.abs(model.coef_).sum() < 0.9
+
+
+def test_perceptron_is_not_left_at_its_minimum():
+    X, y = classification()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    assert np.abs(SGDClassifier(Perceptron()).fit(X, y).coef_).max() > 0

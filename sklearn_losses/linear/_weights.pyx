@@ -94,7 +94,7 @@ cdef class ScaledWeights:
     ----------
     state : dict of str to ndarray of float64
         From `first_state` or an earlier `state`, with room made for what this fit
-        needs. It is copied.
+        needs. It is copied. Without "received" the l1 norm is left to the kernel.
     penalty : Penalty
     fit_intercept : bool
     counts_penalty : bool
@@ -113,12 +113,12 @@ cdef class ScaledWeights:
         self.arrays = {name: array.copy() for name, array in state.items()}
         v = self.arrays["v"]
         average = self.arrays.get("average")
-        received = self.arrays["received"] if penalty.l1 > 0 else None
+        received = self.arrays.get("received") if penalty.l1 > 0 else None
         self.n_outputs = v.shape[0]
         self.outputs = <Output *> calloc(self.n_outputs, sizeof(Output))
         if self.outputs == NULL:
             raise MemoryError
-        waits = is_sparse and penalty.l1 > 0
+        waits = is_sparse and received is not None
         if waits:
             seen = np.zeros((v.shape[0], v.shape[1]), dtype=np.intc)
             self.seen = seen.base
@@ -235,6 +235,18 @@ def drop_mean(state):
     for name in ("n_averaged", "average_share", "average_intercept"):
         state[name] = np.zeros(n_outputs)
     state["average_scale"] = np.ones(n_outputs)
+
+
+def drop_l1_total(state):
+    """Forget the l1 penalty that weights could have received, and what each did.
+
+    Parameters
+    ----------
+    state : dict
+        It is changed, its arrays are not.
+    """
+    state.pop("received", None)
+    state["l1_total"] = np.zeros(len(state["v"]))
 
 
 def coefficients(state):

@@ -7,6 +7,7 @@ at the objective, which is also where Ctrl-C gets through.
 import math
 import threading
 import time
+from copy import copy
 from functools import partial
 
 import numpy as np
@@ -14,11 +15,15 @@ import numpy as np
 from sklearn_losses.linear._weights import (
     ScaledWeights,
     coefficients,
+    drop_l1_total,
     drop_mean,
     first_state,
     make_room,
 )
 from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._gradient_epoch import GradientSteps
+from sklearn_losses.solvers._optimizers import Plain, drop_moments
+from sklearn_losses.solvers._overflow import find_overflow
 from sklearn_losses.solvers._sgd_epoch import Epoch
 
 # "adaptive" divides the step size by this, until it is that small; as scikit-learn.
@@ -50,6 +55,13 @@ class SGD(Solver):
         Of the order of the rows, drawn anew for each epoch; None: as they come.
     verbose : int
         Whether to print a line an epoch.
+    optimizer : Optimizer or None
+        How a step follows from the gradients so far; None: as in plain SGD, with steps
+        that touch only the weights of their rows.
+    clip : float or None
+        The most that the mean gradient of a step may be; None for no clipping.
+    clip_by : {"norm", "value"}
+        Whether that is its norm, or each of its entries.
     """
 
     def __init__(
@@ -64,6 +76,9 @@ class SGD(Solver):
         average=0,
         seed=None,
         verbose=0,
+        optimizer=None,
+        clip=None,
+        clip_by="norm",
     ):
         self.schedule = schedule
         self.batch_size = batch_size
@@ -74,6 +89,12 @@ class SGD(Solver):
         self.average = average
         self.seed = seed
         self.verbose = verbose
+        # Clipped gradients, like those of an optimizer, have to be formed.
+        self.optimizer = (
+            Plain() if optimizer is None and clip is not None else optimizer
+        )
+        self.clip = np.inf if clip is None else clip
+        self.clip_by = clip_by
         self.stop = threading.Event()  # set: end after the current epoch
 
     def check(self, loss):
@@ -84,6 +105,15 @@ class SGD(Solver):
             raise ValueError(
                 f"{setting} cannot use batch_size={self.batch_size}, because its step "
                 "is made for one row. Use batch_size=1, or another learning_rate."
+            )
+        if self.optimizer is not None:
+            other = f"optimizer={self.optimizer.name!r}"
+            if np.isfinite(self.clip):
+                other = f"clip_gradient={self.clip!r}"
+            raise ValueError(
+                f"{setting} cannot use {other}, because each sample decides how long "
+                "its own step is. Use another learning_rate, or optimizer='sgd' and "
+                "clip_gradient=None."
             )
         if not loss.piecewise_linear:
             raise ValueError(
@@ -102,6 +132,12 @@ class SGD(Solver):
     def start(coef, intercept):
         """The state that begins at these coefficients, at step 1."""
         return first_state(coef, intercept) | {"t": np.ones(len(coef))}
+
+    def until(self, max_iter):
+        """The same solver with fewer epochs, for what it has found by then."""
+        other = copy(self)
+        other.max_iter, other.verbose, other.stop = max_iter, 0, threading.Event()
+        return other
 
     def solve(self, objective, start, train=None, validation=None):
         """Make epochs until nothing improves any more.
@@ -123,8 +159,10 @@ class SGD(Solver):
 
         Raises
         ------
+        WeightsOverflow
+            A ValueError, in the epoch in which it happens.
         ValueError
-            If the weights overflow, or the schedule cannot use the loss.
+            If the schedule cannot use the loss.
         """
         self.check(objective.loss)
         watches_objective = self.tol is not None and validation is None
@@ -142,7 +180,7 @@ class SGD(Solver):
         while running and n_epochs < self.max_iter and not self.stop.is_set():
             n_epochs += 1
             if not epoch.run(objective.rows, active):
-                raise ValueError(self._overflow_message(n_epochs))
+                raise self._overflow(n_epochs, objective, weights, epoch, train)
             if not counts and validation is None:
                 continue
             values = criterion.evaluate(epoch, weights)
@@ -183,7 +221,13 @@ class SGD(Solver):
         t = state.pop("t").max()
         if not 0 < self.average <= t:
             drop_mean(state)  # one from before would not follow the weights
-        make_room(state, self.average > 0, objective.penalty.l1 > 0)
+        if self.optimizer is None:
+            drop_moments(state)
+            make_room(state, self.average > 0, objective.penalty.l1 > 0)
+        else:
+            make_room(state, self.average > 0, False)
+            drop_l1_total(state)
+            self.optimizer.make_room(state)
         weights = ScaledWeights(
             state,
             objective.penalty,
@@ -210,20 +254,36 @@ class SGD(Solver):
             counts,
             self.seed,
             t,
+            self._steps(weights, objective.is_joint),
         )
         return weights, epoch
 
-    def _overflow_message(self, n_epochs):
-        step = (
+    def _steps(self, weights, is_joint):
+        """What takes the steps of the optimizer, if there is one."""
+        if self.optimizer is None:
+            return None
+        return GradientSteps(
+            weights,
+            self.optimizer.name,
+            self.optimizer.params(),
+            self.optimizer.keys(),
+            self.clip,
+            self.clip_by == "value",
+            is_joint,
+        )
+
+    def _overflow(self, n_epochs, objective, weights, epoch, train):
+        advice = (
             f"a smaller eta0 (it is {self.schedule.eta0:g})"
             if self.schedule.name != "optimal"
             else "a larger alpha, with which 'optimal' makes smaller steps"
         )
-        return (
-            f"The weights overflowed in epoch {n_epochs}: the steps are too large for "
-            "these features. Scale the features, for instance with StandardScaler, or "
-            f"use {step}."
-        )
+        if not np.isfinite(self.clip) and not self.schedule.is_passive_aggressive:
+            advice += ", or clip_gradient"
+        state = weights.state()
+        coef = state["v"] * state["scale"][:, None]
+        row = None if epoch.bad_row < 0 else epoch.bad_row
+        return find_overflow(n_epochs, objective, coef, row, train, advice)
 
     def _print(self, n_epochs, values, weights, started):
         coef, intercept = coefficients(weights.state())

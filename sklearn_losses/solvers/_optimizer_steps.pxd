@@ -2,9 +2,9 @@
 """How each optimizer moves one weight: a formula each, and one loop for all of them.
 
 A formula takes the gradient g of a weight, keeps its moments up to date, and returns a
-direction and a step size: w <- w - step direction. Where the step size is the weight's
-own, the l1 norm uses it too: its proximal step moves w to zero by l1 times it, at the
-most to zero.
+direction and a step size: w <- w - step direction. The direction of a constant gradient is
+that gradient, so that the l1 norm can use the same step size and be in balance with it: its
+proximal step moves w to zero by l1 times the step size, at the most to zero.
 """
 
 from libc.math cimport copysign, fabs, pow, sqrt
@@ -62,19 +62,21 @@ cdef inline Way plain_way(const Move *m, Py_ssize_t j, double g) noexcept nogil:
     return to
 
 
+# With momentum a constant gradient moves a weight by eta / (1 - momentum), so that is the
+# step of the l1 norm, which has none.
 cdef inline Way momentum_way(const Move *m, Py_ssize_t j, double g) noexcept nogil:
     cdef Way to
     m.first[j] = m.params[0] * m.first[j] + g
-    to.direction = m.first[j]
-    to.step = m.eta
+    to.direction = (1.0 - m.params[0]) * m.first[j]
+    to.step = m.eta / (1.0 - m.params[0])
     return to
 
 
 cdef inline Way nesterov_way(const Move *m, Py_ssize_t j, double g) noexcept nogil:
     cdef Way to
     m.first[j] = m.params[0] * m.first[j] + g
-    to.direction = g + m.params[0] * m.first[j]
-    to.step = m.eta
+    to.direction = (1.0 - m.params[0]) * (g + m.params[0] * m.first[j])
+    to.step = m.eta / (1.0 - m.params[0])
     return to
 
 

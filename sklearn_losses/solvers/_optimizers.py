@@ -10,9 +10,9 @@ Adam(beta_1=0.8, beta_2=0.99)
 In their formulas g is the mean gradient of a step's rows, clipped if it is to be, plus
 the gradient of the l2 norm; eta is the step size of `learning_rate`; sums and moments
 begin at 0. The intercept is one more weight, without penalties. With an l1 norm each
-weight is then moved to zero by l1 times its step size, at the most to zero. All weights
-move in every step, so a step takes time proportional to n_features, also where X is
-sparse.
+weight is then moved to zero, at the most to zero, by l1 times its step size: what the
+formula multiplies a constant gradient with. All weights move in every step, so a step
+takes time proportional to n_features, also where X is sparse.
 """
 
 import numpy as np

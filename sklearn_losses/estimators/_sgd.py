@@ -737,7 +737,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         Raises
         ------
         ValueError
-            As in `fit`.
+            As in `fit`. The model is then as it was before, also if weights overflow.
         """
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, partial=True)
@@ -918,7 +918,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         Raises
         ------
         ValueError
-            As in `fit`, and if a label is not among the classes.
+            As in `fit`, and if a label is not among the classes. The model is then as
+            it was before, also if weights overflow.
         """
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, partial=True, classes=classes)

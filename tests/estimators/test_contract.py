@@ -32,6 +32,7 @@ from sklearn_losses import (
     Huber,
     LogLoss,
     ModifiedHuber,
+    Momentum,
     Perceptron,
     Poisson,
     Quantile,
@@ -73,6 +74,8 @@ ESTIMATORS = [
     # it classifies well is chance.
     SGDClassifier(loss=SquaredHinge(), alpha=0.01),
     SGDClassifier(loss=LogLoss(), penalty="l1", n_jobs=2),
+    SGDRegressor(optimizer="adam", learning_rate="constant", clip_gradient=10.0),
+    SGDClassifier(loss=LogLoss(), optimizer=Momentum(0.5), learning_rate="constant"),
 ]
 
 

@@ -7,13 +7,13 @@ momentum goes on where there is no gradient. So `scale` is 1 throughout, and the
 a proximal step instead of a total that weights have still to receive.
 """
 
-from libc.math cimport fabs, hypot, isfinite, sqrt
+from libc.math cimport hypot, isfinite
 from libc.string cimport memset
 
 import numpy as np
 
 from sklearn_losses.linear._rows cimport (
-    index, no_index, real, row_add, row_size, row_start,
+    index, no_index, real, row_add, row_norm, row_size, row_start,
 )
 from sklearn_losses.linear._weights cimport (
     Output, ScaledWeights, before_step, count_iterate, rescale, set_norms,
@@ -191,7 +191,7 @@ cdef inline void clip_gradients(GradientSteps g, const Py_ssize_t[::1] active) n
             clip_entries(&g.gradient[active[a], 0], n, g.clip)
     elif isfinite(g.clip):
         for a in range(active.shape[0]):
-            norm = hypot(norm, norm_of(&g.gradient[active[a], 0], n))
+            norm = hypot(norm, row_norm(&g.gradient[active[a], 0], n))
             if not g.is_joint:
                 scale_down(&g.gradient[active[a], 0], n, g.clip, norm)
                 norm = 0.0
@@ -204,19 +204,6 @@ cdef inline void clip_entries(double *x, Py_ssize_t n, double clip) noexcept nog
     for j in range(n):
         # A nan stays, and is found.
         x[j] = clip if x[j] > clip else (-clip if x[j] < -clip else x[j])
-
-
-cdef inline double norm_of(const double *x, Py_ssize_t n) noexcept nogil:
-    """|x|, also where the squares would overflow or vanish."""
-    cdef Py_ssize_t j
-    cdef double largest = 0.0, squares = 0.0
-    for j in range(n):
-        largest = max(largest, fabs(x[j]))
-    if largest == 0.0 or not isfinite(largest):
-        return largest
-    for j in range(n):
-        squares += (x[j] / largest) * (x[j] / largest)
-    return largest * sqrt(squares)
 
 
 cdef inline void scale_down(double *x, Py_ssize_t n, double clip, double norm) noexcept nogil:

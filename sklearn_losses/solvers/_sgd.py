@@ -89,12 +89,11 @@ class SGD(Solver):
         self.average = average
         self.seed = seed
         self.verbose = verbose
-        # Clipped gradients, like those of an optimizer, have to be formed.
-        self.optimizer = (
-            Plain() if optimizer is None and clip is not None else optimizer
-        )
         self.clip = np.inf if clip is None else clip
         self.clip_by = clip_by
+        # What is clipped has to be formed, but for the norm of one row's gradient.
+        forms = clip is not None and (clip_by == "value" or batch_size > 1)
+        self.optimizer = Plain() if optimizer is None and forms else optimizer
         self.stop = threading.Event()  # set: end after the current epoch
 
     def check(self, loss):
@@ -106,10 +105,12 @@ class SGD(Solver):
                 f"{setting} cannot use batch_size={self.batch_size}, because its step "
                 "is made for one row. Use batch_size=1, or another learning_rate."
             )
-        if self.optimizer is not None:
-            other = f"optimizer={self.optimizer.name!r}"
-            if np.isfinite(self.clip):
-                other = f"clip_gradient={self.clip!r}"
+        if self.optimizer is not None or np.isfinite(self.clip):
+            other = (
+                f"clip_gradient={self.clip!r}"
+                if np.isfinite(self.clip)
+                else f"optimizer={self.optimizer.name!r}"
+            )
             raise ValueError(
                 f"{setting} cannot use {other}, because each sample decides how long "
                 "its own step is. Use another learning_rate, or optimizer='sgd' and "
@@ -255,6 +256,7 @@ class SGD(Solver):
             self.seed,
             t,
             self._steps(weights, objective.is_joint),
+            self.clip,
         )
         return weights, epoch
 

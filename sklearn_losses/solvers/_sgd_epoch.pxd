@@ -44,6 +44,7 @@ cdef class Epoch:
     cdef bint shuffles
     cdef readonly Py_ssize_t bad_row     # whose raw prediction is not finite; -1: none
     cdef object steps                    # None, or what takes the steps instead
+    cdef double clip                     # the largest norm of a row's gradient
     cdef uint64_t random
     cdef readonly double t
     cdef readonly Py_ssize_t n_clipped   # gradients cut to MAX_GRADIENT, in all epochs

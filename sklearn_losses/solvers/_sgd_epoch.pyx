@@ -9,15 +9,15 @@ A step of one row calls the loss's point functions. A step of a batch calls its 
 function, once for all rows, or once an output: what counts where a call is one of Python.
 """
 
-from libc.math cimport fabs, isfinite, sqrt
+from libc.math cimport INFINITY, fabs, hypot, isfinite, sqrt
 from libc.stdint cimport uint32_t, uint64_t
 
 import numpy as np
 from cython.parallel cimport prange
 
 from sklearn_losses.linear._rows cimport (
-    index, no_index, real, row_add, row_dot, row_dot_asking, row_prefetch, row_size,
-    row_squared_norm, row_start, sl_prefetch,
+    index, no_index, real, row_add, row_dot, row_dot_asking, row_norm, row_prefetch,
+    row_size, row_squared_norm, row_start, sl_prefetch,
 )
 from sklearn_losses.linear._weights cimport (
     Output, ScaledWeights, Step, add_row, add_state, before_step, catch_up_batch,
@@ -70,11 +70,13 @@ cdef class Epoch:
         The number of the next step, from 1 on.
     steps : GradientSteps, default=None
         Takes the steps of another optimizer; None: those of plain SGD.
+    clip : float, default=inf
+        The largest norm of the gradient of a step, of plain SGD and one row a step.
     """
 
     def __cinit__(self, CLoss loss, ScaledWeights weights, Schedule schedule, targets,
                   sample_weight, order, n_rows, batch_size, n_threads, average, counts_loss, seed,
-                  t, steps=None):
+                  t, steps=None, double clip=INFINITY):
         self.loss = loss
         self.weights = weights
         self.schedule = schedule
@@ -95,6 +97,7 @@ cdef class Epoch:
         self.random = 0 if seed is None else seed
         self.t = t
         self.steps = steps
+        self.clip = clip
         self.raw, self.gradient = np.empty((2, self.batch_size * weights.n_outputs))
         self.batch_y, self.batch_value = np.empty((2, self.batch_size))
         self.dot = np.empty(weights.n_outputs)
@@ -132,7 +135,9 @@ cdef class Epoch:
                 k = active[a]
                 self.loss_sum[k] = 0.0
                 start_epoch(&self.weights.outputs[k])
-        kernel = run_epoch if self.batch_size == 1 else run_batches
+        # To clip is what `run_epoch` should not even have to ask for.
+        is_short = self.batch_size == 1 and self.clip == INFINITY
+        kernel = run_epoch if is_short else run_batches
         if self.steps is not None:
             self.steps.run(rows, self, active)
         else:
@@ -339,6 +344,8 @@ def run_batches(const real[::1] data, const index[::1] columns, const index[::1]
             if not predict_batch(data, columns, starts, e, active, &batch):
                 break
             set_gradients(e, active, &batch)
+            if e.clip < INFINITY:
+                clip_row(data, columns, starts, e, active, &batch)
 
             for a in range(active.shape[0]):
                 k = active[a]
@@ -478,6 +485,26 @@ cdef void set_gradients(Epoch e, const Py_ssize_t[::1] active,
             at = place(e, b, k)
             e.gradient[at] = clipped(e, e.gradient[at]) * weight_of(
                 e, row_number(e, batch, b), k)
+
+
+cdef void clip_row(const real[::1] data, const index[::1] columns, const index[::1] starts,
+                   Epoch e, const Py_ssize_t[::1] active, const Batch *batch) noexcept nogil:
+    """Scale down the gradients of a batch of one row, whose norm |x| can be factored out."""
+    cdef Py_ssize_t a, at, d = e.weights.outputs[0].n_features
+    cdef Py_ssize_t i = row_number(e, batch, 0)
+    cdef double limit, norm = 0.0
+    limit = row_norm(&data[row_start(i, starts, d)], row_size(i, starts, d))
+    if e.weights.outputs[0].fit_intercept:
+        limit = hypot(limit, 1.0)
+    limit = e.clip / limit if limit > 0.0 else INFINITY
+    for a in range(active.shape[0]):
+        norm = hypot(norm, e.gradient[place(e, 0, active[a])])
+    for a in range(active.shape[0]):
+        at = place(e, 0, active[a])
+        if e.loss.table.row == NULL:  # each output has an objective of its own
+            norm = fabs(e.gradient[at])
+        if norm > limit:
+            e.gradient[at] *= limit / norm
 
 
 cdef void evaluate_joint(Epoch e, const Batch *batch) noexcept nogil:

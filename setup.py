@@ -31,6 +31,7 @@ KERNELS = (
     "linear._rows",
     "linear._weights",
     "solvers._sgd_epoch",
+    "solvers._gradient_epoch",
 )
 # A loop over the points of a block can be vectorised once its formulas are inlined, to
 # the last.

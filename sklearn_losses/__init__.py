@@ -1,16 +1,18 @@
 """Linear models for any loss: a loss is an object, tuned, pickled and compiled."""
 
-from sklearn_losses import inspection, losses
+from sklearn_losses import inspection, losses, solvers
 from sklearn_losses._instruction_set import instruction_set
 from sklearn_losses.estimators import SGDClassifier, SGDRegressor
 from sklearn_losses.inspection import *  # noqa: F403
 from sklearn_losses.losses import *  # noqa: F403
+from sklearn_losses.solvers import *  # noqa: F403
 
 __version__ = "0.1.0.dev0"
 __all__ = [
     *losses.__all__,
     "SGDClassifier",
     "SGDRegressor",
+    *solvers.__all__,
     *inspection.__all__,
     "instruction_set",
 ]

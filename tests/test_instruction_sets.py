@@ -48,7 +48,13 @@ def fits():
     settings = dict(max_iter=4, tol=1e-9, random_state=0, eta0=0.001)
     for rows in (X, X.astype(np.float32), sparse.csr_array(X)):
         for penalty in ("l2", "elasticnet"):
-            for more in ({}, {"average": True}, {"batch_size": 7}):
+            for more in (
+                {},
+                {"average": True},
+                {"batch_size": 7},
+                {"optimizer": "adam", "learning_rate": "constant"},
+                {"clip_gradient": 0.1, "learning_rate": "constant"},
+            ):
                 for estimator, target in (
                     (SGDRegressor("huber", learning_rate="invscaling"), y),
                     (SGDClassifier("log_loss", learning_rate="optimal"), labels),

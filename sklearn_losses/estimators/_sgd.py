@@ -33,6 +33,7 @@ from sklearn_losses.estimators._validation import (
     draw_seed,
     encode_labels,
     resolve_loss,
+    resolve_optimizer,
     unchanged_on_error,
 )
 from sklearn_losses.estimators._watching import (
@@ -55,6 +56,7 @@ from sklearn_losses.losses._params import (
     check_parameters,
 )
 from sklearn_losses.solvers._newton import MOST_FEATURES, Newton
+from sklearn_losses.solvers._overflow import WeightsOverflow
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers._schedules import Schedule
@@ -185,7 +187,28 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         it is called once for each step and output: a call of one written in Python
         (`NumpyLoss`) takes 1 to 5 microseconds, of a compiled one some nanoseconds.
         With batch_size >= n_samples an epoch is one step of full gradient descent.
-        'pa1' and 'pa2' need batch_size=1."""
+        'pa1' and 'pa2' need batch_size=1.
+
+    optimizer : {{'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', \
+            'amsgrad'}} or optimizer, default='sgd'
+        How a step follows from the gradients so far. An object, such as
+        ``Adam(beta_1=0.8)``, has parameters of its own. All take their step size from
+        `learning_rate`, where 'auto' then means 'constant', and none goes with 'pa1' or
+        'pa2'. Their step, unlike that of 'sgd', takes time proportional to n_features
+        also for sparse X, and applies the l1 norm by a proximal step, with the step
+        size that a coefficient has. Larger batches make up for that.
+
+    clip_gradient : float, default=None
+        The most that the gradient of a step may be, > 0: the mean over its rows of
+        sample weight times gradient of the loss, by coefficients and intercept, without
+        the penalty. None means that it is not clipped. With optimizer='sgd', and
+        batches or clip_by='value', clipped steps cost what those of an optimizer do,
+        and treat the l1 norm likewise; the norm of one row's gradient costs nothing.
+
+    clip_by : {{'norm', 'value'}}, default='norm'
+        Whether a gradient is scaled down until its norm is `clip_gradient`, or each of
+        its entries is cut to [-clip_gradient, clip_gradient]. The norm is that of all
+        outputs of a multiclass loss, and of one class in one versus rest."""
 
 _CLASS_WEIGHT = """
     class_weight : dict of label to float, or 'balanced', default=None
@@ -302,6 +325,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         "warm_start": [BOOLEAN],
         "average": [Interval(1, None, "left", integer=True), BOOLEAN],
         "batch_size": [Interval(1, None, "left", integer=True)],
+        "clip_gradient": [Interval(0, None, "neither"), NONE],
+        "clip_by": [Options("norm", "value")],
     }
 
     def fit(
@@ -354,8 +379,12 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         Raises
         ------
         ValueError
-            If the data or a parameter cannot be used, or the weights overflow. The
-            estimator is then as it was before.
+            If the data or a parameter cannot be used. The estimator is then as it was
+            before.
+        WeightsOverflow
+            A ValueError. It names the epoch, the row and the feature at fault. The
+            estimator then has the model of the epoch before; if that was the first, it
+            is as it was before.
         """
         with unchanged_on_error(self):
             return self._fit(
@@ -370,10 +399,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
     def set_params(self, **params):
         """Set parameters, those of the loss as ``loss__delta``.
 
+        Those of an optimizer likewise: ``optimizer__beta_1``.
+
         Parameters
         ----------
         **params
-            Parameters of the estimator and, after ``loss__``, of a loss object.
+            Parameters of the estimator and, after ``loss__`` or ``optimizer__``, of a
+            loss or an optimizer that is an object.
 
         Returns
         -------
@@ -382,30 +414,46 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         Raises
         ------
         ValueError
-            If there is no such parameter, or the loss is a name, which has none.
+            If there is no such parameter, or the loss or the optimizer is a name, which
+            has none.
         """
-        nested = [name for name in params if name.startswith("loss__")]
-        loss = params.get("loss", self.loss)
-        if nested and (isinstance(loss, type) or not hasattr(loss, "set_params")):
-            raise ValueError(
-                f"{nested[0]!r} is a parameter of a loss object, and loss={loss!r} is "
-                "none. Use an object, such as loss=Huber(), with its parameters."
-            )
+        for kind, example in (("loss", "Huber()"), ("optimizer", "Adam()")):
+            nested = [name for name in params if name.startswith(f"{kind}__")]
+            held = params.get(kind, getattr(self, kind))
+            if nested and (isinstance(held, type) or not hasattr(held, "set_params")):
+                raise ValueError(
+                    f"{nested[0]!r} is a parameter of a {kind} object, and "
+                    f"{kind}={held!r} is none. Use an object, such as "
+                    f"{kind}={example}, with its parameters."
+                )
         return super().set_params(**params)
 
     def _resolve_loss(self):
         return resolve_loss(self, self._tasks, self._other_losses)
 
+    @property
+    def _schedule(self):
+        """`learning_rate`, or, for an optimizer, the steps that "auto" means."""
+        steps = self.learning_rate == AUTO and self.optimizer != "sgd"
+        return "constant" if steps else self.learning_rate
+
     def _check_parameters(self, partial):
         check_parameters(self, self._constraints)
         name = type(self).__name__
-        if partial and self.learning_rate == AUTO:
+        if self._schedule == AUTO and self.clip_gradient is not None:
+            raise InvalidParameterError(
+                f"The 'clip_gradient' parameter of {name} must be None with "
+                f"learning_rate='auto', which has no steps to clip. Got "
+                f"{self.clip_gradient!r} instead: use learning_rate='constant', or an "
+                "optimizer other than 'sgd'."
+            )
+        if partial and self._schedule == AUTO:
             raise InvalidParameterError(
                 f"The 'learning_rate' parameter of {name} must not be 'auto' for "
                 "partial_fit, because that method needs all rows at once. Use fit, or "
                 "learning_rate='invscaling' or 'optimal'."
             )
-        if self.learning_rate not in ("optimal", AUTO):
+        if self._schedule not in ("optimal", AUTO):
             check_parameters(self, _ETA0)
         elif self.learning_rate == "optimal" and self.alpha == 0:
             raise InvalidParameterError(
@@ -455,6 +503,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         else:
             start = self._start(n_outputs, X.shape[1], coef_init, intercept_init)
         train, aside = self._split(targets.y, weight, validation[0] is None)
+        overflow = None
         if train is not None and len(train) == 0:
             if not partial:
                 raise ValueError("All sample weights are zero: nothing is left to fit.")
@@ -479,15 +528,22 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             callbacks = None if partial else self._callbacks(given, fitted)
             if not partial and (self.trace or callbacks is not None):
                 watch = replace(watch, trace=self.trace, callbacks=callbacks)
-            results = self._solve_in_groups(solver, objective, start, train, watch)
+            problem = objective, start, train, watch
+            try:
+                results = self._solve_in_groups(solver, *problem)
+                self._warn(solver, results)
+            except WeightsOverflow as error:
+                overflow, results = self._solve_before(error, solver, *problem)
             if not partial:
                 publish_curves(self, results)
-            state, *found = self._merged(solver, results)
+            state, *found = self._joined(results)
             if callbacks is not None:
                 callbacks.end_fit(*found)
         vars(self).update(self._fitted(loss, X.dtype, *found))
         self._state = state
         self.t_ = float(state["t"].max())
+        if overflow is not None:
+            raise overflow
         return self
 
     def _with_scale(self, objective, solver, train, resumes):
@@ -575,16 +631,17 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         return replace(watch, validation=objective, subset=aside, score=score)
 
     def _solver(self, partial, loss):
-        if self.learning_rate == AUTO and not is_least_at_0(loss):
+        optimizer = resolve_optimizer(self)
+        if self._schedule == AUTO and not is_least_at_0(loss):
             return Newton(
                 max_iter=self.max_iter,
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
             )
         optimal = self.learning_rate == "optimal"
-        perceptron = self.learning_rate == AUTO
+        perceptron = self._schedule == AUTO
         schedule = Schedule(
-            "constant" if perceptron else self.learning_rate,
+            "constant" if perceptron else self._schedule,
             1.0 if optimal or perceptron else self.eta0,
             self.power_t,
             self.alpha if optimal else 1.0,
@@ -598,10 +655,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             n_iter_no_change=self.n_iter_no_change,
             average=int(self.average),
             seed=draw_seed(self.random_state) if self.shuffle else None,
+            optimizer=optimizer,
+            clip=self.clip_gradient,
+            clip_by=self.clip_by,
         )
 
-    def _merged(self, solver, results):
-        """Warn of what the solver found, and return state, coef and intercept."""
+    def _warn(self, solver, results):
+        """Warn of what the solver found."""
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warnings.warn(message, ConvergenceWarning, stacklevel=5)
         if not all(r.converged for r in results):
@@ -619,6 +679,32 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _solve_before(self, error, solver, objective, start, train, watch):
+        """The error of the first overflow, and the results of the epochs before.
+
+        They are made once more: to keep a copy of all weights would cost every epoch of
+        every fit something, and where threads share the classes, each is in an epoch of
+        its own.
+
+        Raises
+        ------
+        WeightsOverflow
+            If there are none.
+        """
+        names = getattr(self, "feature_names_in_", None)
+        problem = objective, start, train, replace(watch, verbose=0, callbacks=None)
+        while error.epoch > 1:
+            try:
+                results = self._solve_in_groups(solver.until(error.epoch - 1), *problem)
+            except WeightsOverflow as earlier:
+                error = earlier
+            else:
+                return error.of_estimator(names, True), results
+        raise error.of_estimator(names, False)
+
+    def _joined(self, results):
+        """State, coef and intercept of the results of one or several groups."""
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
         if len(results) == 1:
             return results[0].state, results[0].coef, results[0].intercept
@@ -805,6 +891,9 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         warm_start=False,
         average=False,
         batch_size=1,
+        optimizer="sgd",
+        clip_gradient=None,
+        clip_by="norm",
         n_jobs=None,
         scoring=None,
         trace=False,
@@ -831,6 +920,9 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         self.batch_size = batch_size
         self.scoring = scoring
         self.trace = trace
+        self.optimizer = optimizer
+        self.clip_gradient = clip_gradient
+        self.clip_by = clip_by
         self.n_jobs = n_jobs
 
     def partial_fit(self, X, y, sample_weight=None):
@@ -854,7 +946,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         Raises
         ------
         ValueError
-            As in `fit`.
+            As in `fit`. The model is then as it was before, also if weights overflow.
         """
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, partial=True)
@@ -989,6 +1081,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         batch_size=1,
         scoring=None,
         trace=False,
+        optimizer="sgd",
+        clip_gradient=None,
+        clip_by="norm",
     ):
         self.loss = loss
         self.penalty = penalty
@@ -1014,6 +1109,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self.batch_size = batch_size
         self.scoring = scoring
         self.trace = trace
+        self.optimizer = optimizer
+        self.clip_gradient = clip_gradient
+        self.clip_by = clip_by
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Make one epoch over these rows, starting from the current coefficients.
@@ -1040,7 +1138,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         Raises
         ------
         ValueError
-            As in `fit`, and if a label is not among the classes.
+            As in `fit`, and if a label is not among the classes. The model is then as
+            it was before, also if weights overflow.
         """
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, partial=True, classes=classes)

@@ -10,7 +10,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 
 from sklearn_losses.losses import Loss, get_loss, loss_names
-from sklearn_losses.losses._params import Interval, InvalidParameterError
+from sklearn_losses.losses._params import (
+    Instance,
+    Interval,
+    InvalidParameterError,
+    Options,
+    check_parameters,
+)
+from sklearn_losses.solvers._optimizers import OPTIMIZERS, Optimizer
 
 # Losses that took scikit-learn's `epsilon`, and the parameter that it was.
 EPSILON_IS = {
@@ -20,15 +27,25 @@ EPSILON_IS = {
 }
 
 
+OPTIMIZER = [
+    Options(*OPTIMIZERS),
+    Instance(Optimizer, "an optimizer such as Adam(beta_1=0.9)"),
+]
+
+
 @contextmanager
 def unchanged_on_error(estimator):
-    """A fit that fails, or is interrupted, leaves the estimator as it was."""
+    """A fit that fails, or is interrupted, leaves the estimator as it was.
+
+    But for an overflow after a finite epoch, whose model the estimator has then got.
+    """
     before = dict(vars(estimator))
     try:
         yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+    except BaseException as error:
+        if not getattr(error, "keeps_model", False):
+            vars(estimator).clear()
+            vars(estimator).update(before)
         raise
 
 
@@ -90,6 +107,37 @@ def resolve_loss(estimator, tasks, also=()):
         )
     found.at_scale(1.0).checked()  # its parameters, and its C functions
     return found
+
+
+def resolve_optimizer(estimator):
+    """The optimizer that an estimator's `optimizer` stands for.
+
+    Parameters
+    ----------
+    estimator : estimator with the parameter optimizer
+
+    Returns
+    -------
+    Optimizer or None
+        None for "sgd".
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is no optimizer, or one with a parameter that it may not have.
+    """
+    optimizer = estimator.optimizer
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+        raise InvalidParameterError(
+            f"The 'optimizer' parameter of {type(estimator).__name__} must be an "
+            f"instance of an optimizer. Got the class {optimizer.__name__} instead: "
+            f"write {optimizer.__name__}()."
+        )
+    check_parameters(estimator, {"optimizer": OPTIMIZER})
+    if isinstance(optimizer, str):
+        return None if optimizer == "sgd" else OPTIMIZERS[optimizer]()
+    optimizer.check()
+    return optimizer
 
 
 def check_weights(sample_weight, n_samples, name="sample_weight"):

@@ -7,6 +7,7 @@ specialisations. In dense rows `index` is `no_index`: the columns are 0, 1, 2, .
 `columns` and `starts` are not read.
 """
 
+from libc.math cimport fabs, isfinite, sqrt
 from libc.stdint cimport int32_t, int64_t
 
 cdef extern from *:
@@ -143,6 +144,19 @@ cdef inline double row_squared_norm(const real *x, Py_ssize_t n) noexcept nogil:
     for j in range(whole, n):
         s[0] += <double> x[j] * x[j]
     return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]))
+
+
+cdef inline double row_norm(const real *x, Py_ssize_t n) noexcept nogil:
+    """|x|, also where the squares would overflow or vanish."""
+    cdef Py_ssize_t j
+    cdef double largest = 0.0, squares = 0.0
+    for j in range(n):
+        largest = max(largest, fabs(x[j]))
+    if largest == 0.0 or not isfinite(largest):
+        return largest
+    for j in range(n):
+        squares += (x[j] / largest) * (x[j] / largest)
+    return largest * sqrt(squares)
 
 
 cdef inline void row_prefetch(const real *x, const index *columns, Py_ssize_t n) noexcept nogil:

@@ -266,14 +266,18 @@ cdef class ScaledWeights:
         Whether the rows are, so that weights may wait.
     eta : float
         The step size, of schedules that keep one.
+    truncates : bool, default=True
+        Whether steps apply the l1 norm as above; False: the kernel does it in its way.
     """
 
-    def __cinit__(self, state, penalty, fit_intercept, counts_penalty, is_sparse, eta):
+    def __cinit__(self, state, penalty, fit_intercept, counts_penalty, is_sparse, eta,
+                  bint truncates=True):
         cdef Py_ssize_t k
         cdef Output *o
         cdef double[:, ::1] v, average, received = None
         cdef unsigned char[:, ::1] awake
-        cdef bint waits = is_sparse and penalty.l1 > 0
+        cdef bint has_total = truncates and penalty.l1 > 0
+        cdef bint waits = is_sparse and has_total
         self.arrays = {
             name: array.copy() for name, array in state.items()
             if name != "received" or not waits
@@ -282,7 +286,7 @@ cdef class ScaledWeights:
         average = self.arrays.get("average")
         if waits:
             received = state.get("received")
-        elif penalty.l1 > 0:
+        elif has_total:
             received = self.arrays.setdefault("received", np.zeros_like(state["v"]))
         self.n_outputs = v.shape[0]
         if waits:
@@ -316,7 +320,7 @@ cdef class ScaledWeights:
                 hold(o, NULL if received is None else &received[k, 0])
                 if o.awake != NULL:
                     start_history(o)
-            elif penalty.l1 > 0:
+            elif has_total:
                 o.received = &received[k, 0]
             # Smaller scales cost digits. The average with an l1 norm depends on when v
             # is rescaled (see README, "Averages with an l1 norm"): as scikit-learn.
@@ -416,6 +420,18 @@ def drop_mean(state):
     for name in ("n_averaged", "average_share", "average_intercept"):
         state[name] = np.zeros(n_outputs)
     state["average_scale"] = np.ones(n_outputs)
+
+
+def drop_l1_total(state):
+    """Forget the l1 penalty that weights could have received, and what each did.
+
+    Parameters
+    ----------
+    state : dict
+        It is changed, its arrays are not.
+    """
+    state.pop("received", None)
+    state["l1_total"] = np.zeros(len(state["v"]))
 
 
 def coefficients(state):

@@ -5,17 +5,22 @@ at the objective, which is also where Ctrl-C gets through.
 """
 
 import threading
+from copy import copy
 
 import numpy as np
 
 from sklearn_losses.linear._weights import (
     ScaledWeights,
     coefficients,
+    drop_l1_total,
     drop_mean,
     first_state,
     make_room_for_mean,
 )
 from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._gradient_epoch import GradientSteps
+from sklearn_losses.solvers._optimizers import Plain, drop_moments
+from sklearn_losses.solvers._overflow import find_overflow
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._sgd_epoch import Epoch
 
@@ -51,6 +56,13 @@ class SGD(Solver):
         The step with which the mean of the iterates begins; 0 for no mean.
     seed : int or None
         Of the order of the rows, drawn anew for each epoch; None: as they come.
+    optimizer : Optimizer or None
+        How a step follows from the gradients so far; None: as in plain SGD, with steps
+        that touch only the weights of their rows.
+    clip : float or None
+        The most that the mean gradient of a step may be; None for no clipping.
+    clip_by : {"norm", "value"}
+        Whether that is its norm, or each of its entries.
     """
 
     def __init__(
@@ -64,6 +76,9 @@ class SGD(Solver):
         n_iter_no_change=5,
         average=0,
         seed=None,
+        optimizer=None,
+        clip=None,
+        clip_by="norm",
     ):
         self.schedule = schedule
         self.batch_size = batch_size
@@ -73,6 +88,11 @@ class SGD(Solver):
         self.n_iter_no_change = n_iter_no_change
         self.average = average
         self.seed = seed
+        self.clip = np.inf if clip is None else clip
+        self.clip_by = clip_by
+        # What is clipped has to be formed, but for the norm of one row's gradient.
+        forms = clip is not None and (clip_by == "value" or batch_size > 1)
+        self.optimizer = Plain() if optimizer is None and forms else optimizer
         self.stop = threading.Event()  # set: end after the current epoch
 
     def check(self, loss):
@@ -83,6 +103,17 @@ class SGD(Solver):
             raise ValueError(
                 f"{setting} cannot use batch_size={self.batch_size}, because its step "
                 "is made for one row. Use batch_size=1, or another learning_rate."
+            )
+        if self.optimizer is not None or np.isfinite(self.clip):
+            other = (
+                f"clip_gradient={self.clip!r}"
+                if np.isfinite(self.clip)
+                else f"optimizer={self.optimizer.name!r}"
+            )
+            raise ValueError(
+                f"{setting} cannot use {other}, because each sample decides how long "
+                "its own step is. Use another learning_rate, or optimizer='sgd' and "
+                "clip_gradient=None."
             )
         if not loss.piecewise_linear:
             raise ValueError(
@@ -101,6 +132,12 @@ class SGD(Solver):
     def start(coef, intercept):
         """The state that begins at these coefficients, at step 1."""
         return first_state(coef, intercept) | {"t": np.ones(len(coef))}
+
+    def until(self, max_iter):
+        """The same solver with fewer epochs, for what it has found by then."""
+        other = copy(self)
+        other.max_iter, other.stop = max_iter, threading.Event()
+        return other
 
     def solve(self, objective, start, train=None, watch=NOTHING):
         """Make epochs until nothing improves any more.
@@ -123,8 +160,10 @@ class SGD(Solver):
 
         Raises
         ------
+        WeightsOverflow
+            A ValueError, in the epoch in which it happens.
         ValueError
-            If the weights overflow, or the schedule cannot use the loss.
+            If the schedule cannot use the loss.
         """
         self.check(objective.loss)
         counts = self.tol is not None or watch.needs_losses
@@ -135,7 +174,9 @@ class SGD(Solver):
         while self._goes_on(progress):
             progress.begin()
             if not epoch.run(objective.rows, active):
-                raise ValueError(self._overflow_message(progress.n_epochs))
+                raise self._overflow(
+                    progress.n_epochs, objective, weights, epoch, train
+                )
             # A passive-aggressive model, as scikit-learn's, watches its loss alone, and
             # counts no penalty.
             losses = epoch.mean_objectives(objective.is_joint) if counts else None
@@ -187,6 +228,11 @@ class SGD(Solver):
             drop_mean(state)  # one from before would not follow the weights
         if self.average > 0:
             make_room_for_mean(state)
+        if self.optimizer is None:
+            drop_moments(state)
+        else:
+            drop_l1_total(state)
+            self.optimizer.make_room(state)
         weights = ScaledWeights(
             state,
             objective.penalty,
@@ -194,6 +240,7 @@ class SGD(Solver):
             counts and not self.schedule.is_passive_aggressive,
             objective.rows.is_sparse,
             self.schedule.eta0,
+            truncates=self.optimizer is None,
         )
         n_rows = objective.rows.n_rows if train is None else len(train)
         order = None if train is None else train.copy()
@@ -213,20 +260,37 @@ class SGD(Solver):
             counts,
             self.seed,
             t,
+            self._steps(weights, objective.is_joint),
+            self.clip,
         )
         return weights, epoch
 
-    def _overflow_message(self, n_epochs):
-        step = (
+    def _steps(self, weights, is_joint):
+        """What takes the steps of the optimizer, if there is one."""
+        if self.optimizer is None:
+            return None
+        return GradientSteps(
+            weights,
+            self.optimizer.name,
+            self.optimizer.params(),
+            self.optimizer.keys(),
+            self.clip,
+            self.clip_by == "value",
+            is_joint,
+        )
+
+    def _overflow(self, n_epochs, objective, weights, epoch, train):
+        advice = (
             f"a smaller eta0 (it is {self.schedule.eta0:g})"
             if self.schedule.name != "optimal"
             else "a larger alpha, with which 'optimal' makes smaller steps"
         )
-        return (
-            f"The weights overflowed in epoch {n_epochs}: the steps are too large for "
-            "these features. Scale the features, for instance with StandardScaler, or "
-            f"use {step}."
-        )
+        if not np.isfinite(self.clip) and not self.schedule.is_passive_aggressive:
+            advice += ", or clip_gradient"
+        state = weights.state()
+        coef = state["v"] * state["scale"][:, None]
+        row = None if epoch.bad_row < 0 else epoch.bad_row
+        return find_overflow(n_epochs, objective, coef, row, train, advice)
 
 
 def _divergence(objective, watch, start, end):

@@ -9,15 +9,15 @@ A step of one row calls the loss's point functions. A step of a batch calls its 
 function, once for all rows, or once an output: what counts where a call is one of Python.
 """
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport INFINITY, fabs, hypot, isfinite, sqrt
 from libc.stdint cimport uint32_t, uint64_t
 
 import numpy as np
 from cython.parallel cimport prange
 
 from sklearn_losses.linear._rows cimport (
-    index, no_index, real, row_add, row_dot, row_dot_asking, row_prefetch, row_size,
-    row_squared_norm, row_start, sl_prefetch,
+    index, no_index, real, row_add, row_dot, row_dot_asking, row_norm, row_prefetch,
+    row_size, row_squared_norm, row_start, sl_prefetch,
 )
 from sklearn_losses.linear._weights cimport (
     Output, ScaledWeights, Step, add_row, before_step, finish_epoch, finish_step, shrink,
@@ -26,7 +26,6 @@ from sklearn_losses.linear._weights cimport (
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
 from sklearn_losses.losses._threads cimport threads_for
 from sklearn_losses.losses._table cimport Block, CLoss, LossTable, RowBlock
-from sklearn_losses.solvers._schedules cimport Schedule
 
 # How rows are asked for before they are read. A short one is asked for at once, and some
 # rows ahead: 2 to 8 differ by noise. So many lines of a long row wait for each other and
@@ -69,43 +68,15 @@ cdef class Epoch:
         Of the shuffling; None for the given order.
     t : float
         The number of the next step, from 1 on.
+    steps : GradientSteps, default=None
+        Takes the steps of another optimizer; None: those of plain SGD.
+    clip : float, default=inf
+        The largest norm of the gradient of a step, of plain SGD and one row a step.
     """
-
-    cdef CLoss loss
-    cdef ScaledWeights weights
-    cdef Schedule schedule
-    cdef const double[::1] y
-    cdef const double[::1] class_factor
-    cdef const double[::1] sample_weight
-    cdef uint32_t[::1] order
-    cdef double[::1] raw            # of row b of a batch and output k: at
-    cdef double[::1] gradient       # b * row_stride + k * output_stride
-    cdef Py_ssize_t row_stride
-    cdef Py_ssize_t output_stride
-    cdef double[::1] dot            # of the row of a step, by all outputs
-    cdef double row_rate            # pa1, pa2: the step size of a loss of rows
-    cdef double[::1] batch_y        # of the rows of a batch
-    cdef double[::1] batch_value
-    cdef readonly object loss_sums      # over an epoch's samples, each before its step:
-    cdef readonly object penalty_sums   # the weighted losses, and the penalties
-    cdef double[::1] loss_sum           # of a loss of rows, entry 0
-    cdef double[::1] penalty_sum
-    cdef Py_ssize_t n_rows
-    cdef Py_ssize_t batch_size
-    cdef int n_threads
-    cdef Py_ssize_t first_class     # -1: y is the target
-    cdef double rest
-    cdef double average
-    cdef bint counts_loss
-    cdef bint needs_norm
-    cdef bint shuffles
-    cdef uint64_t random
-    cdef readonly double t
-    cdef readonly Py_ssize_t n_clipped   # gradients cut to MAX_GRADIENT, in all epochs
 
     def __cinit__(self, CLoss loss, ScaledWeights weights, Schedule schedule, targets,
                   sample_weight, order, n_rows, batch_size, n_threads, average, counts_loss, seed,
-                  t):
+                  t, steps=None, double clip=INFINITY):
         self.loss = loss
         self.weights = weights
         self.schedule = schedule
@@ -126,6 +97,8 @@ cdef class Epoch:
         self.shuffles = seed is not None
         self.random = 0 if seed is None else seed
         self.t = t
+        self.steps = steps
+        self.clip = clip
         self.raw, self.gradient = np.empty((2, self.batch_size * weights.n_outputs))
         self.batch_y, self.batch_value = np.empty((2, self.batch_size))
         self.dot = np.empty(weights.n_outputs)
@@ -150,10 +123,12 @@ cdef class Epoch:
         Returns
         -------
         bool
-            Whether all weights and all raw predictions were finite.
+            Whether all weights and all raw predictions were finite. An epoch ends at the
+            first prediction that is not, which is of the row `bad_row`.
         """
         cdef Py_ssize_t a, k
         cdef bint is_finite
+        self.bad_row = -1
         with nogil:
             if self.shuffles:
                 shuffle(self.order, &self.random)
@@ -161,9 +136,15 @@ cdef class Epoch:
                 k = active[a]
                 self.loss_sum[k] = 0.0
                 start_epoch(&self.weights.outputs[k])
-        kernel = run_epoch if self.batch_size == 1 else run_batches
-        is_finite = kernel(rows.data, rows.columns, rows.starts, self, active)
+        # To clip is what `run_epoch` should not even have to ask for.
+        is_short = self.batch_size == 1 and self.clip == INFINITY
+        kernel = run_epoch if is_short else run_batches
+        if self.steps is not None:
+            self.steps.run(rows, self, active)
+        else:
+            kernel(rows.data, rows.columns, rows.starts, self, active)
         self.loss.raise_error()
+        is_finite = self.bad_row < 0
         with nogil:
             for a in range(active.shape[0]):
                 k = active[a]
@@ -198,7 +179,7 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
     cdef const real *ahead
     cdef const index *j
     cdef Step step
-    cdef double rate = 0.0, nothing = 0.0  # nan once a raw prediction is not finite
+    cdef double rate = 0.0
     step.squared_norm = 0.0
     with nogil:
         for step_number in range(e.n_rows):
@@ -218,7 +199,10 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                 before_step(&outputs[k], step_size(e, rate, &outputs[k]), 1)
                 e.dot[k] = dot_and_ask(&outputs[k], x, j, n, ahead)
                 e.raw[k] = outputs[k].scale * e.dot[k] + outputs[k].intercept
-                nothing += 0.0 * e.raw[k]
+                if not isfinite(e.raw[k]):
+                    e.bad_row = i
+            if e.bad_row >= 0:
+                break
             if e.loss.table.row != NULL:
                 row_gradient(e, i, step.squared_norm)
             step.averages = 0.0 < e.average <= e.t
@@ -230,7 +214,6 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                 if step.squared_norm > 0.0 or not e.schedule.skips_empty_rows:
                     take_step(&outputs[k], x, j, n, &step)
             e.t += 1.0
-    return nothing == 0.0
 
 
 cdef inline const real *ask_ahead(const real[::1] data, const index[::1] columns,
@@ -274,10 +257,6 @@ cdef inline double dot_and_ask(const Output *o, const real *x, const index *j, P
         return row_dot(x, j, n, o.v)
     else:
         return weights_dot(o, x, j, n)
-
-
-cdef inline double step_size(Epoch e, double rate, const Output *output) noexcept nogil:
-    return output.eta if e.schedule.rate == NULL else rate
 
 
 cdef inline void row_gradient(Epoch e, Py_ssize_t i, double squared_norm) noexcept nogil:
@@ -348,34 +327,27 @@ cdef inline double clipped(Epoch e, double gradient) noexcept nogil:
 
 
 # ------------------------------------------------------------- several rows a step
-cdef struct Batch:
-    Py_ssize_t first     # its rows are number first, first + 1, ... of the epoch
-    Py_ssize_t n
-    double rate
-    Py_ssize_t row_work  # the products that the prediction of a row takes
-
-
 def run_batches(const real[::1] data, const index[::1] columns, const index[::1] starts,
                 Epoch e, const Py_ssize_t[::1] active):
     cdef Output *outputs = e.weights.outputs
     cdef Py_ssize_t a, k
     cdef Batch batch
     cdef Step step
-    cdef double nothing = 0.0  # nan once a raw prediction is not finite
     batch.first, batch.rate = 0, 0.0
     batch.row_work = active.shape[0] * (data.shape[0] // max(1, e.y.shape[0]))
     with nogil:
         while batch.first < e.n_rows:
-            batch.n = min(e.batch_size, e.n_rows - batch.first)
-            if e.schedule.rate != NULL:
-                batch.rate = e.schedule.rate(e.schedule.params, e.t)
+            begin_batch(e, &batch)
             step.averages = 0.0 < e.average <= e.t
             for a in range(active.shape[0]):
                 k = active[a]
                 before_step(&outputs[k], step_size(e, batch.rate, &outputs[k]), batch.n)
 
-            nothing += predict_batch(data, columns, starts, e, active, &batch)
-            set_updates(e, active, &batch)
+            if not predict_batch(data, columns, starts, e, active, &batch):
+                break
+            set_gradients(e, active, &batch)
+            if e.clip < INFINITY:
+                clip_row(data, columns, starts, e, active, &batch)
 
             for a in range(active.shape[0]):
                 k = active[a]
@@ -388,17 +360,6 @@ def run_batches(const real[::1] data, const index[::1] columns, const index[::1]
 
             batch.first += batch.n
             e.t += 1.0
-    return nothing == 0.0
-
-
-cdef inline Py_ssize_t row_number(Epoch e, const Batch *batch, Py_ssize_t b) noexcept nogil:
-    """Which row is row b of the batch."""
-    return batch.first + b if e.order is None else e.order[batch.first + b]
-
-
-cdef inline Py_ssize_t place(Epoch e, Py_ssize_t b, Py_ssize_t k) noexcept nogil:
-    """Where row b of the batch and output k stand in `raw` and `gradient`."""
-    return b * e.row_stride + k * e.output_stride
 
 
 cdef inline int threads_for_batch(Epoch e, const Batch *batch) noexcept nogil:
@@ -407,29 +368,33 @@ cdef inline int threads_for_batch(Epoch e, const Batch *batch) noexcept nogil:
     return min(e.n_threads, threads_for(batch.n * batch.row_work, MUCH_WORK))
 
 
-cdef inline double predict_batch(const real[::1] data, const index[::1] columns,
-                                 const index[::1] starts, Epoch e,
-                                 const Py_ssize_t[::1] active,
-                                 const Batch *batch) noexcept nogil:
-    """The raw predictions of all rows of a batch; returns nan if one is not finite."""
-    cdef double nothing = 0.0
+cdef bint predict_batch(const real[::1] data, const index[::1] columns,
+                        const index[::1] starts, Epoch e, const Py_ssize_t[::1] active,
+                        const Batch *batch) noexcept nogil:
+    """The raw predictions of all rows of a batch; returns whether they are finite."""
+    cdef Py_ssize_t a, b
     cdef int t, n_threads = threads_for_batch(e, batch)
     if n_threads == 1:
-        return predict_rows(data, columns, starts, e, active, batch, 0, batch.n)
-    for t in prange(n_threads, num_threads=n_threads, schedule="static"):
-        nothing += predict_rows(data, columns, starts, e, active, batch,
-                                t * batch.n // n_threads, (t + 1) * batch.n // n_threads)
-    return nothing
+        predict_rows(data, columns, starts, e, active, batch, 0, batch.n)
+    else:
+        for t in prange(n_threads, num_threads=n_threads, schedule="static"):
+            predict_rows(data, columns, starts, e, active, batch,
+                         t * batch.n // n_threads, (t + 1) * batch.n // n_threads)
+    for b in range(batch.n):
+        for a in range(active.shape[0]):
+            if not isfinite(e.raw[place(e, b, active[a])]):
+                e.bad_row = row_number(e, batch, b)
+                return False
+    return True
 
 
-cdef double predict_rows(const real[::1] data, const index[::1] columns,
-                         const index[::1] starts, Epoch e, const Py_ssize_t[::1] active,
-                         const Batch *batch, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void predict_rows(const real[::1] data, const index[::1] columns,
+                       const index[::1] starts, Epoch e, const Py_ssize_t[::1] active,
+                       const Batch *batch, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Py_ssize_t b, i, n, start, n_features = e.weights.outputs[0].n_features
     cdef const real *x
     cdef const real *ahead
     cdef const index *j
-    cdef double nothing = 0.0
     for b in range(begin, end):
         ahead = ask_ahead(data, columns, starts, e, active.shape[0], batch.first + b)
         i = row_number(e, batch, b)
@@ -439,23 +404,19 @@ cdef double predict_rows(const real[::1] data, const index[::1] columns,
         j = NULL
         if index is not no_index:
             j = &columns[start]
-        nothing += predict_row(e, active, b, x, j, n, ahead)
-    return nothing
+        predict_row(e, active, b, x, j, n, ahead)
 
 
-cdef inline double predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t b,
-                               const real *x, const index *j, Py_ssize_t n,
-                               const real *ahead) noexcept nogil:
-    """The raw predictions of row b of the batch; returns nan if one is not finite."""
+cdef inline void predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t b,
+                             const real *x, const index *j, Py_ssize_t n,
+                             const real *ahead) noexcept nogil:
+    """The raw predictions of row b of the batch."""
     cdef Output *o
     cdef Py_ssize_t a
-    cdef double raw, nothing = 0.0
     for a in range(active.shape[0]):
         o = &e.weights.outputs[active[a]]
-        raw = o.scale * dot_and_ask(o, x, j, n, ahead) + o.intercept
-        e.raw[place(e, b, active[a])] = raw
-        nothing += 0.0 * raw
-    return nothing
+        e.raw[place(e, b, active[a])] = (
+            o.scale * dot_and_ask(o, x, j, n, ahead) + o.intercept)
 
 
 cdef inline void add_batch(const real[::1] data, const index[::1] columns,
@@ -478,7 +439,7 @@ cdef inline void add_batch(const real[::1] data, const index[::1] columns,
         if index is not no_index:
             j = &columns[start]
         for a in range(active.shape[0]):
-            step.update = e.gradient[place(e, b, active[a])]
+            step.update = batch_update(e, batch, b, active[a])
             add_row(&outputs[active[a]], &data[start], j, n, step)
     if index is no_index:
         if n_threads > 1:
@@ -499,7 +460,7 @@ cdef void add_columns(const real[::1] data, Epoch e, const Py_ssize_t[::1] activ
         for a in range(active.shape[0]):
             o = &e.weights.outputs[active[a]]
             x = &data[row_number(e, batch, b) * o.n_features + begin]
-            c = e.gradient[place(e, b, active[a])] / o.scale
+            c = batch_update(e, batch, b, active[a]) / o.scale
             if c != 0.0:
                 row_add(c, x, <const no_index *> NULL, end - begin, o.v + begin)
                 if averages:
@@ -507,21 +468,47 @@ cdef void add_columns(const real[::1] data, Epoch e, const Py_ssize_t[::1] activ
                             o.average + begin)
 
 
-cdef void set_updates(Epoch e, const Py_ssize_t[::1] active, const Batch *batch) noexcept nogil:
-    """Gradients, one call for all rows; then, in their place, what each row adds to w."""
-    cdef Py_ssize_t a, k, b, i
-    cdef double eta, gradient
+cdef inline double batch_update(Epoch e, const Batch *batch, Py_ssize_t b,
+                                Py_ssize_t k) noexcept nogil:
+    """What output k adds of row b of the batch."""
+    cdef double eta = step_size(e, batch.rate, &e.weights.outputs[k]) / batch.n
+    return -eta * e.gradient[place(e, b, k)]
+
+
+cdef void set_gradients(Epoch e, const Py_ssize_t[::1] active,
+                        const Batch *batch) noexcept nogil:
+    """The weighted gradients of a batch by all raw predictions; one call for all rows."""
+    cdef Py_ssize_t a, k, b, at
     if e.loss.table.row != NULL:
         evaluate_joint(e, batch)
     for a in range(active.shape[0]):
         k = active[a]
         if e.loss.table.row == NULL:
             evaluate_output(e, batch, k)
-        eta = step_size(e, batch.rate, &e.weights.outputs[k]) / batch.n
         for b in range(batch.n):
-            i = row_number(e, batch, b)
-            gradient = clipped(e, e.gradient[place(e, b, k)])
-            e.gradient[place(e, b, k)] = -eta * gradient * weight_of(e, i, k)
+            at = place(e, b, k)
+            e.gradient[at] = clipped(e, e.gradient[at]) * weight_of(
+                e, row_number(e, batch, b), k)
+
+
+cdef void clip_row(const real[::1] data, const index[::1] columns, const index[::1] starts,
+                   Epoch e, const Py_ssize_t[::1] active, const Batch *batch) noexcept nogil:
+    """Scale down the gradients of a batch of one row, whose norm |x| can be factored out."""
+    cdef Py_ssize_t a, at, d = e.weights.outputs[0].n_features
+    cdef Py_ssize_t i = row_number(e, batch, 0)
+    cdef double limit, norm = 0.0
+    limit = row_norm(&data[row_start(i, starts, d)], row_size(i, starts, d))
+    if e.weights.outputs[0].fit_intercept:
+        limit = hypot(limit, 1.0)
+    limit = e.clip / limit if limit > 0.0 else INFINITY
+    for a in range(active.shape[0]):
+        norm = hypot(norm, e.gradient[place(e, 0, active[a])])
+    for a in range(active.shape[0]):
+        at = place(e, 0, active[a])
+        if e.loss.table.row == NULL:  # each output has an objective of its own
+            norm = fabs(e.gradient[at])
+        if norm > limit:
+            e.gradient[at] *= limit / norm
 
 
 cdef void evaluate_joint(Epoch e, const Batch *batch) noexcept nogil:

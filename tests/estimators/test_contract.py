@@ -32,6 +32,7 @@ from sklearn_losses import (
     Huber,
     LogLoss,
     ModifiedHuber,
+    Momentum,
     Perceptron,
     Poisson,
     Quantile,
@@ -82,6 +83,8 @@ ESTIMATORS = [
     # With the default alpha its first steps are so long that it diverges, and whether
     # it classifies well is chance.
     SGDClassifier(loss=SquaredHinge(), learning_rate="optimal", alpha=0.01),
+    SGDRegressor(optimizer="adam", learning_rate="constant", clip_gradient=10.0),
+    SGDClassifier(loss=LogLoss(), optimizer=Momentum(0.5), learning_rate="constant"),
 ]
 
 

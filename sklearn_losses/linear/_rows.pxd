@@ -149,11 +149,14 @@ cdef inline double row_squared_norm(const real *x, Py_ssize_t n) noexcept nogil:
 cdef inline double row_norm(const real *x, Py_ssize_t n) noexcept nogil:
     """|x|, also where the squares would overflow or vanish."""
     cdef Py_ssize_t j
-    cdef double largest = 0.0, squares = 0.0
+    cdef double largest = 0.0, squares = row_squared_norm(x, n)
+    if 1e-200 < squares < 1e300:
+        return sqrt(squares)
     for j in range(n):
         largest = max(largest, fabs(x[j]))
     if largest == 0.0 or not isfinite(largest):
         return largest
+    squares = 0.0
     for j in range(n):
         squares += (x[j] / largest) * (x[j] / largest)
     return largest * sqrt(squares)

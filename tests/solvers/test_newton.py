@@ -1,5 +1,6 @@
 """learning_rate="auto" against solvers that nobody here wrote."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -447,3 +448,16 @@ def test_perceptron_is_not_left_at_its_minimum():
     X, y = classification()
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     assert np.abs(SGDClassifier(Perceptron()).fit(X, y).coef_).max() > 0
+
+
+@pytest.mark.parametrize("loss", [Hinge(), CrossEntropy()])
+@pytest.mark.parametrize("rows", [np.asarray, sparse.csr_array])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_does_not_copy_X(loss, rows):
+    X = rows(np.ones((5_000, 1_200)))
+    y = np.arange(5_000) % 2
+    tracemalloc.start()
+    SGDClassifier(loss, max_iter=4).fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.75 * 8 * 5_000 * 1_200

@@ -48,6 +48,7 @@ from sklearn_losses.losses._params import (
 from sklearn_losses.solvers._newton import MOST_FEATURES, Newton
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD
+from sklearn_losses.solvers._stream import Stream, forget
 
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 AUTO = "auto"  # no schedule at all: Newton's method
@@ -296,12 +297,6 @@ class BaseSGD(LinearModel):
     def _check_parameters(self, partial):
         check_parameters(self, self._constraints)
         name = type(self).__name__
-        if partial and self.learning_rate == AUTO:
-            raise InvalidParameterError(
-                f"The 'learning_rate' parameter of {name} must not be 'auto' for "
-                "partial_fit, because that method needs all rows at once. Use fit, or "
-                "learning_rate='invscaling' or 'optimal'."
-            )
         if self.learning_rate not in ("optimal", AUTO):
             check_parameters(self, _ETA0)
         elif self.learning_rate == "optimal" and self.alpha == 0:
@@ -355,6 +350,8 @@ class BaseSGD(LinearModel):
             start = self._resume(n_outputs, X.shape[1])
         else:
             start = self._start(n_outputs, X.shape[1], coef_init, intercept_init)
+        if not isinstance(solver, Stream):
+            start = forget(start)
         train, validation = self._split(targets.y, weight)
         if train is not None and len(train) == 0:
             if not partial:
@@ -380,6 +377,8 @@ class BaseSGD(LinearModel):
         return self
 
     def _solver(self, partial):
+        if self.learning_rate == AUTO and partial:
+            return Stream()
         if self.learning_rate == AUTO:
             return Newton(
                 max_iter=self.max_iter,
@@ -882,7 +881,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         """One versus rest, each thread takes some of the classes."""
         n_outputs = objective.n_outputs
         n_groups = min(effective_n_jobs(self.n_jobs), n_outputs)
-        if n_groups == 1 or objective.is_joint:
+        if n_groups == 1 or objective.is_joint or isinstance(solver, Stream):
             return super()._solve_in_groups(solver, objective, start, train, validation)
 
         solver.n_threads = 1

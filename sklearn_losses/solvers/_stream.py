@@ -162,16 +162,15 @@ class _Fit:
         The strengths by coordinate, times the number of rows seen.
     offset : float or ndarray of shape (n_outputs,)
         An intercept that is not fitted.
-    convex : bool
     n : float
         The rows seen.
     stake : float
         The mean loss of a row with a constant prediction.
     """
 
-    def __init__(self, term, rows, memory, l1, l2, *, offset, convex, n, stake):
+    def __init__(self, term, rows, memory, l1, l2, *, offset, n, stake):
         self.term, self.rows, self.memory = term, rows, memory
-        self.l1, self.l2, self.offset, self.convex = l1, l2, offset, convex
+        self.l1, self.l2, self.offset = l1, l2, offset
         self.n, self.stake = n, stake
 
     def raw(self, theta):
@@ -206,14 +205,14 @@ class _Fit:
             predicted = -slope_at_0 - 0.5 * float(np.vdot(delta, product))
             size = np.abs(slopes).sum() / len(slopes) * self.term.unit
             enough = max((ENOUGH + SHARE * self.n) * size, ENOUGH * self.stake)
-            t = self.length(p, theta, delta, slope_at_0, product, curvatures, h)
+            t = self.length(p, theta, delta, slope_at_0, h)
             if t == 0.0:
                 if damping > 1.0 or predicted <= enough:
                     return theta, predicted <= enough
                 damping = max(100 * damping, 1e-6)
                 continue
             theta = theta + t * delta
-            if predicted <= enough and t == 1.0:
+            if predicted <= enough and t >= 0.1:
                 return theta, True
         return theta, False
 
@@ -271,7 +270,7 @@ class _Fit:
             found = linalg.cho_solve(factor, slope, check_finite=False)
             return -(scale * found).reshape(theta.shape)
 
-    def length(self, p, theta, delta, slope_at_0, product, curvatures, h):
+    def length(self, p, theta, delta, slope_at_0, h):
         """How far to go, by slopes of the smoothed objective."""
         q = self.rows.dot(delta)
         if not (slope_at_0 < 0 and np.isfinite(q).all()):
@@ -291,12 +290,16 @@ class _Fit:
                 at += float((self.l1 * side).sum())
             return at
 
-        t = step_length(slope, slope_at_0)
-        if self.convex:
-            return t
-        before = self.value(theta)
+        def value(t):
+            l1 = (self.l1 * abs(theta + t * delta)).sum()
+            return self.term.value(p + t * q) + t * level + 0.5 * t * t * rise + l1
+
+        t, before = step_length(slope, slope_at_0), value(0.0)
+        steep = np.abs(self.term.slopes(p, h)).sum()
         for _ in range(20):
-            if self.value(theta + t * delta) <= before:
+            # Slopes alone do not tell a kink from a valley.
+            allowed = h * (steep + np.abs(self.term.slopes(p + t * q, h)).sum())
+            if value(t) <= before + allowed + 1e-12 * abs(before):
                 return t
             t *= 0.25
         return 0.0
@@ -629,7 +632,6 @@ class _Past:
             self.n * penalty.l1 * scale,
             self.n * penalty.l2 * scale**2,
             offset=0.0 if objective.fit_intercept else self.constant[self.groups[k], 0],
-            convex=objective.loss.convex,
             n=self.n,
             stake=self.stake[k],
         )

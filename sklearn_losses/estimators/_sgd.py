@@ -116,9 +116,18 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
           can be reached), `max_iter` the most passes over the rows, `n_iter_` the
           passes made, and `verbose` prints a line an iteration. eta0, power_t, average,
           batch_size and shuffle have no effect. It needs memory for
-          n_features^2 numbers and is limited to {most_features} features, refuses
-          losses of rows, such as CrossEntropy, and `partial_fit`; of a loss that is
-          not convex it finds a local minimum, never worse than the best constant found.
+          n_features^2 numbers and is limited to {most_features} features, and refuses
+          losses of rows, such as CrossEntropy; of a loss that is not convex it finds
+          a local minimum, never worse than the best constant found.
+          `partial_fit` takes any loss and any number of features: it minimizes the
+          objective over all rows so far, of which it keeps at most 1000 as they are,
+          those where the loss bends most, and the others as a quadratic function [7]_.
+          `coef_` moves when a twentieth of the rows so far is new, at most 50 rows;
+          until then they wait. Coefficients from elsewhere (set by hand, of `fit`, or
+          of another learning_rate) count as t_ - 1 rows. It keeps at most 8 MB of rows
+          (or 32, or of CSR with very many features 1000 rows), and matrices of at most
+          4 MB or, where they would be larger, 32 directions and a diagonal for each
+          output. Labels may come in any order; n_jobs has no effect.
 
     eta0 : float, default=0.01
         The initial step size, > 0. It is not used by 'optimal'.
@@ -171,7 +180,7 @@ _ATTRIBUTES = """n_iter_ : int
     t_ : float
         The number of the next step: 1 plus the steps made so far. An epoch has as many
         steps as rows divided by `batch_size`, rounded up; rows of weight zero do not
-        count.
+        count. With learning_rate='auto' it counts rows.
 
     loss_ : Loss
         The loss object used, with the parameters that it was fitted with.
@@ -192,7 +201,9 @@ _REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, 
     .. [5] Yuan, Ho and Lin 2012, "An improved GLMNET for l1-regularized logistic
        regression", JMLR 13.
     .. [6] Lee, Sun and Saunders 2014, "Proximal Newton-type methods for minimizing
-       composite functions", SIAM Journal on Optimization 24."""
+       composite functions", SIAM Journal on Optimization 24.
+    .. [7] Luo and Song 2020, "Renewable estimation and incremental inference in
+       generalized linear models with streaming data sets", JRSS B 82."""
 
 
 _ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
@@ -628,6 +639,9 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
     def partial_fit(self, X, y, sample_weight=None):
         """Make one epoch over these rows, starting from the current coefficients.
 
+        With learning_rate='auto' take them in: the model is then, about, that of all
+        rows so far.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -798,6 +812,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Make one epoch over these rows, starting from the current coefficients.
+
+        With learning_rate='auto' take them in: the model is then, about, that of all
+        rows so far.
 
         Parameters
         ----------

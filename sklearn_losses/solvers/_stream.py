@@ -1,27 +1,25 @@
-"""A stream of rows: Newton's method on what is here, with a memory of what is gone.
+"""A stream of rows: some are kept as they are, of the others a memory.
 
-The last rows (`MOST_ROWS`) are kept as they are, older ones become a quadratic function
-(_stream_memory.py; Luo and Song 2020, "Renewable estimation"). When a twentieth of the
-kept rows has come in, the sum of both and of the penalty is minimised anew, from where
-it was: a few steps of Newton's method. So the first rows are learned from exactly, a
-squared error always is, and the memory does not grow.
+When a twentieth of the rows so far is new, the losses of the rows that are kept, a
+quadratic function in place of the others (Luo and Song 2020) and the penalty are
+minimised together, from where the coefficients were. So the first thousand rows are
+learned from exactly, and a squared error always is. The rows that are kept are those on
+which the loss bends most, near a kink or a boundary of classes: there a quadratic
+function would say the least.
 
-Kinks are smoothed over a width that shrinks as rows come in, as in a kernel estimate of
-their density.
+Kinks are smoothed over a width that shrinks as rows come in.
 """
 
 from dataclasses import replace
 from itertools import compress
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
-from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
-from sklearn_losses.solvers._line_search import step_length
-from sklearn_losses.solvers._loss_term import PointTerm
 from sklearn_losses.solvers._sgd import SGD
+from sklearn_losses.solvers._stream_fit import JITTER, Column, RowTerm, StreamFit
 from sklearn_losses.solvers._stream_memory import (
     Coordinates,
     DenseRows,
@@ -31,332 +29,18 @@ from sklearn_losses.solvers._stream_memory import (
     fits_matrix,
 )
 
-MOST_ROWS, MOST_ENTRIES = 1000, 1 << 20  # that are kept: 8 MB
-FEWEST_ROWS = 32
-WAIT = 20  # one in so many rows may wait for the others
-MOST_STEPS = 30
-FEW_STEPS, MORE_STEPS = 8, 10
-ENOUGH = 1e-2  # of the mean loss of a row may still be gained on all rows together
-SHARE = 2e-6  # of their loss, too
-FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, in units of the residuals
-WIDTH_POWER = 0.5
-FOLD_WIDTH, FOLD_SHARE = 0.3, 0.5  # of that of rows that are forgotten
-LEAST_UNIT = 0.02
-WORSE = 0.1  # of what a constant loses: so much worse is a reason to begin anew
+MOST_ROWS, MOST_ENTRIES = 1000, 1 << 20  # that are kept: at most 8 MB
+FEWEST_ROWS = 32  # however long they are
 LEFT = 3  # quarters of the kept rows stay when the others are forgotten
+WAIT = 20  # one in so many rows may wait for the others
+FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, in units of the residuals
+WIDTH_POWER, SMALLEST_WIDTH = 0.5, 2e-4  # it falls with this power of the rows seen
+FEW_STEPS, MORE_STEPS = 8, 10  # at the last width if all goes well, and before it
+FOLD_WIDTH, FOLD_SHARE = 0.3, 0.5  # of the curvature that is remembered
+LEAST_UNIT = 0.02  # of the typical residual, in that of the constant
+WORSE = 0.1  # of what a constant loses: so much worse is a reason to begin anew
 DOUBTS = 100  # rows, after which coefficients from elsewhere may be dropped
-SMALLEST_WIDTH = 2e-4
-DIFFERENCE = 1e-4
-JITTER = 1e-6  # of the curvature is added to every diagonal
 PREFIX = "stream_"
-
-
-class RowTerm:
-    """sum_i weight_i loss(y_i, p_i) for a loss of rows, like `PointTerm`.
-
-    Kinks are smoothed by a mean over steps of h along each output. Curvatures are
-    differences of slopes, made diagonally dominant: the Hessian of a loss that depends
-    on differences of raw predictions is so by itself.
-    """
-
-    def __init__(self, loss, y, weight):
-        self.loss = loss
-        self.y = np.ascontiguousarray(y[:, None])
-        self.weight = weight
-        self.unit = 1.0
-        self._evaluate = loss.checked().evaluate_rows
-
-    def value(self, p):
-        return self.newest(p, len(p))
-
-    def newest(self, p, n):
-        """The weighted sum of the losses of the last n rows."""
-        value = np.empty(len(p))
-        self._evaluate(self.y, np.ascontiguousarray(p), value, None, None)
-        return float(np.where(self.weight > 0, value * self.weight, 0.0)[-n:].sum())
-
-    def minimum(self):
-        return 0.0
-
-    def _gradient(self, p):
-        gradient = np.empty(p.shape)
-        self._evaluate(self.y, p, None, gradient, None)
-        gradient *= self.weight[:, None]
-        gradient[self.weight == 0] = 0.0
-        return gradient
-
-    def slopes(self, p, h):
-        p = np.ascontiguousarray(p)
-        if h == 0:
-            return self._gradient(p)
-        shifts = h * np.eye(p.shape[1])
-        steps = [self._gradient(p + s) for shift in shifts for s in (shift, -shift)]
-        return sum(steps) / len(steps)
-
-    def model(self, p, h):
-        """Slopes, and curvatures of shape (n_rows, n_outputs, n_outputs)."""
-        p = np.ascontiguousarray(p)
-        e = h if h > 0 else DIFFERENCE * self.unit
-        n, k = p.shape
-        second, slopes = np.empty((n, k, k)), np.zeros((n, k))
-        for j, shift in enumerate(e * np.eye(k)):
-            upper, lower = self._gradient(p + shift), self._gradient(p - shift)
-            second[:, j] = (upper - lower) * (0.5 / e)
-            slopes += (upper + lower) / (2 * k)
-        second = 0.5 * (second + second.transpose(0, 2, 1))
-        diagonal = np.einsum("nkk->nk", second)
-        off = np.minimum(second, 0.0)
-        np.einsum("nkk->nk", off)[:] = 0.0
-        largest = np.maximum(diagonal, -off.sum(axis=2))
-        np.einsum("nkk->nk", off)[:] = largest
-        return slopes if h > 0 else self._gradient(p), np.nan_to_num(off, posinf=0.0)
-
-
-class Column:
-    """A `PointTerm` for raw predictions of shape (n_rows, 1)."""
-
-    def __init__(self, loss, y, weight):
-        self.term, self.weight = PointTerm(loss, y, weight), weight
-
-    def value(self, p):
-        return self.term.value(p.ravel())
-
-    def newest(self, p, n):
-        """The weighted sum of the losses of the last n rows."""
-        term = self.term
-        weight = term.weight[-n:].copy()
-        last = PointTerm(term.loss, term.y[-n:].copy(), weight)
-        return last.value(p.ravel()[-n:].copy())
-
-    def minimum(self):
-        return self.term.minimum()
-
-    def best_constant(self):
-        """Of all rows; the search begins at 0 or the mean target."""
-        term, n = self.term, len(self.term.y)
-        mean = float(term.weight @ term.y) / max(term.total, 1e-300)
-        at_mean, at_0 = (term.value(np.full(n, c)) for c in (mean, 0.0))
-        return term.best_constant(mean if at_mean < at_0 else 0.0)
-
-    def slopes(self, p, h):
-        return self.term.slopes(p.ravel(), h)[:, None]
-
-    def model(self, p, h):
-        self.term.unit = self.unit
-        model = self.term.model(p.ravel(), h)
-        slopes, curvatures = model.slopes, model.curvatures
-        return slopes[:, None].copy(), curvatures[:, None, None].copy()
-
-    unit = 1.0
-
-
-class _Fit:
-    """One objective: its rows that are here, its memory, and the penalty.
-
-    Parameters
-    ----------
-    term : Column or RowTerm
-    rows : DenseRows or SparseRows
-    memory : Matrix or Sketch
-    l1, l2 : ndarray of shape (n_features + 1,)
-        The strengths by coordinate, times the number of rows seen.
-    offset : float or ndarray of shape (n_outputs,)
-        An intercept that is not fitted.
-    n : float
-        The rows seen.
-    stake : float
-        The mean loss of a row with a constant prediction.
-    """
-
-    def __init__(self, term, rows, memory, l1, l2, *, offset, n, stake):
-        self.term, self.rows, self.memory = term, rows, memory
-        self.l1, self.l2, self.offset = l1, l2, offset
-        self.n, self.stake = n, stake
-
-    def raw(self, theta):
-        return self.rows.dot(theta) + self.offset
-
-    def value(self, theta):
-        """The whole sum, up to a constant of the memory."""
-        penalty = 0.5 * np.vdot(self.l2 * theta, theta) + (self.l1 * abs(theta)).sum()
-        past = self.memory.value(theta)
-        return self.term.value(self.raw(theta)) + past + float(penalty)
-
-    def minimise(self, theta, h, most=MOST_STEPS):
-        """Newton's method from theta, with kinks smoothed over h.
-
-        Returns
-        -------
-        theta : ndarray
-        converged : bool
-        """
-        damping = 1e-9
-        for _ in range(most):
-            p = self.raw(theta)
-            slopes, curvatures = self.term.model(p, h)
-            gradient = self.rows.transposed_dot(slopes) + self.l2 * theta
-            gradient += self.memory.gradient(theta)
-            jitter = self.jitter(slopes, curvatures)
-            delta, product = self.direction(
-                theta, gradient, curvatures, jitter, damping
-            )
-            slope_at_0 = float(np.vdot(gradient, delta))
-            slope_at_0 += float((self.l1 * (abs(theta + delta) - abs(theta))).sum())
-            predicted = -slope_at_0 - 0.5 * float(np.vdot(delta, product))
-            size = np.abs(slopes).sum() / len(slopes) * self.term.unit
-            enough = max((ENOUGH + SHARE * self.n) * size, ENOUGH * self.stake)
-            t = self.length(p, theta, delta, slope_at_0, h)
-            if t == 0.0:
-                if damping > 1.0 or predicted <= enough:
-                    return theta, predicted <= enough
-                damping = max(100 * damping, 1e-6)
-                continue
-            theta = theta + t * delta
-            if predicted <= enough and t >= 0.1:
-                return theta, True
-        return theta, False
-
-    def jitter(self, slopes, curvatures):
-        """What the diagonal needs: more where a loss is steep and has no curvature."""
-        curvature = np.einsum("nkk->", curvatures) / slopes.size
-        typical = np.abs(slopes).mean() / self.term.unit
-        if curvature < 0.01 * typical:
-            return 0.1 * typical * len(slopes)
-        return JITTER * curvature * len(slopes)
-
-    def direction(self, theta, gradient, curvatures, jitter, damping):
-        """The minimum of the quadratic model, from theta, and the model's product."""
-        own = np.einsum("nkk->nk", curvatures)
-        if not isinstance(self.memory, Sketch):
-            hessian = self.memory.hessian + self.rows.hessian(curvatures)
-            more = np.broadcast_to(self.l2 + jitter, theta.shape).ravel()
-            hessian.flat[:: len(hessian) + 1] += more
-            delta = self.exact(theta, gradient, hessian, damping)
-            return delta, (hessian @ delta.ravel()).reshape(theta.shape)
-
-        def product(v):
-            along = np.einsum("nab,nb->na", curvatures, self.rows.dot(v))
-            found = self.rows.transposed_dot(along) + self.memory.product(v)
-            return found + (self.l2 + jitter) * v
-
-        diagonal = self.rows.squares(own) + self.memory.diagonal()
-        diagonal += self.l2 + jitter
-        diagonal = np.where(diagonal > 0, diagonal, 1.0)
-        if self.l1.any():
-            delta = _proximal(product, diagonal, gradient, theta, self.l1)
-        else:
-            delta = _conjugate_gradients(product, diagonal, -gradient)
-        return delta, product(delta)
-
-    def exact(self, theta, gradient, hessian, damping):
-        if self.l1.any():
-            hessian.flat[:: len(hessian) + 1] *= 1.0 + damping
-            l1 = np.broadcast_to(self.l1, theta.shape).ravel()
-            here, slope = theta.ravel(), gradient.ravel()
-            new = minimize_quadratic(hessian, slope, here, l1, 200, 1e-8)
-            return new.reshape(theta.shape) - theta
-        diagonal = np.diag(hessian)
-        scale = np.zeros(len(diagonal))
-        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-        scaled = hessian * scale * scale[:, None]
-        slope = scale * gradient.ravel()
-        while True:
-            scaled.flat[:: len(scale) + 1] = 1.0 + damping
-            try:
-                factor = linalg.cho_factor(scaled, lower=True, check_finite=False)
-            except linalg.LinAlgError:
-                damping *= 10.0
-                continue
-            found = linalg.cho_solve(factor, slope, check_finite=False)
-            return -(scale * found).reshape(theta.shape)
-
-    def length(self, p, theta, delta, slope_at_0, h):
-        """How far to go, by slopes of the smoothed objective."""
-        q = self.rows.dot(delta)
-        if not (slope_at_0 < 0 and np.isfinite(q).all()):
-            return 0.0
-        linear = self.l2 * theta + self.memory.gradient(theta)
-        level = float(np.vdot(linear, delta))
-        rise = float(np.vdot(self.l2 * delta + self.memory.product(delta), delta))
-        has_l1 = self.l1.any()
-
-        def slope(t):
-            at = level + t * rise
-            at += float(np.vdot(self.term.slopes(p + t * q, h), q))
-            if has_l1:
-                x = theta + t * delta
-                at_0 = np.abs(x) <= 1e-14 * np.abs(theta)
-                side = np.where(at_0, -np.abs(delta), np.sign(x) * delta)
-                at += float((self.l1 * side).sum())
-            return at
-
-        def value(t):
-            l1 = (self.l1 * abs(theta + t * delta)).sum()
-            return self.term.value(p + t * q) + t * level + 0.5 * t * t * rise + l1
-
-        t, before = step_length(slope, slope_at_0), value(0.0)
-        steep = np.abs(self.term.slopes(p, h)).sum()
-        for _ in range(20):
-            # Slopes alone do not tell a kink from a valley.
-            allowed = h * (steep + np.abs(self.term.slopes(p + t * q, h)).sum())
-            if value(t) <= before + allowed + 1e-12 * abs(before):
-                return t
-            t *= 0.25
-        return 0.0
-
-
-def _conjugate_gradients(product, diagonal, target, most=200, tol=1e-3):
-    """product(x) = target, with the diagonal as preconditioner."""
-    x, residual = np.zeros_like(target), target.copy()
-    z = residual / diagonal
-    along, size = z, float(np.vdot(residual, z))
-    enough = tol * tol * size
-    for _ in range(most):
-        if size <= enough:
-            break
-        image = product(along)
-        curvature = float(np.vdot(along, image))
-        if not curvature > 0:
-            break
-        step = size / curvature
-        x += step * along
-        residual -= step * image
-        z = residual / diagonal
-        size, previous = float(np.vdot(residual, z)), size
-        along = z + size / previous * along
-    return x
-
-
-def _proximal(product, diagonal, gradient, theta, l1, most=100, tol=1e-4):
-    """argmin of gradient.delta + delta product(delta) / 2 + l1 |theta + delta|.
-
-    Accelerated proximal steps in units of the diagonal, with restarts (Beck and
-    Teboulle 2009; O'Donoghue and Candes 2015).
-    """
-    v = np.full_like(theta, 1.0 / np.sqrt(theta.size))
-    bound = 1.0
-    for _ in range(8):
-        v = product(v) / diagonal
-        bound = float(np.linalg.norm(v))
-        v /= max(bound, 1e-300)
-    steep = 1.2 * max(bound, 1e-300) * diagonal
-    x, ahead, momentum = theta, theta, 1.0
-    for trial in range(most):
-        target = ahead - (gradient + product(ahead - theta)) / steep
-        new = np.copysign(np.maximum(np.abs(target) - l1 / steep, 0.0), target)
-        move = new - x
-        if np.vdot((ahead - new) * steep, move) > 0:
-            momentum, ahead = 1.0, new
-        else:
-            following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
-            ahead = new + (momentum - 1.0) / following * move
-            momentum = following
-        x = new
-        size = float((steep * move**2).max())
-        first = size if trial == 0 else max(first, size)
-        if size <= tol * tol * first:
-            break
-    return x - theta
 
 
 class Stream(Solver):
@@ -392,9 +76,7 @@ class Stream(Solver):
 
 def forget(state):
     """A state without what only a stream can use."""
-    return {
-        name: array for name, array in state.items() if not name.startswith(PREFIX)
-    }
+    return {name: array for name, array in state.items() if not name.startswith(PREFIX)}
 
 
 def _arrays(objective, train):
@@ -625,7 +307,7 @@ class _Past:
         scale = np.zeros(memory.at.shape[1])
         if len(scale) > 1:
             scale[:-1] = self.coordinates.scale
-        return _Fit(
+        return StreamFit(
             term,
             rows,
             memory,
@@ -654,7 +336,8 @@ class _Past:
         ridge = np.full(memory.at.shape, self.prior * max(per_row, least))
         coef = memory.at[:, :-1]
         slope = np.zeros(memory.at.shape)  # that of their loss undoes the penalty's
-        slope[:, :-1] = penalty.l2 * scale**2 * coef + penalty.l1 * scale * np.sign(coef)
+        slope[:, :-1] = penalty.l2 * scale**2 * coef
+        slope[:, :-1] += penalty.l1 * scale * np.sign(coef)
         return memory.with_ridge(-self.prior * slope, ridge)
 
     # ------------------------------------------------------------- learning
@@ -667,9 +350,9 @@ class _Past:
             found = np.array([[term.best_constant()]])
         else:
             if not self.has_memory:  # or one class alone would be learned without end
-                self.stake[k] = (term.value(simple.raw(constant)) - term.minimum()) / len(
-                    term.weight
-                )
+                self.stake[k] = (
+                    term.value(simple.raw(constant)) - term.minimum()
+                ) / len(term.weight)
             found = self.minimised(k, simple, constant)
         if not self.has_memory:
             p = simple.raw(found)
@@ -707,13 +390,15 @@ class _Past:
     def set_unit(self, k, term, p):
         """The typical residual, if it is not much less than that of the constant."""
         most = self.unit[k] or np.inf
-        term.unit = min(max(_typical_residual(term, p), LEAST_UNIT * self.unit[k]), most)
+        term.unit = min(
+            max(_typical_residual(term, p), LEAST_UNIT * self.unit[k]), most
+        )
 
     def width(self, term):
         return max(FIRST_WIDTH * self.n**-WIDTH_POWER, SMALLEST_WIDTH) * term.unit
 
     def fold(self, fits, n_rows):
-        """Turn rows into memory: those with the least curvature, and of them the oldest.
+        """Turn rows into memory: those with least curvature, and of them the oldest.
 
         Of a row without curvature nothing is lost, unless the coefficients go far.
         """

@@ -291,7 +291,7 @@ def _strongest(rows, curvature, directions):
 
     By subspace iteration (Halko, Martinsson and Tropp 2011) from a fixed start.
     """
-    n_kept, size = directions.shape
+    n_kept = len(directions)
     weight = np.sqrt(curvature)[:, None]
     n_all = len(weight) + n_kept
     start = np.random.default_rng(0).standard_normal((n_all, min(n_kept + 8, n_all)))

@@ -243,8 +243,6 @@ def test_refusals():
     X, y = classification(30)
     with pytest.raises(ValueError, match="loss of rows"):
         SGDClassifier(CrossEntropy(), learning_rate="auto").fit(X, y)
-    with pytest.raises(ValueError, match="needs all rows at once"):
-        regressor(SquaredError()).partial_fit(X, y)
     with pytest.raises(ValueError, match="at most 1000 features"):
         regressor(SquaredError()).fit(np.ones((3, 1001)), y[:3])
 

@@ -147,8 +147,9 @@ rows a chunk has; single rows are only streamed where there are at most 600 of t
 ten passes are made over at most 5000 rows. scikit-learn's partial_fit has its default
 settings and chunks of 100 rows; where it does not have the loss, its default loss
 stands in. nan: not tried, an error was raised, or there are no such outputs. One pass
-cannot reach the optimum of rows that it has forgotten; the last 1000 rows (fewer, if
-they are long) are kept as they are, so that the smallest data sets are solved exactly."""
+cannot reach the optimum of rows that it has forgotten; 1000 rows (fewer, if
+they are long) are kept as they are, so that the smallest data
+sets are solved exactly."""
 
 
 def report(only):

@@ -61,6 +61,7 @@ from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
+from sklearn_losses.solvers._stream import Stream, forget
 
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 AUTO = "auto"  # no schedule at all: all rows at once
@@ -139,7 +140,15 @@ _PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
           minimum is at coefficients of 0, is fitted by steps of constant size
           instead. X is not copied; beside it, memory is needed for some numbers for
           each row, feature and class, and for at most 8 MB of second derivatives.
-          `partial_fit` refuses it.
+          `partial_fit` minimizes the objective over all rows so far, of which it keeps
+          at most 1000 as they are, those where the loss bends most, and the others as
+          a quadratic function [8]_. `coef_` moves when a twentieth of the rows so far
+          is new, at most 50 rows; until then they wait. Coefficients from elsewhere
+          (set by hand, of `fit`, or of another learning_rate) count as t_ - 1 rows.
+          It keeps at most 8 MB of rows (or 32, or of CSR with very many features 1000
+          rows), and matrices of at most 4 MB or, where they would be larger, 32
+          directions and a diagonal for each output. Labels may come in any order;
+          n_jobs has no effect.
 
     eta0 : float, default=0.01
         The initial step size, > 0. It is not used by 'optimal'.
@@ -224,7 +233,7 @@ _ATTRIBUTES = """n_iter_ : int
     t_ : float
         The number of the next step: 1 plus the steps made so far. An epoch has as many
         steps as rows divided by `batch_size`, rounded up; rows of weight zero do not
-        count.
+        count. With learning_rate='auto' it counts rows.
 
     loss_ : Loss
         The loss object used, with the parameters that it was fitted with.
@@ -285,7 +294,9 @@ _REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, 
     .. [7] Liu and Nocedal 1989, "On the limited memory BFGS method for large scale
        optimization", Mathematical Programming 45; with an l1 norm Scheinberg and Tang
        2016, "Practical inexact proximal quasi-Newton method with global complexity
-       analysis", Mathematical Programming 160."""
+       analysis", Mathematical Programming 160.
+    .. [8] Luo and Song 2020, "Renewable estimation and incremental inference in
+       generalized linear models with streaming data sets", JRSS B 82."""
 
 
 _ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
@@ -447,12 +458,6 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 f"{self.clip_gradient!r} instead: use learning_rate='constant', or an "
                 "optimizer other than 'sgd'."
             )
-        if partial and self._schedule == AUTO:
-            raise InvalidParameterError(
-                f"The 'learning_rate' parameter of {name} must not be 'auto' for "
-                "partial_fit, because that method needs all rows at once. Use fit, or "
-                "learning_rate='invscaling' or 'optimal'."
-            )
         if self._schedule not in ("optimal", AUTO):
             check_parameters(self, _ETA0)
         elif self.learning_rate == "optimal" and self.alpha == 0:
@@ -502,6 +507,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             start = self._resume(n_outputs, X.shape[1])
         else:
             start = self._start(n_outputs, X.shape[1], coef_init, intercept_init)
+        if not isinstance(solver, Stream):
+            start = forget(start)
         train, aside = self._split(targets.y, weight, validation[0] is None)
         overflow = None
         if train is not None and len(train) == 0:
@@ -632,7 +639,10 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 
     def _solver(self, partial, loss):
         optimizer = resolve_optimizer(self)
-        if self._schedule == AUTO and not is_least_at_0(loss):
+        is_auto = self._schedule == AUTO and not is_least_at_0(loss)
+        if is_auto and partial:
+            return Stream()
+        if is_auto:
             return Newton(
                 max_iter=self.max_iter,
                 tol=self.tol,
@@ -928,6 +938,9 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
     def partial_fit(self, X, y, sample_weight=None):
         """Make one epoch over these rows, starting from the current coefficients.
 
+        With learning_rate='auto' take them in: the model is then, about, that of all
+        rows so far.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -1116,6 +1129,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Make one epoch over these rows, starting from the current coefficients.
 
+        With learning_rate='auto' take them in: the model is then, about, that of all
+        rows so far.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -1203,7 +1219,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         """One versus rest, each thread takes some of the classes."""
         n_outputs = objective.n_outputs
         n_groups = min(effective_n_jobs(self.n_jobs), n_outputs)
-        if n_groups == 1 or objective.is_joint or watch.needs_all_outputs:
+        together = objective.is_joint or watch.needs_all_outputs
+        if n_groups == 1 or together or isinstance(solver, Stream):
             return super()._solve_in_groups(solver, objective, start, train, watch)
 
         solver.n_threads = 1

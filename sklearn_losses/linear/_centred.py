@@ -45,7 +45,7 @@ class Centred:
         self._only_block = None
         self.mean = np.zeros(self.n_features)
         share = weight / weight.sum()
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             if centre:
                 self.mean = self._weighted_mean(share)
             spread = self._spread(share)

@@ -98,15 +98,6 @@ def expected_failures(estimator):
         "check_sample_weight_equivalence_on_dense_data": reason,
         "check_sample_weight_equivalence_on_sparse_data": reason,
     }
-    if estimator.learning_rate == "auto":
-        expected |= dict.fromkeys(
-            (
-                "check_estimators_partial_fit_n_features",
-                "check_fit_score_takes_y",
-                "check_n_features_in_after_fitting",
-            ),
-            "partial_fit may refuse learning_rate='auto'",
-        )
     if isinstance(estimator.loss, ModifiedHuber):
         # Its probabilities are 0 or 1 beyond the margin. Where they are so for two
         # classes the argmax of the probabilities is a tie, that of the decision not.

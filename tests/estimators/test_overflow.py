@@ -11,13 +11,8 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_losses import (
-    CrossEntropy,
-    LogLoss,
-    NumpyLoss,
-    SGDClassifier,
-    SGDRegressor,
-)
+from sklearn_losses import CrossEntropy, LogLoss, NumpyLoss
+from tests.schedules import SGDClassifier, SGDRegressor
 
 RNG = np.random.default_rng(0)
 N = 20

@@ -1,0 +1,325 @@
+"""Newton's method on the rows of a stream that are here, with a memory of the others.
+
+What is minimised is a sum: the losses of the rows, smoothed at kinks, the quadratic
+function that stands for rows that are gone (_stream_memory.py), and the penalty.
+"""
+
+import numpy as np
+from scipy import linalg
+
+from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
+from sklearn_losses.solvers._line_search import step_length
+from sklearn_losses.solvers._loss_term import PointTerm
+from sklearn_losses.solvers._stream_memory import Sketch
+
+MOST_STEPS = 30
+ENOUGH = 1e-2  # of the mean loss of a row may still be gained on all rows together
+SHARE = 2e-6  # of the loss of all rows, too
+DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss of rows without kinks
+JITTER = 1e-6  # of the curvature is added to every diagonal
+NO_CURVATURE, MORE_JITTER = 0.01, 0.1  # of the slope over the typical residual
+
+
+class RowTerm:
+    """sum_i weight_i loss(y_i, p_i) for a loss of rows, like `PointTerm`.
+
+    Kinks are smoothed by a mean over steps of h along each output. Curvatures are
+    differences of slopes, made diagonally dominant: the Hessian of a loss that depends
+    on differences of raw predictions is so by itself.
+    """
+
+    def __init__(self, loss, y, weight):
+        self.loss = loss
+        self.y = np.ascontiguousarray(y[:, None])
+        self.weight = weight
+        self.unit = 1.0
+        self._evaluate = loss.checked().evaluate_rows
+
+    def value(self, p):
+        return self.newest(p, len(p))
+
+    def newest(self, p, n):
+        """The weighted sum of the losses of the last n rows."""
+        value = np.empty(len(p))
+        self._evaluate(self.y, np.ascontiguousarray(p), value, None, None)
+        return float(np.where(self.weight > 0, value * self.weight, 0.0)[-n:].sum())
+
+    def minimum(self):
+        return 0.0
+
+    def _gradient(self, p):
+        gradient = np.empty(p.shape)
+        self._evaluate(self.y, p, None, gradient, None)
+        gradient *= self.weight[:, None]
+        gradient[self.weight == 0] = 0.0
+        return gradient
+
+    def slopes(self, p, h):
+        p = np.ascontiguousarray(p)
+        if h == 0:
+            return self._gradient(p)
+        shifts = h * np.eye(p.shape[1])
+        steps = [self._gradient(p + s) for shift in shifts for s in (shift, -shift)]
+        return sum(steps) / len(steps)
+
+    def model(self, p, h):
+        """Slopes, and curvatures of shape (n_rows, n_outputs, n_outputs)."""
+        p = np.ascontiguousarray(p)
+        e = h if h > 0 else DIFFERENCE * self.unit
+        n, k = p.shape
+        second, slopes = np.empty((n, k, k)), np.zeros((n, k))
+        for j, shift in enumerate(e * np.eye(k)):
+            upper, lower = self._gradient(p + shift), self._gradient(p - shift)
+            second[:, j] = (upper - lower) * (0.5 / e)
+            slopes += (upper + lower) / (2 * k)
+        second = 0.5 * (second + second.transpose(0, 2, 1))
+        diagonal = np.einsum("nkk->nk", second)
+        off = np.minimum(second, 0.0)
+        np.einsum("nkk->nk", off)[:] = 0.0
+        largest = np.maximum(diagonal, -off.sum(axis=2))
+        np.einsum("nkk->nk", off)[:] = largest
+        return slopes if h > 0 else self._gradient(p), np.nan_to_num(off, posinf=0.0)
+
+
+class Column:
+    """A `PointTerm` for raw predictions of shape (n_rows, 1)."""
+
+    def __init__(self, loss, y, weight):
+        self.term, self.weight = PointTerm(loss, y, weight), weight
+
+    def value(self, p):
+        return self.term.value(p.ravel())
+
+    def newest(self, p, n):
+        """The weighted sum of the losses of the last n rows."""
+        term = self.term
+        weight = term.weight[-n:].copy()
+        last = PointTerm(term.loss, term.y[-n:].copy(), weight)
+        return last.value(p.ravel()[-n:].copy())
+
+    def minimum(self):
+        return self.term.minimum()
+
+    def best_constant(self):
+        return self.term.best_constant()
+
+    def slopes(self, p, h):
+        return self.term.slopes(p.ravel(), h)[:, None]
+
+    def model(self, p, h):
+        self.term.unit = self.unit
+        model = self.term.model(p.ravel(), h)
+        slopes, curvatures = model.slopes, model.curvatures
+        return slopes[:, None].copy(), curvatures[:, None, None].copy()
+
+    unit = 1.0
+
+
+class StreamFit:
+    """One objective: its rows that are here, its memory, and the penalty.
+
+    Parameters
+    ----------
+    term : Column or RowTerm
+    rows : DenseRows or SparseRows
+    memory : Matrix or Sketch
+    l1, l2 : ndarray of shape (n_features + 1,)
+        The strengths by coordinate, times the number of rows seen.
+    offset : float or ndarray of shape (n_outputs,)
+        An intercept that is not fitted.
+    n : float
+        The rows seen.
+    stake : float
+        The mean loss of a row with a constant prediction.
+    """
+
+    def __init__(self, term, rows, memory, l1, l2, *, offset, n, stake):
+        self.term, self.rows, self.memory = term, rows, memory
+        self.l1, self.l2, self.offset = l1, l2, offset
+        self.n, self.stake = n, stake
+
+    def raw(self, theta):
+        return self.rows.dot(theta) + self.offset
+
+    def value(self, theta):
+        """The whole sum, up to a constant of the memory."""
+        penalty = 0.5 * np.vdot(self.l2 * theta, theta) + (self.l1 * abs(theta)).sum()
+        past = self.memory.value(theta)
+        return self.term.value(self.raw(theta)) + past + float(penalty)
+
+    def minimise(self, theta, h, most=MOST_STEPS):
+        """Newton's method from theta, with kinks smoothed over h.
+
+        Returns
+        -------
+        theta : ndarray
+        converged : bool
+        """
+        damping = 1e-9
+        for _ in range(most):
+            p = self.raw(theta)
+            slopes, curvatures = self.term.model(p, h)
+            gradient = self.rows.transposed_dot(slopes) + self.l2 * theta
+            gradient += self.memory.gradient(theta)
+            jitter = self.jitter(slopes, curvatures)
+            delta, product = self.direction(
+                theta, gradient, curvatures, jitter, damping
+            )
+            slope_at_0 = float(np.vdot(gradient, delta))
+            slope_at_0 += float((self.l1 * (abs(theta + delta) - abs(theta))).sum())
+            predicted = -slope_at_0 - 0.5 * float(np.vdot(delta, product))
+            size = np.abs(slopes).sum() / len(slopes) * self.term.unit
+            enough = max((ENOUGH + SHARE * self.n) * size, ENOUGH * self.stake)
+            t = self.length(p, theta, delta, slope_at_0, h)
+            if t == 0.0:
+                if damping > 1.0 or predicted <= enough:
+                    return theta, predicted <= enough
+                damping = max(100 * damping, 1e-6)
+                continue
+            theta = theta + t * delta
+            if predicted <= enough and t >= 0.1:
+                return theta, True
+        return theta, False
+
+    def jitter(self, slopes, curvatures):
+        """What the diagonal needs: more where a loss is steep and has no curvature."""
+        curvature = np.einsum("nkk->", curvatures) / slopes.size
+        typical = np.abs(slopes).mean() / self.term.unit
+        if curvature < NO_CURVATURE * typical:
+            return MORE_JITTER * typical * len(slopes)
+        return JITTER * curvature * len(slopes)
+
+    def direction(self, theta, gradient, curvatures, jitter, damping):
+        """The minimum of the quadratic model, from theta, and the model's product."""
+        own = np.einsum("nkk->nk", curvatures)
+        if not isinstance(self.memory, Sketch):
+            hessian = self.memory.hessian + self.rows.hessian(curvatures)
+            more = np.broadcast_to(self.l2 + jitter, theta.shape).ravel()
+            hessian.flat[:: len(hessian) + 1] += more
+            delta = self.exact(theta, gradient, hessian, damping)
+            return delta, (hessian @ delta.ravel()).reshape(theta.shape)
+
+        def product(v):
+            along = np.einsum("nab,nb->na", curvatures, self.rows.dot(v))
+            found = self.rows.transposed_dot(along) + self.memory.product(v)
+            return found + (self.l2 + jitter) * v
+
+        diagonal = self.rows.squares(own) + self.memory.diagonal()
+        diagonal += self.l2 + jitter
+        diagonal = np.where(diagonal > 0, diagonal, 1.0)
+        if self.l1.any():
+            delta = _proximal(product, diagonal, gradient, theta, self.l1)
+        else:
+            delta = _conjugate_gradients(product, diagonal, -gradient)
+        return delta, product(delta)
+
+    def exact(self, theta, gradient, hessian, damping):
+        if self.l1.any():
+            hessian.flat[:: len(hessian) + 1] *= 1.0 + damping
+            l1 = np.broadcast_to(self.l1, theta.shape).ravel()
+            here, slope = theta.ravel(), gradient.ravel()
+            blocks, nothing = hessian[None], np.empty((len(slope), 0))
+            new = minimize_quadratic(
+                blocks, nothing, nothing, slope, here, l1, 200, 1e-8
+            )
+            return new.reshape(theta.shape) - theta
+        diagonal = np.diag(hessian)
+        scale = np.zeros(len(diagonal))
+        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
+        scaled = hessian * scale * scale[:, None]
+        slope = scale * gradient.ravel()
+        while True:
+            scaled.flat[:: len(scale) + 1] = 1.0 + damping
+            try:
+                factor = linalg.cho_factor(scaled, lower=True, check_finite=False)
+            except linalg.LinAlgError:
+                damping *= 10.0
+                continue
+            found = linalg.cho_solve(factor, slope, check_finite=False)
+            return -(scale * found).reshape(theta.shape)
+
+    def length(self, p, theta, delta, slope_at_0, h):
+        """How far to go, by slopes of the smoothed objective."""
+        q = self.rows.dot(delta)
+        if not (slope_at_0 < 0 and np.isfinite(q).all()):
+            return 0.0
+        linear = self.l2 * theta + self.memory.gradient(theta)
+        level = float(np.vdot(linear, delta))
+        rise = float(np.vdot(self.l2 * delta + self.memory.product(delta), delta))
+        has_l1 = self.l1.any()
+
+        def slope(t):
+            at = level + t * rise
+            at += float(np.vdot(self.term.slopes(p + t * q, h), q))
+            if has_l1:
+                x = theta + t * delta
+                at_0 = np.abs(x) <= 1e-14 * np.abs(theta)
+                side = np.where(at_0, -np.abs(delta), np.sign(x) * delta)
+                at += float((self.l1 * side).sum())
+            return at
+
+        def value(t):
+            l1 = (self.l1 * abs(theta + t * delta)).sum()
+            return self.term.value(p + t * q) + t * level + 0.5 * t * t * rise + l1
+
+        before, steep = value(0.0), np.abs(self.term.slopes(p, h)).sum()
+
+        def is_lower(t):  # the value is not smoothed
+            allowed = h * (steep + np.abs(self.term.slopes(p + t * q, h)).sum())
+            return value(t) <= before + allowed + 1e-12 * abs(before)
+
+        return step_length(slope, slope_at_0, is_lower)
+
+
+def _conjugate_gradients(product, diagonal, target, most=200, tol=1e-3):
+    """product(x) = target, with the diagonal as preconditioner."""
+    x, residual = np.zeros_like(target), target.copy()
+    z = residual / diagonal
+    along, size = z, float(np.vdot(residual, z))
+    enough = tol * tol * size
+    for _ in range(most):
+        if size <= enough:
+            break
+        image = product(along)
+        curvature = float(np.vdot(along, image))
+        if not curvature > 0:
+            break
+        step = size / curvature
+        x += step * along
+        residual -= step * image
+        z = residual / diagonal
+        size, previous = float(np.vdot(residual, z)), size
+        along = z + size / previous * along
+    return x
+
+
+def _proximal(product, diagonal, gradient, theta, l1, most=100, tol=1e-4):
+    """argmin of gradient.delta + delta product(delta) / 2 + l1 |theta + delta|.
+
+    Accelerated proximal steps in units of the diagonal, with restarts (Beck and
+    Teboulle 2009; O'Donoghue and Candes 2015).
+    """
+    v = np.full_like(theta, 1.0 / np.sqrt(theta.size))
+    bound = 1.0
+    for _ in range(8):
+        v = product(v) / diagonal
+        bound = float(np.linalg.norm(v))
+        v /= max(bound, 1e-300)
+    steep = 1.2 * max(bound, 1e-300) * diagonal
+    x, ahead, momentum, first = theta, theta, 1.0, 0.0
+    for _ in range(most):
+        target = ahead - (gradient + product(ahead - theta)) / steep
+        new = np.copysign(np.maximum(np.abs(target) - l1 / steep, 0.0), target)
+        move = new - x
+        if np.vdot((ahead - new) * steep, move) > 0:
+            momentum, ahead = 1.0, new
+        else:
+            following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
+            ahead = new + (momentum - 1.0) / following * move
+            momentum = following
+        x = new
+        size = float((steep * move**2).max())
+        first = max(first, size)
+        if size <= tol * tol * first:
+            break
+    return x - theta

@@ -1,0 +1,244 @@
+"""partial_fit with learning_rate="auto": every loss, penalty and kind of input."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+
+from sklearn_losses import (
+    AbsoluteError,
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LogLoss,
+    MulticlassHinge,
+    NumpyLoss,
+    SGDClassifier,
+    SGDRegressor,
+    SquaredError,
+)
+from tests.cases import DEFAULTS, each, targets
+
+
+def data(loss, n=300, d=4, seed=0):
+    """Raw features of many scales, one of them far from 0, and targets."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d)) * 10.0 ** np.arange(-2, d - 2)
+    X[:, 0] += 1e3
+    return X, targets(loss, rng, n)
+
+
+def estimator(loss, **settings):
+    cls = SGDRegressor if loss.task == "regression" else SGDClassifier
+    return cls(loss, learning_rate="auto", **settings)
+
+
+def stream(model, X, y, chunk=50, **more):
+    weight = more.pop("sample_weight", None)
+    if isinstance(model, SGDClassifier):
+        more["classes"] = np.unique(y)
+    for i in range(0, len(y), chunk):
+        part = slice(i, i + chunk)
+        own = None if weight is None else weight[part]
+        model.partial_fit(X[part], y[part], sample_weight=own, **more)
+    return model
+
+
+def mean_loss(model, loss, X, y):
+    return loss.mean(y, model.raw_prediction(X))
+
+
+@each(DEFAULTS)
+@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", None])
+def test_never_worse_than_a_constant(loss, penalty):
+    X, y = data(loss)
+    if loss.task == "binary":
+        y = np.round(y)
+    model = stream(estimator(loss, penalty=penalty, alpha=1e-3), X, y)
+    assert model.t_ == len(y) + 1
+    raw = model.raw_prediction(X)
+    if loss.granularity == "point":
+        best = loss.optimal_constant(y)
+        constant = np.full(len(y), best)
+    else:
+        constant = np.broadcast_to(loss.optimal_constant(y), raw.shape)
+    assert loss.mean(y, raw) <= loss.mean(y, constant) * (1 + 1e-3) + 1e-6
+
+
+@each([SquaredError(), AbsoluteError(), LogLoss(), CrossEntropy()])
+def test_sparse_float32_and_dense_agree(loss):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 5)).astype(np.float32)
+    X[X < 0.5] = 0.0
+    y = targets(loss, rng, 200).round()
+    dense = stream(estimator(loss, alpha=0.01), X.astype(np.float64), y)
+    single = stream(estimator(loss, alpha=0.01), X, y)
+    found = stream(estimator(loss, alpha=0.01), sparse.csr_matrix(X), y)
+    assert single.coef_.dtype == np.float32
+    np.testing.assert_allclose(single.coef_, dense.coef_, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found.coef_, dense.coef_, rtol=1e-5, atol=1e-6)
+
+
+@each([SquaredError(), Hinge(), CrossEntropy()])
+def test_rows_of_weight_zero_change_nothing(loss):
+    X, y = data(loss)
+    y = y.round()
+    model = stream(estimator(loss), X, y)
+    before = pickle.dumps(vars(model))
+    model.partial_fit(10 * X[:7] - 3, y[:7], sample_weight=np.zeros(7))
+    model.n_iter_ = 1  # says that no epoch was made
+    assert pickle.dumps(vars(model)) == before
+    weight = np.ones(len(y))
+    weight[::3] = 0.0
+    wild = X.copy()
+    wild[::3] = 1e30
+    some = stream(estimator(loss), wild, y, len(y), sample_weight=weight)
+    here = weight > 0
+    known = stream(estimator(loss), X[here], y[here], here.sum())
+    np.testing.assert_array_equal(some.coef_, known.coef_)
+    assert some.t_ == here.sum() + 1
+
+
+def test_weights_are_repetitions():
+    loss = Huber()
+    X, y = data(loss)
+    repeats = 1 + np.arange(len(y)) % 3
+    many = np.repeat(np.arange(len(y)), repeats)
+    settings = {"penalty": None}
+    once = stream(estimator(loss, **settings), X, y, 300, sample_weight=1.0 * repeats)
+    other = stream(estimator(loss, **settings), X[many], y[many], len(many))
+    raw = once.raw_prediction(X), other.raw_prediction(X)
+    np.testing.assert_allclose(*raw, rtol=1e-3, atol=1e-3)
+
+
+def test_class_weight_is_a_factor_of_the_sample_weights():
+    X, y = data(LogLoss())
+    y = y.round()
+    factors = {0.0: 2.0, 1.0: 0.5}
+    one = stream(estimator(LogLoss(), class_weight=factors), X, y)
+    weight = np.where(y == 1, 0.5, 2.0)
+    other = stream(estimator(LogLoss()), X, y, sample_weight=weight)
+    np.testing.assert_allclose(one.coef_, other.coef_, rtol=1e-10)
+
+
+def test_one_versus_rest_is_each_class_alone():
+    X, _ = data(LogLoss())
+    labels = np.digitize(X[:, 1] + X[:, 2], [-0.5, 0.5])
+    model = stream(estimator(LogLoss(), n_jobs=2), X, labels)
+    for k in range(3):
+        alone = stream(estimator(LogLoss()), X, labels == k)
+        np.testing.assert_allclose(model.coef_[k], alone.coef_[0], rtol=1e-8)
+
+
+def test_huge_columns_and_shifting_means():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 3))
+    X[:, 0] += np.linspace(0, 50, 3000)
+    y = X @ [1.0, -2.0, 0.5] + 0.1 * rng.standard_normal(3000)
+    raw = X * [1e8, 1e-8, 1.0] + [1e10, 0.0, -1e6]
+    for loss in (SquaredError(), AbsoluteError()):
+        model = stream(estimator(loss, penalty=None), raw, y, 100)
+        assert AbsoluteError().mean(y, model.raw_prediction(raw)) < 0.085
+
+
+def test_one_class_at_a_time():
+    X, _ = data(LogLoss(), 2000)
+    y = (X[:, 1] > 0).astype(float)
+    order = np.argsort(y, kind="stable")
+    for loss in (LogLoss(), Hinge(), CrossEntropy()):
+        model = stream(estimator(loss), X[order], y[order], 100)
+        raw = model.raw_prediction(X)
+        if loss.granularity == "row":
+            raw = np.stack([-raw / 2, raw / 2], axis=1)
+        assert loss.mean(y, raw) < 0.3
+
+
+def test_l1_gives_zeros():
+    rng = np.random.default_rng(0)
+    for d in (10, 900):
+        X = rng.standard_normal((300, d))
+        y = 3 * X[:, 0] + 0.1 * rng.standard_normal(300)
+        model = stream(estimator(SquaredError(), penalty="l1", alpha=0.3), X, y)
+        assert model.coef_[0] > 2
+        assert np.count_nonzero(model.coef_) < 10
+
+
+def test_pickle_goes_on_as_if_nothing_had_happened():
+    X, y = data(SquaredError(), 2500)
+    whole = stream(estimator(SquaredError()), X, y, 100)
+    half = stream(estimator(SquaredError()), X[:1200], y[:1200], 100)
+    half = pickle.loads(pickle.dumps(half))
+    stream(half, X[1200:], y[1200:], 100)
+    np.testing.assert_array_equal(half.coef_, whole.coef_)
+    assert not hasattr(clone(half), "coef_")
+
+
+def test_coefficients_of_the_user_are_where_it_goes_on():
+    X, y = data(SquaredError(), 2000)
+    y = X[:, 1] * 10
+    model = stream(estimator(SquaredError()), X, y, 100)
+    model.coef_ = model.coef_ + np.array([0.0, 1.0, 0.0, 0.0])
+    given = model.coef_.copy()
+    model.partial_fit(X[:20], y[:20])
+    # 20 rows against 2000 that are behind the coefficients, as t_ says.
+    assert abs(model.coef_[1] - given[1]) < 0.2
+    assert model.t_ == 2021
+
+
+def test_a_bad_start_is_left_behind():
+    X, y = data(SquaredError(), 2000)
+    model = estimator(SquaredError(), penalty=None).partial_fit(X[:10], y[:10])
+    model.coef_, model.t_ = np.full(4, 1e6), 1e7
+    stream(model, X, y, 100)
+    assert mean_loss(model, SquaredError(), X, y) < 0.51 * y.var()
+
+
+def test_learning_rates_can_be_switched():
+    X, y = data(SquaredError())
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = estimator(SquaredError(), average=True)
+    stream(model, X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.set_params(learning_rate="invscaling").partial_fit(X, y)
+        model.set_params(learning_rate="auto").partial_fit(X, y)
+        model.set_params(warm_start=True).fit(X, y)
+        model.partial_fit(X, y)
+    known = estimator(SquaredError(), tol=1e-8).fit(X, y)
+    np.testing.assert_allclose(model.coef_, known.coef_, atol=0.02)
+
+
+def test_a_failed_call_leaves_the_model_as_it_was():
+    X, y = data(SquaredError())
+    model = stream(estimator(SquaredError()), X, y)
+    before = pickle.dumps(vars(model))
+    with pytest.raises(ValueError, match="Feature 2 is too large"):
+        model.partial_fit(np.where(np.arange(4) == 2, 1e300, X), y)
+    assert pickle.dumps(vars(model)) == before
+
+
+def test_loss_of_python():
+    X, y = data(SquaredError())
+    loss = NumpyLoss(
+        lambda y, p: np.logaddexp(p - y, y - p), lambda y, p: np.tanh(p - y)
+    )
+    model = stream(estimator(loss), X, y)
+    assert loss.mean(y, model.predict(X)) <= loss.mean(y, np.full(len(y), np.median(y)))
+
+
+@each([MulticlassHinge(), CrossEntropy()])
+def test_more_passes_come_nearer(loss):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 5))
+    y = (X @ rng.standard_normal((5, 3)) + rng.gumbel(size=(3000, 3))).argmax(axis=1)
+    model = estimator(loss, alpha=1e-3)
+
+    def objective():
+        return mean_loss(model, loss, X, y) + 5e-4 * (model.coef_**2).sum()
+
+    values = [objective() for _ in range(4) if stream(model, X, y, 100)]
+    constant = loss.mean(y, np.tile(loss.optimal_constant(y), (3000, 1)))
+    assert values[-1] <= values[0] + 1e-4 * (constant - values[0])

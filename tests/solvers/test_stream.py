@@ -1,0 +1,176 @@
+"""partial_fit with learning_rate="auto" against solutions over all rows."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+
+from sklearn_losses import LogLoss, Quantile, SGDClassifier, SGDRegressor, SquaredError
+from sklearn_losses.solvers._stream_memory import (
+    Coordinates,
+    DenseRows,
+    Matrix,
+    Sketch,
+    SparseRows,
+)
+
+
+def regression(n=3000, d=8, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d)) @ rng.standard_normal((d, d))
+    X = X * 10.0 ** np.arange(-3, d - 3) + 10.0 ** np.arange(d)
+    y = X / X.std(axis=0) @ rng.standard_normal(d) + rng.standard_normal(n)
+    return X, y
+
+
+def stream(model, X, y, chunk, **more):
+    for i in range(0, len(y), chunk):
+        model.partial_fit(X[i : i + chunk], y[i : i + chunk], **more)
+    return model
+
+
+def regressor(loss, **settings):
+    return SGDRegressor(loss, learning_rate="auto", **settings)
+
+
+@pytest.mark.parametrize("chunk", [50, 500, 3000])
+def test_one_pass_is_ridge(chunk):
+    """The squared error is quadratic, so that nothing is forgotten."""
+    X, y = regression()
+    model = stream(regressor(SquaredError(), alpha=0.01), X, y, chunk)
+    known = Ridge(alpha=0.01 * len(y), solver="svd").fit(X, y)
+    np.testing.assert_allclose(model.coef_, known.coef_, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(X), known.predict(X), atol=1e-5)
+
+
+def test_row_by_row_is_ridge_of_all_but_the_newest_rows():
+    X, y = regression(1050)
+    model = stream(regressor(SquaredError(), alpha=0.01), X, y, 1)
+    # n / 20 rows wait, at most 50, before the model moves.
+    known = Ridge(alpha=0.01 * len(y), solver="svd").fit(X, y)
+    near = np.abs(model.predict(X) - known.predict(X)).max()
+    assert near < 0.05
+    assert model.t_ == 1051
+
+
+def test_one_pass_is_the_elastic_net():
+    X, y = regression()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    settings = {"alpha": 0.5, "l1_ratio": 0.7}
+    model = regressor(SquaredError(), penalty="elasticnet", **settings)
+    stream(model, X, y, 100)
+    known = ElasticNet(tol=1e-12, max_iter=100_000, **settings).fit(X, y)
+    np.testing.assert_allclose(model.coef_, known.coef_, atol=1e-4)
+    np.testing.assert_array_equal(model.coef_ == 0, known.coef_ == 0)
+
+
+def test_logistic_regression_in_one_pass_and_in_ten():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5000, 5))
+    y = rng.random(5000) < 1 / (1 + np.exp(-X @ rng.standard_normal(5)))
+    known = LogisticRegression(C=1 / (0.01 * 5000), tol=1e-10).fit(X, y)
+    model = SGDClassifier(LogLoss(), learning_rate="auto", alpha=0.01)
+    classes = [False, True]
+    stream(model, X, y, 100, classes=classes)
+    first = np.abs(model.coef_ - known.coef_).max()
+    for _ in range(9):
+        stream(model, X, y, 100, classes=classes)
+    last = np.abs(model.coef_ - known.coef_).max()
+    assert first < 0.01
+    assert last < first / 3
+
+
+def test_quantiles_of_a_stream():
+    rng = np.random.default_rng(0)
+    y = rng.gamma(2.0, size=20_000)
+    X = np.zeros((len(y), 1))
+    model = stream(regressor(Quantile(0.9)), X, y, 100)
+    assert abs((y < model.intercept_[0]).mean() - 0.9) < 0.005
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_more_features_than_a_matrix_may_have(is_sparse):
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((4000, 1500), density=0.02, rng=rng, format="csr")
+    y = X[:, :20].sum(axis=1) + 0.01 * rng.standard_normal(4000)
+    X = X if is_sparse else X.toarray()
+    model = stream(regressor(SquaredError(), alpha=1e-5), X, y, 500)
+    assert max(array.size for array in model._state.values()) < 2e6
+    assert np.mean((model.predict(X) - y) ** 2) < 0.1 * y.var()
+
+
+def test_memory_does_not_grow():
+    X, y = regression(6000)
+
+    def size(model):
+        return sum(array.nbytes for array in model._state.values())
+
+    model = stream(regressor(Quantile(0.5)), X[:3000], y[:3000], 100)
+    before = size(model)
+    assert size(stream(model, X[3000:], y[3000:], 100)) <= 1.3 * before
+
+
+# ------------------------------------------------------------------ memory
+def coordinates(X):
+    own = Coordinates(X.shape[1], True)
+    for part in np.array_split(X, 7):
+        own.update(part, np.ones(len(part)))
+    return own
+
+
+def test_running_mean_and_spread():
+    X, _ = regression()
+    X[:, 0] += 1e8
+    own = coordinates(X)
+    np.testing.assert_allclose(own.mean, X.mean(axis=0), rtol=1e-12)
+    spread = np.sqrt(own.squares / own.weight)
+    np.testing.assert_allclose(spread, X.std(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Matrix, Sketch])
+def test_a_memory_that_moves_says_the_same(kind):
+    X, _ = regression(40, 4)
+    rng = np.random.default_rng(0)
+    own = coordinates(X[:10] + 3.0)
+    own.moved()
+    rows = DenseRows(X, own)
+    theta = rng.standard_normal((2, 5))
+    slopes, second = rng.standard_normal((40, 2)), np.tile(np.eye(2), (40, 1, 1))
+    memory = kind.nothing(theta).with_rows(theta, rows, slopes, second)
+    other = theta + rng.standard_normal(theta.shape)
+    # By hand: what 40 quadratic functions of the raw predictions add up to.
+    change = rows.dot(other) - rows.dot(theta)
+    expected = (slopes * change).sum() + 0.5 * (change**2).sum()
+    np.testing.assert_allclose(memory.value(other), expected, rtol=1e-9)
+    own.update(X, np.ones(40))
+    move = own.moved()
+    moved = memory.move(move)
+    np.testing.assert_allclose(
+        moved.value(move.coefficients(other)), expected, rtol=1e-6
+    )
+
+
+def test_sparse_rows_are_dense_rows():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20, 4)) * (rng.random((20, 4)) < 0.5)
+    own = coordinates(X)
+    own.moved()
+    dense, found = DenseRows(X, own), SparseRows(sparse.csr_array(X), own)
+    theta, g = rng.standard_normal((2, 5)), rng.random((20, 2))
+    np.testing.assert_allclose(found.dot(theta), dense.dot(theta))
+    np.testing.assert_allclose(found.transposed_dot(g), dense.transposed_dot(g))
+    np.testing.assert_allclose(found.squares(g), dense.squares(g))
+
+
+def test_a_sketch_keeps_the_diagonal_and_the_strongest_direction():
+    rng = np.random.default_rng(0)
+    X = 0.1 * rng.standard_normal((200, 60))
+    X += rng.standard_normal((200, 1)) * rng.standard_normal(60)
+    own = Coordinates(60, True)
+    rows, theta = DenseRows(X, own), np.zeros((1, 61))
+    one = np.ones((200, 1, 1))
+    sketch = Sketch.nothing(theta).with_rows(theta, rows, one[:, 0], one)
+    whole = rows.e.T @ rows.e
+    np.testing.assert_allclose(sketch.diagonal()[0], np.diag(whole))
+    first = np.linalg.eigh(whole)[1][:, -1:].T
+    np.testing.assert_allclose(sketch.product(first), first @ whole, rtol=0.01, atol=1)

@@ -30,6 +30,7 @@ SMALLEST_TOL = 1e-14  # rounding
 FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, and how fast it shrinks
 SMOOTHING_TOL = 5.0  # times tol may be the excess of smoothing
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
+STALE = 1e-3  # times the allowed decrease: so little is no progress
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
 REFRESH = 20  # iterations after which raw predictions are computed anew
@@ -204,7 +205,7 @@ class _Fit:
         self.best, self.kept = math.inf, None
         self.passes = passes  # the first is that for mean and spread
         self.converged = False
-        self.n_iterations = 0
+        self.n_iterations = self.n_stale = 0
         self.ended = False
         self._iterations = self.run(coef, intercept)
 
@@ -326,6 +327,10 @@ class _Fit:
             or progress <= PROGRESS_TOL * allowed
             or (self.h == 0 and predicted <= self.model.certain * allowed)
         )
+        # Where the curvature is infinite, as of |r|^1.2 at 0, no model tells the end.
+        self.n_stale = self.n_stale + 1 if progress <= STALE * allowed else 0
+        if self.h == 0 and self.n_stale >= self.solver.n_iter_no_change:
+            self.converged = True
         if done and self.h > 0:
             self.converged = excess <= SMOOTHING_TOL * allowed or (
                 self.arrived and self.narrowed

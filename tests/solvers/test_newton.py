@@ -461,3 +461,20 @@ def test_a_fit_does_not_copy_X(loss, rows):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.75 * 8 * 5_000 * 1_200
+
+
+def test_infinite_curvature_at_the_minimum_does_not_keep_it_going():
+    def value(y_true, raw_prediction):
+        return np.abs(raw_prediction - y_true) ** 1.2
+
+    def gradient(y_true, raw_prediction):
+        r = raw_prediction - y_true
+        return 1.2 * np.sign(r) * np.abs(r) ** 0.2
+
+    X = np.linspace(-1, 1, 100).reshape(-1, 1)
+    loss = NumpyLoss(value, gradient, convex=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = SGDRegressor(loss, penalty=None).fit(X, 3 * X.ravel())
+    assert model.n_iter_ < 100
+    np.testing.assert_allclose(model.coef_, 3.0, rtol=1e-6)

@@ -1,0 +1,566 @@
+"""What SGDRegressor and SGDClassifier share: from checked arrays to fitted attributes.
+
+Here parameters and labels become the objective and the solver, and their result becomes
+attributes. Everything numeric is in the layers below.
+"""
+
+import functools
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import validate_data
+
+from sklearn_losses.estimators._linear_model import (
+    LinearModel,
+)
+from sklearn_losses.estimators._validation import (
+    check_weights,
+    draw_seed,
+    resolve_loss,
+    resolve_optimizer,
+    unchanged_on_error,
+)
+from sklearn_losses.estimators._watching import (
+    EpochCallbacks,
+    check_validation_data,
+    make_score,
+    publish_curves,
+)
+from sklearn_losses.linear._objective import Objective
+from sklearn_losses.linear._penalties import Penalty
+from sklearn_losses.linear._rows import Rows
+from sklearn_losses.linear._weights import coefficients
+from sklearn_losses.losses._params import (
+    BOOLEAN,
+    NONE,
+    Instance,
+    Interval,
+    InvalidParameterError,
+    Options,
+    check_parameters,
+)
+from sklearn_losses.solvers._newton import Newton
+from sklearn_losses.solvers._overflow import WeightsOverflow
+from sklearn_losses.solvers._progress import Watch
+from sklearn_losses.solvers._residual_scale import residual_scale
+from sklearn_losses.solvers._schedules import Schedule
+from sklearn_losses.solvers._sgd import SGD, is_least_at_0
+from sklearn_losses.solvers._stream import Stream, forget
+
+SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
+AUTO = "auto"  # no schedule at all: all rows at once
+
+_ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
+
+
+_ROWS = dict(
+    accept_sparse="csr",
+    accept_large_sparse=True,
+    dtype=(np.float64, np.float32),
+    order="C",
+)
+
+
+class BaseSGD(CallbackSupportMixin, LinearModel):
+    """Linear models of any loss, fitted with all rows at once or by SGD."""
+
+    _tasks = ()
+    _other_losses = ()
+    _constraints = {
+        "penalty": [Options("l2", "l1", "elasticnet"), NONE],
+        "alpha": [Interval(0, None, "left")],
+        "l1_ratio": [Interval(0, 1, "both"), NONE],
+        "fit_intercept": [BOOLEAN],
+        "max_iter": [Interval(1, None, "left", integer=True)],
+        "tol": [Interval(0, None, "left"), NONE],
+        "shuffle": [BOOLEAN],
+        "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
+        "epsilon": [Interval(0, None, "left")],
+        "learning_rate": [Options(*SCHEDULES, AUTO)],
+        "power_t": [Interval(None, None)],
+        "early_stopping": [BOOLEAN],
+        "validation_fraction": [Interval(0, 1, "neither")],
+        "n_iter_no_change": [Interval(1, None, "left", integer=True)],
+        "scoring": [NONE, Instance((str, Callable), "a scorer or the name of one")],
+        "trace": [BOOLEAN],
+        "n_jobs": [Interval(None, None, integer=True), NONE],
+        "warm_start": [BOOLEAN],
+        "average": [Interval(1, None, "left", integer=True), BOOLEAN],
+        "batch_size": [Interval(1, None, "left", integer=True)],
+        "clip_gradient": [Interval(0, None, "neither"), NONE],
+        "clip_by": [Options("norm", "value")],
+    }
+
+    def fit(
+        self,
+        X,
+        y,
+        coef_init=None,
+        intercept_init=None,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            It is not copied if it is float32 or float64, and C-contiguous or CSR with
+            sorted columns.
+
+        y : array-like of shape (n_samples,)
+            Targets in the domain of the loss, or labels.
+
+        coef_init : array-like of the shape of `coef_`, default=None
+            The coefficients to start from. None means 0, or `coef_` with `warm_start`.
+
+        intercept_init : array-like of the shape of `intercept_`, default=None
+            The intercept to start from. None means 0, or `intercept_` with
+            `warm_start`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; None means 1. A row of weight 0 is as if it were not there.
+
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), \
+                default=None
+            Rows to validate on after each epoch, whatever `early_stopping` is; none are
+            then set aside from X. It is not copied where X would not be.
+
+        y_val : array-like of shape (n_validation,), default=None
+            Their targets, or labels that occur in y. Required with `X_val`.
+
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Their weights >= 0; None means 1.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter cannot be used. The estimator is then as it was
+            before.
+        WeightsOverflow
+            A ValueError. It names the epoch, the row and the feature at fault. The
+            estimator then has the model of the epoch before; if that was the first, it
+            is as it was before.
+        """
+        with unchanged_on_error(self):
+            return self._fit(
+                X,
+                y,
+                sample_weight,
+                coef_init=coef_init,
+                intercept_init=intercept_init,
+                validation=(X_val, y_val, sample_weight_val),
+            )
+
+    def set_params(self, **params):
+        """Set parameters, those of the loss as ``loss__delta``.
+
+        Those of an optimizer likewise: ``optimizer__beta_1``.
+
+        Parameters
+        ----------
+        **params
+            Parameters of the estimator and, after ``loss__`` or ``optimizer__``, of a
+            loss or an optimizer that is an object.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or the loss or the optimizer is a name, which
+            has none.
+        """
+        for kind, example in (("loss", "Huber()"), ("optimizer", "Adam()")):
+            nested = [name for name in params if name.startswith(f"{kind}__")]
+            held = params.get(kind, getattr(self, kind))
+            if nested and (isinstance(held, type) or not hasattr(held, "set_params")):
+                raise ValueError(
+                    f"{nested[0]!r} is a parameter of a {kind} object, and "
+                    f"{kind}={held!r} is none. Use an object, such as "
+                    f"{kind}={example}, with its parameters."
+                )
+        return super().set_params(**params)
+
+    def _resolve_loss(self):
+        return resolve_loss(self, self._tasks, self._other_losses)
+
+    @property
+    def _schedule(self):
+        """`learning_rate`, or, for an optimizer, the steps that "auto" means."""
+        steps = self.learning_rate == AUTO and self.optimizer != "sgd"
+        return "constant" if steps else self.learning_rate
+
+    def _check_parameters(self, partial):
+        check_parameters(self, self._constraints)
+        name = type(self).__name__
+        if self._schedule == AUTO and self.clip_gradient is not None:
+            raise InvalidParameterError(
+                f"The 'clip_gradient' parameter of {name} must be None with "
+                f"learning_rate='auto', which has no steps to clip. Got "
+                f"{self.clip_gradient!r} instead: use learning_rate='constant', or an "
+                "optimizer other than 'sgd'."
+            )
+        if self._schedule not in ("optimal", AUTO):
+            check_parameters(self, _ETA0)
+        elif self.learning_rate == "optimal" and self.alpha == 0:
+            raise InvalidParameterError(
+                f"The 'alpha' parameter of {name} must be > 0 with "
+                "learning_rate='optimal', whose steps are 1 / (alpha (t0 + t - 1)). "
+                "Use another learning_rate, or penalty=None with a positive alpha."
+            )
+        if self.penalty == "elasticnet" and self.l1_ratio is None:
+            raise InvalidParameterError(
+                f"The 'l1_ratio' parameter of {name} must be a float in the range "
+                "[0.0, 1.0] with penalty='elasticnet'. Got None instead."
+            )
+        if partial and self.early_stopping:
+            raise InvalidParameterError(
+                f"The 'early_stopping' parameter of {name} must be False for "
+                "partial_fit, which makes one epoch. Got True instead."
+            )
+
+    @with_callbacks  # within unchanged_on_error, which takes away what it looks for
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        *,
+        partial=False,
+        classes=None,
+        coef_init=None,
+        intercept_init=None,
+        validation=(None, None, None),
+    ):
+        self._check_parameters(partial)
+        loss = self._resolve_loss()
+        solver = self._solver(partial, loss)
+        solver.check(loss.at_scale(1.0))
+        is_warm = self.warm_start and hasattr(self, "coef_")
+        if coef_init is not None or intercept_init is not None or is_warm:
+            solver.convex_start = False
+        resumes = partial and hasattr(self, "coef_")
+        given = X, y, sample_weight
+        X, y = validate_data(self, X, y, reset=not resumes, **_ROWS)
+        given_weight = weight = check_weights(sample_weight, X.shape[0])
+        encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
+        targets, weight = encode(y, weight, "y")
+        if resumes:
+            start = self._resume(n_outputs, X.shape[1])
+        else:
+            start = self._start(n_outputs, X.shape[1], coef_init, intercept_init)
+        if not isinstance(solver, Stream):
+            start = forget(start)
+        train, aside = self._split(targets.y, weight, validation[0] is None)
+        overflow = None
+        if train is not None and len(train) == 0:
+            if not partial:
+                raise ValueError("All sample weights are zero: nothing is left to fit.")
+            state, self.n_iter_ = start, 0
+            found = coefficients(start)
+        else:
+            objective = Objective(
+                loss,
+                Rows(X),
+                targets,
+                weight,
+                X.shape[0] if train is None else len(train),
+                Penalty.from_name(self.penalty, self.alpha, self.l1_ratio),
+                n_outputs,
+                self.fit_intercept,
+            )
+            objective = self._with_scale(objective, solver, train, resumes)
+            loss = objective.loss
+            fitted = functools.partial(self._fitted, loss, X.dtype)
+            rows = X, y, given_weight
+            watch = self._watch(objective, encode, rows, aside, validation, fitted)
+            callbacks = None if partial else self._callbacks(given, fitted)
+            if not partial and (self.trace or callbacks is not None):
+                watch = replace(watch, trace=self.trace, callbacks=callbacks)
+            problem = objective, start, train, watch
+            try:
+                results = self._solve_in_groups(solver, *problem)
+                self._warn(solver, results)
+            except WeightsOverflow as error:
+                overflow, results = self._solve_before(error, solver, *problem)
+            if not partial:
+                publish_curves(self, results)
+            state, *found = self._joined(results)
+            if callbacks is not None:
+                callbacks.end_fit(*found)
+        vars(self).update(self._fitted(loss, X.dtype, *found))
+        self._state = state
+        self.t_ = float(state["t"].max())
+        if overflow is not None:
+            raise overflow
+        return self
+
+    def _with_scale(self, objective, solver, train, resumes):
+        """The objective with a number for a scale "mad", which becomes `scale_`."""
+        if not objective.loss.needs_scale:
+            vars(self).pop("scale_", None)
+            return objective
+        if not (resumes and hasattr(self, "scale_")):
+            self.scale_, found = residual_scale(objective, train)
+            if not found.converged:
+                warnings.warn(
+                    "The least absolute deviations that scale='mad' is measured at did "
+                    f"not converge, so that scale_={self.scale_:.4g} may be wrong. "
+                    "Scale the features, or use a number for the scale.",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+            if solver.convex_start:
+                solver.convex_start = found
+        return replace(objective, loss=objective.loss.at_scale(self.scale_))
+
+    def _fitted(self, loss, dtype, coef, intercept):
+        """The attributes that a model of these coefficients predicts with."""
+        coef, intercept = self._published(coef, intercept, dtype)
+        return {"loss_": loss, "coef_": coef, "intercept_": intercept}
+
+    def _callbacks(self, given, fitted):
+        """scikit-learn's callbacks for this fit, or None if there are none.
+
+        Parameters
+        ----------
+        given : tuple of X, y and sample_weight
+            As they were passed to `fit`.
+        fitted : callable
+            (coef, intercept) -> dict, the attributes that make a model fitted.
+        """
+        if not getattr(self, "_skl_callbacks", None):
+            return None
+        unit, n_tasks = "epoch", self.max_iter
+        if self.learning_rate == AUTO:
+            unit, n_tasks = "iteration", None  # max_iter counts passes over the rows
+        context = self._init_callback_context(max_subtasks=n_tasks)
+        return EpochCallbacks(self, context, unit, given, fitted)
+
+    def _watch(self, objective, encode, rows, aside, validation, fitted):
+        """What is looked at while the model is fitted, by `partial_fit` as well.
+
+        Parameters
+        ----------
+        objective : Objective
+            Of the rows to learn from.
+        encode : callable
+            From `_encoder`.
+        rows : tuple of X, y and sample_weight
+            All that was given to `fit`.
+        aside : ndarray of uint32 or None
+            Those that were set aside.
+        validation : tuple of X_val, y_val and sample_weight_val
+        fitted : callable
+            As in `_callbacks`.
+        """
+        watch = Watch(verbose=self.verbose)
+        X, y = check_validation_data(self, *validation, **_ROWS)
+        if X is not None:
+            weight = check_weights(validation[2], X.shape[0], "sample_weight_val")
+            targets, factors = encode(y, weight, "y_val")
+            if factors is not None:
+                aside = np.flatnonzero(factors).astype(np.uint32)
+                if len(aside) == 0:
+                    raise ValueError(
+                        "All weights of the validation rows are zero: nothing is left "
+                        "to validate on."
+                    )
+            objective = replace(
+                objective, rows=Rows(X), targets=targets, sample_weight=factors
+            )
+            rows = X, y, weight
+        elif aside is None:
+            return watch
+        score = None
+        if self.scoring is not None:
+            some = slice(None) if aside is None else aside
+            rows = [None if a is None else a[some] for a in rows]
+            score = make_score(self, *rows, fitted)
+        return replace(watch, validation=objective, subset=aside, score=score)
+
+    def _solver(self, partial, loss):
+        optimizer = resolve_optimizer(self)
+        is_auto = self._schedule == AUTO and not is_least_at_0(loss)
+        if is_auto and partial:
+            return Stream()
+        if is_auto:
+            return Newton(
+                max_iter=self.max_iter,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+            )
+        optimal = self.learning_rate == "optimal"
+        perceptron = self._schedule == AUTO
+        schedule = Schedule(
+            "constant" if perceptron else self._schedule,
+            1.0 if optimal or perceptron else self.eta0,
+            self.power_t,
+            self.alpha if optimal else 1.0,
+        )
+        return SGD(
+            schedule,
+            batch_size=self.batch_size,
+            n_threads=effective_n_jobs(self.n_jobs),
+            max_iter=1 if partial else self.max_iter,
+            tol=None if partial else self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            average=int(self.average),
+            seed=draw_seed(self.random_state) if self.shuffle else None,
+            optimizer=optimizer,
+            clip=self.clip_gradient,
+            clip_by=self.clip_by,
+        )
+
+    def _warn(self, solver, results):
+        """Warn of what the solver found."""
+        for message in dict.fromkeys(m for r in results for m in r.warnings):
+            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+        if not all(r.converged for r in results):
+            failure = (
+                "passes over the rows, or found no step that lowers its objective. "
+                "Increase max_iter or tol, or alpha, without which there may be no "
+                "finite minimum."
+                if isinstance(solver, Newton)
+                else "epochs: the criterion was still falling by more than tol. "
+                "Increase max_iter or tol, or scale the features."
+            )
+            warnings.warn(
+                f"{type(self).__name__} did not converge in max_iter={self.max_iter} "
+                f"{failure}",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _solve_before(self, error, solver, objective, start, train, watch):
+        """The error of the first overflow, and the results of the epochs before.
+
+        They are made once more: to keep a copy of all weights would cost every epoch of
+        every fit something, and where threads share the classes, each is in an epoch of
+        its own.
+
+        Raises
+        ------
+        WeightsOverflow
+            If there are none.
+        """
+        names = getattr(self, "feature_names_in_", None)
+        problem = objective, start, train, replace(watch, verbose=0, callbacks=None)
+        while error.epoch > 1:
+            try:
+                results = self._solve_in_groups(solver.until(error.epoch - 1), *problem)
+            except WeightsOverflow as earlier:
+                error = earlier
+            else:
+                return error.of_estimator(names, True), results
+        raise error.of_estimator(names, False)
+
+    def _joined(self, results):
+        """State, coef and intercept of the results of one or several groups."""
+        self.n_iter_ = int(max(r.n_iter.max() for r in results))
+        if len(results) == 1:
+            return results[0].state, results[0].coef, results[0].intercept
+        state = {
+            name: np.concatenate([r.state[name] for r in results])
+            for name in results[0].state
+        }
+        return state, *coefficients(state)
+
+    def _solve_in_groups(self, solver, objective, start, train, watch):
+        return [solver.solve(objective, start, train, watch)]
+
+    def _split(self, y, weight, may_set_aside=True):
+        """The rows to learn from, None for all, and those to validate on, if any."""
+        seen = None
+        if weight is not None and weight.min() == 0:
+            seen = np.flatnonzero(weight).astype(np.uint32)
+        if not (self.early_stopping and may_set_aside):
+            return seen, None
+        if seen is None:
+            seen = np.arange(len(y), dtype=np.uint32)
+        splitter = self._splitter(
+            test_size=self.validation_fraction, random_state=self.random_state
+        )
+        try:
+            train, validation = next(splitter.split(np.zeros((len(seen), 1)), y[seen]))
+        except ValueError as error:
+            raise ValueError(
+                "early_stopping cannot set aside validation_fraction="
+                f"{self.validation_fraction} of {len(seen)} rows: {error}"
+            ) from error
+        return np.sort(seen[train]), np.sort(seen[validation])
+
+    def _start(self, n_outputs, n_features, coef_init, intercept_init):
+        """The state that a fit begins with."""
+        if self.warm_start and hasattr(self, "coef_"):
+            coef_init = self._dense_coef() if coef_init is None else coef_init
+            intercept_init = (
+                self.intercept_ if intercept_init is None else intercept_init
+            )
+        return SGD.start(
+            self._initial("coef", coef_init, (n_outputs, n_features)),
+            self._initial("intercept", intercept_init, (n_outputs,)),
+        )
+
+    def _initial(self, name, given, shape):
+        """Coefficients or intercepts to start with, in the shape of the solver's."""
+        if given is None:
+            return np.zeros(shape)
+        given = np.asarray(given, dtype=np.float64)
+        # One output may come without its axis.
+        if given.shape != shape and (shape[0] > 1 or given.shape != shape[1:]):
+            raise ValueError(
+                f"{name}_init, or the {name}_ of a warm start, has the shape "
+                f"{given.shape} and does not match the data, which needs {shape}."
+            )
+        if not np.all(np.isfinite(given)):
+            raise ValueError(f"{name}_init must be finite.")
+        return given.reshape(shape)
+
+    def _resume(self, n_outputs, n_features):
+        """The state to go on from: the hidden one, unless somebody has set coef_."""
+        coef = self._dense_coef()
+        start = SGD.start(
+            self._initial("coef", coef, (n_outputs, n_features)),
+            self._initial("intercept", self.intercept_, (n_outputs,)),
+        ) | {"t": np.full(n_outputs, getattr(self, "t_", 1.0))}
+        if not hasattr(self, "_state"):
+            return start
+        hidden_coef, hidden_intercept = self._published(
+            *coefficients(self._state), coef.dtype
+        )
+        if (
+            len(self._state["v"]) == n_outputs
+            and np.array_equal(hidden_coef, coef)
+            and np.array_equal(hidden_intercept, self.intercept_)
+        ):
+            return self._state
+        return start
+
+    def _published(self, coef, intercept, dtype):
+        """`coef_` and `intercept_` of a solver's."""
+        with np.errstate(over="ignore"):  # is looked for
+            published = (
+                coef.astype(dtype, copy=False),
+                intercept.astype(dtype, copy=False),
+            )
+        if not all(np.all(np.isfinite(array)) for array in published):
+            raise ValueError(
+                f"The coefficients overflow {np.dtype(dtype)}, which is that of X. "
+                "Scale the features, or use smaller steps or float64."
+            )
+        return published

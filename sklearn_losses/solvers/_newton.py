@@ -31,6 +31,8 @@ FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, and how fast it shrin
 SMOOTHING_TOL = 5.0  # times tol may be the excess of smoothing
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
 STALE = 1e-3  # times the allowed decrease: so little is no progress
+ROUNDING = 1e-14  # of a constant
+SMALLEST_UNIT = 1e-60  # of residuals, and its inverse the largest
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
 REFRESH = 20  # iterations after which raw predictions are computed anew
@@ -237,7 +239,8 @@ class _Fit:
         slopes = float(np.abs(self.term.slopes(p, 0.0)).sum())
         self.kept = theta
         spread = (self.at_constant - self.lowest) / max(slopes, 1e-300)
-        self.term.unit = min(max(spread, 1e-12), 1e12)
+        self.is_at_end = self.is_rounding(spread, float(np.abs(c).max()))
+        self.term.unit = min(max(spread, SMALLEST_UNIT), 1.0 / SMALLEST_UNIT)
         if self.term.is_smoothed:
             self.h = FIRST_WIDTH * self.term.unit
         if coef.any():
@@ -248,6 +251,17 @@ class _Fit:
             if self.value(raw, given) < self.at_constant:
                 return given, raw
         return theta, p
+
+    def is_rounding(self, spread, constant):
+        """Whether nothing but rounding is between the best constant and the bound.
+
+        A bound of 0 is that of residuals, in any unit of y: they are compared with the
+        constant. Other bounds are sums of terms of order 1, or larger.
+        """
+        if self.lowest == 0.0:
+            return spread <= max(ROUNDING * constant, SMALLEST_UNIT)
+        size = max(1.0, abs(self.at_constant))
+        return self.at_constant - self.lowest <= 1e-12 * size
 
     def raw(self, theta):
         self.passes += 1
@@ -269,8 +283,7 @@ class _Fit:
             After the start and each step but the last, at the point `here`.
         """
         theta, p = self.begin(coef, intercept)
-        gap = self.at_constant - self.lowest
-        if gap <= 1e-12 * max(1.0, abs(self.at_constant)):
+        if self.is_at_end:
             self.converged = True
             self.arrive(theta, self.value(p, theta), 0.0)
             return

@@ -195,7 +195,8 @@ class SGD(Solver):
         for tracker in running:
             tracker.n_iter = progress.n_epochs
         found = []
-        if epoch.n_clipped or any(t.last > t.first for t in trackers):
+        suspect = epoch.n_clipped or any(t.last > t.first for t in trackers)
+        if suspect and not is_least_at_0(objective.loss):  # all else is worse than 0
             found += _divergence(objective, watch, start, state)
         if self.average and objective.penalty.l1 > 0:
             found += _runaway_mean(coef, state)

@@ -495,3 +495,13 @@ def test_constant_y_is_not_fitted_to_rounding():
     X = np.random.default_rng(0).normal(size=(100, 3))
     model = SGDRegressor(alpha=0).fit(X, np.full(100, 0.1))
     assert not model.coef_.any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_perceptron_is_said_to_diverge(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(100, 3))
+    y = rng.normal(size=100) > 0  # noise: the last epoch is often above the first
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*has diverged")
+        SGDClassifier("perceptron", random_state=0).fit(X, y)

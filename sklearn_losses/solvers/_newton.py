@@ -363,7 +363,7 @@ class _Fit:
         level, rise = np.sum((delta * theta) @ self.l2), np.sum(delta**2 @ self.l2)
 
         def slope(t):
-            at = np.vdot(self.term.slopes(p + t * q, self.h), q) + level + t * rise
+            at = self.term.slope_along(p, q, t, self.h) + level + t * rise
             if self.model.has_l1:
                 x = theta + t * delta
                 at_0 = np.abs(x) <= 1e-14 * np.abs(theta)

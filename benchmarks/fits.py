@@ -80,7 +80,7 @@ MEMORY = (
 )
 OPTIMUM = (
     "learning_rate='auto' goes to the optimum, which scikit-learn's defaults do not "
-    "come near (GAPS.md): 5 to 25 passes, each some 40 microseconds of Python and numpy."
+    "come near (GAPS.md): 5 to 25 passes, each some 40 microseconds outside of kernels."
 )
 SHAPES = [(200_000, 20), (100_000, 100), (20_000, 1000)]
 DENSE = Data(100_000, 100)

@@ -152,8 +152,8 @@ class PointTerm(LossTerm):
 
     def _root(self, slope, start):
         """Bracket the root of an increasing function, then halve or interpolate."""
-        first, _ = slope(start)
-        if not np.isfinite(first) or first == 0:
+        first, steepness = slope(start)
+        if not np.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
             return start
         # A loss of value f and slope g is about f / g away from its minimum.
         step = self.value(np.full(len(self.y), start)) / abs(first)

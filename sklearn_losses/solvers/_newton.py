@@ -305,7 +305,7 @@ class _Fit:
             theta = new if t == 1 else theta + t * delta
             p = p + t * q
             step = t
-            if done and t == 1:
+            if done and (t == 1 or self.is_certain):
                 self.converged = True
                 break
         if step is not None:
@@ -317,15 +317,14 @@ class _Fit:
         self.model.forget()
 
     def is_done(self, value, predicted, excess):
-        """Whether the model offers too little; sets `converged` if h is small too."""
+        """Whether the model offers too little; sets `converged` if that is all."""
         gain = self.at_constant - value
         floor = FLOOR * (self.at_constant - self.lowest)
         allowed = self.solver.tol * max(gain + predicted, floor)
         progress = self.previous - value
+        self.is_certain = self.h == 0 and predicted <= self.model.certain * allowed
         done = predicted <= self.model.trust * allowed and (
-            self.arrived
-            or progress <= PROGRESS_TOL * allowed
-            or (self.h == 0 and predicted <= self.model.certain * allowed)
+            self.arrived or progress <= PROGRESS_TOL * allowed or self.is_certain
         )
         # Where the curvature is infinite, as of |r|^1.2 at 0, no model tells the end.
         self.n_stale = self.n_stale + 1 if progress <= STALE * allowed else 0

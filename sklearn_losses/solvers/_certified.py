@@ -1,0 +1,182 @@
+"""Newton's and the quasi-Newton method until a duality gap says that it is enough.
+
+The steps are those of `_newton`; what is new is when to stop. Before a step that the
+model takes for nearly the last, slopes give a lower bound of all objectives
+(`linear._duality`): those of the smoothed loss, which are means of slopes of the loss,
+and those that the model predicts at its minimum, which balance the penalty.
+"""
+
+import numpy as np
+
+from sklearn_losses.linear._centred import Centred
+from sklearn_losses.linear._duality import Dual
+from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._newton import (
+    FLOOR,
+    MOST_FEATURES,
+    REFRESH,
+    Newton,
+    _Fit,
+    _term,
+)
+from sklearn_losses.solvers._quadratic import NewtonModel, QuasiNewtonModel
+
+NEWTON, LBFGS = "newton", "lbfgs"
+MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
+NARROW_EARLY = 0.1  # of the excess of smoothing may be left to gain
+
+
+def choose(loss, n_features):
+    """The method for a loss and so many features.
+
+    Returns
+    -------
+    {"newton", "lbfgs"}
+    """
+    is_small = loss.granularity == "point" and n_features <= MOST_FEATURES
+    return NEWTON if is_small else LBFGS
+
+
+class Certified(Solver):
+    """Descent on all rows of one objective, with a lower bound.
+
+    Parameters
+    ----------
+    method : {"newton", "lbfgs"}
+    max_iter : int
+        The most passes over the rows.
+    tol : float
+        The duality gap, as a share of the gain over the best constant, that is small
+        enough. For a loss without bound the gain that the model predicts.
+    positive : bool
+        Whether coefficients are >= 0.
+    verbose : int
+        Whether to print a line an iteration.
+    """
+
+    def __init__(self, method, *, max_iter, tol, positive=False, verbose=0):
+        self.method = method
+        self.positive = positive
+        self.verbose = verbose
+        self.steps = Newton(max_iter=max_iter, tol=tol)
+
+    def check(self, loss):
+        if self.method == NEWTON and loss.granularity == "row":
+            raise ValueError(
+                f"solver='newton' cannot use {loss!r}, because it is a loss of rows, "
+                "whose second derivatives couple all classes. Use solver='auto'."
+            )
+
+    def solve(self, objective, start):
+        """Minimize one objective.
+
+        Parameters
+        ----------
+        objective : Objective
+            With one output, or several that share it.
+        start : tuple of ndarray
+            coef and intercept to begin with.
+
+        Returns
+        -------
+        SolverResult
+            `bound` is the lower bound of the objective, nan if the loss is not convex
+            and -inf if there is none.
+        """
+        coef, intercept = (array.copy() for array in start)
+        outputs = slice(None) if objective.is_joint else 0
+        term = _term(objective, np.ones(objective.rows.n_rows))
+        features = Centred(objective.rows, term.weight, objective.fit_intercept)
+        given = coef[outputs], intercept[outputs]
+        fit = _CertifiedFit(self, objective, features, term, *given)
+        while not fit.ended:
+            fit.advance()
+            if self.verbose:
+                fit.show()
+        theta = fit.kept
+        coef[outputs], intercept[outputs] = features.unscaled(
+            theta[..., :-1], theta[..., -1]
+        )
+        passes = np.array([fit.passes])
+        return SolverResult(coef, intercept, passes, fit.converged, bound=fit.bound)
+
+
+class _CertifiedFit(_Fit):
+    """A fit that ends when the gap between its best value and its bound is small."""
+
+    def __init__(self, solver, objective, features, term, coef, intercept):
+        super().__init__(solver.steps, objective, features, term, coef, intercept)
+        self.model = MODELS[solver.method](
+            features, self.l2, self.l1, self.has_intercept
+        )
+        self.bound, self.dual = np.nan, None
+        if objective.loss.convex:
+            self.dual = Dual(
+                objective.loss,
+                objective.targets.y,
+                term.weight,
+                features,
+                self.l2[:-1],
+                self.l1[:-1],
+                self.has_intercept,
+                solver.positive,
+            )
+            self.bound = self.dual.bound(np.zeros(self._raw_shape(term, intercept)))
+        if self.bound > -np.inf:
+            self._iterations = self.run_to_gap(coef, intercept)
+
+    @staticmethod
+    def _raw_shape(term, intercept):
+        return (len(term.y), *np.shape(intercept))
+
+    def run_to_gap(self, coef, intercept):
+        """As `run`, until the gap is small."""
+        theta, p = self.begin(coef, intercept)
+        self.arrive(theta, p, 0.0)
+        while not self.is_certified():
+            yield True
+            if self.passes + 2 > self.solver.max_iter:
+                return
+            self.n_iterations += 1
+            if self.n_iterations % REFRESH == 0:
+                p = self.raw(theta)
+            value, excess = self.look(p, theta)
+            new, delta, slope_at_0, predicted = self.model.minimum()
+            q = self.raw(delta)
+            if predicted <= max(self.allowed(), NARROW_EARLY * excess):
+                self.raise_bound(theta, q)
+                if self.is_certified():
+                    return
+                if excess > NARROW_EARLY * self.allowed():
+                    self.narrow()
+                    continue
+            self.previous = value
+            t = self.length(p, q, theta, delta, slope_at_0)
+            if t == 0:
+                if not self.model.damp():
+                    return
+                continue
+            theta = new if t == 1 else theta + t * delta
+            p = p + t * q
+            self.arrive(theta, p, t)
+
+    def raise_bound(self, theta, q):
+        """The better of two bounds: by the slopes here, and by those at p + q."""
+        around, reach = self.around, np.abs(theta[..., :-1]).max(initial=0.0)
+        for slopes in (around.slopes, around.slopes + around.curvatures * q):
+            self.bound = max(self.bound, self.dual.bound(slopes, reach))
+
+    def allowed(self):
+        gain = self.at_constant - self.bound
+        return self.solver.tol * max(gain, FLOOR * (self.at_constant - self.lowest))
+
+    def is_certified(self):
+        self.converged = self.best - self.bound <= self.allowed()
+        return self.converged
+
+    def show(self):
+        gap = self.best - self.bound
+        print(
+            f"iteration {self.n_iterations:4d}  objective {self.best:.9g}  "
+            f"gap {gap:.2g}  smoothing {self.h:.2g}  passes {self.passes}"
+        )

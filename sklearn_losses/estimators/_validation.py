@@ -54,7 +54,7 @@ def resolve_loss(estimator, tasks, also=()):
 
     Parameters
     ----------
-    estimator : estimator with the parameters loss and epsilon
+    estimator : estimator with the parameter loss and perhaps epsilon
     tasks : tuple of str
         The tasks whose losses it can use.
     also : tuple of str, default=()
@@ -76,13 +76,15 @@ def resolve_loss(estimator, tasks, also=()):
             f"The 'loss' parameter of {name} must be an instance of a loss. Got the "
             f"class {loss.__name__} instead: write {loss.__name__}()."
         )
-    if isinstance(loss, str) and loss == "huber" and estimator.epsilon == 0:
+    epsilon = getattr(estimator, "epsilon", None)
+    if isinstance(loss, str) and loss == "huber" and epsilon == 0:
         raise InvalidParameterError(
             f"The 'epsilon' parameter of {name} must be > 0 with loss='huber'. Got "
-            f"{estimator.epsilon!r} instead."
+            f"{epsilon!r} instead."
         )
     if isinstance(loss, str):
-        parameters = {EPSILON_IS[loss]: estimator.epsilon} if loss in EPSILON_IS else {}
+        has_epsilon = loss in EPSILON_IS and epsilon is not None
+        parameters = {EPSILON_IS[loss]: epsilon} if has_epsilon else {}
         try:
             found = get_loss(loss, **parameters)
         except ValueError as error:
@@ -138,6 +140,36 @@ def resolve_optimizer(estimator):
         return None if optimizer == "sgd" else OPTIMIZERS[optimizer]()
     optimizer.check()
     return optimizer
+
+
+def check_l1_ratio(estimator):
+    """Refuse a penalty whose share of the l1 norm is not given.
+
+    Raises
+    ------
+    InvalidParameterError
+    """
+    if estimator.penalty == "elasticnet" and estimator.l1_ratio is None:
+        raise InvalidParameterError(
+            f"The 'l1_ratio' parameter of {type(estimator).__name__} must be a float "
+            "in the range [0.0, 1.0] with penalty='elasticnet'. Got None instead."
+        )
+
+
+def check_numbers(y, loss, name="y"):
+    """Targets of a regression, as float64.
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers, or outside of the domain of the loss.
+    """
+    try:
+        y = np.ascontiguousarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numeric in regression. {error}") from error
+    loss.check_targets(y, name=name)
+    return y
 
 
 def check_weights(sample_weight, n_samples, name="sample_weight"):
@@ -220,7 +252,7 @@ def check_classes(classes):
     return classes
 
 
-def class_factors(class_weight, classes, y, weight):
+def class_factors(class_weight, classes, y, weight, owner="SGDClassifier"):
     """The factor of each class that scikit-learn's `class_weight` stands for.
 
     Parameters
@@ -231,6 +263,8 @@ def class_factors(class_weight, classes, y, weight):
         Labels.
     weight : ndarray of shape (n_samples,) or None
         Rows of weight 0 do not count for 'balanced'.
+    owner : str
+        Whose parameter it is.
 
     Returns
     -------
@@ -248,7 +282,7 @@ def class_factors(class_weight, classes, y, weight):
         for label, factor in class_weight.items():
             if not Interval(0, None, "left").allows(factor):
                 raise InvalidParameterError(
-                    "The 'class_weight' parameter of SGDClassifier must have finite "
+                    f"The 'class_weight' parameter of {owner} must have finite "
                     f"values >= 0: class_weight[{label!r}] is {factor!r}."
                 )
     else:

@@ -52,10 +52,14 @@ class Certified(Solver):
         Whether coefficients are >= 0.
     verbose : int
         Whether to print a line an iteration.
+    owner : str
+        The estimator, for messages.
     """
 
-    def __init__(self, method, *, max_iter, tol, positive=False, verbose=0):
-        self.method = method
+    def __init__(
+        self, method, *, max_iter, tol, positive=False, verbose=0, owner="LinearModel"
+    ):
+        self.method, self.owner = method, owner
         self.positive = positive
         self.verbose = verbose
         self.steps = Newton(max_iter=max_iter, tol=tol)
@@ -63,8 +67,9 @@ class Certified(Solver):
     def check(self, loss):
         if self.method == NEWTON and loss.granularity == "row":
             raise ValueError(
-                f"solver='newton' cannot use {loss!r}, because it is a loss of rows, "
-                "whose second derivatives couple all classes. Use solver='auto'."
+                f"{self.owner}(solver='newton') cannot use {loss!r}, because it is a "
+                "loss of rows, whose second derivatives couple all classes. Use "
+                "solver='auto'."
             )
 
     def solve(self, objective, start):
@@ -97,8 +102,14 @@ class Certified(Solver):
         coef[outputs], intercept[outputs] = features.unscaled(
             theta[..., :-1], theta[..., -1]
         )
-        passes = np.array([fit.passes])
-        return SolverResult(coef, intercept, passes, fit.converged, bound=fit.bound)
+        return SolverResult(
+            coef,
+            intercept,
+            np.array([fit.passes]),
+            fit.converged,
+            warnings=fit.warnings(self.owner),
+            bound=fit.bound,
+        )
 
 
 class _CertifiedFit(_Fit):
@@ -109,6 +120,9 @@ class _CertifiedFit(_Fit):
         self.model = MODELS[solver.method](
             features, self.l2, self.l1, self.has_intercept
         )
+        self.positive = solver.positive
+        if self.positive:
+            self.model.keep_positive()
         self.bound, self.dual = np.nan, None
         if objective.loss.convex:
             self.dual = Dual(
@@ -160,6 +174,11 @@ class _CertifiedFit(_Fit):
             p = p + t * q
             self.arrive(theta, p, t)
 
+    def length(self, p, q, theta, delta, slope_at_0):
+        t = super().length(p, q, theta, delta, slope_at_0)
+        # Beyond the minimum of the model coefficients may be negative.
+        return min(t, 1.0) if self.positive else t
+
     def raise_bound(self, theta, q):
         """The better of two bounds: by the slopes here, and by those at p + q."""
         around, reach = self.around, np.abs(theta[..., :-1]).max(initial=0.0)
@@ -173,6 +192,42 @@ class _CertifiedFit(_Fit):
     def is_certified(self):
         self.converged = self.best - self.bound <= self.allowed()
         return self.converged
+
+    def warnings(self, owner):
+        """What the user should know: a tolerance that was missed, or no minimum."""
+        if not self.converged:
+            return [self.failure(owner)]
+        penalised = self.l2.any() or self.l1.any()
+        if penalised or self.best - self.lowest > self.allowed():
+            return []
+        # Every row has nearly its least loss. Is that a loss that is never reached?
+        one = self.term.loss.optimal_constant(self.term.y[:1])
+        if np.isfinite(one).all():
+            return []
+        return [
+            f"{owner} fits every row perfectly, as with classes that a plane separates: "
+            "without a penalty the objective has no minimum, and coefficients grow "
+            "without end. Those of this fit leave less than tol to gain. Use alpha > 0."
+        ]
+
+    def failure(self, owner):
+        limit = self.solver.max_iter
+        over = self.passes + 2 > limit
+        reason = f"in max_iter={limit} passes over the rows"
+        if not over:
+            reason = f"after {self.passes} passes, as no step lowers its objective"
+        reached = "it has no duality gap, as the loss is not convex"
+        if self.bound > -np.inf:
+            gap, gain = self.best - self.bound, self.at_constant - self.bound
+            share = gap / max(gain, FLOOR * (self.at_constant - self.lowest))
+            reached = (
+                f"the duality gap is {gap:.2g}, which is {share:.2g} of the gain over "
+                f"the best constant, and tol={self.solver.tol:g}"
+            )
+        elif self.dual is not None:
+            reached = "this loss has no duality gap"
+        advice = "max_iter or tol" if over else "tol"
+        return f"{owner} did not converge {reason}: {reached}. Increase {advice}, or alpha."
 
     def show(self):
         gap = self.best - self.bound

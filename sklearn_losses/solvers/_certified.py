@@ -24,6 +24,8 @@ from sklearn_losses.solvers._quadratic import NewtonModel, QuasiNewtonModel
 NEWTON, LBFGS = "newton", "lbfgs"
 MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
 NARROW_EARLY = 0.1  # of the excess of smoothing may be left to gain
+EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
+SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
 
 def choose(loss, n_features):
@@ -157,22 +159,38 @@ class _CertifiedFit(_Fit):
             value, excess = self.look(p, theta)
             new, delta, slope_at_0, predicted = self.model.minimum()
             q = self.raw(delta)
-            if predicted <= max(self.allowed(), NARROW_EARLY * excess):
+            is_last = self.passes + 2 > self.solver.max_iter
+            enough = max(self.allowed(), NARROW_EARLY * excess)
+            if predicted <= enough or is_last:
                 self.raise_bound(theta, q)
                 if self.is_certified():
                     return
-                if excess > NARROW_EARLY * self.allowed():
+                if self.is_too_smooth(predicted, enough, excess):
                     self.narrow()
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0)
             if t == 0:
-                if not self.model.damp():
+                if self.model.damp():
+                    continue
+                if not self.is_smoothed(excess):
                     return
+                self.narrow()
                 continue
             theta = new if t == 1 else theta + t * delta
             p = p + t * q
             self.arrive(theta, p, t)
+
+    def is_smoothed(self, excess):
+        """Whether the smoothing may be what keeps the gap from being small."""
+        return excess > NARROW_EARLY * self.allowed()
+
+    def is_too_smooth(self, predicted, enough, excess):
+        """Whether there is nothing more to gain with this smoothing."""
+        is_explained = self.best - self.bound <= EXPLAINED * excess
+        return self.is_smoothed(excess) and (
+            is_explained or predicted <= SURELY * enough
+        )
 
     def length(self, p, q, theta, delta, slope_at_0):
         t = super().length(p, q, theta, delta, slope_at_0)

@@ -364,8 +364,8 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
 
     class_weight : dict of label to float, or 'balanced', default=None
         Factors by which the sample weights of each class are multiplied, in all
-        objectives and in S; None means 1. 'balanced' means
-        n_samples / (n_classes * count).
+        objectives and in S; None means 1. 'balanced' means 1 / (n_classes * share),
+        with the share of the class in the sum of the sample weights.
 
     n_jobs : int, default=None
         The number of threads that share the classes of one versus rest; None means 1,
@@ -466,8 +466,9 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
                 f"{self.classes_.tolist()}."
             )
         codes = encode_labels(y, self.classes_)
-        name = type(self).__name__
-        factors = class_factors(self.class_weight, self.classes_, y, weight, name)
+        factors = class_factors(
+            self.class_weight, self.classes_, y, weight, type(self).__name__, True
+        )
         if factors is not None:
             factors = factors[codes.astype(np.intp)]
             weight = factors if weight is None else weight * factors

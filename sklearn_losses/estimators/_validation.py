@@ -252,7 +252,9 @@ def check_classes(classes):
     return classes
 
 
-def class_factors(class_weight, classes, y, weight, owner="SGDClassifier"):
+def class_factors(
+    class_weight, classes, y, weight, owner="SGDClassifier", by_weight=False
+):
     """The factor of each class that scikit-learn's `class_weight` stands for.
 
     Parameters
@@ -265,6 +267,8 @@ def class_factors(class_weight, classes, y, weight, owner="SGDClassifier"):
         Rows of weight 0 do not count for 'balanced'.
     owner : str
         Whose parameter it is.
+    by_weight : bool
+        Whether 'balanced' counts a row as often as its weight says, or once.
 
     Returns
     -------
@@ -286,14 +290,18 @@ def class_factors(class_weight, classes, y, weight, owner="SGDClassifier"):
                     f"values >= 0: class_weight[{label!r}] is {factor!r}."
                 )
     else:
-        y = y if weight is None else y[weight > 0]
+        if weight is not None:
+            y, weight = y[weight > 0], weight[weight > 0]
         missing = np.setdiff1d(classes, y)
         if len(missing):
             raise ValueError(
                 f"class_weight='balanced': the class {missing.tolist()[0]!r} has no "
                 "row of positive weight."
             )
-    return compute_class_weight(class_weight, classes=classes, y=y)
+    weight = weight if by_weight and class_weight == "balanced" else None
+    return compute_class_weight(
+        class_weight, classes=classes, y=y, sample_weight=weight
+    )
 
 
 def encode_labels(y, classes, name="y"):

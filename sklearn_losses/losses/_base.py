@@ -216,6 +216,11 @@ class Loss(BaseEstimator):
         """
         raise NotImplementedError
 
+    @property
+    def has_conjugate(self):
+        """Whether `conjugate` is defined: convex, and in a loss of rows a formula."""
+        return self.convex
+
     def minimum(self, y_true):
         """The infimum of each sample's loss over all raw predictions.
 
@@ -672,6 +677,10 @@ class RowLoss(Loss):
         self.check_targets(y, n_classes=dual.shape[1])
         return self._conjugate(y, dual)
 
+    @property
+    def has_conjugate(self):
+        return self.convex and type(self)._conjugate is not RowLoss._conjugate
+
     def _conjugate(self, y_true, dual):
         raise ValueError(
             f"{type(self).__name__} has no conjugate, because there is no formula for "
@@ -744,6 +753,10 @@ class PointOrRowLoss(Loss):
 
     def _optimal_constant(self, y_true, sample_weight):
         return self._base()._optimal_constant(self, y_true, sample_weight)
+
+    @property
+    def has_conjugate(self):
+        return self.convex and self.granularity == "point"
 
     _conjugate = RowLoss._conjugate
     _stationary_constant = PointLoss._stationary_constant

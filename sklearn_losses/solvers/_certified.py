@@ -125,8 +125,8 @@ class _CertifiedFit(_Fit):
         self.positive = solver.positive
         if self.positive:
             self.model.keep_positive()
-        self.bound, self.dual = np.nan, None
-        if objective.loss.convex:
+        self.bound = -np.inf if objective.loss.convex else np.nan
+        if objective.loss.has_conjugate:
             self.dual = Dual(
                 objective.loss,
                 objective.targets.y,
@@ -137,13 +137,9 @@ class _CertifiedFit(_Fit):
                 self.has_intercept,
                 solver.positive,
             )
-            self.bound = self.dual.bound(np.zeros(self._raw_shape(term, intercept)))
-        if self.bound > -np.inf:
+            raw_shape = (len(term.y), *np.shape(intercept))
+            self.bound = self.dual.bound(np.zeros(raw_shape))
             self._iterations = self.run_to_gap(coef, intercept)
-
-    @staticmethod
-    def _raw_shape(term, intercept):
-        return (len(term.y), *np.shape(intercept))
 
     def run_to_gap(self, coef, intercept):
         """As `run`, until the gap is small."""
@@ -234,7 +230,7 @@ class _CertifiedFit(_Fit):
         reason = f"in max_iter={limit} passes over the rows"
         if not over:
             reason = f"after {self.passes} passes, as no step lowers its objective"
-        reached = "it has no duality gap, as the loss is not convex"
+        reached = f"{self.term.loss!r} has no duality gap"
         if self.bound > -np.inf:
             gap, gain = self.best - self.bound, self.at_constant - self.bound
             share = gap / max(gain, FLOOR * (self.at_constant - self.lowest))
@@ -242,8 +238,6 @@ class _CertifiedFit(_Fit):
                 f"the duality gap is {gap:.2g}, which is {share:.2g} of the gain over "
                 f"the best constant, and tol={self.solver.tol:g}"
             )
-        elif self.dual is not None:
-            reached = "this loss has no duality gap"
         advice = "max_iter or tol" if over else "tol"
         return f"{owner} did not converge {reason}: {reached}. Increase {advice}, or alpha."
 

@@ -6,9 +6,11 @@ from scipy.optimize import minimize
 
 from sklearn_losses.losses import (
     CrossEntropy,
+    Huber,
     MulticlassHinge,
     MulticlassSquaredHinge,
     Sparsemax,
+    Welsch,
 )
 from tests.cases import each
 
@@ -102,6 +104,13 @@ def test_known_values():
     assert Sparsemax().conjugate([0], slopes)[0] == -0.25
     assert (0 * CrossEntropy()).conjugate([0], slopes)[0] == np.inf
     assert (0 * CrossEntropy()).conjugate([0], [[0.0, 0.0]])[0] == 0.0
+
+
+def test_has_conjugate():
+    assert all(loss.has_conjugate for loss in LOSSES)
+    assert not (CrossEntropy() + Sparsemax()).has_conjugate
+    assert Huber().has_conjugate
+    assert not Welsch().has_conjugate
 
 
 def test_errors():

@@ -7,6 +7,8 @@ from sklearn_losses.estimators import (
     LinearRegressor,
     SGDClassifier,
     SGDRegressor,
+    alpha_max,
+    regularization_path,
 )
 from sklearn_losses.inspection import *  # noqa: F403
 from sklearn_losses.losses import *  # noqa: F403
@@ -20,6 +22,8 @@ __all__ = [
     "SGDClassifier",
     "SGDRegressor",
     *solvers.__all__,
+    "alpha_max",
+    "regularization_path",
     *inspection.__all__,
     "instruction_set",
 ]

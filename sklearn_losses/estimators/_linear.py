@@ -6,6 +6,7 @@ solver found becomes attributes. Everything numeric is in the layers below.
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -25,6 +26,7 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     class_factors,
     encode_labels,
+    measured_scale,
     unchanged_on_error,
 )
 from sklearn_losses.linear._objective import Objective, Targets
@@ -105,6 +107,10 @@ _ATTRIBUTES = """objective_ : float{several}
     loss_ : Loss
         The loss object used, with the parameters that it was fitted with.
 
+    scale_ : float
+        If the scale of the loss is "mad": the scale of the residuals of the least
+        absolute deviations, which `loss_` has.
+
     n_features_in_ : int
         Number of features seen during fit.
 
@@ -174,6 +180,21 @@ class BaseLinear(LinearModel):
         check_parameters(self, self._constraints)
         check_l1_ratio(self)
         loss = self._usable_loss()
+        objectives, dtype = self._objectives(X, y, sample_weight, loss)
+        solver = self._solver(loss, self.n_features_in_)
+        results = self._solve_all(solver, objectives, self._starts(objectives))
+        for message in dict.fromkeys(m for r in results for m in r.warnings):
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        coef = np.concatenate([r.coef for r in results])
+        intercept = np.concatenate([r.intercept for r in results])
+        self.coef_, self.intercept_ = self._published(coef, intercept, dtype)
+        self.loss_, self.solver_ = objectives[0].loss, solver.method
+        self.n_iter_ = int(max(r.n_iter.max() for r in results))
+        self._certify(objectives, results, dtype)
+        return self
+
+    def _objectives(self, X, y, sample_weight, loss):
+        """The objectives that data and parameters make, and the dtype of X."""
         X, y = validate_data(
             self,
             X,
@@ -197,18 +218,15 @@ class BaseLinear(LinearModel):
             )
             for target in targets
         ]
-        solver = self._solver(loss, X.shape[1])
-        starts = self._starts(len(targets), n_outputs, X.shape[1])
-        results = self._solve_all(solver, objectives, starts)
-        for message in dict.fromkeys(m for r in results for m in r.warnings):
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        coef = np.concatenate([r.coef for r in results])
-        intercept = np.concatenate([r.intercept for r in results])
-        self.coef_, self.intercept_ = self._published(coef, intercept, X.dtype)
-        self.loss_, self.solver_ = loss, solver.method
-        self.n_iter_ = int(max(r.n_iter.max() for r in results))
-        self._certify(objectives, results, X.dtype)
-        return self
+        return self._with_scale(objectives), X.dtype
+
+    def _with_scale(self, objectives):
+        """The objectives with a number for a scale "mad", which becomes `scale_`."""
+        if not objectives[0].loss.needs_scale:
+            vars(self).pop("scale_", None)
+            return objectives
+        self.scale_, _ = measured_scale(objectives[0])
+        return [replace(o, loss=o.loss.at_scale(self.scale_)) for o in objectives]
 
     def _usable_loss(self):
         loss = self._resolve_loss()
@@ -232,18 +250,20 @@ class BaseLinear(LinearModel):
         solver.check(loss)
         return solver
 
-    def _starts(self, n_objectives, n_outputs, n_features):
+    def _starts(self, objectives):
         """Coefficients and intercepts to begin with, of each objective."""
         coef = intercept = None
+        n_outputs = sum(objective.n_outputs for objective in objectives)
         if self.warm_start and hasattr(self, "coef_"):
             coef, intercept = self._dense_coef(), self.intercept_
-        coef = self._initial("coef", coef, (n_outputs, n_features))
+        coef = self._initial("coef", coef, (n_outputs, self.n_features_in_))
         if self.positive:
             coef = np.maximum(coef, 0.0)
         intercept = self._initial("intercept", intercept, (n_outputs,))
         if not self.fit_intercept:
             intercept = np.zeros(n_outputs)
-        return zip(np.split(coef, n_objectives), np.split(intercept, n_objectives))
+        n = len(objectives)
+        return zip(np.split(coef, n), np.split(intercept, n))
 
     def _solve_all(self, solver, objectives, starts):
         return [solver.solve(o, start) for o, start in zip(objectives, starts)]
@@ -304,7 +324,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = LinearRegressor(Quantile(0.9), penalty=None).fit(X, y)
     >>> round(model.objective_, 3), bool(model.gap_ < 1e-5), model.solver_
-    (9.489, True, 'newton')
+    (9.088, True, 'newton')
     """
 
     _tasks = ("regression",)
@@ -401,7 +421,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
     >>> X, y = load_iris(return_X_y=True)
     >>> model = LinearClassifier(CrossEntropy(), alpha=0.01).fit(X, y)
     >>> model.predict_proba(X[:1]).round(2), bool(model.gap_ < 1e-5)
-    (array([[0.93, 0.07, 0.  ]]), True)
+    (array([[0.98, 0.02, 0.  ]]), True)
     """
 
     _tasks = ("binary", "multiclass")

@@ -22,6 +22,7 @@ from sklearn_losses.estimators._validation import (
     check_l1_ratio,
     check_weights,
     draw_seed,
+    measured_scale,
     resolve_optimizer,
     unchanged_on_error,
 )
@@ -47,7 +48,6 @@ from sklearn_losses.losses._params import (
 from sklearn_losses.solvers._newton import Newton
 from sklearn_losses.solvers._overflow import WeightsOverflow
 from sklearn_losses.solvers._progress import Watch
-from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
 from sklearn_losses.solvers._stream import Stream, forget
@@ -275,15 +275,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             vars(self).pop("scale_", None)
             return objective
         if not (resumes and hasattr(self, "scale_")):
-            self.scale_, found = residual_scale(objective, train)
-            if not found.converged:
-                warnings.warn(
-                    "The least absolute deviations that scale='mad' is measured at did "
-                    f"not converge, so that scale_={self.scale_:.4g} may be wrong. "
-                    "Scale the features, or use a number for the scale.",
-                    ConvergenceWarning,
-                    stacklevel=4,
-                )
+            self.scale_, found = measured_scale(objective, train)
             if solver.convex_start:
                 solver.convex_start = found
         return replace(objective, loss=objective.loss.at_scale(self.scale_))

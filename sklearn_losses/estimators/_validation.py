@@ -1,11 +1,13 @@
 """What comes in at the boundary: losses, weights, labels, and the promise on errors."""
 
+import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -18,6 +20,7 @@ from sklearn_losses.losses._params import (
     check_parameters,
 )
 from sklearn_losses.solvers._optimizers import OPTIMIZERS, Optimizer
+from sklearn_losses.solvers._residual_scale import residual_scale
 
 # Losses that took scikit-learn's `epsilon`, and the parameter that it was.
 EPSILON_IS = {
@@ -140,6 +143,23 @@ def resolve_optimizer(estimator):
         return None if optimizer == "sgd" else OPTIMIZERS[optimizer]()
     optimizer.check()
     return optimizer
+
+
+def measured_scale(objective, train=None):
+    """The scale that scale='mad' stands for, and where it was measured, or a warning.
+
+    See `residual_scale`.
+    """
+    scale, found = residual_scale(objective, train)
+    if not found.converged:
+        warnings.warn(
+            "The least absolute deviations that scale='mad' is measured at did not "
+            f"converge, so that scale_={scale:.4g} may be wrong. Scale the features, "
+            "or use a number for the scale.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    return scale, found
 
 
 def check_l1_ratio(estimator):

@@ -6,6 +6,8 @@ model takes for nearly the last, slopes give a lower bound of all objectives
 and those that the model predicts at its minimum, which balance the penalty.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from sklearn_losses.linear._centred import Centred
@@ -92,18 +94,16 @@ class Certified(Solver):
         """
         coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
-        term = _term(objective, np.ones(objective.rows.n_rows))
-        features = Centred(objective.rows, term.weight, objective.fit_intercept)
-        given = coef[outputs], intercept[outputs]
-        fit = _CertifiedFit(self, objective, features, term, *given)
-        while not fit.ended:
-            fit.advance()
-            if self.verbose:
-                fit.show()
-        theta = fit.kept
-        coef[outputs], intercept[outputs] = features.unscaled(
-            theta[..., :-1], theta[..., -1]
-        )
+        weight = objective.sample_weight
+        weight = np.ones(objective.rows.n_rows) if weight is None else weight
+        features = Centred(objective.rows, weight, objective.fit_intercept)
+        point, passes = (coef[outputs], intercept[outputs]), 1
+        relative = objective.loss.convex_relative()
+        if relative is not None:
+            point, fit = self._run(replace(objective, loss=relative), features, point)
+            passes = fit.passes
+        point, fit = self._run(objective, features, point, passes)
+        coef[outputs], intercept[outputs] = point
         return SolverResult(
             coef,
             intercept,
@@ -113,12 +113,23 @@ class Certified(Solver):
             bound=fit.bound,
         )
 
+    def _run(self, objective, features, point, passes=1):
+        """Coefficients and intercept from a point on, and the fit that found them."""
+        term = _term(objective, np.ones(objective.rows.n_rows))
+        fit = _CertifiedFit(self, objective, features, term, *point, passes)
+        while not fit.ended:
+            fit.advance()
+            if self.verbose:
+                fit.show()
+        return features.unscaled(fit.kept[..., :-1], fit.kept[..., -1]), fit
+
 
 class _CertifiedFit(_Fit):
     """A fit that ends when the gap between its best value and its bound is small."""
 
-    def __init__(self, solver, objective, features, term, coef, intercept):
-        super().__init__(solver.steps, objective, features, term, coef, intercept)
+    def __init__(self, solver, objective, features, term, coef, intercept, passes=1):
+        steps = solver.steps
+        super().__init__(steps, objective, features, term, coef, intercept, passes)
         self.model = MODELS[solver.method](
             features, self.l2, self.l1, self.has_intercept
         )
@@ -144,7 +155,7 @@ class _CertifiedFit(_Fit):
     def run_to_gap(self, coef, intercept):
         """As `run`, until the gap is small."""
         theta, p = self.begin(coef, intercept)
-        self.arrive(theta, p, 0.0)
+        self.arrive(theta, self.value(p, theta), 0.0)
         while not self.is_certified():
             yield True
             if self.passes + 2 > self.solver.max_iter:
@@ -175,7 +186,7 @@ class _CertifiedFit(_Fit):
                 continue
             theta = new if t == 1 else theta + t * delta
             p = p + t * q
-            self.arrive(theta, p, t)
+            self.arrive(theta, self.value(p, theta), t)
 
     def is_smoothed(self, excess):
         """Whether the smoothing may be what keeps the gap from being small."""
@@ -215,13 +226,14 @@ class _CertifiedFit(_Fit):
         if penalised or self.best - self.lowest > self.allowed():
             return []
         # Every row has nearly its least loss. Is that a loss that is never reached?
-        one = self.term.loss.optimal_constant(self.term.y[:1])
-        if np.isfinite(one).all():
+        y, constant = self.term.y[self.term.weight > 0], self.term.loss.optimal_constant
+        ends = np.append(constant([y.min()]), constant([y.max()]))
+        if np.isfinite(ends).all():
             return []
         return [
-            f"{owner} fits every row perfectly, as with classes that a plane separates: "
-            "without a penalty the objective has no minimum, and coefficients grow "
-            "without end. Those of this fit leave less than tol to gain. Use alpha > 0."
+            f"{owner} fits every row perfectly, as where a plane separates classes. "
+            "Without a penalty its objective then has no minimum, and coefficients "
+            "grow without end; these leave less than tol to gain. Use alpha > 0."
         ]
 
     def failure(self, owner):
@@ -239,7 +251,8 @@ class _CertifiedFit(_Fit):
                 f"the best constant, and tol={self.solver.tol:g}"
             )
         advice = "max_iter or tol" if over else "tol"
-        return f"{owner} did not converge {reason}: {reached}. Increase {advice}, or alpha."
+        advice = f"Increase {advice}, or alpha."
+        return f"{owner} did not converge {reason}: {reached}. {advice}"
 
     def show(self):
         gap = self.best - self.bound

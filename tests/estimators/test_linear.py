@@ -368,8 +368,10 @@ def test_a_fit_that_is_cut_off_says_how_far_it_is():
 
 
 @each([LogLoss(), Exponential(), CrossEntropy()])
-def test_separable_classes_without_penalty_warn(loss):
+@pytest.mark.parametrize("first", [0, 1])
+def test_separable_classes_without_penalty_warn(loss, first):
     X, y = data(LogLoss())
+    y = y if y[0] == first else 1 - y
     X[:, 0] = 2.0 * y + 0.1 * X[:, 0]
     X[:, 0] += 10.0 * y
     with pytest.warns(ConvergenceWarning, match="fits every row perfectly"):

@@ -25,6 +25,7 @@ from sklearn_losses.solvers._quadratic import NewtonModel, QuasiNewtonModel
 
 NEWTON, LBFGS = "newton", "lbfgs"
 MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
+START_TOL = 1e-3  # of the convex relative of a loss that is not convex
 NARROW_EARLY = 0.1  # of the excess of smoothing may be left to gain
 EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
@@ -66,7 +67,7 @@ class Certified(Solver):
         self.method, self.owner = method, owner
         self.positive = positive
         self.verbose = verbose
-        self.steps = Newton(max_iter=max_iter, tol=tol)
+        self.max_iter, self.tol = max_iter, tol
 
     def check(self, loss):
         if self.method == NEWTON and loss.granularity == "row":
@@ -100,9 +101,10 @@ class Certified(Solver):
         point, passes = (coef[outputs], intercept[outputs]), 1
         relative = objective.loss.convex_relative()
         if relative is not None:
-            point, fit = self._run(replace(objective, loss=relative), features, point)
+            convex, tol = replace(objective, loss=relative), max(self.tol, START_TOL)
+            point, fit = self._run(convex, features, point, tol)
             passes = fit.passes
-        point, fit = self._run(objective, features, point, passes)
+        point, fit = self._run(objective, features, point, self.tol, passes)
         coef[outputs], intercept[outputs] = point
         return SolverResult(
             coef,
@@ -113,10 +115,11 @@ class Certified(Solver):
             bound=fit.bound,
         )
 
-    def _run(self, objective, features, point, passes=1):
+    def _run(self, objective, features, point, tol, passes=1):
         """Coefficients and intercept from a point on, and the fit that found them."""
         term = _term(objective, np.ones(objective.rows.n_rows))
-        fit = _CertifiedFit(self, objective, features, term, *point, passes)
+        steps = Newton(max_iter=self.max_iter, tol=tol)
+        fit = _CertifiedFit(self, steps, objective, features, term, *point, passes)
         while not fit.ended:
             fit.advance()
             if self.verbose:
@@ -127,9 +130,8 @@ class Certified(Solver):
 class _CertifiedFit(_Fit):
     """A fit that ends when the gap between its best value and its bound is small."""
 
-    def __init__(self, solver, objective, features, term, coef, intercept, passes=1):
-        steps = solver.steps
-        super().__init__(steps, objective, features, term, coef, intercept, passes)
+    def __init__(self, solver, steps, objective, features, term, *point_and_passes):
+        super().__init__(steps, objective, features, term, *point_and_passes)
         self.model = MODELS[solver.method](
             features, self.l2, self.l1, self.has_intercept
         )
@@ -148,6 +150,7 @@ class _CertifiedFit(_Fit):
                 self.has_intercept,
                 solver.positive,
             )
+            coef, intercept, _ = point_and_passes
             raw_shape = (len(term.y), *np.shape(intercept))
             self.bound = self.dual.bound(np.zeros(raw_shape))
             self._iterations = self.run_to_gap(coef, intercept)

@@ -420,3 +420,29 @@ def test_more_features_than_rows(loss):
     for settings in (dict(alpha=0.01), dict(penalty=None)):
         model = estimator(loss, **settings).fit(X, y)
         assert model.gap_ <= 1e-5
+
+
+# ------------------------------------------------------------------ robust losses
+def test_outliers_cannot_trap_a_loss_that_is_not_convex():
+    X, y = data(Huber())
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    clean = LinearRegressor(TukeyBiweight(scale=6.0), penalty=None).fit(X[60:], y[60:])
+    y = y.copy()
+    y[:60] = 1000.0 + X[:60, 0]
+    model = LinearRegressor(TukeyBiweight(scale=6.0), penalty=None).fit(X, y)
+    assert_allclose(model.coef_, clean.coef_, atol=1e-3)
+
+
+def test_a_scale_that_is_measured():
+    X, y = data(Huber())
+    model = LinearRegressor(Huber(delta=1.345, scale="mad"), penalty=None).fit(X, y)
+    median = LinearRegressor(AbsoluteError(), penalty=None).fit(X, y)
+    residual = y - median.predict(X)
+    scale = 1.4826 * np.median(np.abs(residual - np.median(residual)))
+    assert model.scale_ == pytest.approx(scale, rel=0.05)
+    assert model.loss_ == Huber(delta=1.345, scale=model.scale_) or (
+        model.loss_.get_params()["scale"] == model.scale_
+    )
+    again = LinearRegressor(model.loss_, penalty=None).fit(X, y)
+    assert_allclose(again.coef_, model.coef_, rtol=1e-3)
+    assert not hasattr(again, "scale_")

@@ -338,7 +338,7 @@ class _Fit:
 
     def look(self, p, theta):
         """Model the objective; returns its value and the excess of smoothing."""
-        term = self.term.model(p, self.h)
+        self.around = term = self.term.model(p, self.h)
         self.passes += 1
         jitter = 0.0
         if self.h > 0:

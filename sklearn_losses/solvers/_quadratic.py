@@ -43,6 +43,7 @@ class QuadraticModel:
         self.features = features
         self.l2, self.l1 = l2, l1
         self.has_l1 = bool(l1.any())
+        self.low = np.full(len(l1), -np.inf)
         self.moves = np.append(features.scale > 0, has_intercept)
         self.damping = FIRST_DAMPING
 
@@ -73,6 +74,11 @@ class QuadraticModel:
         """
         raise NotImplementedError
 
+    def keep_positive(self):
+        """No coefficient may become negative, but the intercept."""
+        self.low[:-1] = 0.0
+        self.has_l1 = True  # which is minimised in the same way
+
     def forget(self):
         """What was seen so far belongs to another objective."""
 
@@ -86,9 +92,13 @@ class QuadraticModel:
         diagonal = np.einsum("bii->bi", blocks)
         diagonal *= 1 + self.damping
         theta = self.theta.ravel()
-        l1 = np.broadcast_to(self.l1, self.theta.shape).ravel()
+        l1, low = (
+            np.broadcast_to(a, self.theta.shape).ravel() for a in (self.l1, self.low)
+        )
         gradient = self.gradient.ravel()
-        new = minimize_quadratic(blocks, left, right, gradient, theta, l1, sweeps, tol)
+        new = minimize_quadratic(
+            blocks, left, right, gradient, theta, l1, low, sweeps, tol
+        )
         change = float(l1 @ (np.abs(new) - np.abs(theta)))
         return new.reshape(self.theta.shape), change
 

@@ -19,7 +19,7 @@ from scipy import sparse
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._sgd import SGD
-from sklearn_losses.solvers._stream_fit import JITTER, Column, RowTerm, StreamFit
+from sklearn_losses.solvers._stream_fit import JITTER, Column, CoupledRowTerm, StreamFit
 from sklearn_losses.solvers._stream_memory import (
     Coordinates,
     DenseRows,
@@ -291,7 +291,8 @@ class _Past:
     def term(self, k, y, weight):
         objective = self.objective
         if objective.is_joint:
-            return RowTerm(objective.loss, y, weight)
+            n_outputs = objective.n_outputs
+            return CoupledRowTerm(objective.loss, y, weight, n_outputs)
         targets = replace(objective.targets, y=y)
         factor = targets.factor(k)
         own = weight if factor is None else weight * factor

@@ -17,7 +17,7 @@ from sklearn_losses.solvers._point_sums import PointSums
 DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss without curvature
 MAX_ROOT_STEPS = 100
 ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
-FLAT = 1e-12  # times the weights: what a loss without a minimum may still have to gain
+FLAT = 1e-12  # times its value: what a loss without a minimum may still have to gain
 
 
 @dataclass
@@ -156,8 +156,8 @@ class PointTerm(LossTerm):
         if not np.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
             return start
         # A loss of value f and slope g is about f / g away from its minimum.
-        step = self.value(np.full(len(self.y), start)) / abs(first)
-        step = min(max(abs(step), 1e-6 * max(1.0, abs(start))), 1e300)
+        size = abs(self.value(self.at_constant(start)))
+        step = min(max(size / abs(first), 1e-6 * abs(start), 1e-300), 1e300)
         near, near_slope, far, far_slope = start, first, None, np.inf
         for trial in range(MAX_ROOT_STEPS):
             if far is None:
@@ -169,7 +169,7 @@ class PointTerm(LossTerm):
                     share = 0.5
                 c = near + min(max(share, 0.01), 0.99) * (far - near)
             here, steepness = slope(c)
-            is_flat = far is None and abs(here) * step <= FLAT * self.total
+            is_flat = far is None and abs(here) * step <= FLAT * size
             if is_flat or abs(here) <= ROOT_TOL * steepness:
                 return c
             if np.isfinite(here) and here * first > 0:

@@ -27,6 +27,8 @@ from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonMo
 from sklearn_losses.solvers._sgd import SGD
 
 SMALLEST_TOL = 1e-14  # rounding
+NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
+EPS = np.finfo(np.float64).eps
 FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, and how fast it shrinks
 SMOOTHING_TOL = 5.0  # times tol may be the excess of smoothing
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
@@ -236,8 +238,12 @@ class _Fit:
         self.lowest = self.term.minimum()
         slopes = float(np.abs(self.term.slopes(p, 0.0)).sum())
         self.kept = theta
-        spread = (self.at_constant - self.lowest) / max(slopes, 1e-300)
-        self.term.unit = min(max(spread, 1e-12), 1e12)
+        gain = self.at_constant - self.lowest
+        self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
+        # No more than rounding, of the values or of c.
+        sizes = max(abs(self.at_constant), abs(self.lowest))
+        rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * np.abs(c).max()
+        self.is_perfect = gain <= rounding
         if self.term.is_smoothed:
             self.h = FIRST_WIDTH * self.term.unit
         if coef.any():
@@ -269,8 +275,7 @@ class _Fit:
             After the start and each step but the last, at the point `here`.
         """
         theta, p = self.begin(coef, intercept)
-        gap = self.at_constant - self.lowest
-        if gap <= 1e-12 * max(1.0, abs(self.at_constant)):
+        if self.is_perfect:
             self.converged = True
             self.arrive(theta, self.value(p, theta), 0.0)
             return

@@ -449,7 +449,7 @@ def _unstacked(kind, values, prefix):
 def _typical_residual(term, p):
     """The loss over its slope, at raw predictions p: how far off they are, about."""
     value, slopes = term.value(p) - term.minimum(), np.abs(term.slopes(p, 0.0)).sum()
-    return min(max(value / max(slopes, 1e-300), 1e-12), 1e12)
+    return min(max(value / max(slopes, 1e-300), 1e-150), 1e150)
 
 
 def _joined(first, second):

@@ -126,7 +126,7 @@ _NOTES = """S is the sum of the sample weights, so that a row of weight 2 is the
     that there is no minimum where an unpenalised loss fits all rows perfectly.
 
     Of a ``NumpyLoss`` the conjugate is searched for row by row, with many calls of its
-    functions: a tenth of a millisecond or two for each row and bound. A compiled loss has
+    functions: about 0.15 ms for each row and bound. A compiled loss has
     a formula, or a fast search.
 
     References

@@ -21,6 +21,37 @@ LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
 REFRESH = 5  # steps after which the diagonal is computed anew
 
 
+def scaled_cholesky(matrix, damping):
+    """The lower factor of a matrix scaled to a diagonal of 1, plus damping.
+
+    Returns
+    -------
+    factor : ndarray of shape (d, d)
+    scale : ndarray of shape (d,)
+    damping : float
+        As given, or greater if the matrix is not positive definite otherwise. One
+        with nan in it counts as diagonal.
+    """
+    diagonal = np.diag(matrix)
+    scale = np.zeros(len(diagonal))
+    np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
+    scaled = matrix * scale * scale[:, None]
+    while damping <= LARGEST_DAMPING:
+        scaled.flat[:: len(scale) + 1] = 1.0 + damping
+        factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
+        if not failed:
+            return factor, scale, damping
+        damping *= 10.0
+    return np.eye(len(scale)), scale, damping
+
+
+def scaled_solve(matrix, v, damping):
+    """matrix^-1 v, and the damping that it took."""
+    factor, scale, damping = scaled_cholesky(matrix, damping)
+    found, _ = linalg.lapack.dpotrs(factor, scale * v, lower=True)
+    return scale * found, damping
+
+
 class QuadraticModel:
     """gradient.delta + delta' B delta / 2 + l1 |theta + delta|_1.
 
@@ -135,22 +166,12 @@ class NewtonModel(QuadraticModel):
         return new, delta, slope, -(slope + 0.5 * float(delta @ self.hessian @ delta))
 
     def _solved(self):
-        """hessian^-1 gradient, scaled to a diagonal of 1 and damped."""
-        diagonal = np.diag(self.hessian)
-        scale = np.zeros(len(diagonal))
-        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-        scaled = self.hessian * scale * scale[:, None]
+        """hessian^-1 gradient, damped, and more so from now on if it had to be."""
         more = self.damping + (JITTER if self.is_smoothed else 0.0)
-        for _ in range(12):
-            scaled.flat[:: len(scale) + 1] = 1.0 + more
-            factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
-            if failed:
-                self.damping *= 10
-                more += self.damping
-                continue
-            found, _ = linalg.lapack.dpotrs(factor, scale * self.gradient, lower=True)
-            return scale * found
-        return scale**2 * self.gradient
+        found, needed = scaled_solve(self.hessian, self.gradient, more)
+        if needed > more:
+            self.damping = needed
+        return found
 
 
 class QuasiNewtonModel(QuadraticModel):
@@ -231,17 +252,7 @@ class QuasiNewtonModel(QuadraticModel):
             self.blocks, self.inverse = self.blocks * factor, self.inverse / factor
 
     def _inverse(self, block):
-        diagonal = np.diag(block)
-        scale = np.zeros(len(diagonal))
-        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-        scaled = block * scale * scale[:, None]
-        more = JITTER
-        while True:
-            scaled.flat[:: len(scale) + 1] = 1.0 + more
-            factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
-            if not failed:
-                break
-            more *= 10.0
+        factor, scale, _ = scaled_cholesky(block, JITTER)
         found, _ = linalg.lapack.dpotri(factor, lower=True)
         found = np.tril(found) + np.tril(found, -1).T
         return found * scale * scale[:, None]

@@ -5,11 +5,11 @@ function that stands for rows that are gone (_stream_memory.py), and the penalty
 """
 
 import numpy as np
-from scipy import linalg
 
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 from sklearn_losses.solvers._line_search import step_length
 from sklearn_losses.solvers._loss_term import DIFFERENCE, PointTerm, RowTerm
+from sklearn_losses.solvers._quadratic import scaled_solve
 from sklearn_losses.solvers._stream_memory import Sketch
 
 MOST_STEPS = 30
@@ -208,20 +208,8 @@ class StreamFit:
                 blocks, nothing, nothing, slope, here, l1, low, 200, 1e-8
             )
             return new.reshape(theta.shape) - theta
-        diagonal = np.diag(hessian)
-        scale = np.zeros(len(diagonal))
-        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-        scaled = hessian * scale * scale[:, None]
-        slope = scale * gradient.ravel()
-        while True:
-            scaled.flat[:: len(scale) + 1] = 1.0 + damping
-            try:
-                factor = linalg.cho_factor(scaled, lower=True, check_finite=False)
-            except linalg.LinAlgError:
-                damping *= 10.0
-                continue
-            found = linalg.cho_solve(factor, slope, check_finite=False)
-            return -(scale * found).reshape(theta.shape)
+        found, _ = scaled_solve(hessian, gradient.ravel(), damping)
+        return -found.reshape(theta.shape)
 
     def length(self, p, theta, delta, slope_at_0, h):
         """How far to go, by slopes of the smoothed objective."""

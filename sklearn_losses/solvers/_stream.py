@@ -19,7 +19,13 @@ from scipy import sparse
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._sgd import SGD
-from sklearn_losses.solvers._stream_fit import JITTER, Column, CoupledRowTerm, StreamFit
+from sklearn_losses.solvers._stream_fit import (
+    JITTER,
+    Column,
+    CoupledRowTerm,
+    SoftenedCoupledTerm,
+    StreamFit,
+)
 from sklearn_losses.solvers._stream_memory import (
     Coordinates,
     DenseRows,
@@ -292,7 +298,9 @@ class _Past:
         objective = self.objective
         if objective.is_joint:
             n_outputs = objective.n_outputs
-            return CoupledRowTerm(objective.loss, y, weight, n_outputs)
+            soft = getattr(objective.loss, "softened", None) is not None
+            kind = SoftenedCoupledTerm if soft else CoupledRowTerm
+            return kind(objective.loss, y, weight, n_outputs)
         targets = replace(objective.targets, y=y)
         factor = targets.factor(k)
         own = weight if factor is None else weight * factor

@@ -39,7 +39,7 @@ def scaled_cholesky(matrix, damping):
     while damping <= LARGEST_DAMPING:
         scaled.flat[:: len(scale) + 1] = 1.0 + damping
         factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
-        if not failed:
+        if not failed and np.isfinite(factor[-1, -1]):  # where a nan ends up
             return factor, scale, damping
         damping *= 10.0
     return np.eye(len(scale)), scale, damping

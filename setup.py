@@ -32,6 +32,7 @@ KERNELS = (
     "linear._weights",
     "solvers._sgd_epoch",
     "solvers._gradient_epoch",
+    "solvers._point_sums",
 )
 # A loop over the points of a block can be vectorised once its formulas are inlined, to
 # the last.

@@ -42,7 +42,12 @@ CASES = [
         why_missed="With AVX2 ten exponentials without fused multiply-add are 17 ns, "
         "the maximum and sum over so few classes as much again, and memory 20.",
     ),
-    Case(ours.Huber(delta=1.0), theirs.HuberLoss(delta=1.0), target=3),
+    Case(
+        ours.Huber(delta=1.0),
+        theirs.HuberLoss(delta=1.0),
+        target=3,
+        why_missed="It is bound by memory: 32 bytes a point in 1.5 ns.",
+    ),
     Case(ours.Quantile(0.7), theirs.PinballLoss(quantile=0.7), target=4),
 ]
 

@@ -2,7 +2,14 @@
 
 from sklearn_losses import inspection, losses, solvers
 from sklearn_losses._instruction_set import instruction_set
-from sklearn_losses.estimators import SGDClassifier, SGDRegressor
+from sklearn_losses.estimators import (
+    LinearClassifier,
+    LinearRegressor,
+    SGDClassifier,
+    SGDRegressor,
+    alpha_max,
+    regularization_path,
+)
 from sklearn_losses.inspection import *  # noqa: F403
 from sklearn_losses.losses import *  # noqa: F403
 from sklearn_losses.solvers import *  # noqa: F403
@@ -10,9 +17,13 @@ from sklearn_losses.solvers import *  # noqa: F403
 __version__ = "0.1.0.dev0"
 __all__ = [
     *losses.__all__,
+    "LinearClassifier",
+    "LinearRegressor",
     "SGDClassifier",
     "SGDRegressor",
     *solvers.__all__,
+    "alpha_max",
+    "regularization_path",
     *inspection.__all__,
     "instruction_set",
 ]

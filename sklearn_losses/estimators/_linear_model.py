@@ -1,4 +1,6 @@
-"""What every linear model does once it has coef_ and intercept_."""
+"""What every linear model does with its loss, and once it has coef_ and intercept_."""
+
+from contextlib import suppress
 
 import numpy as np
 from scipy import sparse
@@ -7,6 +9,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_losses.estimators._validation import resolve_loss
 from sklearn_losses.linear._rows import Rows
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
@@ -50,7 +53,46 @@ def _loss_of(estimator):
 
 
 class LinearModel(BaseEstimator):
-    """Raw predictions, and coefficients that may be stored sparsely."""
+    """A loss, raw predictions, and coefficients that may be stored sparsely."""
+
+    _tasks = ()
+    _other_losses = ()
+    _objects = {"loss": "Huber()"}  # parameters with parameters, and an example of each
+
+    def set_params(self, **params):
+        """Set parameters, those of the loss as ``loss__delta``.
+
+        Those of an optimizer, where there is one, likewise: ``optimizer__beta_1``.
+
+        Parameters
+        ----------
+        **params
+            Parameters of the estimator and, after ``loss__`` or ``optimizer__``, of a
+            loss or an optimizer that is an object.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or the loss or the optimizer is a name, which
+            has none.
+        """
+        for kind, example in self._objects.items():
+            nested = [name for name in params if name.startswith(f"{kind}__")]
+            held = params.get(kind, getattr(self, kind))
+            if nested and (isinstance(held, type) or not hasattr(held, "set_params")):
+                raise ValueError(
+                    f"{nested[0]!r} is a parameter of a {kind} object, and "
+                    f"{kind}={held!r} is none. Use an object, such as "
+                    f"{kind}={example}, with its parameters."
+                )
+        return super().set_params(**params)
+
+    def _resolve_loss(self):
+        return resolve_loss(self, self._tasks, self._other_losses)
 
     def raw_prediction(self, X):
         """X @ coef_.T + intercept_, before the inverse link of the loss.
@@ -140,6 +182,35 @@ class LinearModel(BaseEstimator):
             return dense.ravel() if is_regressor(self) else dense
         return self.coef_
 
+    def _initial(self, name, given, shape):
+        """Coefficients or intercepts to start with, in the shape of the solver's."""
+        if given is None:
+            return np.zeros(shape)
+        given = np.asarray(given, dtype=np.float64)
+        # One output may come without its axis.
+        if given.shape != shape and (shape[0] > 1 or given.shape != shape[1:]):
+            raise ValueError(
+                f"{name}_init, or the {name}_ of a warm start, has the shape "
+                f"{given.shape} and does not match the data, which needs {shape}."
+            )
+        if not np.all(np.isfinite(given)):
+            raise ValueError(f"{name}_init must be finite.")
+        return given.reshape(shape)
+
+    def _published(self, coef, intercept, dtype):
+        """`coef_` and `intercept_` of a solver's."""
+        with np.errstate(over="ignore"):  # is looked for
+            published = (
+                coef.astype(dtype, copy=False),
+                intercept.astype(dtype, copy=False),
+            )
+        if not all(np.all(np.isfinite(array)) for array in published):
+            raise ValueError(
+                f"The coefficients overflow {np.dtype(dtype)}, which is that of X. "
+                "Scale the features, or use smaller steps or float64."
+            )
+        return published
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -163,6 +234,17 @@ class LinearRegressorMixin(RegressorMixin):
         """
         raw = self.raw_prediction(X)
         return _loss_of(self).inverse_link(raw)
+
+    def _published(self, coef, intercept, dtype):
+        return super()._published(coef[0], intercept, dtype)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        with suppress(
+            ValueError, TypeError, ImportError
+        ):  # a loss that fit refuses has no domain
+            tags.target_tags.positive_only = self._resolve_loss().domain.low >= 0
+        return tags
 
 
 def _defines_probabilities(estimator):
@@ -269,3 +351,17 @@ class LinearClassifierMixin(ClassifierMixin):
             both = np.stack([np.zeros_like(raw), raw], axis=1)
             return _loss_of(self).link.log_probabilities(both)
         return np.stack(_loss_of(self).link.log_probabilities(raw), axis=1)
+
+    def _initial(self, name, given, shape):
+        if given is not None and shape[0] == 2:
+            # Two classes of a joint loss are published as one difference.
+            one = np.asarray(given, dtype=np.float64)
+            if one.shape in (shape[1:], (1, *shape[1:])):
+                half = 0.5 * one.reshape(shape[1:])
+                given = np.stack([-half, half])
+        return super()._initial(name, given, shape)
+
+    def _published(self, coef, intercept, dtype):
+        if len(coef) == 2:
+            coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+        return super()._published(coef, intercept, dtype)

@@ -4,7 +4,6 @@ Here a task's targets become those of an objective; what the two share is in _sg
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +28,7 @@ from sklearn_losses.estimators._sgd_docs import (
 from sklearn_losses.estimators._validation import (
     EPSILON_IS,
     check_classes,
+    check_numbers,
     class_factors,
     encode_labels,
     unchanged_on_error,
@@ -203,27 +203,9 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
     def _encoder(self, y, weight, loss, classes, partial, resumes):
         def encode(y, weight, name):
-            try:
-                y = np.ascontiguousarray(y, dtype=np.float64)
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{name} must be numeric in regression. {error}"
-                ) from error
-            loss.check_targets(y, name=name)
-            return Targets(y), weight
+            return Targets(check_numbers(y, loss, name)), weight
 
         return encode, 1
-
-    def _published(self, coef, intercept, dtype):
-        return super()._published(coef[0], intercept, dtype)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        with suppress(
-            ValueError, TypeError, ImportError
-        ):  # a loss that fit refuses has no domain
-            tags.target_tags.positive_only = self._resolve_loss().domain.low >= 0
-        return tags
 
 
 class SGDClassifier(LinearClassifierMixin, BaseSGD):
@@ -479,17 +461,3 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         except BaseException:
             solver.stop.set()  # the other threads end with their epoch
             raise
-
-    def _initial(self, name, given, shape):
-        if given is not None and shape[0] == 2:
-            # Two classes of a joint loss are published as one difference.
-            one = np.asarray(given, dtype=np.float64)
-            if one.shape in (shape[1:], (1, *shape[1:])):
-                half = 0.5 * one.reshape(shape[1:])
-                given = np.stack([-half, half])
-        return super()._initial(name, given, shape)
-
-    def _published(self, coef, intercept, dtype):
-        if len(coef) == 2:
-            coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
-        return super()._published(coef, intercept, dtype)

@@ -19,9 +19,10 @@ from sklearn_losses.estimators._linear_model import (
     LinearModel,
 )
 from sklearn_losses.estimators._validation import (
+    check_l1_ratio,
     check_weights,
     draw_seed,
-    resolve_loss,
+    measured_scale,
     resolve_optimizer,
     unchanged_on_error,
 )
@@ -47,7 +48,6 @@ from sklearn_losses.losses._params import (
 from sklearn_losses.solvers._newton import Newton
 from sklearn_losses.solvers._overflow import WeightsOverflow
 from sklearn_losses.solvers._progress import Watch
-from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
 from sklearn_losses.solvers._stream import Stream, forget
@@ -69,8 +69,7 @@ _ROWS = dict(
 class BaseSGD(CallbackSupportMixin, LinearModel):
     """Linear models of any loss, fitted with all rows at once or by SGD."""
 
-    _tasks = ()
-    _other_losses = ()
+    _objects = {"loss": "Huber()", "optimizer": "Adam()"}
     _constraints = {
         "penalty": [Options("l2", "l1", "elasticnet"), NONE],
         "alpha": [Interval(0, None, "left")],
@@ -163,41 +162,6 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 validation=(X_val, y_val, sample_weight_val),
             )
 
-    def set_params(self, **params):
-        """Set parameters, those of the loss as ``loss__delta``.
-
-        Those of an optimizer likewise: ``optimizer__beta_1``.
-
-        Parameters
-        ----------
-        **params
-            Parameters of the estimator and, after ``loss__`` or ``optimizer__``, of a
-            loss or an optimizer that is an object.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If there is no such parameter, or the loss or the optimizer is a name, which
-            has none.
-        """
-        for kind, example in (("loss", "Huber()"), ("optimizer", "Adam()")):
-            nested = [name for name in params if name.startswith(f"{kind}__")]
-            held = params.get(kind, getattr(self, kind))
-            if nested and (isinstance(held, type) or not hasattr(held, "set_params")):
-                raise ValueError(
-                    f"{nested[0]!r} is a parameter of a {kind} object, and "
-                    f"{kind}={held!r} is none. Use an object, such as "
-                    f"{kind}={example}, with its parameters."
-                )
-        return super().set_params(**params)
-
-    def _resolve_loss(self):
-        return resolve_loss(self, self._tasks, self._other_losses)
-
     @property
     def _schedule(self):
         """`learning_rate`, or, for an optimizer, the steps that "auto" means."""
@@ -222,11 +186,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 "learning_rate='optimal', whose steps are 1 / (alpha (t0 + t - 1)). "
                 "Use another learning_rate, or penalty=None with a positive alpha."
             )
-        if self.penalty == "elasticnet" and self.l1_ratio is None:
-            raise InvalidParameterError(
-                f"The 'l1_ratio' parameter of {name} must be a float in the range "
-                "[0.0, 1.0] with penalty='elasticnet'. Got None instead."
-            )
+        check_l1_ratio(self)
         if partial and self.early_stopping:
             raise InvalidParameterError(
                 f"The 'early_stopping' parameter of {name} must be False for "
@@ -315,15 +275,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             vars(self).pop("scale_", None)
             return objective
         if not (resumes and hasattr(self, "scale_")):
-            self.scale_, found = residual_scale(objective, train)
-            if not found.converged:
-                warnings.warn(
-                    "The least absolute deviations that scale='mad' is measured at did "
-                    f"not converge, so that scale_={self.scale_:.4g} may be wrong. "
-                    "Scale the features, or use a number for the scale.",
-                    ConvergenceWarning,
-                    stacklevel=4,
-                )
+            self.scale_, found = measured_scale(objective, train)
             if solver.convex_start:
                 solver.convex_start = found
         return replace(objective, loss=objective.loss.at_scale(self.scale_))
@@ -516,21 +468,6 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self._initial("intercept", intercept_init, (n_outputs,)),
         )
 
-    def _initial(self, name, given, shape):
-        """Coefficients or intercepts to start with, in the shape of the solver's."""
-        if given is None:
-            return np.zeros(shape)
-        given = np.asarray(given, dtype=np.float64)
-        # One output may come without its axis.
-        if given.shape != shape and (shape[0] > 1 or given.shape != shape[1:]):
-            raise ValueError(
-                f"{name}_init, or the {name}_ of a warm start, has the shape "
-                f"{given.shape} and does not match the data, which needs {shape}."
-            )
-        if not np.all(np.isfinite(given)):
-            raise ValueError(f"{name}_init must be finite.")
-        return given.reshape(shape)
-
     def _resume(self, n_outputs, n_features):
         """The state to go on from: the hidden one, unless somebody has set coef_."""
         coef = self._dense_coef()
@@ -550,17 +487,3 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         ):
             return self._state
         return start
-
-    def _published(self, coef, intercept, dtype):
-        """`coef_` and `intercept_` of a solver's."""
-        with np.errstate(over="ignore"):  # is looked for
-            published = (
-                coef.astype(dtype, copy=False),
-                intercept.astype(dtype, copy=False),
-            )
-        if not all(np.all(np.isfinite(array)) for array in published):
-            raise ValueError(
-                f"The coefficients overflow {np.dtype(dtype)}, which is that of X. "
-                "Scale the features, or use smaller steps or float64."
-            )
-        return published

@@ -204,8 +204,8 @@ NOTES = """**learning_rate='auto'**, in `fit`, uses all rows at once, with centr
     loss, unless coefficients are given or kept by a warm start, and ends in a local
     minimum, never worse than the best constant found. `Perceptron`, whose minimum is at
     coefficients of 0, is fitted by steps of constant size instead. X is not copied;
-    beside it, memory is needed for some numbers for each row, feature and class, and
-    for at most 8 MB of second derivatives.
+    beside it, memory is needed for some 15 numbers for each row and class, some for
+    each feature and class, and for at most 8 MB of second derivatives.
 
     In `partial_fit` it minimizes the objective over all rows so far, of which it keeps
     at most 1000 as they are, those where the loss bends most, and the others as a

@@ -1,11 +1,13 @@
 """What comes in at the boundary: losses, weights, labels, and the promise on errors."""
 
+import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -18,6 +20,7 @@ from sklearn_losses.losses._params import (
     check_parameters,
 )
 from sklearn_losses.solvers._optimizers import OPTIMIZERS, Optimizer
+from sklearn_losses.solvers._residual_scale import residual_scale
 
 # Losses that took scikit-learn's `epsilon`, and the parameter that it was.
 EPSILON_IS = {
@@ -54,7 +57,7 @@ def resolve_loss(estimator, tasks, also=()):
 
     Parameters
     ----------
-    estimator : estimator with the parameters loss and epsilon
+    estimator : estimator with the parameter loss and perhaps epsilon
     tasks : tuple of str
         The tasks whose losses it can use.
     also : tuple of str, default=()
@@ -76,13 +79,15 @@ def resolve_loss(estimator, tasks, also=()):
             f"The 'loss' parameter of {name} must be an instance of a loss. Got the "
             f"class {loss.__name__} instead: write {loss.__name__}()."
         )
-    if isinstance(loss, str) and loss == "huber" and estimator.epsilon == 0:
+    epsilon = getattr(estimator, "epsilon", None)
+    if isinstance(loss, str) and loss == "huber" and epsilon == 0:
         raise InvalidParameterError(
             f"The 'epsilon' parameter of {name} must be > 0 with loss='huber'. Got "
-            f"{estimator.epsilon!r} instead."
+            f"{epsilon!r} instead."
         )
     if isinstance(loss, str):
-        parameters = {EPSILON_IS[loss]: estimator.epsilon} if loss in EPSILON_IS else {}
+        has_epsilon = loss in EPSILON_IS and epsilon is not None
+        parameters = {EPSILON_IS[loss]: epsilon} if has_epsilon else {}
         try:
             found = get_loss(loss, **parameters)
         except ValueError as error:
@@ -138,6 +143,53 @@ def resolve_optimizer(estimator):
         return None if optimizer == "sgd" else OPTIMIZERS[optimizer]()
     optimizer.check()
     return optimizer
+
+
+def measured_scale(objective, train=None):
+    """The scale that scale='mad' stands for, and where it was measured, or a warning.
+
+    See `residual_scale`.
+    """
+    scale, found = residual_scale(objective, train)
+    if not found.converged:
+        warnings.warn(
+            "The least absolute deviations that scale='mad' is measured at did not "
+            f"converge, so that scale_={scale:.4g} may be wrong. Scale the features, "
+            "or use a number for the scale.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    return scale, found
+
+
+def check_l1_ratio(estimator):
+    """Refuse a penalty whose share of the l1 norm is not given.
+
+    Raises
+    ------
+    InvalidParameterError
+    """
+    if estimator.penalty == "elasticnet" and estimator.l1_ratio is None:
+        raise InvalidParameterError(
+            f"The 'l1_ratio' parameter of {type(estimator).__name__} must be a float "
+            "in the range [0.0, 1.0] with penalty='elasticnet'. Got None instead."
+        )
+
+
+def check_numbers(y, loss, name="y"):
+    """Targets of a regression, as float64.
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers, or outside of the domain of the loss.
+    """
+    try:
+        y = np.ascontiguousarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numeric in regression. {error}") from error
+    loss.check_targets(y, name=name)
+    return y
 
 
 def check_weights(sample_weight, n_samples, name="sample_weight"):
@@ -220,7 +272,9 @@ def check_classes(classes):
     return classes
 
 
-def class_factors(class_weight, classes, y, weight):
+def class_factors(
+    class_weight, classes, y, weight, owner="SGDClassifier", by_weight=False
+):
     """The factor of each class that scikit-learn's `class_weight` stands for.
 
     Parameters
@@ -231,6 +285,10 @@ def class_factors(class_weight, classes, y, weight):
         Labels.
     weight : ndarray of shape (n_samples,) or None
         Rows of weight 0 do not count for 'balanced'.
+    owner : str
+        Whose parameter it is.
+    by_weight : bool
+        Whether 'balanced' counts a row as often as its weight says, or once.
 
     Returns
     -------
@@ -248,18 +306,22 @@ def class_factors(class_weight, classes, y, weight):
         for label, factor in class_weight.items():
             if not Interval(0, None, "left").allows(factor):
                 raise InvalidParameterError(
-                    "The 'class_weight' parameter of SGDClassifier must have finite "
+                    f"The 'class_weight' parameter of {owner} must have finite "
                     f"values >= 0: class_weight[{label!r}] is {factor!r}."
                 )
     else:
-        y = y if weight is None else y[weight > 0]
+        if weight is not None:
+            y, weight = y[weight > 0], weight[weight > 0]
         missing = np.setdiff1d(classes, y)
         if len(missing):
             raise ValueError(
                 f"class_weight='balanced': the class {missing.tolist()[0]!r} has no "
                 "row of positive weight."
             )
-    return compute_class_weight(class_weight, classes=classes, y=y)
+    weight = weight if by_weight and class_weight == "balanced" else None
+    return compute_class_weight(
+        class_weight, classes=classes, y=y, sample_weight=weight
+    )
 
 
 def encode_labels(y, classes, name="y"):

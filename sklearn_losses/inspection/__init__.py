@@ -6,6 +6,7 @@ from sklearn_losses.inspection._describe import Influence, LossDescription, desc
 from sklearn_losses.inspection._display import LossDisplay
 from sklearn_losses.inspection._report import CheckResult, LossReport
 from sklearn_losses.inspection._scorer import LossScorer, d2_loss_score, loss_scorer
+from sklearn_losses.inspection._standard_errors import standard_errors
 
 __all__ = [
     "CheckResult",
@@ -19,4 +20,5 @@ __all__ = [
     "d2_loss_score",
     "describe",
     "loss_scorer",
+    "standard_errors",
 ]

@@ -238,24 +238,30 @@ def check_minimum(loss, probe):
 @check("compiled", "gradient", "convex")
 def check_conjugate(loss, probe):
     """Fenchel and Young: value + conjugate >= dual * raw, equal for gradients."""
-    if probe.is_row or not loss.convex:
-        raise CheckSkipped("losses of rows have none" if probe.is_row else "not convex")
+    if not loss.has_conjugate:
+        raise CheckSkipped("no formula" if loss.convex else "not convex")
     y, raw = probe.y, probe.raw
+
+    def along(slopes):
+        return (slopes * raw).sum(axis=1) if probe.is_row else slopes * raw
+
     value, dual = loss.value(y, raw), loss.gradient(y, raw)
-    tolerance = 1e-8 * (1.0 + np.abs(value) + np.abs(dual * raw))
+    tolerance = 1e-8 * (1.0 + np.abs(value) + np.abs(along(dual)))
     for shift, words in ((0, "a gradient, where both are equal"), (7, "a slope")):
-        slopes = np.where(np.roll(y, shift) == y, np.roll(dual, shift), dual)
+        same = np.roll(y, shift) == y
+        same = same[:, None] if probe.is_row else same
+        slopes = np.where(same, np.roll(dual, shift, axis=0), dual)
         conjugate = loss.conjugate(y, slopes)
-        gap = value + conjugate - slopes * raw
+        gap = value + conjugate - along(slopes)
         bad = ~(gap >= -tolerance)
         if shift == 0:
             bad |= ~(gap <= tolerance)
         if bad.any():
             i = int(np.argmax(bad))
             raise CheckFailed(
-                f"{probe.point(y[i], raw[i])} and dual={slopes[i]:.9g}, {words}, "
+                f"{probe.point(y[i], raw[i])} and dual={slopes[i]}, {words}, "
                 f"value() + conjugate() is {value[i] + conjugate[i]:.9g}, and "
-                f"dual * raw_prediction is {slopes[i] * raw[i]:.9g}"
+                f"dual * raw_prediction is {along(slopes)[i]:.9g}"
             )
 
 

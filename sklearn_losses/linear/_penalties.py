@@ -66,3 +66,17 @@ class Penalty:
         """
         at_zero = -np.clip(gradient, -self.l1, self.l1)
         return self.l2 * coef + np.where(coef == 0, at_zero, self.l1 * np.sign(coef))
+
+
+def conjugate_excess(z, l1, positive=False):
+    """What an l1 norm leaves of slopes: with l2, P*(-z) = excess^2 / (2 l2).
+
+    Parameters
+    ----------
+    z : ndarray
+        Slopes of the loss by the coefficients.
+    l1 : ndarray
+    positive : bool
+        Whether coefficients are >= 0; slopes > 0 then cost nothing.
+    """
+    return np.maximum((-z if positive else np.abs(z)) - l1, 0.0)

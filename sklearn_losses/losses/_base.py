@@ -79,8 +79,9 @@ class Loss(BaseEstimator):
     A loss of another package derives from `PointLoss` or `RowLoss`, overrides
     `compiled`, and declares in `_constraints`, a dict of the parameters' names, what
     each may be: a list of `Interval` and the like, of which one has to allow it. It may
-    override ``_optimal_constant(y_true, sample_weight)`` and ``_minimum(y_true)`` where
-    it has formulas for them; their arguments have been checked.
+    override ``_optimal_constant(y_true, sample_weight)``, ``_minimum(y_true)`` and, as
+    a loss of rows, ``_conjugate(y_true, dual)`` where it has formulas for them; their
+    arguments have been checked.
     """
 
     name = None
@@ -192,9 +193,11 @@ class Loss(BaseEstimator):
         Parameters
         ----------
         y_true : array-like of shape (n_samples,) or scalar
-            Targets, in `domain`.
-        dual : array-like of shape (n_samples,) or scalar
-            Slopes by the raw prediction.
+            Targets, in `domain`. A loss of rows also takes probabilities, if it does
+            in `value`.
+        dual : array-like of shape (n_samples,) or (n_samples, n_classes), or scalar
+            Slopes by the raw prediction. In a loss of rows those of a sample sum to 0;
+            where they do not, up to rounding, the supremum is inf.
 
         Returns
         -------
@@ -204,16 +207,19 @@ class Loss(BaseEstimator):
         Raises
         ------
         ValueError
-            If the loss is not convex or not one of points, shapes do not fit, or a
-            target lies outside the domain.
+            If the loss is not convex or is one of rows without a formula for it,
+            shapes do not fit, or a target lies outside the domain.
 
         References
         ----------
         Rockafellar 1970, "Convex analysis", section 12.
         """
-        raise ValueError(
-            f"{type(self).__name__} has no conjugate, because it is a loss of rows."
-        )
+        raise NotImplementedError
+
+    @property
+    def has_conjugate(self):
+        """Whether `conjugate` is defined: convex, and in a loss of rows a formula."""
+        return self.convex
 
     def minimum(self, y_true):
         """The infimum of each sample's loss over all raw predictions.
@@ -654,6 +660,39 @@ class RowLoss(Loss):
                 result[...] = work[name]
         return _finish(results, weight, outputs)
 
+    def conjugate(self, y_true, dual):
+        name = type(self).__name__
+        self.checked()
+        if not self.convex:
+            raise ValueError(f"{name} has no conjugate, because it is not convex.")
+        dual = np.asarray(dual, dtype=np.float64)
+        if dual.ndim != 2 or dual.shape[1] < 2:
+            raise ValueError(
+                f"dual must have the shape (n_samples, n_classes) in {name}. Got "
+                f"{dual.shape}."
+            )
+        y = np.asarray(y_true, dtype=np.float64)
+        if y.shape not in (dual.shape[:1], dual.shape):
+            raise ValueError(_shape_message("y_true", y, dual))
+        self.check_targets(y, n_classes=dual.shape[1])
+        return self._conjugate(y, dual)
+
+    @property
+    def has_conjugate(self):
+        return self.convex and type(self)._conjugate is not RowLoss._conjugate
+
+    def _conjugate(self, y_true, dual):
+        raise ValueError(
+            f"{type(self).__name__} has no conjugate, because there is no formula for "
+            "it. Override _conjugate(y_true, dual)."
+        )
+
+    def _distribution(self, y_true, n_classes):
+        """The probabilities that labels stand for, one-hot rows; or those given."""
+        if y_true.ndim == 2:
+            return y_true
+        return np.eye(n_classes)[y_true.astype(np.intp)]
+
     def check_targets(self, y_true, name="y_true", n_classes=None):
         y_true = np.asarray(y_true)
         if y_true.ndim == 2 and not self.soft_targets:
@@ -715,6 +754,11 @@ class PointOrRowLoss(Loss):
     def _optimal_constant(self, y_true, sample_weight):
         return self._base()._optimal_constant(self, y_true, sample_weight)
 
+    @property
+    def has_conjugate(self):
+        return self.convex and self.granularity == "point"
+
+    _conjugate = RowLoss._conjugate
     _stationary_constant = PointLoss._stationary_constant
     _starts = PointLoss._starts
 

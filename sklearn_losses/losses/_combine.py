@@ -217,6 +217,15 @@ class Scaled(Combination):
     def _optimal_constant(self, y_true, sample_weight):
         return self.loss._optimal_constant(y_true, sample_weight)
 
+    @property
+    def has_conjugate(self):
+        return self.loss.has_conjugate
+
+    def _conjugate(self, y_true, dual):
+        if self.weight == 0:
+            return np.where(dual.any(axis=1), np.inf, 0.0)
+        return self.weight * self.loss.conjugate(y_true, dual / self.weight)
+
 
 class Sum(Combination):
     """left_weight * left + right_weight * right, written ``Huber() + 0.1 * LogCosh()``.

@@ -6,11 +6,25 @@ array([[ 0.333,  0.333, -0.667]])
 """
 
 import numpy as np
-from scipy.special import entr
+from scipy.special import entr, xlogy
 
 from sklearn_losses.losses._base import RowLoss, class_frequencies
 from sklearn_losses.losses._links import SoftmaxLink, SparsemaxLink
 from sklearn_losses.losses._params import Interval
+
+ROUNDING = 1e-12  # of slopes of one row, and of their sum
+
+
+def _is_outside(slopes, *bounded):
+    """inf for the rows outside of the domain of a conjugate, else 0.
+
+    There slopes sum to 0, as no loss of rows feels a constant that is added to all raw
+    predictions, and what is `bounded` is not negative.
+    """
+    outside = ~(np.abs(slopes.sum(axis=1)) <= ROUNDING)
+    for array in bounded:
+        outside |= ~(array >= -ROUNDING).all(axis=1)
+    return np.where(outside, np.inf, 0.0)
 
 
 class CrossEntropy(RowLoss):
@@ -53,6 +67,17 @@ class CrossEntropy(RowLoss):
             frequency += self.label_smoothing / len(frequency)
         return self.link.link(frequency)
 
+    def _distribution(self, y_true, n_classes):
+        target = super()._distribution(y_true, n_classes)
+        a = 0.0 if y_true.ndim == 2 else self.label_smoothing
+        return (1 - a) * target + a / n_classes
+
+    def _conjugate(self, y_true, dual):
+        """A negative entropy, of what are probabilities where dual is a gradient."""
+        probability = self._distribution(y_true, dual.shape[1]) + dual
+        inside = np.maximum(probability, 0.0)
+        return xlogy(inside, inside).sum(axis=1) + _is_outside(dual, probability)
+
     def _minimum(self, y_true):
         if y_true.ndim == 2:
             return entr(y_true).sum(axis=1)
@@ -81,6 +106,12 @@ class MulticlassHinge(RowLoss):
     lipschitz = np.sqrt(2.0)
     softened = CrossEntropy()
 
+    def _conjugate(self, y_true, dual):
+        target = self._distribution(y_true, dual.shape[1])
+        own = (target * dual).sum(axis=1)
+        rivals = np.where(target == 1, 0.0, dual)
+        return own + _is_outside(dual, rivals, 1.0 + own[:, None])
+
     def _optimal_constant(self, y_true, sample_weight):
         """One ahead for a class that more than half of the samples have, else 0."""
         frequency = class_frequencies(y_true, sample_weight)
@@ -100,6 +131,12 @@ class MulticlassSquaredHinge(RowLoss):
     """
 
     name = "multiclass_squared_hinge"
+
+    def _conjugate(self, y_true, dual):
+        target = self._distribution(y_true, dual.shape[1])
+        rivals = np.where(target == 1, 0.0, dual)
+        value = (rivals * (0.25 * rivals - 1.0)).sum(axis=1)
+        return value + _is_outside(dual, rivals)
 
     def _optimal_constant(self, y_true, sample_weight):
         """All terms are active at the optimum, which makes it a linear system.
@@ -132,6 +169,12 @@ class Sparsemax(RowLoss):
     soft_targets = True
     lipschitz = np.sqrt(2.0)
     smoothness = 1.0
+
+    def _conjugate(self, y_true, dual):
+        """That of half the squared length of probabilities."""
+        target = self._distribution(y_true, dual.shape[1])
+        value = (dual * (0.5 * dual + target)).sum(axis=1)
+        return value + _is_outside(dual, target + dual)
 
     def _optimal_constant(self, y_true, sample_weight):
         frequency = class_frequencies(y_true, sample_weight)

@@ -29,6 +29,8 @@ class SolverResult:
         What the fit has shown; see `Progress`.
     best_epoch : ndarray of int of shape (n_objectives,) or None
         The index of the epoch whose coefficients these are, if it was chosen.
+    bound : float
+        What the objective is at least, whatever the coefficients are; nan if unknown.
     """
 
     coef: np.ndarray
@@ -39,6 +41,7 @@ class SolverResult:
     warnings: list = field(default_factory=list)
     curves: dict = field(default_factory=dict)
     best_epoch: np.ndarray | None = None
+    bound: float = np.nan
 
 
 class Solver:

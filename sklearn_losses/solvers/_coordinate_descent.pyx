@@ -12,7 +12,8 @@ from libc.math cimport copysign, fabs, fmax
 
 def minimize_quadratic(const double[:, :, ::1] blocks, const double[:, ::1] left,
                        const double[:, ::1] right, const double[::1] gradient,
-                       const double[::1] u, const double[::1] l1, int max_sweeps, double tol):
+                       const double[::1] u, const double[::1] l1, const double[::1] low,
+                       int max_sweeps, double tol):
     """argmin over delta of gradient.delta + delta' B delta / 2 + sum l1 |u + delta|.
 
     Parameters
@@ -22,6 +23,8 @@ def minimize_quadratic(const double[:, :, ::1] blocks, const double[:, ::1] left
     left, right : ndarray of shape (d, rank)
         left right' is symmetric. Coordinates without curvature in B do not move.
     gradient, u, l1 : ndarray of shape (d,)
+    low : ndarray of shape (d,)
+        What u + delta is at least, as u is: -inf or 0.
     max_sweeps : int
     tol : float
         It ends when the largest step^2 * curvature of a sweep is below this share of
@@ -52,6 +55,7 @@ def minimize_quadratic(const double[:, :, ::1] blocks, const double[:, ::1] left
                     continue
                 target = x[j] - here / curvature
                 target = copysign(fmax(fabs(target) - l1[j] / curvature, 0.0), target)
+                target = fmax(target, low[j])
                 step = target - x[j]
                 if step == 0.0:
                     continue

@@ -12,10 +12,12 @@ from functools import cached_property
 
 import numpy as np
 
+from sklearn_losses.solvers._point_sums import PointSums
+
 DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss without curvature
 MAX_ROOT_STEPS = 100
 ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
-FLAT = 1e-12  # times the weights: what a loss without a minimum may still have to gain
+FLAT = 1e-12  # times its value: what a loss without a minimum may still have to gain
 
 
 @dataclass
@@ -91,57 +93,37 @@ class PointTerm(LossTerm):
     def __init__(self, loss, y, weight):
         super().__init__(loss, y, weight)
         self.is_smoothed = not loss.differentiable
-        self._evaluate = loss.checked().evaluate_points
-        self._shifted = np.empty(len(y))
-        self._arrays = [np.empty(len(y)) for _ in range(4)]
+        compiled = loss.checked()
+        self._sums = PointSums(compiled, y, weight)
+        self._evaluate = compiled.evaluate_points
 
     def value(self, p):
         """The weighted sum of the losses."""
-        value = self._arrays[0]
-        self._evaluate(self.y, p, value, None, None)
-        return float(self._weighted(value).sum())
+        return self._sums.value(p)
+
+    def slope_along(self, p, q, t, h):
+        """The derivative by t of the smoothed value at p + t q."""
+        return self._sums.slope_along(p, q, t, h)
 
     def slopes(self, p, h):
-        """The derivatives of the weighted losses; the next call overwrites them."""
-        upper, lower = self._arrays[:2]
+        """The derivatives of the weighted losses."""
+        upper, lower = np.empty_like(p), np.empty_like(p)
         if h == 0:
             self._evaluate(self.y, p, None, upper, None)
             return self._weighted(upper)
-        self._evaluate(self.y, np.add(p, h, out=self._shifted), upper, None, None)
-        self._evaluate(self.y, np.subtract(p, h, out=self._shifted), lower, None, None)
+        self._evaluate(self.y, p + h, upper, None, None)
+        self._evaluate(self.y, p - h, lower, None, None)
         upper -= lower
         upper *= 0.5 / h
         return self._weighted(upper)
 
     def model(self, p, h):
         """Value, slopes, curvatures and the excess of smoothing."""
-        if h > 0:
-            return self._smoothed(p, h)
-        value, slopes, curvatures, other = self._arrays
-        if self._has_curvature:
-            self._evaluate(self.y, p, value, slopes, curvatures)
-        else:
-            e = DIFFERENCE * self.unit
-            self._evaluate(self.y, p + e, None, curvatures, None)
-            self._evaluate(self.y, p - e, None, other, None)
-            curvatures -= other
-            curvatures *= 0.5 / e
-            self._evaluate(self.y, p, value, slopes, None)
-        curvatures = self._weighted(np.maximum(curvatures, 0.0, out=curvatures))
-        curvatures = _finite(curvatures)
-        total = float(self._weighted(value).sum())
-        return Model(total, self._weighted(slopes), curvatures, 0.0)
-
-    def _smoothed(self, p, h):
-        upper, lower, upper_slope, lower_slope = self._arrays
-        self._evaluate(self.y, p + h, upper, upper_slope, None)
-        self._evaluate(self.y, p - h, lower, lower_slope, None)
-        curvatures = np.maximum((upper_slope - lower_slope) * (0.5 / h), 0.0)
-        slopes = self._weighted((upper - lower) * (0.5 / h))
-        middle = 0.5 * float(self._weighted(upper + lower).sum())
-        value = self.value(p)
-        curvatures = _finite(self._weighted(curvatures))
-        return Model(value, slopes, curvatures, 0.5 * (middle - value))
+        slopes, curvatures = np.empty_like(p), np.empty_like(p)
+        difference = 0.0 if self._has_curvature else DIFFERENCE * self.unit
+        value, middle = self._sums.bend(p, h, difference, slopes, curvatures)
+        excess = 0.5 * (middle - value) if h > 0 else 0.0
+        return Model(value, slopes, curvatures, excess)
 
     def best_constant(self):
         """The one raw prediction for all rows with the least value, about.
@@ -152,16 +134,9 @@ class PointTerm(LossTerm):
         if not self.loss.convex:
             return self._searched_constant()
         start = self._likely_constant()
-        p = np.empty(len(self.y))
-
-        def slope(c):
-            p.fill(c)
-            slopes = self.slopes(p, 0.0)
-            return float(slopes.sum()), float(np.abs(slopes).sum())
-
-        found = self._root(slope, start)
-        p.fill(found)
-        return found if np.isfinite(self.value(p)) else self._searched_constant()
+        found = self._root(self._sums.slopes_at, start)
+        value = self.value(self.at_constant(found))
+        return found if np.isfinite(value) else self._searched_constant()
 
     def _likely_constant(self):
         """0, or the mean target if that is better: where a search begins."""
@@ -177,12 +152,12 @@ class PointTerm(LossTerm):
 
     def _root(self, slope, start):
         """Bracket the root of an increasing function, then halve or interpolate."""
-        first, _ = slope(start)
-        if not np.isfinite(first) or first == 0:
+        first, steepness = slope(start)
+        if not np.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
             return start
         # A loss of value f and slope g is about f / g away from its minimum.
-        step = self.value(np.full(len(self.y), start)) / abs(first)
-        step = min(max(abs(step), 1e-6 * max(1.0, abs(start))), 1e300)
+        size = abs(self.value(self.at_constant(start)))
+        step = min(max(size / abs(first), 1e-6 * abs(start), 1e-300), 1e300)
         near, near_slope, far, far_slope = start, first, None, np.inf
         for trial in range(MAX_ROOT_STEPS):
             if far is None:
@@ -194,7 +169,7 @@ class PointTerm(LossTerm):
                     share = 0.5
                 c = near + min(max(share, 0.01), 0.99) * (far - near)
             here, steepness = slope(c)
-            is_flat = far is None and abs(here) * step <= FLAT * self.total
+            is_flat = far is None and abs(here) * step <= FLAT * size
             if is_flat or abs(here) <= ROOT_TOL * steepness:
                 return c
             if np.isfinite(here) and here * first > 0:
@@ -203,11 +178,8 @@ class PointTerm(LossTerm):
                 far, far_slope = c, here if np.isfinite(here) else np.inf
             if far is not None and abs(far - near) <= 1e-9 * (abs(far) + abs(near)):
                 # At a kink: where most rows are flat, to smooth over the others.
-                return min(near, far, key=lambda c: self._steepness(c))
+                return min(near, far, key=lambda c: self._sums.slopes_at(c)[1])
         return near
-
-    def _steepness(self, c):
-        return np.abs(self.slopes(np.full(len(self.y), c), 0.0)).sum()
 
 
 class RowTerm(LossTerm):
@@ -225,6 +197,10 @@ class RowTerm(LossTerm):
         """The weighted sum of the losses."""
         self._evaluate(self._y, p, self._values, None, None)
         return float(self._weighted(self._values).sum())
+
+    def slope_along(self, p, q, t, h):
+        """The derivative by t of the smoothed value at p + t q."""
+        return float(np.vdot(self.slopes(p + t * q, h), q))
 
     def slopes(self, p, h):
         """The derivatives of the weighted losses; the next call overwrites them."""

@@ -27,12 +27,12 @@ from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonMo
 from sklearn_losses.solvers._sgd import SGD
 
 SMALLEST_TOL = 1e-14  # rounding
+NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
+EPS = np.finfo(np.float64).eps
 FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, and how fast it shrinks
 SMOOTHING_TOL = 5.0  # times tol may be the excess of smoothing
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
 STALE = 1e-3  # times the allowed decrease: so little is no progress
-ROUNDING = 1e-14  # of a constant
-SMALLEST_UNIT = 1e-60  # of residuals, and its inverse the largest
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
 REFRESH = 20  # iterations after which raw predictions are computed anew
@@ -238,9 +238,12 @@ class _Fit:
         self.lowest = self.term.minimum()
         slopes = float(np.abs(self.term.slopes(p, 0.0)).sum())
         self.kept = theta
-        spread = (self.at_constant - self.lowest) / max(slopes, 1e-300)
-        self.is_at_end = self.is_rounding(spread, float(np.abs(c).max()))
-        self.term.unit = min(max(spread, SMALLEST_UNIT), 1.0 / SMALLEST_UNIT)
+        gain = self.at_constant - self.lowest
+        self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
+        # No more than rounding, of the values or of c.
+        sizes = max(abs(self.at_constant), abs(self.lowest))
+        rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * np.abs(c).max()
+        self.is_perfect = gain <= rounding
         if self.term.is_smoothed:
             self.h = FIRST_WIDTH * self.term.unit
         if coef.any():
@@ -251,17 +254,6 @@ class _Fit:
             if self.value(raw, given) < self.at_constant:
                 return given, raw
         return theta, p
-
-    def is_rounding(self, spread, constant):
-        """Whether nothing but rounding is between the best constant and the bound.
-
-        A bound of 0 is that of residuals, in any unit of y: they are compared with the
-        constant. Other bounds are sums of terms of order 1, or larger.
-        """
-        if self.lowest == 0.0:
-            return spread <= max(ROUNDING * constant, SMALLEST_UNIT)
-        size = max(1.0, abs(self.at_constant))
-        return self.at_constant - self.lowest <= 1e-12 * size
 
     def raw(self, theta):
         self.passes += 1
@@ -283,7 +275,7 @@ class _Fit:
             After the start and each step but the last, at the point `here`.
         """
         theta, p = self.begin(coef, intercept)
-        if self.is_at_end:
+        if self.is_perfect:
             self.converged = True
             self.arrive(theta, self.value(p, theta), 0.0)
             return
@@ -318,7 +310,7 @@ class _Fit:
             theta = new if t == 1 else theta + t * delta
             p = p + t * q
             step = t
-            if done and t == 1:
+            if done and (t == 1 or self.is_certain):
                 self.converged = True
                 break
         if step is not None:
@@ -330,15 +322,14 @@ class _Fit:
         self.model.forget()
 
     def is_done(self, value, predicted, excess):
-        """Whether the model offers too little; sets `converged` if h is small too."""
+        """Whether the model offers too little; sets `converged` if that is all."""
         gain = self.at_constant - value
         floor = FLOOR * (self.at_constant - self.lowest)
         allowed = self.solver.tol * max(gain + predicted, floor)
         progress = self.previous - value
+        self.is_certain = self.h == 0 and predicted <= self.model.certain * allowed
         done = predicted <= self.model.trust * allowed and (
-            self.arrived
-            or progress <= PROGRESS_TOL * allowed
-            or (self.h == 0 and predicted <= self.model.certain * allowed)
+            self.arrived or progress <= PROGRESS_TOL * allowed or self.is_certain
         )
         # Where the curvature is infinite, as of |r|^1.2 at 0, no model tells the end.
         self.n_stale = self.n_stale + 1 if progress <= STALE * allowed else 0
@@ -352,7 +343,7 @@ class _Fit:
 
     def look(self, p, theta):
         """Model the objective; returns its value and the excess of smoothing."""
-        term = self.term.model(p, self.h)
+        self.around = term = self.term.model(p, self.h)
         self.passes += 1
         jitter = 0.0
         if self.h > 0:
@@ -376,7 +367,7 @@ class _Fit:
         level, rise = np.sum((delta * theta) @ self.l2), np.sum(delta**2 @ self.l2)
 
         def slope(t):
-            at = np.vdot(self.term.slopes(p + t * q, self.h), q) + level + t * rise
+            at = self.term.slope_along(p, q, t, self.h) + level + t * rise
             if self.model.has_l1:
                 x = theta + t * delta
                 at_0 = np.abs(x) <= 1e-14 * np.abs(theta)

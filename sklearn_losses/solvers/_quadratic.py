@@ -21,6 +21,37 @@ LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
 REFRESH = 5  # steps after which the diagonal is computed anew
 
 
+def scaled_cholesky(matrix, damping):
+    """The lower factor of a matrix scaled to a diagonal of 1, plus damping.
+
+    Returns
+    -------
+    factor : ndarray of shape (d, d)
+    scale : ndarray of shape (d,)
+    damping : float
+        As given, or greater if the matrix is not positive definite otherwise. One
+        with nan in it counts as diagonal.
+    """
+    diagonal = np.diag(matrix)
+    scale = np.zeros(len(diagonal))
+    np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
+    scaled = matrix * scale * scale[:, None]
+    while damping <= LARGEST_DAMPING:
+        scaled.flat[:: len(scale) + 1] = 1.0 + damping
+        factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
+        if not failed and np.isfinite(factor[-1, -1]):  # where a nan ends up
+            return factor, scale, damping
+        damping *= 10.0
+    return np.eye(len(scale)), scale, damping
+
+
+def scaled_solve(matrix, v, damping):
+    """matrix^-1 v, and the damping that it took."""
+    factor, scale, damping = scaled_cholesky(matrix, damping)
+    found, _ = linalg.lapack.dpotrs(factor, scale * v, lower=True)
+    return scale * found, damping
+
+
 class QuadraticModel:
     """gradient.delta + delta' B delta / 2 + l1 |theta + delta|_1.
 
@@ -43,6 +74,7 @@ class QuadraticModel:
         self.features = features
         self.l2, self.l1 = l2, l1
         self.has_l1 = bool(l1.any())
+        self.low = np.full(len(l1), -np.inf)
         self.moves = np.append(features.scale > 0, has_intercept)
         self.damping = FIRST_DAMPING
 
@@ -73,6 +105,11 @@ class QuadraticModel:
         """
         raise NotImplementedError
 
+    def keep_positive(self):
+        """No coefficient may become negative, but the intercept."""
+        self.low[:-1] = 0.0
+        self.has_l1 = True  # which is minimised in the same way
+
     def forget(self):
         """What was seen so far belongs to another objective."""
 
@@ -86,9 +123,13 @@ class QuadraticModel:
         diagonal = np.einsum("bii->bi", blocks)
         diagonal *= 1 + self.damping
         theta = self.theta.ravel()
-        l1 = np.broadcast_to(self.l1, self.theta.shape).ravel()
+        l1, low = (
+            np.broadcast_to(a, self.theta.shape).ravel() for a in (self.l1, self.low)
+        )
         gradient = self.gradient.ravel()
-        new = minimize_quadratic(blocks, left, right, gradient, theta, l1, sweeps, tol)
+        new = minimize_quadratic(
+            blocks, left, right, gradient, theta, l1, low, sweeps, tol
+        )
         change = float(l1 @ (np.abs(new) - np.abs(theta)))
         return new.reshape(self.theta.shape), change
 
@@ -125,22 +166,12 @@ class NewtonModel(QuadraticModel):
         return new, delta, slope, -(slope + 0.5 * float(delta @ self.hessian @ delta))
 
     def _solved(self):
-        """hessian^-1 gradient, scaled to a diagonal of 1 and damped."""
-        diagonal = np.diag(self.hessian)
-        scale = np.zeros(len(diagonal))
-        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-        scaled = self.hessian * scale * scale[:, None]
+        """hessian^-1 gradient, damped, and more so from now on if it had to be."""
         more = self.damping + (JITTER if self.is_smoothed else 0.0)
-        for _ in range(12):
-            scaled.flat[:: len(scale) + 1] = 1.0 + more
-            factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
-            if failed:
-                self.damping *= 10
-                more += self.damping
-                continue
-            found, _ = linalg.lapack.dpotrs(factor, scale * self.gradient, lower=True)
-            return scale * found
-        return scale**2 * self.gradient
+        found, needed = scaled_solve(self.hessian, self.gradient, more)
+        if needed > more:
+            self.damping = needed
+        return found
 
 
 class QuasiNewtonModel(QuadraticModel):
@@ -221,17 +252,7 @@ class QuasiNewtonModel(QuadraticModel):
             self.blocks, self.inverse = self.blocks * factor, self.inverse / factor
 
     def _inverse(self, block):
-        diagonal = np.diag(block)
-        scale = np.zeros(len(diagonal))
-        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-        scaled = block * scale * scale[:, None]
-        more = JITTER
-        while True:
-            scaled.flat[:: len(scale) + 1] = 1.0 + more
-            factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
-            if not failed:
-                break
-            more *= 10.0
+        factor, scale, _ = scaled_cholesky(block, JITTER)
         found, _ = linalg.lapack.dpotri(factor, lower=True)
         found = np.tril(found) + np.tril(found, -1).T
         return found * scale * scale[:, None]

@@ -298,8 +298,11 @@ def _divergence(objective, watch, start, end):
     """Say so if a fit ends worse than it began.
 
     That takes two passes over the rows, so it is looked into only on suspicion: if a
-    gradient was cut, or the criterion is above that of the first epoch.
+    gradient was cut, or the criterion is above that of the first epoch. A loss that is
+    least at coefficients of 0 is always worse than where it began.
     """
+    if is_least_at_0(objective.loss):
+        return []
     if watch.validation is None:
         name, evaluate = "objective", objective.value
     else:

@@ -19,7 +19,13 @@ from scipy import sparse
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._sgd import SGD
-from sklearn_losses.solvers._stream_fit import JITTER, Column, RowTerm, StreamFit
+from sklearn_losses.solvers._stream_fit import (
+    JITTER,
+    Column,
+    CoupledRowTerm,
+    SoftenedCoupledTerm,
+    StreamFit,
+)
 from sklearn_losses.solvers._stream_memory import (
     Coordinates,
     DenseRows,
@@ -291,7 +297,10 @@ class _Past:
     def term(self, k, y, weight):
         objective = self.objective
         if objective.is_joint:
-            return RowTerm(objective.loss, y, weight)
+            n_outputs = objective.n_outputs
+            soft = getattr(objective.loss, "softened", None) is not None
+            kind = SoftenedCoupledTerm if soft else CoupledRowTerm
+            return kind(objective.loss, y, weight, n_outputs)
         targets = replace(objective.targets, y=y)
         factor = targets.factor(k)
         own = weight if factor is None else weight * factor
@@ -448,7 +457,7 @@ def _unstacked(kind, values, prefix):
 def _typical_residual(term, p):
     """The loss over its slope, at raw predictions p: how far off they are, about."""
     value, slopes = term.value(p) - term.minimum(), np.abs(term.slopes(p, 0.0)).sum()
-    return min(max(value / max(slopes, 1e-300), 1e-12), 1e12)
+    return min(max(value / max(slopes, 1e-300), 1e-150), 1e150)
 
 
 def _joined(first, second):

@@ -5,61 +5,47 @@ function that stands for rows that are gone (_stream_memory.py), and the penalty
 """
 
 import numpy as np
-from scipy import linalg
 
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 from sklearn_losses.solvers._line_search import step_length
-from sklearn_losses.solvers._loss_term import PointTerm
+from sklearn_losses.solvers._loss_term import (
+    DIFFERENCE,
+    PointTerm,
+    RowTerm,
+    SoftenedRowTerm,
+)
+from sklearn_losses.solvers._quadratic import scaled_solve
 from sklearn_losses.solvers._stream_memory import Sketch
 
 MOST_STEPS = 30
 ENOUGH = 1e-2  # of the mean loss of a row may still be gained on all rows together
 SHARE = 2e-6  # of the loss of all rows, too
-DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss of rows without kinks
 JITTER = 1e-6  # of the curvature is added to every diagonal
 NO_CURVATURE, MORE_JITTER = 0.01, 0.1  # of the slope over the typical residual
 
 
-class RowTerm:
-    """sum_i weight_i loss(y_i, p_i) for a loss of rows, like `PointTerm`.
+class CoupledRowTerm(RowTerm):
+    """A loss of rows, with the whole Hessian of each row.
 
     Kinks are smoothed by a mean over steps of h along each output. Curvatures are
     differences of slopes, made diagonally dominant: the Hessian of a loss that depends
     on differences of raw predictions is so by itself.
     """
 
-    def __init__(self, loss, y, weight):
-        self.loss = loss
-        self.y = np.ascontiguousarray(y[:, None])
-        self.weight = weight
-        self.unit = 1.0
-        self._evaluate = loss.checked().evaluate_rows
-
     def value(self, p):
-        return self.newest(p, len(p))
+        return super().value(np.ascontiguousarray(p))
 
     def newest(self, p, n):
         """The weighted sum of the losses of the last n rows."""
-        value = np.empty(len(p))
-        self._evaluate(self.y, np.ascontiguousarray(p), value, None, None)
-        return float(np.where(self.weight > 0, value * self.weight, 0.0)[-n:].sum())
-
-    def minimum(self):
-        return 0.0
-
-    def _gradient(self, p):
-        gradient = np.empty(p.shape)
-        self._evaluate(self.y, p, None, gradient, None)
-        gradient *= self.weight[:, None]
-        gradient[self.weight == 0] = 0.0
-        return gradient
+        last = RowTerm(self.loss, self.y[-n:], self.weight[-n:], p.shape[1])
+        return last.value(np.ascontiguousarray(p[-n:]))
 
     def slopes(self, p, h):
         p = np.ascontiguousarray(p)
         if h == 0:
-            return self._gradient(p)
+            return super().slopes(p, 0.0).copy()
         shifts = h * np.eye(p.shape[1])
-        steps = [self._gradient(p + s) for shift in shifts for s in (shift, -shift)]
+        steps = [self.slopes(p + s, 0.0) for shift in shifts for s in (shift, -shift)]
         return sum(steps) / len(steps)
 
     def model(self, p, h):
@@ -69,7 +55,7 @@ class RowTerm:
         n, k = p.shape
         second, slopes = np.empty((n, k, k)), np.zeros((n, k))
         for j, shift in enumerate(e * np.eye(k)):
-            upper, lower = self._gradient(p + shift), self._gradient(p - shift)
+            upper, lower = self.slopes(p + shift, 0.0), self.slopes(p - shift, 0.0)
             second[:, j] = (upper - lower) * (0.5 / e)
             slopes += (upper + lower) / (2 * k)
         second = 0.5 * (second + second.transpose(0, 2, 1))
@@ -78,7 +64,36 @@ class RowTerm:
         np.einsum("nkk->nk", off)[:] = 0.0
         largest = np.maximum(diagonal, -off.sum(axis=2))
         np.einsum("nkk->nk", off)[:] = largest
-        return slopes if h > 0 else self._gradient(p), np.nan_to_num(off, posinf=0.0)
+        return slopes if h > 0 else self.slopes(p, 0.0), np.nan_to_num(off, posinf=0.0)
+
+
+class SoftenedCoupledTerm(CoupledRowTerm):
+    """The same for kinks that are those of a maximum (`RowLoss.softened`).
+
+    The smoothed loss is a cross-entropy in units of h, whose Hessian is known: one
+    evaluation takes the place of two for each output.
+    """
+
+    def __init__(self, loss, y, weight, n_outputs):
+        super().__init__(loss, y, weight, n_outputs)
+        self._softened = SoftenedRowTerm(loss, y, weight, n_outputs)
+
+    def slopes(self, p, h):
+        if h == 0:
+            return super().slopes(p, h)
+        return self._softened.slopes(np.ascontiguousarray(p), h).copy()
+
+    def model(self, p, h):
+        if h == 0:
+            return super().model(p, h)
+        slopes = self.slopes(p, h)
+        weight = self.weight[:, None]
+        share = slopes.copy()  # of each class, by the weight of its row
+        share[np.arange(len(p)), self.y.astype(np.intp)] += self.weight
+        second = -share[:, :, None] * share[:, None, :]
+        second /= np.where(weight > 0, weight, 1.0)[:, :, None]
+        np.einsum("nkk->nk", second)[:] += share
+        return slopes, second / h
 
 
 class Column:
@@ -103,6 +118,9 @@ class Column:
     def best_constant(self):
         return self.term.best_constant()
 
+    def slope_along(self, p, q, t, h):
+        return self.term.slope_along(p.ravel(), q.ravel(), t, h)
+
     def slopes(self, p, h):
         return self.term.slopes(p.ravel(), h)[:, None]
 
@@ -120,7 +138,7 @@ class StreamFit:
 
     Parameters
     ----------
-    term : Column or RowTerm
+    term : Column or CoupledRowTerm
     rows : DenseRows or SparseRows
     memory : Matrix or Sketch
     l1, l2 : ndarray of shape (n_features + 1,)
@@ -219,24 +237,13 @@ class StreamFit:
             l1 = np.broadcast_to(self.l1, theta.shape).ravel()
             here, slope = theta.ravel(), gradient.ravel()
             blocks, nothing = hessian[None], np.empty((len(slope), 0))
+            low = np.full(len(slope), -np.inf)
             new = minimize_quadratic(
-                blocks, nothing, nothing, slope, here, l1, 200, 1e-8
+                blocks, nothing, nothing, slope, here, l1, low, 200, 1e-8
             )
             return new.reshape(theta.shape) - theta
-        diagonal = np.diag(hessian)
-        scale = np.zeros(len(diagonal))
-        np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-        scaled = hessian * scale * scale[:, None]
-        slope = scale * gradient.ravel()
-        while True:
-            scaled.flat[:: len(scale) + 1] = 1.0 + damping
-            try:
-                factor = linalg.cho_factor(scaled, lower=True, check_finite=False)
-            except linalg.LinAlgError:
-                damping *= 10.0
-                continue
-            found = linalg.cho_solve(factor, slope, check_finite=False)
-            return -(scale * found).reshape(theta.shape)
+        found, _ = scaled_solve(hessian, gradient.ravel(), damping)
+        return -found.reshape(theta.shape)
 
     def length(self, p, theta, delta, slope_at_0, h):
         """How far to go, by slopes of the smoothed objective."""
@@ -250,7 +257,7 @@ class StreamFit:
 
         def slope(t):
             at = level + t * rise
-            at += float(np.vdot(self.term.slopes(p + t * q, h), q))
+            at += self.term.slope_along(p, q, t, h)
             if has_l1:
                 x = theta + t * delta
                 at_0 = np.abs(x) <= 1e-14 * np.abs(theta)

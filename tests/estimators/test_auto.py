@@ -1,5 +1,7 @@
 """learning_rate="auto" on data of scikit-learn, as it comes and standardized."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize
@@ -10,7 +12,9 @@ from sklearn.svm import SVC
 from sklearn_losses import (
     AbsoluteError,
     Hinge,
+    Huber,
     LogLoss,
+    Quantile,
     SGDClassifier,
     SGDRegressor,
     SquaredError,
@@ -94,3 +98,36 @@ def test_hinge_with_penalty_is_a_support_vector_machine():
     best = Hinge().mean(y, X @ coef + known.intercept_[0]) + ALPHA / 2 * coef @ coef
     model = SGDClassifier(Hinge(), learning_rate="auto", alpha=ALPHA).fit(X, y)
     assert -1e-6 < relative_gap(Hinge(), X, y, model, best, ALPHA) < 0.01
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [SquaredError(), AbsoluteError(), Huber(scale="mad"), Quantile(0.3)],
+    ids=repr,
+)
+@pytest.mark.parametrize("unit", [1e-30, 1e-9, 1e9, 1e30])
+def test_the_unit_of_y_does_not_matter(loss, unit):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 4))
+    y = X @ [1.0, -2.0, 0.5, 0.0] + 1.0 + 0.3 * rng.standard_t(2, size=100)
+    known, found = (
+        SGDRegressor(loss, penalty=None).fit(X, y * u).coef_ / u for u in (1.0, unit)
+    )
+    np.testing.assert_allclose(found, known, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("y", [7.1, 1e-9, -1e12])
+def test_a_constant_target_is_a_constant_model(y):
+    X = np.random.default_rng(0).normal(size=(100, 4))
+    model = SGDRegressor().fit(X, np.full(100, y))
+    assert not model.coef_.any()
+    np.testing.assert_allclose(model.intercept_, y, rtol=1e-15)
+
+
+def test_a_perceptron_is_not_said_to_diverge():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 4))
+    y = X[:, 0] + rng.normal(size=100) > 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        SGDClassifier("perceptron", random_state=0).fit(X, y)

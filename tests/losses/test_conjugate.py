@@ -10,7 +10,6 @@ from mpmath import mpf
 from sklearn_losses.losses import (
     AbsoluteError,
     Barron,
-    CrossEntropy,
     Exponential,
     Fair,
     Hinge,
@@ -242,11 +241,6 @@ def test_a_loss_that_is_not_convex_is_refused(loss):
     name = type(loss).__name__
     with pytest.raises(ValueError, match=f"{name} has no conjugate.*not convex"):
         loss.conjugate(two_targets(loss), [0.0, 0.5])
-
-
-def test_a_loss_of_rows_is_refused():
-    with pytest.raises(ValueError, match=r"CrossEntropy has no conjugate.*of rows"):
-        CrossEntropy().conjugate([0, 1], [[0.0, 0.0], [0.0, 0.0]])
 
 
 @each(CONVEX_DEFAULTS)

@@ -1,0 +1,517 @@
+"""LinearRegressor and LinearClassifier: the optimum of any loss, and how near it is.
+
+SGD streams; these two solve. Here parameters and labels become objectives, and what the
+solver found becomes attributes. Everything numeric is in the layers below.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import validate_data
+
+from sklearn_losses.estimators._linear_model import (
+    LinearClassifierMixin,
+    LinearModel,
+    LinearRegressorMixin,
+)
+from sklearn_losses.estimators._validation import (
+    check_l1_ratio,
+    check_numbers,
+    check_weights,
+    class_factors,
+    encode_labels,
+    measured_scale,
+    unchanged_on_error,
+)
+from sklearn_losses.linear._objective import Objective, Targets
+from sklearn_losses.linear._penalties import Penalty
+from sklearn_losses.linear._rows import Rows
+from sklearn_losses.losses._params import (
+    BOOLEAN,
+    NONE,
+    Instance,
+    Interval,
+    InvalidParameterError,
+    Options,
+    check_parameters,
+)
+from sklearn_losses.solvers._certified import LBFGS, NEWTON, Certified, choose
+from sklearn_losses.solvers._newton import MOST_FEATURES
+from sklearn_losses.solvers._sgd import is_least_at_0
+
+_PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
+        The penalty on the coefficients; the intercept is not penalised.
+
+    alpha : float, default=0.0001
+        The strength of the penalty, >= 0.
+
+    l1_ratio : float, default=0.15
+        The share of the l1 norm in penalty='elasticnet', in [0, 1].
+
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+
+    solver : {{{{'auto', 'newton', 'lbfgs'}}}}, default='auto'
+        How the optimum is found. Both use centred and scaled features, smooth the
+        kinks of a loss less and less, and take exact zeros from an l1 norm.
+
+        - 'newton': Newton's method, for losses of points. It computes a matrix of
+          n_features x n_features.
+        - 'lbfgs': a quasi-Newton method, for all losses and any number of features.
+        - 'auto': 'newton' for a loss of points and up to {MOST_FEATURES} features, else
+          'lbfgs'. `solver_` says which.
+
+    tol : float, default=1e-6
+        The fit ends when the duality gap is at most this share of what is to be gained
+        over the best constant prediction (of 0.001 times what a perfect fit would gain,
+        if that is more). For a loss without a gap, see `gap_`, the gap is estimated.
+
+    max_iter : int, default=1000
+        The most passes over the rows; an iteration takes two of them.
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the coefficients of the previous call, if they are
+        better than the best constant. The optimum does not depend on it.
+
+    positive : bool, default=False
+        Whether coefficients must be >= 0. The intercept may have any sign.{{positive}}
+
+    verbose : int or bool, default=False
+        Whether to print a line an iteration."""
+
+_NOT_OF_ROWS = """ A
+        multiclass loss, of which only differences of coefficients count, refuses it."""
+
+_ATTRIBUTES = """objective_ : float{several}
+        The objective at `coef_` and `intercept_`.
+
+    gap_ : float{several}
+        The duality gap: no coefficients at all have an objective less than
+        ``objective_ - gap_``, up to rounding. Without any penalty the bound is proved
+        for coefficients up to ten times as large as the largest of the fit, in units
+        of 1 / spread of their features. It is nan if the loss is not convex, where
+        the fit is a local minimum, and inf if the loss has no conjugate.
+
+    n_iter_ : int
+        The passes over the rows that were made{most}.
+
+    solver_ : str
+        The solver used, 'newton' or 'lbfgs'.
+
+    loss_ : Loss
+        The loss object used, with the parameters that it was fitted with.
+
+    scale_ : float
+        If the scale of the loss is "mad": the scale of the residuals of the least
+        absolute deviations, which `loss_` has.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, if X has names that are all strings."""
+
+_NOTES = """S is the sum of the sample weights, so that a row of weight 2 is the same as
+    two rows, and a row of weight 0 the same as none. `fit` is deterministic.
+
+    The bound is that of Fenchel's duality [1]_: slopes of the loss on all rows, of
+    which the penalty can balance what they do to the coefficients, bound all objectives
+    from below. Warnings of the class ConvergenceWarning say which gap was left, and
+    that there is no minimum where an unpenalised loss fits all rows perfectly.
+
+    Of a ``NumpyLoss`` the conjugate is searched for row by row, with many calls of its
+    functions: about 0.15 ms for each row and bound. A compiled loss has
+    a formula, or a fast search.
+
+    References
+    ----------
+    .. [1] Rockafellar 1970, "Convex analysis", section 31.
+    .. [2] Lee, Sun and Saunders 2014, "Proximal Newton-type methods for minimizing
+       composite functions", SIAM Journal on Optimization 24."""
+
+
+class BaseLinear(LinearModel):
+    """What the two estimators share: from checked arrays to fitted attributes."""
+
+    _constraints = {
+        "penalty": [Options("l2", "l1", "elasticnet"), NONE],
+        "alpha": [Interval(0, None, "left")],
+        "l1_ratio": [Interval(0, 1, "both"), NONE],
+        "fit_intercept": [BOOLEAN],
+        "solver": [Options("auto", NEWTON, LBFGS)],
+        "tol": [Interval(0, None, "neither")],
+        "max_iter": [Interval(1, None, "left", integer=True)],
+        "warm_start": [BOOLEAN],
+        "positive": [BOOLEAN],
+        "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
+    }
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            It is not copied if it is float32 or float64, and C-contiguous or CSR with
+            sorted columns.
+
+        y : array-like of shape (n_samples,)
+            Targets in the domain of the loss, or labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; None means 1.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter cannot be used. The estimator is then as it was
+            before.
+        """
+        with unchanged_on_error(self):
+            return self._fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight):
+        check_parameters(self, self._constraints)
+        check_l1_ratio(self)
+        loss = self._usable_loss()
+        objectives, dtype = self._objectives(X, y, sample_weight, loss)
+        solver = self._solver(loss, self.n_features_in_)
+        results = self._solve_all(solver, objectives, self._starts(objectives))
+        for message in dict.fromkeys(m for r in results for m in r.warnings):
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        coef = np.concatenate([r.coef for r in results])
+        intercept = np.concatenate([r.intercept for r in results])
+        self.coef_, self.intercept_ = self._published(coef, intercept, dtype)
+        self.loss_, self.solver_ = objectives[0].loss, solver.method
+        self.n_iter_ = int(max(r.n_iter.max() for r in results))
+        self._certify(objectives, results, dtype)
+        return self
+
+    def _objectives(self, X, y, sample_weight, loss):
+        """The objectives that data and parameters make, and the dtype of X."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            accept_large_sparse=True,
+            dtype=(np.float64, np.float32),
+            order="C",
+        )
+        weight = check_weights(sample_weight, X.shape[0])
+        if weight is not None and not weight.any():
+            raise ValueError("All sample weights are zero: nothing is left to fit.")
+        targets, weight, n_outputs = self._targets(y, weight, loss)
+        total = X.shape[0] if weight is None else weight.sum()
+        penalty = Penalty.from_name(self.penalty, self.alpha, self.l1_ratio)
+        rows, per_objective = Rows(X), n_outputs // len(targets)
+        objectives = [
+            Objective(
+                *(loss, rows, Targets(target), weight, total, penalty, per_objective),
+                fit_intercept=self.fit_intercept,
+            )
+            for target in targets
+        ]
+        return self._with_scale(objectives), X.dtype
+
+    def _with_scale(self, objectives):
+        """The objectives with a number for a scale "mad", which becomes `scale_`."""
+        if not objectives[0].loss.needs_scale:
+            vars(self).pop("scale_", None)
+            return objectives
+        self.scale_, _ = measured_scale(objectives[0])
+        return [replace(o, loss=o.loss.at_scale(self.scale_)) for o in objectives]
+
+    def _usable_loss(self):
+        loss = self._resolve_loss()
+        if is_least_at_0(loss):
+            raise InvalidParameterError(
+                f"{type(self).__name__} cannot use loss={self.loss!r}, because its "
+                "objective is least at coefficients of 0, whatever X is. Use Hinge(), "
+                "or SGDClassifier."
+            )
+        return loss
+
+    def _solver(self, loss, n_features):
+        solver = Certified(
+            choose(loss, n_features) if self.solver == "auto" else self.solver,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            positive=self.positive,
+            verbose=self.verbose,
+            owner=type(self).__name__,
+        )
+        solver.check(loss)
+        return solver
+
+    def _starts(self, objectives):
+        """Coefficients and intercepts to begin with, of each objective."""
+        coef = intercept = None
+        n_outputs = sum(objective.n_outputs for objective in objectives)
+        if self.warm_start and hasattr(self, "coef_"):
+            coef, intercept = self._dense_coef(), self.intercept_
+        coef = self._initial("coef", coef, (n_outputs, self.n_features_in_))
+        if self.positive:
+            coef = np.maximum(coef, 0.0)
+        intercept = self._initial("intercept", intercept, (n_outputs,))
+        if not self.fit_intercept:
+            intercept = np.zeros(n_outputs)
+        n = len(objectives)
+        return zip(np.split(coef, n), np.split(intercept, n))
+
+    def _solve_all(self, solver, objectives, starts):
+        return [solver.solve(o, start) for o, start in zip(objectives, starts)]
+
+    def _certify(self, objectives, results, dtype):
+        """The objective of the coefficients as they are published, and its gap."""
+        values, gaps = [], []
+        for objective, result in zip(objectives, results):
+            rounded = (
+                array.astype(dtype).astype(np.float64)
+                for array in (result.coef, result.intercept)
+            )
+            values.append(float(objective.value(*rounded)[0]))
+            gaps.append(float(np.maximum(values[-1] - result.bound, 0.0)))
+        if len(values) == 1:
+            self.objective_, self.gap_ = values[0], gaps[0]
+        else:
+            self.objective_, self.gap_ = np.array(values), np.array(gaps)
+
+
+class LinearRegressor(LinearRegressorMixin, BaseLinear):
+    __doc__ = f"""Linear regression with any loss, to its optimum.
+
+    It minimizes
+
+        sum_i sample_weight_i loss(y_i, x_i . w + b) / S
+        + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
+
+    and proves how near the result is: `gap_` bounds what any other coefficients could
+    gain.
+
+    Parameters
+    ----------
+    loss : Loss or str, default='squared_error'
+        A loss for regression: an object, such as ``Huber(delta=1.5)``, or a name,
+        such as 'huber'; see :func:`sklearn_losses.losses.loss_names`.
+
+    {_PARAMETERS.format(positive="")}
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        The coefficients, float32 if X was.
+
+    intercept_ : ndarray of shape (1,)
+        The intercept.
+
+    {_ATTRIBUTES.format(several="", most="")}
+
+    Notes
+    -----
+    {_NOTES}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_losses import LinearRegressor, Quantile
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = LinearRegressor(Quantile(0.9), penalty=None).fit(X, y)
+    >>> round(model.objective_, 3), bool(model.gap_ < 1e-5), model.solver_
+    (9.088, True, 'newton')
+    """
+
+    _tasks = ("regression",)
+
+    def __init__(
+        self,
+        loss="squared_error",
+        *,
+        penalty="l2",
+        alpha=0.0001,
+        l1_ratio=0.15,
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-6,
+        max_iter=1000,
+        warm_start=False,
+        positive=False,
+        verbose=False,
+    ):
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.positive = positive
+        self.verbose = verbose
+
+    def _targets(self, y, weight, loss):
+        """The targets of each objective, the weights and the number of outputs."""
+        return [check_numbers(y, loss)], weight, 1
+
+
+class LinearClassifier(LinearClassifierMixin, BaseLinear):
+    __doc__ = f"""Linear classification with any loss, to its optimum.
+
+    It minimizes
+
+        sum_i sample_weight_i loss(y_i, x_i . w + b) / S
+        + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
+
+    and proves how near the result is: `gap_` bounds what any other coefficients could
+    gain. A binary loss on several classes is fitted one versus rest, each class with an
+    objective of its own; a multiclass loss such as ``CrossEntropy()`` has one joint
+    objective.
+
+    Parameters
+    ----------
+    loss : Loss or str, default='log_loss'
+        A loss for classification: an object, such as ``Hinge()``, or a name, such as
+        'hinge'; see :func:`sklearn_losses.losses.loss_names`.
+
+    {_PARAMETERS.format(positive=_NOT_OF_ROWS)}
+
+    class_weight : dict of label to float, or 'balanced', default=None
+        Factors by which the sample weights of each class are multiplied, in all
+        objectives and in S; None means 1. 'balanced' means 1 / (n_classes * share),
+        with the share of the class in the sum of the sample weights.
+
+    n_jobs : int, default=None
+        The number of threads that share the classes of one versus rest; None means 1,
+        and -1 means all cores. The result does not depend on it.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        The coefficients, float32 if X was. With two classes there is one row,
+        whose positive predictions mean `classes_[1]`.
+
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        The intercepts.
+
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+
+    {
+        _ATTRIBUTES.format(
+            several=", or ndarray of shape (n_classes,) in one versus rest",
+            most="; in one versus rest, the maximum over the classes",
+        )
+    }
+
+    Notes
+    -----
+    {_NOTES}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_losses import CrossEntropy, LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LinearClassifier(CrossEntropy(), alpha=0.01).fit(X, y)
+    >>> model.predict_proba(X[:1]).round(2), bool(model.gap_ < 1e-5)
+    (array([[0.98, 0.02, 0.  ]]), True)
+    """
+
+    _tasks = ("binary", "multiclass")
+    _constraints = BaseLinear._constraints | {
+        "class_weight": [
+            Options("balanced"),
+            Instance(Mapping, "a dict of label to weight"),
+            NONE,
+        ],
+        "n_jobs": [Interval(None, None, integer=True), NONE],
+    }
+
+    def __init__(
+        self,
+        loss="log_loss",
+        *,
+        penalty="l2",
+        alpha=0.0001,
+        l1_ratio=0.15,
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-6,
+        max_iter=1000,
+        warm_start=False,
+        positive=False,
+        verbose=False,
+        class_weight=None,
+        n_jobs=None,
+    ):
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.positive = positive
+        self.verbose = verbose
+        self.class_weight = class_weight
+        self.n_jobs = n_jobs
+
+    def _usable_loss(self):
+        loss = super()._usable_loss()
+        if self.positive and loss.granularity == "row":
+            raise InvalidParameterError(
+                f"LinearClassifier(positive=True) cannot use {loss!r}, because only "
+                "differences between the coefficients of classes count there. Use a "
+                "binary loss."
+            )
+        return loss
+
+    def _targets(self, y, weight, loss):
+        """The targets of each objective, the weights and the number of outputs."""
+        check_classification_targets(y)
+        self.classes_ = np.unique(y)
+        n_classes = len(self.classes_)
+        if n_classes < 2:
+            raise ValueError(
+                "LinearClassifier needs at least two classes, and y has one class: "
+                f"{self.classes_.tolist()}."
+            )
+        codes = encode_labels(y, self.classes_)
+        factors = class_factors(
+            self.class_weight, self.classes_, y, weight, type(self).__name__, True
+        )
+        if factors is not None:
+            factors = factors[codes.astype(np.intp)]
+            weight = factors if weight is None else weight * factors
+            if not weight.any():
+                raise ValueError(
+                    "The products of class_weight and sample_weight are all zero: "
+                    "nothing is left to fit."
+                )
+        if loss.granularity == "row":
+            return [codes], weight, n_classes
+        if n_classes == 2:
+            return [codes], weight, 1
+        each = [(codes == k).astype(np.float64) for k in range(n_classes)]
+        return each, weight, n_classes
+
+    def _solve_all(self, solver, objectives, starts):
+        n_threads = min(effective_n_jobs(self.n_jobs), len(objectives))
+        if n_threads == 1:
+            return super()._solve_all(solver, objectives, starts)
+        return Parallel(n_jobs=n_threads, require="sharedmem")(
+            delayed(solver.solve)(o, start) for o, start in zip(objectives, starts)
+        )

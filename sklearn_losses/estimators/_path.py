@@ -1,0 +1,145 @@
+"""Fits along a path of penalties, from the one that leaves no coefficient.
+
+>>> from sklearn.datasets import load_diabetes
+>>> from sklearn_losses import LinearRegressor, regularization_path
+>>> X, y = load_diabetes(return_X_y=True)
+>>> path = regularization_path(LinearRegressor(penalty="l1"), X, y, n_alphas=5)
+>>> (path.coefs != 0).sum(axis=1)
+array([ 0,  4,  7,  9, 10])
+"""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import Bunch
+
+from sklearn_losses.estimators._linear import BaseLinear
+from sklearn_losses.linear._centred import Centred
+from sklearn_losses.linear._penalties import conjugate_excess
+
+NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
+
+
+def alpha_max(estimator, X, y, sample_weight=None):
+    """The alpha from which on the l1 norm leaves no coefficient.
+
+    Parameters
+    ----------
+    estimator : LinearRegressor or LinearClassifier
+        With penalty='l1' or 'elasticnet' and l1_ratio > 0. Its alpha does not matter.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    float
+        The least such alpha if the loss is differentiable. Otherwise all coefficients
+        are 0 from this alpha on, and they may be so for somewhat smaller ones.
+
+    Raises
+    ------
+    ValueError
+        If there is no l1 norm, or the loss is not convex or one of rows with kinks.
+    """
+    _check_kind(estimator, "alpha_max")
+    model = clone(estimator).set_params(alpha=1.0)
+    loss = model._usable_loss()
+    if not loss.convex or (loss.granularity == "row" and not loss.differentiable):
+        reason = "it has kinks in rows" if loss.convex else "it is not convex"
+        raise ValueError(f"alpha_max cannot use {loss!r}, because {reason}.")
+    objectives, _ = model._objectives(X, y, sample_weight, loss)
+    if objectives[0].penalty.l1 == 0:
+        raise ValueError(
+            f"alpha_max needs an l1 norm. Got penalty={model.penalty!r} and l1_ratio="
+            f"{model.l1_ratio!r}: use penalty='l1', or 'elasticnet' with l1_ratio > 0."
+        )
+    return max(_steepest(o, model.positive) / o.penalty.l1 for o in objectives)
+
+
+def _steepest(objective, positive):
+    """The largest slope by a coefficient, at 0 and the best intercept."""
+    rows, loss, y = objective.rows, objective.loss, objective.targets.y
+    weight = objective.sample_weight
+    weight = np.ones(rows.n_rows) if weight is None else weight
+    features = Centred(rows, weight, objective.fit_intercept)
+    z = features.transposed_dot(_balanced_slopes(objective, loss, y, weight))
+    unit = features.scale[:, None] if z.ndim == 2 else features.scale
+    moves = unit > 0
+    slopes = np.divide(z, unit, out=np.zeros(z.shape), where=moves)
+    excess = conjugate_excess(slopes, 0.0, positive)
+    return float(excess.max(initial=0.0)) / objective.total_weight
+
+
+def _balanced_slopes(objective, loss, y, weight):
+    """Slopes at the best constant which, if there is an intercept, sum to 0."""
+    shape = (len(y), objective.n_outputs) if objective.is_joint else (len(y),)
+    here = weight > 0
+    if not objective.fit_intercept:
+        return loss.gradient(y, np.zeros(shape), weight)
+    best = loss.optimal_constant(y[here], weight[here])
+    if not np.isfinite(best).all():
+        return np.zeros(shape)  # the constant fits all rows perfectly
+    if objective.is_joint:
+        best = np.append(best, np.zeros(shape[1] - len(best)))
+        return loss.gradient(y, np.broadcast_to(best, shape).copy(), weight)
+    unit = NEAR * max(1e-300, abs(best), float(np.std(y)))
+    low, high = (
+        loss.gradient(y, np.full(shape, at), weight)
+        for at in (best - unit, best + unit)
+    )
+    down, up = low.sum(), high.sum()
+    share = min(max(down / (down - up), 0.0), 1.0) if up > down else 0.5
+    return low + share * (high - low)
+
+
+def regularization_path(
+    estimator, X, y, alphas=None, sample_weight=None, *, n_alphas=50, ratio=1e-3
+):
+    """Fits with decreasing alphas, each of which starts from the one before.
+
+    Parameters
+    ----------
+    estimator : LinearRegressor or LinearClassifier
+        It stays as it is.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    alphas : array-like of shape (n_alphas,), default=None
+        None means `n_alphas` of them, from `alpha_max` to `ratio` times it, with the
+        same ratio between any two; it needs a penalty with an l1 norm.
+    sample_weight : array-like of shape (n_samples,), default=None
+    n_alphas : int, default=50
+    ratio : float, default=1e-3
+
+    Returns
+    -------
+    Bunch
+        The attributes of the fits, one row for each alpha: `alphas` (decreasing),
+        `coefs`, `intercepts`, `objectives`, `gaps`, `n_iter`.
+    """
+    _check_kind(estimator, "regularization_path")
+    if alphas is None:
+        largest = alpha_max(estimator, X, y, sample_weight)
+        alphas = largest * np.geomspace(1.0, ratio, n_alphas)
+    alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+    model = clone(estimator).set_params(warm_start=True)
+    names = dict(
+        coefs="coef_",
+        intercepts="intercept_",
+        objectives="objective_",
+        gaps="gap_",
+        n_iter="n_iter_",
+    )
+    found = {name: [] for name in names}
+    for alpha in alphas:
+        model.set_params(alpha=float(alpha)).fit(X, y, sample_weight=sample_weight)
+        for name, attribute in names.items():
+            found[name].append(getattr(model, attribute))
+    found = {name: np.array(values) for name, values in found.items()}
+    return Bunch(alphas=alphas, **found)
+
+
+def _check_kind(estimator, name):
+    if not isinstance(estimator, BaseLinear):
+        raise TypeError(
+            f"{name} needs a LinearRegressor or a LinearClassifier. Got {estimator!r}."
+        )

@@ -1,0 +1,135 @@
+"""Standard errors of coefficients, whatever the distribution of y: the sandwich.
+
+>>> from sklearn.datasets import load_diabetes
+>>> from sklearn_losses import LinearRegressor, standard_errors
+>>> X, y = load_diabetes(return_X_y=True)
+>>> model = LinearRegressor("squared_error", penalty=None).fit(X, y)
+>>> standard_errors(model, X, y).intercept.round(2)
+array([2.54])
+"""
+
+from copy import copy
+
+import numpy as np
+from scipy import linalg
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_losses.estimators._linear import BaseLinear
+from sklearn_losses.linear._centred import Centred
+
+
+def standard_errors(estimator, X, y, sample_weight=None):
+    """Standard errors of the coefficients of a model that was fitted without penalty.
+
+    With slopes g_i and curvatures c_i of the weighted losses, the covariance of the
+    coefficients is H^-1 (sum_i g_i^2 x_i x_i') H^-1 with H = sum_i c_i x_i x_i', which
+    holds for independent rows whatever the distribution of y is (HC0 in the language
+    of least squares).
+
+    Parameters
+    ----------
+    estimator : LinearRegressor or LinearClassifier
+        Fitted, with penalty=None or alpha=0, and a differentiable loss of points.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    sample_weight : array-like of shape (n_samples,), default=None
+        X, y and weights are those of the fit.
+
+    Returns
+    -------
+    Bunch
+        `coef` and `intercept`, in the shapes of `coef_` and `intercept_`; the latter is
+        0 if no intercept was fitted.
+
+    Raises
+    ------
+    ValueError
+        If the fit was penalised, the loss has kinks or is one of rows, or a coefficient
+        is not determined by the data.
+
+    References
+    ----------
+    Huber 1967, "The behavior of maximum likelihood estimates under nonstandard
+    conditions"; White 1980, "A heteroskedasticity-consistent covariance matrix
+    estimator".
+    """
+    if not isinstance(estimator, BaseLinear):
+        raise TypeError(
+            "standard_errors needs a LinearRegressor or a LinearClassifier. Got "
+            f"{estimator!r}."
+        )
+    check_is_fitted(estimator)
+    loss = estimator.loss_
+    _check_settings(estimator, loss)
+    objectives, _ = copy(estimator)._objectives(X, y, sample_weight, loss)
+    coef = np.atleast_2d(estimator._dense_coef()).astype(np.float64)
+    found = [
+        _of_objective(objective, w, b)
+        for objective, w, b in zip(objectives, coef, estimator.intercept_)
+    ]
+    errors = np.array([error for error, _ in found])
+    intercept = np.array([error for _, error in found])
+    return Bunch(coef=errors.reshape(estimator.coef_.shape), intercept=intercept)
+
+
+def _check_settings(estimator, loss):
+    reason = None
+    if estimator.penalty is not None and estimator.alpha > 0:
+        reason = "coefficients that a penalty shrinks are biased: fit with penalty=None"
+    elif estimator.positive:
+        reason = "positive=True binds coefficients to 0"
+    elif loss.granularity == "row":
+        reason = f"{loss!r} is a loss of rows"
+    elif not loss.differentiable or not loss.checked().has_curvature:
+        reason = f"{loss!r} has kinks, or no curvature"
+    if reason:
+        raise ValueError(f"standard_errors has none here: {reason}.")
+
+
+def _of_objective(objective, coef, intercept):
+    """The errors of the coefficients and of the intercept of one objective."""
+    rows, loss, y = objective.rows, objective.loss, objective.targets.y
+    weight = objective.sample_weight
+    weight = np.ones(rows.n_rows) if weight is None else weight
+    raw = rows.dot(coef[None], np.array([float(intercept)]))[:, 0]
+    slopes = loss.gradient(y, raw, weight)
+    curvatures = loss.curvature(y, raw, weight)
+    features = Centred(rows, weight, objective.fit_intercept)
+    bread = _second_moments(features, curvatures, objective.fit_intercept)
+    meat = _second_moments(features, slopes**2, objective.fit_intercept)
+    try:
+        if not (features.scale > 0).all():
+            raise linalg.LinAlgError
+        factor = linalg.cho_factor(bread)
+        if np.min(np.diag(factor[0])) ** 2 <= 1e-13 * np.max(np.diag(bread)):
+            raise linalg.LinAlgError
+    except linalg.LinAlgError:
+        raise ValueError(
+            "standard_errors has none here: a column of X is constant, or a "
+            "combination of others, or the loss is flat. Leave out columns until "
+            "coefficients are unique."
+        ) from None
+    half = linalg.cho_solve(factor, meat)
+    covariance = linalg.cho_solve(factor, half.T)
+    d = features.n_features
+    errors = np.sqrt(np.diag(covariance)[:d]) * features.scale
+    if not objective.fit_intercept:
+        return errors, 0.0
+    from_mean = np.append(-features.mean * features.scale, 1.0)
+    return errors, float(np.sqrt(from_mean @ covariance @ from_mean))
+
+
+def _second_moments(features, weights, has_intercept):
+    """sum_i weights_i z_i z_i', where the last entry of z is 1 with an intercept."""
+    # `moments` takes weights >= 0; a loss that is not convex has others.
+    second = first = 0.0
+    for sign in (1.0, -1.0):
+        part = np.maximum(sign * weights, 0.0)
+        if part.any():
+            _, squares, means = features.moments(part, part)
+            second, first = second + sign * squares, first + sign * means
+    if not has_intercept:
+        return second
+    total = np.array([[weights.sum()]])
+    return np.block([[second, first[:, None]], [first[None], total]])

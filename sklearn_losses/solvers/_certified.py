@@ -1,0 +1,265 @@
+"""Newton's and the quasi-Newton method until a duality gap says that it is enough.
+
+The steps are those of `_newton`; what is new is when to stop. Before a step that the
+model takes for nearly the last, slopes give a lower bound of all objectives
+(`linear._duality`): those of the smoothed loss, which are means of slopes of the loss,
+and those that the model predicts at its minimum, which balance the penalty.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_losses.linear._centred import Centred
+from sklearn_losses.linear._duality import Dual
+from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._newton import (
+    FLOOR,
+    MOST_FEATURES,
+    REFRESH,
+    Newton,
+    _Fit,
+    _term,
+)
+from sklearn_losses.solvers._quadratic import NewtonModel, QuasiNewtonModel
+
+NEWTON, LBFGS = "newton", "lbfgs"
+MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
+START_TOL = 1e-3  # of the convex relative of a loss that is not convex
+NARROW_EARLY = 0.1  # of the excess of smoothing may be left to gain
+EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
+SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
+
+
+def choose(loss, n_features):
+    """The method for a loss and so many features.
+
+    Returns
+    -------
+    {"newton", "lbfgs"}
+    """
+    is_small = loss.granularity == "point" and n_features <= MOST_FEATURES
+    return NEWTON if is_small else LBFGS
+
+
+class Certified(Solver):
+    """Descent on all rows of one objective, with a lower bound.
+
+    Parameters
+    ----------
+    method : {"newton", "lbfgs"}
+    max_iter : int
+        The most passes over the rows.
+    tol : float
+        The duality gap, as a share of the gain over the best constant, that is small
+        enough. For a loss without bound the gain that the model predicts.
+    positive : bool
+        Whether coefficients are >= 0.
+    verbose : int
+        Whether to print a line an iteration.
+    owner : str
+        The estimator, for messages.
+    """
+
+    def __init__(
+        self, method, *, max_iter, tol, positive=False, verbose=0, owner="LinearModel"
+    ):
+        self.method, self.owner = method, owner
+        self.positive = positive
+        self.verbose = verbose
+        self.max_iter, self.tol = max_iter, tol
+
+    def check(self, loss):
+        if self.method == NEWTON and loss.granularity == "row":
+            raise ValueError(
+                f"{self.owner}(solver='newton') cannot use {loss!r}, because it is a "
+                "loss of rows, whose second derivatives couple all classes. Use "
+                "solver='auto'."
+            )
+
+    def solve(self, objective, start):
+        """Minimize one objective.
+
+        Parameters
+        ----------
+        objective : Objective
+            With one output, or several that share it.
+        start : tuple of ndarray
+            coef and intercept to begin with.
+
+        Returns
+        -------
+        SolverResult
+            `bound` is the lower bound of the objective, nan if the loss is not convex
+            and -inf if there is none.
+        """
+        coef, intercept = (array.copy() for array in start)
+        outputs = slice(None) if objective.is_joint else 0
+        weight = objective.sample_weight
+        weight = np.ones(objective.rows.n_rows) if weight is None else weight
+        features = Centred(objective.rows, weight, objective.fit_intercept)
+        point, passes = (coef[outputs], intercept[outputs]), 1
+        relative = objective.loss.convex_relative()
+        if relative is not None:
+            convex, tol = replace(objective, loss=relative), max(self.tol, START_TOL)
+            point, fit = self._run(convex, features, point, tol)
+            passes = fit.passes
+        point, fit = self._run(objective, features, point, self.tol, passes)
+        coef[outputs], intercept[outputs] = point
+        return SolverResult(
+            coef,
+            intercept,
+            np.array([fit.passes]),
+            fit.converged,
+            warnings=fit.warnings(self.owner),
+            bound=fit.bound,
+        )
+
+    def _run(self, objective, features, point, tol, passes=1):
+        """Coefficients and intercept from a point on, and the fit that found them."""
+        term = _term(objective, np.ones(objective.rows.n_rows))
+        steps = Newton(max_iter=self.max_iter, tol=tol)
+        fit = _CertifiedFit(self, steps, objective, features, term, *point, passes)
+        while not fit.ended:
+            fit.advance()
+            if self.verbose:
+                fit.show()
+        return features.unscaled(fit.kept[..., :-1], fit.kept[..., -1]), fit
+
+
+class _CertifiedFit(_Fit):
+    """A fit that ends when the gap between its best value and its bound is small."""
+
+    def __init__(self, solver, steps, objective, features, term, *point_and_passes):
+        super().__init__(steps, objective, features, term, *point_and_passes)
+        self.model = MODELS[solver.method](
+            features, self.l2, self.l1, self.has_intercept
+        )
+        self.positive = solver.positive
+        if self.positive:
+            self.model.keep_positive()
+        self.bound = -np.inf if objective.loss.convex else np.nan
+        if objective.loss.has_conjugate:
+            self.dual = Dual(
+                objective.loss,
+                objective.targets.y,
+                term.weight,
+                features,
+                self.l2[:-1],
+                self.l1[:-1],
+                self.has_intercept,
+                solver.positive,
+            )
+            coef, intercept, _ = point_and_passes
+            raw_shape = (len(term.y), *np.shape(intercept))
+            self.bound = self.dual.bound(np.zeros(raw_shape))
+            self._iterations = self.run_to_gap(coef, intercept)
+
+    def run_to_gap(self, coef, intercept):
+        """As `run`, until the gap is small."""
+        theta, p = self.begin(coef, intercept)
+        self.arrive(theta, self.value(p, theta), 0.0)
+        while not self.is_certified():
+            yield True
+            if self.passes + 2 > self.solver.max_iter:
+                return
+            self.n_iterations += 1
+            if self.n_iterations % REFRESH == 0:
+                p = self.raw(theta)
+            value, excess = self.look(p, theta)
+            new, delta, slope_at_0, predicted = self.model.minimum()
+            q = self.raw(delta)
+            is_last = self.passes + 2 > self.solver.max_iter
+            enough = max(self.allowed(), NARROW_EARLY * excess)
+            if predicted <= enough or is_last:
+                self.raise_bound(theta, q)
+                if self.is_certified():
+                    return
+                if self.is_too_smooth(predicted, enough, excess):
+                    self.narrow()
+                    continue
+            self.previous = value
+            t = self.length(p, q, theta, delta, slope_at_0)
+            if t == 0:
+                if self.model.damp():
+                    continue
+                if not self.is_smoothed(excess):
+                    return
+                self.narrow()
+                continue
+            theta = new if t == 1 else theta + t * delta
+            p = p + t * q
+            self.arrive(theta, self.value(p, theta), t)
+
+    def is_smoothed(self, excess):
+        """Whether the smoothing may be what keeps the gap from being small."""
+        return excess > NARROW_EARLY * self.allowed()
+
+    def is_too_smooth(self, predicted, enough, excess):
+        """Whether there is nothing more to gain with this smoothing."""
+        is_explained = self.best - self.bound <= EXPLAINED * excess
+        return self.is_smoothed(excess) and (
+            is_explained or predicted <= SURELY * enough
+        )
+
+    def length(self, p, q, theta, delta, slope_at_0):
+        t = super().length(p, q, theta, delta, slope_at_0)
+        # Beyond the minimum of the model coefficients may be negative.
+        return min(t, 1.0) if self.positive else t
+
+    def raise_bound(self, theta, q):
+        """The better of two bounds: by the slopes here, and by those at p + q."""
+        around, reach = self.around, np.abs(theta[..., :-1]).max(initial=0.0)
+        for slopes in (around.slopes, around.slopes + around.curvatures * q):
+            self.bound = max(self.bound, self.dual.bound(slopes, reach))
+
+    def allowed(self):
+        gain = self.at_constant - self.bound
+        return self.solver.tol * max(gain, FLOOR * (self.at_constant - self.lowest))
+
+    def is_certified(self):
+        self.converged = self.best - self.bound <= self.allowed()
+        return self.converged
+
+    def warnings(self, owner):
+        """What the user should know: a tolerance that was missed, or no minimum."""
+        if not self.converged:
+            return [self.failure(owner)]
+        penalised = self.l2.any() or self.l1.any()
+        if penalised or self.best - self.lowest > self.allowed():
+            return []
+        # Every row has nearly its least loss. Is that a loss that is never reached?
+        y, constant = self.term.y[self.term.weight > 0], self.term.loss.optimal_constant
+        ends = np.append(constant([y.min()]), constant([y.max()]))
+        if np.isfinite(ends).all():
+            return []
+        return [
+            f"{owner} fits every row perfectly, as where a plane separates classes. "
+            "Without a penalty its objective then has no minimum, and coefficients "
+            "grow without end; these leave less than tol to gain. Use alpha > 0."
+        ]
+
+    def failure(self, owner):
+        limit = self.solver.max_iter
+        over = self.passes + 2 > limit
+        reason = f"in max_iter={limit} passes over the rows"
+        if not over:
+            reason = f"after {self.passes} passes, as no step lowers its objective"
+        reached = f"{self.term.loss!r} has no duality gap"
+        if self.bound > -np.inf:
+            gap, gain = self.best - self.bound, self.at_constant - self.bound
+            share = gap / max(gain, FLOOR * (self.at_constant - self.lowest))
+            reached = (
+                f"the duality gap is {gap:.2g}, which is {share:.2g} of the gain over "
+                f"the best constant, and tol={self.solver.tol:g}"
+            )
+        advice = "max_iter or tol" if over else "tol"
+        advice = f"Increase {advice}, or alpha."
+        return f"{owner} did not converge {reason}: {reached}. {advice}"
+
+    def show(self):
+        gap = self.best - self.bound
+        print(
+            f"iteration {self.n_iterations:4d}  objective {self.best:.9g}  "
+            f"gap {gap:.2g}  smoothing {self.h:.2g}  passes {self.passes}"
+        )

@@ -1,0 +1,237 @@
+# cython: language_level=3
+"""Sums of the losses of points, and of their slopes, in one pass over the rows.
+
+A block of rows stays in cache from its raw predictions to its share of the sums, and
+nothing of the size of the data is allocated. The sums of blocks are added in their order,
+so they do not depend on the number of threads.
+"""
+
+from libc.math cimport INFINITY, fabs
+
+import numpy as np
+from cython.parallel cimport prange
+
+from sklearn_losses.losses._loop cimport evaluate_block
+from sklearn_losses.losses._table cimport Block, CLoss, LossTable
+from sklearn_losses.losses._threads cimport threads_for
+
+cdef enum:
+    ROWS = 1024      # of a block
+    MANY = 1 << 19   # rows are worth waking threads
+
+
+cdef struct Points:
+    const LossTable *table
+    const void *params
+    const double *y
+    const double *weight
+    Py_ssize_t n
+
+
+cdef inline void evaluate(const Points *s, const double *raw, double *value,
+                          double *slope, double *curvature) noexcept nogil:
+    cdef Block block
+    block.n, block.y, block.raw = s.n, s.y, raw
+    block.value, block.gradient, block.curvature = value, slope, curvature
+    evaluate_block(s.table, s.params, &block)
+
+
+cdef inline void shift(const double *raw, double h, Py_ssize_t n, double *out) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = raw[i] + h
+
+
+cdef void set_slopes(const Points *s, const double *raw, double h, double *out) noexcept nogil:
+    """Derivatives, or those of the mean over [raw - h, raw + h]."""
+    cdef double shifted[ROWS]
+    cdef double lower[ROWS]
+    cdef Py_ssize_t i
+    if h == 0.0:
+        evaluate(s, raw, NULL, out, NULL)
+        return
+    shift(raw, -h, s.n, shifted)
+    evaluate(s, shifted, lower, NULL, NULL)
+    shift(raw, h, s.n, shifted)
+    evaluate(s, shifted, out, NULL, NULL)
+    for i in range(s.n):
+        out[i] = (out[i] - lower[i]) * (0.5 / h)
+
+
+cdef double sum_values(const Points *s, const double *raw) noexcept nogil:
+    cdef double value[ROWS]
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    evaluate(s, raw, value, NULL, NULL)
+    for i in range(s.n):
+        if s.weight[i] != 0.0:  # or an absent row's infinite loss would count
+            total += s.weight[i] * value[i]
+    return total
+
+
+cdef double sum_along(const Points *s, const double *p, const double *q, double t,
+                      double h) noexcept nogil:
+    cdef double raw[ROWS]
+    cdef double slope[ROWS]
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    for i in range(s.n):
+        raw[i] = p[i] + t * q[i]
+    set_slopes(s, raw, h, slope)
+    for i in range(s.n):
+        if s.weight[i] != 0.0:
+            total += s.weight[i] * slope[i] * q[i]
+    return total
+
+
+cdef void sum_slopes(const Points *s, double c, double *sums) noexcept nogil:
+    cdef double raw[ROWS]
+    cdef double slope[ROWS]
+    cdef Py_ssize_t i
+    for i in range(s.n):
+        raw[i] = c
+    evaluate(s, raw, NULL, slope, NULL)
+    for i in range(s.n):
+        if s.weight[i] != 0.0:
+            sums[0] += s.weight[i] * slope[i]
+            sums[1] += s.weight[i] * fabs(slope[i])
+
+
+cdef void bend(const Points *s, const double *raw, double h, double difference,
+               double *slope, double *curvature, double *sums) noexcept nogil:
+    """Slopes and curvatures, and the sums of values at raw and around it."""
+    cdef double upper[ROWS]
+    cdef double lower[ROWS]
+    cdef double shifted[ROWS]
+    cdef double other[ROWS]
+    cdef double e = h if h > 0.0 else difference
+    cdef double weight
+    cdef Py_ssize_t i
+    if e > 0.0:
+        shift(raw, -e, s.n, shifted)
+        evaluate(s, shifted, lower, other, NULL)
+        shift(raw, e, s.n, shifted)
+        evaluate(s, shifted, upper, curvature, NULL)
+        for i in range(s.n):
+            curvature[i] = (curvature[i] - other[i]) * (0.5 / e)
+            if h > 0.0:
+                slope[i] = (upper[i] - lower[i]) * (0.5 / h)
+    evaluate(s, raw, other, NULL if h > 0.0 else slope, NULL if e > 0.0 else curvature)
+    for i in range(s.n):
+        weight = s.weight[i]
+        if weight == 0.0:
+            slope[i] = curvature[i] = 0.0
+            continue
+        sums[0] += weight * other[i]
+        sums[1] += weight * 0.5 * (upper[i] + lower[i]) if h > 0.0 else 0.0
+        slope[i] *= weight
+        curvature[i] *= weight if 0.0 < curvature[i] < INFINITY else 0.0
+        if not curvature[i] >= 0.0:  # nan
+            curvature[i] = 0.0
+
+
+cdef class PointSums:
+    """sum_i weight_i loss(y_i, p_i), for a loss of points.
+
+    Parameters
+    ----------
+    loss : CLoss
+    y, weight : ndarray of float64 of shape (n_rows,)
+        Rows of weight 0 are as if they were not there, whatever their loss is.
+    """
+
+    cdef CLoss loss
+    cdef const double[::1] y
+    cdef const double[::1] weight
+    cdef Py_ssize_t n_blocks
+    cdef int n_threads
+    cdef double[:, ::1] sums  # two of each block
+
+    def __cinit__(self, CLoss loss, y, weight):
+        self.loss = loss
+        self.y = y
+        self.weight = weight
+        self.n_blocks = (len(y) + ROWS - 1) // ROWS
+        self.n_threads = 1 if loss.calls_python else threads_for(len(y), MANY)
+        self.sums = np.empty((max(1, self.n_blocks), 2))
+
+    cdef Points block(self, Py_ssize_t b) noexcept nogil:
+        cdef Points s
+        s.table, s.params = self.loss.table, self.loss.params
+        s.y, s.weight = &self.y[b * ROWS], &self.weight[b * ROWS]
+        s.n = min(<Py_ssize_t> ROWS, self.y.shape[0] - b * ROWS)
+        return s
+
+    cdef total(self, int k):
+        cdef double total = 0.0
+        cdef Py_ssize_t b
+        for b in range(self.n_blocks):
+            total += self.sums[b, k]
+        return total
+
+    def value(self, const double[::1] p):
+        """The weighted sum of the losses."""
+        cdef Points s
+        cdef Py_ssize_t b
+        for b in prange(self.n_blocks, nogil=True, schedule="static",
+                        num_threads=self.n_threads):
+            s = self.block(b)
+            self.sums[b, 0] = sum_values(&s, &p[b * ROWS])
+        self.loss.raise_error()
+        return self.total(0)
+
+    def slope_along(self, const double[::1] p, const double[::1] q, double t, double h):
+        """The derivative by t of the value, smoothed over h, at p + t q."""
+        cdef Points s
+        cdef Py_ssize_t b
+        for b in prange(self.n_blocks, nogil=True, schedule="static",
+                        num_threads=self.n_threads):
+            s = self.block(b)
+            self.sums[b, 0] = sum_along(&s, &p[b * ROWS], &q[b * ROWS], t, h)
+        self.loss.raise_error()
+        return self.total(0)
+
+    def slopes_at(self, double c):
+        """The sum of the slopes where all raw predictions are c, and of their sizes."""
+        cdef Points s
+        cdef Py_ssize_t b
+        for b in prange(self.n_blocks, nogil=True, schedule="static",
+                        num_threads=self.n_threads):
+            s = self.block(b)
+            self.sums[b, 0] = self.sums[b, 1] = 0.0
+            sum_slopes(&s, c, &self.sums[b, 0])
+        self.loss.raise_error()
+        return self.total(0), self.total(1)
+
+    def bend(self, const double[::1] p, double h, double difference, double[::1] slopes,
+             double[::1] curvatures):
+        """Write the weighted slopes and curvatures at p.
+
+        Parameters
+        ----------
+        p : ndarray of shape (n_rows,)
+        h : float
+            The half-width of the smoothing; 0: none.
+        difference : float
+            With h=0: of raw predictions, for the curvatures of a loss that has none; 0:
+            it has.
+        slopes, curvatures : ndarray of shape (n_rows,)
+            A curvature that is negative or not finite is 0.
+
+        Returns
+        -------
+        value : float
+            At p, without smoothing.
+        middle : float
+            With h > 0 the mean of the values at p - h and p + h.
+        """
+        cdef Points s
+        cdef Py_ssize_t b
+        for b in prange(self.n_blocks, nogil=True, schedule="static",
+                        num_threads=self.n_threads):
+            s = self.block(b)
+            self.sums[b, 0] = self.sums[b, 1] = 0.0
+            bend(&s, &p[b * ROWS], h, difference, &slopes[b * ROWS],
+                 &curvatures[b * ROWS], &self.sums[b, 0])
+        self.loss.raise_error()
+        return self.total(0), self.total(1)

@@ -1,0 +1,113 @@
+"""Paths of penalties: where they begin, and that each fit is the one without a path."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import enet_path
+
+from sklearn_losses import (
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LinearClassifier,
+    LinearRegressor,
+    LogLoss,
+    MulticlassHinge,
+    Poisson,
+    Quantile,
+    SGDRegressor,
+    SquaredError,
+    TukeyBiweight,
+    alpha_max,
+    regularization_path,
+)
+from tests.cases import each
+from tests.estimators.test_linear import data, estimator
+
+
+@each([SquaredError(), Huber(), Poisson(), LogLoss(), CrossEntropy()])
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_below_alpha_max_a_coefficient_appears(loss, positive, intercept):
+    if positive and loss.granularity == "row":
+        pytest.skip("refused")
+    X, y = data(loss)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    weight = np.random.default_rng(0).integers(0, 3, len(y))
+    settings = dict(penalty="elasticnet", l1_ratio=0.7, tol=1e-10)
+    model = estimator(loss, positive=positive, fit_intercept=intercept, **settings)
+    largest = alpha_max(model, X, y, sample_weight=weight)
+    above, below = (
+        model.set_params(alpha=factor * largest).fit(X, y, sample_weight=weight).coef_
+        for factor in (1.001, 0.98)
+    )
+    assert not above.any()
+    assert below.any()
+
+
+@each([Quantile(0.9), Hinge()])
+def test_from_alpha_max_of_a_kinked_loss_on_all_coefficients_are_0(loss):
+    X, y = data(loss)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = estimator(loss, penalty="l1")
+    largest = alpha_max(model, X, y)
+    model.set_params(alpha=1.001 * largest).fit(X, y)
+    constant = loss.mean(y, np.full(len(y), loss.optimal_constant(y)))
+    assert model.objective_ == pytest.approx(constant, rel=1e-5)
+    model.set_params(alpha=0.5 * largest).fit(X, y)
+    assert model.objective_ < 0.99 * constant
+
+
+def test_alpha_max_is_that_of_the_lasso():
+    X, y = data(SquaredError())
+    known = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
+    model = LinearRegressor(penalty="l1")
+    assert alpha_max(model, X, y) == pytest.approx(known, rel=1e-10)
+    assert model.alpha == 1e-4  # as it was
+
+
+def test_one_versus_rest_takes_the_largest():
+    X, y = data(CrossEntropy())
+    model = LinearClassifier(penalty="l1")
+    each_class = [alpha_max(model, X, y == k) for k in range(3)]
+    assert alpha_max(model, X, y) == max(each_class)
+
+
+def test_the_path_of_the_elastic_net():
+    X, y = data(SquaredError())
+    X, y = (X - X.mean(axis=0)) / X.std(axis=0), y - y.mean()
+    model = LinearRegressor(penalty="elasticnet", l1_ratio=0.5, tol=1e-11)
+    path = regularization_path(model, X, y, n_alphas=10)
+    alphas, coefs, _ = enet_path(X, y, l1_ratio=0.5, alphas=path.alphas, tol=1e-12)
+    assert_allclose(path.alphas, alphas)
+    assert path.alphas[0] / path.alphas[-1] == pytest.approx(1e3)
+    assert_allclose(path.coefs, coefs.T, atol=1e-6)
+    assert path.gaps.shape == path.n_iter.shape == path.objectives.shape == (10,)
+
+
+@each([Poisson(), Quantile(0.9), LogLoss(), CrossEntropy()])
+def test_a_fit_of_a_path_is_the_fit_without_it(loss):
+    X, y = data(loss)
+    alphas = [0.001, 0.1, 0.01]
+    model = estimator(loss)
+    path = regularization_path(model, X, y, alphas)
+    assert_allclose(path.alphas, [0.1, 0.01, 0.001])
+    for k, alpha in enumerate(path.alphas):
+        alone = estimator(loss, alpha=alpha).fit(X, y)
+        apart = abs(path.objectives[k] - alone.objective_)
+        assert apart <= path.gaps[k] + alone.gap_ + 1e-14
+        assert path.coefs[k].shape == alone.coef_.shape
+        assert path.intercepts[k].shape == alone.intercept_.shape
+    assert not hasattr(model, "coef_")
+
+
+def test_errors():
+    X, y = data(SquaredError())
+    with pytest.raises(ValueError, match=r"needs an l1 norm.*penalty='l2'"):
+        regularization_path(LinearRegressor(), X, y)
+    with pytest.raises(ValueError, match=r"alpha_max cannot use Tukey.*not convex"):
+        alpha_max(LinearRegressor(TukeyBiweight(), penalty="l1"), X, y)
+    with pytest.raises(ValueError, match=r"cannot use MulticlassHinge.*has kinks"):
+        alpha_max(LinearClassifier(MulticlassHinge(), penalty="l1"), X, y)
+    with pytest.raises(TypeError, match=r"needs a LinearRegressor.*Got SGDRegressor"):
+        regularization_path(SGDRegressor(), X, y)

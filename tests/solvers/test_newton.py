@@ -478,3 +478,30 @@ def test_infinite_curvature_at_the_minimum_does_not_keep_it_going():
         model = SGDRegressor(loss, penalty=None).fit(X, 3 * X.ravel())
     assert model.n_iter_ < 100
     np.testing.assert_allclose(model.coef_, 3.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-9, 1e9, 1e30])
+@pytest.mark.parametrize("loss", ["squared_error", Huber(scale="mad"), Quantile(0.3)])
+def test_unit_of_y(loss, unit):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    y = X @ [1.0, -2.0, 0.5] + 0.1 * rng.normal(size=200)
+    coef = SGDRegressor(loss, alpha=0).fit(X, y).coef_
+    scaled = SGDRegressor(loss, alpha=0).fit(X, unit * y).coef_
+    np.testing.assert_allclose(scaled / unit, coef, rtol=1e-2, atol=1e-2)
+
+
+def test_constant_y_is_not_fitted_to_rounding():
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    model = SGDRegressor(alpha=0).fit(X, np.full(100, 0.1))
+    assert not model.coef_.any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_perceptron_is_said_to_diverge(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(100, 3))
+    y = rng.normal(size=100) > 0  # noise: the last epoch is often above the first
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*has diverged")
+        SGDClassifier("perceptron", random_state=0).fit(X, y)

@@ -10,6 +10,7 @@ function would say the least.
 Kinks are smoothed over a width that shrinks as rows come in.
 """
 
+from copy import copy
 from dataclasses import replace
 from itertools import compress
 
@@ -371,14 +372,27 @@ class _Past:
     def learned(self, k, fit, theta, at_constant):
         """The new theta of one objective."""
         if self.is_exact and not fit.value(theta) < fit.value(at_constant):
-            theta = at_constant
+            theta = self.convex_start(k, fit, at_constant)
         return self.minimised(k, fit, theta)
 
-    def minimised(self, k, fit, theta):
+    def convex_start(self, k, fit, at_constant):
+        """The minimum of the convex relative of a loss, if the constant is no better.
+
+        The constant may lie in the valley of a worse local minimum.
+        """
+        relative = self.objective.loss.convex_relative()
+        if relative is None:
+            return at_constant
+        near = copy(fit)
+        near.term = Column(relative, fit.term.term.y, fit.term.weight)
+        found = self.minimised(k, near, at_constant, relative)
+        return found if fit.value(found) < fit.value(at_constant) else at_constant
+
+    def minimised(self, k, fit, theta, loss=None):
         """Straight to the last width of smoothing, or, if it is far, step by step."""
         fit.stake = self.stake[k]
         self.set_unit(k, fit.term, fit.raw(theta))
-        if self.objective.loss.differentiable:
+        if (loss or self.objective.loss).differentiable:
             return fit.minimise(theta, 0.0)[0]
         last = self.width(fit.term)
         if not self.is_exact:

@@ -18,6 +18,7 @@ from sklearn_losses import (
     NumpyLoss,
     SGDClassifier,
     SGDRegressor,
+    Sigmoid,
     SquaredError,
 )
 from tests.cases import DEFAULTS, each, targets
@@ -243,3 +244,15 @@ def test_more_passes_come_nearer(loss):
     values = [objective() for _ in range(4) if stream(model, X, y, 100)]
     constant = loss.mean(y, np.tile(loss.optimal_constant(y), (3000, 1)))
     assert values[-1] <= values[0] + 1e-4 * (constant - values[0])
+
+
+@pytest.mark.parametrize("chunk", [50, 300])
+def test_a_sigmoid_leaves_the_constant(chunk):
+    loss = Sigmoid()
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    y = (X @ [1.0, -2.0, 0.5, 0.0] + 0.5 * rng.normal(size=300) > 0).astype(float)
+    model = stream(SGDClassifier(loss), X, y, chunk=chunk)
+    known = SGDClassifier(loss).fit(X, y)
+    least, most = mean_loss(known, loss, X, y), loss.mean(y, np.zeros(300))
+    assert mean_loss(model, loss, X, y) < least + 0.2 * (most - least)

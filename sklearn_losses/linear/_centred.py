@@ -2,15 +2,20 @@
 
 A column 1e8 +- 1 keeps its sixteen digits, because the mean is subtracted from its
 entries and not from sums of them. Only a block of rows exists in this form at a time.
-The entries of a CSR matrix stay as they are, and the mean is accounted for in the sums.
+Where every mean is small beside the spread, and in CSR matrices, the entries stay as
+they are, and the mean is accounted for in the sums.
 """
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import blas
 
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
 SPARSE_BLOCK = 1 << 19  # stored entries; its matrix of moments is dense
 CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
+NEAR = 100.0  # times the spread may be a mean that is accounted for in the sums
+SMALL, LARGE = 1e-250, 1e250  # variances beyond them are computed in units of ...
+UNIT = 1e160  # ... 1 / UNIT and UNIT
 
 
 class Centred:
@@ -29,115 +34,87 @@ class Centred:
     mean : ndarray of shape (n_features,)
     scale : ndarray of shape (n_features,)
         1 / spread, and 0 of a constant column, which is then 0 everywhere.
+    blocks : list of slice
+        All rows, in blocks that stay in cache.
     """
 
     def __init__(self, rows, weight, centre=True):
-        self.n_rows, self.n_features = shape = rows.n_rows, rows.n_features
-        self.is_sparse = rows.is_sparse
-        self._rows = rows
-        if not self.is_sparse:
-            self._X = rows.data.reshape(shape)
-            size = max(1, BLOCK // max(1, self.n_features))
-        else:
-            size = max(1, self.n_rows * SPARSE_BLOCK // max(1, len(rows.data)))
-        self._blocks = [slice(i, i + size) for i in range(0, self.n_rows, size)]
-        self._scratch = None
-        self._only_block = None
-        self.mean = np.zeros(self.n_features)
         share = weight / weight.sum()
         with np.errstate(over="ignore", invalid="ignore"):
-            if centre:
-                self.mean = self._weighted_mean(share)
-            spread = self._spread(share)
-        varies = spread > CONSTANT * np.abs(self.mean)
-        varies &= np.isfinite(spread) & np.isfinite(self.mean)
-        self.mean[~np.isfinite(self.mean)] = 0.0
-        self.scale = np.zeros(self.n_features)
-        np.divide(1.0, spread, out=self.scale, where=varies)
-        self.scale[~np.isfinite(self.scale)] = 0.0
-        self._shift = self.mean * self.scale
-        if not self.is_sparse and len(self._blocks) == 1:
-            self._only_block = self._centred_block(self._blocks[0])
+            mean, spread = _statistics(rows, share, centre)
+        varies = spread > CONSTANT * np.abs(mean)
+        varies &= np.isfinite(spread) & np.isfinite(mean)
+        mean[~np.isfinite(mean)] = 0.0
+        scale = np.zeros(rows.n_features)
+        np.divide(1.0, spread, out=scale, where=varies)
+        scale[~np.isfinite(scale)] = 0.0
+        self._set(rows, mean, scale)
 
-    def _weighted_mean(self, share):
-        if self.is_sparse:
-            return self._rows.transposed_dot(share[:, None])[0]
-        first = sum(
-            share[b] @ self._X[b].astype(np.float64, copy=False) for b in self._blocks
-        )
-        # What rounding has left of the deviations from the first mean.
-        rest = sum(share[b] @ (self._X[b] - first) for b in self._blocks)
-        return first + rest
+    def _set(self, rows, mean, scale):
+        self.rows, self.mean, self.scale = rows, mean, scale
+        self.n_rows, self.n_features = rows.n_rows, rows.n_features
+        self.shift = mean * scale
+        if rows.is_sparse:
+            size = max(1, self.n_rows * SPARSE_BLOCK // max(1, len(rows.data)))
+        else:
+            size = max(1, BLOCK // max(1, self.n_features))
+            self.X = rows.data.reshape(rows.n_rows, rows.n_features)
+        self.blocks = [
+            slice(i, min(i + size, self.n_rows)) for i in range(0, self.n_rows, size)
+        ]
+        self.ones = np.ones(min(size, self.n_rows))  # sums by BLAS: faster
+        self._scratch, self._only_block = [None, None], None
+        self.is_plain = rows.is_sparse
+        if not rows.is_sparse and len(self.blocks) > 1:
+            self.is_plain = np.abs(self.shift).max(initial=0.0) <= NEAR
+        elif not rows.is_sparse:
+            self._only_block = self.centred(self.blocks[0]) if self.blocks else None
 
-    def _spread(self, share):
-        largest = np.zeros(self.n_features)
-        if self.is_sparse:
-            return self._sparse_spread(share)
-        for block in self._blocks:
-            difference = np.abs(self._X[block] - self.mean)
-            difference *= share[block, None] > 0
-            np.maximum(largest, difference.max(axis=0, initial=0.0), out=largest)
-        unit = np.where(largest > 0, largest, 1.0)
-        total = np.zeros(self.n_features)
-        for block in self._blocks:
-            difference = (self._X[block] - self.mean) / unit
-            total += share[block] @ (difference * difference)
-        return np.sqrt(total) * unit
+    def with_rows(self, rows):
+        """The same mean and spread for other rows."""
+        other = object.__new__(Centred)
+        other._set(rows, self.mean, self.scale)
+        return other
 
-    def _sparse_spread(self, share):
-        """From the stored entries, and the zeros between them by their weight."""
-        d = self.n_features
-        largest = np.abs(self.mean)
-        for block, entries, columns, counts in self._sparse_blocks():
-            seen = np.repeat(share[block] > 0, counts)
-            np.maximum.at(largest, columns, np.abs(entries - self.mean[columns]) * seen)
-        unit = np.where(largest > 0, largest, 1.0)
-        stored, squares = np.zeros(d), np.zeros(d)
-        for block, entries, columns, counts in self._sparse_blocks():
-            entries = (entries - self.mean[columns]) / unit[columns]
-            per_entry = np.repeat(share[block], counts)
-            stored += np.bincount(columns, per_entry, minlength=d)
-            squares += np.bincount(columns, per_entry * entries**2, minlength=d)
-        zeros = np.maximum(1.0 - stored, 0.0) * (self.mean / unit) ** 2
-        return np.sqrt(squares + zeros) * unit
-
-    def _sparse_blocks(self):
-        """Which rows, their entries as float64, the columns, and how many a row has."""
-        rows = self._rows
-        for block in self._blocks:
-            starts = rows.starts[block.start : block.stop + 1]
-            here = slice(starts[0], starts[-1])
-            entries = rows.data[here].astype(np.float64)
-            yield block, entries, rows.columns[here], np.diff(starts)
-
-    def _centred_block(self, block):
+    def centred(self, block):
         """Rows of z in scratch memory, which the next block overwrites."""
         if self._only_block is not None:
             return self._only_block
-        rows = self._X[block]
-        if self._scratch is None:
-            self._scratch = np.empty((len(rows), self.n_features))
-        z = self._scratch[: len(rows)]
-        np.subtract(rows, self.mean, out=z)
+        z = np.subtract(self.X[block], self.mean, out=self._memory(0, block))
         z *= self.scale
         return z
 
-    def dot(self, u):
+    def weighted(self, block):
+        """More scratch memory, for a block of z times something."""
+        return self._memory(1, block)
+
+    def _memory(self, which, block):
+        n = block.stop - block.start
+        if self._scratch[which] is None:
+            self._scratch[which] = np.empty((n, self.n_features))
+        return self._scratch[which][:n]
+
+    def dot(self, u, block=None):
         """z u.
 
         Parameters
         ----------
         u : ndarray of shape (n_features,) or (n_features, n_outputs)
+        block : slice, default=None
+            One of `blocks`; None means all rows.
         """
-        if self.is_sparse:
-            coef = np.atleast_2d(u.T * self.scale)
-            found = self._rows.dot(coef, -np.atleast_1d(self._shift @ u))
-            return found.reshape(self.n_rows, *u.shape[1:])
+        if self.is_plain:
+            coef = np.atleast_2d(np.ascontiguousarray(u.T * self.scale))
+            at_0 = -np.atleast_1d(self.shift @ u)
+            found = self.rows.dot(coef, at_0, block=block)
+            return found.reshape(len(found), *u.shape[1:])
         if self._only_block is not None:
             return self._only_block @ u
+        if block is not None:
+            return self.centred(block) @ u
         out = np.empty((self.n_rows, *u.shape[1:]))
-        for block in self._blocks:
-            out[block] = self._centred_block(block) @ u
+        for block in self.blocks:
+            out[block] = self.centred(block) @ u
         return out
 
     def transposed_dot(self, g):
@@ -147,17 +124,13 @@ class Centred:
         ----------
         g : ndarray of shape (n_rows,) or (n_rows, n_outputs)
         """
-        if self.is_sparse:
-            columns = np.ascontiguousarray(g).reshape(self.n_rows, -1)
-            total = self._rows.transposed_dot(columns) * self.scale
-            total -= np.multiply.outer(columns.sum(axis=0), self._shift)
-            return total.T.reshape(self.n_features, *g.shape[1:])
-        if self._only_block is not None:
-            return self._only_block.T @ g
-        return sum(self._centred_block(b).T @ g[b] for b in self._blocks)
+        sums = Sums(self, *g.shape[1:])
+        for block in self.blocks:
+            sums.add(block, g[block])
+        return sums.by_g.T.reshape(self.n_features, *g.shape[1:])
 
     def squares(self, c):
-        """sum_i c_i z_ij^2 of each feature j.
+        """sum_i c_ik z_ij^2.
 
         Parameters
         ----------
@@ -168,22 +141,10 @@ class Centred:
         -------
         ndarray of shape (n_features, n_outputs)
         """
-        total = np.zeros((self.n_features, c.shape[1]))
-        if not self.is_sparse:
-            for block in self._blocks:
-                z = self._centred_block(block)
-                total += (z * z).T @ c[block]
-            return total
-        d = self.n_features
-        for k, of_output in enumerate(c.T):
-            # (z - shift)^2 where an entry is stored, and shift^2 where none is.
-            for block, entries, columns, counts in self._sparse_blocks():
-                per_entry = np.repeat(of_output[block], counts)
-                entries *= self.scale[columns]
-                entries *= entries - 2.0 * self._shift[columns]
-                total[:, k] += np.bincount(columns, per_entry * entries, minlength=d)
-        total += np.multiply.outer(self._shift**2, c.sum(axis=0))
-        return np.maximum(total, 0.0, out=total)
+        sums = Sums(self, c.shape[1], second="diagonal")
+        for block in self.blocks:
+            sums.add(block, c[block], c[block])
+        return sums.second.T
 
     def moments(self, g, c):
         """sum g_i z_i, sum c_i z_i z_i' and sum c_i z_i, in one pass.
@@ -197,35 +158,10 @@ class Centred:
         -------
         ndarrays of shape (n_features,), (n_features, n_features) and (n_features,)
         """
-        if self.is_sparse:
-            return self.transposed_dot(g), *self._sparse_moments(c)
-        d = self.n_features
-        both, second = np.zeros((2, d)), np.zeros((d, d))
-        two, root = np.stack([g, c]), np.sqrt(c)
-        for block in self._blocks:
-            z = self._centred_block(block)
-            both += two[:, block] @ z
-            weighted = z * root[block, None]
-            second += weighted.T @ weighted  # a symmetric product in BLAS
-        return both[0], second, both[1]
-
-    def _sparse_moments(self, c):
-        d = self.n_features
-        second = np.zeros((d, d))
-        for block, entries, columns, counts in self._sparse_blocks():
-            starts = np.append(0, np.cumsum(counts)).astype(columns.dtype)
-            shape = len(counts), d
-            X = sparse.csr_matrix((entries, columns, starts), shape=shape, copy=False)
-            weighted = entries * np.repeat(c[block], counts)
-            other = sparse.csr_matrix((weighted, columns, starts), shape, copy=False)
-            second += (X.T @ other).toarray()
-        second *= self.scale * self.scale[:, None]
-        first = self._rows.transposed_dot(c[:, None])[0] * self.scale
-        cross = np.outer(first, self._shift)
-        second -= cross
-        second -= cross.T
-        second += c.sum() * np.outer(self._shift, self._shift)
-        return second, first - c.sum() * self._shift
+        sums = Sums(self, second="full")
+        for block in self.blocks:
+            sums.add(block, g[block], c[block])
+        return sums.by_g[0], sums.second[0], sums.by_c[0]
 
     def unscaled(self, u, at_mean):
         """coef and intercept of the raw prediction z u + at_mean.
@@ -237,3 +173,144 @@ class Centred:
         """
         coef = u * self.scale
         return coef, at_mean - coef @ self.mean
+
+
+def _statistics(rows, share, centre):
+    """The weighted mean and spread of the columns, in two passes."""
+    share = share[:, None]
+    mean, unit = np.zeros(rows.n_features), np.ones(rows.n_features)
+    if centre:
+        mean = rows.transposed_dot(share)[0]
+    first, second = (sums[0] for sums in rows.deviations(share, mean, unit))
+    beyond = ~((second > SMALL) & (second < LARGE))
+    if beyond.any():  # constant, or squares that are beyond the range of floats
+        unit[beyond] = np.where(second[beyond] <= SMALL, UNIT, 1.0 / UNIT)
+        first, second = (sums[0] for sums in rows.deviations(share, mean, unit))
+    if centre:
+        # What rounding has left of the deviations from the first mean.
+        second -= first**2
+        mean += first / unit
+    return mean, np.sqrt(np.maximum(second, 0.0)) / unit
+
+
+class Sums:
+    """Sums over rows that are added block by block.
+
+    Parameters
+    ----------
+    features : Centred
+    n_outputs : int, default=1
+    second : {"full", "diagonal"} or None, default=None
+        Which second moments.
+
+    Attributes
+    ----------
+    by_g, by_c : ndarray of shape (n_outputs, n_features)
+        sum g z and sum c z.
+    second : ndarray of shape (n_outputs, n_features, n_features) or like `by_c`
+        sum c z z', or its diagonal.
+    of_g, of_c : ndarray of shape (n_outputs,)
+        sum g and sum c.
+    """
+
+    def __init__(self, features, n_outputs=1, *, second=None):
+        self.features, self.wanted = features, second
+        shape = n_outputs, features.n_features
+        self._by_g, self.of_g = np.zeros(shape), np.zeros(n_outputs)
+        self._second = None
+        if second is not None:
+            self._by_c, self.of_c = np.zeros(shape), np.zeros(n_outputs)
+            more = shape[1:] if second == "full" else ()
+            self._second = np.zeros((*shape, *more))
+
+    def add(self, block, g, c=None):
+        """Add a block of rows.
+
+        Parameters
+        ----------
+        block : slice
+            One of the features' blocks.
+        g, c : ndarray of shape (n, n_outputs), or (n,) of one output
+            c >= 0, and not None if there are second moments.
+        """
+        features = self.features
+        g = g.reshape(len(g), -1)
+        self.of_g += features.ones[: len(g)] @ g
+        z = None
+        if features.is_plain:
+            features.rows.transposed_dot(g, block, self._by_g)
+        else:
+            z = features.centred(block)
+            self._by_g += g.T @ z
+        if self.wanted is None:
+            return
+        c = c.reshape(len(c), -1)
+        self.of_c += features.ones[: len(c)] @ c
+        if z is None:
+            features.rows.transposed_dot(c, block, self._by_c)
+        else:
+            self._by_c += c.T @ z
+        add = self._add_full if self.wanted == "full" else self._add_diagonal
+        add(block, z, c)
+
+    def _add_diagonal(self, block, z, c):
+        features = self.features
+        if z is not None:
+            self._second += c.T @ (z * z)
+            return
+        deviations = features.rows.deviations
+        self._second += deviations(c, features.mean, features.scale, block)[1]
+
+    def _add_full(self, block, z, c):
+        features = self.features
+        for second, of_output in zip(self._second, c.T):
+            if features.rows.is_sparse:
+                second += self._sparse_product(block, of_output)
+                continue
+            z_or_x = features.X[block] if z is None else z
+            root = np.sqrt(of_output)[:, None]
+            weighted = np.multiply(z_or_x, root, out=features.weighted(block))
+            # A symmetric product, of which it writes one half.
+            blas.dsyrk(1.0, weighted.T, 1.0, second.T, overwrite_c=True)
+
+    def _sparse_product(self, block, c):
+        """sum c x x', of the entries as they are."""
+        rows, d = self.features.rows, self.features.n_features
+        starts = rows.starts[block.start : block.stop + 1]
+        here = slice(starts[0], starts[-1])
+        entries, columns = rows.data[here].astype(np.float64), rows.columns[here]
+        weighted = entries * np.repeat(c, np.diff(starts))
+        X, other = (
+            sparse.csr_matrix((a, columns, starts - starts[0]), (len(c), d), copy=False)
+            for a in (entries, weighted)
+        )
+        return (X.T @ other).toarray()
+
+    @property
+    def by_g(self):
+        return self._accounted(self._by_g, self.of_g)
+
+    @property
+    def by_c(self):
+        return self._accounted(self._by_c, self.of_c)
+
+    def _accounted(self, sums, total):
+        """Of entries as they are: with the mean and the spread accounted for."""
+        if not self.features.is_plain:
+            return sums
+        return sums * self.features.scale - np.outer(total, self.features.shift)
+
+    @property
+    def second(self):
+        features, second = self.features, self._second
+        if self.wanted != "full":
+            return second
+        if not features.rows.is_sparse:
+            second = np.tril(second) + np.tril(second, -1).transpose(0, 2, 1)
+        if features.is_plain:
+            scale, shift = features.scale, features.shift
+            second = second * scale * scale[:, None]
+            cross = (self._by_c * scale)[:, :, None] * shift
+            second -= cross + cross.transpose(0, 2, 1)
+            second += self.of_c[:, None, None] * np.outer(shift, shift)
+        return second

@@ -11,6 +11,7 @@ coefficients are better by more. It is 0 at the optimum, with the loss's own slo
 
 import numpy as np
 
+from sklearn_losses.linear._centred import Sums
 from sklearn_losses.linear._penalties import conjugate_excess
 from sklearn_losses.losses._combine import split_weight
 
@@ -19,6 +20,10 @@ INSIDE = 1e-9  # of a limit, by which what was beyond it is put before it
 NEGLIGIBLE = 1e-8  # of the slopes: what is left of z where it has to be 0
 REACH = 10.0  # times the largest coefficient, by which that is multiplied
 ROUNDING = 2e-15  # of the sizes of what is summed
+
+
+def _column(weight, like):
+    return weight if like.ndim == 1 else weight[:, None]
 
 
 class Dual:
@@ -44,9 +49,8 @@ class Dual:
         self.features = features
         self.l2, self.l1 = l2, l1
         self.has_intercept, self.positive = has_intercept, positive
-        self.here = slice(None) if weight.all() else weight > 0
-        self.y, self.weight = y[self.here], factor * weight[self.here]
-        self.n_rows = len(y)
+        self.y, self.weight = y, factor * weight
+        self.some_absent = not weight.all()
         self._limits = None
 
     def bound(self, slopes, reach=0.0):
@@ -66,62 +70,112 @@ class Dual:
         float
             -inf if there is no such D.
         """
-        is_row = slopes.ndim == 2
-        weight = self.weight[:, None] if is_row else self.weight
         with np.errstate(all="ignore"):
-            u = slopes[self.here] / weight
-            u = self._inside_of_rows(u) if is_row else self._inside(u)
-            if self.has_intercept:
-                u = self._balanced_rows(u) if is_row else self._balanced(u)
-            z = self._z(weight * u)
-            factor, cost = self._penalty(z, np.abs(weight * u).sum(axis=0).max(), reach)
-            conjugate = self.weight * self.loss.conjugate(self.y, factor * u)
-            total = conjugate.sum() + cost
-            error = ROUNDING * (np.abs(conjugate).sum() + cost)
-        return -float(total + error) if np.isfinite(total) else -np.inf
+            feasible = self._feasible_rows if slopes.ndim == 2 else self._feasible
+            u_of = feasible(slopes)
+            z, size = self._z(slopes, u_of)
+            factor, cost = self._penalty(z, size, reach)
+            total = sizes = 0.0
+            for block in self.features.blocks:
+                weight = self.weight[block]
+                each = weight * self.loss.conjugate(
+                    self.y[block], factor * u_of(block)
+                )
+                if self.some_absent:
+                    each = np.where(weight > 0, each, 0.0)
+                total += each.sum()
+                sizes += np.abs(each).sum()
+            error = ROUNDING * (sizes + cost)
+        bound = -float(total + cost + error)
+        return bound if np.isfinite(bound) else -np.inf
 
-    def _z(self, slopes):
-        if isinstance(self.here, slice):
-            return self.features.transposed_dot(slopes)
-        all_rows = np.zeros((self.n_rows, *slopes.shape[1:]))
-        all_rows[self.here] = slopes
-        return self.features.transposed_dot(all_rows)
+    def _z(self, slopes, u_of):
+        """sum_i omega_i u_i x_i, and how large its parts are."""
+        sums, size = Sums(self.features, *slopes.shape[1:]), 0.0
+        if not slopes.any():
+            return sums.by_g.T.reshape(-1, *slopes.shape[1:]), size
+        for block in self.features.blocks:
+            mass = u_of(block)
+            mass *= _column(self.weight[block], mass)
+            size = size + np.abs(mass).sum(axis=0)
+            sums.add(block, mass)
+        return sums.by_g.T.reshape(-1, *slopes.shape[1:]), np.max(size)
 
     # ------------------------------------------------- the domain of the conjugate
-    def _inside(self, u):
-        """What lies beyond the limits of the slopes is put before them."""
+    def _feasible(self, slopes):
+        """u of points, as a function of a block of rows."""
+        low, high = self._slopes_limits()
+        up = down = 0.0
+
+        def inside(block):
+            weight = self.weight[block]
+            u = slopes[block] / weight
+            if self.some_absent:
+                u = np.where(weight > 0, u, np.clip(0.0, low[block], high[block]))
+            # What lies beyond the limits is put before them.
+            if (u < low[block]).any():
+                limit = low[block]
+                u = np.where(u < limit, limit + INSIDE * np.abs(limit), u)
+            if (u > high[block]).any():
+                limit = high[block]
+                u = np.where(u > limit, limit - INSIDE * np.abs(limit), u)
+            return u
+
+        if not self.has_intercept:
+            return inside
+        for block in self.features.blocks:
+            mass = self.weight[block] * inside(block)
+            above = np.maximum(mass, 0.0).sum()
+            up += above
+            down += above - mass.sum()
+
+        # The slopes of one sign are shortened until their sum is 0.
+        shorter, longer = min(up, down), max(up, down)
+        share = shorter / longer if longer > 0 else 1.0
+        sign = 1.0 if up > down else -1.0
+
+        def balanced(block):
+            u = inside(block)
+            return np.where(sign * u > 0, share * u, u)
+
+        return balanced
+
+    def _slopes_limits(self):
         if self._limits is None:
             ends = np.full((2, len(self.y)), [[-FAR], [FAR]])
             low, high = (self.loss.gradient(self.y, end) for end in ends)
             low[np.isnan(low)], high[np.isnan(high)] = -np.inf, np.inf
             self._limits = low, high
-        low, high = self._limits
-        u = np.where(u < low, low + INSIDE * np.abs(low), u)
-        return np.where(u > high, high - INSIDE * np.abs(high), u)
+        return self._limits
 
-    @staticmethod
-    def _inside_of_rows(u):
-        return u - u.mean(axis=1, keepdims=True)
+    def _feasible_rows(self, slopes):
+        """u of rows, whose sums are 0, as a function of a block of rows."""
+        n_outputs = slopes.shape[1]
+        target = self.loss._distribution(np.arange(float(n_outputs)), n_outputs)
+        classes = self.y.astype(np.intp)
+        mean = np.full(n_outputs, 1.0 / n_outputs)
 
-    def _balanced(self, u):
-        """The slopes of one sign are shortened until their sum is 0."""
-        mass = self.weight * u
-        up, down = mass[mass > 0].sum(), -mass[mass < 0].sum()
-        if up > down:
-            return np.where(u > 0, u * (down / up), u)
-        return np.where(u < 0, u * (up / down), u) if down > 0 else u
+        def centred(block):
+            weight = self.weight[block, None]
+            u = slopes[block] / weight
+            if self.some_absent:
+                u = np.where(weight > 0, u, 0.0)
+            return u - (u @ mean)[:, None]
 
-    def _balanced_rows(self, u):
-        """Mixed with slopes q - t of the same distribution q for each row's t."""
-        target = self.loss._distribution(self.y, u.shape[1])
-        frequency, surplus = self.weight @ target, self.weight @ u
+        if not self.has_intercept:
+            return centred
+        surplus = np.ones(len(slopes)) @ slopes
+        surplus -= surplus.mean()
+        frequency = np.bincount(classes, self.weight, n_outputs) @ target
+        # Mixed with slopes q - t of the same distribution q for each row's t.
         unseen = frequency == 0
         need = np.where(unseen, 0.0, surplus / np.where(unseen, 1.0, frequency)).max()
         share = max(need, 0.0) / (1.0 + max(need, 0.0))
         if share == 0:
-            return u
+            return centred
         q = (frequency - (1.0 - share) / share * surplus) / self.weight.sum()
-        return (1.0 - share) * u + share * (q - target)
+        others = share * (q - target)
+        return lambda block: (1.0 - share) * centred(block) + others[classes[block]]
 
     # ------------------------------------------------------------------ the penalty
     def _penalty(self, z, size, reach):

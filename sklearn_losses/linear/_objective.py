@@ -147,6 +147,25 @@ class Objective:
         by_intercept = slope.sum(axis=0) / self.total_weight
         return by_coef, by_intercept if self.fit_intercept else 0.0 * by_intercept
 
+    def chosen(self, subset):
+        """The objective of a copy of some rows alone.
+
+        Parameters
+        ----------
+        subset : ndarray of int of shape (n_selected,)
+        """
+        weight, total = self.sample_weight, float(len(subset))
+        if weight is not None:
+            weight = weight[subset]
+            total = float(weight.sum())
+        return replace(
+            self,
+            rows=self.rows.chosen(subset),
+            targets=replace(self.targets, y=self.targets.y[subset]),
+            sample_weight=weight,
+            total_weight=total,
+        )
+
     def restricted(self, subset):
         """The objective of some rows: the others have no weight, S stays what it is.
 

@@ -8,6 +8,7 @@ from scipy import sparse
 # slower. The hardware alone does not use all of the memory's rate.
 cdef enum:
     AHEAD = 4096
+    ROWS = 4  # dense rows that are added at a time
 
 
 class Rows:
@@ -65,7 +66,29 @@ class Rows:
         """Whether the rows are CSR."""
         return self.columns.dtype != np.uint8
 
-    def dot(self, coef, intercept, subset=None):
+    def chosen(self, subset):
+        """A copy of some of the rows.
+
+        Parameters
+        ----------
+        subset : ndarray of int of shape (n_selected,)
+        """
+        shape = self.n_rows, self.n_features
+        if not self.is_sparse:
+            return Rows(self.data.reshape(shape)[subset])
+        parts = self.data, self.columns, self.starts
+        return Rows(sparse.csr_matrix(parts, shape, copy=False)[subset])
+
+    def _block(self, block):
+        """`data` and `starts` of consecutive rows, which are views."""
+        if block is None:
+            return self.data, self.starts
+        if self.is_sparse:
+            return self.data, self.starts[block.start : block.stop + 1]
+        d = self.n_features
+        return self.data[block.start * d : block.stop * d], self.starts
+
+    def dot(self, coef, intercept, subset=None, block=None):
         """Raw predictions of some rows.
 
         Parameters
@@ -74,30 +97,65 @@ class Rows:
         intercept : ndarray of float64 of shape (n_outputs,)
         subset : ndarray of uint32 of shape (n_selected,), default=None
             Which rows; None means all of them, in order.
+        block : slice, default=None
+            Consecutive rows, in place of `subset`.
 
         Returns
         -------
         ndarray of shape (n_selected, n_outputs)
         """
-        n = self.n_rows if subset is None else len(subset)
-        out = np.empty((n, len(coef)))
-        dot_rows(self.data, self.columns, self.starts, coef, intercept, subset, out)
+        data, starts = self._block(block)
+        n = self.n_rows if block is None else block.stop - block.start
+        out = np.empty((n if subset is None else len(subset), len(coef)))
+        dot_rows(data, self.columns, starts, coef, intercept, subset, out)
         return out
 
-    def transposed_dot(self, gradient):
-        """sum_i gradient_i x_i over all rows: the adjoint of `dot`.
+    def transposed_dot(self, gradient, block=None, out=None):
+        """sum_i gradient_i x_i: the adjoint of `dot`.
 
         Parameters
         ----------
-        gradient : ndarray of float64 of shape (n_rows, n_outputs)
+        gradient : ndarray of float64 of shape (n_selected, n_outputs)
+        block : slice, default=None
+            Consecutive rows; None means all of them.
+        out : ndarray of float64 of shape (n_outputs, n_features), default=None
+            What the sum is added to.
 
         Returns
         -------
         ndarray of shape (n_outputs, n_features)
         """
-        out = np.zeros((gradient.shape[1], self.n_features))
-        add_rows(self.data, self.columns, self.starts, gradient, out)
+        if out is None:
+            out = np.zeros((gradient.shape[1], self.n_features))
+        data, starts = self._block(block)
+        add_rows(data, self.columns, starts, gradient, out)
         return out
+
+    def deviations(self, weight, centre, scale, block=None):
+        """Sums of e and of e^2, e = (x - centre) scale, over rows with weights.
+
+        Parameters
+        ----------
+        weight : ndarray of float64 of shape (n_selected, n_outputs)
+        centre, scale : ndarray of float64 of shape (n_features,)
+        block : slice, default=None
+            Consecutive rows; None means all of them.
+
+        Returns
+        -------
+        first, second : ndarray of shape (n_outputs, n_features)
+        """
+        data, starts = self._block(block)
+        out = np.zeros((3, weight.shape[1], self.n_features))
+        add_deviations(data, self.columns, starts, weight, centre, scale, out)
+        first, second, stored = out
+        if self.is_sparse:
+            # Where nothing is stored, x is 0.
+            rest = np.maximum(weight.sum(axis=0)[:, None] - stored, 0.0)
+            e = -centre * scale
+            first += rest * e
+            second += rest * e * e
+        return first, second
 
 
 def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
@@ -123,17 +181,69 @@ def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] st
 
 def add_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
              const double[:, ::1] gradient, double[:, ::1] out):
-    cdef Py_ssize_t i, k, start, n, n_features = out.shape[1]
+    cdef Py_ssize_t i, k, start, n, first = 0, n_features = out.shape[1]
+    cdef double c[ROWS]
     cdef const real *x
     cdef const index *j
     with nogil:
-        for i in range(gradient.shape[0]):
+        if index is no_index:
+            for i in range(gradient.shape[0] // ROWS):
+                x = &data[first * n_features]
+                for k in range(out.shape[0]):
+                    for n in range(ROWS):
+                        c[n] = gradient[first + n, k]
+                    add_some_rows(c, x, n_features, &out[k, 0])
+                first += ROWS
+        for i in range(first, gradient.shape[0]):
             start = row_start(i, starts, n_features)
             n = row_size(i, starts, n_features)
             x = &data[start]
             j = NULL if index is no_index else &columns[start]
             for k in range(out.shape[0]):
                 row_add(gradient[i, k], x, j, n, &out[k, 0])
+
+
+cdef inline void add_some_rows(const double *c, const real *x, Py_ssize_t n,
+                               double *w) noexcept nogil:
+    """w += c[0] x_0 + c[1] x_1 + ..., of dense rows: w is read and written once."""
+    cdef double sums[8]
+    cdef Py_ssize_t j, lane, row, whole = n - n % 8
+    for j in range(0, whole, 8):
+        for lane in range(8):
+            sums[lane] = w[j + lane]
+        for row in range(ROWS):
+            for lane in range(8):
+                sums[lane] += c[row] * x[row * n + j + lane]
+        for lane in range(8):
+            w[j + lane] = sums[lane]
+    for j in range(whole, n):
+        for row in range(ROWS):
+            w[j] += c[row] * x[row * n + j]
+
+
+def add_deviations(const real[::1] data, const index[::1] columns,
+                   const index[::1] starts, const double[:, ::1] weight,
+                   const double[::1] centre, const double[::1] scale,
+                   double[:, :, ::1] out):
+    """Add to sums of w e and w e^2, and of w where an entry is stored (CSR)."""
+    cdef Py_ssize_t i, j, k, column, start, n, n_features = out.shape[2]
+    cdef double w, e
+    cdef double *first
+    cdef double *second
+    with nogil:
+        for i in range(weight.shape[0]):
+            start = row_start(i, starts, n_features)
+            n = row_size(i, starts, n_features)
+            for k in range(weight.shape[1]):
+                w = weight[i, k]
+                first, second = &out[0, k, 0], &out[1, k, 0]
+                for j in range(n):
+                    column = j if index is no_index else columns[start + j]
+                    e = (data[start + j] - centre[column]) * scale[column]
+                    first[column] += w * e
+                    second[column] += w * e * e
+                    if index is not no_index:
+                        out[2, k, column] += w
 
 
 cdef double row_dot_asking(const real *x, const real *ahead, Py_ssize_t n,

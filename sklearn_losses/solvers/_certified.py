@@ -6,6 +6,7 @@ model takes for nearly the last, slopes give a lower bound of all objectives
 and those that the model predicts at its minimum, which balance the penalty.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +29,9 @@ MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
 START_TOL = 1e-3  # of the convex relative of a loss that is not convex
 NARROW_EARLY = 0.1  # of the excess of smoothing may be left to gain
 EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
+SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
+SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
+PROMISING = 3.0  # times what would do if gaps shrink as predictions do
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
 
@@ -117,23 +121,62 @@ class Certified(Solver):
 
     def _run(self, objective, features, point, tol, passes=1):
         """Coefficients and intercept from a point on, and the fit that found them."""
-        term = _term(objective, np.ones(objective.rows.n_rows))
         steps = Newton(max_iter=self.max_iter, tol=tol)
+        sample = self._fit_of_sample(objective, features, point)
+        if sample is not None:
+            point = _unscaled(sample)
+            passes += math.ceil(sample.passes / SAMPLE)
+        term = _term(objective, np.ones(objective.rows.n_rows))
         fit = _CertifiedFit(self, steps, objective, features, term, *point, passes)
+        if sample is not None:
+            fit.go_on(sample)
         while not fit.ended:
             fit.advance()
             if self.verbose:
                 fit.show()
-        return features.unscaled(fit.kept[..., :-1], fit.kept[..., -1]), fit
+        return _unscaled(fit), fit
+
+    def _fit_of_sample(self, objective, features, point):
+        """The objective of one row in SAMPLE at its minimum, about.
+
+        Many rows say little more than some of them of where the minimum is, and of the
+        curvature there. None: there are not so many.
+        """
+        n_rows, d = objective.rows.n_rows, features.n_features
+        size = n_rows // SAMPLE
+        if not objective.loss.convex or size < max(SMALLEST_SAMPLE, ROWS_PER_COEF * d):
+            return None
+        rng = np.random.default_rng(0)
+        subset = np.sort(rng.choice(n_rows, size, replace=False))
+        weight = objective.sample_weight
+        if weight is not None and np.count_nonzero(weight[subset]) < size / 2:
+            return None
+        objective = objective.chosen(subset)
+        features = features.with_rows(objective.rows)
+        term = _term(objective, np.ones(size))
+        steps = Newton(max_iter=self.max_iter, tol=START_TOL)
+        fit = _Fit(steps, objective, features, term, *point)
+        if self.positive:
+            fit.model.keep_positive()
+        while not fit.ended:
+            fit.advance()
+        return fit if fit.converged and np.isfinite(fit.kept).all() else None
+
+
+def _unscaled(fit):
+    return fit.features.unscaled(fit.kept[..., :-1], fit.kept[..., -1])
 
 
 class _CertifiedFit(_Fit):
     """A fit that ends when the gap between its best value and its bound is small."""
 
+    first_h = None  # the smoothing to begin with
+    promising = math.inf  # what is predicted to be left, for a bound to be worth its cost
+
     def __init__(self, solver, steps, objective, features, term, *point_and_passes):
         super().__init__(steps, objective, features, term, *point_and_passes)
         self.model = MODELS[solver.method](
-            features, self.l2, self.l1, self.has_intercept
+            features, self.l2, self.l1, self.has_intercept, self.model.n_outputs
         )
         self.positive = solver.positive
         if self.positive:
@@ -155,32 +198,52 @@ class _CertifiedFit(_Fit):
             self.bound = self.dual.bound(np.zeros(raw_shape))
             self._iterations = self.run_to_gap(coef, intercept)
 
+    def go_on(self, sample):
+        """Where the fit of some of the rows has ended, with what it knows."""
+        if self.term.is_smoothed:
+            self.first_h = sample.h
+            return
+        model = self.model
+        if isinstance(model, NewtonModel):
+            parts = self.features, self.l2, self.l1, self.has_intercept, 1
+            self.model = QuasiNewtonModel(*parts)
+            self.model.low, self.model.has_l1 = model.low, model.has_l1
+        self.model.begin_with(sample.model)
+
     def run_to_gap(self, coef, intercept):
         """As `run`, until the gap is small."""
         theta, p = self.begin(coef, intercept)
+        self.h = self.first_h if self.first_h is not None else self.h
         self.arrive(theta, self.value(p, theta), 0.0)
+        ahead = None
         while not self.is_certified():
             yield True
             if self.passes + 2 > self.solver.max_iter:
                 return
             self.n_iterations += 1
             if self.n_iterations % REFRESH == 0:
-                p = self.raw(theta)
-            value, excess = self.look(p, theta)
+                p, ahead = self.raw(theta), None
+            value, excess = self.look(p, theta, ahead)
             new, delta, slope_at_0, predicted = self.model.minimum()
-            q = self.raw(delta)
+            q, ahead = self.attempt(p, delta)
             is_last = self.passes + 2 > self.solver.max_iter
-            enough = max(self.allowed(), NARROW_EARLY * excess)
-            if predicted <= enough or is_last:
-                self.raise_bound(theta, q)
+            enough = max(self.allowed(value, predicted), NARROW_EARLY * excess)
+            if predicted <= min(enough, self.promising) or is_last:
+                self.raise_bound(p, theta, q)
                 if self.is_certified():
+                    self.arrive_ahead(new, ahead)
                     return
+                if self.h == 0:
+                    gap = self.best - self.bound
+                    self.promising = PROMISING * predicted * self.allowed() / gap
                 if self.is_too_smooth(predicted, enough, excess):
+                    ahead = None
                     self.narrow()
                     continue
             self.previous = value
-            t = self.length(p, q, theta, delta, slope_at_0)
+            t = self.length(p, q, theta, delta, slope_at_0, ahead)
             if t == 0:
+                ahead = None
                 if self.model.damp():
                     continue
                 if not self.is_smoothed(excess):
@@ -189,7 +252,16 @@ class _CertifiedFit(_Fit):
                 continue
             theta = new if t == 1 else theta + t * delta
             p = p + t * q
-            self.arrive(theta, self.value(p, theta), t)
+            if t == 1 and ahead is not None:
+                self.arrive_ahead(new, ahead)
+            else:
+                ahead = None
+                self.arrive(theta, self.value(p, theta), t)
+
+    def arrive_ahead(self, theta, ahead):
+        """Remember the point of an attempt, if there was one."""
+        if ahead is not None:
+            self.arrive(theta, ahead.value + self.penalty(theta), 1.0)
 
     def is_smoothed(self, excess):
         """Whether the smoothing may be what keeps the gap from being small."""
@@ -202,19 +274,27 @@ class _CertifiedFit(_Fit):
             is_explained or predicted <= SURELY * enough
         )
 
-    def length(self, p, q, theta, delta, slope_at_0):
-        t = super().length(p, q, theta, delta, slope_at_0)
+    def length(self, *step):
+        t = super().length(*step)
         # Beyond the minimum of the model coefficients may be negative.
         return min(t, 1.0) if self.positive else t
 
-    def raise_bound(self, theta, q):
-        """The better of two bounds: by the slopes here, and by those at p + q."""
-        around, reach = self.around, np.abs(theta[..., :-1]).max(initial=0.0)
-        for slopes in (around.slopes, around.slopes + around.curvatures * q):
-            self.bound = max(self.bound, self.dual.bound(slopes, reach))
+    def raise_bound(self, p, theta, q):
+        """By the slopes that the model predicts at p + q and, if need be, by others."""
+        reach = np.abs(theta[..., :-1]).max(initial=0.0)
+        if p.ndim == 2:
+            slopes = (self.term.slopes(p + q, self.h), self.term.slopes(p, self.h))
+        else:
+            around = self.term.model(p, self.h)
+            slopes = (around.slopes + around.curvatures * q, around.slopes)
+        for candidate in slopes:
+            self.bound = max(self.bound, self.dual.bound(candidate, reach))
+            if self.is_certified():
+                return
 
-    def allowed(self):
-        gain = self.at_constant - self.bound
+    def allowed(self, value=-math.inf, predicted=0.0):
+        """The gap that will do; by what the model takes for the optimum, if given."""
+        gain = self.at_constant - max(self.bound, value - 2.0 * predicted)
         return self.solver.tol * max(gain, FLOOR * (self.at_constant - self.lowest))
 
     def is_certified(self):

@@ -16,6 +16,7 @@ from sklearn_losses.solvers._point_sums import PointSums
 
 DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss without curvature
 MAX_ROOT_STEPS = 100
+CHUNK = 1 << 16  # raw predictions of rows that are evaluated at a time
 ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
 FLAT = 1e-12  # times its value: what a loss without a minimum may still have to gain
 
@@ -29,6 +30,8 @@ class Model:
     value : float
         Of the loss itself.
     slopes, curvatures : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        Of all rows or of a block; the model of another block overwrites them.
+        Curvatures that are not wanted are None.
     excess : float
         About how much the smoothing adds to the value, never too little at one kink.
     """
@@ -46,6 +49,9 @@ def _finite(curvatures):
     return np.nan_to_num(curvatures, copy=False, posinf=0.0)
 
 
+ALL = slice(None)
+
+
 class LossTerm:
     """sum_i weight_i loss(y_i, p_i).
 
@@ -57,22 +63,31 @@ class LossTerm:
         Rows of weight 0 are as if they were not there, whatever their loss is.
     """
 
+    n_arrays = 2  # slopes and curvatures
+
     def __init__(self, loss, y, weight):
         self.loss = loss
         self.y = y
         self.weight = weight
         self.total = weight.sum()
-        self.absent = np.flatnonzero(weight == 0)
-        self._some_absent = len(self.absent) > 0
+        self._some_absent = not weight.all()
+        self._arrays = None
         self.unit = 1.0
         self.is_smoothed = False
         self._has_curvature = loss.checked().has_curvature
 
-    def _weighted(self, array):
-        array *= self.weight if array.ndim == 1 else self.weight[:, None]
+    def _weighted(self, array, block=ALL):
+        weight = self.weight[block]
+        array *= weight if array.ndim == 1 else weight[:, None]
         if self._some_absent:
-            array[self.absent] = 0.0
+            array[weight == 0] = 0.0
         return array
+
+    def _scratch(self, *shape):
+        """Arrays for a block of rows, the first of which has the most."""
+        if self._arrays is None:
+            self._arrays = [np.empty(shape) for _ in range(self.n_arrays)]
+        return [array[: shape[0]] for array in self._arrays]
 
     def at_constant(self, c):
         """The raw predictions of all rows if their mean is c."""
@@ -117,11 +132,24 @@ class PointTerm(LossTerm):
         upper *= 0.5 / h
         return self._weighted(upper)
 
-    def model(self, p, h):
-        """Value, slopes, curvatures and the excess of smoothing."""
-        slopes, curvatures = np.empty_like(p), np.empty_like(p)
+    def model(self, p, h, block=None, with_curvatures=True):
+        """Value, slopes, curvatures and the excess of smoothing.
+
+        Parameters
+        ----------
+        p : ndarray of shape (n,)
+        h : float
+        block : slice, default=None
+            Of which rows p is; None means all.
+        with_curvatures : bool, default=True
+        """
+        if block is None:
+            slopes, curvatures, begin = np.empty_like(p), np.empty_like(p), 0
+        else:
+            (slopes, curvatures), begin = self._scratch(len(p)), block.start
         difference = 0.0 if self._has_curvature else DIFFERENCE * self.unit
-        value, middle = self._sums.bend(p, h, difference, slopes, curvatures)
+        curvatures = curvatures if with_curvatures else None
+        value, middle = self._sums.bend(p, h, difference, slopes, curvatures, begin)
         excess = 0.5 * (middle - value) if h > 0 else 0.0
         return Model(value, slopes, curvatures, excess)
 
@@ -133,6 +161,10 @@ class PointTerm(LossTerm):
         """
         if not self.loss.convex:
             return self._searched_constant()
+        if len(self.y) > 2 and ((self.y == 0) | (self.y == 1)).all():
+            ones = float(self.weight @ self.y)
+            both = np.array([self.total - ones, ones])
+            return PointTerm(self.loss, np.array([0.0, 1.0]), both).best_constant()
         start = self._likely_constant()
         found = self._root(self._sums.slopes_at, start)
         value = self.value(self.at_constant(found))
@@ -185,50 +217,87 @@ class PointTerm(LossTerm):
 class RowTerm(LossTerm):
     """A loss of rows; p is of shape (n_rows, n_outputs)."""
 
+    n_arrays = 3  # and one to work in
+
     def __init__(self, loss, y, weight, n_outputs):
         super().__init__(loss, y, weight)
         self._evaluate = loss.checked().evaluate_rows
         self._y = y[:, None]
         self._shape = len(y), n_outputs
-        self._values = np.empty(len(y))
-        self._arrays = [np.empty(self._shape) for _ in range(4)]
+
+    def _chunks(self, n):
+        size = max(1, CHUNK // self._shape[1])
+        return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
     def value(self, p):
         """The weighted sum of the losses."""
-        self._evaluate(self._y, p, self._values, None, None)
-        return float(self._weighted(self._values).sum())
+        total = 0.0
+        for chunk in self._chunks(len(p)):
+            values = np.empty(chunk.stop - chunk.start)
+            self._evaluate(self._y[chunk], p[chunk], values, None, None)
+            total += self._weighted(values, chunk).sum()
+        return float(total)
 
     def slope_along(self, p, q, t, h):
         """The derivative by t of the smoothed value at p + t q."""
-        return float(np.vdot(self.slopes(p + t * q, h), q))
+        total = 0.0
+        for chunk in self._chunks(len(p)):
+            here = q[chunk]
+            total += np.vdot(self._slopes(p[chunk] + t * here, h, chunk), here)
+        return float(total)
 
     def slopes(self, p, h):
-        """The derivatives of the weighted losses; the next call overwrites them."""
-        slopes = self._arrays[0]
-        self._evaluate(self._y, p, None, slopes, None)
-        return self._weighted(slopes)
+        """The derivatives of the weighted losses."""
+        return self._slopes(p, h, ALL)
 
-    def model(self, p, h):
-        """Value, slopes, the diagonal of the Hessian and the excess of smoothing."""
-        _, slopes, curvatures, other = self._arrays
-        if self._has_curvature:
-            self._evaluate(self._y, p, self._values, slopes, curvatures)
-        else:
+    def _slopes(self, p, h, block):
+        slopes = np.empty(p.shape)
+        self._evaluate(self._y[block], p, None, slopes, None)
+        return self._weighted(slopes, block)
+
+    def model(self, p, h, block=None, with_curvatures=True):
+        """Value, slopes, the diagonal of the Hessian and the excess of smoothing.
+
+        Parameters
+        ----------
+        p : ndarray of shape (n, n_outputs)
+        h : float
+        block : slice, default=None
+            Of which rows p is; None means all.
+        with_curvatures : bool, default=True
+        """
+        arrays = [np.empty(p.shape) for _ in range(self.n_arrays)]
+        if block is not None:
+            arrays = self._scratch(*p.shape)
+        block = ALL if block is None else block
+        return self._model(p, h, block, arrays, with_curvatures)
+
+    def _model(self, p, h, block, arrays, with_curvatures):
+        slopes, curvatures, other = arrays
+        y, values = self._y[block], np.empty(len(p))
+        if not with_curvatures:
+            curvatures = None
+        elif not self._has_curvature:
             width = h or DIFFERENCE * self.unit
-            shift = width * self._signs
-            self._evaluate(self._y, p + shift, None, curvatures, None)
-            self._evaluate(self._y, p - shift, None, other, None)
+            signs = self._signs[block]
+            shift = width * signs
+            self._evaluate(y, p + shift, None, curvatures, None)
+            self._evaluate(y, p - shift, None, other, None)
             # Of a Hessian H, z (H z) is the diagonal and, on average over z, no more.
             curvatures -= other
-            curvatures *= self._signs
+            curvatures *= signs
             curvatures *= 0.5 / width
-            self._evaluate(self._y, p, self._values, slopes, None)
-        value = float(self._weighted(self._values).sum())
-        return Model(value, self._weighted(slopes), self._positive(curvatures), 0.0)
+        direct = curvatures if self._has_curvature else None
+        self._evaluate(y, p, values, slopes, direct)
+        value = float(self._weighted(values, block).sum())
+        slopes = self._weighted(slopes, block)
+        return Model(value, slopes, self._positive(curvatures, block), 0.0)
 
-    def _positive(self, curvatures):
-        curvatures = self._weighted(np.maximum(curvatures, 0.0, out=curvatures))
-        return _finite(curvatures)
+    def _positive(self, curvatures, block):
+        if curvatures is None:
+            return None
+        np.maximum(curvatures, 0.0, out=curvatures)
+        return _finite(self._weighted(curvatures, block))
 
     @cached_property
     def _signs(self):
@@ -252,28 +321,33 @@ class SoftenedRowTerm(RowTerm):
         super().__init__(loss, y, weight, n_outputs)
         self.is_smoothed = True
         self._soft = loss.softened.checked().evaluate_rows
-        self._own = np.arange(len(y)), y.astype(np.intp)
+        self._own = y.astype(np.intp)
 
-    def _shifted(self, p, h):
-        shifted = np.add(p, 1.0, out=self._arrays[3])
-        shifted[self._own] -= 1.0
+    def _shifted(self, p, h, block):
+        shifted = p + 1.0
+        shifted[np.arange(len(p)), self._own[block]] -= 1.0
         shifted /= h
         return shifted
 
-    def slopes(self, p, h):
+    def _slopes(self, p, h, block):
         if h == 0:
-            return super().slopes(p, h)
-        slopes = self._arrays[0]
-        self._soft(self._y, self._shifted(p, h), None, slopes, None)
-        return self._weighted(slopes)
+            return super()._slopes(p, h, block)
+        slopes = np.empty(p.shape)
+        self._soft(self._y[block], self._shifted(p, h, block), None, slopes, None)
+        return self._weighted(slopes, block)
 
-    def model(self, p, h):
+    def _model(self, p, h, block, arrays, with_curvatures):
         if h == 0:
-            return super().model(p, h)
-        value = self.value(p)
-        _, slopes, curvatures, _ = self._arrays
-        self._soft(self._y, self._shifted(p, h), self._values, slopes, curvatures)
+            return super()._model(p, h, block, arrays, with_curvatures)
+        y, values = self._y[block], np.empty(len(p))
+        self._evaluate(y, p, values, None, None)
+        value = float(self._weighted(values, block).sum())
+        slopes, curvatures, _ = arrays
+        curvatures = curvatures if with_curvatures else None
+        self._soft(y, self._shifted(p, h, block), values, slopes, curvatures)
         # As of a point: from 0 at a distance to h log(n_outputs) where all are equal.
-        excess = h * float(self._weighted(self._values).sum()) - value
-        curvatures /= h
-        return Model(value, self._weighted(slopes), self._positive(curvatures), excess)
+        excess = h * float(self._weighted(values, block).sum()) - value
+        if with_curvatures:
+            curvatures /= h
+        slopes = self._weighted(slopes, block)
+        return Model(value, slopes, self._positive(curvatures, block), excess)

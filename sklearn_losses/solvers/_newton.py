@@ -13,11 +13,11 @@ constant may lie in the valley of a worse local minimum.
 
 import math
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_losses.linear._centred import Centred
+from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._line_search import step_length
@@ -186,6 +186,28 @@ def _warnings(loss):
     ]
 
 
+@dataclass
+class _Swept:
+    """What a pass over the rows has seen at raw predictions.
+
+    Attributes
+    ----------
+    value, excess : float
+        Of the loss, and what its smoothing adds.
+    steepness : float
+        The sum of the sizes of the slopes.
+    along : float
+        The sum of the slopes times the direction, if there is one.
+    sums : Sums
+    """
+
+    sums: Sums
+    value: float = 0.0
+    excess: float = 0.0
+    steepness: float = 0.0
+    along: float = 0.0
+
+
 class _Fit:
     """One objective on its way: theta, u and the intercept c of the centred features.
 
@@ -199,7 +221,8 @@ class _Fit:
         self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
         needs_more = objective.is_joint or features.n_features > MOST_FEATURES
         model = QuasiNewtonModel if needs_more else NewtonModel
-        self.model = model(features, self.l2, self.l1, self.has_intercept)
+        parts = features, self.l2, self.l1, self.has_intercept, np.size(intercept)
+        self.model = model(*parts)
         self.h = 0.0
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
@@ -259,6 +282,35 @@ class _Fit:
         self.passes += 1
         return self.features.dot(theta[..., :-1].T) + theta[..., -1]
 
+    def sweep(self, p, q=None, delta=None):
+        """The loss and its slopes at p, in one pass over the rows.
+
+        Parameters
+        ----------
+        p : ndarray
+            Raw predictions.
+        q : ndarray or None
+            Then it is at p + q, where q becomes the raw predictions of `delta`.
+        """
+        self.passes += 1
+        seen = _Swept(self.model.sums())
+        with_curvatures = seen.sums.wanted is not None
+        for block in self.features.blocks:
+            at = p[block]
+            if q is not None:
+                along = self.features.dot(delta[..., :-1].T, block) + delta[..., -1]
+                q[block] = along
+                at = at + along
+            here = self.term.model(at, self.h, block, with_curvatures)
+            seen.value += here.value
+            seen.excess += here.excess
+            if q is not None:
+                seen.along += float(np.vdot(here.slopes, along))
+            if self.h > 0:
+                seen.steepness += float(np.abs(here.slopes).sum())
+            seen.sums.add(block, here.slopes, here.curvatures)
+        return seen
+
     # --------------------------------------------------------------- iteration
     def advance(self):
         """Make an iteration; `ended` then says whether it was the last."""
@@ -281,11 +333,13 @@ class _Fit:
             return
         solver = self.solver
         step = 0.0  # that has led to a point which nobody has seen; None: there is none
+        ahead = None
         while self.passes + 2 <= solver.max_iter and not solver.stop.is_set():
             self.n_iterations += 1
             if self.n_iterations % REFRESH == 0:
-                p = self.raw(theta)
-            value, excess = self.look(p, theta)
+                p, ahead = self.raw(theta), None
+            value, excess = self.look(p, theta, ahead)
+            ahead = None
             if step is not None:
                 self.arrive(theta, value, step)
                 yield True
@@ -298,8 +352,10 @@ class _Fit:
                 self.narrow()
                 continue
             self.arrived, self.previous = False, value
-            q = self.raw(delta)
-            t = self.length(p, q, theta, delta, slope_at_0)
+            q, ahead = self.attempt(p, delta)
+            t = self.length(p, q, theta, delta, slope_at_0, ahead)
+            if t != 1:
+                ahead = None
             if t == 0:
                 if done:
                     self.converged = True
@@ -315,6 +371,13 @@ class _Fit:
                 break
         if step is not None:
             self.arrive(theta, self.value(p, theta), step)
+
+    def attempt(self, p, delta):
+        """The raw predictions of a step and, if it costs little, what is beyond it."""
+        if self.model.needs_curvatures:
+            return self.raw(delta), None
+        q = np.empty_like(p)
+        return q, self.sweep(p, q, delta)
 
     def narrow(self):
         self.h /= WIDTH_DIVISOR
@@ -341,33 +404,38 @@ class _Fit:
             )
         return done
 
-    def look(self, p, theta):
+    def look(self, p, theta, seen=None):
         """Model the objective; returns its value and the excess of smoothing."""
-        self.around = term = self.term.model(p, self.h)
-        self.passes += 1
+        seen = self.sweep(p) if seen is None else seen
         jitter = 0.0
         if self.h > 0:
-            jitter = self.jitter(np.abs(term.slopes).sum(), term.curvatures.sum())
-        self.model.update(theta, term, jitter)
-        self.excess = term.excess
-        return term.value + self.penalty(theta), term.excess
+            jitter = self.jitter(seen.steepness, seen.sums)
+        self.model.update(theta, seen.sums, jitter)
+        self.excess = seen.excess
+        return seen.value + self.penalty(theta), seen.excess
 
-    def jitter(self, slopes, curvatures):
+    def jitter(self, steepness, sums):
         """What kinks need on the diagonal, for bands in which there is no row."""
-        typical = slopes / self.term.total / self.h
-        curvature = curvatures / self.term.total
+        typical = steepness / self.term.total / self.h
+        if sums.wanted is None:
+            return 0.0  # the curvatures stay those that they are
+        curvature = float(sums.of_c.sum()) / self.term.total
         if not self.narrowed and curvature < 1e-6 * typical:
             return typical  # there is no curvature at all
         return JITTER * max(curvature, FLOOR * typical)
 
-    def length(self, p, q, theta, delta, slope_at_0):
-        """How far to go, by slopes of the smoothed objective."""
+    def length(self, p, q, theta, delta, slope_at_0, ahead=None):
+        """How far to go, by slopes of the smoothed objective; `ahead` is at 1."""
         if not (slope_at_0 < 0 and np.isfinite(q).all()):
             return 0.0
         level, rise = np.sum((delta * theta) @ self.l2), np.sum(delta**2 @ self.l2)
 
         def slope(t):
-            at = self.term.slope_along(p, q, t, self.h) + level + t * rise
+            if t == 1 and ahead is not None:
+                at = ahead.along
+            else:
+                at = self.term.slope_along(p, q, t, self.h)
+            at += level + t * rise
             if self.model.has_l1:
                 x = theta + t * delta
                 at_0 = np.abs(x) <= 1e-14 * np.abs(theta)
@@ -377,6 +445,8 @@ class _Fit:
 
         def is_lower(t):
             most = self.previous + 2.0 * self.excess
+            if t == 1 and ahead is not None:
+                return ahead.value + self.penalty(theta + delta) <= most
             return self.value(p + t * q, theta + t * delta) <= most
 
         return step_length(slope, slope_at_0, is_lower)

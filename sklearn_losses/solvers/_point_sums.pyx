@@ -99,33 +99,43 @@ cdef void sum_slopes(const Points *s, double c, double *sums) noexcept nogil:
 
 cdef void bend(const Points *s, const double *raw, double h, double difference,
                double *slope, double *curvature, double *sums) noexcept nogil:
-    """Slopes and curvatures, and the sums of values at raw and around it."""
+    """Slopes and, unless it is NULL, curvatures; and the sums of values at raw and
+    around it."""
     cdef double upper[ROWS]
     cdef double lower[ROWS]
     cdef double shifted[ROWS]
     cdef double other[ROWS]
-    cdef double e = h if h > 0.0 else difference
+    cdef double e = h if h > 0.0 or curvature == NULL else difference
     cdef double weight
     cdef Py_ssize_t i
     if e > 0.0:
         shift(raw, -e, s.n, shifted)
-        evaluate(s, shifted, lower, other, NULL)
+        evaluate(s, shifted, lower, NULL if curvature == NULL else other, NULL)
         shift(raw, e, s.n, shifted)
         evaluate(s, shifted, upper, curvature, NULL)
         for i in range(s.n):
-            curvature[i] = (curvature[i] - other[i]) * (0.5 / e)
+            if curvature != NULL:
+                curvature[i] = (curvature[i] - other[i]) * (0.5 / e)
             if h > 0.0:
                 slope[i] = (upper[i] - lower[i]) * (0.5 / h)
     evaluate(s, raw, other, NULL if h > 0.0 else slope, NULL if e > 0.0 else curvature)
     for i in range(s.n):
         weight = s.weight[i]
         if weight == 0.0:
-            slope[i] = curvature[i] = 0.0
+            slope[i] = 0.0
             continue
         sums[0] += weight * other[i]
         sums[1] += weight * 0.5 * (upper[i] + lower[i]) if h > 0.0 else 0.0
         slope[i] *= weight
-        curvature[i] *= weight if 0.0 < curvature[i] < INFINITY else 0.0
+    if curvature != NULL:
+        weigh_curvatures(s, curvature)
+
+
+cdef void weigh_curvatures(const Points *s, double *curvature) noexcept nogil:
+    """Times the weights; what is negative, infinite or nan is 0."""
+    cdef Py_ssize_t i
+    for i in range(s.n):
+        curvature[i] *= s.weight[i] if 0.0 < curvature[i] < INFINITY else 0.0
         if not curvature[i] >= 0.0:  # nan
             curvature[i] = 0.0
 
@@ -156,16 +166,20 @@ cdef class PointSums:
         self.sums = np.empty((max(1, self.n_blocks), 2))
 
     cdef Points block(self, Py_ssize_t b) noexcept nogil:
+        return self.rows(b * ROWS, self.y.shape[0])
+
+    cdef Points rows(self, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+        """As many rows from `begin` on as a block has, but none from `end` on."""
         cdef Points s
         s.table, s.params = self.loss.table, self.loss.params
-        s.y, s.weight = &self.y[b * ROWS], &self.weight[b * ROWS]
-        s.n = min(<Py_ssize_t> ROWS, self.y.shape[0] - b * ROWS)
+        s.y, s.weight = &self.y[begin], &self.weight[begin]
+        s.n = min(<Py_ssize_t> ROWS, end - begin)
         return s
 
-    cdef total(self, int k):
+    cdef total(self, int k, Py_ssize_t n_blocks):
         cdef double total = 0.0
         cdef Py_ssize_t b
-        for b in range(self.n_blocks):
+        for b in range(n_blocks):
             total += self.sums[b, k]
         return total
 
@@ -178,7 +192,7 @@ cdef class PointSums:
             s = self.block(b)
             self.sums[b, 0] = sum_values(&s, &p[b * ROWS])
         self.loss.raise_error()
-        return self.total(0)
+        return self.total(0, self.n_blocks)
 
     def slope_along(self, const double[::1] p, const double[::1] q, double t, double h):
         """The derivative by t of the value, smoothed over h, at p + t q."""
@@ -189,7 +203,7 @@ cdef class PointSums:
             s = self.block(b)
             self.sums[b, 0] = sum_along(&s, &p[b * ROWS], &q[b * ROWS], t, h)
         self.loss.raise_error()
-        return self.total(0)
+        return self.total(0, self.n_blocks)
 
     def slopes_at(self, double c):
         """The sum of the slopes where all raw predictions are c, and of their sizes."""
@@ -201,22 +215,25 @@ cdef class PointSums:
             self.sums[b, 0] = self.sums[b, 1] = 0.0
             sum_slopes(&s, c, &self.sums[b, 0])
         self.loss.raise_error()
-        return self.total(0), self.total(1)
+        return self.total(0, self.n_blocks), self.total(1, self.n_blocks)
 
     def bend(self, const double[::1] p, double h, double difference, double[::1] slopes,
-             double[::1] curvatures):
-        """Write the weighted slopes and curvatures at p.
+             curvatures, Py_ssize_t begin=0):
+        """Write the weighted slopes and curvatures at p, of consecutive rows.
 
         Parameters
         ----------
-        p : ndarray of shape (n_rows,)
+        p : ndarray of shape (n,)
         h : float
             The half-width of the smoothing; 0: none.
         difference : float
             With h=0: of raw predictions, for the curvatures of a loss that has none; 0:
             it has.
-        slopes, curvatures : ndarray of shape (n_rows,)
-            A curvature that is negative or not finite is 0.
+        slopes : ndarray of shape (n,)
+        curvatures : ndarray of shape (n,) or None
+            One that is negative or not finite is 0. None: they are not wanted.
+        begin : int, default=0
+            The first of the rows.
 
         Returns
         -------
@@ -226,12 +243,18 @@ cdef class PointSums:
             With h > 0 the mean of the values at p - h and p + h.
         """
         cdef Points s
-        cdef Py_ssize_t b
-        for b in prange(self.n_blocks, nogil=True, schedule="static",
+        cdef Py_ssize_t b, at, end = begin + p.shape[0]
+        cdef Py_ssize_t n_blocks = (p.shape[0] + ROWS - 1) // ROWS
+        cdef double[::1] bent = curvatures
+        cdef bint wants_curvatures = curvatures is not None
+        if end > self.y.shape[0]:
+            raise ValueError(f"There are {self.y.shape[0]} rows. Got p of {end}.")
+        for b in prange(n_blocks, nogil=True, schedule="static",
                         num_threads=self.n_threads):
-            s = self.block(b)
+            at = b * ROWS
+            s = self.rows(begin + at, end)
             self.sums[b, 0] = self.sums[b, 1] = 0.0
-            bend(&s, &p[b * ROWS], h, difference, &slopes[b * ROWS],
-                 &curvatures[b * ROWS], &self.sums[b, 0])
+            bend(&s, &p[at], h, difference, &slopes[at],
+                 &bent[at] if wants_curvatures else NULL, &self.sums[b, 0])
         self.loss.raise_error()
-        return self.total(0), self.total(1)
+        return self.total(0, n_blocks), self.total(1, n_blocks)

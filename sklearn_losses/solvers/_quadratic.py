@@ -11,6 +11,7 @@ import math
 import numpy as np
 from scipy import linalg
 
+from sklearn_losses.linear._centred import Sums
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 
 JITTER = 1e-6  # of the curvature is added where a loss has kinks
@@ -18,7 +19,8 @@ FIRST_DAMPING, LARGEST_DAMPING = 1e-9, 1e3
 MOST_NUMBERS = 1_010_000  # in a matrix, or in the blocks of one: 8 MB
 MEMORY = 10  # steps that correct the diagonal
 LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
-REFRESH = 5  # steps after which the diagonal is computed anew
+REFRESH = 5  # steps after which the diagonal is computed anew, ...
+FAST = 1e-2  # ... unless in so many steps what is left to gain has shrunk to this share
 
 
 def scaled_cholesky(matrix, damping):
@@ -63,6 +65,7 @@ class QuadraticModel:
     l2, l1 : ndarray of shape (d + 1,)
         The penalty of each feature, and 0 for the intercept.
     has_intercept : bool
+    n_outputs : int
     """
 
     # What is left to gain may be as much as predicted / trust, and of a smooth loss,
@@ -70,22 +73,31 @@ class QuadraticModel:
     trust = 1.0
     certain = 0.0
 
-    def __init__(self, features, l2, l1, has_intercept):
-        self.features = features
+    def __init__(self, features, l2, l1, has_intercept, n_outputs):
+        self.features, self.n_outputs = features, n_outputs
         self.l2, self.l1 = l2, l1
         self.has_l1 = bool(l1.any())
         self.low = np.full(len(l1), -np.inf)
         self.moves = np.append(features.scale > 0, has_intercept)
         self.damping = FIRST_DAMPING
 
-    def update(self, theta, term, jitter):
+    @property
+    def needs_curvatures(self):
+        """Whether the next update needs second moments."""
+        raise NotImplementedError
+
+    def sums(self):
+        """What the next update needs, to be added up over the rows."""
+        raise NotImplementedError
+
+    def update(self, theta, sums, jitter):
         """Model the objective around theta.
 
         Parameters
         ----------
         theta : ndarray
-        term : loss_term.Model
-            The loss around the raw predictions of theta.
+        sums : Sums
+            Of the slopes and curvatures at theta.
         jitter : float
             More curvature of every coordinate that moves.
         """
@@ -118,6 +130,16 @@ class QuadraticModel:
         self.damping = max(100 * self.damping, 1e-6)
         return self.damping <= LARGEST_DAMPING
 
+    def _bordered(self, sums):
+        """The second moments of each output, with those of the intercept."""
+        n_blocks, size = sums.second.shape[0], len(self.l2)
+        blocks = np.zeros((n_blocks, size, size))
+        blocks[:, :-1, :-1] = sums.second
+        if self.moves[-1]:
+            blocks[:, -1, :-1] = blocks[:, :-1, -1] = sums.by_c
+            blocks[:, -1, -1] = sums.of_c
+        return blocks
+
     def _least_with_l1(self, blocks, left, right, sweeps, tol):
         blocks = blocks.copy()
         diagonal = np.einsum("bii->bi", blocks)
@@ -138,19 +160,18 @@ class NewtonModel(QuadraticModel):
     """B is the Hessian."""
 
     certain = 1e-3
+    needs_curvatures = True
 
-    def update(self, theta, term, jitter):
+    def sums(self):
+        return Sums(self.features, second="full")
+
+    def update(self, theta, sums, jitter):
         self.theta, self.is_smoothed = theta, jitter > 0
-        d = len(theta) - 1
-        self.gradient, self.hessian = np.zeros(d + 1), np.zeros((d + 1, d + 1))
-        moments = self.features.moments(term.slopes, term.curvatures)
-        self.gradient[:d], self.hessian[:d, :d], by_curvature = moments
-        self.gradient += self.l2 * theta
-        if self.moves[d]:
-            self.gradient[d] = term.slopes.sum()
-            self.hessian[:d, d] = self.hessian[d, :d] = by_curvature
-            self.hessian[d, d] = term.curvatures.sum()
-        self.hessian.flat[:: d + 2] += self.l2 + jitter * self.moves
+        self.gradient = np.append(sums.by_g[0], 0.0) + self.l2 * theta
+        if self.moves[-1]:
+            self.gradient[-1] = sums.of_g[0]
+        self.hessian = self._bordered(sums)[0]
+        self.hessian.flat[:: len(theta) + 1] += self.l2 + jitter * self.moves
 
     def minimum(self):
         if not self.has_l1:
@@ -179,33 +200,57 @@ class QuasiNewtonModel(QuadraticModel):
 
     trust = 0.3
 
-    def __init__(self, features, l2, l1, has_intercept):
-        super().__init__(features, l2, l1, has_intercept)
+    def __init__(self, *parts):
+        super().__init__(*parts)
         self.forget()
 
     def forget(self):
         self.steps, self.changes = [], []
         self.age, self.theta, self.diagonal = 0, None, None
+        self.predicted = self.predicted_then = math.inf
 
     def damp(self):
         self.forget()
         return super().damp()
 
-    def update(self, theta, term, jitter):
-        slopes = term.slopes
+    @property
+    def needs_curvatures(self):
+        is_old = self.age > 0 and self.age % REFRESH == 0
+        return self.age == 0 or (is_old and self.predicted > FAST * self.predicted_then)
+
+    def sums(self):
+        second = None
+        if self.needs_curvatures:
+            is_small = self.n_outputs * len(self.l2) ** 2 <= MOST_NUMBERS
+            second = "full" if is_small else "diagonal"
+        return Sums(self.features, self.n_outputs, second=second)
+
+    def update(self, theta, sums, jitter):
         gradient = self.l2 * theta
-        gradient[..., :-1] += self.features.transposed_dot(slopes).T
-        gradient[..., -1] += slopes.sum(axis=0) * self.moves[-1]
+        gradient[..., :-1] += sums.by_g.reshape(gradient[..., :-1].shape)
+        gradient[..., -1] += sums.of_g.reshape(gradient[..., -1].shape) * self.moves[-1]
         if self.theta is not None:
             self._remember(
                 (theta - self.theta).ravel(), (gradient - self.gradient).ravel()
             )
         self.theta, self.gradient = theta, gradient
-        if self.age % REFRESH == 0:
-            self._renew(term.curvatures, jitter)
+        if sums.wanted is not None:
+            self._renew(sums, jitter)
         self.age += 1
         if self.diagonal is not None:
             self._rescale()
+
+    def begin_with(self, other):
+        """Use the Hessian of a model in the same coordinates, until it is old."""
+        if isinstance(other, NewtonModel):
+            self.blocks = other.hessian[None]
+            self.inverse = self._inverse(other.hessian)[None]
+        else:
+            self.blocks, self.inverse = other.blocks, other.inverse
+            self.diagonal = other.diagonal
+            if self.diagonal is not None:
+                self.inverse_diagonal = other.inverse_diagonal
+        self.age = 1
 
     def _remember(self, step, change):
         """A pair whose curvature is not positive says nothing of a convex model."""
@@ -214,30 +259,19 @@ class QuasiNewtonModel(QuadraticModel):
             self.steps = [*self.steps, step][-MEMORY:]
             self.changes = [*self.changes, change][-MEMORY:]
 
-    def _renew(self, curvatures, jitter):
+    def _renew(self, sums, jitter):
         """The blocks of the Hessian of each output by itself, or its diagonal."""
-        size, n_blocks = self.theta.shape[-1], self.theta.size // self.theta.shape[-1]
-        curvatures = curvatures.reshape(len(curvatures), n_blocks)
         more = self.l2 + jitter * self.moves
-        if n_blocks * size**2 > MOST_NUMBERS:
-            diagonal = np.empty((n_blocks, size))
-            diagonal[:, :-1] = self.features.squares(curvatures).T
-            diagonal[:, -1] = curvatures.sum(axis=0) * self.moves[-1]
-            self.diagonal = diagonal = (diagonal + more).reshape(-1, 1, 1)
+        if sums.wanted == "diagonal":
+            of_c = sums.of_c[:, None] * self.moves[-1]
+            diagonal = np.hstack([sums.second, of_c]) + more
+            self.diagonal = diagonal = diagonal.reshape(-1, 1, 1)
             self.inverse_diagonal = np.zeros(diagonal.shape)
             np.divide(1.0, diagonal, out=self.inverse_diagonal, where=diagonal > 0)
             return
-        self.blocks = np.zeros((n_blocks, size, size))
-        self.inverse = np.zeros(self.blocks.shape)
-        for block, inverse, c in zip(self.blocks, self.inverse, curvatures.T):
-            c = np.ascontiguousarray(c)
-            _, second, first = self.features.moments(c, c)
-            block[:-1, :-1] = second
-            if self.moves[-1]:
-                block[-1, :-1] = block[:-1, -1] = first
-                block[-1, -1] = c.sum()
-            block.flat[:: size + 1] += more
-            inverse[...] = self._inverse(block)
+        self.blocks = self._bordered(sums)
+        np.einsum("bii->bi", self.blocks)[:] += more
+        self.inverse = np.array([self._inverse(block) for block in self.blocks])
 
     def _rescale(self):
         """Make the diagonal as large as the last change, which has all of the Hessian.
@@ -264,10 +298,15 @@ class QuasiNewtonModel(QuadraticModel):
 
     def minimum(self):
         if self.has_l1:
-            return self._minimum_with_l1()
-        delta = self._two_loops(-self.gradient.ravel()).reshape(self.theta.shape)
-        slope = float(np.vdot(self.gradient, delta))
-        return self.theta + delta, delta, slope, -0.5 * slope
+            found = self._minimum_with_l1()
+        else:
+            delta = self._two_loops(-self.gradient.ravel()).reshape(self.theta.shape)
+            slope = float(np.vdot(self.gradient, delta))
+            found = self.theta + delta, delta, slope, -0.5 * slope
+        self.predicted = found[-1]
+        if self.age % REFRESH == 1:
+            self.predicted_then = self.predicted
+        return found
 
     def _two_loops(self, v):
         """B^-1 v (Nocedal 1980)."""

@@ -40,12 +40,13 @@ class CoupledRowTerm(RowTerm):
         last = RowTerm(self.loss, self.y[-n:], self.weight[-n:], p.shape[1])
         return last.value(np.ascontiguousarray(p[-n:]))
 
-    def slopes(self, p, h):
+    def _slopes(self, p, h, block):
         p = np.ascontiguousarray(p)
         if h == 0:
-            return super().slopes(p, 0.0).copy()
+            return super()._slopes(p, 0.0, block)
         shifts = h * np.eye(p.shape[1])
-        steps = [self.slopes(p + s, 0.0) for shift in shifts for s in (shift, -shift)]
+        both = [s for shift in shifts for s in (shift, -shift)]
+        steps = [self._slopes(p + s, 0.0, block) for s in both]
         return sum(steps) / len(steps)
 
     def model(self, p, h):
@@ -78,10 +79,10 @@ class SoftenedCoupledTerm(CoupledRowTerm):
         super().__init__(loss, y, weight, n_outputs)
         self._softened = SoftenedRowTerm(loss, y, weight, n_outputs)
 
-    def slopes(self, p, h):
+    def _slopes(self, p, h, block):
         if h == 0:
-            return super().slopes(p, h)
-        return self._softened.slopes(np.ascontiguousarray(p), h).copy()
+            return super()._slopes(p, h, block)
+        return self._softened._slopes(np.ascontiguousarray(p), h, block)
 
     def model(self, p, h):
         if h == 0:

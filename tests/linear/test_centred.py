@@ -36,6 +36,25 @@ def test_dense(dtype, centre, block, monkeypatch):
     check(features, reference(X, weight, centre), 5e-8)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("centre", [True, False])
+def test_dense_of_small_means(dtype, centre, monkeypatch):
+    monkeypatch.setattr(_centred, "BLOCK", 64)
+    X, weight = data()
+    X[:, 3] -= 1e8  # whose entries stay as they are
+    X = X.astype(dtype)
+    features = Centred(Rows(X), weight, centre)
+    assert features.is_plain
+    check(features, reference(X, weight, centre), 1e-9)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-150, 1e150, 1e200])
+def test_spread_of_extreme_units(size):
+    X, weight = data()
+    features, extreme = (Centred(Rows(a), weight) for a in (X, X * size))
+    np.testing.assert_allclose(extreme.scale * size, features.scale, rtol=1e-6)
+
+
 @pytest.mark.parametrize("centre", [True, False])
 @pytest.mark.parametrize("block", [1 << 19, 64])
 def test_sparse(centre, block, monkeypatch):

@@ -32,6 +32,7 @@ EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
 SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 PROMISING = 3.0  # times what would do if gaps shrink as predictions do
+LEAST_PROMISING, LONGEST_PAUSE = 1e-2, 5  # of predictions, and iterations
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
 
@@ -158,6 +159,7 @@ class Certified(Solver):
         fit = _Fit(steps, objective, features, term, *point)
         if self.positive:
             fit.model.keep_positive()
+            fit.use(fit.model)
         while not fit.ended:
             fit.advance()
         return fit if fit.converged and np.isfinite(fit.kept).all() else None
@@ -171,16 +173,12 @@ class _CertifiedFit(_Fit):
     """A fit that ends when the gap between its best value and its bound is small."""
 
     first_h = None  # the smoothing to begin with
-    promising = math.inf  # what is predicted to be left, for a bound to be worth its cost
+    promising, next_try = math.inf, 0
 
     def __init__(self, solver, steps, objective, features, term, *point_and_passes):
         super().__init__(steps, objective, features, term, *point_and_passes)
-        self.model = MODELS[solver.method](
-            features, self.l2, self.l1, self.has_intercept, self.model.n_outputs
-        )
         self.positive = solver.positive
-        if self.positive:
-            self.model.keep_positive()
+        self.begin_model(MODELS[solver.method])
         self.bound = -np.inf if objective.loss.convex else np.nan
         if objective.loss.has_conjugate:
             self.dual = Dual(
@@ -198,16 +196,19 @@ class _CertifiedFit(_Fit):
             self.bound = self.dual.bound(np.zeros(raw_shape))
             self._iterations = self.run_to_gap(coef, intercept)
 
+    def begin_model(self, cls):
+        parts = self.features, self.l2, self.l1, self.has_intercept
+        model = cls(*parts, self.model.n_outputs)
+        if self.positive:
+            model.keep_positive()
+        self.use(model)
+
     def go_on(self, sample):
         """Where the fit of some of the rows has ended, with what it knows."""
         if self.term.is_smoothed:
             self.first_h = sample.h
             return
-        model = self.model
-        if isinstance(model, NewtonModel):
-            parts = self.features, self.l2, self.l1, self.has_intercept, 1
-            self.model = QuasiNewtonModel(*parts)
-            self.model.low, self.model.has_l1 = model.low, model.has_l1
+        self.begin_model(QuasiNewtonModel)
         self.model.begin_with(sample.model)
 
     def run_to_gap(self, coef, intercept):
@@ -228,14 +229,15 @@ class _CertifiedFit(_Fit):
             q, ahead = self.attempt(p, delta)
             is_last = self.passes + 2 > self.solver.max_iter
             enough = max(self.allowed(value, predicted), NARROW_EARLY * excess)
-            if predicted <= min(enough, self.promising) or is_last:
+            if is_last or (predicted <= enough and self.is_promising(predicted)):
                 self.raise_bound(p, theta, q)
                 if self.is_certified():
                     self.arrive_ahead(new, ahead)
                     return
                 if self.h == 0:
-                    gap = self.best - self.bound
-                    self.promising = PROMISING * predicted * self.allowed() / gap
+                    share = PROMISING * self.allowed() / (self.best - self.bound)
+                    self.promising = predicted * max(share, LEAST_PROMISING)
+                    self.next_try = self.n_iterations + LONGEST_PAUSE
                 if self.is_too_smooth(predicted, enough, excess):
                     ahead = None
                     self.narrow()
@@ -257,6 +259,10 @@ class _CertifiedFit(_Fit):
             else:
                 ahead = None
                 self.arrive(theta, self.value(p, theta), t)
+
+    def is_promising(self, predicted):
+        """Whether a bound is worth its cost, a pass over the rows or more."""
+        return predicted <= self.promising or self.n_iterations >= self.next_try
 
     def arrive_ahead(self, theta, ahead):
         """Remember the point of an attempt, if there was one."""

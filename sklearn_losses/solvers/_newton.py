@@ -222,7 +222,7 @@ class _Fit:
         needs_more = objective.is_joint or features.n_features > MOST_FEATURES
         model = QuasiNewtonModel if needs_more else NewtonModel
         parts = features, self.l2, self.l1, self.has_intercept, np.size(intercept)
-        self.model = model(*parts)
+        self.use(model(*parts))
         self.h = 0.0
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
@@ -233,6 +233,18 @@ class _Fit:
         self.n_iterations = self.n_stale = 0
         self.ended = False
         self._iterations = self.run(coef, intercept)
+
+    def use(self, model):
+        """Let a quadratic model find the steps.
+
+        A loss of rows with a conjugate, whose slopes sum to 0, sees nothing of what is
+        added to all outputs. Only the l2 norm does, and is least where they sum to 0.
+        """
+        self.model = model
+        is_joint = isinstance(self.term, RowTerm)
+        model.is_centred = (
+            is_joint and self.term.loss.has_conjugate and not model.has_l1
+        )
 
     # ------------------------------------------------------------------ points
     def value(self, p, theta):
@@ -273,6 +285,8 @@ class _Fit:
             scale, given = self.features.scale, theta.copy()
             np.divide(coef, scale, out=given[..., :-1], where=scale > 0)
             given[..., -1] = intercept + coef @ self.features.mean
+            if self.model.is_centred:
+                given -= given.mean(axis=0)
             raw = self.raw(given)
             if self.value(raw, given) < self.at_constant:
                 return given, raw

@@ -199,6 +199,7 @@ class QuasiNewtonModel(QuadraticModel):
     """B is block-diagonal, corrected by the last steps."""
 
     trust = 0.3
+    is_centred = False  # whether steps of all outputs sum to 0
 
     def __init__(self, *parts):
         super().__init__(*parts)
@@ -208,6 +209,7 @@ class QuasiNewtonModel(QuadraticModel):
         self.steps, self.changes = [], []
         self.age, self.theta, self.diagonal = 0, None, None
         self.predicted = self.predicted_then = math.inf
+        self.is_smoothed = False
 
     def damp(self):
         self.forget()
@@ -215,8 +217,10 @@ class QuasiNewtonModel(QuadraticModel):
 
     @property
     def needs_curvatures(self):
-        is_old = self.age > 0 and self.age % REFRESH == 0
-        return self.age == 0 or (is_old and self.predicted > FAST * self.predicted_then)
+        if self.age == 0 or self.age % REFRESH:
+            return self.age == 0
+        # The curvature of a smoothed kink is elsewhere after each step.
+        return self.is_smoothed or self.predicted > FAST * self.predicted_then
 
     def sums(self):
         second = None
@@ -261,6 +265,7 @@ class QuasiNewtonModel(QuadraticModel):
 
     def _renew(self, sums, jitter):
         """The blocks of the Hessian of each output by itself, or its diagonal."""
+        self.is_smoothed = jitter > 0
         more = self.l2 + jitter * self.moves
         if sums.wanted == "diagonal":
             of_c = sums.of_c[:, None] * self.moves[-1]
@@ -301,6 +306,8 @@ class QuasiNewtonModel(QuadraticModel):
             found = self._minimum_with_l1()
         else:
             delta = self._two_loops(-self.gradient.ravel()).reshape(self.theta.shape)
+            if self.is_centred:
+                delta -= delta.mean(axis=0)
             slope = float(np.vdot(self.gradient, delta))
             found = self.theta + delta, delta, slope, -0.5 * slope
         self.predicted = found[-1]

@@ -104,41 +104,32 @@ class Dual:
     # ------------------------------------------------- the domain of the conjugate
     def _feasible(self, slopes):
         """u of points, as a function of a block of rows."""
-        low, high = self._slopes_limits()
+        u = np.empty(len(slopes))
         up = down = 0.0
-
-        def inside(block):
-            weight = self.weight[block]
-            u = slopes[block] / weight
-            if self.some_absent:
-                u = np.where(weight > 0, u, np.clip(0.0, low[block], high[block]))
-            # What lies beyond the limits is put before them.
-            if (u < low[block]).any():
-                limit = low[block]
-                u = np.where(u < limit, limit + INSIDE * np.abs(limit), u)
-            if (u > high[block]).any():
-                limit = high[block]
-                u = np.where(u > limit, limit - INSIDE * np.abs(limit), u)
-            return u
-
-        if not self.has_intercept:
-            return inside
         for block in self.features.blocks:
-            mass = self.weight[block] * inside(block)
+            u[block] = self._inside(slopes[block], block)
+            mass = self.weight[block] * u[block]
             above = np.maximum(mass, 0.0).sum()
             up += above
             down += above - mass.sum()
+        if self.has_intercept and up != down:
+            # The slopes of one sign are shortened until their sum is 0.
+            share = min(up, down) / max(up, down)
+            np.multiply(u, share, out=u, where=u > 0 if up > down else u < 0)
+        return lambda block: u[block].copy()
 
-        # The slopes of one sign are shortened until their sum is 0.
-        shorter, longer = min(up, down), max(up, down)
-        share = shorter / longer if longer > 0 else 1.0
-        sign = 1.0 if up > down else -1.0
-
-        def balanced(block):
-            u = inside(block)
-            return np.where(sign * u > 0, share * u, u)
-
-        return balanced
+    def _inside(self, slopes, block):
+        """What lies beyond the limits of the slopes is put before them."""
+        low, high = (limit[block] for limit in self._slopes_limits())
+        weight = self.weight[block]
+        u = slopes / weight
+        if self.some_absent:
+            u = np.where(weight > 0, u, np.clip(0.0, low, high))
+        if (u < low).any():
+            u = np.where(u < low, low + INSIDE * np.abs(low), u)
+        if (u > high).any():
+            u = np.where(u > high, high - INSIDE * np.abs(high), u)
+        return u
 
     def _slopes_limits(self):
         if self._limits is None:

@@ -2,13 +2,17 @@
 """Rows: one view of a matrix for all kernels, dense or CSR, which it never copies."""
 
 import numpy as np
+from cython.parallel cimport prange
 from scipy import sparse
+
+from sklearn_losses.losses._threads cimport threads_for
 
 # Dense rows that are read one after the other are asked for so many bytes ahead; less was
 # slower. The hardware alone does not use all of the memory's rate.
 cdef enum:
     AHEAD = 4096
     ROWS = 4  # dense rows that are added at a time
+    MANY = 1 << 17  # products are worth waking a thread
 
 
 class Rows:
@@ -146,55 +150,68 @@ class Rows:
         first, second : ndarray of shape (n_outputs, n_features)
         """
         data, starts = self._block(block)
-        out = np.zeros((3, weight.shape[1], self.n_features))
-        add_deviations(data, self.columns, starts, weight, centre, scale, out)
-        first, second, stored = out
-        if self.is_sparse:
-            # Where nothing is stored, x is 0.
-            rest = np.maximum(weight.sum(axis=0)[:, None] - stored, 0.0)
-            e = -centre * scale
-            first += rest * e
-            second += rest * e * e
-        return first, second
+        n_outputs, d = weight.shape[1], self.n_features
+        if not self.is_sparse:
+            about, out = np.stack([centre, scale]), np.zeros((n_outputs, 2, d))
+            add_deviations(data, self.columns, starts, weight, about, out)
+            return out[:, 0], out[:, 1]
+        # What belongs to a column lies side by side.
+        about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 3))
+        add_deviations(data, self.columns, starts, weight, about, out)
+        first, second, stored = np.moveaxis(out, 2, 0)
+        # Where nothing is stored, x is 0.
+        rest = np.maximum(weight.sum(axis=0)[:, None] - stored, 0.0)
+        e = -centre * scale
+        return first + rest * e, second + rest * e * e
 
 
 def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
              const double[:, ::1] coef, const double[::1] intercept,
              const unsigned int[::1] subset, double[:, ::1] out):
-    cdef Py_ssize_t m, i, k, start, n, n_features = coef.shape[1]
+    cdef Py_ssize_t m, i, start, n_features = coef.shape[1], n_outputs = out.shape[1]
     cdef Py_ssize_t ahead = 1 + AHEAD // max(1, n_features * <Py_ssize_t> sizeof(real))
+    cdef Py_ssize_t work = out.shape[0] * n_outputs * n_features
+    cdef bint asks = index is no_index and subset is None
     cdef const real *x
     cdef const index *j
-    with nogil:
-        for m in range(out.shape[0]):
-            i = m if subset is None else subset[m]
-            start = row_start(i, starts, n_features)
-            n = row_size(i, starts, n_features)
-            x = &data[start]
-            j = NULL if index is no_index else &columns[start]
-            if index is no_index:
-                if subset is None and m + ahead < out.shape[0]:
-                    row_prefetch(x + ahead * n, j, n)
-            for k in range(out.shape[1]):
-                out[m, k] = intercept[k] + row_dot(x, j, n, &coef[k, 0])
+    if index is not no_index:
+        work = out.shape[0] * n_outputs * (data.shape[0] // max(1, starts.shape[0] - 1))
+    for m in prange(out.shape[0], nogil=True, schedule="static",
+                    num_threads=threads_for(work, MANY)):
+        i = m if subset is None else subset[m]
+        start = row_start(i, starts, n_features)
+        if asks and m + ahead < out.shape[0]:
+            x = &data[start + ahead * n_features]
+            row_prefetch(x, <const no_index *> NULL, n_features)
+        x = &data[start]
+        j = NULL if index is no_index else &columns[start]
+        dot_row(x, j, row_size(i, starts, n_features), coef, intercept, &out[m, 0])
+
+
+cdef inline void dot_row(const real *x, const index *j, Py_ssize_t n,
+                         const double[:, ::1] coef, const double[::1] intercept,
+                         double *out) noexcept nogil:
+    """The raw predictions of a row."""
+    cdef Py_ssize_t k
+    for k in range(coef.shape[0]):
+        out[k] = intercept[k] + row_dot(x, j, n, &coef[k, 0])
 
 
 def add_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
              const double[:, ::1] gradient, double[:, ::1] out):
-    cdef Py_ssize_t i, k, start, n, first = 0, n_features = out.shape[1]
-    cdef double c[ROWS]
+    cdef Py_ssize_t i, k, start, n, part, n_features = out.shape[1]
+    cdef Py_ssize_t work = gradient.shape[0] * out.shape[0] * n_features
+    cdef Py_ssize_t n_parts = min(threads_for(work, MANY), 1 + n_features // 16)
     cdef const real *x
     cdef const index *j
+    if index is no_index:  # each thread has columns of its own
+        for part in prange(n_parts, nogil=True, schedule="static",
+                           num_threads=<int> n_parts):
+            add_columns(data, gradient, part * n_features // n_parts,
+                        (part + 1) * n_features // n_parts, out)
+        return
     with nogil:
-        if index is no_index:
-            for i in range(gradient.shape[0] // ROWS):
-                x = &data[first * n_features]
-                for k in range(out.shape[0]):
-                    for n in range(ROWS):
-                        c[n] = gradient[first + n, k]
-                    add_some_rows(c, x, n_features, &out[k, 0])
-                first += ROWS
-        for i in range(first, gradient.shape[0]):
+        for i in range(gradient.shape[0]):
             start = row_start(i, starts, n_features)
             n = row_size(i, starts, n_features)
             x = &data[start]
@@ -203,8 +220,30 @@ def add_rows(const real[::1] data, const index[::1] columns, const index[::1] st
                 row_add(gradient[i, k], x, j, n, &out[k, 0])
 
 
+cdef void add_columns(const real[::1] data, const double[:, ::1] gradient,
+                      Py_ssize_t begin, Py_ssize_t end,
+                      double[:, ::1] out) noexcept nogil:
+    """Some columns of the sum over dense rows, of which it takes a few at a time."""
+    cdef Py_ssize_t group, i, k, row, n_features = out.shape[1]
+    cdef Py_ssize_t n_groups = gradient.shape[0] // ROWS
+    cdef double c[ROWS]
+    cdef const real *x
+    for group in range(n_groups):
+        i = group * ROWS
+        x = &data[i * n_features + begin]
+        for k in range(out.shape[0]):
+            for row in range(ROWS):
+                c[row] = gradient[i + row, k]
+            add_some_rows(c, x, end - begin, n_features, &out[k, begin])
+    for i in range(n_groups * ROWS, gradient.shape[0]):
+        x = &data[i * n_features + begin]
+        for k in range(out.shape[0]):
+            row_add(gradient[i, k], x, <const no_index *> NULL, end - begin,
+                    &out[k, begin])
+
+
 cdef inline void add_some_rows(const double *c, const real *x, Py_ssize_t n,
-                               double *w) noexcept nogil:
+                               Py_ssize_t stride, double *w) noexcept nogil:
     """w += c[0] x_0 + c[1] x_1 + ..., of dense rows: w is read and written once."""
     cdef double sums[8]
     cdef Py_ssize_t j, lane, row, whole = n - n % 8
@@ -213,37 +252,41 @@ cdef inline void add_some_rows(const double *c, const real *x, Py_ssize_t n,
             sums[lane] = w[j + lane]
         for row in range(ROWS):
             for lane in range(8):
-                sums[lane] += c[row] * x[row * n + j + lane]
+                sums[lane] += c[row] * x[row * stride + j + lane]
         for lane in range(8):
             w[j + lane] = sums[lane]
     for j in range(whole, n):
         for row in range(ROWS):
-            w[j] += c[row] * x[row * n + j]
+            w[j] += c[row] * x[row * stride + j]
 
 
 def add_deviations(const real[::1] data, const index[::1] columns,
                    const index[::1] starts, const double[:, ::1] weight,
-                   const double[::1] centre, const double[::1] scale,
-                   double[:, :, ::1] out):
-    """Add to sums of w e and w e^2, and of w where an entry is stored (CSR)."""
-    cdef Py_ssize_t i, j, k, column, start, n, n_features = out.shape[2]
+                   const double[:, ::1] about, double[:, :, ::1] out):
+    """Add to sums of w e and w e^2 and, of CSR rows, of w where an entry is stored."""
+    cdef Py_ssize_t i, j, k, column, start, n
+    cdef Py_ssize_t d = about.shape[1 if index is no_index else 0]
+    cdef const double *centre = &about[0, 0]
     cdef double w, e
-    cdef double *first
-    cdef double *second
+    cdef double *sums
     with nogil:
         for i in range(weight.shape[0]):
-            start = row_start(i, starts, n_features)
-            n = row_size(i, starts, n_features)
+            start = row_start(i, starts, d)
+            n = row_size(i, starts, d)
             for k in range(weight.shape[1]):
                 w = weight[i, k]
-                first, second = &out[0, k, 0], &out[1, k, 0]
+                sums = &out[k, 0, 0]
                 for j in range(n):
-                    column = j if index is no_index else columns[start + j]
-                    e = (data[start + j] - centre[column]) * scale[column]
-                    first[column] += w * e
-                    second[column] += w * e * e
-                    if index is not no_index:
-                        out[2, k, column] += w
+                    if index is no_index:
+                        e = (data[start + j] - centre[j]) * centre[d + j]
+                        sums[j] += w * e
+                        sums[d + j] += w * e * e
+                    else:
+                        column = columns[start + j]
+                        e = (data[start + j] - centre[2 * column]) * centre[2 * column + 1]
+                        sums[3 * column] += w * e
+                        sums[3 * column + 1] += w * e * e
+                        sums[3 * column + 2] += w
 
 
 cdef double row_dot_asking(const real *x, const real *ahead, Py_ssize_t n,

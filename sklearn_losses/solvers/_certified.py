@@ -32,6 +32,7 @@ EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
 SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 PROMISING = 3.0  # times what would do if gaps shrink as predictions do
+CAUTION, FIRST_TRY = 0.1, 20  # of a model of the curvature; iterations at most
 LEAST_PROMISING, LONGEST_PAUSE = 1e-2, 5  # of predictions, and iterations
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
@@ -173,7 +174,7 @@ class _CertifiedFit(_Fit):
     """A fit that ends when the gap between its best value and its bound is small."""
 
     first_h = None  # the smoothing to begin with
-    promising, next_try = math.inf, 0
+    promising, next_try = None, FIRST_TRY  # see is_promising
 
     def __init__(self, solver, steps, objective, features, term, *point_and_passes):
         super().__init__(steps, objective, features, term, *point_and_passes)
@@ -229,7 +230,7 @@ class _CertifiedFit(_Fit):
             q, ahead = self.attempt(p, delta)
             is_last = self.passes + 2 > self.solver.max_iter
             enough = max(self.allowed(value, predicted), NARROW_EARLY * excess)
-            if is_last or (predicted <= enough and self.is_promising(predicted)):
+            if is_last or self.is_promising(predicted, enough):
                 self.raise_bound(p, theta, q)
                 if self.is_certified():
                     self.arrive_ahead(new, ahead)
@@ -260,9 +261,13 @@ class _CertifiedFit(_Fit):
                 ahead = None
                 self.arrive(theta, self.value(p, theta), t)
 
-    def is_promising(self, predicted):
+    def is_promising(self, predicted, enough):
         """Whether a bound is worth its cost, a pass over the rows or more."""
-        return predicted <= self.promising or self.n_iterations >= self.next_try
+        if self.promising is not None:
+            enough = min(enough, self.promising)
+        elif self.h == 0 and isinstance(self.model, QuasiNewtonModel):
+            enough *= CAUTION
+        return predicted <= enough or self.n_iterations >= self.next_try
 
     def arrive_ahead(self, theta, ahead):
         """Remember the point of an attempt, if there was one."""
@@ -294,8 +299,9 @@ class _CertifiedFit(_Fit):
             around = self.term.model(p, self.h)
             slopes = (around.slopes + around.curvatures * q, around.slopes)
         for candidate in slopes:
-            self.bound = max(self.bound, self.dual.bound(candidate, reach))
-            if self.is_certified():
+            found = self.dual.bound(candidate, reach)
+            if found > self.bound:
+                self.bound = found
                 return
 
     def allowed(self, value=-math.inf, predicted=0.0):

@@ -24,8 +24,8 @@ class Centred:
     Parameters
     ----------
     rows : Rows
-    weight : ndarray of float64 of shape (n_rows,)
-        The weights of mean and spread, >= 0.
+    weight : ndarray of shape (n_rows,) or None
+        The weights of mean and spread, >= 0; None: all rows count alike.
     centre : bool
         False: the mean is taken to be 0, and the spread is the root mean square.
 
@@ -39,7 +39,10 @@ class Centred:
     """
 
     def __init__(self, rows, weight, centre=True):
-        share = weight / weight.sum()
+        n_rows = rows.n_rows
+        share = (
+            np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
+        )
         with np.errstate(over="ignore", invalid="ignore"):
             mean, spread = _statistics(rows, share, centre)
         varies = spread > CONSTANT * np.abs(mean)
@@ -306,7 +309,10 @@ class Sums:
         if self.wanted != "full":
             return second
         if not features.rows.is_sparse:
-            second = np.tril(second) + np.tril(second, -1).transpose(0, 2, 1)
+            diagonal = np.einsum("kii->ki", second)
+            diagonal *= 0.5
+            second = second + second.transpose(0, 2, 1)
+            diagonal *= 2.0
         if features.is_plain:
             scale, shift = features.scale, features.shift
             second = second * scale * scale[:, None]

@@ -49,7 +49,7 @@ class Dual:
         self.features = features
         self.l2, self.l1 = l2, l1
         self.has_intercept, self.positive = has_intercept, positive
-        self.y, self.weight = y, factor * weight
+        self.y, self.weight = y, weight if factor == 1 else factor * weight
         self.some_absent = not weight.all()
         self._limits = None
 
@@ -78,9 +78,7 @@ class Dual:
             total = sizes = 0.0
             for block in self.features.blocks:
                 weight = self.weight[block]
-                each = weight * self.loss.conjugate(
-                    self.y[block], factor * u_of(block)
-                )
+                each = weight * self.loss.conjugate(self.y[block], factor * u_of(block))
                 if self.some_absent:
                     each = np.where(weight > 0, each, 0.0)
                 total += each.sum()

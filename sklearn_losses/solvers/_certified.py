@@ -8,6 +8,7 @@ and those that the model predicts at its minimum, which balance the penalty.
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,11 @@ from sklearn_losses.solvers._newton import (
     _Fit,
     _term,
 )
-from sklearn_losses.solvers._quadratic import NewtonModel, QuasiNewtonModel
+from sklearn_losses.solvers._quadratic import (
+    Curvature,
+    NewtonModel,
+    QuasiNewtonModel,
+)
 
 NEWTON, LBFGS = "newton", "lbfgs"
 MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
@@ -101,9 +106,9 @@ class Certified(Solver):
         """
         coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
-        weight = objective.sample_weight
-        weight = np.ones(objective.rows.n_rows) if weight is None else weight
-        features = Centred(objective.rows, weight, objective.fit_intercept)
+        features = Centred(
+            objective.rows, objective.sample_weight, objective.fit_intercept
+        )
         point, passes = (coef[outputs], intercept[outputs]), 1
         relative = objective.loss.convex_relative()
         if relative is not None:
@@ -126,9 +131,9 @@ class Certified(Solver):
         steps = Newton(max_iter=self.max_iter, tol=tol)
         sample = self._fit_of_sample(objective, features, point)
         if sample is not None:
-            point = _unscaled(sample)
+            point = sample.point
             passes += math.ceil(sample.passes / SAMPLE)
-        term = _term(objective, np.ones(objective.rows.n_rows))
+        term = _term(objective)
         fit = _CertifiedFit(self, steps, objective, features, term, *point, passes)
         if sample is not None:
             fit.go_on(sample)
@@ -155,7 +160,7 @@ class Certified(Solver):
             return None
         objective = objective.chosen(subset)
         features = features.with_rows(objective.rows)
-        term = _term(objective, np.ones(size))
+        term = _term(objective)
         steps = Newton(max_iter=self.max_iter, tol=START_TOL)
         fit = _Fit(steps, objective, features, term, *point)
         if self.positive:
@@ -163,7 +168,29 @@ class Certified(Solver):
             fit.use(fit.model)
         while not fit.ended:
             fit.advance()
-        return fit if fit.converged and np.isfinite(fit.kept).all() else None
+        if not (fit.converged and np.isfinite(fit.kept).all()):
+            return None
+        return _Sample(_unscaled(fit), fit.passes, fit.h, fit.model.curvature())
+
+
+class _Sample(NamedTuple):
+    """What a fit of some of the rows has found.
+
+    Attributes
+    ----------
+    point : tuple of ndarray
+        Coefficients and intercept.
+    passes : int
+        Over the rows of the sample.
+    h : float
+        How far kinks were smoothed in the end.
+    curvature : Curvature
+    """
+
+    point: tuple
+    passes: int
+    h: float
+    curvature: Curvature
 
 
 def _unscaled(fit):
@@ -210,7 +237,7 @@ class _CertifiedFit(_Fit):
             self.first_h = sample.h
             return
         self.begin_model(QuasiNewtonModel)
-        self.model.begin_with(sample.model)
+        self.model.begin_with(sample.curvature)
 
     def run_to_gap(self, coef, intercept):
         """As `run`, until the gap is small."""
@@ -254,7 +281,7 @@ class _CertifiedFit(_Fit):
                 self.narrow()
                 continue
             theta = new if t == 1 else theta + t * delta
-            p = p + t * q
+            p += q if t == 1 else t * q
             if t == 1 and ahead is not None:
                 self.arrive_ahead(new, ahead)
             else:

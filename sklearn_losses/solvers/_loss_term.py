@@ -95,11 +95,16 @@ class LossTerm:
 
     def minimum(self):
         """The infimum over all raw predictions, 0 if it is not known."""
-        here = self.weight > 0
-        try:
-            return float(self.weight[here] @ self.loss.minimum(self.y[here]))
-        except ValueError:
-            return 0.0
+        total = 0.0
+        for i in range(0, len(self.y), CHUNK):
+            y, weight = self.y[i : i + CHUNK], self.weight[i : i + CHUNK]
+            if self._some_absent:
+                y, weight = y[weight > 0], weight[weight > 0]
+            try:
+                total += float(weight @ self.loss.minimum(y))
+            except ValueError:
+                return 0.0
+        return total
 
 
 class PointTerm(LossTerm):
@@ -112,9 +117,9 @@ class PointTerm(LossTerm):
         self._sums = PointSums(compiled, y, weight)
         self._evaluate = compiled.evaluate_points
 
-    def value(self, p):
-        """The weighted sum of the losses."""
-        return self._sums.value(p)
+    def value(self, p, q=None, t=0.0):
+        """The weighted sum of the losses, at p or at p + t q."""
+        return self._sums.value(p, q, t)
 
     def slope_along(self, p, q, t, h):
         """The derivative by t of the smoothed value at p + t q."""
@@ -229,12 +234,13 @@ class RowTerm(LossTerm):
         size = max(1, CHUNK // self._shape[1])
         return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
-    def value(self, p):
-        """The weighted sum of the losses."""
+    def value(self, p, q=None, t=0.0):
+        """The weighted sum of the losses, at p or at p + t q."""
         total = 0.0
         for chunk in self._chunks(len(p)):
             values = np.empty(chunk.stop - chunk.start)
-            self._evaluate(self._y[chunk], p[chunk], values, None, None)
+            at = p[chunk] if q is None else p[chunk] + t * q[chunk]
+            self._evaluate(self._y[chunk], at, values, None, None)
             total += self._weighted(values, chunk).sum()
         return float(total)
 

@@ -67,22 +67,17 @@ class Newton(Solver):
     def solve(self, objective, start, train=None, watch=NOTHING):
         """Minimize each output's objective, or the joint one; see `SGD.solve`."""
         n_rows = objective.rows.n_rows
-        weight = np.ones(n_rows)
-        if train is not None:
-            weight = np.bincount(train, minlength=n_rows).astype(np.float64)
-        sample_weight = objective.sample_weight
-        features = Centred(
-            objective.rows,
-            weight if sample_weight is None else weight * sample_weight,
-            objective.fit_intercept,
-        )
+        chosen = None if train is None else np.bincount(train, minlength=n_rows)
+        weight = _product(chosen, objective.sample_weight)
+        features = Centred(objective.rows, weight, objective.fit_intercept)
+        del weight
         coef, intercept = coefficients(start)
         fits = []
         for k, single in _singles(objective):
             point, n_passes = self._begin(
-                single, features, weight, k, coef[k], intercept[k]
+                single, features, chosen, k, coef[k], intercept[k]
             )
-            term = _term(single, weight)
+            term = _term(single, chosen)
             fits.append(_Fit(self, single, features, term, *point, n_passes))
         progress = Progress(
             objective, train, watch, 0.0, self.n_iter_no_change, "iteration"
@@ -105,7 +100,7 @@ class Newton(Solver):
             best_epoch=progress.best_epoch,
         )
 
-    def _begin(self, objective, features, weight, k, coef, intercept):
+    def _begin(self, objective, features, chosen, k, coef, intercept):
         """Where output k begins, and the passes over the rows until then."""
         if isinstance(self.convex_start, SolverResult):
             found = self.convex_start
@@ -114,7 +109,7 @@ class Newton(Solver):
         if relative is None:
             return (coef, intercept), 1
         objective = replace(objective, loss=relative)
-        term = _term(objective, weight)
+        term = _term(objective, chosen)
         fit = _Fit(self, objective, features, term, coef, intercept)
         while not (fit.ended or self.stop.is_set()):
             fit.advance()
@@ -155,11 +150,21 @@ def _singles(objective):
     ]
 
 
-def _term(objective, chosen):
+def _product(a, b):
+    """The product of two weights, of which None is 1 everywhere."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a * b
+
+
+def _term(objective, chosen=None):
     """The loss of one objective, on the rows with a factor in `chosen`."""
-    weight = objective.weight_of(0)
-    weight = chosen if weight is None else weight * chosen
-    weight = weight / objective.total_weight
+    weight = _product(objective.weight_of(0), chosen)
+    if weight is None:
+        share = 1.0 / objective.total_weight
+        weight = np.broadcast_to(share, objective.rows.n_rows)
+    else:
+        weight = weight / objective.total_weight
     if objective.is_joint:
         softened = getattr(objective.loss, "softened", None)
         term = RowTerm if softened is None else SoftenedRowTerm
@@ -250,6 +255,10 @@ class _Fit:
     def value(self, p, theta):
         return self.term.value(p) + self.penalty(theta)
 
+    def value_along(self, p, q, t, theta):
+        """The objective at p + t q, where the coefficients are theta."""
+        return self.term.value(p, q, t) + self.penalty(theta)
+
     def penalty(self, theta):
         total = 0.5 * ((theta * theta) @ self.l2)
         if self.model.has_l1:
@@ -294,7 +303,9 @@ class _Fit:
 
     def raw(self, theta):
         self.passes += 1
-        return self.features.dot(theta[..., :-1].T) + theta[..., -1]
+        found = self.features.dot(theta[..., :-1].T)
+        found += theta[..., -1]
+        return found
 
     def sweep(self, p, q=None, delta=None):
         """The loss and its slopes at p, in one pass over the rows.
@@ -378,7 +389,7 @@ class _Fit:
                     return
                 continue
             theta = new if t == 1 else theta + t * delta
-            p = p + t * q
+            p += q if t == 1 else t * q
             step = t
             if done and (t == 1 or self.is_certain):
                 self.converged = True
@@ -461,6 +472,6 @@ class _Fit:
             most = self.previous + 2.0 * self.excess
             if t == 1 and ahead is not None:
                 return ahead.value + self.penalty(theta + delta) <= most
-            return self.value(p + t * q, theta + t * delta) <= most
+            return self.value_along(p, q, t, theta + t * delta) <= most
 
         return step_length(slope, slope_at_0, is_lower)

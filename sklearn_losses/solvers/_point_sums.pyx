@@ -58,10 +58,14 @@ cdef void set_slopes(const Points *s, const double *raw, double h, double *out) 
         out[i] = (out[i] - lower[i]) * (0.5 / h)
 
 
-cdef double sum_values(const Points *s, const double *raw) noexcept nogil:
+cdef double sum_values(const Points *s, const double *p, const double *q,
+                       double t) noexcept nogil:
     cdef double value[ROWS]
+    cdef double raw[ROWS]
     cdef double total = 0.0
     cdef Py_ssize_t i
+    for i in range(s.n):
+        raw[i] = p[i] if q == NULL else p[i] + t * q[i]
     evaluate(s, raw, value, NULL, NULL)
     for i in range(s.n):
         if s.weight[i] != 0.0:  # or an absent row's infinite loss would count
@@ -147,12 +151,14 @@ cdef class PointSums:
     ----------
     loss : CLoss
     y, weight : ndarray of float64 of shape (n_rows,)
-        Rows of weight 0 are as if they were not there, whatever their loss is.
+        Rows of weight 0 are as if they were not there, whatever their loss is. A weight
+        that `np.broadcast_to` has made of one number takes no memory here either.
     """
 
     cdef CLoss loss
     cdef const double[::1] y
     cdef const double[::1] weight
+    cdef bint is_uniform
     cdef Py_ssize_t n_blocks
     cdef int n_threads
     cdef double[:, ::1] sums  # two of each block
@@ -160,7 +166,8 @@ cdef class PointSums:
     def __cinit__(self, CLoss loss, y, weight):
         self.loss = loss
         self.y = y
-        self.weight = weight
+        self.is_uniform = len(y) > 0 and weight.strides == (0,)
+        self.weight = np.full(ROWS, weight[0]) if self.is_uniform else weight
         self.n_blocks = (len(y) + ROWS - 1) // ROWS
         self.n_threads = 1 if loss.calls_python else threads_for(len(y), MANY)
         self.sums = np.empty((max(1, self.n_blocks), 2))
@@ -172,7 +179,7 @@ cdef class PointSums:
         """As many rows from `begin` on as a block has, but none from `end` on."""
         cdef Points s
         s.table, s.params = self.loss.table, self.loss.params
-        s.y, s.weight = &self.y[begin], &self.weight[begin]
+        s.y, s.weight = &self.y[begin], &self.weight[0 if self.is_uniform else begin]
         s.n = min(<Py_ssize_t> ROWS, end - begin)
         return s
 
@@ -183,14 +190,15 @@ cdef class PointSums:
             total += self.sums[b, k]
         return total
 
-    def value(self, const double[::1] p):
-        """The weighted sum of the losses."""
+    def value(self, const double[::1] p, const double[::1] q=None, double t=0.0):
+        """The weighted sum of the losses, at p or at p + t q."""
         cdef Points s
         cdef Py_ssize_t b
         for b in prange(self.n_blocks, nogil=True, schedule="static",
                         num_threads=self.n_threads):
             s = self.block(b)
-            self.sums[b, 0] = sum_values(&s, &p[b * ROWS])
+            self.sums[b, 0] = sum_values(&s, &p[b * ROWS],
+                                         NULL if q is None else &q[b * ROWS], t)
         self.loss.raise_error()
         return self.total(0, self.n_blocks)
 

@@ -7,6 +7,7 @@ norm is minimised with either by coordinate descent (Scheinberg and Tang 2016).
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -52,6 +53,28 @@ def scaled_solve(matrix, v, damping):
     factor, scale, damping = scaled_cholesky(matrix, damping)
     found, _ = linalg.lapack.dpotrs(factor, scale * v, lower=True)
     return scale * found, damping
+
+
+def _inverse(block):
+    factor, scale, _ = scaled_cholesky(block, JITTER)
+    found, _ = linalg.lapack.dpotri(factor, lower=True)
+    found = np.tril(found) + np.tril(found, -1).T
+    return found * scale * scale[:, None]
+
+
+class Curvature(NamedTuple):
+    """A block-diagonal Hessian, and its inverse.
+
+    Attributes
+    ----------
+    blocks, inverse : ndarray of shape (n_blocks, size, size)
+    is_diagonal : bool
+        Whether it is only the diagonal of the Hessian's.
+    """
+
+    blocks: np.ndarray
+    inverse: np.ndarray
+    is_diagonal: bool = False
 
 
 class QuadraticModel:
@@ -117,6 +140,15 @@ class QuadraticModel:
         """
         raise NotImplementedError
 
+    def curvature(self):
+        """What another model can begin with.
+
+        Returns
+        -------
+        Curvature
+        """
+        raise NotImplementedError
+
     def keep_positive(self):
         """No coefficient may become negative, but the intercept."""
         self.low[:-1] = 0.0
@@ -132,9 +164,9 @@ class QuadraticModel:
 
     def _bordered(self, sums):
         """The second moments of each output, with those of the intercept."""
-        n_blocks, size = sums.second.shape[0], len(self.l2)
-        blocks = np.zeros((n_blocks, size, size))
-        blocks[:, :-1, :-1] = sums.second
+        second, size = sums.second, len(self.l2)
+        blocks = np.zeros((len(second), size, size))
+        blocks[:, :-1, :-1] = second
         if self.moves[-1]:
             blocks[:, -1, :-1] = blocks[:, :-1, -1] = sums.by_c
             blocks[:, -1, -1] = sums.of_c
@@ -172,6 +204,9 @@ class NewtonModel(QuadraticModel):
             self.gradient[-1] = sums.of_g[0]
         self.hessian = self._bordered(sums)[0]
         self.hessian.flat[:: len(theta) + 1] += self.l2 + jitter * self.moves
+
+    def curvature(self):
+        return Curvature(self.hessian[None], _inverse(self.hessian)[None])
 
     def minimum(self):
         if not self.has_l1:
@@ -244,16 +279,14 @@ class QuasiNewtonModel(QuadraticModel):
         if self.diagonal is not None:
             self._rescale()
 
-    def begin_with(self, other):
-        """Use the Hessian of a model in the same coordinates, until it is old."""
-        if isinstance(other, NewtonModel):
-            self.blocks = other.hessian[None]
-            self.inverse = self._inverse(other.hessian)[None]
-        else:
-            self.blocks, self.inverse = other.blocks, other.inverse
-            self.diagonal = other.diagonal
-            if self.diagonal is not None:
-                self.inverse_diagonal = other.inverse_diagonal
+    def curvature(self):
+        return Curvature(self.blocks, self.inverse, self.diagonal is not None)
+
+    def begin_with(self, curvature):
+        """Use the Hessian of another model in the same coordinates until it is old."""
+        self.blocks, self.inverse = curvature.blocks, curvature.inverse
+        if curvature.is_diagonal:
+            self.diagonal, self.inverse_diagonal = curvature.blocks, curvature.inverse
         self.age = 1
 
     def _remember(self, step, change):
@@ -276,7 +309,7 @@ class QuasiNewtonModel(QuadraticModel):
             return
         self.blocks = self._bordered(sums)
         np.einsum("bii->bi", self.blocks)[:] += more
-        self.inverse = np.array([self._inverse(block) for block in self.blocks])
+        self.inverse = np.array([_inverse(block) for block in self.blocks])
 
     def _rescale(self):
         """Make the diagonal as large as the last change, which has all of the Hessian.
@@ -289,12 +322,6 @@ class QuasiNewtonModel(QuadraticModel):
             factor = float(change @ self._times(self.inverse, change))
             factor = min(max(factor / float(step @ change), 1.0), LARGEST_FACTOR)
             self.blocks, self.inverse = self.blocks * factor, self.inverse / factor
-
-    def _inverse(self, block):
-        factor, scale, _ = scaled_cholesky(block, JITTER)
-        found, _ = linalg.lapack.dpotri(factor, lower=True)
-        found = np.tril(found) + np.tril(found, -1).T
-        return found * scale * scale[:, None]
 
     def _times(self, blocks, v):
         if blocks.shape[1] == 1:

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.linalg import blas
 
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
-SPARSE_BLOCK = 1 << 19  # stored entries; its matrix of moments is dense
+SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
 CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
 NEAR = 100.0  # times the spread may be a mean that is accounted for in the sums
 SMALL, LARGE = 1e-250, 1e250  # variances beyond them are computed in units of ...
@@ -58,7 +58,8 @@ class Centred:
         self.n_rows, self.n_features = rows.n_rows, rows.n_features
         self.shift = mean * scale
         if rows.is_sparse:
-            size = max(1, self.n_rows * SPARSE_BLOCK // max(1, len(rows.data)))
+            entries = min(max(BLOCK, self.n_features**2), SPARSE_BLOCK)
+            size = max(1, self.n_rows * entries // max(1, len(rows.data)))
         else:
             size = max(1, BLOCK // max(1, self.n_features))
             self.X = rows.data.reshape(rows.n_rows, rows.n_features)

@@ -177,7 +177,8 @@ class PointTerm(LossTerm):
 
     def _likely_constant(self):
         """0, or the mean target if that is better: where a search begins."""
-        mean = float(self.weight @ self.y) / self.total
+        is_uniform = self.weight.strides == (0,)
+        mean = float(np.average(self.y, weights=None if is_uniform else self.weight))
         at_mean, at_0 = (self.value(self.at_constant(c)) for c in (mean, 0.0))
         return mean if at_mean < at_0 else 0.0
 

@@ -65,7 +65,7 @@ class Rows:
         """Whether the rows are CSR."""
         return self.columns.dtype != np.uint8
 
-    def dot(self, coef, intercept, subset=None):
+    def dot(self, coef, intercept, subset=None, out=None):
         """Raw predictions of some rows.
 
         Parameters
@@ -74,13 +74,15 @@ class Rows:
         intercept : ndarray of float64 of shape (n_outputs,)
         subset : ndarray of uint32 of shape (n_selected,), default=None
             Which rows; None means all of them, in order.
+        out : ndarray of float64 of shape (n_selected, n_outputs), default=None
+            Where to write them; None means a new array.
 
         Returns
         -------
         ndarray of shape (n_selected, n_outputs)
         """
-        n = self.n_rows if subset is None else len(subset)
-        out = np.empty((n, len(coef)))
+        if out is None:
+            out = np.empty((self.n_rows if subset is None else len(subset), len(coef)))
         dot_rows(self.data, self.columns, self.starts, coef, intercept, subset, out)
         return out
 

@@ -16,7 +16,7 @@ CHECKED = (
 WHY_MISSED = {
     "SGDClassifier.decision_function": CHECKED,
     "SGDClassifier.predict": "The raw predictions are compared with 0 and the labels "
-    "looked up, block by block: some 2 ns a row beside the 10 of the product.",
+    "written, block by block: some 1 ns a row beside the 11 of the product. " + CHECKED,
     "SGDRegressor.predict": CHECKED,
 }
 

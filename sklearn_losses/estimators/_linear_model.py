@@ -11,11 +11,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_losses.estimators._validation import resolve_loss
 from sklearn_losses.linear._rows import Rows
+from sklearn_losses.losses._arrays import choose_by_sign
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
 
 # So many raw predictions are still in cache when their labels are looked up.
-_BLOCK = 2**14
+_BLOCK = 2**15
 
 # An X of so many entries comes from memory, not from a cache. There the kernel of
 # `Rows`, which asks for rows ahead, is faster than one thread of BLAS for short rows
@@ -35,7 +36,7 @@ def _is_streamed(X):
 def _blocks(X, n_outputs):
     """Slices of the rows of X; a sparse X, of which a slice is a copy, is in one."""
     n = X.shape[0]
-    step = n if sparse.issparse(X) else max(1, min(_BLOCK, 4 * _BLOCK // n_outputs))
+    step = n if sparse.issparse(X) else max(1, min(_BLOCK, 2 * _BLOCK // n_outputs))
     if step >= n:
         return [slice(None)]
     return [slice(start, start + step) for start in range(0, n, step)]
@@ -45,6 +46,17 @@ def _sum_of_squares(raw):
     """Finite only if all of an array is, and faster than to look at each entry."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.vdot(raw, raw)
+
+
+def _write_labels(raw, classes, out):
+    """The class of each raw prediction, or of each row of them."""
+    if raw.ndim == 2:
+        classes.take(raw.argmax(axis=1), out=out, mode="clip")
+    elif raw.dtype.char in "fd" and classes.dtype in (np.int64, np.float64):
+        two = np.ascontiguousarray(classes)
+        choose_by_sign(raw, two.view(np.int64), out.view(np.int64))
+    else:
+        classes.take(raw > 0, out=out, mode="clip")
 
 
 def _loss_of(estimator):
@@ -127,15 +139,24 @@ class LinearModel(BaseEstimator):
             validate_data(self, X, **_INPUT)
 
     def _product(self, X):
-        """A function that returns the raw predictions of a slice of the rows of X."""
+        """A function that returns the raw predictions of a slice of the rows of X.
+
+        It may write them to the memory that it is given, an array of shape (n, 1).
+        """
         coef, intercept = self.coef_, np.asarray(self.intercept_)
         if not sparse.issparse(coef) and coef.size == X.shape[1]:
             coef = coef.ravel()
             if _is_streamed(X) and coef.dtype == intercept.dtype == X.dtype:
                 coef = np.ascontiguousarray(coef.reshape(1, -1))
-                return lambda rows: Rows(X[rows]).dot(coef, intercept).ravel()
 
-        def product(rows):
+                def streamed(rows, memory=None):
+                    part = Rows(X[rows])
+                    out = None if memory is None else memory[: part.n_rows]
+                    return part.dot(coef, intercept, out=out).ravel()
+
+                return streamed
+
+        def product(rows, memory=None):
             with np.errstate(invalid="ignore", over="ignore"):
                 part = X if rows == slice(None) else X[rows]
                 raw = safe_sparse_dot(part, coef.T, dense_output=True)
@@ -290,11 +311,11 @@ class LinearClassifierMixin(ClassifierMixin):
         given, X = X, self._unchecked(X)
         product, squares = self._product(X), 0.0
         labels = np.empty(X.shape[0], self.classes_.dtype)
+        memory = np.empty((_BLOCK, 1))
         for rows in _blocks(X, self.coef_.shape[0]):
-            raw = product(rows)
+            raw = product(rows, memory)
             squares += _sum_of_squares(raw)
-            index = raw > 0 if raw.ndim == 1 else raw.argmax(axis=1)
-            self.classes_.take(index, out=labels[rows], mode="clip")
+            _write_labels(raw, self.classes_, labels[rows])
         self._refuse_infinite(given, squares)
         return labels
 

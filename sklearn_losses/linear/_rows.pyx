@@ -92,7 +92,7 @@ class Rows:
         d = self.n_features
         return self.data[block.start * d : block.stop * d], self.starts
 
-    def dot(self, coef, intercept, subset=None, block=None):
+    def dot(self, coef, intercept, subset=None, block=None, out=None):
         """Raw predictions of some rows.
 
         Parameters
@@ -103,14 +103,17 @@ class Rows:
             Which rows; None means all of them, in order.
         block : slice, default=None
             Consecutive rows, in place of `subset`.
+        out : ndarray of float64 of shape (n_selected, n_outputs), default=None
+            Where to write them; None means a new array.
 
         Returns
         -------
         ndarray of shape (n_selected, n_outputs)
         """
         data, starts = self._block(block)
-        n = self.n_rows if block is None else block.stop - block.start
-        out = np.empty((n if subset is None else len(subset), len(coef)))
+        if out is None:
+            n = self.n_rows if block is None else block.stop - block.start
+            out = np.empty((n if subset is None else len(subset), len(coef)))
         dot_rows(data, self.columns, starts, coef, intercept, subset, out)
         return out
 

@@ -2,6 +2,7 @@
 """Passes over whole arrays that numpy would make several of."""
 
 from libc.math cimport floor
+from libc.stdint cimport int64_t
 
 ctypedef fused real:
     float
@@ -31,3 +32,20 @@ def all_between(const real[::1] values, double low, double high, bint integer):
         for i in range(values.shape[0] if integer else 0):
             n_outside += floor(values[i]) != values[i]
     return n_outside == 0
+
+
+def choose_by_sign(const real[::1] values, const int64_t[::1] two, int64_t[::1] out):
+    """Write two[1] where a value is positive, else two[0].
+
+    Parameters
+    ----------
+    values : ndarray of float32 or float64, of shape (n,)
+    two : ndarray of shape (2,)
+        Numbers of any type of 8 bytes, seen as int64: their bits are copied.
+    out : ndarray of shape (n,)
+    """
+    cdef Py_ssize_t i
+    cdef int64_t below = two[0], above = two[1]
+    with nogil:
+        for i in range(values.shape[0]):
+            out[i] = above if values[i] > 0 else below

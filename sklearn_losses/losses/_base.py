@@ -646,7 +646,9 @@ class RowLoss(Loss):
         raw = np.ascontiguousarray(raw, dtype=np.float64)
         work = {  # an input may be overwritten, but only once all is read
             name: result
-            if dtype == np.float64 and not np.may_share_memory(result, raw)
+            if dtype == np.float64
+            and not np.may_share_memory(result, raw)
+            and not np.may_share_memory(result, y)
             else np.empty(result.shape)
             for name, result in results.items()
         }

@@ -41,7 +41,7 @@ cdef extern from *:
     #define SL_ONE ((uint64_t) 0x3ff << 52)           /* the bits of 1.0 */
     #define SL_SQRT_HALF ((uint64_t) 0x3fe6a09e << 32)
     #define SL_FRACTION (((uint64_t) 1 << 52) - 1)
-    #define SL_TWO_64 18446744073709551616.0
+    #define SL_TWO_TO_MINUS_65 2.710505431213761e-20
     """
     const double SHIFT "SL_SHIFT"
     const double LOG2E "SL_LOG2E"
@@ -50,7 +50,7 @@ cdef extern from *:
     const uint64_t ONE "SL_ONE"
     const uint64_t SQRT_HALF "SL_SQRT_HALF"
     const uint64_t FRACTION "SL_FRACTION"
-    const double TWO_64 "SL_TWO_64"
+    const double TWO_TO_MINUS_65 "SL_TWO_TO_MINUS_65"
 
 
 cdef inline double expm1_near_zero(double r) noexcept nogil:
@@ -72,27 +72,59 @@ cdef inline double within_range(double x) noexcept nogil:
     return 710.0 if least > 710.0 else least
 
 
+# exp(c) = 2^k exp(r), with k the nearest integer to c / log(2). 2^k may be too small or too
+# large for a double, so it is a product: the number whose exponent has the bits k + bias,
+# all between 1 and 2046, times factor = 2^(1023 - bias). A product, not a sum of bits, hands
+# nan through.
+cdef enum:
+    BIAS_BELOW = 1088  # for c <= 0, with the factor 2^-65
+    BIAS_ABOVE = 1022  # for c > 0, with the factor 2
+
+
+cdef inline double shifted_k(double c, double bias) noexcept nogil:
+    """A number whose last bits are those of k + bias."""
+    return c * LOG2E + (SHIFT + bias)
+
+
+cdef inline double remainder(double c, double shifted, double bias) noexcept nogil:
+    """r = c - k log(2)."""
+    cdef double k = shifted - (SHIFT + bias)
+    return (c - k * LN2_HIGH) - k * LN2_LOW
+
+
+cdef inline double exp_in_range(double c, double bias, double factor) noexcept nogil:
+    cdef double k = shifted_k(c, bias)
+    return (1.0 + expm1_near_zero(remainder(c, k, bias))) * from_bits(bits(k) << 52) * factor
+
+
+cdef inline double expm1_in_range(double c, double bias, double factor) noexcept nogil:
+    """2^k (exp(r) - 1) + (2^k - 1), as long as 2^k is a double."""
+    cdef double k = shifted_k(c, bias)
+    cdef double power = from_bits(bits(k) << 52) * factor
+    return power * expm1_near_zero(remainder(c, k, bias)) + (power - 1.0)
+
+
 cdef inline double exp(double x) noexcept nogil:
-    """exp(x) = 2^k exp(r), with k the nearest integer to x / log(2)."""
     cdef double c = within_range(x)
-    cdef double k = c * LOG2E + SHIFT
-    cdef double r = (c - (k - SHIFT) * LN2_HIGH) - (k - SHIFT) * LN2_LOW
-    # At either end of the range a factor keeps 2^k within that of the normal numbers.
-    cdef double more = 64.0 if c < -700.0 else (-1.0 if c > 700.0 else 0.0)
-    cdef double factor = 1.0 / TWO_64 if c < -700.0 else (2.0 if c > 700.0 else 1.0)
-    cdef uint64_t b = bits(1.0 + expm1_near_zero(r)) + (bits(k + more) << 52)
-    return x if x != x else from_bits(b) * factor
+    return exp_in_range(c, BIAS_ABOVE if c > 0.0 else BIAS_BELOW,
+                        2.0 if c > 0.0 else TWO_TO_MINUS_65)
 
 
 cdef inline double expm1(double x) noexcept nogil:
-    """exp(x) - 1 = 2^k (exp(r) - 1) + (2^k - 1)."""
     cdef double c = within_range(x)
-    cdef double k = c * LOG2E + SHIFT
-    cdef double r = (c - (k - SHIFT) * LN2_HIGH) - (k - SHIFT) * LN2_LOW
-    cdef double power = from_bits(ONE + (bits(k) << 52))
-    cdef double near = power * expm1_near_zero(r) + (power - 1.0)
+    cdef double near = expm1_in_range(c, BIAS_ABOVE if c > 0.0 else BIAS_BELOW,
+                                      2.0 if c > 0.0 else TWO_TO_MINUS_65)
     cdef double far = exp(x) - 1.0
     return near if fabs(x) < 40.0 else far
+
+
+# Where x <= 0 is known they are the same to the bit, with fewer operations.
+cdef inline double exp_of_nonpositive(double x) noexcept nogil:
+    return exp_in_range(-746.0 if x < -746.0 else x, BIAS_BELOW, TWO_TO_MINUS_65)
+
+
+cdef inline double expm1_of_nonpositive(double x) noexcept nogil:
+    return expm1_in_range(-746.0 if x < -746.0 else x, BIAS_BELOW, TWO_TO_MINUS_65)
 
 
 cdef inline double log1p_of_fraction(double x) noexcept nogil:

@@ -48,6 +48,21 @@ cdef inline void evaluate_block(const LossTable *table, const void *params,
     loop(table.value, table.gradient, table.curvature, params, block)
 
 
+cdef inline RowBlock some_rows(const RowBlock *all_, Py_ssize_t start,
+                               Py_ssize_t n) noexcept nogil:
+    """The rows from start to start + n of a block."""
+    cdef RowBlock block = all_[0]
+    block.n = n
+    block.y = all_.y + start * all_.y_size
+    block.raw = all_.raw + start * all_.n_outputs
+    block.value = all_.value + start if all_.value != NULL else NULL
+    if all_.gradient != NULL:
+        block.gradient = all_.gradient + start * all_.n_outputs
+    if all_.curvature != NULL:
+        block.curvature = all_.curvature + start * all_.n_outputs
+    return block
+
+
 cdef inline void evaluate_rows(const LossTable *table, const void *params,
                                const RowBlock *block) noexcept nogil:
     """The row block function of a table, or the loop over its row function."""

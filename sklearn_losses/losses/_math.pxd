@@ -3,7 +3,9 @@
 
 from libc.math cimport INFINITY, fabs, log
 
-from sklearn_losses.losses._exp_log cimport exp, expm1, log1p, log1p_of_fraction
+from sklearn_losses.losses._exp_log cimport (
+    exp, exp_of_nonpositive, expm1, log1p, log1p_of_fraction,
+)
 
 
 cdef inline double sign(double x) noexcept nogil:
@@ -12,7 +14,7 @@ cdef inline double sign(double x) noexcept nogil:
 
 cdef inline double expit(double x) noexcept nogil:
     """1 / (1 + exp(-x)), to its last digits also where it is tiny."""
-    cdef double e = exp(-fabs(x))
+    cdef double e = exp_of_nonpositive(-fabs(x))
     return (1.0 if x >= 0 else e) / (1.0 + e)
 
 
@@ -22,7 +24,7 @@ cdef inline double softplus_of_minus_abs(double x) noexcept nogil:
     The argument of exp is never positive, so nothing overflows, and the logarithm keeps
     the digits of a tiny exp.
     """
-    return log1p_of_fraction(exp(-fabs(x)))
+    return log1p_of_fraction(exp_of_nonpositive(-fabs(x)))
 
 
 cdef inline double softplus(double x) noexcept nogil:

@@ -9,7 +9,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython.parallel cimport prange
 
 from sklearn_losses.losses._conjugate cimport searched_conjugate
-from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
+from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows, some_rows
 from sklearn_losses.losses._threads cimport threads_for
 
 ctypedef fused real:
@@ -20,6 +20,7 @@ ctypedef fused real:
 # stays in cache, and a call of Python is divided among many.
 cdef enum:
     CHUNK = 4096
+    GROUP = 16      # rows that a loss may evaluate side by side: chunks are of whole groups
     MANY = 1 << 18  # points that are worth a thread: a millisecond of most losses
 
 
@@ -176,13 +177,15 @@ cdef class CLoss:
         others of shape (n, n_outputs).
         """
         cdef Py_ssize_t c, n = raw.shape[0], size = max(1, CHUNK // raw.shape[1])
-        cdef Py_ssize_t n_chunks = (n + size - 1) // size
+        cdef Py_ssize_t n_chunks
         cdef int n_threads = 1 if self.calls_python else threads_for(raw.size, MANY)
         cdef const LossTable *table = self.table
         cdef const void *params = self.params
         cdef RowBlock block
         if n == 0:
             return
+        size -= size % GROUP if size > GROUP else 0
+        n_chunks = (n + size - 1) // size
         block.n = n
         block.n_outputs = raw.shape[1]
         block.y_size = y.shape[1]
@@ -250,13 +253,5 @@ cdef void write_back(const double *source, float *out, Py_ssize_t start,
 
 cdef void evaluate_some_rows(const LossTable *table, const void *params, const RowBlock *all_,
                              Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef RowBlock block = all_[0]
-    block.n = n
-    block.y = all_.y + start * all_.y_size
-    block.raw = all_.raw + start * all_.n_outputs
-    block.value = all_.value + start if all_.value != NULL else NULL
-    if all_.gradient != NULL:
-        block.gradient = all_.gradient + start * all_.n_outputs
-    if all_.curvature != NULL:
-        block.curvature = all_.curvature + start * all_.n_outputs
+    cdef RowBlock block = some_rows(all_, start, n)
     evaluate_rows(table, params, &block)

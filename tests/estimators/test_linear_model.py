@@ -53,6 +53,23 @@ def test_raw_predictions_and_labels(kind, labels):
     assert_array_equal(model.sparsify().predict(given), expected_labels)
 
 
+@pytest.mark.parametrize(
+    "dtype", ["int64", "float64", ">i8", "uint64", "int32", "bool", "object", "U3"]
+)
+@pytest.mark.parametrize("kind", ["rows", "float32", "longdouble"])
+def test_two_labels_of_any_type(dtype, kind):
+    given = X.astype({"rows": np.float64}.get(kind, kind))
+    two = np.array(["a", "b"]) if dtype == "object" else np.array([0, 1])
+    labels = two.astype(dtype)[(X[:, 0] > 0.3).astype(int)]
+    model = SGDClassifier(random_state=0, max_iter=5, tol=None).fit(given, labels)
+    is_second = X @ model.coef_[0].astype(np.float64) + model.intercept_[0] > 0
+    predicted = model.predict(given)
+    assert predicted.dtype == model.classes_.dtype
+    assert set(is_second) == {False, True}
+    for label, second in zip(predicted, is_second):
+        assert label == model.classes_[int(second)]
+
+
 @pytest.mark.parametrize("kind", INPUTS)
 def test_means(kind):
     given, y = INPUTS[kind](X), np.abs(X[:, 0])

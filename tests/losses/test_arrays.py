@@ -102,6 +102,28 @@ def test_out_is_written_and_returned(loss, dtype):
 
 
 @each(DEFAULTS)
+@pytest.mark.parametrize("n", [1, 37])
+def test_an_output_may_overwrite_an_input(loss, n):
+    y, raw = some(loss, n)
+    expected = loss.value_gradient(y, raw)
+    for which in range(2):
+        given = [y.astype(np.float64), raw.copy()]
+        out = [np.empty_like(array) for array in expected]
+        out[which] = given[which]
+        got = loss.value_gradient(*given, out=tuple(out))
+        for found, wanted in zip(got, expected):
+            np.testing.assert_array_equal(found, wanted)
+
+
+@each(SOFT_LOSSES)
+def test_a_gradient_may_overwrite_soft_targets(loss):
+    rng = np.random.default_rng(0)
+    y, raw = soft_targets(rng, 37), 0.01 * rng.normal(size=(37, N_CLASSES))
+    expected = loss.gradient(y, raw)
+    np.testing.assert_array_equal(loss.gradient(y, raw, out=y), expected)
+
+
+@each(DEFAULTS)
 @pytest.mark.parametrize(
     "spoil",
     [

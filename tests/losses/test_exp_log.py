@@ -8,13 +8,19 @@ import sklearn_losses
 from tests.compiling import build
 
 SOURCE = """
-from sklearn_losses.losses._exp_log cimport exp, expm1, log1p, log1p_of_fraction
+from sklearn_losses.losses._exp_log cimport (
+    exp, exp_of_nonpositive, expm1, expm1_of_nonpositive, log1p, log1p_of_fraction,
+)
 
 def evaluate(str name, double x):
     if name == "exp":
         return exp(x)
+    if name == "exp_of_nonpositive":
+        return exp_of_nonpositive(x)
     if name == "expm1":
         return expm1(x)
+    if name == "expm1_of_nonpositive":
+        return expm1_of_nonpositive(x)
     return log1p(x) if name == "log1p" else log1p_of_fraction(x)
 """
 ULPS = 2.0
@@ -22,8 +28,11 @@ rng = np.random.default_rng(0)
 TINY = np.logspace(-320, -1, 500)
 SPECIAL = [0.0, np.inf, np.nan, 5e-324, 2.2e-308, 1e-17, 1e308]
 EXP = np.concatenate([rng.uniform(-746, 710, 3000), rng.normal(size=500), TINY, -TINY])
+NONPOSITIVE = [*-np.abs(EXP), 0.0, -0.0, np.nan, -np.inf, -745.2, -708.4, -40.1]
 POINTS = {
     "exp": [*EXP, *SPECIAL, -np.inf, -745.2, -746.0, 709.78, 709.79, -708.4],
+    "exp_of_nonpositive": NONPOSITIVE,
+    "expm1_of_nonpositive": NONPOSITIVE,
     "expm1": [*EXP, *SPECIAL, -np.inf, -39.9, -40.1, 39.9, 40.1, 709.78, 709.79],
     "log1p": [
         *np.exp(rng.uniform(-700, 709, 3000)),
@@ -38,7 +47,9 @@ POINTS = {
 }
 EXPECTED = {
     "exp": mpmath.exp,
+    "exp_of_nonpositive": mpmath.exp,
     "expm1": mpmath.expm1,
+    "expm1_of_nonpositive": mpmath.expm1,
     "log1p": mpmath.log1p,
     "log1p_of_fraction": mpmath.log1p,
 }
@@ -70,6 +81,13 @@ def test_error(evaluate, name):
                 continue
             error = abs(mpmath.mpf(got) - exact)
             assert error <= ULPS * np.spacing(abs(rounded)), (x, got, rounded)
+
+
+@pytest.mark.parametrize("name", ["exp", "expm1"])
+def test_the_same_bits_where_less_is_asked(evaluate, name):
+    for x in map(float, NONPOSITIVE):
+        one, other = evaluate(name, x), evaluate(f"{name}_of_nonpositive", x)
+        assert one == other or np.isnan([one, other]).all(), x
 
 
 def test_no_logarithm_below_minus_one(evaluate):

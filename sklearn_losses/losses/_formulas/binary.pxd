@@ -8,7 +8,9 @@ slope by z is -v, v = -s u: how hard a sample pulls.
 
 from libc.math cimport INFINITY, atan, fabs, isinf, pow, tanh
 
-from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
+from sklearn_losses.losses._exp_log cimport (
+    exp, exp_of_nonpositive, expm1, expm1_of_nonpositive, log1p,
+)
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport (
     expit, log1pmx, softplus, softplus_of_minus_abs, xlogx,
@@ -37,15 +39,15 @@ cdef inline double log_loss_gradient(const void *params, double y, double p) noe
     # leaves the tiny e; near p = 0 the soft target 1/2 would cancel e, and leaves expm1.
     cdef double own = y if p > 0 else 1.0 - y
     cdef double other = 1.0 - y if p > 0 else y
-    cdef double e = exp(-fabs(p))
+    cdef double e = exp_of_nonpositive(-fabs(p))
     cdef double far = other - own * e
-    cdef double near = (other - own) - own * expm1(-fabs(p))
+    cdef double near = (other - own) - own * expm1_of_nonpositive(-fabs(p))
     cdef double size = (near if fabs(p) < 1.0 else far) / (1.0 + e)
     return size if p > 0 else -size
 
 
 cdef inline double log_loss_curvature(const void *params, double y, double p) noexcept nogil:
-    cdef double e = exp(-fabs(p))
+    cdef double e = exp_of_nonpositive(-fabs(p))
     return e / ((1.0 + e) * (1.0 + e))
 
 

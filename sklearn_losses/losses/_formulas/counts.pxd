@@ -7,7 +7,7 @@ finite, and those with the factor y are left out where y = 0, since 0 inf is nan
 
 from libc.math cimport INFINITY, fabs, log
 
-from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
+from sklearn_losses.losses._exp_log cimport exp, exp_of_nonpositive, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport expit, scaled_exp, softplus, softplus_of_minus_abs, xlogx
 
@@ -120,7 +120,7 @@ cdef inline double negative_binomial_gradient(
 cdef inline double negative_binomial_curvature(
         const void *params, double y, double p) noexcept nogil:
     cdef double d = first(params)
-    cdef double e = exp(-fabs(p))
+    cdef double e = exp_of_nonpositive(-fabs(p))
     cdef double s = e + d if p > 0 else 1.0 + d * e
     return e / s * ((1.0 + d * y) / s)
 

@@ -8,8 +8,9 @@ each class. A row with nan has no loss: nan, for its derivatives as well.
 from libc.math cimport NAN, fma
 from libc.stdlib cimport free, malloc
 
-from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
+from sklearn_losses.losses._exp_log cimport exp_of_nonpositive, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first
+from sklearn_losses.losses._loop cimport some_rows
 from sklearn_losses.losses._math cimport subtract_error
 from sklearn_losses.losses._table cimport Row, RowBlock
 
@@ -33,8 +34,8 @@ cdef inline double other_probability(
 
 
 cdef enum:
-    LANES = 8        # rows whose exponentials are formed side by side
-    ON_STACK = 1024  # exponentials
+    LANES = 16       # rows side by side: vectors enough that none waits for the one before
+    ON_STACK = 2048  # exponentials
 
 
 cdef inline void cross_entropy_block(const void *params, const RowBlock *block) noexcept nogil:
@@ -47,98 +48,170 @@ cdef inline void cross_entropy_block(const void *params, const RowBlock *block) 
     """
     cdef double few[ON_STACK]
     cdef double *e = few
+    cdef RowBlock rows
     cdef Py_ssize_t start = 0, n_classes = block.n_outputs
     if n_classes > ON_STACK:
         e = <double *> malloc(n_classes * sizeof(double))
-    # The number of rows arrives as a constant, so that loops over them are unrolled.
+    # The number of rows is a constant, so that loops over them are unrolled.
     while start + LANES <= block.n and n_classes * LANES <= ON_STACK:
-        cross_entropies(params, block, start, LANES, e)
+        rows = some_rows(block, start, LANES)
+        cross_entropies(params, &rows, LANES, e)
         start += LANES
     while start < block.n:
-        cross_entropies(params, block, start, 1, e)
+        rows = some_rows(block, start, 1)
+        cross_entropies(params, &rows, 1, e)
         start += 1
     if n_classes > ON_STACK:
         free(e)
 
 
+cdef inline void cross_entropies(const void *params, const RowBlock *rows,
+                                 const Py_ssize_t n_rows, double *e) noexcept nogil:
+    """Those of a few rows; the e_k of row i is e[k * n_rows + i]."""
+    cdef double maximum[LANES]
+    cdef double top[LANES]
+    cdef double others[LANES]
+    side_by_side(rows, n_rows, e, maximum, top)
+    if n_rows == 1:
+        others[0] = exponentials_of_row(e, rows.n_outputs, maximum[0], <Py_ssize_t> top[0])
+    else:
+        exponentials(e, rows.n_outputs, n_rows, maximum, top, others)
+    if rows.y_size == 1 and first(params) == 0.0:
+        if rows.value != NULL:
+            label_values(rows, n_rows, maximum, top, others)
+        if rows.gradient != NULL:
+            label_gradients(rows, n_rows, e, top, others)
+    else:
+        target_losses(params, rows, n_rows, e, top, others)
+    if rows.curvature != NULL:
+        curvatures(rows, n_rows, e, top, others)
+
+
+cdef inline void side_by_side(const RowBlock *rows, const Py_ssize_t n_rows, double *e,
+                              double *maximum, double *top) noexcept nogil:
+    """Put p_k in place of e_k, and find the first largest of each row."""
+    cdef Py_ssize_t i, k
+    cdef double p
+    for i in range(n_rows):
+        e[i] = maximum[i] = rows.raw[i * rows.n_outputs]
+        top[i] = 0.0
+    for k in range(1, rows.n_outputs):
+        for i in range(n_rows):
+            p = e[k * n_rows + i] = rows.raw[i * rows.n_outputs + k]
+            top[i] = <double> k if p > maximum[i] else top[i]
+            maximum[i] = p if p > maximum[i] else maximum[i]
+
+
+cdef inline void exponentials(double *e, Py_ssize_t n_classes, const Py_ssize_t n_rows,
+                              const double *maximum, const double *top,
+                              double *others) noexcept nogil:
+    """exp(p_k - max(p)) in place of p_k, and the sums without that of the maximum."""
+    cdef Py_ssize_t i, k
+    cdef double below
+    for i in range(n_rows):
+        others[i] = 0.0
+    for k in range(n_classes):
+        for i in range(n_rows):
+            below = e[k * n_rows + i] - maximum[i]
+            below = 0.0 if top[i] == <double> k else below  # inf - inf would be nan
+            e[k * n_rows + i] = exp_of_nonpositive(below)
+            others[i] += 0.0 if top[i] == <double> k else e[k * n_rows + i]
+
+
+cdef inline double exponentials_of_row(double *e, Py_ssize_t n_classes, double maximum,
+                                       Py_ssize_t top) noexcept nogil:
+    """The same for one row, several classes at a time; the sum is returned."""
+    cdef Py_ssize_t k
+    cdef double others = 0.0
+    for k in range(n_classes):
+        e[k] = exp_of_nonpositive(e[k] - maximum)
+    e[top] = 0.0
+    for k in range(n_classes):
+        others += e[k]
+    e[top] = 1.0
+    return others
+
+
+cdef inline void label_values(const RowBlock *rows, const Py_ssize_t n_rows,
+                              const double *maximum, const double *top,
+                              const double *others) noexcept nogil:
+    """The values where the target is a label, without smoothing."""
+    cdef double own[LANES]
+    cdef double below
+    cdef Py_ssize_t i
+    for i in range(n_rows):
+        own[i] = rows.raw[i * rows.n_outputs + <Py_ssize_t> rows.y[i]]
+    for i in range(n_rows):
+        below = maximum[i] - own[i]
+        rows.value[i] = log1p(others[i]) + (0.0 if rows.y[i] == top[i] else below)
+
+
+cdef inline void label_gradients(const RowBlock *rows, const Py_ssize_t n_rows,
+                                 const double *e, const double *top,
+                                 const double *others) noexcept nogil:
+    """The gradients where the target is a label, without smoothing."""
+    cdef double inverse[LANES]
+    cdef double own[LANES]
+    cdef Py_ssize_t label[LANES]
+    cdef Py_ssize_t i, k
+    for i in range(n_rows):
+        label[i] = <Py_ssize_t> rows.y[i]
+        inverse[i] = 1.0 / (1.0 + others[i])
+        own[i] = -rest(e[label[i] * n_rows + i], others[i], rows.y[i] == top[i]) * inverse[i]
+    for k in range(rows.n_outputs):
+        for i in range(n_rows):
+            rows.gradient[i * rows.n_outputs + k] = e[k * n_rows + i] * inverse[i]
+    for i in range(n_rows):
+        rows.gradient[i * rows.n_outputs + label[i]] = own[i]
+
+
+cdef inline double rest(double e, double others, bint is_top) noexcept nogil:
+    """Z - e_k."""
+    return others if is_top else 1.0 + (others - e)
+
+
+cdef inline void curvatures(const RowBlock *rows, const Py_ssize_t n_rows, const double *e,
+                            const double *top, const double *others) noexcept nogil:
+    cdef Py_ssize_t i, k
+    cdef double of_k, z
+    for i in range(n_rows):
+        z = 1.0 + others[i]
+        for k in range(rows.n_outputs):
+            of_k = e[k * n_rows + i]
+            rows.curvature[i * rows.n_outputs + k] = (
+                of_k * rest(of_k, others[i], top[i] == <double> k) / (z * z))
+
+
 cdef struct Exponentials:
-    double *e           # that of class k is e[k * stride]
+    const double *e     # that of class k is e[k * stride]
     Py_ssize_t stride
     Py_ssize_t top      # the class with the largest p
     double others       # the sum over the other classes
 
 
-cdef inline void cross_entropies(const void *params, const RowBlock *block, Py_ssize_t start,
-                                 const Py_ssize_t n_rows, double *e) noexcept nogil:
-    """Those of some rows; entry (row, class) is e[class * n_rows + row]."""
-    cdef double others[LANES]
-    cdef double top[LANES]
+cdef inline void target_losses(const void *params, const RowBlock *rows,
+                               const Py_ssize_t n_rows, const double *e, const double *top,
+                               const double *others) noexcept nogil:
+    """Values and gradients for any targets, row by row."""
     cdef Exponentials found
     cdef Row row
-    cdef Py_ssize_t i, k, n_classes = block.n_outputs
-    cdef const double *raw = &block.raw[start * n_classes]
-    cdef bint plain = block.y_size == 1 and first(params) == 0.0
-    for k in range(n_classes):
-        for i in range(n_rows):
-            e[k * n_rows + i] = raw[i * n_classes + k]
-    exponentials(e, n_classes, n_rows, top, others)
-    if block.value != NULL:
-        for i in range(n_rows):
-            block.value[start + i] = log1p(others[i])
-
-    row.y_size, row.n_outputs = block.y_size, n_classes
-    found.stride = n_rows
+    cdef Py_ssize_t i
+    row.y_size, row.n_outputs, found.stride = rows.y_size, rows.n_outputs, n_rows
     for i in range(n_rows):
-        row.y = &block.y[(start + i) * block.y_size]
-        row.raw = &raw[i * n_classes]
+        row.y, row.raw = &rows.y[i * row.y_size], &rows.raw[i * row.n_outputs]
         found.e, found.top, found.others = &e[i], <Py_ssize_t> top[i], others[i]
-        if block.value != NULL:
-            block.value[start + i] += mean_below_top(params, &row, found.top, plain)
-        if block.curvature != NULL:
-            row.curvature = &block.curvature[(start + i) * n_classes]
-            cross_entropy_curvature(&row, &found)
-        if block.gradient != NULL:
-            row.gradient = &block.gradient[(start + i) * n_classes]
-            if plain:
-                label_gradient(&row, &found)
-            else:
-                cross_entropy_gradient(params, &row, &found)
+        if rows.value != NULL:
+            rows.value[i] = log1p(others[i]) + mean_below_top(params, &row, found.top)
+        if rows.gradient != NULL:
+            row.gradient = &rows.gradient[i * row.n_outputs]
+            cross_entropy_gradient(params, &row, &found)
 
 
-cdef inline void exponentials(double *e, Py_ssize_t n_classes, const Py_ssize_t n_rows,
-                              double *top, double *others) noexcept nogil:
-    """exp(p_k - max(p)) in place of p_k, and the sums without that of the maximum."""
-    cdef double maximum[LANES]
-    cdef Py_ssize_t i, k
-    for i in range(n_rows):
-        maximum[i], top[i], others[i] = e[i], 0.0, 0.0
-    for k in range(1, n_classes):
-        for i in range(n_rows):
-            top[i] = <double> k if e[k * n_rows + i] > maximum[i] else top[i]
-            maximum[i] = e[k * n_rows + i] if e[k * n_rows + i] > maximum[i] else maximum[i]
-    for k in range(n_classes):
-        for i in range(n_rows):
-            e[k * n_rows + i] -= maximum[i]
-    for i in range(n_classes * n_rows):
-        e[i] = exp(e[i])
-    for i in range(n_rows):
-        if maximum[i] == maximum[i]:
-            e[<Py_ssize_t> top[i] * n_rows + i] = 0.0
-    for k in range(n_classes):
-        for i in range(n_rows):
-            others[i] += e[k * n_rows + i]
-    for i in range(n_rows):
-        e[<Py_ssize_t> top[i] * n_rows + i] = 1.0
-
-
-cdef inline double mean_below_top(const void *params, const Row *row, Py_ssize_t top,
-                                  bint plain) noexcept nogil:
+cdef inline double mean_below_top(const void *params, const Row *row,
+                                  Py_ssize_t top) noexcept nogil:
     """sum_k t_k (max(p) - p_k)."""
     cdef double t, total = 0.0
     cdef Py_ssize_t k
-    if plain:
-        k = <Py_ssize_t> row.y[0]
-        return row.raw[top] - row.raw[k] if k != top else 0.0  # inf - inf would be nan
     for k in range(row.n_outputs):
         t = target_probability(params, row, k)
         if t != 0.0 and k != top:
@@ -146,39 +219,16 @@ cdef inline double mean_below_top(const void *params, const Row *row, Py_ssize_t
     return total
 
 
-cdef inline double rest(const Exponentials *found, Py_ssize_t k) noexcept nogil:
-    """Z - e_k."""
-    return found.others if k == found.top else 1.0 + (found.others - found.e[k * found.stride])
-
-
-cdef inline void cross_entropy_curvature(const Row *row,
-                                         const Exponentials *found) noexcept nogil:
-    cdef double z = 1.0 + found.others
-    cdef Py_ssize_t k
-    for k in range(row.n_outputs):
-        row.curvature[k] = found.e[k * found.stride] * rest(found, k) / (z * z)
-
-
-cdef inline void label_gradient(const Row *row, const Exponentials *found) noexcept nogil:
-    """The gradient where the target is a label, without smoothing."""
-    cdef double *gradient = row.gradient
-    cdef double inverse = 1.0 / (1.0 + found.others)
-    cdef Py_ssize_t k, stride = found.stride, label = <Py_ssize_t> row.y[0]
-    cdef const double *e = found.e
-    for k in range(row.n_outputs):
-        gradient[k] = e[k * stride] * inverse
-    gradient[label] = -rest(found, label) * inverse
-
-
 cdef inline void cross_entropy_gradient(const void *params, const Row *row,
                                         const Exponentials *found) noexcept nogil:
-    cdef double e, least = 1.0, z = 1.0 + found.others
+    cdef double e, t, least = 1.0, z = 1.0 + found.others
     cdef Py_ssize_t k
     for k in range(row.n_outputs):
         e = found.e[k * found.stride]
         least = min(least, e)
+        t = target_probability(params, row, k)
         row.gradient[k] = (other_probability(params, row, k) * e
-                           - target_probability(params, row, k) * rest(found, k)) / z
+                           - t * rest(e, found.others, k == found.top)) / z
     if least > 0.6:
         cross_entropy_gradient_of_close(params, row, found)
 

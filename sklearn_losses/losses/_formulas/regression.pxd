@@ -9,7 +9,7 @@ diverged does not look like one without errors.
 
 from libc.math cimport INFINITY, atanh, fabs, sinh, sqrt, tanh
 
-from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
+from sklearn_losses.losses._exp_log cimport exp, exp_of_nonpositive, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first, second
 from sklearn_losses.losses._math cimport (
     beyond, expm1mx, log1pmx, scaled_exp, sign, softplus_of_minus_abs, xlogx,
@@ -177,7 +177,7 @@ cdef inline double log_cosh_gradient(const void *params, double y, double p) noe
 
 
 cdef inline double log_cosh_curvature(const void *params, double y, double p) noexcept nogil:
-    cdef double e = exp(-2.0 * fabs(p - y))
+    cdef double e = exp_of_nonpositive(-2.0 * fabs(p - y))
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
 

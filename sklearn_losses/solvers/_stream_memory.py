@@ -134,9 +134,11 @@ class DenseRows:
         """sum_i curvatures_i (x) e_i e_i', of shape (n_coefs, n_coefs)."""
         size, k = self.e.shape[1], curvatures.shape[1]
         found = np.empty((k, size, k, size))
+        bent = curvatures.any(axis=(1, 2))  # of a loss with kinks few rows are
+        e, curvatures = self.e[bent], curvatures[bent]
         for a in range(k):
             for b in range(a + 1):
-                block = self.e.T @ (curvatures[:, a, b, None] * self.e)
+                block = e.T @ (curvatures[:, a, b, None] * e)
                 found[a, :, b], found[b, :, a] = block, block
         return found.reshape(k * size, k * size)
 

@@ -122,7 +122,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 
         intercept_init : array-like of the shape of `intercept_`, default=None
             The intercept to start from. None means 0, or `intercept_` with
-            `warm_start`.
+            `warm_start`. With fit_intercept=False it stays where it is, as in
+            scikit-learn.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; None means 1. A row of weight 0 is as if it were not there.
@@ -171,13 +172,6 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
     def _check_parameters(self, partial):
         check_parameters(self, self._constraints)
         name = type(self).__name__
-        if self._schedule == AUTO and self.clip_gradient is not None:
-            raise InvalidParameterError(
-                f"The 'clip_gradient' parameter of {name} must be None with "
-                f"learning_rate='auto', which has no steps to clip. Got "
-                f"{self.clip_gradient!r} instead: use learning_rate='constant', or an "
-                "optimizer other than 'sgd'."
-            )
         if self._schedule not in ("optimal", AUTO):
             check_parameters(self, _ETA0)
         elif self.learning_rate == "optimal" and self.alpha == 0:
@@ -348,6 +342,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
     def _solver(self, partial, loss):
         optimizer = resolve_optimizer(self)
         is_auto = self._schedule == AUTO and not is_least_at_0(loss)
+        if is_auto and self.clip_gradient is not None:
+            raise InvalidParameterError(
+                f"The 'clip_gradient' parameter of {type(self).__name__} must be None "
+                "with learning_rate='auto', which has no steps to clip. Got "
+                f"{self.clip_gradient!r} instead: use learning_rate='constant', or an "
+                "optimizer other than 'sgd'."
+            )
         if is_auto and partial:
             return Stream()
         if is_auto:

@@ -121,7 +121,8 @@ PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
     clip_gradient : float, default=None
         The most that the gradient of a step may be, > 0: the mean over its rows of
         sample weight times gradient of the loss, by coefficients and intercept, without
-        the penalty. None means that it is not clipped. With optimizer='sgd', and
+        the penalty. None means that it is not clipped, and has to be so where
+        learning_rate='auto' makes no steps. With optimizer='sgd', and
         batches or clip_by='value', clipped steps cost what those of an optimizer do,
         and treat the l1 norm likewise; the norm of one row's gradient costs nothing.
 

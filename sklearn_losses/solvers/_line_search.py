@@ -8,8 +8,8 @@ MAX_TRIALS = 25
 FAR_TOO_LONG = 5  # after so many trials without a lower end, shrink tenfold
 
 
-def step_length(slope, slope_at_0, is_lower):
-    """t > 0 where a convex function has lost half of its slope at least.
+def step_length(slope, slope_at_0, is_lower, is_convex=True):
+    """t > 0 where a function has lost half of its slope at least.
 
     The first trial is 1; then t grows fourfold until the slope is positive, and a
     secant shrinks the bracket. A slope that is not finite counts as positive.
@@ -22,6 +22,8 @@ def step_length(slope, slope_at_0, is_lower):
         Negative.
     is_lower : callable
         Whether the function is lower at t; asked where the slope is positive.
+    is_convex : bool
+        False: asked wherever the slope says little, for it may have risen and be flat.
 
     Returns
     -------
@@ -34,12 +36,13 @@ def step_length(slope, slope_at_0, is_lower):
     for trial in range(MAX_TRIALS):
         here = slope(t)
         is_flat = abs(here) <= ENOUGH * abs(slope_at_0)
-        if is_flat and (here <= 0 or is_lower(t)):  # it may have risen behind a kink
+        falls = here <= 0 and (is_convex or is_lower(t))
+        if is_flat and (falls or is_lower(t)):  # it may have risen behind a kink
             return t
-        if here < 0:
+        if falls and here < 0:
             low, low_slope = t, here
         else:
-            high, high_slope = t, here if math.isfinite(here) else math.inf
+            high, high_slope = t, here if 0 <= here < math.inf else math.inf
         if high is None:
             t *= 4.0
             if t > LONGEST:

@@ -117,6 +117,10 @@ class PointTerm(LossTerm):
         self._sums = PointSums(compiled, y, weight)
         self._evaluate = compiled.evaluate_points
 
+    def with_loss(self, loss):
+        """The same rows with another loss."""
+        return PointTerm(loss, self.y, self.weight)
+
     def value(self, p, q=None, t=0.0):
         """The weighted sum of the losses, at p or at p + t q."""
         return self._sums.value(p, q, t)
@@ -230,6 +234,10 @@ class RowTerm(LossTerm):
         self._evaluate = loss.checked().evaluate_rows
         self._y = y[:, None]
         self._shape = len(y), n_outputs
+
+    def with_loss(self, loss):
+        """The same rows with another loss."""
+        return row_term(loss, self.y, self.weight, self._shape[1])
 
     def _chunks(self, n):
         size = max(1, CHUNK // self._shape[1])
@@ -358,3 +366,11 @@ class SoftenedRowTerm(RowTerm):
             curvatures /= h
         slopes = self._weighted(slopes, block)
         return Model(value, slopes, self._positive(curvatures, block), excess)
+
+
+def row_term(loss, y, weight, n_outputs):
+    """The term of a loss of rows, which smooths kinks if it can."""
+    softened = getattr(loss, "softened", None)
+    return (RowTerm if softened is None else SoftenedRowTerm)(
+        loss, y, weight, n_outputs
+    )

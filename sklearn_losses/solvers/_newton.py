@@ -21,7 +21,7 @@ from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._line_search import step_length
-from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, SoftenedRowTerm
+from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, row_term
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
@@ -166,9 +166,7 @@ def _term(objective, chosen=None):
     else:
         weight = weight / objective.total_weight
     if objective.is_joint:
-        softened = getattr(objective.loss, "softened", None)
-        term = RowTerm if softened is None else SoftenedRowTerm
-        return term(objective.loss, objective.targets.y, weight, objective.n_outputs)
+        return row_term(objective.loss, objective.targets.y, weight, objective.n_outputs)
     return PointTerm(objective.loss, objective.targets.of_output(0), weight)
 
 
@@ -280,7 +278,10 @@ class _Fit:
         p = self.term.at_constant(c)
         self.at_constant = self.term.value(p)
         self.lowest = self.term.minimum()
-        slopes = float(np.abs(self.term.slopes(p, 0.0)).sum())
+        # A loss that is not convex may have no slope where it is far off.
+        relative = self.term.loss.convex_relative()
+        steep = self.term if relative is None else self.term.with_loss(relative)
+        slopes = float(np.abs(steep.slopes(p, 0.0)).sum())
         self.kept = theta
         gain = self.at_constant - self.lowest
         self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
@@ -474,4 +475,5 @@ class _Fit:
                 return ahead.value + self.penalty(theta + delta) <= most
             return self.value_along(p, q, t, theta + t * delta) <= most
 
-        return step_length(slope, slope_at_0, is_lower)
+        is_convex = self.term.loss.convex
+        return step_length(slope, slope_at_0, is_lower, is_convex)

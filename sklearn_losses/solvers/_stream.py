@@ -23,9 +23,8 @@ from sklearn_losses.solvers._sgd import SGD
 from sklearn_losses.solvers._stream_fit import (
     JITTER,
     Column,
-    CoupledRowTerm,
-    SoftenedCoupledTerm,
     StreamFit,
+    coupled_term,
 )
 from sklearn_losses.solvers._stream_memory import (
     Coordinates,
@@ -298,10 +297,7 @@ class _Past:
     def term(self, k, y, weight):
         objective = self.objective
         if objective.is_joint:
-            n_outputs = objective.n_outputs
-            soft = getattr(objective.loss, "softened", None) is not None
-            kind = SoftenedCoupledTerm if soft else CoupledRowTerm
-            return kind(objective.loss, y, weight, n_outputs)
+            return coupled_term(objective.loss, y, weight, objective.n_outputs)
         targets = replace(objective.targets, y=y)
         factor = targets.factor(k)
         own = weight if factor is None else weight * factor
@@ -334,7 +330,7 @@ class _Past:
         if self.prior == 0:
             return memory
         p, penalty = rows.dot(memory.at), self.objective.penalty
-        unit = term.unit = _typical_residual(term, p)
+        unit = term.unit = term.typical_residual(p)
         slopes, curvatures = term.model(p, FIRST_WIDTH * unit)
         per_row = np.einsum("nkk->", curvatures) / slopes.size
         least = JITTER * np.abs(slopes).sum() / slopes.size / unit
@@ -351,18 +347,22 @@ class _Past:
         term, constant = simple.term, self.constant[self.groups[k]]
         if not self.objective.fit_intercept:
             found = constant
-        elif not self.has_memory and not self.objective.is_joint:
+        elif self.has_memory:
+            found = self.minimised(k, simple, constant)
+        elif term.relative is None and not self.objective.is_joint:
             found = np.array([[term.best_constant()]])
         else:
-            if not self.has_memory:  # or one class alone would be learned without end
-                self.stake[k] = (
-                    term.value(simple.raw(constant)) - term.minimum()
-                ) / len(term.weight)
-            found = self.minimised(k, simple, constant)
+            # Without a stake one class alone would be learned without end.
+            above = term.value(simple.raw(constant)) - term.lowest
+            self.stake[k] = above / len(term.weight)
+            likely = np.zeros(constant.shape)
+            if not self.objective.is_joint:
+                likely[:] = term.relative.best_constant()
+            found = self.minimised_anew(k, simple, constant, likely)
         if not self.has_memory:
             p = simple.raw(found)
-            self.unit[k] = _typical_residual(term, p)
-            self.stake[k] = (term.value(p) - term.minimum()) / len(p)
+            self.unit[k] = term.typical_residual(p)
+            self.stake[k] = (term.value(p) - term.lowest) / len(p)
         return found
 
     @property
@@ -371,28 +371,31 @@ class _Past:
 
     def learned(self, k, fit, theta, at_constant):
         """The new theta of one objective."""
-        if self.is_exact and not fit.value(theta) < fit.value(at_constant):
-            theta = self.convex_start(k, fit, at_constant)
-        return self.minimised(k, fit, theta)
+        if not self.is_exact:
+            return self.minimised(k, fit, theta)
+        return self.minimised_anew(k, fit, theta, at_constant)
 
-    def convex_start(self, k, fit, at_constant):
-        """The minimum of the convex relative of a loss, if the constant is no better.
+    def minimised_anew(self, k, fit, theta, at_constant):
+        """From theta or a constant, and as in `fit` from the convex relative's minimum.
 
-        The constant may lie in the valley of a worse local minimum.
+        A loss that is not convex has several minima. Where the stream is may be the
+        best of those of few rows, and not of all that are here.
         """
-        relative = self.objective.loss.convex_relative()
-        if relative is None:
-            return at_constant
+        start = theta if fit.value(theta) < fit.value(at_constant) else at_constant
+        found = self.minimised(k, fit, start)
+        if fit.term.relative is None:
+            return found
         near = copy(fit)
-        near.term = Column(relative, fit.term.term.y, fit.term.weight)
-        found = self.minimised(k, near, at_constant, relative)
-        return found if fit.value(found) < fit.value(at_constant) else at_constant
+        near.term = fit.term.relative
+        start = min(at_constant, theta, key=near.value)
+        other = self.minimised(k, fit, self.minimised(k, near, start))
+        return min(found, other, key=fit.value)
 
-    def minimised(self, k, fit, theta, loss=None):
+    def minimised(self, k, fit, theta):
         """Straight to the last width of smoothing, or, if it is far, step by step."""
         fit.stake = self.stake[k]
         self.set_unit(k, fit.term, fit.raw(theta))
-        if (loss or self.objective.loss).differentiable:
+        if fit.term.loss.differentiable:
             return fit.minimise(theta, 0.0)[0]
         last = self.width(fit.term)
         if not self.is_exact:
@@ -408,9 +411,7 @@ class _Past:
     def set_unit(self, k, term, p):
         """The typical residual, if it is not much less than that of the constant."""
         most = self.unit[k] or np.inf
-        term.unit = min(
-            max(_typical_residual(term, p), LEAST_UNIT * self.unit[k]), most
-        )
+        term.unit = min(max(term.typical_residual(p), LEAST_UNIT * self.unit[k]), most)
 
     def width(self, term):
         return max(FIRST_WIDTH * self.n**-WIDTH_POWER, SMALLEST_WIDTH) * term.unit
@@ -466,12 +467,6 @@ def _stacked(kind, memories, prefix):
 def _unstacked(kind, values, prefix):
     parts = [values[prefix + name] for name in kind.names]
     return [kind(*part) for part in zip(*parts)]
-
-
-def _typical_residual(term, p):
-    """The loss over its slope, at raw predictions p: how far off they are, about."""
-    value, slopes = term.value(p) - term.minimum(), np.abs(term.slopes(p, 0.0)).sum()
-    return min(max(value / max(slopes, 1e-300), 1e-150), 1e150)
 
 
 def _joined(first, second):

@@ -4,6 +4,8 @@ What is minimised is a sum: the losses of the rows, smoothed at kinks, the quadr
 function that stands for rows that are gone (_stream_memory.py), and the penalty.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
@@ -24,7 +26,32 @@ JITTER = 1e-6  # of the curvature is added to every diagonal
 NO_CURVATURE, MORE_JITTER = 0.01, 0.1  # of the slope over the typical residual
 
 
-class CoupledRowTerm(RowTerm):
+class Residuals:
+    """How far off the raw predictions of a term are."""
+
+    @cached_property
+    def lowest(self):
+        """The infimum of the term, which may have to be searched for."""
+        return self.minimum()
+
+    @cached_property
+    def relative(self):
+        """The term of the convex relative of its loss, None if there is none."""
+        relative = self.loss.convex_relative()
+        return None if relative is None else self.with_loss(relative)
+
+    def typical_residual(self, p):
+        """The loss over its slope at raw predictions p: how far off they are, about.
+
+        A loss that is not convex may have no slope at all where it is far off. Its
+        convex relative has one.
+        """
+        value = self.value(p) - self.lowest
+        slopes = np.abs((self.relative or self).slopes(p, 0.0)).sum()
+        return min(max(value / max(slopes, 1e-300), 1e-150), 1e150)
+
+
+class CoupledRowTerm(Residuals, RowTerm):
     """A loss of rows, with the whole Hessian of each row.
 
     Kinks are smoothed by a mean over steps of h along each output. Curvatures are
@@ -39,6 +66,10 @@ class CoupledRowTerm(RowTerm):
         """The weighted sum of the losses of the last n rows."""
         last = RowTerm(self.loss, self.y[-n:], self.weight[-n:], p.shape[1])
         return last.value(np.ascontiguousarray(p[-n:]))
+
+    def with_loss(self, loss):
+        """The same rows with another loss."""
+        return coupled_term(loss, self.y, self.weight, self._shape[1])
 
     def _slopes(self, p, h, block):
         p = np.ascontiguousarray(p)
@@ -97,11 +128,22 @@ class SoftenedCoupledTerm(CoupledRowTerm):
         return slopes, second / h
 
 
-class Column:
+def coupled_term(loss, y, weight, n_outputs):
+    soft = getattr(loss, "softened", None) is not None
+    kind = SoftenedCoupledTerm if soft else CoupledRowTerm
+    return kind(loss, y, weight, n_outputs)
+
+
+class Column(Residuals):
     """A `PointTerm` for raw predictions of shape (n_rows, 1)."""
 
     def __init__(self, loss, y, weight):
-        self.term, self.weight = PointTerm(loss, y, weight), weight
+        self.loss, self.weight = loss, weight
+        self.term = PointTerm(loss, y, weight)
+
+    def with_loss(self, loss):
+        """The same rows with another loss."""
+        return Column(loss, self.term.y, self.weight)
 
     def value(self, p):
         return self.term.value(p.ravel())
@@ -276,7 +318,7 @@ class StreamFit:
             allowed = h * (steep + np.abs(self.term.slopes(p + t * q, h)).sum())
             return value(t) <= before + allowed + 1e-12 * abs(before)
 
-        return step_length(slope, slope_at_0, is_lower)
+        return step_length(slope, slope_at_0, is_lower, self.term.loss.convex)
 
 
 def _conjugate_gradients(product, diagonal, target, most=200, tol=1e-3):

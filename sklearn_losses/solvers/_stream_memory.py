@@ -134,9 +134,12 @@ class DenseRows:
         """sum_i curvatures_i (x) e_i e_i', of shape (n_coefs, n_coefs)."""
         size, k = self.e.shape[1], curvatures.shape[1]
         found = np.empty((k, size, k, size))
+        e, bent = self.e, curvatures.any(axis=(1, 2))
+        if 2 * np.count_nonzero(bent) < len(e):  # as of a loss with kinks
+            e, curvatures = e[bent], curvatures[bent]
         for a in range(k):
             for b in range(a + 1):
-                block = self.e.T @ (curvatures[:, a, b, None] * self.e)
+                block = e.T @ (curvatures[:, a, b, None] * e)
                 found[a, :, b], found[b, :, a] = block, block
         return found.reshape(k * size, k * size)
 

@@ -414,6 +414,22 @@ def test_auto_means_constant_steps(optimizer):
         model.set_params(eta0=0.0).fit(X, COUNTS)
 
 
+@pytest.mark.parametrize("batch_size", [1, 20])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_auto_clips_the_steps_that_a_perceptron_makes(method, batch_size):
+    y = (COUNTS > 2).astype(float)
+    model = SGDClassifier("perceptron", learning_rate="auto", random_state=0)
+    model.set_params(clip_gradient=0.05, batch_size=batch_size, penalty=None)
+    more = {"classes": [0.0, 1.0]} if method == "partial_fit" else {}
+    getattr(model, method)(X, y, **more)
+    steps = clone(model).set_params(learning_rate="constant", eta0=1.0)
+    getattr(steps, method)(X, y, **more)
+    assert_array_equal(model.coef_, steps.coef_)
+    free = clone(model).set_params(clip_gradient=None)
+    getattr(free, method)(X, y, **more)
+    assert np.abs(model.coef_ - free.coef_).max() > 1e-3
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

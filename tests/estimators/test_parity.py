@@ -161,11 +161,14 @@ def test_class_and_sample_weights_equal_scikit_learn(load, class_weight):
     assert_same(ours, reference)
 
 
-def test_start_and_warm_start_equal_scikit_learn():
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_start_and_warm_start_equal_scikit_learn(fit_intercept):
+    """An intercept that is given and not fitted is an offset."""
     X, y = data("SGDRegressor")
     models = []
     for module in (linear_model, sklearn_losses):
         model = module.SGDRegressor(
+            fit_intercept=fit_intercept,
             shuffle=False,
             warm_start=True,
             max_iter=3,
@@ -175,6 +178,15 @@ def test_start_and_warm_start_equal_scikit_learn():
         model.fit(X, y, coef_init=np.ones(X.shape[1]), intercept_init=[2.0])
         models.append(model.fit(X, y))
     assert_same(models[1], models[0])
+
+
+def test_an_intercept_that_is_given_and_not_fitted_is_an_offset_of_auto_too():
+    X, y = data("SGDRegressor")
+    model = sklearn_losses.SGDRegressor(fit_intercept=False, tol=1e-10)
+    model.fit(X, y, intercept_init=[2.0])
+    assert model.intercept_ == 2.0
+    known = linear_model.Ridge(alpha=len(y) * model.alpha, fit_intercept=False)
+    assert_allclose(model.coef_, known.fit(X, y - 2.0).coef_, rtol=1e-6)
 
 
 def test_partial_fit_equals_scikit_learn():

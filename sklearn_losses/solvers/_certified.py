@@ -4,6 +4,11 @@ The steps are those of `_newton`; what is new is when to stop. Before a step tha
 model takes for nearly the last, slopes give a lower bound of all objectives
 (`linear._duality`): those of the smoothed loss, which are means of slopes of the loss,
 and those that the model predicts at its minimum, which balance the penalty.
+
+A fit of many rows begins at the minimum for a sample of them, with the curvature that
+a smooth loss has there: a few passes then do, each of which forms raw predictions,
+losses and gradient of a block of rows while it is in cache (subsampled Newton methods:
+Roosta-Khorasani and Mahoney 2019; their corrections are those of L-BFGS).
 """
 
 import math

@@ -166,7 +166,9 @@ def _term(objective, chosen=None):
     else:
         weight = weight / objective.total_weight
     if objective.is_joint:
-        return row_term(objective.loss, objective.targets.y, weight, objective.n_outputs)
+        return row_term(
+            objective.loss, objective.targets.y, weight, objective.n_outputs
+        )
     return PointTerm(objective.loss, objective.targets.of_output(0), weight)
 
 

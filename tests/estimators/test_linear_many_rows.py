@@ -68,9 +68,7 @@ LOSSES = [
 @each(LOSSES)
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 @pytest.mark.parametrize("kind", [np.array, sparse.csr_matrix])
-def test_the_answer_is_that_without_a_sample(
-    loss, penalty, kind, samples, monkeypatch
-):
+def test_the_answer_is_that_without_a_sample(loss, penalty, kind, samples, monkeypatch):
     X, y = data(loss)
     tol = 1e-3 if loss.granularity == "row" else 1e-6
     settings = dict(penalty=penalty, alpha=1e-3, tol=tol)

@@ -41,6 +41,7 @@ from sklearn_losses.losses._params import (
     Options,
     check_parameters,
 )
+from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
 from sklearn_losses.solvers._certified import LBFGS, NEWTON, Certified, choose
 from sklearn_losses.solvers._newton import MOST_FEATURES
 from sklearn_losses.solvers._sgd import is_least_at_0
@@ -57,15 +58,22 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
     fit_intercept : bool, default=True
         Whether to fit an intercept.
 
-    solver : {{{{'auto', 'newton', 'lbfgs'}}}}, default='auto'
-        How the optimum is found. Both use centred and scaled features, smooth the
+    solver : {{{{'auto', 'newton', 'lbfgs', 'active-set'}}}}, default='auto'
+        How the optimum is found. All use centred and scaled features, smooth the
         kinks of a loss less and less, and take exact zeros from an l1 norm.
 
         - 'newton': Newton's method, for losses of points. It computes a matrix of
           n_features x n_features.
         - 'lbfgs': a quasi-Newton method, for all losses and any number of features.
-        - 'auto': 'newton' for a loss of points and up to {MOST_FEATURES} features, else
+        - 'active-set': one of these two on the features that have coefficients, which
+          become more until the duality gap of all features is small. It needs an l1
+          norm and a convex loss with a conjugate [3]_.
+        - 'auto': 'active-set' with an l1 norm and {WIDE} features or more; else
+          'newton' for a loss of points and up to {MOST_FEATURES} features; else
           'lbfgs'. `solver_` says which.
+
+        From 20,000 rows on and 200 for each feature they
+        begin at the minimum for one row in 20, and with the curvature there.
 
     tol : float, default=1e-6
         The fit ends when the duality gap is at most this share of what is to be gained
@@ -102,7 +110,7 @@ _ATTRIBUTES = """objective_ : float{several}
         The passes over the rows that were made{most}.
 
     solver_ : str
-        The solver used, 'newton' or 'lbfgs'.
+        The solver used, 'newton', 'lbfgs' or 'active-set'.
 
     loss_ : Loss
         The loss object used, with the parameters that it was fitted with.
@@ -133,7 +141,9 @@ _NOTES = """S is the sum of the sample weights, so that a row of weight 2 is the
     ----------
     .. [1] Rockafellar 1970, "Convex analysis", section 31.
     .. [2] Lee, Sun and Saunders 2014, "Proximal Newton-type methods for minimizing
-       composite functions", SIAM Journal on Optimization 24."""
+       composite functions", SIAM Journal on Optimization 24.
+    .. [3] Massias, Gramfort and Salmon 2018, "Celer: a fast solver for the Lasso with
+       dual extrapolation", ICML."""
 
 
 class BaseLinear(LinearModel):
@@ -144,7 +154,7 @@ class BaseLinear(LinearModel):
         "alpha": [Interval(0, None, "left")],
         "l1_ratio": [Interval(0, 1, "both"), NONE],
         "fit_intercept": [BOOLEAN],
-        "solver": [Options("auto", NEWTON, LBFGS)],
+        "solver": [Options("auto", NEWTON, LBFGS, ACTIVE_SET)],
         "tol": [Interval(0, None, "neither")],
         "max_iter": [Interval(1, None, "left", integer=True)],
         "warm_start": [BOOLEAN],
@@ -213,8 +223,8 @@ class BaseLinear(LinearModel):
             raise ValueError("All sample weights are zero: nothing is left to fit.")
         targets, weight, n_outputs = self._targets(y, weight, loss)
         total = X.shape[0] if weight is None else weight.sum()
-        penalty = Penalty.from_name(self.penalty, self.alpha, self.l1_ratio)
-        rows, per_objective = Rows(X), n_outputs // len(targets)
+        penalty, rows = self._penalty(), Rows(X)
+        per_objective = n_outputs // len(targets)
         objectives = [
             Objective(
                 *(loss, rows, Targets(target), weight, total, penalty, per_objective),
@@ -243,16 +253,34 @@ class BaseLinear(LinearModel):
         return loss
 
     def _solver(self, loss, n_features):
-        solver = Certified(
-            choose(loss, n_features) if self.solver == "auto" else self.solver,
+        settings = dict(
             max_iter=self.max_iter,
             tol=self.tol,
             positive=self.positive,
             verbose=self.verbose,
             owner=type(self).__name__,
         )
+        method, has_l1 = self.solver, self._penalty().l1 > 0
+        if method == "auto":
+            method = choose(loss, n_features)
+            if has_l1 and n_features >= WIDE and loss.has_conjugate:
+                method = ACTIVE_SET
+        if method == ACTIVE_SET and not has_l1:
+            raise ValueError(
+                f"{type(self).__name__}(solver={ACTIVE_SET!r}) needs a penalty with an "
+                "l1 norm, which is what leaves features out. Got "
+                f"penalty={self.penalty!r}, alpha={self.alpha!r} and "
+                f"l1_ratio={self.l1_ratio!r}. Use solver='auto'."
+            )
+        if method == ACTIVE_SET:
+            solver = ActiveSet(**settings)
+        else:
+            solver = Certified(method, **settings)
         solver.check(loss)
         return solver
+
+    def _penalty(self):
+        return Penalty.from_name(self.penalty, self.alpha, self.l1_ratio)
 
     def _starts(self, objectives):
         """Coefficients and intercepts to begin with, of each objective."""

@@ -42,6 +42,11 @@ class Dual:
     has_intercept : bool
     positive : bool
         Whether coefficients are >= 0.
+
+    Attributes
+    ----------
+    z : ndarray of shape (n_features,) or (n_features, n_outputs)
+        That of the last slopes, in units of centred features.
     """
 
     def __init__(self, loss, y, weight, features, l2, l1, has_intercept, positive):
@@ -73,8 +78,8 @@ class Dual:
         with np.errstate(all="ignore"):
             feasible = self._feasible_rows if slopes.ndim == 2 else self._feasible
             u_of = feasible(slopes)
-            z, size = self._z(slopes, u_of)
-            factor, cost = self._penalty(z, size, reach)
+            self.z, size = self._z(slopes, u_of)
+            factor, cost = self._penalty(self.z, size, reach)
             total = sizes = 0.0
             for block in self.features.blocks:
                 weight = self.weight[block]

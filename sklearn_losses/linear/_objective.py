@@ -166,6 +166,15 @@ class Objective:
             total_weight=total,
         )
 
+    def with_columns(self, chosen):
+        """The objective of a copy of some columns, as if the others had coefficient 0.
+
+        Parameters
+        ----------
+        chosen : ndarray of int of shape (n_selected,)
+        """
+        return replace(self, rows=self.rows.with_columns(chosen))
+
     def restricted(self, subset):
         """The objective of some rows: the others have no weight, S stays what it is.
 

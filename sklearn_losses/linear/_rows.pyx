@@ -83,6 +83,19 @@ class Rows:
         parts = self.data, self.columns, self.starts
         return Rows(sparse.csr_matrix(parts, shape, copy=False)[subset])
 
+    def with_columns(self, chosen):
+        """A copy of some of the columns.
+
+        Parameters
+        ----------
+        chosen : ndarray of int of shape (n_selected,)
+        """
+        shape = self.n_rows, self.n_features
+        if not self.is_sparse:
+            return Rows(np.take(self.data.reshape(shape), chosen, axis=1))
+        parts = self.data, self.columns, self.starts
+        return Rows(sparse.csr_matrix(parts, shape, copy=False)[:, chosen])
+
     def _block(self, block):
         """`data` and `starts` of consecutive rows, which are views."""
         if block is None:

@@ -109,6 +109,10 @@ class Certified(Solver):
             `bound` is the lower bound of the objective, nan if the loss is not convex
             and -inf if there is none.
         """
+        return self.solve_with_fit(objective, start)[0]
+
+    def solve_with_fit(self, objective, start):
+        """The result of `solve`, and the fit that knows how it was found."""
         coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
         features = Centred(
@@ -122,7 +126,7 @@ class Certified(Solver):
             passes = fit.passes
         point, fit = self._run(objective, features, point, self.tol, passes)
         coef[outputs], intercept[outputs] = point
-        return SolverResult(
+        result = SolverResult(
             coef,
             intercept,
             np.array([fit.passes]),
@@ -130,6 +134,7 @@ class Certified(Solver):
             warnings=fit.warnings(self.owner),
             bound=fit.bound,
         )
+        return result, fit
 
     def _run(self, objective, features, point, tol, passes=1):
         """Coefficients and intercept from a point on, and the fit that found them."""
@@ -225,8 +230,8 @@ class _CertifiedFit(_Fit):
                 solver.positive,
             )
             coef, intercept, _ = point_and_passes
-            raw_shape = (len(term.y), *np.shape(intercept))
-            self.bound = self.dual.bound(np.zeros(raw_shape))
+            self.best_slopes = np.zeros((len(term.y), *np.shape(intercept)))
+            self.bound = self.dual.bound(self.best_slopes)
             self._iterations = self.run_to_gap(coef, intercept)
 
     def begin_model(self, cls):
@@ -333,7 +338,7 @@ class _CertifiedFit(_Fit):
         for candidate in slopes:
             found = self.dual.bound(candidate, reach)
             if found > self.bound:
-                self.bound = found
+                self.bound, self.best_slopes = found, candidate
                 return
 
     def allowed(self, value=-math.inf, predicted=0.0):

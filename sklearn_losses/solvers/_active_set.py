@@ -1,0 +1,173 @@
+"""An l1 norm and many features: the optimum of a few of them, until those are enough.
+
+Where most coefficients are 0 the fit of the others alone has the same minimum. The
+bound of all objectives (`linear._duality`) says when it has: no feature that was left
+out has a slope that its l1 norm does not outweigh. The features with the most of it are
+taken in, twice as many as are at work (Johnson and Guestrin 2015, "Blitz"; Massias,
+Gramfort and Salmon 2018, "Celer"). A path that begins where the fit before has ended
+begins with the features that this one has used.
+"""
+
+import math
+
+import numpy as np
+
+from sklearn_losses.linear._centred import Centred
+from sklearn_losses.linear._duality import Dual
+from sklearn_losses.linear._penalties import conjugate_excess
+from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._certified import Certified, choose
+from sklearn_losses.solvers._newton import FLOOR, _term
+
+ACTIVE_SET = "active-set"
+WIDE = 100  # features, from which on it pays
+FEWEST = 10  # features to begin with
+MOST = 0.5  # of the features: with more of them all are taken
+SHARPER = 0.1  # times the tolerance, where no feature is left to be taken in ...
+SHARPEST = 1e-4  # ... and not below this share of the given one
+NEAR = 1e-6  # of a constant: kinks are smoothed so little to have a slope there
+
+
+class ActiveSet(Solver):
+    """`Certified` on the features that have coefficients.
+
+    Parameters
+    ----------
+    settings : dict
+        Those of `Certified`, without the method.
+    """
+
+    method = ACTIVE_SET
+
+    def __init__(self, **settings):
+        self.settings = settings
+        self.tol, self.owner = settings["tol"], settings["owner"]
+        self.max_iter, self.positive = settings["max_iter"], settings["positive"]
+
+    def check(self, loss):
+        if not loss.has_conjugate:
+            raise ValueError(
+                f"{self.owner}(solver={ACTIVE_SET!r}) cannot use {loss!r}, because it "
+                "is not convex or has no conjugate, which say when no more features "
+                "are needed. Use solver='auto'."
+            )
+
+    def solve(self, objective, start):
+        """Minimize one objective with an l1 norm; see `Certified.solve`."""
+        search = _Search(self, objective, start)
+        while not search.is_enough() and search.passes < self.max_iter:
+            chosen = search.more()
+            if chosen is None:
+                inner = self.inner(objective, self.tol)
+                result, _ = inner.solve_with_fit(objective, search.point)
+                result.n_iter = result.n_iter + math.ceil(search.passes)
+                return result
+            search.solve(chosen)
+        return search.result()
+
+    def inner(self, objective, tol):
+        """The solver of some of the features."""
+        method = choose(objective.loss, objective.rows.n_features)
+        return Certified(method, **(self.settings | {"tol": tol}))
+
+
+class _Search:
+    """How far it is: the features at work, the best coefficients and the bound."""
+
+    def __init__(self, solver, objective, start):
+        self.solver, self.objective, self.tol = solver, objective, solver.tol
+        coef, intercept = (array.copy() for array in start)
+        rows, weight = objective.rows, objective.sample_weight
+        self.features = Centred(rows, weight, objective.fit_intercept)
+        scale, penalty, term = self.features.scale, objective.penalty, _term(objective)
+        self.l1 = penalty.l1 * scale
+        self.dual = Dual(
+            *(objective.loss, objective.targets.y, term.weight, self.features),
+            *(penalty.l2 * scale**2, self.l1),
+            *(objective.fit_intercept, solver.positive),
+        )
+        self.passes = 1.0  # for mean and spread
+        self.bound, self.lowest = -np.inf, term.minimum()
+        coef[:, scale == 0] = 0.0
+        slopes = self._at_constant(term, intercept)
+        self.active = np.flatnonzero(coef.any(axis=0))
+        if len(self.active):
+            self.point = coef, intercept
+            self.solve(self.active)
+        else:
+            self.value = self.at_constant
+            self.look(slopes)
+
+    def _at_constant(self, term, intercept):
+        """Begin with the best constant; returns the slopes there."""
+        best = intercept if self.objective.is_joint else intercept[0]
+        if self.objective.fit_intercept:
+            best = term.best_constant()
+        p = term.at_constant(best)
+        self.at_constant = term.value(p)
+        found = np.empty_like(intercept)
+        found[:] = best
+        self.point = np.zeros((len(found), self.features.n_features)), found
+        near = NEAR * (np.abs(found).max() or 1.0) if term.is_smoothed else 0.0
+        return term.slopes(p, near)
+
+    def look(self, slopes):
+        """What slopes say of all features."""
+        self.passes += 1.0
+        scale = self.features.scale
+        spread = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)
+        reach = np.abs(self.point[0] * spread).max(initial=0.0)
+        self.bound = max(self.bound, self.dual.bound(slopes, reach))
+        z = self.dual.z.reshape(len(scale), -1).T
+        steepest = conjugate_excess(z, 0.0, self.solver.positive).max(axis=0) * spread
+        self.excess = np.where(scale > 0, steepest - self.objective.penalty.l1, -np.inf)
+
+    def allowed(self):
+        gain = self.at_constant - self.bound
+        possible = self.at_constant - self.lowest
+        return self.solver.tol * max(gain, FLOOR * possible)
+
+    def is_enough(self):
+        return self.value - self.bound <= self.allowed()
+
+    def more(self):
+        """The features of the next fit, None for all of them."""
+        outside = self.excess.copy()
+        outside[self.active] = -np.inf
+        n_new = min(max(FEWEST, len(self.active)), np.count_nonzero(outside > 0))
+        if n_new == 0 and len(self.active):
+            self.tol *= SHARPER
+        elif n_new == 0:  # the slopes at the constant are not those of its bound
+            n_new = np.count_nonzero(np.partition(outside, -FEWEST)[-FEWEST:] > -np.inf)
+        new = np.argsort(-outside, kind="stable")[:n_new]
+        chosen = np.sort(np.concatenate([self.active, new]))
+        is_too_sharp = self.tol < SHARPEST * self.solver.tol or not len(chosen)
+        return None if len(chosen) > MOST * len(outside) or is_too_sharp else chosen
+
+    def solve(self, chosen):
+        """Go to the optimum of some features."""
+        objective = self.objective.with_columns(chosen)
+        coef, intercept = self.point
+        start = np.ascontiguousarray(coef[:, chosen]), intercept
+        inner = self.solver.inner(objective, self.tol)
+        result, fit = inner.solve_with_fit(objective, start)
+        coef = np.zeros_like(coef)
+        coef[:, chosen] = result.coef
+        self.point, self.value = (coef, result.intercept), fit.best
+        self.active = chosen[result.coef.any(axis=0)]
+        self.passes += fit.passes * len(chosen) / len(self.l1)
+        self.look(fit.best_slopes)
+
+    def result(self):
+        warnings, converged = [], self.is_enough()
+        if not converged:
+            limit, gap = self.solver.max_iter, self.value - self.bound
+            warnings.append(
+                f"{self.solver.owner} did not converge in max_iter={limit} passes over "
+                f"the rows: the duality gap is {gap:.2g}, and tol={self.solver.tol:g} "
+                f"allows {self.allowed():.2g}. Increase max_iter or tol, or alpha."
+            )
+        n_iter = np.array([math.ceil(self.passes)])
+        return SolverResult(
+            *self.point, n_iter, converged, warnings=warnings, bound=self.bound
+        )

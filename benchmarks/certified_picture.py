@@ -50,6 +50,7 @@ def panel(ax, race):
     ax.set_yticks(10.0 ** np.arange(-10, 1, 2))
     ax.tick_params(labelsize=8)
     ax.grid(color="0.92")
+    ax.set_axisbelow(True)  # or the grid hides the dashed line
 
 
 def draw(races, output):

@@ -4,8 +4,9 @@
     python benchmarks/run.py --quick                 # a smoke run at small sizes
     python benchmarks/run.py --only kernels growth   # some of the groups
 
-It needs what `pip install -e ".[test]"` installs, and numba for one case, which is left
-out without it. Targets, and why they are missed, are written beside each case.
+It needs what `pip install -e ".[test]"` installs. Without numba, glum or skglm, the
+cases or contenders that need them are left out. Targets, and why they are missed, are
+written beside each case.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import warnings
 from pathlib import Path
 
 import bound
+import certified
 import custom
 import fits
 import growth
@@ -45,6 +47,7 @@ GROUPS = {
     "custom": custom.run,
     "bound": bound.run,
     "growth": growth.run,
+    "certified": certified.run,
 }
 
 

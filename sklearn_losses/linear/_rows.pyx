@@ -12,7 +12,7 @@ from sklearn_losses.losses._threads cimport threads_for
 cdef enum:
     AHEAD = 4096
     ROWS = 4  # dense rows that are added at a time
-    MANY = 1 << 17  # products are worth waking a thread
+    MANY = 1 << 19  # products are worth waking a thread
 
 
 class Rows:

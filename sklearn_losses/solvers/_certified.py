@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_losses.linear._centred import Centred
-from sklearn_losses.linear._duality import Dual
+from sklearn_losses.linear._duality import ROUNDING, Dual
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._newton import (
     FLOOR,
@@ -42,7 +42,7 @@ EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
 SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 PROMISING = 3.0  # times what would do if gaps shrink as predictions do
-CAUTION, FIRST_TRY = 0.1, 20  # of a model of the curvature; iterations at most
+CAUTION, FIRST_TRY = 0.02, 20  # of a model of the curvature; iterations at most
 LEAST_PROMISING, LONGEST_PAUSE = 1e-2, 5  # of predictions, and iterations
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
@@ -231,7 +231,11 @@ class _CertifiedFit(_Fit):
             )
             coef, intercept, _ = point_and_passes
             self.best_slopes = np.zeros((len(term.y), *np.shape(intercept)))
-            self.bound = self.dual.bound(self.best_slopes)
+            lowest = term.known_minimum  # which slopes of 0 prove
+            if lowest is None:
+                self.bound = self.dual.bound(self.best_slopes)
+            else:
+                self.bound = lowest - ROUNDING * abs(lowest)
             self._iterations = self.run_to_gap(coef, intercept)
 
     def begin_model(self, cls):

@@ -93,8 +93,9 @@ class LossTerm:
         """The raw predictions of all rows if their mean is c."""
         return np.broadcast_to(c, (len(self.y), *np.shape(c))).copy()
 
-    def minimum(self):
-        """The infimum over all raw predictions, 0 if it is not known."""
+    @cached_property
+    def known_minimum(self):
+        """The infimum over all raw predictions, None if there is no formula for it."""
         total = 0.0
         for i in range(0, len(self.y), CHUNK):
             y, weight = self.y[i : i + CHUNK], self.weight[i : i + CHUNK]
@@ -103,8 +104,12 @@ class LossTerm:
             try:
                 total += float(weight @ self.loss.minimum(y))
             except ValueError:
-                return 0.0
+                return None
         return total
+
+    def minimum(self):
+        """The infimum over all raw predictions, 0 if it is not known."""
+        return self.known_minimum or 0.0
 
 
 class PointTerm(LossTerm):
@@ -180,9 +185,13 @@ class PointTerm(LossTerm):
         return found if np.isfinite(value) else self._searched_constant()
 
     def _likely_constant(self):
-        """0, or the mean target if that is better: where a search begins."""
+        """0, or the link of the mean target if that is better: where a search begins."""
         is_uniform = self.weight.strides == (0,)
         mean = float(np.average(self.y, weights=None if is_uniform else self.weight))
+        if self.loss.task == "regression":
+            with np.errstate(all="ignore"):
+                linked = float(self.loss.link.link(np.array([mean]))[0])
+            mean = linked if np.isfinite(linked) else mean
         at_mean, at_0 = (self.value(self.at_constant(c)) for c in (mean, 0.0))
         return mean if at_mean < at_0 else 0.0
 

@@ -13,6 +13,7 @@ from scipy.linalg import blas
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
 SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
 CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
+MANY_OUTPUTS = 4  # for which BLAS multiplies faster than kernels of one row
 NEAR = 100.0  # times the spread may be a mean that is accounted for in the sums
 SMALL, LARGE = 1e-250, 1e250  # variances beyond them are computed in units of ...
 UNIT = 1e160  # ... 1 / UNIT and UNIT
@@ -68,7 +69,7 @@ class Centred:
         ]
         self.ones = np.ones(min(size, self.n_rows))  # sums by BLAS: faster
         self._scratch, self._only_block = [None, None], None
-        self.is_plain = rows.is_sparse
+        self.is_plain = self.is_sparse = rows.is_sparse
         if not rows.is_sparse and len(self.blocks) > 1:
             self.is_plain = np.abs(self.shift).max(initial=0.0) <= NEAR
         elif not rows.is_sparse:
@@ -108,6 +109,10 @@ class Centred:
             One of `blocks`; None means all rows.
         """
         if self.is_plain:
+            if self.uses_blas(u.shape) and block is not None:
+                found = self.X[block] @ (u * self.scale[:, None])
+                found -= self.shift @ u
+                return found
             coef = np.atleast_2d(np.ascontiguousarray(u.T * self.scale))
             at_0 = -np.atleast_1d(self.shift @ u)
             found = self.rows.dot(coef, at_0, block=block)
@@ -120,6 +125,11 @@ class Centred:
         for block in self.blocks:
             out[block] = self.centred(block) @ u
         return out
+
+    def uses_blas(self, shape):
+        """Whether products of a block with so many columns are faster in BLAS."""
+        is_matrix = len(shape) == 2 and shape[1] >= MANY_OUTPUTS
+        return is_matrix and self.rows.data.dtype == np.float64 and not self.is_sparse
 
     def transposed_dot(self, g):
         """sum_i g_i z_i.
@@ -241,7 +251,9 @@ class Sums:
         g = g.reshape(len(g), -1)
         self.of_g += features.ones[: len(g)] @ g
         z = None
-        if features.is_plain:
+        if features.is_plain and features.uses_blas(g.shape):
+            self._by_g += g.T @ features.X[block]
+        elif features.is_plain:
             features.rows.transposed_dot(g, block, self._by_g)
         else:
             z = features.centred(block)

@@ -43,6 +43,7 @@ SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begi
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 PROMISING = 3.0  # times what would do if gaps shrink as predictions do
 CAUTION, FIRST_TRY = 0.02, 20  # of a model of the curvature; iterations at most
+CAUTION_OF_MANY = 0.002  # outputs, whose coupling the model of the curvature leaves out
 LEAST_PROMISING, LONGEST_PAUSE = 1e-2, 5  # of predictions, and iterations
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
@@ -307,7 +308,7 @@ class _CertifiedFit(_Fit):
         if self.promising is not None:
             enough = min(enough, self.promising)
         elif self.h == 0 and isinstance(self.model, QuasiNewtonModel):
-            enough *= CAUTION
+            enough *= CAUTION if self.model.n_outputs == 1 else CAUTION_OF_MANY
         return predicted <= enough or self.n_iterations >= self.next_try
 
     def arrive_ahead(self, theta, ahead):

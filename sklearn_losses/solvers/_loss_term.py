@@ -185,7 +185,7 @@ class PointTerm(LossTerm):
         return found if np.isfinite(value) else self._searched_constant()
 
     def _likely_constant(self):
-        """0, or the link of the mean target if that is better: where a search begins."""
+        """Where a search begins: at 0, or at the link of the mean if that is better."""
         is_uniform = self.weight.strides == (0,)
         mean = float(np.average(self.y, weights=None if is_uniform else self.weight))
         if self.loss.task == "regression":

@@ -79,8 +79,13 @@ def check(features, z, tol):
     squares = features.squares(np.column_stack([c, g**2]))
     expected = (z * z).T @ np.column_stack([c, g**2])
     np.testing.assert_allclose(squares, expected, atol=tol * n)
-    two = np.column_stack([g, c])
-    np.testing.assert_allclose(features.transposed_dot(two), z.T @ two, atol=tol * n)
+    for several in (np.column_stack([g, c]), np.column_stack([g, c, c, g, g**2])):
+        found = features.transposed_dot(several)
+        np.testing.assert_allclose(found, z.T @ several, atol=tol * n)
+    several = rng.normal(size=(d, 5))
+    for block in features.blocks:
+        found = features.dot(several, block)
+        np.testing.assert_allclose(found, z[block] @ several, atol=tol)
 
 
 def test_unscaled():

@@ -197,6 +197,26 @@ def huber_problem(X, y):
     return Problem(X, y, ours.Huber(EPSILON * scale), alpha=alpha * scale / len(y))
 
 
+PROOF = (
+    "The fit reads X some ten times: for mean and spread, at the start, twice in each "
+    "of two or three steps, for a bound and for `objective_`. lbfgs proves nothing. "
+    "Tried, and in place, 2.5 times faster than without: to begin at the minimum of a "
+    "sample of the rows, with the Hessian of the sample, and no bound before it may do."
+)
+CLASSES = (
+    PROOF + " Here the model of the curvature has a block for each class, and not what "
+    "couples them: a step gains a factor of 10, not of 100 or more."
+)
+SEARCHED = (
+    PROOF + " Of Tweedie's conjugate there is no formula: it is searched for, in 0.8 "
+    "microseconds a row and bound."
+)
+OVERHEAD = (
+    "1 to 3 milliseconds, most of them Python: the checks of scikit-learn, some 40 "
+    "calls of numpy an iteration, and those of the bound."
+)
+
+
 def cases():
     """The large ones first, each of which gets a panel of the picture."""
     lbfgs, cholesky, cg, sag, saga, liblinear = map(
@@ -205,7 +225,7 @@ def cases():
     irls, cd = glum("irls-ls"), glum("irls-cd")
     means = [mean_of("lbfgs"), mean_of("newton-cholesky"), irls, glum("lbfgs")]
     sparse = {"shape": (20_000, 2000), "share": 0.1}
-    small = {"shape": (1000, 20), "target": 1.0}
+    small = {"shape": (1000, 20), "target": 1.0, "why_missed": OVERHEAD}
     prox, anderson = skglm("ProxNewton"), skglm("AndersonCD")
     return [
         Case(
@@ -213,6 +233,7 @@ def cases():
             ours.LogLoss(),
             [lbfgs, cholesky, cg, sag, irls, glum("lbfgs")],
             target=2.0,
+            why_missed=PROOF,
         ),
         Case(
             "logistic, l2",
@@ -222,11 +243,18 @@ def cases():
             shape=(200_000, 50_000),
             nonzeros=50,
             intercept=False,
+            why_missed=PROOF,
         ),
-        Case("10 classes, l2", ours.CrossEntropy(), [lbfgs, cholesky, cg, sag], 2.0),
-        Case("Poisson, l2", ours.Poisson(), means, 1.5),
-        Case("Gamma, l2", ours.Gamma(), means, 1.5),
-        Case("Tweedie(1.5), l2", ours.Tweedie(1.5), means, 1.5),
+        Case(
+            "10 classes, l2",
+            ours.CrossEntropy(),
+            [lbfgs, cholesky, cg, sag],
+            2.0,
+            why_missed=CLASSES,
+        ),
+        Case("Poisson, l2", ours.Poisson(), means, 1.5, why_missed=PROOF),
+        Case("Gamma, l2", ours.Gamma(), means, 1.5, why_missed=PROOF),
+        Case("Tweedie(1.5), l2", ours.Tweedie(1.5), means, 1.5, why_missed=SEARCHED),
         Case("Huber, l2", ours.Huber(), [HUBER], 3.0),
         Case(
             "Quantile(0.9), l1",

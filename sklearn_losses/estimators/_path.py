@@ -97,6 +97,10 @@ def regularization_path(
 ):
     """Fits with decreasing alphas, each of which starts from the one before.
 
+    With an l1 norm and many features a fit begins with the features that the one before
+    has used, and leaves out what the duality gap says is not needed (`solver` of the
+    estimators, 'active-set').
+
     Parameters
     ----------
     estimator : LinearRegressor or LinearClassifier

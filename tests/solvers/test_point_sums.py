@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_losses import Poisson
-from sklearn_losses.solvers._loss_term import PointTerm
+from sklearn_losses import CrossEntropy, Hinge, MulticlassHinge, Poisson
+from sklearn_losses.solvers._loss_term import PointTerm, row_term
 from tests.cases import DEFAULTS, each, targets
 
 N = 2500  # more than two blocks
@@ -47,3 +47,49 @@ def test_an_absent_row_may_have_an_infinite_loss():
     assert term.value(p) == 1.0
     assert np.isfinite(term.slope_along(p, np.ones(3), 0.0, 0.0))
     assert np.isfinite(term.model(p, 0.0).slopes).all()
+
+
+@each([Poisson(), Hinge()])
+@pytest.mark.parametrize("h", [0.0, 0.3])
+def test_a_weight_for_all_rows_is_that_weight_for_each(loss, h):
+    y, p = targets(loss, np.random.default_rng(0), N), np.linspace(-1.0, 1.0, N)
+    one = PointTerm(loss, y, np.broadcast_to(1.0 / N, N))
+    many = PointTerm(loss, y, np.full(N, 1.0 / N))
+    assert one.value(p) == many.value(p)
+    assert_array_equal(one.model(p, h).slopes, many.model(p, h).slopes)
+    assert_array_equal(one.slopes(p, h), many.slopes(p, h))
+
+
+@each([Poisson(), Hinge(), CrossEntropy(), MulticlassHinge()])
+@pytest.mark.parametrize("h", [0.0, 0.3])
+def test_blocks_of_rows_make_up_all_rows(loss, h):
+    rng = np.random.default_rng(0)
+    y, weight = targets(loss, rng, N), rng.integers(0, 3, size=N) / N
+    if loss.granularity == "row":
+        k = int(y.max()) + 1
+        term, p, q = row_term(loss, y, weight, k), *rng.normal(size=(2, N, k))
+    else:
+        term, p, q = PointTerm(loss, y, weight), *rng.normal(size=(2, N))
+    whole = term.model(p, h)
+    found = []
+    for start in range(0, N, 700):
+        block = slice(start, min(start + 700, N))
+        part = term.model(p[block], h, block)
+        found.append((part.value, part.slopes.copy(), part.curvatures.copy()))
+        bare = term.model(p[block], h, block, with_curvatures=False)
+        assert bare.curvatures is None
+        assert_allclose(bare.slopes, found[-1][1], rtol=1e-12, atol=1e-18)
+    values, slopes, curvatures = zip(*found)
+    assert_allclose(sum(values), whole.value, rtol=1e-12)
+    assert_allclose(np.concatenate(slopes), whole.slopes, rtol=1e-12, atol=1e-18)
+    assert_allclose(np.concatenate(curvatures), whole.curvatures, rtol=1e-9, atol=1e-15)
+    assert_allclose(term.value(p, q, 0.3), term.value(p + 0.3 * q), rtol=1e-12)
+
+
+def test_a_minimum_without_a_formula_is_not_known():
+    smoothed = CrossEntropy(label_smoothing=0.1)
+    y = np.array([0.0, 1.0])
+    assert row_term(smoothed, y, np.ones(2), 2).known_minimum is None
+    assert row_term(CrossEntropy(), y, np.ones(2), 2).known_minimum == 0.0
+    term = PointTerm(Poisson(), np.array([0.0, 3.0, 5.0]), np.array([1.0, 2.0, 0.0]))
+    assert_allclose(term.known_minimum, 2.0 * (3.0 - 3.0 * np.log(3.0)))

@@ -17,6 +17,7 @@ MANY_OUTPUTS = 4  # for which BLAS multiplies faster than kernels of one row
 NEAR = 100.0  # times the spread may be a mean that is accounted for in the sums
 SMALL, LARGE = 1e-250, 1e250  # variances beyond them are computed in units of ...
 UNIT = 1e160  # ... 1 / UNIT and UNIT
+FEW, FAR = 200, 10.0  # rows for a first mean, and spreads that it may be off
 
 
 class Centred:
@@ -190,21 +191,39 @@ class Centred:
 
 
 def _statistics(rows, share, centre):
-    """The weighted mean and spread of the columns, in two passes."""
-    share = share[:, None]
-    mean, unit = np.zeros(rows.n_features), np.ones(rows.n_features)
-    if centre:
-        mean = rows.transposed_dot(share)[0]
-    first, second = (sums[0] for sums in rows.deviations(share, mean, unit))
+    """The weighted mean and spread of the columns.
+
+    One pass, about the mean of a few rows, will do unless that is far from the mean, as
+    it is where the rows are sorted or most columns constant.
+    """
+    mean = _mean_of_a_few(rows) if centre else np.zeros(rows.n_features)
+    mean, spread, moved = _pass_about(mean, rows, share, centre)
+    if centre and (moved > FAR * spread).any():
+        mean, spread, _ = _pass_about(mean, rows, share, centre)
+    return mean, spread
+
+
+def _mean_of_a_few(rows):
+    if rows.is_sparse:
+        return np.zeros(rows.n_features)  # which most entries are
+    X = rows.data.reshape(rows.n_rows, rows.n_features)
+    with np.errstate(all="ignore"):
+        mean = X[:: max(1, rows.n_rows // FEW)].mean(axis=0, dtype=np.float64)
+    return np.where(np.isfinite(mean), mean, 0.0)
+
+
+def _pass_about(centre, rows, share, moves):
+    """Mean, spread, and how far the mean is from where it was thought to be."""
+    share, unit = share[:, None], np.ones(rows.n_features)
+    first, second = (sums[0] for sums in rows.deviations(share, centre, unit))
     beyond = ~((second > SMALL) & (second < LARGE))
     if beyond.any():  # constant, or squares that are beyond the range of floats
         unit[beyond] = np.where(second[beyond] <= SMALL, UNIT, 1.0 / UNIT)
-        first, second = (sums[0] for sums in rows.deviations(share, mean, unit))
-    if centre:
-        # What rounding has left of the deviations from the first mean.
-        second -= first**2
-        mean += first / unit
-    return mean, np.sqrt(np.maximum(second, 0.0)) / unit
+        first, second = (sums[0] for sums in rows.deviations(share, centre, unit))
+    if not moves:
+        return centre, np.sqrt(second) / unit, None
+    spread = np.sqrt(np.maximum(second - first**2, 0.0)) / unit
+    return centre + first / unit, spread, np.abs(first) / unit
 
 
 class Sums:

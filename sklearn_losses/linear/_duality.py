@@ -19,6 +19,7 @@ FAR = 1e100  # a raw prediction where slopes are at their limits
 INSIDE = 1e-9  # of a limit, by which what was beyond it is put before it
 NEGLIGIBLE = 1e-8  # of the slopes: what is left of z where it has to be 0
 REACH = 10.0  # times the largest coefficient, by which that is multiplied
+CHUNK = 1 << 14  # slopes that are worked on at a time
 ROUNDING = 2e-15  # of the sizes of what is summed
 
 
@@ -81,7 +82,7 @@ class Dual:
             self.z, size = self._z(slopes, u_of)
             factor, cost = self._penalty(self.z, size, reach)
             total = sizes = 0.0
-            for block in self.features.blocks:
+            for block in self._chunks(slopes):
                 weight = self.weight[block]
                 each = weight * self.loss.conjugate(self.y[block], factor * u_of(block))
                 if self.some_absent:
@@ -91,6 +92,12 @@ class Dual:
             error = ROUNDING * (sizes + cost)
         bound = -float(total + cost + error)
         return bound if np.isfinite(bound) else -np.inf
+
+    @staticmethod
+    def _chunks(slopes):
+        """All rows in parts that stay in cache where X is not looked at."""
+        n, size = len(slopes), max(1, CHUNK * len(slopes) // max(1, slopes.size))
+        return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
     def _z(self, slopes, u_of):
         """sum_i omega_i u_i x_i, and how large its parts are."""
@@ -109,7 +116,7 @@ class Dual:
         """u of points, as a function of a block of rows."""
         u = np.empty(len(slopes))
         up = down = 0.0
-        for block in self.features.blocks:
+        for block in self._chunks(slopes):
             u[block] = self._inside(slopes[block], block)
             mass = self.weight[block] * u[block]
             above = np.maximum(mass, 0.0).sum()

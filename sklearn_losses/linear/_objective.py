@@ -15,6 +15,9 @@ from sklearn_losses.linear._rows import Rows
 from sklearn_losses.losses import Loss
 
 
+FEW = 0.05  # of the columns are looked at alone, where the others have coefficient 0
+
+
 @dataclass(frozen=True)
 class Targets:
     """What each output of a model should predict.
@@ -113,7 +116,12 @@ class Objective:
         -------
         ndarray of shape (n_outputs,), or (1,) where the outputs share one objective
         """
-        raw = self.rows.dot(coef, intercept)
+        used = np.flatnonzero(coef.any(axis=0))
+        if len(used) < FEW * coef.shape[1]:
+            fewer = np.ascontiguousarray(coef[:, used])
+            raw = self.rows.with_columns(used).dot(fewer, intercept)
+        else:
+            raw = self.rows.dot(coef, intercept)
         penalty = self.penalty.value(coef)
         if self.is_joint:
             total = self.loss.value(self.targets.y, raw, self.sample_weight).sum()

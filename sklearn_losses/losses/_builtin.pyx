@@ -246,8 +246,8 @@ add("inverse_gaussian", counts.inverse_gaussian_value, counts.inverse_gaussian_g
 cdef void tweedie(const void *params, const Block *block) noexcept nogil:
     loop(counts.tweedie_value, counts.tweedie_gradient, counts.tweedie_curvature, params, block)
 
-add("tweedie", counts.tweedie_value, counts.tweedie_gradient, counts.tweedie_curvature, NULL,
-    tweedie)
+add("tweedie", counts.tweedie_value, counts.tweedie_gradient, counts.tweedie_curvature,
+    counts.tweedie_conjugate, tweedie)
 
 
 cdef void negative_binomial(const void *params, const Block *block) noexcept nogil:

@@ -21,7 +21,7 @@ from sklearn_losses.solvers._newton import FLOOR, _term
 
 ACTIVE_SET = "active-set"
 WIDE = 100  # features, from which on it pays
-FEWEST = 10  # features to begin with
+FEWEST = 50  # features to begin with, and to take in at a time
 MOST = 0.5  # of the features: with more of them all are taken
 SHARPER = 0.1  # times the tolerance, where no feature is left to be taken in ...
 SHARPEST = 1e-4  # ... and not below this share of the given one

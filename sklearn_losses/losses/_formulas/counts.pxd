@@ -7,6 +7,7 @@ finite, and those with the factor y are left out where y = 0, since 0 inf is nan
 
 from libc.math cimport INFINITY, fabs, log
 
+from sklearn_losses.losses._conjugate cimport searched_conjugate
 from sklearn_losses.losses._exp_log cimport exp, exp_of_nonpositive, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport expit, scaled_exp, softplus, softplus_of_minus_abs, xlogx
@@ -93,6 +94,32 @@ cdef inline double tweedie_gradient(const void *params, double y, double p) noex
 cdef inline double tweedie_curvature(const void *params, double y, double p) noexcept nogil:
     cdef double k = first(params)
     return tweedie_terms(k, 2.0 - k, 1.0 - k, y, p)
+
+
+cdef inline double tweedie_conjugate(const void *params, double y, double u) noexcept nogil:
+    # At the maximum m - u m^a = y with a = k - 1 in (0, 1). From beyond the root where
+    # u > 0, and from below it where u < 0, Newton's steps approach it from one side.
+    cdef double k = first(params)
+    cdef double a = k - 1.0
+    cdef double m, step = INFINITY, power
+    cdef int trial
+    if y == 0:
+        if u <= 0:
+            return 0.0 if u == 0 else INFINITY
+        return u * (log(u) - 1.0) / (2.0 - k)
+    if u > 0:
+        m = max(2.0 * y, exp(log(2.0 * u) / (1.0 - a)))
+    else:
+        m = min(0.5 * y, exp(log(-0.5 * y / u) / a)) if u < 0 else y
+    if not 1e-250 < m < 1e250:
+        return searched_conjugate(tweedie_value, tweedie_gradient, params, y, u)
+    for trial in range(100):
+        if not fabs(step) > 1e-9 * m:  # which the value, at a maximum, does not feel
+            break
+        power = exp(a * log(m))
+        step = (m - u * power - y) / (1.0 - u * a * power / m)
+        m -= step
+    return u * log(m) - tweedie_value(params, y, log(m))
 
 
 # ------------------------------------------------------------ negative binomial

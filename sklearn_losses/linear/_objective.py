@@ -14,7 +14,6 @@ from sklearn_losses.linear._penalties import Penalty
 from sklearn_losses.linear._rows import Rows
 from sklearn_losses.losses import Loss
 
-
 FEW = 0.05  # of the columns are looked at alone, where the others have coefficient 0
 
 

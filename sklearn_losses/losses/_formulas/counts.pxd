@@ -102,7 +102,7 @@ cdef inline double tweedie_conjugate(const void *params, double y, double u) noe
     cdef double k = first(params)
     cdef double a = k - 1.0
     cdef double m, step = INFINITY, power
-    cdef int trial
+    cdef int _trial
     if y == 0:
         if u <= 0:
             return 0.0 if u == 0 else INFINITY
@@ -113,7 +113,7 @@ cdef inline double tweedie_conjugate(const void *params, double y, double u) noe
         m = min(0.5 * y, exp(log(-0.5 * y / u) / a)) if u < 0 else y
     if not 1e-250 < m < 1e250:
         return searched_conjugate(tweedie_value, tweedie_gradient, params, y, u)
-    for trial in range(100):
+    for _trial in range(100):
         if not fabs(step) > 1e-9 * m:  # which the value, at a maximum, does not feel
             break
         power = exp(a * log(m))

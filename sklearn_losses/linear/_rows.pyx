@@ -201,16 +201,17 @@ def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] st
             row_prefetch(x, <const no_index *> NULL, n_features)
         x = &data[start]
         j = NULL if index is no_index else &columns[start]
-        dot_row(x, j, row_size(i, starts, n_features), coef, intercept, &out[m, 0])
+        dot_row(x, j, row_size(i, starts, n_features), &coef[0, 0], n_features,
+                &intercept[0], n_outputs, &out[m, 0])
 
 
-cdef inline void dot_row(const real *x, const index *j, Py_ssize_t n,
-                         const double[:, ::1] coef, const double[::1] intercept,
-                         double *out) noexcept nogil:
+cdef inline void dot_row(const real *x, const index *j, Py_ssize_t n, const double *coef,
+                         Py_ssize_t n_features, const double *intercept,
+                         Py_ssize_t n_outputs, double *out) noexcept nogil:
     """The raw predictions of a row."""
     cdef Py_ssize_t k
-    for k in range(coef.shape[0]):
-        out[k] = intercept[k] + row_dot(x, j, n, &coef[k, 0])
+    for k in range(n_outputs):
+        out[k] = intercept[k] + row_dot(x, j, n, coef + k * n_features)
 
 
 def add_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,

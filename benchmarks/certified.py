@@ -149,14 +149,15 @@ class Race:
         return (enough or sorted(points, key=lambda p: p.objective) or [None])[0]
 
     def fastest(self, contenders):
-        """Of those that suffice; else the one that came nearest."""
+        """Of those that suffice; else the one that came nearest; None: nobody ran."""
 
         def rank(contender):
             point = self.chosen(contender.name)
             last = point.seconds if self.suffices(point) else self.suboptimality(point)
             return not self.suffices(point), last
 
-        return min((c for c in contenders if self.chosen(c.name)), key=rank)
+        ran = [c for c in contenders if self.chosen(c.name)]
+        return min(ran, key=rank) if ran else None
 
     def ratio(self, contender):
         """Its time over ours, at the tolerances that sufficed."""
@@ -188,8 +189,10 @@ def row(race, contender, data):
 
 
 def outcome(race, contenders, data):
-    """The target of a case, and what was measured."""
+    """The target of a case and what was measured, None where there is nobody else."""
     best = race.fastest(contenders)
+    if best is None:
+        return None
     our, their = race.chosen(OURS.name), race.chosen(best.name)
     against = best.name if race.suffices(their) else f"{best.name} (not at the bound)"
     model = type(OURS.estimator(race.problem, 1.0)).__name__
@@ -219,8 +222,12 @@ def run(quick):
             warnings.simplefilter("ignore")  # the others' too: of limits that they meet
             race, present = measured(case, quick)
             data = case.data(quick)
-            results.append(outcome(race, present, data))
-        print(f"{results[-1].number:8.2f}  {results[-1].work}", flush=True)
+            result = outcome(race, present, data)
+        if result is None:
+            notes.append(f"- {case.name}, {data}: nobody to compare with.")
+        else:
+            results.append(result)
+            print(f"{result.number:8.2f}  {result.work}", flush=True)
         rows += [row(race, c, data) for c in (OURS, *present)]
         if race.proof > PROOF:
             proved = f"is proved to be within {race.proof:.0e} of the optimum only"

@@ -72,8 +72,8 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
           'newton' for a loss of points and up to {MOST_FEATURES} features; else
           'lbfgs'. `solver_` says which.
 
-        From 20,000 rows on and 200 for each feature they
-        begin at the minimum for one row in 20, and with the curvature there.
+        From 20,000 rows on, and 200 for each feature, they begin at the minimum for one
+        row in 20, with the curvature there.
 
     tol : float, default=1e-6
         The fit ends when the duality gap is at most this share of what is to be gained

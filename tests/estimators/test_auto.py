@@ -130,4 +130,5 @@ def test_a_perceptron_is_not_said_to_diverge():
     y = X[:, 0] + rng.normal(size=100) > 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        SGDClassifier("perceptron", random_state=0).fit(X, y)
+        model = SGDClassifier("perceptron", random_state=0).fit(X, y)
+    assert np.isfinite(model.coef_).all()

@@ -386,8 +386,10 @@ def test_separable_classes_with_a_finite_minimum_do_not_warn():
     X[:, 0] += 10.0 * y
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        LinearClassifier(Hinge(), penalty=None).fit(X, y)
-        LinearClassifier(LogLoss(), alpha=1e-4).fit(X, y)
+        hinge = LinearClassifier(Hinge(), penalty=None).fit(X, y)
+        log_loss = LinearClassifier(LogLoss(), alpha=1e-4).fit(X, y)
+    assert hinge.objective_ <= 1e-6
+    assert log_loss.gap_ <= 1e-6
 
 
 def test_verbose_prints_the_gap(capsys):

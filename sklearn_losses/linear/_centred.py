@@ -38,6 +38,8 @@ class Centred:
         1 / spread, and 0 of a constant column, which is then 0 everywhere.
     blocks : list of slice
         All rows, in blocks that stay in cache.
+    is_near : bool
+        Whether no mean is so large that raw predictions of x lose digits those of z have.
     """
 
     def __init__(self, rows, weight, centre=True):
@@ -71,8 +73,9 @@ class Centred:
         self.ones = np.ones(min(size, self.n_rows))  # sums by BLAS: faster
         self._scratch, self._only_block = [None, None], None
         self.is_plain = self.is_sparse = rows.is_sparse
+        self.is_near = bool(np.abs(self.shift).max(initial=0.0) <= NEAR)
         if not rows.is_sparse and len(self.blocks) > 1:
-            self.is_plain = np.abs(self.shift).max(initial=0.0) <= NEAR
+            self.is_plain = self.is_near
         elif not rows.is_sparse:
             self._only_block = self.centred(self.blocks[0]) if self.blocks else None
 

@@ -179,19 +179,26 @@ class PointTerm(LossTerm):
             ones = float(self.weight @ self.y)
             both = np.array([self.total - ones, ones])
             return PointTerm(self.loss, np.array([0.0, 1.0]), both).best_constant()
-        start = self._likely_constant()
-        found = self._root(self._sums.slopes_at, start)
+        start = self._linked_mean()
+        slope, steepness = self._sums.slopes_at(start)
+        if abs(slope) <= ROOT_TOL * steepness and 0 < steepness < np.inf:
+            return start
+        found = self._root(self._sums.slopes_at, self._likely_constant(start))
         value = self.value(self.at_constant(found))
         return found if np.isfinite(value) else self._searched_constant()
 
-    def _likely_constant(self):
-        """Where a search begins: at 0, or at the link of the mean if that is better."""
+    def _linked_mean(self):
+        """Where the mean of y is predicted, which many losses like best."""
         is_uniform = self.weight.strides == (0,)
         mean = float(np.average(self.y, weights=None if is_uniform else self.weight))
-        if self.loss.task == "regression":
-            with np.errstate(all="ignore"):
-                linked = float(self.loss.link.link(np.array([mean]))[0])
-            mean = linked if np.isfinite(linked) else mean
+        if self.loss.task != "regression":
+            return mean
+        with np.errstate(all="ignore"):
+            linked = float(self.loss.link.link(np.array([mean]))[0])
+        return linked if np.isfinite(linked) else mean
+
+    def _likely_constant(self, mean):
+        """Where a search begins: at 0, or there if that is better."""
         at_mean, at_0 = (self.value(self.at_constant(c)) for c in (mean, 0.0))
         return mean if at_mean < at_0 else 0.0
 

@@ -199,6 +199,8 @@ class _Swept:
     ----------
     value, excess : float
         Of the loss, and what its smoothing adds.
+    moment, size : float
+        The sum of the slopes times the raw predictions, and of its absolute values.
     steepness : float
         The sum of the sizes of the slopes.
     along : float
@@ -209,6 +211,8 @@ class _Swept:
     sums: Sums
     value: float = 0.0
     excess: float = 0.0
+    moment: float = 0.0
+    size: float = 0.0
     steepness: float = 0.0
     along: float = 0.0
 
@@ -228,7 +232,7 @@ class _Fit:
         model = QuasiNewtonModel if needs_more else NewtonModel
         parts = features, self.l2, self.l1, self.has_intercept, np.size(intercept)
         self.use(model(*parts))
-        self.h = 0.0
+        self.h, self.first_h = 0.0, None
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
         self.here, self.reached, self.step_size = None, math.inf, 0.0
@@ -252,8 +256,10 @@ class _Fit:
         )
 
     # ------------------------------------------------------------------ points
-    def value(self, p, theta):
-        return self.term.value(p) + self.penalty(theta)
+    def value_at(self, p, theta, seen=None):
+        """The objective at p, which a pass may have seen."""
+        loss = self.term.value(p) if seen is None else seen.value
+        return loss + self.penalty(theta)
 
     def value_along(self, p, q, t, theta):
         """The objective at p + t q, where the coefficients are theta."""
@@ -273,7 +279,15 @@ class _Fit:
 
     # ------------------------------------------------------------------- start
     def begin(self, coef, intercept):
-        """The best constant, or the given point if it is better."""
+        """The best constant, or the given point if it is better.
+
+        Returns
+        -------
+        theta, p : ndarray
+            The point, and its raw predictions.
+        ahead : _Swept or None
+            What a pass has seen there, if there was one.
+        """
         c = self.term.best_constant() if self.has_intercept else intercept
         theta = np.zeros((*np.shape(intercept), self.features.n_features + 1))
         theta[..., -1] = c
@@ -292,17 +306,18 @@ class _Fit:
         rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * np.abs(c).max()
         self.is_perfect = gain <= rounding
         if self.term.is_smoothed:
-            self.h = FIRST_WIDTH * self.term.unit
+            self.h = self.first_h or FIRST_WIDTH * self.term.unit
         if coef.any():
             scale, given = self.features.scale, theta.copy()
             np.divide(coef, scale, out=given[..., :-1], where=scale > 0)
             given[..., -1] = intercept + coef @ self.features.mean
             if self.model.is_centred:
                 given -= given.mean(axis=0)
-            raw = self.raw(given)
-            if self.value(raw, given) < self.at_constant:
-                return given, raw
-        return theta, p
+            q, ahead = self.attempt(p, given - theta)
+            q += p
+            if self.value_at(q, given, ahead) < self.at_constant:
+                return given, q, ahead
+        return theta, p, None
 
     def raw(self, theta):
         self.passes += 1
@@ -334,8 +349,9 @@ class _Fit:
             seen.excess += here.excess
             if q is not None:
                 seen.along += float(np.vdot(here.slopes, along))
-            if self.h > 0:
-                seen.steepness += float(np.abs(here.slopes).sum())
+            seen.moment += float(np.vdot(here.slopes, at))
+            seen.size += float(np.abs(here.slopes * at).sum())
+            seen.steepness += float(np.abs(here.slopes).sum())
             seen.sums.add(block, here.slopes, here.curvatures)
         return seen
 
@@ -354,14 +370,13 @@ class _Fit:
         True
             After the start and each step but the last, at the point `here`.
         """
-        theta, p = self.begin(coef, intercept)
+        theta, p, ahead = self.begin(coef, intercept)
         if self.is_perfect:
             self.converged = True
-            self.arrive(theta, self.value(p, theta), 0.0)
+            self.arrive(theta, self.value_at(p, theta), 0.0)
             return
         solver = self.solver
         step = 0.0  # that has led to a point which nobody has seen; None: there is none
-        ahead = None
         while self.passes + 2 <= solver.max_iter and not solver.stop.is_set():
             self.n_iterations += 1
             if self.n_iterations % REFRESH == 0:
@@ -398,7 +413,7 @@ class _Fit:
                 self.converged = True
                 break
         if step is not None:
-            self.arrive(theta, self.value(p, theta), step)
+            self.arrive(theta, self.value_at(p, theta), step)
 
     def attempt(self, p, delta):
         """The raw predictions of a step and, if it costs little, what is beyond it."""
@@ -434,7 +449,7 @@ class _Fit:
 
     def look(self, p, theta, seen=None):
         """Model the objective; returns its value and the excess of smoothing."""
-        seen = self.sweep(p) if seen is None else seen
+        self.seen = seen = self.sweep(p) if seen is None else seen
         jitter = 0.0
         if self.h > 0:
             jitter = self.jitter(seen.steepness, seen.sums)
@@ -474,7 +489,7 @@ class _Fit:
         def is_lower(t):
             most = self.previous + 2.0 * self.excess
             if t == 1 and ahead is not None:
-                return ahead.value + self.penalty(theta + delta) <= most
+                return self.value_at(None, theta + delta, ahead) <= most
             return self.value_along(p, q, t, theta + t * delta) <= most
 
         is_convex = self.term.loss.convex

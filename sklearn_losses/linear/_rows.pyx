@@ -224,8 +224,10 @@ def add_rows(const real[::1] data, const index[::1] columns, const index[::1] st
     if index is no_index:  # each thread has columns of its own
         for part in prange(n_parts, nogil=True, schedule="static",
                            num_threads=<int> n_parts):
-            add_columns(data, gradient, part * n_features // n_parts,
-                        (part + 1) * n_features // n_parts, out)
+            start = part * n_features // n_parts
+            add_columns(&data[start], gradient.shape[0], n_features,
+                        (part + 1) * n_features // n_parts - start, &gradient[0, 0],
+                        out.shape[0], &out[0, start])
         return
     with nogil:
         for i in range(gradient.shape[0]):
@@ -237,26 +239,22 @@ def add_rows(const real[::1] data, const index[::1] columns, const index[::1] st
                 row_add(gradient[i, k], x, j, n, &out[k, 0])
 
 
-cdef void add_columns(const real[::1] data, const double[:, ::1] gradient,
-                      Py_ssize_t begin, Py_ssize_t end,
-                      double[:, ::1] out) noexcept nogil:
+cdef void add_columns(const real *x, Py_ssize_t n_rows, Py_ssize_t n_features, Py_ssize_t n,
+                      const double *gradient, Py_ssize_t n_outputs,
+                      double *out) noexcept nogil:
     """Some columns of the sum over dense rows, of which it takes a few at a time."""
-    cdef Py_ssize_t group, i, k, row, n_features = out.shape[1]
-    cdef Py_ssize_t n_groups = gradient.shape[0] // ROWS
+    cdef Py_ssize_t group, i, k, row, n_groups = n_rows // ROWS
     cdef double c[ROWS]
-    cdef const real *x
     for group in range(n_groups):
         i = group * ROWS
-        x = &data[i * n_features + begin]
-        for k in range(out.shape[0]):
+        for k in range(n_outputs):
             for row in range(ROWS):
-                c[row] = gradient[i + row, k]
-            add_some_rows(c, x, end - begin, n_features, &out[k, begin])
-    for i in range(n_groups * ROWS, gradient.shape[0]):
-        x = &data[i * n_features + begin]
-        for k in range(out.shape[0]):
-            row_add(gradient[i, k], x, <const no_index *> NULL, end - begin,
-                    &out[k, begin])
+                c[row] = gradient[(i + row) * n_outputs + k]
+            add_some_rows(c, x + i * n_features, n, n_features, out + k * n_features)
+    for i in range(n_groups * ROWS, n_rows):
+        for k in range(n_outputs):
+            row_add(gradient[i * n_outputs + k], x + i * n_features,
+                    <const no_index *> NULL, n, out + k * n_features)
 
 
 cdef inline void add_some_rows(const double *c, const real *x, Py_ssize_t n,

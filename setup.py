@@ -28,6 +28,7 @@ KERNELS = (
     "losses._arrays",
     "losses._builtin",
     "losses._table",
+    "linear._matrices",
     "linear._rows",
     "linear._weights",
     "solvers._sgd_epoch",

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_losses.losses import Loss, get_loss, loss_names
 from sklearn_losses.losses._params import (
@@ -174,6 +175,33 @@ def check_l1_ratio(estimator):
             f"The 'l1_ratio' parameter of {type(estimator).__name__} must be a float "
             "in the range [0.0, 1.0] with penalty='elasticnet'. Got None instead."
         )
+
+
+def classes_of(y):
+    """The sorted classes of labels.
+
+    `check_classification_targets` takes as long as a fit of a few rows, and has nothing
+    to say of integers or booleans of which there are few.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If they are no labels, as numbers with decimals are none.
+    """
+    if y.dtype.kind in "biu":
+        classes = np.unique(y)
+        if 2 * len(classes) <= len(y):
+            return classes
+    check_classification_targets(y)
+    return np.unique(y)
 
 
 def check_numbers(y, loss, name="y"):

@@ -10,6 +10,8 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
+from sklearn_losses.linear._matrices import centre_rows, mirror, weigh_rows
+
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
 SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
 CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
@@ -86,21 +88,23 @@ class Centred:
         return other
 
     def centred(self, block):
-        """Rows of z in scratch memory, which the next block overwrites."""
+        """Rows of z and a column of ones, in memory which the next block overwrites."""
         if self._only_block is not None:
             return self._only_block
-        z = np.subtract(self.X[block], self.mean, out=self._memory(0, block))
-        z *= self.scale
+        z = self._memory(0, block, self.n_features + 1)
+        centre_rows(self.X[block], self.mean, self.scale, z)
         return z
 
-    def weighted(self, block):
-        """More scratch memory, for a block of z times something."""
-        return self._memory(1, block)
+    def weighted(self, block, x, c):
+        """Rows times the roots of c, in memory which the next block overwrites."""
+        weighted = self._memory(1, block, x.shape[1])
+        weigh_rows(x, c, weighted)
+        return weighted
 
-    def _memory(self, which, block):
+    def _memory(self, which, block, n_columns):
         n = block.stop - block.start
         if self._scratch[which] is None:
-            self._scratch[which] = np.empty((n, self.n_features))
+            self._scratch[which] = np.empty((n, n_columns))
         return self._scratch[which][:n]
 
     def dot(self, u, block=None):
@@ -121,13 +125,30 @@ class Centred:
             at_0 = -np.atleast_1d(self.shift @ u)
             found = self.rows.dot(coef, at_0, block=block)
             return found.reshape(len(found), *u.shape[1:])
-        if self._only_block is not None:
-            return self._only_block @ u
-        if block is not None:
-            return self.centred(block) @ u
+        return self._product(u, block)
+
+    def raw(self, theta, block=None):
+        """z u + c, where the last entry of theta is c, and the others are u.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_features + 1,) or (n_outputs, n_features + 1)
+        block : slice, default=None
+            One of `blocks`; None means all rows.
+        """
+        if self.is_plain:
+            found = self.dot(theta[..., :-1].T, block)
+            found += theta[..., -1]
+            return found
+        return self._product(theta.T, block)
+
+    def _product(self, u, block):
+        """(z, 1) times u, or z times u."""
+        if block is not None or self._only_block is not None:
+            return self.centred(block)[:, : len(u)] @ u
         out = np.empty((self.n_rows, *u.shape[1:]))
         for block in self.blocks:
-            out[block] = self.centred(block) @ u
+            out[block] = self.centred(block)[:, : len(u)] @ u
         return out
 
     def uses_blas(self, shape):
@@ -162,7 +183,7 @@ class Centred:
         sums = Sums(self, c.shape[1], second="diagonal")
         for block in self.blocks:
             sums.add(block, c[block], c[block])
-        return sums.second.T
+        return sums.second[:, :-1].T
 
     def moments(self, g, c):
         """sum g_i z_i, sum c_i z_i z_i' and sum c_i z_i, in one pass.
@@ -179,7 +200,8 @@ class Centred:
         sums = Sums(self, second="full")
         for block in self.blocks:
             sums.add(block, g[block], c[block])
-        return sums.by_g[0], sums.second[0], sums.by_c[0]
+        second = sums.second[0]
+        return sums.by_g[0], second[:-1, :-1], second[-1, :-1]
 
     def unscaled(self, u, at_mean):
         """coef and intercept of the raw prediction z u + at_mean.
@@ -241,23 +263,26 @@ class Sums:
 
     Attributes
     ----------
-    by_g, by_c : ndarray of shape (n_outputs, n_features)
-        sum g z and sum c z.
-    second : ndarray of shape (n_outputs, n_features, n_features) or like `by_c`
-        sum c z z', or its diagonal.
+    first : ndarray of shape (n_outputs, n_features + 1)
+        sum g z, and sum g at the end.
+    second : ndarray of shape (n_outputs, n_features + 1, n_features + 1)
+        Of (z, 1): sum c z z', sum c z and sum c; or the diagonal, like `first`.
+    by_g : ndarray of shape (n_outputs, n_features)
+        sum g z.
     of_g, of_c : ndarray of shape (n_outputs,)
         sum g and sum c.
     """
 
     def __init__(self, features, n_outputs=1, *, second=None):
         self.features, self.wanted = features, second
-        shape = n_outputs, features.n_features
-        self._by_g, self.of_g = np.zeros(shape), np.zeros(n_outputs)
+        d = features.n_features + (not features.is_plain)  # with the ones, if they are
+        self._first = np.zeros((n_outputs, d))
         self._second = None
         if second is not None:
-            self._by_c, self.of_c = np.zeros(shape), np.zeros(n_outputs)
-            more = shape[1:] if second == "full" else ()
-            self._second = np.zeros((*shape, *more))
+            self._second = np.zeros((n_outputs, *[d] * (1 + (second == "full"))))
+        if features.is_plain:
+            self._by_c = np.zeros((n_outputs, d))
+            self._of_g, self._of_c = np.zeros((2, n_outputs))
 
     def add(self, block, g, c=None):
         """Add a block of rows.
@@ -269,45 +294,43 @@ class Sums:
         g, c : ndarray of shape (n, n_outputs), or (n,) of one output
             c >= 0, and not None if there are second moments.
         """
-        features = self.features
         g = g.reshape(len(g), -1)
-        self.of_g += features.ones[: len(g)] @ g
-        z = None
-        if features.is_plain and features.uses_blas(g.shape):
-            self._by_g += g.T @ features.X[block]
-        elif features.is_plain:
-            features.rows.transposed_dot(g, block, self._by_g)
-        else:
-            z = features.centred(block)
-            self._by_g += g.T @ z
-        if self.wanted is None:
+        c = None if self.wanted is None else c.reshape(len(c), -1)
+        if self.features.is_plain:
+            self._add_plain(block, g, c)
             return
-        c = c.reshape(len(c), -1)
-        self.of_c += features.ones[: len(c)] @ c
-        if z is None:
-            features.rows.transposed_dot(c, block, self._by_c)
-        else:
-            self._by_c += c.T @ z
-        add = self._add_full if self.wanted == "full" else self._add_diagonal
-        add(block, z, c)
-
-    def _add_diagonal(self, block, z, c):
-        features = self.features
-        if z is not None:
+        z = self.features.centred(block)
+        self._first += g.T @ z
+        if self.wanted == "full":
+            self._add_products(block, z, c)
+        elif self.wanted == "diagonal":
             self._second += c.T @ (z * z)
-            return
-        deviations = features.rows.deviations
-        self._second += deviations(c, features.mean, features.scale, block)[1]
 
-    def _add_full(self, block, z, c):
+    def _add_plain(self, block, g, c):
+        """Rows as they are: their mean is accounted for in the end."""
         features = self.features
-        for second, of_output in zip(self._second, c.T):
-            if features.rows.is_sparse:
+        rows, ones = features.rows, features.ones[: len(g)]
+        self._of_g += ones @ g
+        if features.uses_blas(g.shape):
+            self._first += g.T @ features.X[block]
+        else:
+            rows.transposed_dot(g, block, self._first)
+        if c is None:
+            return
+        self._of_c += ones @ c
+        rows.transposed_dot(c, block, self._by_c)
+        if self.wanted == "diagonal":
+            mean, scale = features.mean, features.scale
+            self._second += rows.deviations(c, mean, scale, block)[1]
+        elif rows.is_sparse:
+            for second, of_output in zip(self._second, c.T):
                 second += self._sparse_product(block, of_output)
-                continue
-            z_or_x = features.X[block] if z is None else z
-            root = np.sqrt(of_output)[:, None]
-            weighted = np.multiply(z_or_x, root, out=features.weighted(block))
+        else:
+            self._add_products(block, features.X[block], c)
+
+    def _add_products(self, block, x, c):
+        for second, of_output in zip(self._second, c.T):
+            weighted = self.features.weighted(block, x, of_output)
             # A symmetric product, of which it writes one half.
             blas.dsyrk(1.0, weighted.T, 1.0, second.T, overwrite_c=True)
 
@@ -325,33 +348,47 @@ class Sums:
         return (X.T @ other).toarray()
 
     @property
-    def by_g(self):
-        return self._accounted(self._by_g, self.of_g)
-
-    @property
-    def by_c(self):
-        return self._accounted(self._by_c, self.of_c)
+    def first(self):
+        if not self.features.is_plain:
+            return self._first
+        return self._accounted(self._first, self._of_g)
 
     def _accounted(self, sums, total):
         """Of entries as they are: with the mean and the spread accounted for."""
-        if not self.features.is_plain:
-            return sums
-        return sums * self.features.scale - np.outer(total, self.features.shift)
+        features = self.features
+        centred = sums * features.scale - np.outer(total, features.shift)
+        return np.hstack([centred, total[:, None]])
 
     @property
     def second(self):
         features, second = self.features, self._second
-        if self.wanted != "full":
+        if self.wanted == "full" and not features.is_sparse:
+            for one in second:
+                mirror(one)
+        if not features.is_plain:
             return second
-        if not features.rows.is_sparse:
-            diagonal = np.einsum("kii->ki", second)
-            diagonal *= 0.5
-            second = second + second.transpose(0, 2, 1)
-            diagonal *= 2.0
-        if features.is_plain:
-            scale, shift = features.scale, features.shift
-            second = second * scale * scale[:, None]
-            cross = (self._by_c * scale)[:, :, None] * shift
-            second -= cross + cross.transpose(0, 2, 1)
-            second += self.of_c[:, None, None] * np.outer(shift, shift)
-        return second
+        if self.wanted == "diagonal":
+            return np.hstack([second, self._of_c[:, None]])
+        scale, shift = features.scale, features.shift
+        border = self._accounted(self._by_c, self._of_c)
+        whole = np.empty((len(second), *2 * border.shape[1:]))
+        whole[:, -1] = whole[:, :, -1] = border
+        inner = np.multiply(second, scale * scale[:, None], out=whole[:, :-1, :-1])
+        cross = (self._by_c * scale)[:, :, None] * shift
+        inner -= cross + cross.transpose(0, 2, 1)
+        inner += self._of_c[:, None, None] * np.outer(shift, shift)
+        return whole
+
+    @property
+    def by_g(self):
+        return self.first[:, :-1]
+
+    @property
+    def of_g(self):
+        return self._of_g if self.features.is_plain else self._first[:, -1]
+
+    @property
+    def of_c(self):
+        if self.features.is_plain:
+            return self._of_c
+        return self._second.reshape(len(self._second), -1)[:, -1]

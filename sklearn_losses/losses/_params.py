@@ -88,11 +88,11 @@ class Interval:
         """
         if values.dtype not in (np.float32, np.float64) or not values.flags.contiguous:
             return bool(np.all(self.contains(values)))
-        low, high = np.clip((self.low, self.high), -_LARGEST, _LARGEST)
+        low, high = max(self.low, -_LARGEST), min(self.high, _LARGEST)
         if low == self.low and not self._has_low:
-            low = np.nextafter(low, np.inf)
+            low = math.nextafter(low, math.inf)
         if high == self.high and not self._has_high:
-            high = np.nextafter(high, -np.inf)
+            high = math.nextafter(high, -math.inf)
         return all_between(values.reshape(-1), low, high, self.integer)
 
     def __and__(self, other):

@@ -91,7 +91,7 @@ class LossTerm:
 
     def at_constant(self, c):
         """The raw predictions of all rows if their mean is c."""
-        return np.broadcast_to(c, (len(self.y), *np.shape(c))).copy()
+        return np.full((len(self.y), *np.shape(c)), c)
 
     @cached_property
     def known_minimum(self):

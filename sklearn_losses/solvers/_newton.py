@@ -321,9 +321,7 @@ class _Fit:
 
     def raw(self, theta):
         self.passes += 1
-        found = self.features.dot(theta[..., :-1].T)
-        found += theta[..., -1]
-        return found
+        return self.features.raw(theta)
 
     def sweep(self, p, q=None, delta=None):
         """The loss and its slopes at p, in one pass over the rows.
@@ -341,7 +339,7 @@ class _Fit:
         for block in self.features.blocks:
             at = p[block]
             if q is not None:
-                along = self.features.dot(delta[..., :-1].T, block) + delta[..., -1]
+                along = self.features.raw(delta, block)
                 q[block] = along
                 at = at + along
             here = self.term.model(at, self.h, block, with_curvatures)

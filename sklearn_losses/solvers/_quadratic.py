@@ -13,6 +13,7 @@ import numpy as np
 from scipy import linalg
 
 from sklearn_losses.linear._centred import Sums
+from sklearn_losses.linear._matrices import equilibrate
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 
 JITTER = 1e-6  # of the curvature is added where a loss has kinks
@@ -25,7 +26,9 @@ FAST = 1e-2  # ... unless in so many steps what is left to gain has shrunk to th
 
 
 def scaled_cholesky(matrix, damping):
-    """The lower factor of a matrix scaled to a diagonal of 1, plus damping.
+    """The upper factor of a matrix scaled to a diagonal of 1, plus damping.
+
+    Only the lower triangle of the matrix is looked at.
 
     Returns
     -------
@@ -35,14 +38,11 @@ def scaled_cholesky(matrix, damping):
         As given, or greater if the matrix is not positive definite otherwise. One
         with nan in it counts as diagonal.
     """
-    diagonal = np.diag(matrix)
-    scale = np.zeros(len(diagonal))
-    np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-    scaled = matrix * scale * scale[:, None]
+    scaled, scale = np.empty(matrix.shape), np.empty(len(matrix))
     while damping <= LARGEST_DAMPING:
-        scaled.flat[:: len(scale) + 1] = 1.0 + damping
-        factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
-        if not failed and np.isfinite(factor[-1, -1]):  # where a nan ends up
+        equilibrate(matrix, damping, scaled, scale)
+        factor, failed = linalg.lapack.dpotrf(scaled.T, overwrite_a=True)
+        if not failed and math.isfinite(factor[-1, -1]):  # where a nan ends up
             return factor, scale, damping
         damping *= 10.0
     return np.eye(len(scale)), scale, damping
@@ -51,14 +51,14 @@ def scaled_cholesky(matrix, damping):
 def scaled_solve(matrix, v, damping):
     """matrix^-1 v, and the damping that it took."""
     factor, scale, damping = scaled_cholesky(matrix, damping)
-    found, _ = linalg.lapack.dpotrs(factor, scale * v, lower=True)
+    found, _ = linalg.lapack.dpotrs(factor, scale * v)
     return scale * found, damping
 
 
 def _inverse(block):
     factor, scale, _ = scaled_cholesky(block, JITTER)
-    found, _ = linalg.lapack.dpotri(factor, lower=True)
-    found = np.tril(found) + np.tril(found, -1).T
+    found, _ = linalg.lapack.dpotri(factor)
+    found = np.triu(found) + np.triu(found, 1).T
     return found * scale * scale[:, None]
 
 
@@ -162,14 +162,20 @@ class QuadraticModel:
         self.damping = max(100 * self.damping, 1e-6)
         return self.damping <= LARGEST_DAMPING
 
-    def _bordered(self, sums):
-        """The second moments of each output, with those of the intercept."""
-        second, size = sums.second, len(self.l2)
-        blocks = np.zeros((len(second), size, size))
-        blocks[:, :-1, :-1] = second
-        if self.moves[-1]:
-            blocks[:, -1, :-1] = blocks[:, :-1, -1] = sums.by_c
-            blocks[:, -1, -1] = sums.of_c
+    def _gradient(self, theta, sums):
+        gradient = self.l2 * theta
+        gradient += sums.first.reshape(theta.shape)
+        if not self.moves[-1]:
+            gradient[..., -1] = 0.0
+        return gradient
+
+    def _hessian(self, sums, jitter):
+        """The blocks of each output."""
+        blocks = sums.second
+        if not self.moves[-1]:
+            blocks[:, -1] = blocks[:, :, -1] = 0.0
+        for block in blocks:
+            block.flat[:: len(self.l2) + 1] += self.l2 + jitter * self.moves
         return blocks
 
     def _least_with_l1(self, blocks, left, right, sweeps, tol):
@@ -199,11 +205,8 @@ class NewtonModel(QuadraticModel):
 
     def update(self, theta, sums, jitter):
         self.theta, self.is_smoothed = theta, jitter > 0
-        self.gradient = np.append(sums.by_g[0], 0.0) + self.l2 * theta
-        if self.moves[-1]:
-            self.gradient[-1] = sums.of_g[0]
-        self.hessian = self._bordered(sums)[0]
-        self.hessian.flat[:: len(theta) + 1] += self.l2 + jitter * self.moves
+        self.gradient = self._gradient(theta, sums)
+        self.hessian = self._hessian(sums, jitter)[0]
 
     def curvature(self):
         return Curvature(self.hessian[None], _inverse(self.hessian)[None])
@@ -265,9 +268,7 @@ class QuasiNewtonModel(QuadraticModel):
         return Sums(self.features, self.n_outputs, second=second)
 
     def update(self, theta, sums, jitter):
-        gradient = self.l2 * theta
-        gradient[..., :-1] += sums.by_g.reshape(gradient[..., :-1].shape)
-        gradient[..., -1] += sums.of_g.reshape(gradient[..., -1].shape) * self.moves[-1]
+        gradient = self._gradient(theta, sums)
         if self.theta is not None:
             self._remember(
                 (theta - self.theta).ravel(), (gradient - self.gradient).ravel()
@@ -299,16 +300,13 @@ class QuasiNewtonModel(QuadraticModel):
     def _renew(self, sums, jitter):
         """The blocks of the Hessian of each output by itself, or its diagonal."""
         self.is_smoothed = jitter > 0
-        more = self.l2 + jitter * self.moves
         if sums.wanted == "diagonal":
-            of_c = sums.of_c[:, None] * self.moves[-1]
-            diagonal = np.hstack([sums.second, of_c]) + more
+            diagonal = sums.second * self.moves + self.l2 + jitter * self.moves
             self.diagonal = diagonal = diagonal.reshape(-1, 1, 1)
             self.inverse_diagonal = np.zeros(diagonal.shape)
             np.divide(1.0, diagonal, out=self.inverse_diagonal, where=diagonal > 0)
             return
-        self.blocks = self._bordered(sums)
-        np.einsum("bii->bi", self.blocks)[:] += more
+        self.blocks = self._hessian(sums, jitter)
         self.inverse = np.array([_inverse(block) for block in self.blocks])
 
     def _rescale(self):

@@ -41,7 +41,7 @@ class Centred:
     blocks : list of slice
         All rows, in blocks that stay in cache.
     is_near : bool
-        Whether no mean is so large that raw predictions of x lose digits those of z have.
+        Whether no mean is so large that raw predictions of x lose digits.
     """
 
     def __init__(self, rows, weight, centre=True):
@@ -141,6 +141,28 @@ class Centred:
             found += theta[..., -1]
             return found
         return self._product(theta.T, block)
+
+    def stored(self):
+        """The rows as kernels take them: z and ones, or x where entries stay as they are.
+
+        Yields
+        ------
+        block : slice
+        data, columns, starts : ndarray
+            As of `Rows`.
+        """
+        rows = self.rows
+        if self.is_plain:
+            yield slice(0, self.n_rows), rows.data, rows.columns, rows.starts
+            return
+        for block in self.blocks:
+            yield block, self.centred(block).reshape(-1), rows.columns, rows.starts
+
+    def for_stored(self, theta):
+        """Coefficients and intercept with which `stored` has the raw predictions `raw`."""
+        if not self.is_plain:
+            return np.append(theta, 0.0)
+        return np.append(theta[:-1] * self.scale, theta[-1] - self.shift @ theta[:-1])
 
     def _product(self, u, block):
         """(z, 1) times u, or z times u."""
@@ -305,6 +327,18 @@ class Sums:
             self._add_products(block, z, c)
         elif self.wanted == "diagonal":
             self._second += c.T @ (z * z)
+
+    def add_stored(self, add):
+        """Add what a kernel has summed of the blocks that `stored` yields.
+
+        Parameters
+        ----------
+        add : callable
+            It adds sum g x to an array, and returns sum g. Of one output.
+        """
+        of_g = add(self._first[0])
+        if self.features.is_plain:
+            self._of_g += of_g
 
     def _add_plain(self, block, g, c):
         """Rows as they are: their mean is accounted for in the end."""

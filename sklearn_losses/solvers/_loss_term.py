@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_losses.solvers._point_sums import PointSums
+from sklearn_losses.solvers._sweep import sweep
 
 DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss without curvature
 MAX_ROOT_STEPS = 100
@@ -166,6 +167,16 @@ class PointTerm(LossTerm):
         value, middle = self._sums.bend(p, h, difference, slopes, curvatures, begin)
         excess = 0.5 * (middle - value) if h > 0 else 0.0
         return Model(value, slopes, curvatures, excess)
+
+    def sweep(self, stored, theta, p, q, h, gradient):
+        """What a pass over stored rows sums: see `_sweep.sweep`."""
+        block, *rows = stored
+        is_all = block.stop - block.start == len(self.y)
+        sums = self._sums
+        if not is_all:
+            sums = PointSums(self.loss.checked(), self.y[block], self.weight[block])
+        q = None if q is None else q[block]
+        return sweep(*rows, sums, theta, p[block], q, h, gradient)
 
     def best_constant(self):
         """The one raw prediction for all rows with the least value, about.

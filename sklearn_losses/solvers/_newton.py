@@ -14,8 +14,10 @@ constant may lie in the valley of a worse local minimum.
 import math
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+from scipy.linalg import blas
 
 from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
@@ -25,6 +27,7 @@ from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, row_term
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
+from sklearn_losses.solvers._sweep import N_SUMS
 
 SMALLEST_TOL = 1e-14  # rounding
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
@@ -200,7 +203,8 @@ class _Swept:
     value, excess : float
         Of the loss, and what its smoothing adds.
     moment, size : float
-        The sum of the slopes times the raw predictions, and of its absolute values.
+        The sum of the slopes times the raw predictions, and that of the absolute values,
+        at the least.
     steepness : float
         The sum of the sizes of the slopes.
     along : float
@@ -215,6 +219,11 @@ class _Swept:
     size: float = 0.0
     steepness: float = 0.0
     along: float = 0.0
+
+    def add_slopes(self, slopes, at):
+        self.moment += float(slopes @ at)
+        self.size += math.sqrt(float(slopes @ slopes) * float(at @ at))
+        self.steepness += float(blas.dasum(slopes))
 
 
 class _Fit:
@@ -335,23 +344,34 @@ class _Fit:
         """
         self.passes += 1
         seen = _Swept(self.model.sums())
-        with_curvatures = seen.sums.wanted is not None
+        if seen.sums.wanted is None and isinstance(self.term, PointTerm):
+            seen.sums.add_stored(partial(self._sweep_stored, seen, p, q, delta))
+            return seen
         for block in self.features.blocks:
             at = p[block]
             if q is not None:
                 along = self.features.raw(delta, block)
                 q[block] = along
                 at = at + along
-            here = self.term.model(at, self.h, block, with_curvatures)
+            here = self.term.model(at, self.h, block, seen.sums.wanted is not None)
             seen.value += here.value
             seen.excess += here.excess
             if q is not None:
                 seen.along += float(np.vdot(here.slopes, along))
-            seen.moment += float(np.vdot(here.slopes, at))
-            seen.size += float(np.abs(here.slopes * at).sum())
-            seen.steepness += float(np.abs(here.slopes).sum())
+            seen.add_slopes(here.slopes.ravel(), at.ravel())
             seen.sums.add(block, here.slopes, here.curvatures)
         return seen
+
+    def _sweep_stored(self, seen, p, q, delta, gradient):
+        """In a compiled loop; returns the sum of the slopes."""
+        total = np.zeros(N_SUMS)
+        theta = self.features.for_stored(np.zeros_like(self.l2) if q is None else delta)
+        for stored in self.features.stored():
+            total += self.term.sweep(stored, theta, p, q, self.h, gradient)
+        value, middle, seen.moment, seen.size, seen.steepness, seen.along, of_g = total
+        seen.value = value
+        seen.excess = 0.5 * (middle - value) if self.h > 0 else 0.0
+        return of_g
 
     # --------------------------------------------------------------- iteration
     def advance(self):

@@ -33,7 +33,9 @@ cdef enum:
     NUMBERS = 1 << 20    # of the gradients of all parts
 
 cdef enum:
-    VALUE, MIDDLE, MOMENT, SIZE, STEEPNESS, ALONG, OF_G, N_SUMS
+    VALUE, MIDDLE, MOMENT, SIZE, STEEPNESS, ALONG, OF_G, COUNT
+
+N_SUMS = COUNT
 
 cdef struct Step:
     const double *coef
@@ -77,7 +79,7 @@ def sweep(const real[::1] data, const index[::1] columns, const index[::1] start
     cdef Py_ssize_t n_parts = min(min(PARTS, 1 + data.shape[0] // PART),
                                   1 + NUMBERS // max(1, d))
     cdef int n_threads = 1
-    cdef double[:, ::1] sums = np.zeros((n_parts, N_SUMS))
+    cdef double[:, ::1] sums = np.zeros((n_parts, COUNT))
     cdef double[:, ::1] gradients = np.zeros((n_parts, d))
     cdef Step step
     step.coef, step.intercept, step.h, step.n_features = &theta[0], theta[d], h, d

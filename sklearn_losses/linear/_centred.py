@@ -280,8 +280,8 @@ class Sums:
     ----------
     features : Centred
     n_outputs : int, default=1
-    second : {"full", "diagonal"} or None, default=None
-        Which second moments.
+    second : {"full", "diagonal", "mean"} or None, default=None
+        Which second moments. "mean" is the diagonal as if c had nothing to do with z.
 
     Attributes
     ----------
@@ -300,11 +300,11 @@ class Sums:
         d = features.n_features + (not features.is_plain)  # with the ones, if they are
         self._first = np.zeros((n_outputs, d))
         self._second = None
-        if second is not None:
+        if second in ("full", "diagonal"):
             self._second = np.zeros((n_outputs, *[d] * (1 + (second == "full"))))
-        if features.is_plain:
+        if features.is_plain and second == "full":
             self._by_c = np.zeros((n_outputs, d))
-            self._of_g, self._of_c = np.zeros((2, n_outputs))
+        self._of_g, self._of_c = np.zeros((2, n_outputs))
 
     def add(self, block, g, c=None):
         """Add a block of rows.
@@ -327,6 +327,8 @@ class Sums:
             self._add_products(block, z, c)
         elif self.wanted == "diagonal":
             self._second += c.T @ (z * z)
+        elif self.wanted == "mean":
+            self._of_c += c.sum(axis=0)
 
     def add_stored(self, add):
         """Add what a kernel has summed of the blocks that `stored` yields.
@@ -352,11 +354,13 @@ class Sums:
         if c is None:
             return
         self._of_c += ones @ c
-        rows.transposed_dot(c, block, self._by_c)
         if self.wanted == "diagonal":
             mean, scale = features.mean, features.scale
             self._second += rows.deviations(c, mean, scale, block)[1]
-        elif rows.is_sparse:
+        if self.wanted != "full":
+            return
+        rows.transposed_dot(c, block, self._by_c)
+        if rows.is_sparse:
             for second, of_output in zip(self._second, c.T):
                 second += self._sparse_product(block, of_output)
         else:
@@ -396,6 +400,8 @@ class Sums:
     @property
     def second(self):
         features, second = self.features, self._second
+        if self.wanted == "mean":
+            return self._of_c[:, None] * np.append(features.scale > 0, 1.0)
         if self.wanted == "full" and not features.is_sparse:
             for one in second:
                 mirror(one)
@@ -423,6 +429,6 @@ class Sums:
 
     @property
     def of_c(self):
-        if self.features.is_plain:
+        if self.features.is_plain or self.wanted == "mean":
             return self._of_c
         return self._second.reshape(len(self._second), -1)[:, -1]

@@ -171,6 +171,10 @@ class Rows:
             about, out = np.stack([centre, scale]), np.zeros((n_outputs, 2, d))
             add_deviations(data, self.columns, starts, weight, about, out)
             return out[:, 0], out[:, 1]
+        if not centre.any() and (scale == 1.0).all():
+            out = np.zeros((n_outputs, d, 2))
+            add_moments(data, self.columns, starts, weight, out)
+            return out[:, :, 0], out[:, :, 1]
         # What belongs to a column lies side by side.
         about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 3))
         add_deviations(data, self.columns, starts, weight, about, out)
@@ -302,6 +306,26 @@ def add_deviations(const real[::1] data, const index[::1] columns,
                         sums[3 * column] += w * e
                         sums[3 * column + 1] += w * e * e
                         sums[3 * column + 2] += w
+
+
+def add_moments(const real[::1] data, const index[::1] columns,
+                const index[::1] starts, const double[:, ::1] weight,
+                double[:, :, ::1] out):
+    """Add to sums of w x and w x^2 of CSR rows, which lie side by side."""
+    cdef Py_ssize_t i, j, k, start, n
+    cdef double w, x
+    cdef double *sums
+    with nogil:
+        for i in range(weight.shape[0]):
+            start = row_start(i, starts, 0)
+            n = row_size(i, starts, 0)
+            for k in range(weight.shape[1]):
+                w = weight[i, k]
+                for j in range(start, start + n):
+                    x = data[j]
+                    sums = &out[k, 0, 0] + 2 * <Py_ssize_t> columns[j]
+                    sums[0] += w * x
+                    sums[1] += w * x * x
 
 
 cdef double row_dot_asking(const real *x, const real *ahead, Py_ssize_t n,

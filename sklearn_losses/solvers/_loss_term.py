@@ -95,8 +95,18 @@ class LossTerm:
         return np.full((len(self.y), *np.shape(c)), c)
 
     @cached_property
+    def grouped(self):
+        """A term of the same sums where all rows have the same raw prediction.
+
+        It has a row for each target, if those are few, or is this term.
+        """
+        return self
+
+    @cached_property
     def known_minimum(self):
         """The infimum over all raw predictions, None if there is no formula for it."""
+        if self.grouped is not self:
+            return self.grouped.known_minimum
         total = 0.0
         for i in range(0, len(self.y), CHUNK):
             y, weight = self.y[i : i + CHUNK], self.weight[i : i + CHUNK]
@@ -126,6 +136,14 @@ class PointTerm(LossTerm):
     def with_loss(self, loss):
         """The same rows with another loss."""
         return PointTerm(loss, self.y, self.weight)
+
+    @cached_property
+    def grouped(self):
+        if len(self.y) <= 2 or not ((self.y == 0) | (self.y == 1)).all():
+            return self
+        ones = float(self.weight @ self.y)
+        both = np.array([self.total - ones, ones])
+        return PointTerm(self.loss, np.array([0.0, 1.0]), both)
 
     def value(self, p, q=None, t=0.0):
         """The weighted sum of the losses, at p or at p + t q."""
@@ -186,10 +204,8 @@ class PointTerm(LossTerm):
         """
         if not self.loss.convex:
             return self._searched_constant()
-        if len(self.y) > 2 and ((self.y == 0) | (self.y == 1)).all():
-            ones = float(self.weight @ self.y)
-            both = np.array([self.total - ones, ones])
-            return PointTerm(self.loss, np.array([0.0, 1.0]), both).best_constant()
+        if self.grouped is not self:
+            return self.grouped.best_constant()
         start = self._linked_mean()
         slope, steepness = self._sums.slopes_at(start)
         if abs(slope) <= ROOT_TOL * steepness and 0 < steepness < np.inf:
@@ -265,6 +281,14 @@ class RowTerm(LossTerm):
     def with_loss(self, loss):
         """The same rows with another loss."""
         return row_term(loss, self.y, self.weight, self._shape[1])
+
+    @cached_property
+    def grouped(self):
+        n_rows, n_outputs = self._shape
+        if n_rows <= n_outputs:
+            return self
+        each = np.bincount(self.y.astype(np.intp), self.weight, n_outputs)
+        return row_term(self.loss, np.arange(float(n_outputs)), each, n_outputs)
 
     def _chunks(self, n):
         size = max(1, CHUNK // self._shape[1])
@@ -352,7 +376,8 @@ class RowTerm(LossTerm):
 
     def best_constant(self):
         """The raw predictions, one for each class, with the least value, about."""
-        best = self.loss.optimal_constant(self.y, self.weight)
+        few = self.grouped
+        best = self.loss.optimal_constant(few.y, few.weight)
         return np.clip(np.nan_to_num(best), -30.0, 30.0)
 
 

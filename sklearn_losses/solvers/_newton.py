@@ -300,13 +300,14 @@ class _Fit:
         c = self.term.best_constant() if self.has_intercept else intercept
         theta = np.zeros((*np.shape(intercept), self.features.n_features + 1))
         theta[..., -1] = c
-        p = self.term.at_constant(c)
-        self.at_constant = self.term.value(p)
+        few = self.term.grouped
+        at_c = few.at_constant(c)
+        self.at_constant = few.value(at_c)
         self.lowest = self.term.minimum()
         # A loss that is not convex may have no slope where it is far off.
         relative = self.term.loss.convex_relative()
-        steep = self.term if relative is None else self.term.with_loss(relative)
-        slopes = float(np.abs(steep.slopes(p, 0.0)).sum())
+        steep = few if relative is None else few.with_loss(relative)
+        slopes = float(np.abs(steep.slopes(at_c, 0.0)).sum())
         self.kept = theta
         gain = self.at_constant - self.lowest
         self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
@@ -314,6 +315,7 @@ class _Fit:
         sizes = max(abs(self.at_constant), abs(self.lowest))
         rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * np.abs(c).max()
         self.is_perfect = gain <= rounding
+        p = at_c if few is self.term else self.term.at_constant(c)
         if self.term.is_smoothed:
             self.h = self.first_h or FIRST_WIDTH * self.term.unit
         if coef.any():

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import validate_data
 
@@ -25,6 +24,7 @@ from sklearn_losses.estimators._validation import (
     check_numbers,
     check_weights,
     class_factors,
+    classes_of,
     encode_labels,
     measured_scale,
     unchanged_on_error,
@@ -509,8 +509,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
 
     def _targets(self, y, weight, loss):
         """The targets of each objective, the weights and the number of outputs."""
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
+        self.classes_ = classes_of(y)
         n_classes = len(self.classes_)
         if n_classes < 2:
             raise ValueError(

@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_losses.estimators._linear_model import (
@@ -30,6 +29,7 @@ from sklearn_losses.estimators._validation import (
     check_classes,
     check_numbers,
     class_factors,
+    classes_of,
     encode_labels,
     unchanged_on_error,
 )
@@ -394,11 +394,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     def _encoder(self, y, weight, loss, classes, partial, resumes):
         """How labels become targets, and the number of outputs."""
-        check_classification_targets(y)
-        if partial:
-            self.classes_ = self._known_classes(classes, resumes)
-        else:
-            self.classes_ = np.unique(y)
+        found = classes_of(y)
+        self.classes_ = self._known_classes(classes, resumes) if partial else found
         n_classes = len(self.classes_)
         if n_classes < 2:
             raise ValueError(

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_losses.losses import Loss, get_loss, loss_names
 from sklearn_losses.losses._params import (
@@ -246,6 +247,20 @@ def draw_seed(random_state):
     if isinstance(random_state, Integral) and 0 <= random_state < 2**32:
         return int(random_state)
     return check_random_state(random_state).randint(2**31 - 1)
+
+
+def classes_of(y):
+    """The sorted classes of labels.
+
+    Raises
+    ------
+    ValueError
+        If they are no labels, as scikit-learn says.
+    """
+    classes = y if y.dtype == object else np.unique(y)
+    # Of a few classes it says the same, and need not find them once more.
+    check_classification_targets(classes if len(classes) <= 20 else y)
+    return np.unique(classes)
 
 
 def check_classes(classes):

@@ -37,6 +37,7 @@ from sklearn_losses.solvers._quadratic import (
 NEWTON, LBFGS = "newton", "lbfgs"
 MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
 START_TOL = 1e-3  # of the convex relative of a loss that is not convex
+WIDTH_DIVISOR = 4.0  # how fast the smoothing shrinks
 NARROW_EARLY = 0.1  # of the excess of smoothing may be left to gain
 EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
 SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
@@ -283,7 +284,7 @@ class _CertifiedFit(_Fit):
                     self.next_try = self.n_iterations + LONGEST_PAUSE
                 if self.is_too_smooth(predicted, enough, excess):
                     ahead = None
-                    self.narrow()
+                    self.narrow(WIDTH_DIVISOR)
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
@@ -293,7 +294,7 @@ class _CertifiedFit(_Fit):
                     continue
                 if not self.is_smoothed(excess):
                     return
-                self.narrow()
+                self.narrow(WIDTH_DIVISOR)
                 continue
             theta = new if t == 1 else theta + t * delta
             p += q if t == 1 else t * q

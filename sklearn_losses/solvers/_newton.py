@@ -29,8 +29,11 @@ from sklearn_losses.solvers._sgd import SGD
 SMALLEST_TOL = 1e-14  # rounding
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
 EPS = np.finfo(np.float64).eps
-FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, and how fast it shrinks
+FIRST_WIDTH = 0.3  # of the smoothing
 SMOOTHING_TOL = 5.0  # times tol may be the excess of smoothing
+LITTLE = 0.3  # times the excess is what the last step with a smoothing may gain
+DIVISORS = 2.0, 16.0  # at least and at most: how fast the smoothing shrinks until ...
+AIM = 0.5  # ... its excess is this share of what may be left to gain
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
 STALE = 1e-3  # times the allowed decrease: so little is no progress
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
@@ -371,11 +374,12 @@ class _Fit:
                 yield True
             step = None
             new, delta, slope_at_0, predicted = self.model.minimum()
-            done = self.is_done(value, predicted, excess)
+            allowed = self.enough(value, predicted)
+            done = self.is_done(value, predicted, excess, allowed)
             if self.converged:
                 return
             if done and self.h > 0:
-                self.narrow()
+                self.narrow(self.divisor(excess, allowed))
                 continue
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
@@ -392,6 +396,8 @@ class _Fit:
             theta = new if t == 1 else theta + t * delta
             p += q if t == 1 else t * q
             step = t
+            if excess > SMOOTHING_TOL * allowed and predicted <= LITTLE * excess:
+                self.narrow(self.divisor(excess, allowed))
             if done and (t == 1 or self.is_certain):
                 self.converged = True
                 break
@@ -405,16 +411,26 @@ class _Fit:
         q = np.empty_like(p)
         return q, self.sweep(p, q, delta)
 
-    def narrow(self):
-        self.h /= WIDTH_DIVISOR
+    def narrow(self, divisor):
+        self.h /= divisor
         self.arrived = self.narrowed = True
         self.model.forget()
 
-    def is_done(self, value, predicted, excess):
-        """Whether the model offers too little; sets `converged` if that is all."""
+    @staticmethod
+    def divisor(excess, allowed):
+        """How much narrower the smoothing should be, whose excess falls as h^2."""
+        ratio = excess / (AIM * allowed) if allowed > 0 else math.inf
+        least, largest = DIVISORS
+        return min(max(math.sqrt(max(ratio, 0.0)), least), largest)
+
+    def enough(self, value, predicted):
+        """How little there may be left to gain."""
         gain = self.at_constant - value
         floor = FLOOR * (self.at_constant - self.lowest)
-        allowed = self.solver.tol * max(gain + predicted, floor)
+        return self.solver.tol * max(gain + predicted, floor)
+
+    def is_done(self, value, predicted, excess, allowed):
+        """Whether the model offers too little; sets `converged` if that is all."""
         progress = self.previous - value
         self.is_certain = self.h == 0 and predicted <= self.model.certain * allowed
         done = predicted <= self.model.trust * allowed and (

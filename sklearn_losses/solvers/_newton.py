@@ -30,7 +30,7 @@ SMALLEST_TOL = 1e-14  # rounding
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
 EPS = np.finfo(np.float64).eps
 FIRST_WIDTH = 0.3  # of the smoothing
-SMOOTHING_TOL = 5.0  # times tol may be the excess of smoothing
+SMOOTHING_TOL = 3.0  # times tol may be the excess of smoothing
 LITTLE = 0.3  # times the excess is what the last step with a smoothing may gain
 DIVISORS = 2.0, 16.0  # at least and at most: how fast the smoothing shrinks until ...
 AIM = 0.5  # ... its excess is this share of what may be left to gain
@@ -225,6 +225,7 @@ class _Fit:
     def __init__(self, solver, objective, features, term, coef, intercept, passes=1):
         self.solver, self.features, self.term = solver, features, term
         self.has_intercept = objective.fit_intercept
+        self.is_convex = objective.loss.convex
         self.l2 = np.append(objective.penalty.l2 * features.scale**2, 0.0)
         self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
         needs_more = objective.is_joint or features.n_features > MOST_FEATURES
@@ -263,10 +264,10 @@ class _Fit:
         return self.term.value(p, q, t) + self.penalty(theta)
 
     def penalty(self, theta):
-        total = 0.5 * ((theta * theta) @ self.l2)
+        total = 0.5 * float(np.vdot(self.l2 * theta, theta))
         if self.model.has_l1:
-            total = total + np.abs(theta) @ self.l1
-        return float(total if theta.ndim == 1 else total.sum())
+            total += float((np.abs(theta) @ self.l1).sum())
+        return total
 
     def arrive(self, theta, value, step_size):
         """Remember a point, and the best one by the objective without smoothing."""
@@ -470,20 +471,19 @@ class _Fit:
         """How far to go, by slopes of the smoothed objective; `ahead` is at 1."""
         if not (slope_at_0 < 0 and np.isfinite(q).all()):
             return 0.0
-        level, rise = np.sum((delta * theta) @ self.l2), np.sum(delta**2 @ self.l2)
+        bent = self.l2 * delta
+        level, rise = float(np.vdot(bent, theta)), float(np.vdot(bent, delta))
+        along, h = self.term.slope_along, self.h
 
-        def slope(t):
-            if t == 1 and ahead is not None:
-                at = ahead.along
-            else:
-                at = self.term.slope_along(p, q, t, self.h)
-            at += level + t * rise
-            if self.model.has_l1:
-                x = theta + t * delta
-                at_0 = np.abs(x) <= 1e-14 * np.abs(theta)
-                from_left = np.where(at_0, -np.abs(delta), np.sign(x) * delta)
-                at += np.sum(from_left @ self.l1)
-            return float(at)
+        def smooth_slope(t):
+            at = ahead.along if t == 1 and ahead is not None else along(p, q, t, h)
+            return at + level + t * rise
+
+        def slope_with_l1(t):
+            x = theta + t * delta
+            at_0 = np.abs(x) <= 1e-14 * np.abs(theta)
+            from_left = np.where(at_0, -np.abs(delta), np.sign(x) * delta)
+            return smooth_slope(t) + float(np.sum(from_left @ self.l1))
 
         def is_lower(t):
             most = self.previous + 2.0 * self.excess
@@ -491,5 +491,5 @@ class _Fit:
                 return ahead.value + self.penalty(theta + delta) <= most
             return self.value_along(p, q, t, theta + t * delta) <= most
 
-        is_convex = self.term.loss.convex
-        return step_length(slope, slope_at_0, is_lower, is_convex)
+        slope = slope_with_l1 if self.model.has_l1 else smooth_slope
+        return step_length(slope, slope_at_0, is_lower, self.is_convex)

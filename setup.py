@@ -34,6 +34,7 @@ KERNELS = (
     "solvers._sgd_epoch",
     "solvers._gradient_epoch",
     "solvers._point_sums",
+    "solvers._sweep",
 )
 # A loop over the points of a block can be vectorised once its formulas are inlined, to
 # the last.

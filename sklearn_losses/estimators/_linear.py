@@ -305,11 +305,14 @@ class BaseLinear(LinearModel):
         """The objective of the coefficients as they are published, and its gap."""
         values, gaps = [], []
         for objective, result in zip(objectives, results):
-            rounded = (
-                array.astype(dtype).astype(np.float64)
-                for array in (result.coef, result.intercept)
-            )
-            values.append(float(objective.value(*rounded)[0]))
+            value = result.value
+            if value is None or dtype != np.float64:
+                rounded = (
+                    array.astype(dtype).astype(np.float64)
+                    for array in (result.coef, result.intercept)
+                )
+                value = float(objective.value(*rounded)[0])
+            values.append(value)
             gaps.append(float(np.maximum(values[-1] - result.bound, 0.0)))
         if len(values) == 1:
             self.objective_, self.gap_ = values[0], gaps[0]

@@ -40,6 +40,8 @@ class Centred:
         1 / spread, and 0 of a constant column, which is then 0 everywhere.
     blocks : list of slice
         All rows, in blocks that stay in cache.
+    is_near : bool
+        Whether no mean is so large that raw predictions of x lose digits.
     """
 
     def __init__(self, rows, weight, centre=True):
@@ -73,8 +75,9 @@ class Centred:
         self.ones = np.ones(min(size, self.n_rows))  # sums by BLAS: faster
         self._scratch, self._only_block = [None, None], None
         self.is_plain = self.is_sparse = rows.is_sparse
+        self.is_near = bool(np.abs(self.shift).max(initial=0.0) <= NEAR)
         if not rows.is_sparse and len(self.blocks) > 1:
-            self.is_plain = np.abs(self.shift).max(initial=0.0) <= NEAR
+            self.is_plain = self.is_near
         elif not rows.is_sparse:
             self._only_block = self.centred(self.blocks[0]) if self.blocks else None
 
@@ -138,6 +141,28 @@ class Centred:
             found += theta[..., -1]
             return found
         return self._product(theta.T, block)
+
+    def stored(self):
+        """The rows as kernels take them: z and ones, or x where entries stay as they are.
+
+        Yields
+        ------
+        block : slice
+        data, columns, starts : ndarray
+            As of `Rows`.
+        """
+        rows = self.rows
+        if self.is_plain:
+            yield slice(0, self.n_rows), rows.data, rows.columns, rows.starts
+            return
+        for block in self.blocks:
+            yield block, self.centred(block).reshape(-1), rows.columns, rows.starts
+
+    def for_stored(self, theta):
+        """Coefficients and intercept with which `stored` has the raw predictions `raw`."""
+        if not self.is_plain:
+            return np.append(theta, 0.0)
+        return np.append(theta[:-1] * self.scale, theta[-1] - self.shift @ theta[:-1])
 
     def _product(self, u, block):
         """(z, 1) times u, or z times u."""
@@ -255,8 +280,8 @@ class Sums:
     ----------
     features : Centred
     n_outputs : int, default=1
-    second : {"full", "diagonal"} or None, default=None
-        Which second moments.
+    second : {"full", "diagonal", "mean"} or None, default=None
+        Which second moments. "mean" is the diagonal as if c had nothing to do with z.
 
     Attributes
     ----------
@@ -275,11 +300,11 @@ class Sums:
         d = features.n_features + (not features.is_plain)  # with the ones, if they are
         self._first = np.zeros((n_outputs, d))
         self._second = None
-        if second is not None:
+        if second in ("full", "diagonal"):
             self._second = np.zeros((n_outputs, *[d] * (1 + (second == "full"))))
-        if features.is_plain:
+        if features.is_plain and second == "full":
             self._by_c = np.zeros((n_outputs, d))
-            self._of_g, self._of_c = np.zeros((2, n_outputs))
+        self._of_g, self._of_c = np.zeros((2, n_outputs))
 
     def add(self, block, g, c=None):
         """Add a block of rows.
@@ -302,6 +327,20 @@ class Sums:
             self._add_products(block, z, c)
         elif self.wanted == "diagonal":
             self._second += c.T @ (z * z)
+        elif self.wanted == "mean":
+            self._of_c += c.sum(axis=0)
+
+    def add_stored(self, add):
+        """Add what a kernel has summed of the blocks that `stored` yields.
+
+        Parameters
+        ----------
+        add : callable
+            It adds sum g x to an array, and returns sum g. Of one output.
+        """
+        of_g = add(self._first[0])
+        if self.features.is_plain:
+            self._of_g += of_g
 
     def _add_plain(self, block, g, c):
         """Rows as they are: their mean is accounted for in the end."""
@@ -315,11 +354,13 @@ class Sums:
         if c is None:
             return
         self._of_c += ones @ c
-        rows.transposed_dot(c, block, self._by_c)
         if self.wanted == "diagonal":
             mean, scale = features.mean, features.scale
             self._second += rows.deviations(c, mean, scale, block)[1]
-        elif rows.is_sparse:
+        if self.wanted != "full":
+            return
+        rows.transposed_dot(c, block, self._by_c)
+        if rows.is_sparse:
             for second, of_output in zip(self._second, c.T):
                 second += self._sparse_product(block, of_output)
         else:
@@ -359,6 +400,8 @@ class Sums:
     @property
     def second(self):
         features, second = self.features, self._second
+        if self.wanted == "mean":
+            return self._of_c[:, None] * np.append(features.scale > 0, 1.0)
         if self.wanted == "full" and not features.is_sparse:
             for one in second:
                 mirror(one)
@@ -386,6 +429,6 @@ class Sums:
 
     @property
     def of_c(self):
-        if self.features.is_plain:
+        if self.features.is_plain or self.wanted == "mean":
             return self._of_c
         return self._second.reshape(len(self._second), -1)[:, -1]

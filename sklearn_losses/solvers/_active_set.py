@@ -156,7 +156,7 @@ class _Search:
         self.point, self.value = (coef, result.intercept), fit.best
         self.active = chosen[result.coef.any(axis=0)]
         self.passes += fit.passes * len(chosen) / len(self.l1)
-        self.look(fit.best_slopes)
+        self.look(fit.slopes())
 
     def result(self):
         warnings, converged = [], self.is_enough()

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_losses.solvers._point_sums import PointSums
+from sklearn_losses.solvers._sweep import sweep
 
 DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss without curvature
 MAX_ROOT_STEPS = 100
@@ -94,8 +95,18 @@ class LossTerm:
         return np.full((len(self.y), *np.shape(c)), c)
 
     @cached_property
+    def grouped(self):
+        """A term of the same sums where all rows have the same raw prediction.
+
+        It has a row for each target, if those are few, or is this term.
+        """
+        return self
+
+    @cached_property
     def known_minimum(self):
         """The infimum over all raw predictions, None if there is no formula for it."""
+        if self.grouped is not self:
+            return self.grouped.known_minimum
         total = 0.0
         for i in range(0, len(self.y), CHUNK):
             y, weight = self.y[i : i + CHUNK], self.weight[i : i + CHUNK]
@@ -125,6 +136,14 @@ class PointTerm(LossTerm):
     def with_loss(self, loss):
         """The same rows with another loss."""
         return PointTerm(loss, self.y, self.weight)
+
+    @cached_property
+    def grouped(self):
+        if len(self.y) <= 2 or not ((self.y == 0) | (self.y == 1)).all():
+            return self
+        ones = float(self.weight @ self.y)
+        both = np.array([self.total - ones, ones])
+        return PointTerm(self.loss, np.array([0.0, 1.0]), both)
 
     def value(self, p, q=None, t=0.0):
         """The weighted sum of the losses, at p or at p + t q."""
@@ -167,6 +186,16 @@ class PointTerm(LossTerm):
         excess = 0.5 * (middle - value) if h > 0 else 0.0
         return Model(value, slopes, curvatures, excess)
 
+    def sweep(self, stored, theta, p, q, h, gradient):
+        """What a pass over stored rows sums: see `_sweep.sweep`."""
+        block, *rows = stored
+        is_all = block.stop - block.start == len(self.y)
+        sums = self._sums
+        if not is_all:
+            sums = PointSums(self.loss.checked(), self.y[block], self.weight[block])
+        q = None if q is None else q[block]
+        return sweep(*rows, sums, theta, p[block], q, h, gradient)
+
     def best_constant(self):
         """The one raw prediction for all rows with the least value, about.
 
@@ -175,23 +204,28 @@ class PointTerm(LossTerm):
         """
         if not self.loss.convex:
             return self._searched_constant()
-        if len(self.y) > 2 and ((self.y == 0) | (self.y == 1)).all():
-            ones = float(self.weight @ self.y)
-            both = np.array([self.total - ones, ones])
-            return PointTerm(self.loss, np.array([0.0, 1.0]), both).best_constant()
-        start = self._likely_constant()
-        found = self._root(self._sums.slopes_at, start)
+        if self.grouped is not self:
+            return self.grouped.best_constant()
+        start = self._linked_mean()
+        slope, steepness = self._sums.slopes_at(start)
+        if abs(slope) <= ROOT_TOL * steepness and 0 < steepness < np.inf:
+            return start
+        found = self._root(self._sums.slopes_at, self._likely_constant(start))
         value = self.value(self.at_constant(found))
         return found if np.isfinite(value) else self._searched_constant()
 
-    def _likely_constant(self):
-        """Where a search begins: at 0, or at the link of the mean if that is better."""
+    def _linked_mean(self):
+        """Where the mean of y is predicted, which many losses like best."""
         is_uniform = self.weight.strides == (0,)
         mean = float(np.average(self.y, weights=None if is_uniform else self.weight))
-        if self.loss.task == "regression":
-            with np.errstate(all="ignore"):
-                linked = float(self.loss.link.link(np.array([mean]))[0])
-            mean = linked if np.isfinite(linked) else mean
+        if self.loss.task != "regression":
+            return mean
+        with np.errstate(all="ignore"):
+            linked = float(self.loss.link.link(np.array([mean]))[0])
+        return linked if np.isfinite(linked) else mean
+
+    def _likely_constant(self, mean):
+        """Where a search begins: at 0, or there if that is better."""
         at_mean, at_0 = (self.value(self.at_constant(c)) for c in (mean, 0.0))
         return mean if at_mean < at_0 else 0.0
 
@@ -247,6 +281,14 @@ class RowTerm(LossTerm):
     def with_loss(self, loss):
         """The same rows with another loss."""
         return row_term(loss, self.y, self.weight, self._shape[1])
+
+    @cached_property
+    def grouped(self):
+        n_rows, n_outputs = self._shape
+        if n_rows <= n_outputs:
+            return self
+        each = np.bincount(self.y.astype(np.intp), self.weight, n_outputs)
+        return row_term(self.loss, np.arange(float(n_outputs)), each, n_outputs)
 
     def _chunks(self, n):
         size = max(1, CHUNK // self._shape[1])
@@ -334,7 +376,8 @@ class RowTerm(LossTerm):
 
     def best_constant(self):
         """The raw predictions, one for each class, with the least value, about."""
-        best = self.loss.optimal_constant(self.y, self.weight)
+        few = self.grouped
+        best = self.loss.optimal_constant(few.y, few.weight)
         return np.clip(np.nan_to_num(best), -30.0, 30.0)
 
 

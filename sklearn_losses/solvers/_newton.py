@@ -14,8 +14,10 @@ constant may lie in the valley of a worse local minimum.
 import math
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+from scipy.linalg import blas
 
 from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
@@ -25,6 +27,7 @@ from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, row_term
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
+from sklearn_losses.solvers._sweep import N_SUMS
 
 SMALLEST_TOL = 1e-14  # rounding
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
@@ -202,6 +205,9 @@ class _Swept:
     ----------
     value, excess : float
         Of the loss, and what its smoothing adds.
+    moment, size : float
+        The sum of the slopes times the raw predictions, and that of the absolute values,
+        at the least.
     steepness : float
         The sum of the sizes of the slopes.
     along : float
@@ -212,8 +218,15 @@ class _Swept:
     sums: Sums
     value: float = 0.0
     excess: float = 0.0
+    moment: float = 0.0
+    size: float = 0.0
     steepness: float = 0.0
     along: float = 0.0
+
+    def add_slopes(self, slopes, at):
+        self.moment += float(slopes @ at)
+        self.size += math.sqrt(float(slopes @ slopes) * float(at @ at))
+        self.steepness += float(blas.dasum(slopes))
 
 
 class _Fit:
@@ -232,7 +245,7 @@ class _Fit:
         model = QuasiNewtonModel if needs_more else NewtonModel
         parts = features, self.l2, self.l1, self.has_intercept, np.size(intercept)
         self.use(model(*parts))
-        self.h = 0.0
+        self.h, self.first_h = 0.0, None
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
         self.here, self.reached, self.step_size = None, math.inf, 0.0
@@ -256,8 +269,10 @@ class _Fit:
         )
 
     # ------------------------------------------------------------------ points
-    def value(self, p, theta):
-        return self.term.value(p) + self.penalty(theta)
+    def value_at(self, p, theta, seen=None):
+        """The objective at p, which a pass may have seen."""
+        loss = self.term.value(p) if seen is None else seen.value
+        return loss + self.penalty(theta)
 
     def value_along(self, p, q, t, theta):
         """The objective at p + t q, where the coefficients are theta."""
@@ -277,17 +292,26 @@ class _Fit:
 
     # ------------------------------------------------------------------- start
     def begin(self, coef, intercept):
-        """The best constant, or the given point if it is better."""
+        """The best constant, or the given point if it is better.
+
+        Returns
+        -------
+        theta, p : ndarray
+            The point, and its raw predictions.
+        ahead : _Swept or None
+            What a pass has seen there, if there was one.
+        """
         c = self.term.best_constant() if self.has_intercept else intercept
         theta = np.zeros((*np.shape(intercept), self.features.n_features + 1))
         theta[..., -1] = c
-        p = self.term.at_constant(c)
-        self.at_constant = self.term.value(p)
+        few = self.term.grouped
+        at_c = few.at_constant(c)
+        self.at_constant = few.value(at_c)
         self.lowest = self.term.minimum()
         # A loss that is not convex may have no slope where it is far off.
         relative = self.term.loss.convex_relative()
-        steep = self.term if relative is None else self.term.with_loss(relative)
-        slopes = float(np.abs(steep.slopes(p, 0.0)).sum())
+        steep = few if relative is None else few.with_loss(relative)
+        slopes = float(np.abs(steep.slopes(at_c, 0.0)).sum())
         self.kept = theta
         gain = self.at_constant - self.lowest
         self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
@@ -295,18 +319,20 @@ class _Fit:
         sizes = max(abs(self.at_constant), abs(self.lowest))
         rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * np.abs(c).max()
         self.is_perfect = gain <= rounding
+        p = at_c if few is self.term else self.term.at_constant(c)
         if self.term.is_smoothed:
-            self.h = FIRST_WIDTH * self.term.unit
+            self.h = self.first_h or FIRST_WIDTH * self.term.unit
         if coef.any():
             scale, given = self.features.scale, theta.copy()
             np.divide(coef, scale, out=given[..., :-1], where=scale > 0)
             given[..., -1] = intercept + coef @ self.features.mean
             if self.model.is_centred:
                 given -= given.mean(axis=0)
-            raw = self.raw(given)
-            if self.value(raw, given) < self.at_constant:
-                return given, raw
-        return theta, p
+            q, ahead = self.attempt(p, given - theta)
+            q += p
+            if self.value_at(q, given, ahead) < self.at_constant:
+                return given, q, ahead
+        return theta, p, None
 
     def raw(self, theta):
         self.passes += 1
@@ -324,22 +350,34 @@ class _Fit:
         """
         self.passes += 1
         seen = _Swept(self.model.sums())
-        with_curvatures = seen.sums.wanted is not None
+        if seen.sums.wanted is None and isinstance(self.term, PointTerm):
+            seen.sums.add_stored(partial(self._sweep_stored, seen, p, q, delta))
+            return seen
         for block in self.features.blocks:
             at = p[block]
             if q is not None:
                 along = self.features.raw(delta, block)
                 q[block] = along
                 at = at + along
-            here = self.term.model(at, self.h, block, with_curvatures)
+            here = self.term.model(at, self.h, block, seen.sums.wanted is not None)
             seen.value += here.value
             seen.excess += here.excess
             if q is not None:
                 seen.along += float(np.vdot(here.slopes, along))
-            if self.h > 0:
-                seen.steepness += float(np.abs(here.slopes).sum())
+            seen.add_slopes(here.slopes.ravel(), at.ravel())
             seen.sums.add(block, here.slopes, here.curvatures)
         return seen
+
+    def _sweep_stored(self, seen, p, q, delta, gradient):
+        """In a compiled loop; returns the sum of the slopes."""
+        total = np.zeros(N_SUMS)
+        theta = self.features.for_stored(np.zeros_like(self.l2) if q is None else delta)
+        for stored in self.features.stored():
+            total += self.term.sweep(stored, theta, p, q, self.h, gradient)
+        value, middle, seen.moment, seen.size, seen.steepness, seen.along, of_g = total
+        seen.value = value
+        seen.excess = 0.5 * (middle - value) if self.h > 0 else 0.0
+        return of_g
 
     # --------------------------------------------------------------- iteration
     def advance(self):
@@ -356,14 +394,13 @@ class _Fit:
         True
             After the start and each step but the last, at the point `here`.
         """
-        theta, p = self.begin(coef, intercept)
+        theta, p, ahead = self.begin(coef, intercept)
         if self.is_perfect:
             self.converged = True
-            self.arrive(theta, self.value(p, theta), 0.0)
+            self.arrive(theta, self.value_at(p, theta), 0.0)
             return
         solver = self.solver
         step = 0.0  # that has led to a point which nobody has seen; None: there is none
-        ahead = None
         while self.passes + 2 <= solver.max_iter and not solver.stop.is_set():
             self.n_iterations += 1
             if self.n_iterations % REFRESH == 0:
@@ -403,7 +440,7 @@ class _Fit:
                 self.converged = True
                 break
         if step is not None:
-            self.arrive(theta, self.value(p, theta), step)
+            self.arrive(theta, self.value_at(p, theta), step)
 
     def attempt(self, p, delta):
         """The raw predictions of a step and, if it costs little, what is beyond it."""
@@ -449,7 +486,7 @@ class _Fit:
 
     def look(self, p, theta, seen=None):
         """Model the objective; returns its value and the excess of smoothing."""
-        seen = self.sweep(p) if seen is None else seen
+        self.seen = seen = self.sweep(p) if seen is None else seen
         jitter = 0.0
         if self.h > 0:
             jitter = self.jitter(seen.steepness, seen.sums)
@@ -488,7 +525,7 @@ class _Fit:
         def is_lower(t):
             most = self.previous + 2.0 * self.excess
             if t == 1 and ahead is not None:
-                return ahead.value + self.penalty(theta + delta) <= most
+                return self.value_at(None, theta + delta, ahead) <= most
             return self.value_along(p, q, t, theta + t * delta) <= most
 
         slope = slope_with_l1 if self.model.has_l1 else smooth_slope

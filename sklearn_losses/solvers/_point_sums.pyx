@@ -12,20 +12,8 @@ import numpy as np
 from cython.parallel cimport prange
 
 from sklearn_losses.losses._loop cimport evaluate_block
-from sklearn_losses.losses._table cimport Block, CLoss, LossTable
+from sklearn_losses.losses._table cimport Block, CLoss
 from sklearn_losses.losses._threads cimport threads_for
-
-cdef enum:
-    ROWS = 1024      # of a block
-    MANY = 1 << 19   # rows are worth waking threads
-
-
-cdef struct Points:
-    const LossTable *table
-    const void *params
-    const double *y
-    const double *weight
-    Py_ssize_t n
 
 
 cdef inline void evaluate(const Points *s, const double *raw, double *value,
@@ -154,14 +142,6 @@ cdef class PointSums:
         Rows of weight 0 are as if they were not there, whatever their loss is. A weight
         that `np.broadcast_to` has made of one number takes no memory here either.
     """
-
-    cdef CLoss loss
-    cdef const double[::1] y
-    cdef const double[::1] weight
-    cdef bint is_uniform
-    cdef Py_ssize_t n_blocks
-    cdef int n_threads
-    cdef double[:, ::1] sums  # two of each block
 
     def __cinit__(self, CLoss loss, y, weight):
         self.loss = loss

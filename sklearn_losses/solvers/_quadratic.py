@@ -264,7 +264,7 @@ class QuasiNewtonModel(QuadraticModel):
         second = None
         if self.needs_curvatures:
             is_small = self.n_outputs * len(self.l2) ** 2 <= MOST_NUMBERS
-            second = "full" if is_small else "diagonal"
+            second = "full" if is_small else "diagonal" if self.age else "mean"
         return Sums(self.features, self.n_outputs, second=second)
 
     def update(self, theta, sums, jitter):
@@ -300,7 +300,7 @@ class QuasiNewtonModel(QuadraticModel):
     def _renew(self, sums, jitter):
         """The blocks of the Hessian of each output by itself, or its diagonal."""
         self.is_smoothed = jitter > 0
-        if sums.wanted == "diagonal":
+        if sums.wanted != "full":
             diagonal = sums.second * self.moves + self.l2 + jitter * self.moves
             self.diagonal = diagonal = diagonal.reshape(-1, 1, 1)
             self.inverse_diagonal = np.zeros(diagonal.shape)

@@ -38,6 +38,7 @@ LITTLE = 0.3  # times the excess is what the last step with a smoothing may gain
 DIVISORS = 2.0, 16.0  # at least and at most: how fast the smoothing shrinks until ...
 AIM = 0.5  # ... its excess is this share of what may be left to gain
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
+FORESEEN = 0.01  # see `is_as_predicted`
 STALE = 1e-3  # times the allowed decrease: so little is no progress
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
@@ -436,7 +437,9 @@ class _Fit:
             step = t
             if excess > SMOOTHING_TOL * allowed and predicted <= LITTLE * excess:
                 self.narrow(self.divisor(excess, allowed))
-            if done and (t == 1 or self.is_certain):
+                ahead = None
+            is_last = done and (t == 1 or self.is_certain)
+            if is_last or t == 1 and self.is_as_predicted(p, theta, predicted, allowed):
                 self.converged = True
                 break
         if step is not None:
@@ -484,6 +487,18 @@ class _Fit:
             )
         return done
 
+    def is_as_predicted(self, p, theta, predicted, allowed):
+        """Whether a step has led to the minimum, by how well the model foresaw it.
+
+        At the end of a step that gains P the slope should be 0. Where it is s, about
+        s^2 / 4P is left to gain; value and slope are not both right by chance.
+        """
+        if self.h > 0 or not (self.model.certain and self.is_convex):
+            return False
+        missing = self.value_at(p, theta) - (self.previous - predicted)
+        error = max(abs(self.left), 2.0 * abs(missing))
+        return error * error <= FORESEEN * predicted * allowed
+
     def look(self, p, theta, seen=None):
         """Model the objective; returns its value and the excess of smoothing."""
         self.seen = seen = self.sweep(p) if seen is None else seen
@@ -528,5 +543,8 @@ class _Fit:
                 return self.value_at(None, theta + delta, ahead) <= most
             return self.value_along(p, q, t, theta + t * delta) <= most
 
-        slope = slope_with_l1 if self.model.has_l1 else smooth_slope
+        def slope(t):
+            self.left = slope_with_l1(t) if self.model.has_l1 else smooth_slope(t)
+            return self.left
+
         return step_length(slope, slope_at_0, is_lower, self.is_convex)

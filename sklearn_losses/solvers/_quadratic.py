@@ -51,8 +51,12 @@ def scaled_cholesky(matrix, damping):
 def scaled_solve(matrix, v, damping):
     """matrix^-1 v, and the damping that it took."""
     factor, scale, damping = scaled_cholesky(matrix, damping)
+    return _solved(factor, scale, v), damping
+
+
+def _solved(factor, scale, v):
     found, _ = linalg.lapack.dpotrs(factor, scale * v)
-    return scale * found, damping
+    return scale * found
 
 
 def _inverse(block):
@@ -227,7 +231,10 @@ class NewtonModel(QuadraticModel):
     def _solved(self):
         """hessian^-1 gradient, damped, and more so from now on if it had to be."""
         more = self.damping + (JITTER if self.is_smoothed else 0.0)
-        found, needed = scaled_solve(self.hessian, self.gradient, more)
+        factor, scale, needed = scaled_cholesky(self.hessian, more)
+        found = _solved(factor, scale, self.gradient)
+        if needed == FIRST_DAMPING:  # which then costs no digits
+            found += _solved(factor, scale, self.gradient - self.hessian @ found)
         if needed > more:
             self.damping = needed
         return found

@@ -143,7 +143,7 @@ class Centred:
         return self._product(theta.T, block)
 
     def stored(self):
-        """The rows as kernels take them: z and ones, or x where entries stay as they are.
+        """The rows as kernels take them: z and ones, or x where it stays as it is.
 
         Yields
         ------
@@ -159,7 +159,7 @@ class Centred:
             yield block, self.centred(block).reshape(-1), rows.columns, rows.starts
 
     def for_stored(self, theta):
-        """Coefficients and intercept with which `stored` has the raw predictions `raw`."""
+        """Coefficients and intercept by which rows of `stored` make `raw`."""
         if not self.is_plain:
             return np.append(theta, 0.0)
         return np.append(theta[:-1] * self.scale, theta[-1] - self.shift @ theta[:-1])

@@ -157,8 +157,7 @@ class Certified(Solver):
     def _features(objective, sample):
         """Features in units of their spread, and how often that took all rows.
 
-        The mean and the spread of a sample will do, but not of a column that is constant
-        in it.
+        The mean and the spread of a sample will do, unless a column is constant in it.
         """
         rows, centre = objective.rows, objective.fit_intercept
         if sample is not None:
@@ -203,7 +202,7 @@ class Certified(Solver):
             fit.advance()
         if not (fit.converged and np.isfinite(fit.kept).all()):
             return None
-        return _Sample(_unscaled(fit), fit.passes, fit.h, fit.model.curvature())
+        return _Sample(_unscaled(fit), fit.passes, fit.h, fit.curvature())
 
 
 class _Sample(NamedTuple):

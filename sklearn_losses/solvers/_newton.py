@@ -207,8 +207,8 @@ class _Swept:
     value, excess : float
         Of the loss, and what its smoothing adds.
     moment, size : float
-        The sum of the slopes times the raw predictions, and that of the absolute values,
-        at the least.
+        The sum of the slopes times the raw predictions, and that of the absolute
+        values, at the least.
     steepness : float
         The sum of the sizes of the slopes.
     along : float
@@ -505,9 +505,18 @@ class _Fit:
         jitter = 0.0
         if self.h > 0:
             jitter = self.jitter(seen.steepness, seen.sums)
+        if seen.sums.wanted == "full" and isinstance(self.term, RowTerm):
+            self.model.coupling = self.term.mean_hessian(p, self.h)
         self.model.update(theta, seen.sums, jitter)
         self.excess = seen.excess
         return seen.value + self.penalty(theta), seen.excess
+
+    def curvature(self):
+        """That of the objective at the best point, for another model to begin with."""
+        if not self.model.needs_curvatures:
+            self.model.forget()
+            self.look(self.raw(self.kept), self.kept)
+        return self.model.curvature()
 
     def jitter(self, steepness, sums):
         """What kinks need on the diagonal, for bands in which there is no row."""

@@ -7,7 +7,6 @@ norm is minimised with either by coordinate descent (Scheinberg and Tang 2016).
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -20,6 +19,7 @@ JITTER = 1e-6  # of the curvature is added where a loss has kinks
 FIRST_DAMPING, LARGEST_DAMPING = 1e-9, 1e3
 MOST_NUMBERS = 1_010_000  # in a matrix, or in the blocks of one: 8 MB
 MEMORY = 10  # steps that correct the diagonal
+LEAST_COUPLED = 0.1  # of what couples outputs: smaller eigenvalues are rounding
 LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
 REFRESH = 5  # steps after which the diagonal is computed anew, ...
 FAST = 1e-2  # ... unless in so many steps what is left to gain has shrunk to this share
@@ -59,26 +59,73 @@ def _solved(factor, scale, v):
     return scale * found
 
 
-def _inverse(block):
+def _root_of_inverse(block):
+    """W, where W W' is the inverse of a block."""
     factor, scale, _ = scaled_cholesky(block, JITTER)
-    found, _ = linalg.lapack.dpotri(factor)
-    found = np.triu(found) + np.triu(found, 1).T
-    return found * scale * scale[:, None]
+    root, _ = linalg.lapack.dtrtri(factor)
+    return scale[:, None] * root
 
 
-class Curvature(NamedTuple):
-    """A block-diagonal Hessian, and its inverse.
+class Curvature:
+    """A Hessian with a block for each output, and what couples these.
+
+    Where the block of output k is V_k V_k', the block of k and l is R_kl V_k V_l', with
+    the mean Hessian of a row, scaled to a diagonal of 1, for R. Only the inverse knows
+    of it.
+
+    Parameters
+    ----------
+    blocks : ndarray of shape (n_blocks, size, size)
+    coupling : ndarray of shape (n_blocks, n_blocks), default=None
+        The mean Hessian of a row. None: the blocks are all.
 
     Attributes
     ----------
-    blocks, inverse : ndarray of shape (n_blocks, size, size)
     is_diagonal : bool
-        Whether it is only the diagonal of the Hessian's.
+        Whether blocks are of one entry.
     """
 
-    blocks: np.ndarray
-    inverse: np.ndarray
-    is_diagonal: bool = False
+    def __init__(self, blocks, coupling=None):
+        self.blocks, self.is_diagonal = blocks, blocks.shape[1] == 1
+        if self.is_diagonal:
+            self.inverse = np.zeros(blocks.size)
+            diagonal = blocks.ravel()
+            np.divide(1.0, diagonal, out=self.inverse, where=diagonal > 0)
+        else:
+            self.roots = np.array([_root_of_inverse(block) for block in blocks])
+        self.mixing = None if coupling is None else _inverse_correlation(coupling)
+
+    def times(self, factor):
+        """The same, times a number."""
+        return Curvature(factor * self.blocks)
+
+    def product(self, v):
+        """The blocks times v."""
+        if self.is_diagonal:
+            return self.blocks.ravel() * v
+        return (self.blocks @ v.reshape(len(self.blocks), -1, 1)).ravel()
+
+    def solve(self, v):
+        if self.is_diagonal:
+            return self.inverse * v
+        found = self.roots.transpose(0, 2, 1) @ v.reshape(len(self.roots), -1, 1)
+        if self.mixing is not None:
+            found = np.tensordot(self.mixing, found, 1)
+        return (self.roots @ found).ravel()
+
+
+def _inverse_correlation(matrix):
+    """The inverse of a matrix scaled to a diagonal of 1; small eigenvalues count as 1.
+
+    What is common to all outputs has none, and the inverse must not blow it up.
+    """
+    diagonal = np.diag(matrix)
+    scale = np.zeros(len(diagonal))
+    np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
+    scaled = matrix * scale * scale[:, None]
+    np.fill_diagonal(scaled, 1.0)
+    values, vectors = np.linalg.eigh(scaled)
+    return (vectors / np.where(values < LEAST_COUPLED, 1.0, values)) @ vectors.T
 
 
 class QuadraticModel:
@@ -213,7 +260,7 @@ class NewtonModel(QuadraticModel):
         self.hessian = self._hessian(sums, jitter)[0]
 
     def curvature(self):
-        return Curvature(self.hessian[None], _inverse(self.hessian)[None])
+        return Curvature(self.hessian[None])
 
     def minimum(self):
         if not self.has_l1:
@@ -245,6 +292,7 @@ class QuasiNewtonModel(QuadraticModel):
 
     trust = 0.3
     is_centred = False  # whether steps of all outputs sum to 0
+    coupling = None  # the mean Hessian of a row, if the outputs share a loss
 
     def __init__(self, *parts):
         super().__init__(*parts)
@@ -288,13 +336,12 @@ class QuasiNewtonModel(QuadraticModel):
             self._rescale()
 
     def curvature(self):
-        return Curvature(self.blocks, self.inverse, self.diagonal is not None)
+        return self.hessian
 
     def begin_with(self, curvature):
         """Use the Hessian of another model in the same coordinates until it is old."""
-        self.blocks, self.inverse = curvature.blocks, curvature.inverse
-        if curvature.is_diagonal:
-            self.diagonal, self.inverse_diagonal = curvature.blocks, curvature.inverse
+        self.hessian = curvature
+        self.diagonal = curvature if curvature.is_diagonal else None
         self.age = 1
 
     def _remember(self, step, change):
@@ -309,29 +356,22 @@ class QuasiNewtonModel(QuadraticModel):
         self.is_smoothed = jitter > 0
         if sums.wanted != "full":
             diagonal = sums.second * self.moves + self.l2 + jitter * self.moves
-            self.diagonal = diagonal = diagonal.reshape(-1, 1, 1)
-            self.inverse_diagonal = np.zeros(diagonal.shape)
-            np.divide(1.0, diagonal, out=self.inverse_diagonal, where=diagonal > 0)
+            self.diagonal = Curvature(diagonal.reshape(-1, 1, 1))
             return
-        self.blocks = self._hessian(sums, jitter)
-        self.inverse = np.array([_inverse(block) for block in self.blocks])
+        coupling = None if self.has_l1 else self.coupling
+        self.hessian = Curvature(self._hessian(sums, jitter), coupling)
 
     def _rescale(self):
         """Make the diagonal as large as the last change, which has all of the Hessian.
 
         Where there are fewer rows than features the diagonal alone is far too small.
         """
-        self.blocks, self.inverse = self.diagonal, self.inverse_diagonal
+        self.hessian = self.diagonal
         if self.steps:
             step, change = self.steps[-1], self.changes[-1]
-            factor = float(change @ self._times(self.inverse, change))
+            factor = float(change @ self.hessian.solve(change))
             factor = min(max(factor / float(step @ change), 1.0), LARGEST_FACTOR)
-            self.blocks, self.inverse = self.blocks * factor, self.inverse / factor
-
-    def _times(self, blocks, v):
-        if blocks.shape[1] == 1:
-            return blocks.ravel() * v
-        return (blocks @ v.reshape(len(blocks), -1, 1)).ravel()
+            self.hessian = self.hessian.times(factor)
 
     def minimum(self):
         if self.has_l1:
@@ -354,20 +394,18 @@ class QuasiNewtonModel(QuadraticModel):
         for s, y, rho in reversed(pairs):
             shares.append(rho * float(s @ v))
             v = v - shares[-1] * y
-        v = self._times(self.inverse, v) / (1.0 + self.damping)
+        v = self.hessian.solve(v) / (1.0 + self.damping)
         for s, y, rho in pairs:
             v = v + (shares.pop() - rho * float(y @ v)) * s
         return v
 
     def _minimum_with_l1(self):
         left, right = self._low_rank()
-        new, change = self._least_with_l1(self.blocks, left, right, 20, 1e-4)
+        new, change = self._least_with_l1(self.hessian.blocks, left, right, 20, 1e-4)
         delta = new - self.theta
         slope = float(np.vdot(self.gradient, delta)) + change
         v = delta.ravel()
-        bent = float(v @ self._times(self.blocks, v)) - float(
-            (left.T @ v) @ (right.T @ v)
-        )
+        bent = float(v @ self.hessian.product(v)) - float((left.T @ v) @ (right.T @ v))
         return new, delta, slope, -(slope + 0.5 * bent)
 
     def _low_rank(self):
@@ -376,7 +414,7 @@ class QuasiNewtonModel(QuadraticModel):
             nothing = np.empty((self.theta.size, 0))
             return nothing, nothing
         S, Y = np.array(self.steps), np.array(self.changes)
-        BS = np.array([self._times(self.blocks, s) for s in S])
+        BS = np.array([self.hessian.product(s) for s in S])
         SY = S @ Y.T
         lower = np.tril(SY, -1)
         middle = np.block([[S @ BS.T, lower], [lower.T, -np.diag(np.diag(SY))]])

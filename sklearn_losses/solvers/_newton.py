@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from scipy.linalg import blas
 
 from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
@@ -224,10 +223,13 @@ class _Swept:
     steepness: float = 0.0
     along: float = 0.0
 
-    def add_slopes(self, slopes, at):
-        self.moment += float(slopes @ at)
-        self.size += math.sqrt(float(slopes @ slopes) * float(at @ at))
-        self.steepness += float(blas.dasum(slopes))
+    def add(self, block):
+        """Take in the `Model` of a block of rows."""
+        self.value += block.value
+        self.excess += block.excess
+        self.moment += block.moment
+        self.size += block.size
+        self.steepness += block.steepness
 
 
 class _Fit:
@@ -361,11 +363,9 @@ class _Fit:
                 q[block] = along
                 at = at + along
             here = self.term.model(at, self.h, block, seen.sums.wanted is not None)
-            seen.value += here.value
-            seen.excess += here.excess
+            seen.add(here)
             if q is not None:
                 seen.along += float(np.vdot(here.slopes, along))
-            seen.add_slopes(here.slopes.ravel(), at.ravel())
             seen.sums.add(block, here.slopes, here.curvatures)
         return seen
 
@@ -438,8 +438,9 @@ class _Fit:
             if excess > SMOOTHING_TOL * allowed and predicted <= LITTLE * excess:
                 self.narrow(self.divisor(excess, allowed))
                 ahead = None
-            is_last = done and (t == 1 or self.is_certain)
-            if is_last or t == 1 and self.is_as_predicted(p, theta, predicted, allowed):
+            if (done and (t == 1 or self.is_certain)) or (
+                t == 1 and self.is_as_predicted(p, theta, predicted, allowed)
+            ):
                 self.converged = True
                 break
         if step is not None:

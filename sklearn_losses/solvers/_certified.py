@@ -323,6 +323,8 @@ class _CertifiedFit(_Fit):
                 self.narrow(WIDTH_DIVISOR)
                 continue
             theta = new if t == 1 else theta + t * delta
+            if t == 1 and self.is_foreseen(p, q, new, predicted, enough):
+                self.raise_bound(p, theta, q)
             p += q if t == 1 else t * q
             if t == 1 and ahead is not None:
                 self.arrive_ahead(new, ahead)

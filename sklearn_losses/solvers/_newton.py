@@ -37,7 +37,7 @@ LITTLE = 0.3  # times the excess is what the last step with a smoothing may gain
 DIVISORS = 2.0, 16.0  # at least and at most: how fast the smoothing shrinks until ...
 AIM = 0.5  # ... its excess is this share of what may be left to gain
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
-FORESEEN = 0.01  # see `is_as_predicted`
+FORESEEN = 0.01  # see `is_foreseen`
 STALE = 1e-3  # times the allowed decrease: so little is no progress
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
@@ -432,15 +432,14 @@ class _Fit:
                 if not self.model.damp():
                     return
                 continue
+            foreseen = t == 1 and self.is_foreseen(p, q, new, predicted, allowed)
             theta = new if t == 1 else theta + t * delta
             p += q if t == 1 else t * q
             step = t
             if excess > SMOOTHING_TOL * allowed and predicted <= LITTLE * excess:
                 self.narrow(self.divisor(excess, allowed))
                 ahead = None
-            if (done and (t == 1 or self.is_certain)) or (
-                t == 1 and self.is_as_predicted(p, theta, predicted, allowed)
-            ):
+            if foreseen or (done and (t == 1 or self.is_certain)):
                 self.converged = True
                 break
         if step is not None:
@@ -488,15 +487,15 @@ class _Fit:
             )
         return done
 
-    def is_as_predicted(self, p, theta, predicted, allowed):
-        """Whether a step has led to the minimum, by how well the model foresaw it.
+    def is_foreseen(self, p, q, new, predicted, allowed):
+        """Whether a step leads to the minimum, by how well the model foresaw it.
 
         At the end of a step that gains P the slope should be 0. Where it is s, about
         s^2 / 4P is left to gain; value and slope are not both right by chance.
         """
         if self.h > 0 or not (self.model.certain and self.is_convex):
             return False
-        missing = self.value_at(p, theta) - (self.previous - predicted)
+        missing = self.value_along(p, q, 1.0, new) - (self.previous - predicted)
         error = max(abs(self.left), 2.0 * abs(missing))
         return error * error <= FORESEEN * predicted * allowed
 

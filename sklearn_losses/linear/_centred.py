@@ -254,8 +254,8 @@ def _mean_of_a_few(rows):
     if rows.is_sparse:
         return np.zeros(rows.n_features)  # which most entries are
     X = rows.data.reshape(rows.n_rows, rows.n_features)
-    with np.errstate(all="ignore"):
-        mean = X[:: max(1, rows.n_rows // FEW)].mean(axis=0, dtype=np.float64)
+    few = X[:: max(1, rows.n_rows // FEW)]
+    mean = np.add.reduce(few, axis=0, dtype=np.float64) / len(few)
     return np.where(np.isfinite(mean), mean, 0.0)
 
 

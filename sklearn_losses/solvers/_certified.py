@@ -236,9 +236,8 @@ class _CertifiedFit(_Fit):
     best_slopes = best_point = None
 
     def __init__(self, solver, steps, objective, features, term, *point_and_passes):
+        self.positive, self.method = solver.positive, solver.method
         super().__init__(steps, objective, features, term, *point_and_passes)
-        self.positive = solver.positive
-        self.begin_model(MODELS[solver.method])
         self.bound = -np.inf if objective.loss.convex else np.nan
         if objective.loss.has_conjugate:
             self.dual = Dual(
@@ -260,12 +259,13 @@ class _CertifiedFit(_Fit):
                 self.bound = lowest - ROUNDING * abs(lowest)
             self._iterations = self.run_to_gap(coef, intercept)
 
-    def begin_model(self, cls):
-        parts = self.features, self.l2, self.l1, self.has_intercept
-        model = cls(*parts, self.model.n_outputs)
+    def first_model(self):
+        return MODELS[self.method]
+
+    def use(self, model):
         if self.positive:
             model.keep_positive()
-        self.use(model)
+        super().use(model)
 
     def go_on(self, sample):
         """Where the fit of some of the rows has ended, with what it knows."""

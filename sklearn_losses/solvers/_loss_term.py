@@ -63,6 +63,13 @@ def _finite(curvatures):
 ALL = slice(None)
 
 
+def uniform(weight, n):
+    """A weight of n rows that takes the memory of one."""
+    found = np.ndarray(n, np.float64, np.array([weight]), strides=(0,))
+    found.flags.writeable = False  # or all would be written
+    return found
+
+
 class LossTerm:
     """sum_i weight_i loss(y_i, p_i).
 
@@ -132,6 +139,10 @@ class LossTerm:
     def minimum(self):
         """The infimum over all raw predictions, 0 if it is not known."""
         return self.known_minimum or 0.0
+
+    def steepness(self, p):
+        """The sum of the slopes' absolute values."""
+        return float(blas.dasum(self.slopes(p, 0.0).ravel()))
 
 
 class PointTerm(LossTerm):

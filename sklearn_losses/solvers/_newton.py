@@ -22,7 +22,7 @@ from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._line_search import step_length
-from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, row_term
+from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, row_term, uniform
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
@@ -141,8 +141,9 @@ class Newton(Solver):
             )
             for fit in (fit for t in stale if has_validation for fit in fits_of(t)):
                 fit.ended = fit.converged = True
-            over = [t for t in progress.running if all(f.ended for f in fits_of(t))]
-            progress.stop(over)
+            if any(fit.ended for fit in fits):
+                running = progress.running
+                progress.stop([t for t in running if all(f.ended for f in fits_of(t))])
 
 
 def _singles(objective):
@@ -167,8 +168,7 @@ def _term(objective, chosen=None):
     """The loss of one objective, on the rows with a factor in `chosen`."""
     weight = _product(objective.weight_of(0), chosen)
     if weight is None:
-        share = 1.0 / objective.total_weight
-        weight = np.broadcast_to(share, objective.rows.n_rows)
+        weight = uniform(1.0 / objective.total_weight, objective.rows.n_rows)
     else:
         weight = weight / objective.total_weight
     if objective.is_joint:
@@ -181,8 +181,7 @@ def _term(objective, chosen=None):
 def _state(points, features):
     """The state of a solver at the points theta of the objectives."""
     theta = np.vstack(points)
-    found = [features.unscaled(row[:-1], row[-1]) for row in theta]
-    return SGD.start(np.array([w for w, _ in found]), np.array([b for _, b in found]))
+    return SGD.start(*features.unscaled(theta[:, :-1], theta[:, -1]))
 
 
 def _warnings(loss):
@@ -240,14 +239,12 @@ class _Fit:
 
     def __init__(self, solver, objective, features, term, coef, intercept, passes=1):
         self.solver, self.features, self.term = solver, features, term
+        self.n_outputs = np.size(intercept)
         self.has_intercept = objective.fit_intercept
         self.is_convex = objective.loss.convex
         self.l2 = np.append(objective.penalty.l2 * features.scale**2, 0.0)
         self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
-        needs_more = objective.is_joint or features.n_features > MOST_FEATURES
-        model = QuasiNewtonModel if needs_more else NewtonModel
-        parts = features, self.l2, self.l1, self.has_intercept, np.size(intercept)
-        self.use(model(*parts))
+        self.begin_model(self.first_model())
         self.h, self.first_h = 0.0, None
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
@@ -258,6 +255,15 @@ class _Fit:
         self.n_iterations = self.n_stale = 0
         self.ended = False
         self._iterations = self.run(coef, intercept)
+
+    def first_model(self):
+        is_joint = isinstance(self.term, RowTerm)
+        needs_more = is_joint or self.features.n_features > MOST_FEATURES
+        return QuasiNewtonModel if needs_more else NewtonModel
+
+    def begin_model(self, cls):
+        parts = self.features, self.l2, self.l1, self.has_intercept
+        self.use(cls(*parts, self.n_outputs))
 
     def use(self, model):
         """Let a quadratic model find the steps.
@@ -314,13 +320,14 @@ class _Fit:
         # A loss that is not convex may have no slope where it is far off.
         relative = self.term.loss.convex_relative()
         steep = few if relative is None else few.with_loss(relative)
-        slopes = float(np.abs(steep.slopes(at_c, 0.0)).sum())
+        slopes = steep.steepness(at_c)
         self.kept = theta
         gain = self.at_constant - self.lowest
         self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
         # No more than rounding, of the values or of c.
         sizes = max(abs(self.at_constant), abs(self.lowest))
-        rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * np.abs(c).max()
+        largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
+        rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
         self.is_perfect = gain <= rounding
         p = at_c if few is self.term else self.term.at_constant(c)
         if self.term.is_smoothed:

@@ -323,14 +323,15 @@ class _CertifiedFit(_Fit):
                 self.narrow(WIDTH_DIVISOR)
                 continue
             theta = new if t == 1 else theta + t * delta
-            if t == 1 and self.is_foreseen(p, q, new, predicted, enough):
-                self.raise_bound(p, theta, q)
-            p += q if t == 1 else t * q
-            if t == 1 and ahead is not None:
+            ahead = ahead if t == 1 else None
+            if ahead is not None:
                 self.arrive_ahead(new, ahead)
             else:
-                ahead = None
-                self.arrive(theta, self.value_at(p, theta), t)
+                self.arrive(theta, self.value_along(p, q, t, theta), t)
+            if self.foresees and t == 1:
+                if self.is_foreseen(self.reached, predicted, enough):
+                    self.raise_bound(p, theta, q)
+            p += q if t == 1 else t * q
 
     @property
     def sees_gaps(self):

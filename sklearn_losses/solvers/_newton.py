@@ -439,7 +439,10 @@ class _Fit:
                 if not self.model.damp():
                     return
                 continue
-            foreseen = t == 1 and self.is_foreseen(p, q, new, predicted, allowed)
+            foreseen = False
+            if self.foresees and t == 1:
+                reached = self.value_along(p, q, t, new)
+                foreseen = self.is_foreseen(reached, predicted, allowed)
             theta = new if t == 1 else theta + t * delta
             p += q if t == 1 else t * q
             step = t
@@ -494,15 +497,18 @@ class _Fit:
             )
         return done
 
-    def is_foreseen(self, p, q, new, predicted, allowed):
-        """Whether a step leads to the minimum, by how well the model foresaw it.
+    @property
+    def foresees(self):
+        """Whether the model is that of all of the objective."""
+        return self.h == 0 and self.model.certain > 0 and self.is_convex
+
+    def is_foreseen(self, value, predicted, allowed):
+        """Whether a step has led to the minimum, by how well the model foresaw it.
 
         At the end of a step that gains P the slope should be 0. Where it is s, about
         s^2 / 4P is left to gain; value and slope are not both right by chance.
         """
-        if self.h > 0 or not (self.model.certain and self.is_convex):
-            return False
-        missing = self.value_along(p, q, 1.0, new) - (self.previous - predicted)
+        missing = value - (self.previous - predicted)
         error = max(abs(self.left), 2.0 * abs(missing))
         return error * error <= FORESEEN * predicted * allowed
 

@@ -215,9 +215,9 @@ class Dual:
     def _inside(self, slopes, block):
         """What lies beyond the limits of the slopes is put before them."""
         u = self._u(slopes, block)
-        if self._limits is None and not self.some_absent:
-            if np.isfinite(self._conjugate(self.y[block], u).sum()):
-                return u  # nothing does
+        are_unknown = self._limits is None and not self.some_absent
+        if are_unknown and np.isfinite(self._conjugate(self.y[block], u).sum()):
+            return u  # nothing does
         low, high = (limit[block] for limit in self._slopes_limits())
         if self.some_absent:
             u = np.where(self.weight[block] > 0, u, np.clip(0.0, low, high))

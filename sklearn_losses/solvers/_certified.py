@@ -328,9 +328,9 @@ class _CertifiedFit(_Fit):
                 self.arrive_ahead(new, ahead)
             else:
                 self.arrive(theta, self.value_along(p, q, t, theta), t)
-            if self.foresees and t == 1:
-                if self.is_foreseen(self.reached, predicted, enough):
-                    self.raise_bound(p, theta, q)
+            is_newton = self.foresees and t == 1
+            if is_newton and self.is_foreseen(self.reached, predicted, enough):
+                self.raise_bound(p, theta, q)
             p += q if t == 1 else t * q
 
     @property

@@ -191,7 +191,8 @@ class Dual:
         for block in self.features.blocks:
             mass = u_of(block)
             mass *= _column(self.weight[block], mass)
-            size = size + np.abs(mass).sum(axis=0)
+            if not self.is_soft:
+                size = size + np.abs(mass).sum(axis=0)
             sums.add(block, mass)
         return sums.by_g.T.reshape(-1, *slopes.shape[1:]), np.max(size)
 

@@ -112,13 +112,15 @@ class LossTerm:
         """The raw predictions of all rows if their mean is c."""
         return np.full((len(self.y), *np.shape(c)), c)
 
-    @cached_property
+    @property
     def grouped(self):
         """A term of the same sums where all rows have the same raw prediction.
 
         It has a row for each target, if those are few, or is this term.
         """
-        return self
+        return self._few or self
+
+    _few = None
 
     @cached_property
     def known_minimum(self):
@@ -159,9 +161,9 @@ class PointTerm(LossTerm):
         return PointTerm(loss, self.y, self.weight)
 
     @cached_property
-    def grouped(self):
+    def _few(self):
         if len(self.y) <= 2 or not ((self.y == 0) | (self.y == 1)).all():
-            return self
+            return None
         ones = float(self.weight @ self.y)
         both = np.array([self.total - ones, ones])
         return PointTerm(self.loss, np.array([0.0, 1.0]), both)
@@ -308,10 +310,10 @@ class RowTerm(LossTerm):
         return row_term(loss, self.y, self.weight, self._shape[1])
 
     @cached_property
-    def grouped(self):
+    def _few(self):
         n_rows, n_outputs = self._shape
         if n_rows <= n_outputs:
-            return self
+            return None
         each = np.bincount(self.y.astype(np.intp), self.weight, n_outputs)
         return row_term(self.loss, np.arange(float(n_outputs)), each, n_outputs)
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import linalg
 
 from sklearn_losses.linear._centred import Sums
-from sklearn_losses.linear._matrices import equilibrate
+from sklearn_losses.linear._matrices import add_curvature, equilibrate
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 
 JITTER = 1e-6  # of the curvature is added where a loss has kinks
@@ -152,7 +152,7 @@ class QuadraticModel:
         self.l2, self.l1 = l2, l1
         self.has_l1 = bool(l1.any())
         self.low = np.full(len(l1), -np.inf)
-        self.moves = np.append(features.scale > 0, has_intercept)
+        self.moves = np.append(features.scale > 0, float(has_intercept))
         self.damping = FIRST_DAMPING
 
     @property
@@ -223,10 +223,8 @@ class QuadraticModel:
     def _hessian(self, sums, jitter):
         """The blocks of each output."""
         blocks = sums.second
-        if not self.moves[-1]:
-            blocks[:, -1] = blocks[:, :, -1] = 0.0
         for block in blocks:
-            block.flat[:: len(self.l2) + 1] += self.l2 + jitter * self.moves
+            add_curvature(block, self.l2, jitter, self.moves)
         return blocks
 
     def _least_with_l1(self, blocks, left, right, sweeps, tol):

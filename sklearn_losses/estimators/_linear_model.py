@@ -225,7 +225,7 @@ class LinearModel(BaseEstimator):
                 coef.astype(dtype, copy=False),
                 intercept.astype(dtype, copy=False),
             )
-        if not all(np.all(np.isfinite(array)) for array in published):
+        if not all(np.isfinite(array).all() for array in published):
             raise ValueError(
                 f"The coefficients overflow {np.dtype(dtype)}, which is that of X. "
                 "Scale the features, or use smaller steps or float64."

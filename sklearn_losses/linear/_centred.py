@@ -10,7 +10,12 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
-from sklearn_losses.linear._matrices import centre_rows, mirror, weigh_rows
+from sklearn_losses.linear._matrices import (
+    centre_rows,
+    mirror,
+    set_mean_and_scale,
+    weigh_rows,
+)
 
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
 SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
@@ -50,13 +55,7 @@ class Centred:
             np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
         )
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, spread = _statistics(rows, share, centre)
-        varies = spread > CONSTANT * np.abs(mean)
-        varies &= np.isfinite(spread) & np.isfinite(mean)
-        mean[~np.isfinite(mean)] = 0.0
-        scale = np.zeros(rows.n_features)
-        np.divide(1.0, spread, out=scale, where=varies)
-        scale[~np.isfinite(scale)] = 0.0
+            mean, scale = _statistics(rows, share, centre)
         self._set(rows, mean, scale)
 
     def _set(self, rows, mean, scale):
@@ -238,39 +237,38 @@ class Centred:
 
 
 def _statistics(rows, share, centre):
-    """The weighted mean and spread of the columns.
+    """The weighted mean of the columns, and 1 / spread or 0.
 
     One pass, about the mean of a few rows, will do unless that is far from the mean, as
     it is where the rows are sorted or most columns constant.
     """
     mean = _mean_of_a_few(rows) if centre else np.zeros(rows.n_features)
-    mean, spread, moved = _pass_about(mean, rows, share, centre)
-    if centre and (moved > FAR * spread).any():
-        mean, spread, _ = _pass_about(mean, rows, share, centre)
-    return mean, spread
+    found, moved = _pass_about(mean, rows, share, centre)
+    if moved > FAR:
+        found, _ = _pass_about(found[0], rows, share, centre)
+    return found
 
 
 def _mean_of_a_few(rows):
     if rows.is_sparse:
         return np.zeros(rows.n_features)  # which most entries are
     X = rows.data.reshape(rows.n_rows, rows.n_features)
-    with np.errstate(all="ignore"):
-        mean = X[:: max(1, rows.n_rows // FEW)].mean(axis=0, dtype=np.float64)
+    few = X[:: max(1, rows.n_rows // FEW)]
+    mean = np.add.reduce(few, axis=0, dtype=np.float64) / len(few)
     return np.where(np.isfinite(mean), mean, 0.0)
 
 
 def _pass_about(centre, rows, share, moves):
-    """Mean, spread, and how far the mean is from where it was thought to be."""
+    """Mean and scale, and how many spreads the mean is from where it was thought."""
     share, unit = share[:, None], np.ones(rows.n_features)
-    first, second = (sums[0] for sums in rows.deviations(share, centre, unit))
-    beyond = ~((second > SMALL) & (second < LARGE))
+    sums = np.concatenate(rows.deviations(share, centre, unit))
+    beyond = ~((sums[1] > SMALL) & (sums[1] < LARGE))
     if beyond.any():  # constant, or squares that are beyond the range of floats
-        unit[beyond] = np.where(second[beyond] <= SMALL, UNIT, 1.0 / UNIT)
-        first, second = (sums[0] for sums in rows.deviations(share, centre, unit))
-    if not moves:
-        return centre, np.sqrt(second) / unit, None
-    spread = np.sqrt(np.maximum(second - first**2, 0.0)) / unit
-    return centre + first / unit, spread, np.abs(first) / unit
+        unit[beyond] = np.where(sums[1, beyond] <= SMALL, UNIT, 1.0 / UNIT)
+        sums = np.concatenate(rows.deviations(share, centre, unit))
+    found = np.empty(sums.shape)
+    moved = set_mean_and_scale(sums, unit, centre, moves, CONSTANT, found)
+    return found, moved
 
 
 class Sums:

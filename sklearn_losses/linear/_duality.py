@@ -65,7 +65,8 @@ class Dual:
         self.has_intercept, self.positive = has_intercept, positive
         self.y, self.weight = y, weight if factor == 1 else factor * weight
         self.some_absent = not weight.all()
-        self._limits = None
+        self.is_soft = bool((l2 > 0).all())  # every z has a finite P*
+        self._functions, self._limits = self.loss.checked(), None
 
     def bound(self, slopes, reach=0.0):
         """D of slopes, which are first moved to where D is finite.
@@ -161,12 +162,20 @@ class Dual:
         total = sizes = 0.0
         for block, u in parts:
             weight = self.weight[block]
-            each = weight * self.loss.conjugate(self.y[block], factor * u)
+            each = weight * self._conjugate(self.y[block], factor * u)
             if self.some_absent:
                 each = np.where(weight > 0, each, 0.0)
             total += each.sum()
             sizes += np.abs(each).sum()
         return total, sizes
+
+    def _conjugate(self, y, u):
+        """loss*(y, u), of targets that need no check."""
+        if u.ndim == 2:
+            return self.loss.conjugate(y, u)
+        found = np.empty(len(u))
+        self._functions.evaluate_conjugate(y, u, found)
+        return found
 
     @staticmethod
     def _chunks(slopes):
@@ -182,7 +191,8 @@ class Dual:
         for block in self.features.blocks:
             mass = u_of(block)
             mass *= _column(self.weight[block], mass)
-            size = size + np.abs(mass).sum(axis=0)
+            if not self.is_soft:
+                size = size + np.abs(mass).sum(axis=0)
             sums.add(block, mass)
         return sums.by_g.T.reshape(-1, *slopes.shape[1:]), np.max(size)
 
@@ -205,8 +215,11 @@ class Dual:
 
     def _inside(self, slopes, block):
         """What lies beyond the limits of the slopes is put before them."""
-        low, high = (limit[block] for limit in self._slopes_limits())
         u = self._u(slopes, block)
+        are_unknown = self._limits is None and not self.some_absent
+        if are_unknown and np.isfinite(self._conjugate(self.y[block], u).sum()):
+            return u  # nothing does
+        low, high = (limit[block] for limit in self._slopes_limits())
         if self.some_absent:
             u = np.where(self.weight[block] > 0, u, np.clip(0.0, low, high))
         if (u < low).any():
@@ -218,7 +231,9 @@ class Dual:
     def _slopes_limits(self):
         if self._limits is None:
             ends = np.full((2, len(self.y)), [[-FAR], [FAR]])
-            low, high = (self.loss.gradient(self.y, end) for end in ends)
+            low, high = limits = np.empty(ends.shape)
+            for end, limit in zip(ends, limits):
+                self._functions.evaluate_points(self.y, end, None, limit, None)
             low[np.isnan(low)], high[np.isnan(high)] = -np.inf, np.inf
             self._limits = low, high
         return self._limits
@@ -305,6 +320,9 @@ class Dual:
         Where there is no l2, |z| may be at most l1, or z has to be 0.
         """
         l2, l1 = (_column(a, z) for a in (self.l2, self.l1))
+        if self.is_soft:
+            excess = conjugate_excess(z, l1, self.positive)
+            return 1.0, float((excess * excess / (2.0 * l2)).sum())
         hard = np.broadcast_to(l2 == 0, z.shape)
         bare = hard & (l1 == 0)
         excess = conjugate_excess(z, l1, self.positive)

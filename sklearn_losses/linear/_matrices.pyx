@@ -1,7 +1,7 @@
 # cython: language_level=3
 """Loops over rows and small matrices that numpy would make several passes of."""
 
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, fabs, sqrt
 
 ctypedef fused real:
     float
@@ -64,3 +64,59 @@ def equilibrate(const double[:, ::1] matrix, double damping, double[:, ::1] out,
             for j in range(i):
                 out[i, j] = matrix[i, j] * scale[j] * scale[i]
             out[i, i] = 1.0 + damping
+
+
+def add_curvature(double[:, ::1] matrix, const double[::1] l2, double jitter,
+                  const double[::1] moves):
+    """Add l2 + jitter to the diagonal, but of a coordinate that does not move only l2.
+
+    If the last one, the intercept, does not, its row and column become 0.
+    """
+    cdef Py_ssize_t j, last = matrix.shape[0] - 1
+    with nogil:
+        for j in range(last + 1):
+            if moves[last] == 0.0:
+                matrix[last, j] = matrix[j, last] = 0.0
+            matrix[j, j] += l2[j] + jitter * moves[j]
+
+
+def set_mean_and_scale(const double[:, :] sums, const double[::1] unit,
+                       const double[::1] centre, bint moves, double constant,
+                       double[:, ::1] out):
+    """Write mean and 1 / spread of columns.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (2, d)
+        Those of e and e^2, e = (x - centre) unit, over rows of weights that sum to 1.
+    unit, centre : ndarray of shape (d,)
+    moves : bool
+        Whether the mean is not `centre`, about which the spread then is.
+    constant : float
+        A column whose spread is this share of its mean, or less, has the scale 0.
+    out : ndarray of shape (2, d)
+
+    Returns
+    -------
+    float
+        How far the mean is from `centre`, in spreads, at most.
+    """
+    cdef Py_ssize_t j
+    cdef double first, square, spread, largest = 0.0
+    with nogil:
+        for j in range(centre.shape[0]):
+            first = sums[0, j] if moves else 0.0
+            square = sums[1, j] - first * first
+            spread = sqrt(0.0 if square < 0.0 else square) / unit[j]
+            first /= unit[j]
+            if fabs(first) > largest * spread:
+                largest = fabs(first) / spread if spread > 0.0 else INFINITY
+            out[0, j] = centre[j] + first
+            out[1, j] = 0.0
+            if spread > constant * fabs(out[0, j]) and spread < INFINITY:
+                out[1, j] = 1.0 / spread
+            if not fabs(out[0, j]) < INFINITY:
+                out[0, j] = out[1, j] = 0.0
+            if not out[1, j] < INFINITY:
+                out[1, j] = 0.0
+    return largest

@@ -168,7 +168,7 @@ class Rows:
         data, starts = self._block(block)
         n_outputs, d = weight.shape[1], self.n_features
         if not self.is_sparse:
-            about, out = np.stack([centre, scale]), np.zeros((n_outputs, 2, d))
+            about, out = np.array([centre, scale]), np.zeros((n_outputs, 2, d))
             add_deviations(data, self.columns, starts, weight, about, out)
             return out[:, 0], out[:, 1]
         if not centre.any() and (scale == 1.0).all():

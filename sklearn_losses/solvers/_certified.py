@@ -37,6 +37,7 @@ from sklearn_losses.solvers._quadratic import (
 NEWTON, LBFGS = "newton", "lbfgs"
 MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
 START_TOL = 1e-3  # of the convex relative of a loss that is not convex
+WIDTH_DIVISOR = 4.0  # how fast the smoothing shrinks
 NARROW_EARLY = 0.1  # of the excess of smoothing may be left to gain
 EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
 SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
@@ -240,9 +241,8 @@ class _CertifiedFit(_Fit):
     best_slopes = best_point = None
 
     def __init__(self, solver, steps, objective, features, term, *point_and_passes):
+        self.positive, self.method = solver.positive, solver.method
         super().__init__(steps, objective, features, term, *point_and_passes)
-        self.positive = solver.positive
-        self.begin_model(MODELS[solver.method])
         self.bound = -np.inf if objective.loss.convex else np.nan
         if objective.loss.has_conjugate:
             self.dual = Dual(
@@ -264,12 +264,13 @@ class _CertifiedFit(_Fit):
                 self.bound = lowest - ROUNDING * abs(lowest)
             self._iterations = self.run_to_gap(coef, intercept)
 
-    def begin_model(self, cls):
-        parts = self.features, self.l2, self.l1, self.has_intercept
-        model = cls(*parts, self.model.n_outputs)
+    def first_model(self):
+        return MODELS[self.method]
+
+    def use(self, model):
         if self.positive:
             model.keep_positive()
-        self.use(model)
+        super().use(model)
 
     def go_on(self, sample):
         """Where the fit of some of the rows has ended, with what it knows."""
@@ -312,7 +313,7 @@ class _CertifiedFit(_Fit):
                     self.next_try = self.n_iterations + LONGEST_PAUSE
                 if self.is_too_smooth(predicted, enough, excess):
                     ahead = None
-                    self.narrow()
+                    self.narrow(WIDTH_DIVISOR)
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
@@ -324,15 +325,18 @@ class _CertifiedFit(_Fit):
                     if self.sees_gaps:
                         self.raise_bound_at(p, theta)
                     return
-                self.narrow()
+                self.narrow(WIDTH_DIVISOR)
                 continue
             theta = new if t == 1 else theta + t * delta
-            p += q if t == 1 else t * q
-            if t == 1 and ahead is not None:
+            ahead = ahead if t == 1 else None
+            if ahead is not None:
                 self.arrive_ahead(new, ahead)
             else:
-                ahead = None
-                self.arrive(theta, self.value_at(p, theta), t)
+                self.arrive(theta, self.value_along(p, q, t, theta), t)
+            is_newton = self.foresees and t == 1
+            if is_newton and self.is_foreseen(self.reached, predicted, enough):
+                self.raise_bound(p, theta, q)
+            p += q if t == 1 else t * q
 
     @property
     def sees_gaps(self):

@@ -7,10 +7,12 @@ curvature (f'(p + h) - f'(p - h)) / 2h. With h = 0 they are those of the loss.
 A loss of rows with kinks says itself how it is smoothed (`RowLoss.softened`).
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import blas
 
 from sklearn_losses.solvers._point_sums import PointSums
 from sklearn_losses.solvers._sweep import sweep
@@ -36,12 +38,19 @@ class Model:
         Curvatures that are not wanted are None.
     excess : float
         About how much the smoothing adds to the value, never too little at one kink.
+    moment, size : float
+        The sum of the slopes times p, and that of the absolute values, at the least.
+    steepness : float
+        The sum of the slopes' absolute values.
     """
 
     value: float
     slopes: np.ndarray
     curvatures: np.ndarray
     excess: float
+    moment: float = 0.0
+    size: float = 0.0
+    steepness: float = 0.0
 
 
 def _finite(curvatures):
@@ -52,6 +61,13 @@ def _finite(curvatures):
 
 
 ALL = slice(None)
+
+
+def uniform(weight, n):
+    """A weight of n rows that takes the memory of one."""
+    found = np.ndarray(n, np.float64, np.array([weight]), strides=(0,))
+    found.flags.writeable = False  # or all would be written
+    return found
 
 
 class LossTerm:
@@ -76,7 +92,8 @@ class LossTerm:
         self._arrays = None
         self.unit = 1.0
         self.is_smoothed = False
-        self._has_curvature = loss.checked().has_curvature
+        self._functions = loss.checked()
+        self._has_curvature = self._functions.has_curvature
 
     def _weighted(self, array, block=ALL):
         weight = self.weight[block]
@@ -95,13 +112,15 @@ class LossTerm:
         """The raw predictions of all rows if their mean is c."""
         return np.full((len(self.y), *np.shape(c)), c)
 
-    @cached_property
+    @property
     def grouped(self):
         """A term of the same sums where all rows have the same raw prediction.
 
         It has a row for each target, if those are few, or is this term.
         """
-        return self
+        return self._few or self
+
+    _few = None
 
     @cached_property
     def known_minimum(self):
@@ -123,6 +142,10 @@ class LossTerm:
         """The infimum over all raw predictions, 0 if it is not known."""
         return self.known_minimum or 0.0
 
+    def steepness(self, p):
+        """The sum of the slopes' absolute values."""
+        return float(blas.dasum(self.slopes(p, 0.0).ravel()))
+
 
 class PointTerm(LossTerm):
     """A loss of points; p is of shape (n_rows,)."""
@@ -130,18 +153,17 @@ class PointTerm(LossTerm):
     def __init__(self, loss, y, weight):
         super().__init__(loss, y, weight)
         self.is_smoothed = not loss.differentiable
-        compiled = loss.checked()
-        self._sums = PointSums(compiled, y, weight)
-        self._evaluate = compiled.evaluate_points
+        self._sums = PointSums(self._functions, y, weight)
+        self._evaluate = self._functions.evaluate_points
 
     def with_loss(self, loss):
         """The same rows with another loss."""
         return PointTerm(loss, self.y, self.weight)
 
     @cached_property
-    def grouped(self):
+    def _few(self):
         if len(self.y) <= 2 or not ((self.y == 0) | (self.y == 1)).all():
-            return self
+            return None
         ones = float(self.weight @ self.y)
         both = np.array([self.total - ones, ones])
         return PointTerm(self.loss, np.array([0.0, 1.0]), both)
@@ -183,9 +205,11 @@ class PointTerm(LossTerm):
             (slopes, curvatures), begin = self._scratch(len(p)), block.start
         difference = 0.0 if self._has_curvature else DIFFERENCE * self.unit
         curvatures = curvatures if with_curvatures else None
-        value, middle = self._sums.bend(p, h, difference, slopes, curvatures, begin)
+        value, middle, *of_slopes = self._sums.bend(
+            p, h, difference, slopes, curvatures, begin
+        )
         excess = 0.5 * (middle - value) if h > 0 else 0.0
-        return Model(value, slopes, curvatures, excess)
+        return Model(value, slopes, curvatures, excess, *of_slopes)
 
     def sweep(self, stored, theta, p, q, h, gradient):
         """What a pass over stored rows sums: see `_sweep.sweep`."""
@@ -193,7 +217,7 @@ class PointTerm(LossTerm):
         is_all = block.stop - block.start == len(self.y)
         sums = self._sums
         if not is_all:
-            sums = PointSums(self.loss.checked(), self.y[block], self.weight[block])
+            sums = PointSums(self._functions, self.y[block], self.weight[block])
         q = None if q is None else q[block]
         return sweep(*rows, sums, theta, p[block], q, h, gradient)
 
@@ -218,7 +242,8 @@ class PointTerm(LossTerm):
     def _linked_mean(self):
         """Where the mean of y is predicted, which many losses like best."""
         is_uniform = self.weight.strides == (0,)
-        mean = float(np.average(self.y, weights=None if is_uniform else self.weight))
+        mean = self.y.mean() if is_uniform else np.average(self.y, weights=self.weight)
+        mean = float(mean)
         if self.loss.task != "regression":
             return mean
         with np.errstate(all="ignore"):
@@ -239,29 +264,30 @@ class PointTerm(LossTerm):
     def _root(self, slope, start):
         """Bracket the root of an increasing function, then halve or interpolate."""
         first, steepness = slope(start)
-        if not np.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
+        if not math.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
             return start
         # A loss of value f and slope g is about f / g away from its minimum.
         size = abs(self.value(self.at_constant(start)))
         step = min(max(size / abs(first), 1e-6 * abs(start), 1e-300), 1e300)
-        near, near_slope, far, far_slope = start, first, None, np.inf
+        near, near_slope, far, far_slope = start, first, None, math.inf
+        has_slopes = self.loss.differentiable  # between which it is about linear
         for trial in range(MAX_ROOT_STEPS):
             if far is None:
-                c = near - np.sign(first) * step
+                c = near - math.copysign(step, first)
                 step *= 2.0
             else:
                 share = near_slope / (near_slope - far_slope) if trial % 3 else 0.5
-                if not (np.isfinite(share) and self.loss.differentiable):
+                if not (has_slopes and math.isfinite(share)):
                     share = 0.5
                 c = near + min(max(share, 0.01), 0.99) * (far - near)
             here, steepness = slope(c)
             is_flat = far is None and abs(here) * step <= FLAT * size
             if is_flat or abs(here) <= ROOT_TOL * steepness:
                 return c
-            if np.isfinite(here) and here * first > 0:
+            if math.isfinite(here) and here * first > 0:
                 near, near_slope = c, here
             else:
-                far, far_slope = c, here if np.isfinite(here) else np.inf
+                far, far_slope = c, here if math.isfinite(here) else math.inf
             if far is not None and abs(far - near) <= 1e-9 * (abs(far) + abs(near)):
                 # At a kink: where most rows are flat, to smooth over the others.
                 return min(near, far, key=lambda c: self._sums.slopes_at(c)[1])
@@ -275,7 +301,7 @@ class RowTerm(LossTerm):
 
     def __init__(self, loss, y, weight, n_outputs):
         super().__init__(loss, y, weight)
-        self._evaluate = loss.checked().evaluate_rows
+        self._evaluate = self._functions.evaluate_rows
         self._y = y[:, None]
         self._shape = len(y), n_outputs
 
@@ -284,10 +310,10 @@ class RowTerm(LossTerm):
         return row_term(loss, self.y, self.weight, self._shape[1])
 
     @cached_property
-    def grouped(self):
+    def _few(self):
         n_rows, n_outputs = self._shape
         if n_rows <= n_outputs:
-            return self
+            return None
         each = np.bincount(self.y.astype(np.intp), self.weight, n_outputs)
         return row_term(self.loss, np.arange(float(n_outputs)), each, n_outputs)
 
@@ -337,7 +363,12 @@ class RowTerm(LossTerm):
         if block is not None:
             arrays = self._scratch(*p.shape)
         block = ALL if block is None else block
-        return self._model(p, h, block, arrays, with_curvatures)
+        found = self._model(p, h, block, arrays, with_curvatures)
+        slopes, at = found.slopes.ravel(), p.ravel()
+        found.moment = float(slopes @ at)
+        found.size = math.sqrt(float(slopes @ slopes) * float(at @ at))
+        found.steepness = float(blas.dasum(slopes))
+        return found
 
     def _model(self, p, h, block, arrays, with_curvatures):
         slopes, curvatures, other = arrays

@@ -7,6 +7,12 @@ cdef enum:
     ROWS = 1024      # of a block
     MANY = 1 << 19   # rows are worth waking threads
 
+# What is summed over points: values, means of those at a distance of h, slopes times
+# raw predictions and their absolute values, those of slopes, slopes times a direction,
+# and slopes.
+cdef enum:
+    VALUE, MIDDLE, MOMENT, SIZE, STEEPNESS, ALONG, OF_G, COUNT
+
 
 cdef struct Points:
     const LossTable *table
@@ -18,6 +24,8 @@ cdef struct Points:
 
 cdef void bend(const Points *s, const double *raw, double h, double difference,
                double *slope, double *curvature, double *sums) noexcept nogil
+cdef void add_slopes(const Points *s, const double *raw, const double *slope,
+                     const double *q, double *sums) noexcept nogil
 
 
 cdef class PointSums:
@@ -27,7 +35,7 @@ cdef class PointSums:
     cdef bint is_uniform
     cdef Py_ssize_t n_blocks
     cdef int n_threads
-    cdef double[:, ::1] sums  # two of each block
+    cdef double[:, ::1] sums  # COUNT of each block
 
     cdef Points block(self, Py_ssize_t b) noexcept nogil
     cdef Points rows(self, Py_ssize_t begin, Py_ssize_t end) noexcept nogil

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import linalg
 
 from sklearn_losses.linear._centred import Sums
-from sklearn_losses.linear._matrices import equilibrate
+from sklearn_losses.linear._matrices import add_curvature, equilibrate
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 
 JITTER = 1e-6  # of the curvature is added where a loss has kinks
@@ -51,8 +51,12 @@ def scaled_cholesky(matrix, damping):
 def scaled_solve(matrix, v, damping):
     """matrix^-1 v, and the damping that it took."""
     factor, scale, damping = scaled_cholesky(matrix, damping)
+    return _solved(factor, scale, v), damping
+
+
+def _solved(factor, scale, v):
     found, _ = linalg.lapack.dpotrs(factor, scale * v)
-    return scale * found, damping
+    return scale * found
 
 
 def _root_of_inverse(block):
@@ -148,7 +152,7 @@ class QuadraticModel:
         self.l2, self.l1 = l2, l1
         self.has_l1 = bool(l1.any())
         self.low = np.full(len(l1), -np.inf)
-        self.moves = np.append(features.scale > 0, has_intercept)
+        self.moves = np.append(features.scale > 0, float(has_intercept))
         self.damping = FIRST_DAMPING
 
     @property
@@ -219,10 +223,8 @@ class QuadraticModel:
     def _hessian(self, sums, jitter):
         """The blocks of each output."""
         blocks = sums.second
-        if not self.moves[-1]:
-            blocks[:, -1] = blocks[:, :, -1] = 0.0
         for block in blocks:
-            block.flat[:: len(self.l2) + 1] += self.l2 + jitter * self.moves
+            add_curvature(block, self.l2, jitter, self.moves)
         return blocks
 
     def _least_with_l1(self, blocks, left, right, sweeps, tol):
@@ -274,7 +276,10 @@ class NewtonModel(QuadraticModel):
     def _solved(self):
         """hessian^-1 gradient, damped, and more so from now on if it had to be."""
         more = self.damping + (JITTER if self.is_smoothed else 0.0)
-        found, needed = scaled_solve(self.hessian, self.gradient, more)
+        factor, scale, needed = scaled_cholesky(self.hessian, more)
+        found = _solved(factor, scale, self.gradient)
+        if needed == FIRST_DAMPING:  # which then costs no digits
+            found += _solved(factor, scale, self.gradient - self.hessian @ found)
         if needed > more:
             self.damping = needed
         return found

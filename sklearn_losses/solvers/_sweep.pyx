@@ -9,7 +9,6 @@ the sums of the parts are added in their order.
 
 import numpy as np
 from cython.parallel cimport prange
-from libc.math cimport fabs
 
 from sklearn_losses.linear._rows cimport (
     add_columns,
@@ -23,7 +22,14 @@ from sklearn_losses.linear._rows cimport (
     row_start,
 )
 from sklearn_losses.losses._threads cimport threads_for
-from sklearn_losses.solvers._point_sums cimport ROWS, Points, PointSums, bend
+from sklearn_losses.solvers._point_sums cimport (
+    COUNT,
+    ROWS,
+    Points,
+    PointSums,
+    add_slopes,
+    bend,
+)
 
 cdef enum:
     BYTES = 1 << 15      # of X are worked on at a time: they stay in the fastest cache
@@ -31,9 +37,6 @@ cdef enum:
     PARTS = 16           # of the rows, at most, which threads share
     PART = 1 << 18       # entries of X that are worth a part
     NUMBERS = 1 << 18    # of the gradients of all parts
-
-cdef enum:
-    VALUE, MIDDLE, MOMENT, SIZE, STEEPNESS, ALONG, OF_G, COUNT
 
 N_SUMS = COUNT
 
@@ -137,15 +140,3 @@ cdef void sweep_part(const real[::1] data, const index[::1] columns,
                 x = &data[start]
                 j = &columns[start]
                 row_add(slope[m], x, j, row_size(first + m, starts, d), gradient)
-
-
-cdef inline void add_slopes(const Points *s, const double *raw, const double *slope,
-                            const double *q, double *sums) noexcept nogil:
-    cdef Py_ssize_t m
-    for m in range(s.n):
-        sums[MOMENT] += slope[m] * raw[m]
-        sums[SIZE] += fabs(slope[m] * raw[m])
-        sums[STEEPNESS] += fabs(slope[m])
-        sums[OF_G] += slope[m]
-        if q != NULL:
-            sums[ALONG] += slope[m] * q[m]

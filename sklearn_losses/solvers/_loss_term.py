@@ -22,7 +22,6 @@ MAX_ROOT_STEPS = 100
 CHUNK = 1 << 16  # raw predictions of rows that are evaluated at a time
 FEW = 2000  # rows, or twice as many, from which a mean is known
 ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
-KINK_WIDTH = 1e-6  # in units of itself, where a constant at a kink is found
 FLAT = 1e-12  # times its value: what a loss without a minimum may still have to gain
 
 
@@ -272,7 +271,6 @@ class PointTerm(LossTerm):
         step = min(max(size / abs(first), 1e-6 * abs(start), 1e-300), 1e300)
         near, near_slope, far, far_slope = start, first, None, math.inf
         has_slopes = self.loss.differentiable  # between which it is about linear
-        width = 1e-9 if has_slopes else KINK_WIDTH
         for trial in range(MAX_ROOT_STEPS):
             if far is None:
                 c = near - math.copysign(step, first)
@@ -290,7 +288,7 @@ class PointTerm(LossTerm):
                 near, near_slope = c, here
             else:
                 far, far_slope = c, here if math.isfinite(here) else math.inf
-            if far is not None and abs(far - near) <= width * (abs(far) + abs(near)):
+            if far is not None and abs(far - near) <= 1e-9 * (abs(far) + abs(near)):
                 # At a kink: where most rows are flat, to smooth over the others.
                 return min(near, far, key=lambda c: self._sums.slopes_at(c)[1])
         return near

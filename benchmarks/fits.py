@@ -71,12 +71,12 @@ SQUARED = {
 }
 
 CHAIN = (
-    "A step cannot begin before the one before has ended: dot product, exp, a division "
-    "and the addition to the weights are some 190 cycles, whatever the dtype. Tried: "
-    "to form the next dot product while the gradient is (17% faster, but a fit in "
-    "chunks then differs in the last bits), fused multiply-add (3%), choices without "
-    "branches (nothing), 512-bit vectors (slower), weights aligned to cache lines (at "
-    "most 5%)."
+    "A step cannot begin before the one before has ended: exp, a division and what the "
+    "gradient changes of the next dot product, which is formed meanwhile, are some 110 "
+    "cycles, whatever the dtype; and some 450 instructions do not overlap with all of "
+    "it. scikit-learn's is 20% faster with float32 than with float64, while a step of "
+    "ours takes the same. Tried: fused multiply-add (3%), a gradient without branches "
+    "(nothing), 512-bit vectors (slower)."
 )
 MEMORY = (
     "Half the time or more goes to rows that come from memory or a large, slow cache: "

@@ -276,6 +276,20 @@ def draw_seed(random_state):
     return check_random_state(random_state).randint(2**31 - 1)
 
 
+def classes_of(y):
+    """The sorted classes of labels.
+
+    Raises
+    ------
+    ValueError
+        If they are no labels, as scikit-learn says.
+    """
+    classes = y if y.dtype == object else np.unique(y)
+    # Of a few classes it says the same, and need not find them once more.
+    check_classification_targets(classes if len(classes) <= 20 else y)
+    return np.unique(classes)
+
+
 def check_classes(classes):
     """The sorted classes that a first call of partial_fit names.
 

@@ -1,12 +1,7 @@
 # cython: language_level=3
 """Passes over whole arrays that numpy would make several of."""
 
-from libc.math cimport floor
 from libc.stdint cimport int64_t
-
-ctypedef fused real:
-    float
-    double
 
 
 def all_between(const real[::1] values, double low, double high, bint integer):
@@ -24,14 +19,12 @@ def all_between(const real[::1] values, double low, double high, bint integer):
     -------
     bool
     """
-    cdef Py_ssize_t i, n_outside = 0
+    cdef Py_ssize_t start = 0, n = values.shape[0], outside = 0
     with nogil:
-        for i in range(values.shape[0]):
-            n_outside += not (values[i] >= low)
-            n_outside += not (values[i] <= high)
-        for i in range(values.shape[0] if integer else 0):
-            n_outside += floor(values[i]) != values[i]
-    return n_outside == 0
+        while start < n:
+            outside += n_outside(&values[start], min(BLOCK, n - start), low, high, integer)
+            start += BLOCK
+    return outside == 0
 
 
 def choose_by_sign(const real[::1] values, const int64_t[::1] two, int64_t[::1] out):

@@ -30,6 +30,9 @@ from sklearn_losses.losses._params import Interval, check_parameters
 
 REAL_LINE = Interval(None, None, "neither")
 
+# With fewer targets, that they are read twice costs next to nothing.
+_MANY_TARGETS = 1 << 14
+
 
 class Loss(BaseEstimator):
     """Base of all losses.
@@ -365,7 +368,7 @@ class Loss(BaseEstimator):
         y_true = np.asarray(y_true)
         if not self.domain.contains_all(y_true):
             bad = ~self.domain.contains(y_true)
-            raise self._domain_error(y_true, bad, name, f"in {self.domain}")
+            raise self._domain_error(y_true, bad, name, self.domain.wanted())
 
     # ------------------------------------------------------------ for fitting
     @property
@@ -470,6 +473,31 @@ class Loss(BaseEstimator):
     def _minimum(self, y_true):
         return np.zeros(y_true.shape[:1])
 
+    def _limits(self, y_true, raw, domain, outputs):
+        """The limits that targets are held to block by block, while they are evaluated.
+
+        So many targets come from memory once. None: they are to be checked before, as
+        few are, and those of a loss with its own check, or that a result may overwrite.
+        """
+        has_own_check = type(self).check_targets not in (
+            Loss.check_targets,
+            RowLoss.check_targets,
+        )
+        if (
+            has_own_check
+            or y_true.ndim != 1
+            or len(y_true) < _MANY_TARGETS
+            or y_true.shape != raw.shape[:1]
+            or y_true.dtype not in (np.float32, np.float64)
+            or any(
+                out is not None and np.may_share_memory(out, array)
+                for out in outputs.values()
+                for array in (y_true, raw)
+            )
+        ):
+            return None
+        return domain.limits()
+
     def _domain_error(self, y_true, bad, name, wanted):
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         where = f"[{', '.join(map(str, first))}]" if first else ""
@@ -490,7 +518,11 @@ class PointLoss(Loss):
         raw = raw.astype(dtype, copy=False)
         if y.shape != raw.shape and y.ndim and raw.ndim:
             raise ValueError(_shape_message("y_true", y, raw))
-        self.check_targets(y)  # as they are: rounding may move them to an end
+        limits = (
+            self._limits(y, raw, self.domain, outputs) if y.dtype == dtype else None
+        )
+        if limits is None:
+            self.check_targets(y)  # as they are: rounding may move them to an end
         y, raw = np.broadcast_arrays(y.astype(dtype, copy=False), raw)
         shape = raw.shape
         weight = _factors(sample_weight, shape)
@@ -499,14 +531,17 @@ class PointLoss(Loss):
         results = {
             name: _output(out, name, shape, dtype) for name, out in outputs.items()
         }
-        functions.evaluate_points(
+        are_inside = functions.evaluate_points(
             np.ascontiguousarray(y).ravel(),
             np.ascontiguousarray(raw).ravel(),
             *(
                 results[name].reshape(-1) if name in results else None
                 for name in ("value", "gradient", "curvature")
             ),
+            limits,
         )
+        if not are_inside:
+            self.check_targets(y)
         return _finish(results, weight, outputs)
 
     def conjugate(self, y_true, dual):
@@ -636,7 +671,10 @@ class RowLoss(Loss):
         y = np.asarray(y_true, dtype=np.float64)
         if y.shape not in ((len(raw),), raw.shape):
             raise ValueError(_shape_message("y_true", y, raw))
-        self.check_targets(y, n_classes=raw.shape[1])
+        labels = Interval(0, raw.shape[1] - 1, "both", integer=True)
+        limits = self._limits(y, raw, labels, outputs)
+        if limits is None:
+            self.check_targets(y, n_classes=raw.shape[1])
         weight = _factors(sample_weight, raw.shape[:1])
         if "curvature" in outputs and not functions.has_curvature:
             raise ValueError(f"{type(self).__name__} has no curvature.")
@@ -654,11 +692,14 @@ class RowLoss(Loss):
             else np.empty(result.shape)
             for name, result in results.items()
         }
-        functions.evaluate_rows(
+        are_inside = functions.evaluate_rows(
             np.ascontiguousarray(y if y.ndim == 2 else y[:, np.newaxis]),
             raw,
             *(work.get(name) for name in ("value", "gradient", "curvature")),
+            limits,
         )
+        if not are_inside:
+            self.check_targets(y, n_classes=raw.shape[1])
         for name, result in results.items():
             if result is not work[name]:
                 result[...] = work[name]

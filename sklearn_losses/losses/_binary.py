@@ -39,12 +39,6 @@ class BinaryLoss(PointLoss):
     task = "binary"
     domain = Interval(0, 1, "both", integer=True)
 
-    def check_targets(self, y_true, name="y_true"):
-        y_true = np.asarray(y_true)
-        bad = ~((y_true == 0) | (y_true == 1))
-        if np.any(bad):
-            raise self._domain_error(y_true, bad, name, "to be 0 or 1")
-
     def _optimal_constant(self, y_true, sample_weight):
         """The link of the mean, where that is the probability that the loss fits."""
         if not self.proper:
@@ -66,7 +60,6 @@ class LogLoss(BinaryLoss):
     proper = True
     lipschitz = 1.0
     smoothness = 0.25
-    check_targets = PointLoss.check_targets
 
     def _minimum(self, y_true):
         return entr(y_true) + entr(1.0 - y_true)

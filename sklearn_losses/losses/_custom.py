@@ -212,8 +212,6 @@ class CustomLoss(PointOrRowLoss):
         self._check_parameters()
         if self.task == "multiclass":
             RowLoss.check_targets(self, y_true, name, **n_classes)
-        elif self.task == "binary" and self._given_domain is None:
-            BinaryLoss.check_targets(self, y_true, name)
         else:
             PointLoss.check_targets(self, y_true, name)
 

@@ -88,12 +88,16 @@ class Interval:
         """
         if values.dtype not in (np.float32, np.float64) or not values.flags.contiguous:
             return bool(np.all(self.contains(values)))
+        return all_between(values.reshape(-1), *self.limits())
+
+    def limits(self):
+        """The least and the largest double inside, and whether it has to be an int."""
         low, high = max(self.low, -_LARGEST), min(self.high, _LARGEST)
         if low == self.low and not self._has_low:
             low = math.nextafter(low, math.inf)
         if high == self.high and not self._has_high:
             high = math.nextafter(high, -math.inf)
-        return all_between(values.reshape(-1), low, high, self.integer)
+        return low, high, self.integer
 
     def __and__(self, other):
         """The interval of the numbers that lie in both."""
@@ -134,6 +138,11 @@ class Interval:
         low, high = (end if np.isfinite(end) else None for end in (self.low, self.high))
         integer = ", integer=True" if self.integer else ""
         return f"Interval({low!r}, {high!r}, {self.closed!r}{integer})"
+
+    def wanted(self):
+        """What a number that has to lie inside must be, in words."""
+        is_binary = self.integer and (self.low, self.high) == (0, 1)
+        return "to be 0 or 1" if is_binary else f"in {self}"
 
     def describe(self):
         kind = "an int" if self.integer else "a float"

@@ -2,12 +2,13 @@
 """CLoss: the compiled side of a loss, evaluated on whole arrays.
 
 The arrays come from :class:`~sklearn_losses.losses.Loss`, which has checked
-shapes, types and the domain of y; nothing is checked again here.
+shapes, types and, unless it hands in the limits of y, its domain.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython.parallel cimport prange
 
+from sklearn_losses.losses._arrays cimport n_outside
 from sklearn_losses.losses._conjugate cimport searched_conjugate
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows, some_rows
 from sklearn_losses.losses._threads cimport threads_for
@@ -149,12 +150,17 @@ cdef class CLoss:
             part.calls_python for part in self.parts)
 
     def evaluate_points(self, const real[::1] y, const real[::1] raw,
-                        real[::1] value, real[::1] gradient, real[::1] curvature):
+                        real[::1] value, real[::1] gradient, real[::1] curvature,
+                        limits=None):
         """Write the wanted ones of value, gradient and curvature; None: not wanted.
 
-        All arrays are of shape (n,).
+        All arrays are of shape (n,). `limits` are the least and the largest number that a
+        target may be, and whether it must be an integer; None: it may be anything. Returns
+        whether all targets keep them; what is written else is of no use.
         """
         cdef Py_ssize_t c, n = raw.shape[0], n_chunks = (n + CHUNK - 1) // CHUNK
+        cdef Limits within = limits_of(limits)
+        cdef Py_ssize_t n_bad = 0
         cdef int n_threads = 1 if self.calls_python else threads_for(n, MANY)
         cdef const LossTable *table = self.table
         cdef const void *params = self.params
@@ -164,26 +170,32 @@ cdef class CLoss:
         cdef real *at_gradient = &gradient[0] if n and gradient is not None else NULL
         cdef real *at_curvature = &curvature[0] if n and curvature is not None else NULL
         for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
-            evaluate_chunk(table, params, c * CHUNK, min(CHUNK, n - c * CHUNK),
-                           at_y, at_raw, at_value, at_gradient, at_curvature)
+            if within.are_set and n_outside(at_y + c * CHUNK, min(CHUNK, n - c * CHUNK),
+                                            within.low, within.high, within.integer):
+                n_bad += 1
+            else:
+                evaluate_chunk(table, params, c * CHUNK, min(CHUNK, n - c * CHUNK),
+                               at_y, at_raw, at_value, at_gradient, at_curvature)
         self.raise_error()
+        return n_bad == 0
 
     def evaluate_rows(self, const double[:, ::1] y, const double[:, ::1] raw,
                       double[::1] value, double[:, ::1] gradient,
-                      double[:, ::1] curvature):
+                      double[:, ::1] curvature, limits=None):
         """The same for a loss of rows.
 
         `y` is of shape (n, 1) or (n, n_outputs), `value` of shape (n,), and the
-        others of shape (n, n_outputs).
+        others of shape (n, n_outputs). `limits` are for y of shape (n, 1).
         """
         cdef Py_ssize_t c, n = raw.shape[0], size = max(1, CHUNK // raw.shape[1])
-        cdef Py_ssize_t n_chunks
+        cdef Py_ssize_t n_chunks, n_bad = 0
+        cdef Limits within = limits_of(limits)
         cdef int n_threads = 1 if self.calls_python else threads_for(raw.size, MANY)
         cdef const LossTable *table = self.table
         cdef const void *params = self.params
         cdef RowBlock block
         if n == 0:
-            return
+            return True
         size -= size % GROUP if size > GROUP else 0
         n_chunks = (n + size - 1) // size
         block.n = n
@@ -195,8 +207,13 @@ cdef class CLoss:
         block.gradient = &gradient[0, 0] if gradient is not None else NULL
         block.curvature = &curvature[0, 0] if curvature is not None else NULL
         for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
-            evaluate_some_rows(table, params, &block, c * size, min(size, n - c * size))
+            if within.are_set and n_outside(block.y + c * size, min(size, n - c * size),
+                                            within.low, within.high, within.integer):
+                n_bad += 1
+            else:
+                evaluate_some_rows(table, params, &block, c * size, min(size, n - c * size))
         self.raise_error()
+        return n_bad == 0
 
     def evaluate_conjugate(self, const double[::1] y, const double[::1] dual,
                            double[::1] conjugate):
@@ -212,6 +229,22 @@ cdef class CLoss:
                     conjugate[i] = searched_conjugate(
                         self.table.value, self.table.gradient, self.params, y[i], dual[i])
         self.raise_error()
+
+
+cdef struct Limits:
+    bint are_set
+    bint integer
+    double low
+    double high
+
+
+cdef Limits limits_of(limits):
+    """What `Interval.limits` returns, or None, as a struct."""
+    cdef Limits result
+    result.are_set = limits is not None
+    if result.are_set:
+        result.low, result.high, result.integer = limits
+    return result
 
 
 cdef void evaluate_chunk(const LossTable *table, const void *params, Py_ssize_t start,

@@ -59,6 +59,39 @@ def choose(loss, n_features):
     return NEWTON if is_small else LBFGS
 
 
+def sample_of(objective, enough=0):
+    """The objective of one row in SAMPLE.
+
+    Returns
+    -------
+    Objective or None
+        None: there are not enough of them.
+    """
+    n_rows, weight = objective.rows.n_rows, objective.sample_weight
+    size = n_rows // SAMPLE
+    if size < max(SMALLEST_SAMPLE, enough):
+        return None
+    # One of each SAMPLE rows that follow each other.
+    chosen = np.random.default_rng(0).integers(SAMPLE, size=size)
+    chosen += np.arange(0, size * SAMPLE, SAMPLE)
+    if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
+        return None
+    return objective.chosen(chosen)
+
+
+def features_of(objective, sample):
+    """Features in units of their spread, and how often that took all rows.
+
+    The mean and the spread of a sample will do, unless a column is constant in it.
+    """
+    rows, centre = objective.rows, objective.fit_intercept
+    if sample is not None:
+        features = Centred(sample.rows, sample.sample_weight, centre)
+        if features.scale.all():
+            return features.with_rows(rows), 0
+    return Centred(rows, objective.sample_weight, centre), 1
+
+
 class Certified(Solver):
     """Descent on all rows of one objective, with a lower bound.
 
@@ -116,8 +149,8 @@ class Certified(Solver):
         """The result of `solve`, and the fit that knows how it was found."""
         coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
-        sample = self._sample(objective)
-        features, passes = self._features(objective, sample)
+        sample = sample_of(objective, ROWS_PER_COEF * objective.rows.n_features)
+        features, passes = features_of(objective, sample)
         point = coef[outputs], intercept[outputs]
         relative = objective.loss.convex_relative()
         if relative is not None:
@@ -137,34 +170,6 @@ class Certified(Solver):
             value=fit.best if features.is_near else None,
         )
         return result, fit
-
-    @staticmethod
-    def _sample(objective):
-        """The objective of one row in SAMPLE; None: there are too few."""
-        n_rows, weight = objective.rows.n_rows, objective.sample_weight
-        size = n_rows // SAMPLE
-        enough = max(SMALLEST_SAMPLE, ROWS_PER_COEF * objective.rows.n_features)
-        if size < enough:
-            return None
-        # One of each SAMPLE rows that follow each other.
-        chosen = np.random.default_rng(0).integers(SAMPLE, size=size)
-        chosen += np.arange(0, size * SAMPLE, SAMPLE)
-        if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
-            return None
-        return objective.chosen(chosen)
-
-    @staticmethod
-    def _features(objective, sample):
-        """Features in units of their spread, and how often that took all rows.
-
-        The mean and the spread of a sample will do, unless a column is constant in it.
-        """
-        rows, centre = objective.rows, objective.fit_intercept
-        if sample is not None:
-            features = Centred(sample.rows, sample.sample_weight, centre)
-            if features.scale.all():
-                return features.with_rows(rows), 0
-        return Centred(rows, objective.sample_weight, centre), 1
 
     def _run(self, objective, sample, features, point, tol, passes):
         """Coefficients and intercept from a point on, and the fit that found them."""

@@ -23,6 +23,7 @@ from sklearn_losses.solvers._optimizers import Plain, drop_moments
 from sklearn_losses.solvers._overflow import find_overflow
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._sgd_epoch import Epoch
+from sklearn_losses.solvers._short_rows import ShortRows
 
 # "adaptive" divides the step size by this, until it is that small; as scikit-learn.
 ETA_FACTOR, SMALLEST_ETA = 5.0, 1e-6
@@ -267,6 +268,8 @@ class SGD(Solver):
             self._steps(weights, objective.is_joint),
             self.clip,
         )
+        if ShortRows.can_take(objective.rows, epoch):
+            epoch.steps = ShortRows()
         return weights, epoch
 
     def _steps(self, weights, is_joint):

@@ -5,12 +5,19 @@ A step of any kernel that takes batches is: `begin_batch`, `predict_batch`,
 `set_gradients`; then it moves the weights, which is its own.
 """
 
+from libc.math cimport fabs
 from libc.stdint cimport uint64_t, uint32_t
 
 from sklearn_losses.linear._rows cimport index, real
-from sklearn_losses.linear._weights cimport Output, ScaledWeights
-from sklearn_losses.losses._table cimport CLoss
+from sklearn_losses.linear._weights cimport Output, ScaledWeights, Step
+from sklearn_losses.losses._table cimport CLoss, LossTable
 from sklearn_losses.solvers._schedules cimport Schedule
+
+cdef extern from *:
+    """
+    #define SL_MAX_GRADIENT 1e12
+    """
+    const double MAX_GRADIENT "SL_MAX_GRADIENT"  # as in scikit-learn; larger ones are cut to it
 
 
 cdef class Epoch:
@@ -43,7 +50,7 @@ cdef class Epoch:
     cdef bint needs_norm
     cdef bint shuffles
     cdef readonly Py_ssize_t bad_row     # whose raw prediction is not finite; -1: none
-    cdef object steps                    # None, or what takes the steps instead
+    cdef public object steps             # None, or what takes the steps instead
     cdef double clip                     # the largest norm of a row's gradient
     cdef uint64_t random
     cdef readonly double t
@@ -83,3 +90,46 @@ cdef inline Py_ssize_t row_number(Epoch e, const Batch *batch, Py_ssize_t b) noe
 cdef inline Py_ssize_t place(Epoch e, Py_ssize_t b, Py_ssize_t k) noexcept nogil:
     """Where row b of the batch and output k stand in `raw` and `gradient`."""
     return b * e.row_stride + k * e.output_stride
+
+
+cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step) noexcept nogil:
+    """What output k adds of row i: minus step size, gradient and weight."""
+    cdef const LossTable *table = e.loss.table
+    cdef double y = target(e, i, k), weight = weight_of(e, i, k)
+    cdef double value = 0.0, gradient, eta = step.eta
+    if table.row != NULL:
+        gradient = e.gradient[k]
+    else:
+        if e.counts_loss or e.schedule.sample_rate != NULL:
+            value = table.value(e.loss.params, y, e.raw[k])
+            e.loss_sum[k] += weight * value
+        gradient = table.gradient(e.loss.params, y, e.raw[k])
+    gradient = clipped(e, gradient)
+    if e.schedule.sample_rate != NULL and table.row != NULL:
+        eta = e.row_rate
+    elif e.schedule.sample_rate != NULL:
+        eta = e.schedule.sample_rate(e.schedule.params, value, gradient, step.squared_norm)
+    return -eta * weight * gradient
+
+
+cdef inline double target(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
+    """What output k should predict for row i."""
+    if e.first_class < 0:
+        return e.y[i]
+    return 1.0 if e.y[i] == e.first_class + k else e.rest
+
+
+cdef inline double weight_of(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
+    """The weight of row i for output k."""
+    cdef double weight = 1.0 if e.sample_weight is None else e.sample_weight[i]
+    if e.class_factor is not None and (
+            e.first_class < 0 or e.y[i] == e.first_class + k):
+        weight *= e.class_factor[k]
+    return weight
+
+
+cdef inline double clipped(Epoch e, double gradient) noexcept nogil:
+    if fabs(gradient) > MAX_GRADIENT:
+        gradient = MAX_GRADIENT if gradient > 0 else -MAX_GRADIENT
+        e.n_clipped += 1
+    return gradient

@@ -25,7 +25,7 @@ from sklearn_losses.linear._weights cimport (
 )
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
 from sklearn_losses.losses._threads cimport threads_for
-from sklearn_losses.losses._table cimport Block, CLoss, LossTable, RowBlock
+from sklearn_losses.losses._table cimport Block, CLoss, RowBlock
 
 # How rows are asked for before they are read. A short one is asked for at once, and some
 # rows ahead: 2 to 8 differ by noise. So many lines of a long row wait for each other and
@@ -39,8 +39,6 @@ cdef enum:
 # With fewer products for each, threads are not worth waking: some 0.1 ms.
 cdef enum:
     MUCH_WORK = 1 << 18
-
-cdef double MAX_GRADIENT = 1e12  # as in scikit-learn; larger gradients are cut to it
 
 
 cdef class Epoch:
@@ -69,7 +67,7 @@ cdef class Epoch:
     t : float
         The number of the next step, from 1 on.
     steps : GradientSteps, default=None
-        Takes the steps of another optimizer; None: those of plain SGD.
+        Takes the steps of another optimizer; None: those of plain SGD. May be set.
     clip : float, default=inf
         The largest norm of the gradient of a step, of plain SGD and one row a step.
     """
@@ -281,49 +279,6 @@ cdef inline void row_gradient(Epoch e, Py_ssize_t i, double squared_norm) noexce
             squares += e.gradient[k] * e.gradient[k]
         e.row_rate = e.schedule.sample_rate(
             e.schedule.params, value, sqrt(squares), squared_norm)
-
-
-cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step) noexcept nogil:
-    """What output k adds of row i: minus step size, gradient and weight."""
-    cdef const LossTable *table = e.loss.table
-    cdef double y = target(e, i, k), weight = weight_of(e, i, k)
-    cdef double value = 0.0, gradient, eta = step.eta
-    if table.row != NULL:
-        gradient = e.gradient[k]
-    else:
-        if e.counts_loss or e.schedule.sample_rate != NULL:
-            value = table.value(e.loss.params, y, e.raw[k])
-            e.loss_sum[k] += weight * value
-        gradient = table.gradient(e.loss.params, y, e.raw[k])
-    gradient = clipped(e, gradient)
-    if e.schedule.sample_rate != NULL and table.row != NULL:
-        eta = e.row_rate
-    elif e.schedule.sample_rate != NULL:
-        eta = e.schedule.sample_rate(e.schedule.params, value, gradient, step.squared_norm)
-    return -eta * weight * gradient
-
-
-cdef inline double target(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
-    """What output k should predict for row i."""
-    if e.first_class < 0:
-        return e.y[i]
-    return 1.0 if e.y[i] == e.first_class + k else e.rest
-
-
-cdef inline double weight_of(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
-    """The weight of row i for output k."""
-    cdef double weight = 1.0 if e.sample_weight is None else e.sample_weight[i]
-    if e.class_factor is not None and (
-            e.first_class < 0 or e.y[i] == e.first_class + k):
-        weight *= e.class_factor[k]
-    return weight
-
-
-cdef inline double clipped(Epoch e, double gradient) noexcept nogil:
-    if fabs(gradient) > MAX_GRADIENT:
-        gradient = MAX_GRADIENT if gradient > 0 else -MAX_GRADIENT
-        e.n_clipped += 1
-    return gradient
 
 
 # ------------------------------------------------------------- several rows a step

@@ -36,7 +36,7 @@ cdef enum:
     AHEAD = 4096         # bytes that a dense row is asked for before it is read
     PARTS = 16           # of the rows, at most, which threads share
     PART = 1 << 18       # entries of X that are worth a part
-    NUMBERS = 1 << 20    # of the gradients of all parts
+    NUMBERS = 1 << 18    # of the gradients of all parts
 
 N_SUMS = COUNT
 

@@ -280,6 +280,42 @@ def test_messages_about_targets(loss, y, message):
     assert str(error.value) == f"{type(loss).__name__} needs every target {message}"
 
 
+@each(DEFAULTS)
+@pytest.mark.parametrize("at", [0, 5000, 39_999])
+def test_targets_of_long_arrays_outside_the_domain_are_named(loss, at):
+    """Those are checked while they are evaluated."""
+    y, raw = some(loss, 40_000)
+    for bad in BAD[loss.task]:
+        spoiled = y.copy()
+        spoiled[at] = bad
+        for function in (loss.value, loss.gradient, loss.value_gradient):
+            with pytest.raises(ValueError, match=rf"y_true\[{at}\] is {bad}\.$"):
+                function(spoiled, raw)
+
+
+def test_an_input_is_not_overwritten_if_a_target_is_bad():
+    y, raw = some(Poisson(), 40_000)
+    y[39_999] = -1.0
+    for out in (y, raw):
+        before = out.copy()
+        with pytest.raises(ValueError, match=r"y_true\[39999\] is -1.0"):
+            Poisson().value(y, raw, out=out)
+        np.testing.assert_array_equal(out, before)
+
+
+def test_long_arrays_of_a_loss_with_a_check_of_its_own():
+    class Even(SquaredError):
+        def check_targets(self, y_true, name="y_true"):
+            if np.any(y_true % 2):
+                raise ValueError(f"{name} is odd")
+
+    y = np.zeros(40_000)
+    assert Even().value(y, y).sum() == 0.0
+    y[20_000] = 1.0
+    with pytest.raises(ValueError, match="y_true is odd"):
+        Even().value(y, y)
+
+
 def test_messages_about_classes():
     raw = np.zeros((2, 3))
     with pytest.raises(ValueError) as error:

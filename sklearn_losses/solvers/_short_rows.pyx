@@ -1,0 +1,138 @@
+# cython: language_level=3
+"""One epoch of SGD over short dense rows, one a step: `run_epoch` of _sgd_epoch.pyx, faster.
+
+A step is a chain of operations that wait for each other: the product w . x of a row, the
+gradient, what it adds to w, and with that the product of the next row. Of a short row the
+gradient takes longest. While it is being formed, the product of the next row is, with the
+w of before; what the step will change of it follows from the product of the two rows:
+
+    (shrinkage w + update x) . z = shrinkage (w . z) + update (x . z)
+
+Rows are copied, as doubles and with zeros up to a multiple of eight, when they are read as
+the next row, so that all further loops are over whole vectors.
+"""
+
+from libc.math cimport INFINITY, isfinite
+from libc.stdint cimport uint32_t
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+from sklearn_losses.linear._rows cimport no_index, real, row_prefetch, sl_prefetch
+from sklearn_losses.linear._weights cimport Output, Step, before_step, shrinkage, take_step
+from sklearn_losses.solvers._sgd_epoch cimport Epoch, step_size, update
+
+cdef enum:
+    WIDTH = 32  # entries; with more there is less to gain
+    AHEAD = 5   # rows: how long before it is read a row is asked for
+
+
+class ShortRows:
+    """Makes the steps of an epoch of plain SGD."""
+
+    @staticmethod
+    def can_take(rows, Epoch e):
+        """Whether the steps are of one short row, and those of `run_epoch`, but linear in w.
+
+        An l1 norm is not. One versus rest has steps of several outputs, which do not wait
+        for each other.
+        """
+        cdef Output *o = &e.weights.outputs[0]
+        return (e.n_rows > 0 and e.steps is None and e.batch_size == 1
+                and e.clip == INFINITY and not rows.is_sparse and o.n_features <= WIDTH
+                and e.first_class < 0 and e.loss.table.row == NULL
+                and e.schedule.sample_rate == NULL and o.received == NULL and o.average == NULL)
+
+    def run(self, rows, Epoch epoch, active):
+        order = epoch.order
+        if order is None:
+            order = np.arange(epoch.n_rows, dtype=np.uint32)
+        run_short_rows(rows.data, order, epoch)
+
+
+def run_short_rows(const real[::1] data, const uint32_t[::1] order, Epoch e):
+    cdef Output *o = &e.weights.outputs[0]
+    cdef Py_ssize_t m, d = o.n_features, n = (d + 7) // 8 * 8, last = e.n_rows - 1
+    cdef double[3][WIDTH] copies
+    cdef double *v = copies[0]
+    cdef double *x = copies[1]
+    cdef double *z = copies[2]
+    cdef double *weights = o.v
+    cdef double rate = 0.0, product, w_z = 0.0, x_z = 0.0, t = e.t
+    cdef Step step
+    step.squared_norm = 0.0
+    step.averages = False
+    memset(copies, 0, sizeof(copies))
+    memcpy(v, weights, d * sizeof(double))
+    o.v = v
+    with nogil:
+        copy_row(&data[order[0] * d], d, x)
+        product = o.scale * dot(x, v, n)
+        for m in range(e.n_rows):
+            ask_for(&data[order[min(m + AHEAD, last)] * d], d, e, order[min(m + AHEAD, last)])
+            if e.schedule.rate != NULL:
+                rate = e.schedule.rate(e.schedule.params, t)
+            step.eta = step_size(e, rate, o)
+            before_step(o, step.eta, 1)
+            if not isfinite(product):  # x . z has overflown; w . x need not
+                product = o.scale * dot(x, v, n)
+            e.raw[0] = product + o.intercept
+            if not isfinite(e.raw[0]):
+                e.bad_row = order[m]
+                break
+            if m < last:
+                copy_row(&data[order[m + 1] * d], d, z)
+                w_z = shrinkage(o, step.eta) * o.scale * dot(z, v, n)
+                x_z = dot(z, x, n)
+            if e.needs_norm:
+                step.squared_norm = dot(x, x, n)
+            step.dot = product / o.scale
+            step.update = update(e, order[m], 0, &step)
+            product = w_z + step.update * x_z
+            take_step(o, <const double *> x, <const no_index *> NULL, n, &step)
+            x, z = z, x
+            t += 1.0
+    e.t = t
+    memcpy(weights, v, d * sizeof(double))
+    o.v = weights
+
+
+cdef inline void ask_for(const real *row, Py_ssize_t d, Epoch e, Py_ssize_t i) noexcept nogil:
+    """Ask for a row that is read soon, and its target."""
+    sl_prefetch(&e.y[i])
+    if e.sample_weight is not None:
+        sl_prefetch(&e.sample_weight[i])
+    row_prefetch(row, <const no_index *> NULL, d)
+
+
+cdef inline void copy_row(const real *row, Py_ssize_t d, double *x) noexcept nogil:
+    """Copy a row, four entries or eight at a time: as they are read again, at once."""
+    cdef double[8] part
+    cdef Py_ssize_t j, lane, whole = d - d % 8
+    for j in range(0, whole, 8):
+        for lane in range(8):
+            part[lane] = row[j + lane]
+        for lane in range(8):
+            x[j + lane] = part[lane]
+    if d - whole >= 4:
+        for lane in range(4):
+            part[lane] = row[whole + lane]
+        for lane in range(4):
+            x[whole + lane] = part[lane]
+        whole += 4
+    for j in range(whole, d):
+        x[j] = row[j]
+
+
+cdef inline double dot(const double *x, const double *w, Py_ssize_t n) noexcept nogil:
+    """x . w of whole octets."""
+    cdef double[8] s
+    cdef Py_ssize_t j, lane
+    for lane in range(8):
+        s[lane] = 0.0
+    for j in range(0, n, 8):
+        for lane in range(8):
+            s[lane] += x[j + lane] * w[j + lane]
+    for lane in range(4):
+        s[lane] += s[lane + 4]
+    return (s[0] + s[1]) + (s[2] + s[3])

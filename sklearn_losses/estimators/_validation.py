@@ -177,33 +177,6 @@ def check_l1_ratio(estimator):
         )
 
 
-def classes_of(y):
-    """The sorted classes of labels.
-
-    `check_classification_targets` takes as long as a fit of a few rows, and has nothing
-    to say of integers or booleans of which there are few.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-
-    Raises
-    ------
-    ValueError
-        If they are no labels, as numbers with decimals are none.
-    """
-    if y.dtype.kind in "biu":
-        classes = np.unique(y)
-        if 2 * len(classes) <= len(y):
-            return classes
-    check_classification_targets(y)
-    return np.unique(y)
-
-
 def check_numbers(y, loss, name="y"):
     """Targets of a regression, as float64.
 
@@ -285,9 +258,11 @@ def classes_of(y):
         If they are no labels, as scikit-learn says.
     """
     classes = y if y.dtype == object else np.unique(y)
-    # Of a few classes it says the same, and need not find them once more.
-    check_classification_targets(classes if len(classes) <= 20 else y)
-    return np.unique(classes)
+    # Of a few classes it says the same, and need not find them once more. Of a few
+    # integers it says nothing, and takes as long as a fit of a few rows.
+    if y.dtype.kind not in "biu" or len(classes) > 20:
+        check_classification_targets(classes if len(classes) <= 20 else y)
+    return np.unique(classes) if y.dtype == object else classes
 
 
 def check_classes(classes):

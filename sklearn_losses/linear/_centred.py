@@ -20,6 +20,7 @@ from sklearn_losses.linear._matrices import (
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
 SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
 CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
+NARROW = 28  # columns up to which BLAS computes both halves of a product faster
 MANY_OUTPUTS = 4  # for which BLAS multiplies faster than kernels of one row
 NEAR = 100.0  # times the spread may be a mean that is accounted for in the sums
 SMALL, LARGE = 1e-250, 1e250  # variances beyond them are computed in units of ...
@@ -302,7 +303,8 @@ class Sums:
             self._second = np.zeros((n_outputs, *[d] * (1 + (second == "full"))))
         if features.is_plain and second == "full":
             self._by_c = np.zeros((n_outputs, d))
-        self._of_g, self._of_c = np.zeros((2, n_outputs))
+        if features.is_plain or second == "mean":
+            self._of_g, self._of_c = np.zeros((2, n_outputs))
 
     def add(self, block, g, c=None):
         """Add a block of rows.
@@ -366,9 +368,12 @@ class Sums:
 
     def _add_products(self, block, x, c):
         for second, of_output in zip(self._second, c.T):
-            weighted = self.features.weighted(block, x, of_output)
-            # A symmetric product, of which it writes one half.
-            blas.dsyrk(1.0, weighted.T, 1.0, second.T, overwrite_c=True)
+            weighted = self.features.weighted(block, x, of_output).T
+            if len(weighted) <= NARROW:
+                args = 1.0, weighted, weighted, 1.0, second.T
+                blas.dgemm(*args, trans_b=True, overwrite_c=True)
+            else:  # a symmetric product, of which it writes one half
+                blas.dsyrk(1.0, weighted, 1.0, second.T, overwrite_c=True)
 
     def _sparse_product(self, block, c):
         """sum c x x', of the entries as they are."""

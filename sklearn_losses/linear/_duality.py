@@ -185,16 +185,14 @@ class Dual:
 
     def _z(self, slopes, u_of):
         """sum_i omega_i u_i x_i, and how large its parts are."""
-        sums, size = Sums(self.features, *slopes.shape[1:]), 0.0
-        if not slopes.any():
-            return sums.by_g.T.reshape(-1, *slopes.shape[1:]), size
-        for block in self.features.blocks:
+        sums, sizes = Sums(self.features, *slopes.shape[1:]), [0.0]
+        for block in self.features.blocks if slopes.any() else []:
             mass = u_of(block)
             mass *= _column(self.weight[block], mass)
-            if not self.is_soft:
-                size = size + np.abs(mass).sum(axis=0)
+            if not self.is_soft:  # or nobody asks
+                sizes = sizes + np.abs(mass).sum(axis=0)
             sums.add(block, mass)
-        return sums.by_g.T.reshape(-1, *slopes.shape[1:]), np.max(size)
+        return sums.by_g.T.reshape(-1, *slopes.shape[1:]), max(sizes)
 
     # ------------------------------------------------- the domain of the conjugate
     def _feasible(self, slopes):

@@ -396,8 +396,10 @@ class _CertifiedFit(_Fit):
             (len(self.term.y), n_outputs) if n_outputs > 1 else len(self.term.y)
         )
 
-    @staticmethod
-    def reach(theta):
+    def reach(self, theta):
+        """How large a coefficient is, where that matters to a bound."""
+        if self.dual.is_soft:
+            return 0.0
         return np.abs(theta[..., :-1]).max(initial=0.0)
 
     def raise_bound(self, p, theta, q):
@@ -406,7 +408,9 @@ class _CertifiedFit(_Fit):
         if p.ndim == 2:
             slopes = (self.term.slopes(p + q, self.h), self.term.slopes(p, self.h))
         else:
-            around = self.term.model(p, self.h)
+            around = self.seen.whole
+            if around is None or around.curvatures is None:
+                around = self.term.model(p, self.h)
             slopes = (around.slopes + around.curvatures * q, around.slopes)
         for candidate in slopes:
             found = self.dual.bound(candidate, reach)

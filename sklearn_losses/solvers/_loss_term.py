@@ -142,9 +142,9 @@ class LossTerm:
         """The infimum over all raw predictions, 0 if it is not known."""
         return self.known_minimum or 0.0
 
-    def steepness(self, p):
-        """The sum of the slopes' absolute values."""
-        return float(blas.dasum(self.slopes(p, 0.0).ravel()))
+    def steepness_at(self, c):
+        """The sum of the slopes' absolute values where all raw predictions are c."""
+        return float(blas.dasum(self.slopes(self.at_constant(c), 0.0).ravel()))
 
 
 class PointTerm(LossTerm):
@@ -175,6 +175,9 @@ class PointTerm(LossTerm):
     def slope_along(self, p, q, t, h):
         """The derivative by t of the smoothed value at p + t q."""
         return self._sums.slope_along(p, q, t, h)
+
+    def steepness_at(self, c):
+        return self._sums.slopes_at(c)[1]
 
     def slopes(self, p, h):
         """The derivatives of the weighted losses."""

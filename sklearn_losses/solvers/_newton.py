@@ -22,7 +22,13 @@ from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._line_search import step_length
-from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, row_term, uniform
+from sklearn_losses.solvers._loss_term import (
+    Model,
+    PointTerm,
+    RowTerm,
+    row_term,
+    uniform,
+)
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
@@ -212,6 +218,8 @@ class _Swept:
     along : float
         The sum of the slopes times the direction, if there is one.
     sums : Sums
+    whole : Model or None
+        Of all rows, if they are one block: no other pass overwrites it.
     """
 
     sums: Sums
@@ -221,6 +229,7 @@ class _Swept:
     size: float = 0.0
     steepness: float = 0.0
     along: float = 0.0
+    whole: Model | None = None
 
     def add(self, block):
         """Take in the `Model` of a block of rows."""
@@ -320,7 +329,7 @@ class _Fit:
         # A loss that is not convex may have no slope where it is far off.
         relative = self.term.loss.convex_relative()
         steep = few if relative is None else few.with_loss(relative)
-        slopes = steep.steepness(at_c)
+        slopes = steep.steepness_at(c)
         self.kept = theta
         gain = self.at_constant - self.lowest
         self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
@@ -363,14 +372,18 @@ class _Fit:
         if seen.sums.wanted is None and isinstance(self.term, PointTerm):
             seen.sums.add_stored(partial(self._sweep_stored, seen, p, q, delta))
             return seen
+        is_one = len(self.features.blocks) == 1
         for block in self.features.blocks:
             at = p[block]
             if q is not None:
                 along = self.features.raw(delta, block)
                 q[block] = along
                 at = at + along
-            here = self.term.model(at, self.h, block, seen.sums.wanted is not None)
+            with_curvatures = seen.sums.wanted is not None
+            which = None if is_one else block
+            here = self.term.model(at, self.h, which, with_curvatures)
             seen.add(here)
+            seen.whole = here if is_one else None
             if q is not None:
                 seen.along += float(np.vdot(here.slopes, along))
             seen.sums.add(block, here.slopes, here.curvatures)

@@ -55,3 +55,9 @@ def test_what_is_common_to_all_outputs_is_not_blown_up():
     known = np.linalg.pinv(np.kron(of_row, np.eye(2))) @ across
     found = Curvature(np.array([2.0 / 9.0 * np.eye(2)] * 3), of_row).solve(across)
     assert_allclose(found, known, rtol=1e-5, atol=1e-12)
+
+
+def test_only_the_lower_triangle_is_looked_at():
+    matrix, v = np.array([[2.0, 99.0], [1.0, 3.0]]), np.array([1.0, -2.0])
+    known = np.linalg.solve([[2.0, 1.0], [1.0, 3.0]], v)
+    assert_allclose(scaled_solve(matrix, v, 1e-12)[0], known)

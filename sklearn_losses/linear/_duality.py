@@ -285,8 +285,15 @@ class Dual:
         found, room = [], np.zeros(len(surplus))
         if not surplus.any():
             return found
+        surplus = surplus.copy()
         for block in self.features.blocks:
-            found.append(self._u(at(block)[1], block))
+            slopes = at(block)[1]
+            if len(surplus) == 1:
+                u = self._inside(slopes, block)  # or rounding has put it beyond a limit
+                surplus += self.weight[block] @ u - slopes.sum()
+            else:
+                u = self._u(slopes, block)
+            found.append(u)
             room += self._room(found[-1], block, surplus)
             share = np.where(surplus == 0, 0.0, surplus / room).max()
             if share <= 1.0 / MANY_TIMES:

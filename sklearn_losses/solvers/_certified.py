@@ -31,6 +31,7 @@ from sklearn_losses.solvers._newton import (
 from sklearn_losses.solvers._quadratic import (
     Curvature,
     NewtonModel,
+    ProductModel,
     QuasiNewtonModel,
 )
 
@@ -265,7 +266,10 @@ class _CertifiedFit(_Fit):
             self._iterations = self.run_to_gap(coef, intercept)
 
     def first_model(self):
-        return MODELS[self.method]
+        model, is_long = MODELS[self.method], self.features.n_features > MOST_FEATURES
+        if model is NewtonModel and is_long and not (self.l1.any() or self.positive):
+            return ProductModel
+        return model
 
     def use(self, model):
         if self.positive:
@@ -345,7 +349,7 @@ class _CertifiedFit(_Fit):
         Slopes of a smoothed loss are not its own. Newton's model predicts the slopes of
         the point after, with which one pass less will do.
         """
-        return self.h == 0 and isinstance(self.model, QuasiNewtonModel)
+        return self.h == 0 and not isinstance(self.model, NewtonModel)
 
     def is_promising(self, predicted, enough):
         """Whether a bound is worth its cost, a pass over the rows or more."""

@@ -14,12 +14,12 @@ constant may lie in the valley of a worse local minimum.
 import math
 import threading
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
+from sklearn_losses.losses import SquaredError
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._line_search import step_length
 from sklearn_losses.solvers._loss_term import (
@@ -370,7 +370,10 @@ class _Fit:
         self.passes += 1
         seen = _Swept(self.model.sums())
         if seen.sums.wanted is None and isinstance(self.term, PointTerm):
-            seen.sums.add_stored(partial(self._sweep_stored, seen, p, q, delta))
+            found = self._sweep_stored(self.term, seen.sums, p, q, delta, self.h)
+            value, middle, seen.moment, seen.size, seen.steepness, seen.along, _ = found
+            seen.value = value
+            seen.excess = 0.5 * (middle - value) if self.h > 0 else 0.0
             return seen
         is_one = len(self.features.blocks) == 1
         for block in self.features.blocks:
@@ -389,16 +392,18 @@ class _Fit:
             seen.sums.add(block, here.slopes, here.curvatures)
         return seen
 
-    def _sweep_stored(self, seen, p, q, delta, gradient):
-        """In a compiled loop; returns the sum of the slopes."""
-        total = np.zeros(N_SUMS)
+    def _sweep_stored(self, term, sums, p, q, delta, h):
+        """A pass in compiled loops, which adds to sums; returns what `term.sweep` does."""
+        found = np.zeros(N_SUMS)
         theta = self.features.for_stored(np.zeros_like(self.l2) if q is None else delta)
-        for stored in self.features.stored():
-            total += self.term.sweep(stored, theta, p, q, self.h, gradient)
-        value, middle, seen.moment, seen.size, seen.steepness, seen.along, of_g = total
-        seen.value = value
-        seen.excess = 0.5 * (middle - value) if self.h > 0 else 0.0
-        return of_g
+
+        def add(gradient):
+            for stored in self.features.stored():
+                found[:] += term.sweep(stored, theta, p, q, h, gradient)
+            return found[-1]
+
+        sums.add_stored(add)
+        return found
 
     # --------------------------------------------------------------- iteration
     def advance(self):
@@ -531,11 +536,29 @@ class _Fit:
         jitter = 0.0
         if self.h > 0:
             jitter = self.jitter(seen.steepness, seen.sums)
+        if self.model.needs_products:
+            self.model.product = self._products(p)
         if seen.sums.wanted == "full" and isinstance(self.term, RowTerm):
             self.model.coupling = self.term.mean_hessian(p, self.h)
         self.model.update(theta, seen.sums, jitter)
         self.excess = seen.excess
         return seen.value + self.penalty(theta), seen.excess
+
+    def _products(self, p):
+        """The product of the Hessian of the loss at p with a vector, a pass over the rows.
+
+        It is the gradient of sum c (z . v)^2 / 2, with the curvatures c.
+        """
+        at_0, q = np.zeros_like(p), np.empty_like(p)
+        squares = PointTerm(SquaredError(), at_0, self.term.model(p, self.h).curvatures)
+
+        def product(v):
+            self.passes += 1
+            sums = Sums(self.features)
+            self._sweep_stored(squares, sums, at_0, q, v, 0.0)
+            return sums.first[0]
+
+        return product
 
     def curvature(self):
         """That of the objective at the best point, for another model to begin with."""

@@ -1,6 +1,7 @@
 """Quadratic models of an objective around a point, and where they are least.
 
-`NewtonModel` has the Hessian, for one output and few features. `QuasiNewtonModel`
+`NewtonModel` has the Hessian, for one output and few features, and `ProductModel`
+products with it, for one output and many. `QuasiNewtonModel`
 begins with the Hessian's diagonal, or its diagonal blocks of one class each, renewed
 now and then, and corrects it by the last steps (L-BFGS: Liu and Nocedal 1989). An l1
 norm is minimised with either by coordinate descent (Scheinberg and Tang 2016).
@@ -10,6 +11,8 @@ import math
 
 import numpy as np
 from scipy import linalg
+from scipy.sparse import diags
+from scipy.sparse.linalg import LinearOperator, cg
 
 from sklearn_losses.linear._centred import Sums
 from sklearn_losses.linear._matrices import add_curvature, equilibrate
@@ -20,6 +23,7 @@ FIRST_DAMPING, LARGEST_DAMPING = 1e-9, 1e3
 MOST_NUMBERS = 1_010_000  # in a matrix, or in the blocks of one: 8 MB
 MEMORY = 10  # steps that correct the diagonal
 LEAST_COUPLED = 0.1  # of what couples outputs: smaller eigenvalues are rounding
+LARGEST_RESIDUAL, MOST_PRODUCTS = 0.1, 100  # of conjugate gradients
 LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
 REFRESH = 5  # steps after which the diagonal is computed anew, ...
 FAST = 1e-2  # ... unless in so many steps what is left to gain has shrunk to this share
@@ -146,6 +150,7 @@ class QuadraticModel:
     # below `certain` times what is allowed, it is no more even after a long step.
     trust = 1.0
     certain = 0.0
+    needs_products = False
 
     def __init__(self, features, l2, l1, has_intercept, n_outputs):
         self.features, self.n_outputs = features, n_outputs
@@ -283,6 +288,60 @@ class NewtonModel(QuadraticModel):
         if needed > more:
             self.damping = needed
         return found
+
+
+class ProductModel(QuadraticModel):
+    """B is the Hessian, of which there are only products with vectors.
+
+    They are what the method of conjugate gradients needs, which goes on until the
+    residual is as small as makes Newton's method faster and faster (Dembo, Eisenstat
+    and Steihaug 1982, "Inexact Newton methods").
+
+    Attributes
+    ----------
+    product : callable
+        v to sum c (z, 1) ((z, 1) . v), with the curvatures c at theta.
+    """
+
+    trust = 0.3
+    needs_curvatures, needs_products = False, True
+    product, steepest = None, None
+
+    def sums(self):
+        return Sums(self.features)
+
+    def update(self, theta, sums, jitter):
+        self.theta, self.gradient = theta, self._gradient(theta, sums)
+
+    def forget(self):
+        self.steepest = None
+
+    def minimum(self):
+        size = len(self.gradient)
+        # Coordinates that do not move have no gradient, and any curvature will do.
+        fixed, curvature = 1.0 - self.moves, float(self.product(self._first())[-1])
+        more = self.l2 + fixed + (self.damping + JITTER) * curvature
+
+        def times(v):
+            return self.product(v) * self.moves + more * v
+
+        steep = float(np.linalg.norm(self.gradient))
+        self.steepest = self.steepest or steep
+        found, _ = cg(
+            LinearOperator((size, size), times),
+            -self.gradient,
+            rtol=min(LARGEST_RESIDUAL, math.sqrt(steep / self.steepest)),
+            maxiter=MOST_PRODUCTS,
+            M=diags(1.0 / (curvature + more)),
+        )
+        slope = float(self.gradient @ found)
+        return self.theta + found, found, slope, -0.5 * slope
+
+    def _first(self):
+        """With which a product says what the curvatures sum to."""
+        v = np.zeros(len(self.gradient))
+        v[-1] = 1.0
+        return v
 
 
 class QuasiNewtonModel(QuadraticModel):

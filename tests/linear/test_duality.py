@@ -225,6 +225,19 @@ def test_near_the_optimum_it_takes_few_changes_to_sum_to_0(loss, csr):
     assert problem.dual.bound_at(seen, at, least=value + 1e-3) == -np.inf
 
 
+def test_slopes_that_rounding_has_put_beyond_their_limit():
+    """1.345 w / w is more than 1.345 for some w, where the conjugate is infinite."""
+    loss, w = Huber(), 5e-5
+    assert (loss.delta * w) / w > loss.delta
+    problem = Problem(loss, PENALTIES["l2"])
+    problem.weight[:] = problem.dual.weight[:] = w
+    problem.dual.some_absent = False
+    raw = problem.y + 5.0 * np.resize([1.0, -1.0, -1.0], 60)
+    bound = problem.dual.bound_at(*summed(problem, raw))
+    known = problem.dual.bound(problem.slopes(raw))
+    assert bound == pytest.approx(known, rel=1e-6)
+
+
 @each(LOSSES)
 def test_slopes_of_0_bound_by_the_least_losses(loss):
     problem = Problem(loss, PENALTIES["none"])

@@ -10,10 +10,10 @@ SHAPE = (1_000_000, 20)
 NOT_SLOWER = Target(1.0)
 # Of what is a target, by its name: why it is missed, if it is.
 CHECKED = (
-    "Both sides read X once, at two thirds of the rate at which it can be summed; that "
-    "the result is finite is seen while it is written. Tried: to ask for rows no nearer "
-    "than the second cache (3% faster, but slower for 50 features and more), four rows "
-    "at a time (nothing), other distances."
+    "Both sides read X once, at two thirds of the rate at which it can be summed, and "
+    "that the result is finite is seen while it is written. Tried: to ask for rows no "
+    "nearer than the second cache (3% faster, but slower for 50 features and more), "
+    "four rows at a time (nothing), other distances."
 )
 WHY_MISSED = {
     "SGDClassifier.decision_function": CHECKED,

@@ -5,6 +5,7 @@ import numpy as np
 from cython.parallel cimport prange
 from scipy import sparse
 
+from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.losses._threads cimport threads_for
 
 # Dense rows that are read one after the other are asked for so many bytes ahead; less was

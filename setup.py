@@ -28,12 +28,14 @@ KERNELS = (
     "losses._arrays",
     "losses._builtin",
     "losses._table",
+    "linear._matrices",
     "linear._rows",
     "linear._weights",
     "solvers._sgd_epoch",
     "solvers._short_rows",
     "solvers._gradient_epoch",
     "solvers._point_sums",
+    "solvers._sweep",
 )
 # A loop over the points of a block can be vectorised once its formulas are inlined, to
 # the last; and calls are half of what a step of a short row costs.

@@ -294,8 +294,9 @@ class BaseLinear(LinearModel):
         intercept = self._initial("intercept", intercept, (n_outputs,))
         if not self.fit_intercept:
             intercept = np.zeros(n_outputs)
-        n = len(objectives)
-        return zip(np.split(coef, n), np.split(intercept, n))
+        n = n_outputs // len(objectives)
+        parts = [slice(i, i + n) for i in range(0, n_outputs, n)]
+        return [(coef[part], intercept[part]) for part in parts]
 
     def _solve_all(self, solver, objectives, starts):
         return [solver.solve(o, start) for o, start in zip(objectives, starts)]
@@ -304,11 +305,14 @@ class BaseLinear(LinearModel):
         """The objective of the coefficients as they are published, and its gap."""
         values, gaps = [], []
         for objective, result in zip(objectives, results):
-            rounded = (
-                array.astype(dtype).astype(np.float64)
-                for array in (result.coef, result.intercept)
-            )
-            values.append(float(objective.value(*rounded)[0]))
+            value = result.value
+            if value is None or dtype != np.float64:
+                rounded = (
+                    array.astype(dtype).astype(np.float64)
+                    for array in (result.coef, result.intercept)
+                )
+                value = float(objective.value(*rounded)[0])
+            values.append(value)
             gaps.append(float(np.maximum(values[-1] - result.bound, 0.0)))
         if len(values) == 1:
             self.objective_, self.gap_ = values[0], gaps[0]

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_losses.estimators._validation import resolve_loss
 from sklearn_losses.linear._rows import Rows
+from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arrays import choose_by_sign
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
@@ -228,7 +229,7 @@ class LinearModel(BaseEstimator):
                 coef.astype(dtype, copy=False),
                 intercept.astype(dtype, copy=False),
             )
-        if not all(np.all(np.isfinite(array)) for array in published):
+        if not all(np.isfinite(array).all() for array in published):
             raise ValueError(
                 f"The coefficients overflow {np.dtype(dtype)}, which is that of X. "
                 "Scale the features, or use smaller steps or float64."
@@ -267,7 +268,8 @@ class LinearRegressorMixin(RegressorMixin):
         with suppress(
             ValueError, TypeError, ImportError
         ):  # a loss that fit refuses has no domain
-            tags.target_tags.positive_only = self._resolve_loss().domain.low >= 0
+            loss = self.loss if isinstance(self.loss, Loss) else self._resolve_loss()
+            tags.target_tags.positive_only = loss.domain.low >= 0
         return tags
 
 

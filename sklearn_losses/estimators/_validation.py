@@ -258,9 +258,11 @@ def classes_of(y):
         If they are no labels, as scikit-learn says.
     """
     classes = y if y.dtype == object else np.unique(y)
-    # Of a few classes it says the same, and need not find them once more.
-    check_classification_targets(classes if len(classes) <= 20 else y)
-    return np.unique(classes)
+    # Of a few classes it says the same, and need not find them once more. Of a few
+    # integers it says nothing, and takes as long as a fit of a few rows.
+    if y.dtype.kind not in "biu" or len(classes) > 20:
+        check_classification_targets(classes if len(classes) <= 20 else y)
+    return np.unique(classes) if y.dtype == object else classes
 
 
 def check_classes(classes):

@@ -10,9 +10,17 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
+from sklearn_losses.linear._matrices import (
+    centre_rows,
+    mirror,
+    set_mean_and_scale,
+    weigh_rows,
+)
+
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
 SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
 CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
+NARROW = 28  # columns up to which BLAS computes both halves of a product faster
 MANY_OUTPUTS = 4  # for which BLAS multiplies faster than kernels of one row
 NEAR = 100.0  # times the spread may be a mean that is accounted for in the sums
 SMALL, LARGE = 1e-250, 1e250  # variances beyond them are computed in units of ...
@@ -38,6 +46,8 @@ class Centred:
         1 / spread, and 0 of a constant column, which is then 0 everywhere.
     blocks : list of slice
         All rows, in blocks that stay in cache.
+    is_near : bool
+        Whether no mean is so large that raw predictions of x lose digits.
     """
 
     def __init__(self, rows, weight, centre=True):
@@ -46,13 +56,7 @@ class Centred:
             np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
         )
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, spread = _statistics(rows, share, centre)
-        varies = spread > CONSTANT * np.abs(mean)
-        varies &= np.isfinite(spread) & np.isfinite(mean)
-        mean[~np.isfinite(mean)] = 0.0
-        scale = np.zeros(rows.n_features)
-        np.divide(1.0, spread, out=scale, where=varies)
-        scale[~np.isfinite(scale)] = 0.0
+            mean, scale = _statistics(rows, share, centre)
         self._set(rows, mean, scale)
 
     def _set(self, rows, mean, scale):
@@ -71,8 +75,9 @@ class Centred:
         self.ones = np.ones(min(size, self.n_rows))  # sums by BLAS: faster
         self._scratch, self._only_block = [None, None], None
         self.is_plain = self.is_sparse = rows.is_sparse
+        self.is_near = bool(np.abs(self.shift).max(initial=0.0) <= NEAR)
         if not rows.is_sparse and len(self.blocks) > 1:
-            self.is_plain = np.abs(self.shift).max(initial=0.0) <= NEAR
+            self.is_plain = self.is_near
         elif not rows.is_sparse:
             self._only_block = self.centred(self.blocks[0]) if self.blocks else None
 
@@ -83,21 +88,23 @@ class Centred:
         return other
 
     def centred(self, block):
-        """Rows of z in scratch memory, which the next block overwrites."""
+        """Rows of z and a column of ones, in memory which the next block overwrites."""
         if self._only_block is not None:
             return self._only_block
-        z = np.subtract(self.X[block], self.mean, out=self._memory(0, block))
-        z *= self.scale
+        z = self._memory(0, block, self.n_features + 1)
+        centre_rows(self.X[block], self.mean, self.scale, z)
         return z
 
-    def weighted(self, block):
-        """More scratch memory, for a block of z times something."""
-        return self._memory(1, block)
+    def weighted(self, block, x, c):
+        """Rows times the roots of c, in memory which the next block overwrites."""
+        weighted = self._memory(1, block, x.shape[1])
+        weigh_rows(x, c, weighted)
+        return weighted
 
-    def _memory(self, which, block):
+    def _memory(self, which, block, n_columns):
         n = block.stop - block.start
         if self._scratch[which] is None:
-            self._scratch[which] = np.empty((n, self.n_features))
+            self._scratch[which] = np.empty((n, n_columns))
         return self._scratch[which][:n]
 
     def dot(self, u, block=None):
@@ -118,13 +125,52 @@ class Centred:
             at_0 = -np.atleast_1d(self.shift @ u)
             found = self.rows.dot(coef, at_0, block=block)
             return found.reshape(len(found), *u.shape[1:])
-        if self._only_block is not None:
-            return self._only_block @ u
-        if block is not None:
-            return self.centred(block) @ u
+        return self._product(u, block)
+
+    def raw(self, theta, block=None):
+        """z u + c, where the last entry of theta is c, and the others are u.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_features + 1,) or (n_outputs, n_features + 1)
+        block : slice, default=None
+            One of `blocks`; None means all rows.
+        """
+        if self.is_plain:
+            found = self.dot(theta[..., :-1].T, block)
+            found += theta[..., -1]
+            return found
+        return self._product(theta.T, block)
+
+    def stored(self):
+        """The rows as kernels take them: z and ones, or x where it stays as it is.
+
+        Yields
+        ------
+        block : slice
+        data, columns, starts : ndarray
+            As of `Rows`.
+        """
+        rows = self.rows
+        if self.is_plain:
+            yield slice(0, self.n_rows), rows.data, rows.columns, rows.starts
+            return
+        for block in self.blocks:
+            yield block, self.centred(block).reshape(-1), rows.columns, rows.starts
+
+    def for_stored(self, theta):
+        """Coefficients and intercept by which rows of `stored` make `raw`."""
+        if not self.is_plain:
+            return np.append(theta, 0.0)
+        return np.append(theta[:-1] * self.scale, theta[-1] - self.shift @ theta[:-1])
+
+    def _product(self, u, block):
+        """(z, 1) times u, or z times u."""
+        if block is not None or self._only_block is not None:
+            return self.centred(block)[:, : len(u)] @ u
         out = np.empty((self.n_rows, *u.shape[1:]))
         for block in self.blocks:
-            out[block] = self.centred(block) @ u
+            out[block] = self.centred(block)[:, : len(u)] @ u
         return out
 
     def uses_blas(self, shape):
@@ -159,7 +205,7 @@ class Centred:
         sums = Sums(self, c.shape[1], second="diagonal")
         for block in self.blocks:
             sums.add(block, c[block], c[block])
-        return sums.second.T
+        return sums.second[:, :-1].T
 
     def moments(self, g, c):
         """sum g_i z_i, sum c_i z_i z_i' and sum c_i z_i, in one pass.
@@ -176,7 +222,8 @@ class Centred:
         sums = Sums(self, second="full")
         for block in self.blocks:
             sums.add(block, g[block], c[block])
-        return sums.by_g[0], sums.second[0], sums.by_c[0]
+        second = sums.second[0]
+        return sums.by_g[0], second[:-1, :-1], second[-1, :-1]
 
     def unscaled(self, u, at_mean):
         """coef and intercept of the raw prediction z u + at_mean.
@@ -191,39 +238,38 @@ class Centred:
 
 
 def _statistics(rows, share, centre):
-    """The weighted mean and spread of the columns.
+    """The weighted mean of the columns, and 1 / spread or 0.
 
     One pass, about the mean of a few rows, will do unless that is far from the mean, as
     it is where the rows are sorted or most columns constant.
     """
     mean = _mean_of_a_few(rows) if centre else np.zeros(rows.n_features)
-    mean, spread, moved = _pass_about(mean, rows, share, centre)
-    if centre and (moved > FAR * spread).any():
-        mean, spread, _ = _pass_about(mean, rows, share, centre)
-    return mean, spread
+    found, moved = _pass_about(mean, rows, share, centre)
+    if moved > FAR:
+        found, _ = _pass_about(found[0], rows, share, centre)
+    return found
 
 
 def _mean_of_a_few(rows):
     if rows.is_sparse:
         return np.zeros(rows.n_features)  # which most entries are
     X = rows.data.reshape(rows.n_rows, rows.n_features)
-    with np.errstate(all="ignore"):
-        mean = X[:: max(1, rows.n_rows // FEW)].mean(axis=0, dtype=np.float64)
+    few = X[:: max(1, rows.n_rows // FEW)]
+    mean = np.add.reduce(few, axis=0, dtype=np.float64) / len(few)
     return np.where(np.isfinite(mean), mean, 0.0)
 
 
 def _pass_about(centre, rows, share, moves):
-    """Mean, spread, and how far the mean is from where it was thought to be."""
+    """Mean and scale, and how many spreads the mean is from where it was thought."""
     share, unit = share[:, None], np.ones(rows.n_features)
-    first, second = (sums[0] for sums in rows.deviations(share, centre, unit))
-    beyond = ~((second > SMALL) & (second < LARGE))
+    sums = np.concatenate(rows.deviations(share, centre, unit))
+    beyond = ~((sums[1] > SMALL) & (sums[1] < LARGE))
     if beyond.any():  # constant, or squares that are beyond the range of floats
-        unit[beyond] = np.where(second[beyond] <= SMALL, UNIT, 1.0 / UNIT)
-        first, second = (sums[0] for sums in rows.deviations(share, centre, unit))
-    if not moves:
-        return centre, np.sqrt(second) / unit, None
-    spread = np.sqrt(np.maximum(second - first**2, 0.0)) / unit
-    return centre + first / unit, spread, np.abs(first) / unit
+        unit[beyond] = np.where(sums[1, beyond] <= SMALL, UNIT, 1.0 / UNIT)
+        sums = np.concatenate(rows.deviations(share, centre, unit))
+    found = np.empty(sums.shape)
+    moved = set_mean_and_scale(sums, unit, centre, moves, CONSTANT, found)
+    return found, moved
 
 
 class Sums:
@@ -233,28 +279,32 @@ class Sums:
     ----------
     features : Centred
     n_outputs : int, default=1
-    second : {"full", "diagonal"} or None, default=None
-        Which second moments.
+    second : {"full", "diagonal", "mean"} or None, default=None
+        Which second moments. "mean" is the diagonal as if c had nothing to do with z.
 
     Attributes
     ----------
-    by_g, by_c : ndarray of shape (n_outputs, n_features)
-        sum g z and sum c z.
-    second : ndarray of shape (n_outputs, n_features, n_features) or like `by_c`
-        sum c z z', or its diagonal.
+    first : ndarray of shape (n_outputs, n_features + 1)
+        sum g z, and sum g at the end.
+    second : ndarray of shape (n_outputs, n_features + 1, n_features + 1)
+        Of (z, 1): sum c z z', sum c z and sum c; or the diagonal, like `first`.
+    by_g : ndarray of shape (n_outputs, n_features)
+        sum g z.
     of_g, of_c : ndarray of shape (n_outputs,)
         sum g and sum c.
     """
 
     def __init__(self, features, n_outputs=1, *, second=None):
         self.features, self.wanted = features, second
-        shape = n_outputs, features.n_features
-        self._by_g, self.of_g = np.zeros(shape), np.zeros(n_outputs)
+        d = features.n_features + (not features.is_plain)  # with the ones, if they are
+        self._first = np.zeros((n_outputs, d))
         self._second = None
-        if second is not None:
-            self._by_c, self.of_c = np.zeros(shape), np.zeros(n_outputs)
-            more = shape[1:] if second == "full" else ()
-            self._second = np.zeros((*shape, *more))
+        if second in ("full", "diagonal"):
+            self._second = np.zeros((n_outputs, *[d] * (1 + (second == "full"))))
+        if features.is_plain and second == "full":
+            self._by_c = np.zeros((n_outputs, d))
+        if features.is_plain or second == "mean":
+            self._of_g, self._of_c = np.zeros((2, n_outputs))
 
     def add(self, block, g, c=None):
         """Add a block of rows.
@@ -266,47 +316,64 @@ class Sums:
         g, c : ndarray of shape (n, n_outputs), or (n,) of one output
             c >= 0, and not None if there are second moments.
         """
-        features = self.features
         g = g.reshape(len(g), -1)
-        self.of_g += features.ones[: len(g)] @ g
-        z = None
-        if features.is_plain and features.uses_blas(g.shape):
-            self._by_g += g.T @ features.X[block]
-        elif features.is_plain:
-            features.rows.transposed_dot(g, block, self._by_g)
-        else:
-            z = features.centred(block)
-            self._by_g += g.T @ z
-        if self.wanted is None:
+        c = None if self.wanted is None else c.reshape(len(c), -1)
+        if self.features.is_plain:
+            self._add_plain(block, g, c)
             return
-        c = c.reshape(len(c), -1)
-        self.of_c += features.ones[: len(c)] @ c
-        if z is None:
-            features.rows.transposed_dot(c, block, self._by_c)
-        else:
-            self._by_c += c.T @ z
-        add = self._add_full if self.wanted == "full" else self._add_diagonal
-        add(block, z, c)
-
-    def _add_diagonal(self, block, z, c):
-        features = self.features
-        if z is not None:
+        z = self.features.centred(block)
+        self._first += g.T @ z
+        if self.wanted == "full":
+            self._add_products(block, z, c)
+        elif self.wanted == "diagonal":
             self._second += c.T @ (z * z)
-            return
-        deviations = features.rows.deviations
-        self._second += deviations(c, features.mean, features.scale, block)[1]
+        elif self.wanted == "mean":
+            self._of_c += c.sum(axis=0)
 
-    def _add_full(self, block, z, c):
+    def add_stored(self, add):
+        """Add what a kernel has summed of the blocks that `stored` yields.
+
+        Parameters
+        ----------
+        add : callable
+            It adds sum g x to an array, and returns sum g. Of one output.
+        """
+        of_g = add(self._first[0])
+        if self.features.is_plain:
+            self._of_g += of_g
+
+    def _add_plain(self, block, g, c):
+        """Rows as they are: their mean is accounted for in the end."""
         features = self.features
-        for second, of_output in zip(self._second, c.T):
-            if features.rows.is_sparse:
+        rows, ones = features.rows, features.ones[: len(g)]
+        self._of_g += ones @ g
+        if features.uses_blas(g.shape):
+            self._first += g.T @ features.X[block]
+        else:
+            rows.transposed_dot(g, block, self._first)
+        if c is None:
+            return
+        self._of_c += ones @ c
+        if self.wanted == "diagonal":
+            mean, scale = features.mean, features.scale
+            self._second += rows.deviations(c, mean, scale, block)[1]
+        if self.wanted != "full":
+            return
+        rows.transposed_dot(c, block, self._by_c)
+        if rows.is_sparse:
+            for second, of_output in zip(self._second, c.T):
                 second += self._sparse_product(block, of_output)
-                continue
-            z_or_x = features.X[block] if z is None else z
-            root = np.sqrt(of_output)[:, None]
-            weighted = np.multiply(z_or_x, root, out=features.weighted(block))
-            # A symmetric product, of which it writes one half.
-            blas.dsyrk(1.0, weighted.T, 1.0, second.T, overwrite_c=True)
+        else:
+            self._add_products(block, features.X[block], c)
+
+    def _add_products(self, block, x, c):
+        for second, of_output in zip(self._second, c.T):
+            weighted = self.features.weighted(block, x, of_output).T
+            if len(weighted) <= NARROW:
+                args = 1.0, weighted, weighted, 1.0, second.T
+                blas.dgemm(*args, trans_b=True, overwrite_c=True)
+            else:  # a symmetric product, of which it writes one half
+                blas.dsyrk(1.0, weighted, 1.0, second.T, overwrite_c=True)
 
     def _sparse_product(self, block, c):
         """sum c x x', of the entries as they are."""
@@ -322,33 +389,49 @@ class Sums:
         return (X.T @ other).toarray()
 
     @property
-    def by_g(self):
-        return self._accounted(self._by_g, self.of_g)
-
-    @property
-    def by_c(self):
-        return self._accounted(self._by_c, self.of_c)
+    def first(self):
+        if not self.features.is_plain:
+            return self._first
+        return self._accounted(self._first, self._of_g)
 
     def _accounted(self, sums, total):
         """Of entries as they are: with the mean and the spread accounted for."""
-        if not self.features.is_plain:
-            return sums
-        return sums * self.features.scale - np.outer(total, self.features.shift)
+        features = self.features
+        centred = sums * features.scale - np.outer(total, features.shift)
+        return np.hstack([centred, total[:, None]])
 
     @property
     def second(self):
         features, second = self.features, self._second
-        if self.wanted != "full":
+        if self.wanted == "mean":
+            return self._of_c[:, None] * np.append(features.scale > 0, 1.0)
+        if self.wanted == "full" and not features.is_sparse:
+            for one in second:
+                mirror(one)
+        if not features.is_plain:
             return second
-        if not features.rows.is_sparse:
-            diagonal = np.einsum("kii->ki", second)
-            diagonal *= 0.5
-            second = second + second.transpose(0, 2, 1)
-            diagonal *= 2.0
-        if features.is_plain:
-            scale, shift = features.scale, features.shift
-            second = second * scale * scale[:, None]
-            cross = (self._by_c * scale)[:, :, None] * shift
-            second -= cross + cross.transpose(0, 2, 1)
-            second += self.of_c[:, None, None] * np.outer(shift, shift)
-        return second
+        if self.wanted == "diagonal":
+            return np.hstack([second, self._of_c[:, None]])
+        scale, shift = features.scale, features.shift
+        border = self._accounted(self._by_c, self._of_c)
+        whole = np.empty((len(second), *2 * border.shape[1:]))
+        whole[:, -1] = whole[:, :, -1] = border
+        inner = np.multiply(second, scale * scale[:, None], out=whole[:, :-1, :-1])
+        cross = (self._by_c * scale)[:, :, None] * shift
+        inner -= cross + cross.transpose(0, 2, 1)
+        inner += self._of_c[:, None, None] * np.outer(shift, shift)
+        return whole
+
+    @property
+    def by_g(self):
+        return self.first[:, :-1]
+
+    @property
+    def of_g(self):
+        return self._of_g if self.features.is_plain else self._first[:, -1]
+
+    @property
+    def of_c(self):
+        if self.features.is_plain or self.wanted == "mean":
+            return self._of_c
+        return self._second.reshape(len(self._second), -1)[:, -1]

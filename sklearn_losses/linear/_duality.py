@@ -9,6 +9,8 @@ section 31). F at any coefficients minus D at any slopes is a duality gap: no ot
 coefficients are better by more. It is 0 at the optimum, with the loss's own slopes.
 """
 
+from itertools import chain
+
 import numpy as np
 
 from sklearn_losses.linear._centred import Sums
@@ -21,10 +23,16 @@ NEGLIGIBLE = 1e-8  # of the slopes: what is left of z where it has to be 0
 REACH = 10.0  # times the largest coefficient, by which that is multiplied
 CHUNK = 1 << 14  # slopes that are worked on at a time
 ROUNDING = 2e-15  # of the sizes of what is summed
+MANY_TIMES = 30.0  # what slopes sum to may be changed, so that they sum to 0
 
 
 def _column(weight, like):
     return weight if like.ndim == 1 else weight[:, None]
+
+
+def _centred(u):
+    """Without what all outputs of a row have in common."""
+    return u - (u @ np.full(u.shape[1], 1.0 / u.shape[1]))[:, None]
 
 
 class Dual:
@@ -57,7 +65,8 @@ class Dual:
         self.has_intercept, self.positive = has_intercept, positive
         self.y, self.weight = y, weight if factor == 1 else factor * weight
         self.some_absent = not weight.all()
-        self._limits = None
+        self.is_soft = bool((l2 > 0).all())  # every z has a finite P*
+        self._functions, self._limits = self.loss.checked(), None
 
     def bound(self, slopes, reach=0.0):
         """D of slopes, which are first moved to where D is finite.
@@ -81,17 +90,92 @@ class Dual:
             u_of = feasible(slopes)
             self.z, size = self._z(slopes, u_of)
             factor, cost = self._penalty(self.z, size, reach)
-            total = sizes = 0.0
-            for block in self._chunks(slopes):
-                weight = self.weight[block]
-                each = weight * self.loss.conjugate(self.y[block], factor * u_of(block))
-                if self.some_absent:
-                    each = np.where(weight > 0, each, 0.0)
-                total += each.sum()
-                sizes += np.abs(each).sum()
-            error = ROUNDING * (sizes + cost)
-        bound = -float(total + cost + error)
+            parts = ((block, u_of(block)) for block in self._chunks(slopes))
+            return self._minus(*self._conjugates(parts, factor), cost)
+
+    def bound_at(self, seen, at, reach=0.0, least=-np.inf):
+        """D of the loss's own slopes at raw predictions p, which a pass has summed.
+
+        Of u = loss'(y, p) the conjugate is u p - loss(y, p) (Fenchel's equality), and z
+        is known, so that no other pass over the rows is needed. Where there is an
+        intercept the slopes of some rows are changed, so that all sum to 0.
+
+        Parameters
+        ----------
+        seen : object
+            `value`, the sum of omega loss(y, p); `moment` and `size`, those of
+            omega u p and its absolute values; `steepness`, that of |omega u|;
+            `sums`, a `Sums` of omega u.
+        at : callable
+            Of a block of rows: p, omega u and the sum of omega loss(y, p) there.
+        reach : float
+            As of `bound`.
+        least : float
+            What would be of use. If D without these changes is less, that is all.
+
+        Returns
+        -------
+        float
+            -inf if there is no such D.
+        """
+        with np.errstate(all="ignore"):
+            z, of_g = seen.sums.by_g.T, seen.sums.of_g
+            total, sizes = seen.moment - seen.value, seen.size + abs(seen.value)
+            factor, cost = self._penalty(z, seen.steepness, reach)
+            if factor == 1.0 and -(total + cost) < least:
+                return -np.inf
+            blocks = self.features.blocks
+            changed = self._balanced(of_g, at) if self.has_intercept else []
+            if changed is None:
+                return -np.inf
+            change = Sums(self.features, len(of_g))
+            for block, u in zip(blocks, changed):
+                p, slopes, value = at(block)
+                change.add(block, u * _column(self.weight[block], u) - slopes)
+                total -= float(np.vdot(slopes, p)) - value
+            total += self._conjugates(zip(blocks, changed), 1.0)[0]
+            z = z + change.by_g.T
+            self.z = z if z.shape[1] > 1 else z[:, 0]
+            factor, cost = self._penalty(self.z, seen.steepness, reach)
+            if factor != 1.0:
+                others = blocks[len(changed) :]
+                rest = (self._u(at(block)[1], block) for block in others)
+                parts = zip(blocks, chain(changed, rest))
+                total, sizes = self._conjugates(parts, factor)
+            return self._minus(total, sizes, cost)
+
+    @staticmethod
+    def _minus(total, sizes, cost):
+        """D from the sums of conjugates and of their sizes, and P*."""
+        bound = -float(total + cost + ROUNDING * (sizes + cost))
         return bound if np.isfinite(bound) else -np.inf
+
+    def _conjugates(self, parts, factor):
+        """The sum of omega loss*(y, factor u), and that of the absolute values.
+
+        Parameters
+        ----------
+        parts : iterable of (slice, ndarray)
+            Rows and their u.
+        factor : float
+        """
+        total = sizes = 0.0
+        for block, u in parts:
+            weight = self.weight[block]
+            each = weight * self._conjugate(self.y[block], factor * u)
+            if self.some_absent:
+                each = np.where(weight > 0, each, 0.0)
+            total += each.sum()
+            sizes += np.abs(each).sum()
+        return total, sizes
+
+    def _conjugate(self, y, u):
+        """loss*(y, u), of targets that need no check."""
+        if u.ndim == 2:
+            return self.loss.conjugate(y, u)
+        found = np.empty(len(u))
+        self._functions.evaluate_conjugate(y, u, found)
+        return found
 
     @staticmethod
     def _chunks(slopes):
@@ -101,15 +185,14 @@ class Dual:
 
     def _z(self, slopes, u_of):
         """sum_i omega_i u_i x_i, and how large its parts are."""
-        sums, size = Sums(self.features, *slopes.shape[1:]), 0.0
-        if not slopes.any():
-            return sums.by_g.T.reshape(-1, *slopes.shape[1:]), size
-        for block in self.features.blocks:
+        sums, sizes = Sums(self.features, *slopes.shape[1:]), [0.0]
+        for block in self.features.blocks if slopes.any() else []:
             mass = u_of(block)
             mass *= _column(self.weight[block], mass)
-            size = size + np.abs(mass).sum(axis=0)
+            if not self.is_soft:  # or nobody asks
+                sizes = sizes + np.abs(mass).sum(axis=0)
             sums.add(block, mass)
-        return sums.by_g.T.reshape(-1, *slopes.shape[1:]), np.max(size)
+        return sums.by_g.T.reshape(-1, *slopes.shape[1:]), max(sizes)
 
     # ------------------------------------------------- the domain of the conjugate
     def _feasible(self, slopes):
@@ -130,11 +213,13 @@ class Dual:
 
     def _inside(self, slopes, block):
         """What lies beyond the limits of the slopes is put before them."""
+        u = self._u(slopes, block)
+        are_unknown = self._limits is None and not self.some_absent
+        if are_unknown and np.isfinite(self._conjugate(self.y[block], u).sum()):
+            return u  # nothing does
         low, high = (limit[block] for limit in self._slopes_limits())
-        weight = self.weight[block]
-        u = slopes / weight
         if self.some_absent:
-            u = np.where(weight > 0, u, np.clip(0.0, low, high))
+            u = np.where(self.weight[block] > 0, u, np.clip(0.0, low, high))
         if (u < low).any():
             u = np.where(u < low, low + INSIDE * np.abs(low), u)
         if (u > high).any():
@@ -144,7 +229,9 @@ class Dual:
     def _slopes_limits(self):
         if self._limits is None:
             ends = np.full((2, len(self.y)), [[-FAR], [FAR]])
-            low, high = (self.loss.gradient(self.y, end) for end in ends)
+            low, high = limits = np.empty(ends.shape)
+            for end, limit in zip(ends, limits):
+                self._functions.evaluate_points(self.y, end, None, limit, None)
             low[np.isnan(low)], high[np.isnan(high)] = -np.inf, np.inf
             self._limits = low, high
         return self._limits
@@ -154,14 +241,9 @@ class Dual:
         n_outputs = slopes.shape[1]
         target = self.loss._distribution(np.arange(float(n_outputs)), n_outputs)
         classes = self.y.astype(np.intp)
-        mean = np.full(n_outputs, 1.0 / n_outputs)
 
         def centred(block):
-            weight = self.weight[block, None]
-            u = slopes[block] / weight
-            if self.some_absent:
-                u = np.where(weight > 0, u, 0.0)
-            return u - (u @ mean)[:, None]
+            return _centred(self._u(slopes[block], block))
 
         if not self.has_intercept:
             return centred
@@ -178,13 +260,67 @@ class Dual:
         others = share * (q - target)
         return lambda block: (1.0 - share) * centred(block) + others[classes[block]]
 
+    def _u(self, slopes, block):
+        """u of omega u; 0 of an absent row."""
+        weight = _column(self.weight[block], slopes)
+        u = slopes / weight
+        return np.where(weight > 0, u, 0.0) if self.some_absent else u
+
+    # ---------------------------------------------- slopes whose sum is nearly 0
+    def _balanced(self, surplus, at):
+        """u of the first blocks of rows, so that all slopes sum to 0 with the others'.
+
+        Parameters
+        ----------
+        surplus : ndarray of shape (n_outputs,)
+            What the slopes sum to.
+        at : callable
+            See `bound_at`.
+
+        Returns
+        -------
+        list of ndarray, or None
+            None: no slopes of these signs sum to 0.
+        """
+        found, room = [], np.zeros(len(surplus))
+        if not surplus.any():
+            return found
+        for block in self.features.blocks:
+            found.append(self._u(at(block)[1], block))
+            room += self._room(found[-1], block, surplus)
+            share = np.where(surplus == 0, 0.0, surplus / room).max()
+            if share <= 1.0 / MANY_TIMES:
+                break
+        if not share < 1.0:
+            return None
+        if len(surplus) == 1:
+            return [np.where(u * surplus > 0, (1.0 - share) * u, u) for u in found]
+        # Mixed with slopes q - t of the same distribution q for each row's t.
+        q = (room - surplus / share) / self.weight[: block.stop].sum()
+        return [
+            (1.0 - share) * _centred(u) + share * (q - self._target(u, block))
+            for block, u in zip(self.features.blocks, found)
+        ]
+
+    def _room(self, u, block, surplus):
+        """How large a surplus of all slopes these slopes u can take away."""
+        shrinking = np.where(u * surplus > 0, u, 0.0)
+        can = shrinking if len(surplus) == 1 else u + self._target(u, block)
+        return self.weight[block] @ can
+
+    def _target(self, u, block):
+        return self.loss._distribution(self.y[block], u.shape[1])
+
     # ------------------------------------------------------------------ the penalty
     def _penalty(self, z, size, reach):
         """By what all slopes are shortened, and what P* then is.
 
         Where there is no l2, |z| may be at most l1, or z has to be 0.
         """
-        l2, l1 = (a[:, None] if z.ndim == 2 else a for a in (self.l2, self.l1))
+        l2, l1 = (_column(a, z) for a in (self.l2, self.l1))
+        if self.is_soft:
+            excess = conjugate_excess(z, l1, self.positive)
+            return 1.0, float((excess * excess / (2.0 * l2)).sum())
         hard = np.broadcast_to(l2 == 0, z.shape)
         bare = hard & (l1 == 0)
         excess = conjugate_excess(z, l1, self.positive)

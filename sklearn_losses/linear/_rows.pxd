@@ -61,6 +61,12 @@ cdef double row_dot_asking(const real *x, const real *ahead, Py_ssize_t n,
                            const double *w) noexcept nogil
 
 
+# out_k += sum_i gradient_ik x_i, of n columns of dense rows; an out has n_features.
+cdef void add_columns(const real *x, Py_ssize_t n_rows, Py_ssize_t n_features, Py_ssize_t n,
+                      const double *gradient, Py_ssize_t n_outputs,
+                      double *out) noexcept nogil
+
+
 cdef inline void add_products(double *s, const real *x, const index *columns,
                               Py_ssize_t begin, Py_ssize_t end,
                               const double *w) noexcept nogil:

@@ -172,9 +172,13 @@ class Rows:
         data, starts = self._block(block)
         n_outputs, d = weight.shape[1], self.n_features
         if not self.is_sparse:
-            about, out = np.stack([centre, scale]), np.zeros((n_outputs, 2, d))
+            about, out = np.array([centre, scale]), np.zeros((n_outputs, 2, d))
             add_deviations(data, self.columns, starts, weight, about, out)
             return out[:, 0], out[:, 1]
+        if not centre.any() and (scale == 1.0).all():
+            out = np.zeros((n_outputs, d, 2))
+            add_moments(data, self.columns, starts, weight, out)
+            return out[:, :, 0], out[:, :, 1]
         # What belongs to a column lies side by side.
         about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 3))
         add_deviations(data, self.columns, starts, weight, about, out)
@@ -233,8 +237,10 @@ def add_rows(const real[::1] data, const index[::1] columns, const index[::1] st
     if index is no_index:  # each thread has columns of its own
         for part in prange(n_parts, nogil=True, schedule="static",
                            num_threads=<int> n_parts):
-            add_columns(data, gradient, part * n_features // n_parts,
-                        (part + 1) * n_features // n_parts, out)
+            start = part * n_features // n_parts
+            add_columns(&data[start], gradient.shape[0], n_features,
+                        (part + 1) * n_features // n_parts - start, &gradient[0, 0],
+                        out.shape[0], &out[0, start])
         return
     with nogil:
         for i in range(gradient.shape[0]):
@@ -246,26 +252,22 @@ def add_rows(const real[::1] data, const index[::1] columns, const index[::1] st
                 row_add(gradient[i, k], x, j, n, &out[k, 0])
 
 
-cdef void add_columns(const real[::1] data, const double[:, ::1] gradient,
-                      Py_ssize_t begin, Py_ssize_t end,
-                      double[:, ::1] out) noexcept nogil:
+cdef void add_columns(const real *x, Py_ssize_t n_rows, Py_ssize_t n_features, Py_ssize_t n,
+                      const double *gradient, Py_ssize_t n_outputs,
+                      double *out) noexcept nogil:
     """Some columns of the sum over dense rows, of which it takes a few at a time."""
-    cdef Py_ssize_t group, i, k, row, n_features = out.shape[1]
-    cdef Py_ssize_t n_groups = gradient.shape[0] // ROWS
+    cdef Py_ssize_t group, i, k, row, n_groups = n_rows // ROWS
     cdef double c[ROWS]
-    cdef const real *x
     for group in range(n_groups):
         i = group * ROWS
-        x = &data[i * n_features + begin]
-        for k in range(out.shape[0]):
+        for k in range(n_outputs):
             for row in range(ROWS):
-                c[row] = gradient[i + row, k]
-            add_some_rows(c, x, end - begin, n_features, &out[k, begin])
-    for i in range(n_groups * ROWS, gradient.shape[0]):
-        x = &data[i * n_features + begin]
-        for k in range(out.shape[0]):
-            row_add(gradient[i, k], x, <const no_index *> NULL, end - begin,
-                    &out[k, begin])
+                c[row] = gradient[(i + row) * n_outputs + k]
+            add_some_rows(c, x + i * n_features, n, n_features, out + k * n_features)
+    for i in range(n_groups * ROWS, n_rows):
+        for k in range(n_outputs):
+            row_add(gradient[i * n_outputs + k], x + i * n_features,
+                    <const no_index *> NULL, n, out + k * n_features)
 
 
 cdef inline void add_some_rows(const double *c, const real *x, Py_ssize_t n,
@@ -313,6 +315,26 @@ def add_deviations(const real[::1] data, const index[::1] columns,
                         sums[3 * column] += w * e
                         sums[3 * column + 1] += w * e * e
                         sums[3 * column + 2] += w
+
+
+def add_moments(const real[::1] data, const index[::1] columns,
+                const index[::1] starts, const double[:, ::1] weight,
+                double[:, :, ::1] out):
+    """Add to sums of w x and w x^2 of CSR rows, which lie side by side."""
+    cdef Py_ssize_t i, j, k, start, n
+    cdef double w, x
+    cdef double *sums
+    with nogil:
+        for i in range(weight.shape[0]):
+            start = row_start(i, starts, 0)
+            n = row_size(i, starts, 0)
+            for k in range(weight.shape[1]):
+                w = weight[i, k]
+                for j in range(start, start + n):
+                    x = data[j]
+                    sums = &out[k, 0, 0] + 2 * <Py_ssize_t> columns[j]
+                    sums[0] += w * x
+                    sums[1] += w * x * x
 
 
 cdef double row_dot_asking(const real *x, const real *ahead, Py_ssize_t n,

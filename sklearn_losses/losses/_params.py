@@ -92,11 +92,11 @@ class Interval:
 
     def limits(self):
         """The least and the largest double inside, and whether it has to be an int."""
-        low, high = np.clip((self.low, self.high), -_LARGEST, _LARGEST)
+        low, high = max(self.low, -_LARGEST), min(self.high, _LARGEST)
         if low == self.low and not self._has_low:
-            low = np.nextafter(low, np.inf)
+            low = math.nextafter(low, math.inf)
         if high == self.high and not self._has_high:
-            high = np.nextafter(high, -np.inf)
+            high = math.nextafter(high, -math.inf)
         return low, high, self.integer
 
     def __and__(self, other):

@@ -12,11 +12,15 @@ import math
 
 import numpy as np
 
-from sklearn_losses.linear._centred import Centred
 from sklearn_losses.linear._duality import Dual
 from sklearn_losses.linear._penalties import conjugate_excess
 from sklearn_losses.solvers._base import Solver, SolverResult
-from sklearn_losses.solvers._certified import Certified, choose
+from sklearn_losses.solvers._certified import (
+    Certified,
+    choose,
+    features_of,
+    sample_of,
+)
 from sklearn_losses.solvers._newton import FLOOR, _term
 
 ACTIVE_SET = "active-set"
@@ -77,8 +81,9 @@ class _Search:
     def __init__(self, solver, objective, start):
         self.solver, self.objective, self.tol = solver, objective, solver.tol
         coef, intercept = (array.copy() for array in start)
-        rows, weight = objective.rows, objective.sample_weight
-        self.features = Centred(rows, weight, objective.fit_intercept)
+        # Some of the rows say enough of mean and spread, but not of the gradient.
+        self.features, passes = features_of(objective, sample_of(objective))
+        self.passes = float(passes)
         scale, penalty, term = self.features.scale, objective.penalty, _term(objective)
         self.l1 = penalty.l1 * scale
         self.dual = Dual(
@@ -86,7 +91,6 @@ class _Search:
             *(penalty.l2 * scale**2, self.l1),
             *(objective.fit_intercept, solver.positive),
         )
-        self.passes = 1.0  # for mean and spread
         self.bound, self.lowest = -np.inf, term.minimum()
         coef[:, scale == 0] = 0.0
         slopes = self._at_constant(term, intercept)
@@ -156,7 +160,7 @@ class _Search:
         self.point, self.value = (coef, result.intercept), fit.best
         self.active = chosen[result.coef.any(axis=0)]
         self.passes += fit.passes * len(chosen) / len(self.l1)
-        self.look(fit.best_slopes)
+        self.look(fit.slopes())
 
     def result(self):
         warnings, converged = [], self.is_enough()
@@ -168,6 +172,7 @@ class _Search:
                 f"allows {self.allowed():.2g}. Increase max_iter or tol, or alpha."
             )
         n_iter = np.array([math.ceil(self.passes)])
-        return SolverResult(
-            *self.point, n_iter, converged, warnings=warnings, bound=self.bound
-        )
+        result = SolverResult(*self.point, n_iter, converged, warnings=warnings)
+        result.bound = self.bound
+        result.value = self.value if self.features.is_near else None
+        return result

@@ -31,6 +31,8 @@ class SolverResult:
         The index of the epoch whose coefficients these are, if it was chosen.
     bound : float
         What the objective is at least, whatever the coefficients are; nan if unknown.
+    value : float or None
+        The objective at coef and intercept; None: nobody has computed it.
     """
 
     coef: np.ndarray
@@ -42,6 +44,7 @@ class SolverResult:
     curves: dict = field(default_factory=dict)
     best_epoch: np.ndarray | None = None
     bound: float = np.nan
+    value: float | None = None
 
 
 class Solver:

@@ -37,14 +37,14 @@ from sklearn_losses.solvers._quadratic import (
 NEWTON, LBFGS = "newton", "lbfgs"
 MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
 START_TOL = 1e-3  # of the convex relative of a loss that is not convex
+WIDTH_DIVISOR = 4.0  # how fast the smoothing shrinks
 NARROW_EARLY = 0.1  # of the excess of smoothing may be left to gain
 EXPLAINED = 3.0  # times the excess: a gap that smoothing explains
 SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 PROMISING = 3.0  # times what would do if gaps shrink as predictions do
-CAUTION, FIRST_TRY = 0.02, 20  # of a model of the curvature; iterations at most
-CAUTION_OF_MANY = 0.002  # outputs, whose coupling the model of the curvature leaves out
-LEAST_PROMISING, LONGEST_PAUSE = 1e-2, 5  # of predictions, and iterations
+LEAST_PROMISING = 1e-2  # of predictions
+FIRST_TRY, LONGEST_PAUSE = 20, 5  # iterations
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
 
@@ -57,6 +57,39 @@ def choose(loss, n_features):
     """
     is_small = loss.granularity == "point" and n_features <= MOST_FEATURES
     return NEWTON if is_small else LBFGS
+
+
+def sample_of(objective, enough=0):
+    """The objective of one row in SAMPLE.
+
+    Returns
+    -------
+    Objective or None
+        None: there are not enough of them.
+    """
+    n_rows, weight = objective.rows.n_rows, objective.sample_weight
+    size = n_rows // SAMPLE
+    if size < max(SMALLEST_SAMPLE, enough):
+        return None
+    # One of each SAMPLE rows that follow each other.
+    chosen = np.random.default_rng(0).integers(SAMPLE, size=size)
+    chosen += np.arange(0, size * SAMPLE, SAMPLE)
+    if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
+        return None
+    return objective.chosen(chosen)
+
+
+def features_of(objective, sample):
+    """Features in units of their spread, and how often that took all rows.
+
+    The mean and the spread of a sample will do, unless a column is constant in it.
+    """
+    rows, centre = objective.rows, objective.fit_intercept
+    if sample is not None:
+        features = Centred(sample.rows, sample.sample_weight, centre)
+        if features.scale.all():
+            return features.with_rows(rows), 0
+    return Centred(rows, objective.sample_weight, centre), 1
 
 
 class Certified(Solver):
@@ -116,16 +149,16 @@ class Certified(Solver):
         """The result of `solve`, and the fit that knows how it was found."""
         coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
-        features = Centred(
-            objective.rows, objective.sample_weight, objective.fit_intercept
-        )
-        point, passes = (coef[outputs], intercept[outputs]), 1
+        sample = sample_of(objective, ROWS_PER_COEF * objective.rows.n_features)
+        features, passes = features_of(objective, sample)
+        point = coef[outputs], intercept[outputs]
         relative = objective.loss.convex_relative()
         if relative is not None:
             convex, tol = replace(objective, loss=relative), max(self.tol, START_TOL)
-            point, fit = self._run(convex, features, point, tol)
-            passes = fit.passes
-        point, fit = self._run(objective, features, point, self.tol, passes)
+            few = None if sample is None else replace(sample, loss=relative)
+            point, fit = self._run(convex, few, features, point, tol, passes)
+            passes, sample = fit.passes, None
+        point, fit = self._run(objective, sample, features, point, self.tol, passes)
         coef[outputs], intercept[outputs] = point
         result = SolverResult(
             coef,
@@ -134,13 +167,14 @@ class Certified(Solver):
             fit.converged,
             warnings=fit.warnings(self.owner),
             bound=fit.bound,
+            value=fit.best if features.is_near else None,
         )
         return result, fit
 
-    def _run(self, objective, features, point, tol, passes=1):
+    def _run(self, objective, sample, features, point, tol, passes):
         """Coefficients and intercept from a point on, and the fit that found them."""
         steps = Newton(max_iter=self.max_iter, tol=tol)
-        sample = self._fit_of_sample(objective, features, point)
+        sample = self._fit_of_sample(sample, features, point)
         if sample is not None:
             point = sample.point
             passes += math.ceil(sample.passes / SAMPLE)
@@ -155,21 +189,13 @@ class Certified(Solver):
         return _unscaled(fit), fit
 
     def _fit_of_sample(self, objective, features, point):
-        """The objective of one row in SAMPLE at its minimum, about.
+        """The minimum of the objective of some rows, about; None: it was not found.
 
         Many rows say little more than some of them of where the minimum is, and of the
-        curvature there. None: there are not so many.
+        curvature there.
         """
-        n_rows, d = objective.rows.n_rows, features.n_features
-        size = n_rows // SAMPLE
-        if not objective.loss.convex or size < max(SMALLEST_SAMPLE, ROWS_PER_COEF * d):
+        if objective is None or not objective.loss.convex:
             return None
-        rng = np.random.default_rng(0)
-        subset = np.sort(rng.choice(n_rows, size, replace=False))
-        weight = objective.sample_weight
-        if weight is not None and np.count_nonzero(weight[subset]) < size / 2:
-            return None
-        objective = objective.chosen(subset)
         features = features.with_rows(objective.rows)
         term = _term(objective)
         steps = Newton(max_iter=self.max_iter, tol=START_TOL)
@@ -181,7 +207,7 @@ class Certified(Solver):
             fit.advance()
         if not (fit.converged and np.isfinite(fit.kept).all()):
             return None
-        return _Sample(_unscaled(fit), fit.passes, fit.h, fit.model.curvature())
+        return _Sample(_unscaled(fit), fit.passes, fit.h, fit.curvature())
 
 
 class _Sample(NamedTuple):
@@ -211,13 +237,12 @@ def _unscaled(fit):
 class _CertifiedFit(_Fit):
     """A fit that ends when the gap between its best value and its bound is small."""
 
-    first_h = None  # the smoothing to begin with
     promising, next_try = None, FIRST_TRY  # see is_promising
+    best_slopes = best_point = None
 
     def __init__(self, solver, steps, objective, features, term, *point_and_passes):
+        self.positive, self.method = solver.positive, solver.method
         super().__init__(steps, objective, features, term, *point_and_passes)
-        self.positive = solver.positive
-        self.begin_model(MODELS[solver.method])
         self.bound = -np.inf if objective.loss.convex else np.nan
         if objective.loss.has_conjugate:
             self.dual = Dual(
@@ -231,20 +256,21 @@ class _CertifiedFit(_Fit):
                 solver.positive,
             )
             coef, intercept, _ = point_and_passes
-            self.best_slopes = np.zeros((len(term.y), *np.shape(intercept)))
             lowest = term.known_minimum  # which slopes of 0 prove
             if lowest is None:
-                self.bound = self.dual.bound(self.best_slopes)
+                zeros = np.zeros((len(term.y), *np.shape(intercept)))
+                self.bound = self.dual.bound(zeros)
             else:
                 self.bound = lowest - ROUNDING * abs(lowest)
             self._iterations = self.run_to_gap(coef, intercept)
 
-    def begin_model(self, cls):
-        parts = self.features, self.l2, self.l1, self.has_intercept
-        model = cls(*parts, self.model.n_outputs)
+    def first_model(self):
+        return MODELS[self.method]
+
+    def use(self, model):
         if self.positive:
             model.keep_positive()
-        self.use(model)
+        super().use(model)
 
     def go_on(self, sample):
         """Where the fit of some of the rows has ended, with what it knows."""
@@ -256,10 +282,8 @@ class _CertifiedFit(_Fit):
 
     def run_to_gap(self, coef, intercept):
         """As `run`, until the gap is small."""
-        theta, p = self.begin(coef, intercept)
-        self.h = self.first_h if self.first_h is not None else self.h
-        self.arrive(theta, self.value(p, theta), 0.0)
-        ahead = None
+        theta, p, ahead = self.begin(coef, intercept)
+        self.arrive(theta, self.value_at(p, theta, ahead), 0.0)
         while not self.is_certified():
             yield True
             if self.passes + 2 > self.solver.max_iter:
@@ -269,10 +293,16 @@ class _CertifiedFit(_Fit):
                 p, ahead = self.raw(theta), None
             value, excess = self.look(p, theta, ahead)
             new, delta, slope_at_0, predicted = self.model.minimum()
-            q, ahead = self.attempt(p, delta)
-            is_last = self.passes + 2 > self.solver.max_iter
             enough = max(self.allowed(value, predicted), NARROW_EARLY * excess)
-            if is_last or self.is_promising(predicted, enough):
+            is_last = self.passes + 3 > self.solver.max_iter
+            if self.sees_gaps and (is_last or self.model.trust * predicted <= enough):
+                self.raise_bound_at(
+                    p, theta, -np.inf if is_last else self.best - enough
+                )
+                if self.is_certified():
+                    return
+            q, ahead = self.attempt(p, delta)
+            if not self.sees_gaps and (is_last or self.is_promising(predicted, enough)):
                 self.raise_bound(p, theta, q)
                 if self.is_certified():
                     self.arrive_ahead(new, ahead)
@@ -283,7 +313,7 @@ class _CertifiedFit(_Fit):
                     self.next_try = self.n_iterations + LONGEST_PAUSE
                 if self.is_too_smooth(predicted, enough, excess):
                     ahead = None
-                    self.narrow()
+                    self.narrow(WIDTH_DIVISOR)
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
@@ -292,29 +322,41 @@ class _CertifiedFit(_Fit):
                 if self.model.damp():
                     continue
                 if not self.is_smoothed(excess):
+                    if self.sees_gaps:
+                        self.raise_bound_at(p, theta)
                     return
-                self.narrow()
+                self.narrow(WIDTH_DIVISOR)
                 continue
             theta = new if t == 1 else theta + t * delta
-            p += q if t == 1 else t * q
-            if t == 1 and ahead is not None:
+            ahead = ahead if t == 1 else None
+            if ahead is not None:
                 self.arrive_ahead(new, ahead)
             else:
-                ahead = None
-                self.arrive(theta, self.value(p, theta), t)
+                self.arrive(theta, self.value_along(p, q, t, theta), t)
+            is_newton = self.foresees and t == 1
+            if is_newton and self.is_foreseen(self.reached, predicted, enough):
+                self.raise_bound(p, theta, q)
+            p += q if t == 1 else t * q
+
+    @property
+    def sees_gaps(self):
+        """Whether a pass over the rows at a point gives a bound for nothing.
+
+        Slopes of a smoothed loss are not its own. Newton's model predicts the slopes of
+        the point after, with which one pass less will do.
+        """
+        return self.h == 0 and isinstance(self.model, QuasiNewtonModel)
 
     def is_promising(self, predicted, enough):
         """Whether a bound is worth its cost, a pass over the rows or more."""
         if self.promising is not None:
             enough = min(enough, self.promising)
-        elif self.h == 0 and isinstance(self.model, QuasiNewtonModel):
-            enough *= CAUTION if self.model.n_outputs == 1 else CAUTION_OF_MANY
         return predicted <= enough or self.n_iterations >= self.next_try
 
     def arrive_ahead(self, theta, ahead):
         """Remember the point of an attempt, if there was one."""
         if ahead is not None:
-            self.arrive(theta, ahead.value + self.penalty(theta), 1.0)
+            self.arrive(theta, self.value_at(None, theta, ahead), 1.0)
 
     def is_smoothed(self, excess):
         """Whether the smoothing may be what keeps the gap from being small."""
@@ -332,13 +374,43 @@ class _CertifiedFit(_Fit):
         # Beyond the minimum of the model coefficients may be negative.
         return min(t, 1.0) if self.positive else t
 
+    def raise_bound_at(self, p, theta, least=-np.inf):
+        """By the slopes at p, which have been summed."""
+
+        def at(block):
+            here = self.term.model(p[block], 0.0, block, False)
+            return p[block], here.slopes, here.value
+
+        found = self.dual.bound_at(self.seen, at, self.reach(theta), least)
+        if found > self.bound:
+            self.bound, self.best_slopes, self.best_point = found, None, p
+
+    def slopes(self):
+        """Those that the bound is of, about."""
+        if self.best_slopes is not None:
+            return self.best_slopes
+        if self.best_point is not None:
+            return self.term.slopes(self.best_point, 0.0)
+        n_outputs = self.model.n_outputs
+        return np.zeros(
+            (len(self.term.y), n_outputs) if n_outputs > 1 else len(self.term.y)
+        )
+
+    def reach(self, theta):
+        """How large a coefficient is, where that matters to a bound."""
+        if self.dual.is_soft:
+            return 0.0
+        return np.abs(theta[..., :-1]).max(initial=0.0)
+
     def raise_bound(self, p, theta, q):
         """By the slopes that the model predicts at p + q and, if need be, by others."""
-        reach = np.abs(theta[..., :-1]).max(initial=0.0)
+        reach = self.reach(theta)
         if p.ndim == 2:
             slopes = (self.term.slopes(p + q, self.h), self.term.slopes(p, self.h))
         else:
-            around = self.term.model(p, self.h)
+            around = self.seen.whole
+            if around is None or around.curvatures is None:
+                around = self.term.model(p, self.h)
             slopes = (around.slopes + around.curvatures * q, around.slopes)
         for candidate in slopes:
             found = self.dual.bound(candidate, reach)

@@ -2,14 +2,14 @@
 
 import math
 
-ENOUGH = 0.5  # of the slope at 0 may be left
+ENOUGH = 0.25  # of the slope at 0 may be left
 LONGEST = 1e6
 MAX_TRIALS = 25
 FAR_TOO_LONG = 5  # after so many trials without a lower end, shrink tenfold
 
 
 def step_length(slope, slope_at_0, is_lower, is_convex=True):
-    """t > 0 where a function has lost half of its slope at least.
+    """t > 0 where a function has lost most of its slope.
 
     The first trial is 1; then t grows fourfold until the slope is positive, and a
     secant shrinks the bracket. A slope that is not finite counts as positive.
@@ -30,12 +30,12 @@ def step_length(slope, slope_at_0, is_lower, is_convex=True):
     float
         0 if no such t was found.
     """
-    low, low_slope = 0.0, slope_at_0
+    low, low_slope, enough = 0.0, slope_at_0, ENOUGH * abs(slope_at_0)
     high, high_slope = None, math.inf
     t = 1.0
     for trial in range(MAX_TRIALS):
         here = slope(t)
-        is_flat = abs(here) <= ENOUGH * abs(slope_at_0)
+        is_flat = abs(here) <= enough
         falls = here <= 0 and (is_convex or is_lower(t))
         if is_flat and (falls or is_lower(t)):  # it may have risen behind a kink
             return t

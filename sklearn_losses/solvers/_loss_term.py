@@ -7,16 +7,20 @@ curvature (f'(p + h) - f'(p - h)) / 2h. With h = 0 they are those of the loss.
 A loss of rows with kinks says itself how it is smoothed (`RowLoss.softened`).
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import blas
 
 from sklearn_losses.solvers._point_sums import PointSums
+from sklearn_losses.solvers._sweep import sweep
 
 DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss without curvature
 MAX_ROOT_STEPS = 100
 CHUNK = 1 << 16  # raw predictions of rows that are evaluated at a time
+FEW = 2000  # rows, or twice as many, from which a mean is known
 ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
 FLAT = 1e-12  # times its value: what a loss without a minimum may still have to gain
 
@@ -34,12 +38,19 @@ class Model:
         Curvatures that are not wanted are None.
     excess : float
         About how much the smoothing adds to the value, never too little at one kink.
+    moment, size : float
+        The sum of the slopes times p, and that of the absolute values, at the least.
+    steepness : float
+        The sum of the slopes' absolute values.
     """
 
     value: float
     slopes: np.ndarray
     curvatures: np.ndarray
     excess: float
+    moment: float = 0.0
+    size: float = 0.0
+    steepness: float = 0.0
 
 
 def _finite(curvatures):
@@ -50,6 +61,13 @@ def _finite(curvatures):
 
 
 ALL = slice(None)
+
+
+def uniform(weight, n):
+    """A weight of n rows that takes the memory of one."""
+    found = np.ndarray(n, np.float64, np.array([weight]), strides=(0,))
+    found.flags.writeable = False  # or all would be written
+    return found
 
 
 class LossTerm:
@@ -74,7 +92,8 @@ class LossTerm:
         self._arrays = None
         self.unit = 1.0
         self.is_smoothed = False
-        self._has_curvature = loss.checked().has_curvature
+        self._functions = loss.checked()
+        self._has_curvature = self._functions.has_curvature
 
     def _weighted(self, array, block=ALL):
         weight = self.weight[block]
@@ -91,11 +110,23 @@ class LossTerm:
 
     def at_constant(self, c):
         """The raw predictions of all rows if their mean is c."""
-        return np.broadcast_to(c, (len(self.y), *np.shape(c))).copy()
+        return np.full((len(self.y), *np.shape(c)), c)
+
+    @property
+    def grouped(self):
+        """A term of the same sums where all rows have the same raw prediction.
+
+        It has a row for each target, if those are few, or is this term.
+        """
+        return self._few or self
+
+    _few = None
 
     @cached_property
     def known_minimum(self):
         """The infimum over all raw predictions, None if there is no formula for it."""
+        if self.grouped is not self:
+            return self.grouped.known_minimum
         total = 0.0
         for i in range(0, len(self.y), CHUNK):
             y, weight = self.y[i : i + CHUNK], self.weight[i : i + CHUNK]
@@ -111,6 +142,10 @@ class LossTerm:
         """The infimum over all raw predictions, 0 if it is not known."""
         return self.known_minimum or 0.0
 
+    def steepness_at(self, c):
+        """The sum of the slopes' absolute values where all raw predictions are c."""
+        return float(blas.dasum(self.slopes(self.at_constant(c), 0.0).ravel()))
+
 
 class PointTerm(LossTerm):
     """A loss of points; p is of shape (n_rows,)."""
@@ -118,13 +153,20 @@ class PointTerm(LossTerm):
     def __init__(self, loss, y, weight):
         super().__init__(loss, y, weight)
         self.is_smoothed = not loss.differentiable
-        compiled = loss.checked()
-        self._sums = PointSums(compiled, y, weight)
-        self._evaluate = compiled.evaluate_points
+        self._sums = PointSums(self._functions, y, weight)
+        self._evaluate = self._functions.evaluate_points
 
     def with_loss(self, loss):
         """The same rows with another loss."""
         return PointTerm(loss, self.y, self.weight)
+
+    @cached_property
+    def _few(self):
+        if len(self.y) <= 2 or not ((self.y == 0) | (self.y == 1)).all():
+            return None
+        ones = float(self.weight @ self.y)
+        both = np.array([self.total - ones, ones])
+        return PointTerm(self.loss, np.array([0.0, 1.0]), both)
 
     def value(self, p, q=None, t=0.0):
         """The weighted sum of the losses, at p or at p + t q."""
@@ -133,6 +175,9 @@ class PointTerm(LossTerm):
     def slope_along(self, p, q, t, h):
         """The derivative by t of the smoothed value at p + t q."""
         return self._sums.slope_along(p, q, t, h)
+
+    def steepness_at(self, c):
+        return self._sums.slopes_at(c)[1]
 
     def slopes(self, p, h):
         """The derivatives of the weighted losses."""
@@ -163,9 +208,21 @@ class PointTerm(LossTerm):
             (slopes, curvatures), begin = self._scratch(len(p)), block.start
         difference = 0.0 if self._has_curvature else DIFFERENCE * self.unit
         curvatures = curvatures if with_curvatures else None
-        value, middle = self._sums.bend(p, h, difference, slopes, curvatures, begin)
+        value, middle, *of_slopes = self._sums.bend(
+            p, h, difference, slopes, curvatures, begin
+        )
         excess = 0.5 * (middle - value) if h > 0 else 0.0
-        return Model(value, slopes, curvatures, excess)
+        return Model(value, slopes, curvatures, excess, *of_slopes)
+
+    def sweep(self, stored, theta, p, q, h, gradient):
+        """What a pass over stored rows sums: see `_sweep.sweep`."""
+        block, *rows = stored
+        is_all = block.stop - block.start == len(self.y)
+        sums = self._sums
+        if not is_all:
+            sums = PointSums(self._functions, self.y[block], self.weight[block])
+        q = None if q is None else q[block]
+        return sweep(*rows, sums, theta, p[block], q, h, gradient)
 
     def best_constant(self):
         """The one raw prediction for all rows with the least value, about.
@@ -175,23 +232,29 @@ class PointTerm(LossTerm):
         """
         if not self.loss.convex:
             return self._searched_constant()
-        if len(self.y) > 2 and ((self.y == 0) | (self.y == 1)).all():
-            ones = float(self.weight @ self.y)
-            both = np.array([self.total - ones, ones])
-            return PointTerm(self.loss, np.array([0.0, 1.0]), both).best_constant()
-        start = self._likely_constant()
-        found = self._root(self._sums.slopes_at, start)
+        if self.grouped is not self:
+            return self.grouped.best_constant()
+        start = self._linked_mean()
+        slope, steepness = self._sums.slopes_at(start)
+        if abs(slope) <= ROOT_TOL * steepness and 0 < steepness < np.inf:
+            return start
+        found = self._root(self._sums.slopes_at, self._likely_constant(start))
         value = self.value(self.at_constant(found))
         return found if np.isfinite(value) else self._searched_constant()
 
-    def _likely_constant(self):
-        """Where a search begins: at 0, or at the link of the mean if that is better."""
+    def _linked_mean(self):
+        """Where the mean of y is predicted, which many losses like best."""
         is_uniform = self.weight.strides == (0,)
-        mean = float(np.average(self.y, weights=None if is_uniform else self.weight))
-        if self.loss.task == "regression":
-            with np.errstate(all="ignore"):
-                linked = float(self.loss.link.link(np.array([mean]))[0])
-            mean = linked if np.isfinite(linked) else mean
+        mean = self.y.mean() if is_uniform else np.average(self.y, weights=self.weight)
+        mean = float(mean)
+        if self.loss.task != "regression":
+            return mean
+        with np.errstate(all="ignore"):
+            linked = float(self.loss.link.link(np.array([mean]))[0])
+        return linked if np.isfinite(linked) else mean
+
+    def _likely_constant(self, mean):
+        """Where a search begins: at 0, or there if that is better."""
         at_mean, at_0 = (self.value(self.at_constant(c)) for c in (mean, 0.0))
         return mean if at_mean < at_0 else 0.0
 
@@ -204,29 +267,30 @@ class PointTerm(LossTerm):
     def _root(self, slope, start):
         """Bracket the root of an increasing function, then halve or interpolate."""
         first, steepness = slope(start)
-        if not np.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
+        if not math.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
             return start
         # A loss of value f and slope g is about f / g away from its minimum.
         size = abs(self.value(self.at_constant(start)))
         step = min(max(size / abs(first), 1e-6 * abs(start), 1e-300), 1e300)
-        near, near_slope, far, far_slope = start, first, None, np.inf
+        near, near_slope, far, far_slope = start, first, None, math.inf
+        has_slopes = self.loss.differentiable  # between which it is about linear
         for trial in range(MAX_ROOT_STEPS):
             if far is None:
-                c = near - np.sign(first) * step
+                c = near - math.copysign(step, first)
                 step *= 2.0
             else:
                 share = near_slope / (near_slope - far_slope) if trial % 3 else 0.5
-                if not (np.isfinite(share) and self.loss.differentiable):
+                if not (has_slopes and math.isfinite(share)):
                     share = 0.5
                 c = near + min(max(share, 0.01), 0.99) * (far - near)
             here, steepness = slope(c)
             is_flat = far is None and abs(here) * step <= FLAT * size
             if is_flat or abs(here) <= ROOT_TOL * steepness:
                 return c
-            if np.isfinite(here) and here * first > 0:
+            if math.isfinite(here) and here * first > 0:
                 near, near_slope = c, here
             else:
-                far, far_slope = c, here if np.isfinite(here) else np.inf
+                far, far_slope = c, here if math.isfinite(here) else math.inf
             if far is not None and abs(far - near) <= 1e-9 * (abs(far) + abs(near)):
                 # At a kink: where most rows are flat, to smooth over the others.
                 return min(near, far, key=lambda c: self._sums.slopes_at(c)[1])
@@ -240,13 +304,21 @@ class RowTerm(LossTerm):
 
     def __init__(self, loss, y, weight, n_outputs):
         super().__init__(loss, y, weight)
-        self._evaluate = loss.checked().evaluate_rows
+        self._evaluate = self._functions.evaluate_rows
         self._y = y[:, None]
         self._shape = len(y), n_outputs
 
     def with_loss(self, loss):
         """The same rows with another loss."""
         return row_term(loss, self.y, self.weight, self._shape[1])
+
+    @cached_property
+    def _few(self):
+        n_rows, n_outputs = self._shape
+        if n_rows <= n_outputs:
+            return None
+        each = np.bincount(self.y.astype(np.intp), self.weight, n_outputs)
+        return row_term(self.loss, np.arange(float(n_outputs)), each, n_outputs)
 
     def _chunks(self, n):
         size = max(1, CHUNK // self._shape[1])
@@ -294,7 +366,12 @@ class RowTerm(LossTerm):
         if block is not None:
             arrays = self._scratch(*p.shape)
         block = ALL if block is None else block
-        return self._model(p, h, block, arrays, with_curvatures)
+        found = self._model(p, h, block, arrays, with_curvatures)
+        slopes, at = found.slopes.ravel(), p.ravel()
+        found.moment = float(slopes @ at)
+        found.size = math.sqrt(float(slopes @ slopes) * float(at @ at))
+        found.steepness = float(blas.dasum(slopes))
+        return found
 
     def _model(self, p, h, block, arrays, with_curvatures):
         slopes, curvatures, other = arrays
@@ -323,6 +400,24 @@ class RowTerm(LossTerm):
         np.maximum(curvatures, 0.0, out=curvatures)
         return _finite(self._weighted(curvatures, block))
 
+    def mean_hessian(self, p, h):
+        """The sum of the Hessians of the rows' losses, of some rows, by differences.
+
+        Returns
+        -------
+        ndarray of shape (n_outputs, n_outputs)
+        """
+        some = slice(None, None, max(1, len(p) // FEW))
+        y, weight, p = (array[some].copy() for array in (self.y, self.weight, p))
+        few, width = (
+            row_term(self.loss, y, weight, p.shape[1]),
+            h or DIFFERENCE * self.unit,
+        )
+        shifts = width * np.eye(p.shape[1])
+        both = ((few.slopes(p + s, h), few.slopes(p - s, h)) for s in shifts)
+        found = np.array([(up - down).sum(axis=0) for up, down in both])
+        return _finite(0.25 / width * (found + found.T))
+
     @cached_property
     def _signs(self):
         """z of each row. The absent rows take none from the others."""
@@ -334,7 +429,8 @@ class RowTerm(LossTerm):
 
     def best_constant(self):
         """The raw predictions, one for each class, with the least value, about."""
-        best = self.loss.optimal_constant(self.y, self.weight)
+        few = self.grouped
+        best = self.loss.optimal_constant(few.y, few.weight)
         return np.clip(np.nan_to_num(best), -30.0, 30.0)
 
 

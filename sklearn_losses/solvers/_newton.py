@@ -14,6 +14,7 @@ constant may lie in the valley of a worse local minimum.
 import math
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -21,17 +22,28 @@ from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._line_search import step_length
-from sklearn_losses.solvers._loss_term import PointTerm, RowTerm, row_term
+from sklearn_losses.solvers._loss_term import (
+    Model,
+    PointTerm,
+    RowTerm,
+    row_term,
+    uniform,
+)
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
+from sklearn_losses.solvers._sweep import N_SUMS
 
 SMALLEST_TOL = 1e-14  # rounding
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
 EPS = np.finfo(np.float64).eps
-FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, and how fast it shrinks
-SMOOTHING_TOL = 5.0  # times tol may be the excess of smoothing
+FIRST_WIDTH = 0.3  # of the smoothing
+SMOOTHING_TOL = 3.0  # times tol may be the excess of smoothing
+LITTLE = 0.3  # times the excess is what the last step with a smoothing may gain
+DIVISORS = 2.0, 16.0  # at least and at most: how fast the smoothing shrinks until ...
+AIM = 0.5  # ... its excess is this share of what may be left to gain
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
+FORESEEN = 0.01  # see `is_foreseen`
 STALE = 1e-3  # times the allowed decrease: so little is no progress
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
@@ -135,8 +147,9 @@ class Newton(Solver):
             )
             for fit in (fit for t in stale if has_validation for fit in fits_of(t)):
                 fit.ended = fit.converged = True
-            over = [t for t in progress.running if all(f.ended for f in fits_of(t))]
-            progress.stop(over)
+            if any(fit.ended for fit in fits):
+                running = progress.running
+                progress.stop([t for t in running if all(f.ended for f in fits_of(t))])
 
 
 def _singles(objective):
@@ -161,8 +174,7 @@ def _term(objective, chosen=None):
     """The loss of one objective, on the rows with a factor in `chosen`."""
     weight = _product(objective.weight_of(0), chosen)
     if weight is None:
-        share = 1.0 / objective.total_weight
-        weight = np.broadcast_to(share, objective.rows.n_rows)
+        weight = uniform(1.0 / objective.total_weight, objective.rows.n_rows)
     else:
         weight = weight / objective.total_weight
     if objective.is_joint:
@@ -175,8 +187,7 @@ def _term(objective, chosen=None):
 def _state(points, features):
     """The state of a solver at the points theta of the objectives."""
     theta = np.vstack(points)
-    found = [features.unscaled(row[:-1], row[-1]) for row in theta]
-    return SGD.start(np.array([w for w, _ in found]), np.array([b for _, b in found]))
+    return SGD.start(*features.unscaled(theta[:, :-1], theta[:, -1]))
 
 
 def _warnings(loss):
@@ -199,18 +210,34 @@ class _Swept:
     ----------
     value, excess : float
         Of the loss, and what its smoothing adds.
+    moment, size : float
+        The sum of the slopes times the raw predictions, and that of the absolute
+        values, at the least.
     steepness : float
         The sum of the sizes of the slopes.
     along : float
         The sum of the slopes times the direction, if there is one.
     sums : Sums
+    whole : Model or None
+        Of all rows, if they are one block: no other pass overwrites it.
     """
 
     sums: Sums
     value: float = 0.0
     excess: float = 0.0
+    moment: float = 0.0
+    size: float = 0.0
     steepness: float = 0.0
     along: float = 0.0
+    whole: Model | None = None
+
+    def add(self, block):
+        """Take in the `Model` of a block of rows."""
+        self.value += block.value
+        self.excess += block.excess
+        self.moment += block.moment
+        self.size += block.size
+        self.steepness += block.steepness
 
 
 class _Fit:
@@ -221,14 +248,13 @@ class _Fit:
 
     def __init__(self, solver, objective, features, term, coef, intercept, passes=1):
         self.solver, self.features, self.term = solver, features, term
+        self.n_outputs = np.size(intercept)
         self.has_intercept = objective.fit_intercept
+        self.is_convex = objective.loss.convex
         self.l2 = np.append(objective.penalty.l2 * features.scale**2, 0.0)
         self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
-        needs_more = objective.is_joint or features.n_features > MOST_FEATURES
-        model = QuasiNewtonModel if needs_more else NewtonModel
-        parts = features, self.l2, self.l1, self.has_intercept, np.size(intercept)
-        self.use(model(*parts))
-        self.h = 0.0
+        self.begin_model(self.first_model())
+        self.h, self.first_h = 0.0, None
         self.arrived, self.narrowed = True, False
         self.previous = math.inf
         self.here, self.reached, self.step_size = None, math.inf, 0.0
@@ -238,6 +264,15 @@ class _Fit:
         self.n_iterations = self.n_stale = 0
         self.ended = False
         self._iterations = self.run(coef, intercept)
+
+    def first_model(self):
+        is_joint = isinstance(self.term, RowTerm)
+        needs_more = is_joint or self.features.n_features > MOST_FEATURES
+        return QuasiNewtonModel if needs_more else NewtonModel
+
+    def begin_model(self, cls):
+        parts = self.features, self.l2, self.l1, self.has_intercept
+        self.use(cls(*parts, self.n_outputs))
 
     def use(self, model):
         """Let a quadratic model find the steps.
@@ -252,18 +287,20 @@ class _Fit:
         )
 
     # ------------------------------------------------------------------ points
-    def value(self, p, theta):
-        return self.term.value(p) + self.penalty(theta)
+    def value_at(self, p, theta, seen=None):
+        """The objective at p, which a pass may have seen."""
+        loss = self.term.value(p) if seen is None else seen.value
+        return loss + self.penalty(theta)
 
     def value_along(self, p, q, t, theta):
         """The objective at p + t q, where the coefficients are theta."""
         return self.term.value(p, q, t) + self.penalty(theta)
 
     def penalty(self, theta):
-        total = 0.5 * ((theta * theta) @ self.l2)
+        total = 0.5 * float(np.vdot(self.l2 * theta, theta))
         if self.model.has_l1:
-            total = total + np.abs(theta) @ self.l1
-        return float(total if theta.ndim == 1 else total.sum())
+            total += float((np.abs(theta) @ self.l1).sum())
+        return total
 
     def arrive(self, theta, value, step_size):
         """Remember a point, and the best one by the objective without smoothing."""
@@ -273,42 +310,52 @@ class _Fit:
 
     # ------------------------------------------------------------------- start
     def begin(self, coef, intercept):
-        """The best constant, or the given point if it is better."""
+        """The best constant, or the given point if it is better.
+
+        Returns
+        -------
+        theta, p : ndarray
+            The point, and its raw predictions.
+        ahead : _Swept or None
+            What a pass has seen there, if there was one.
+        """
         c = self.term.best_constant() if self.has_intercept else intercept
         theta = np.zeros((*np.shape(intercept), self.features.n_features + 1))
         theta[..., -1] = c
-        p = self.term.at_constant(c)
-        self.at_constant = self.term.value(p)
+        few = self.term.grouped
+        at_c = few.at_constant(c)
+        self.at_constant = few.value(at_c)
         self.lowest = self.term.minimum()
         # A loss that is not convex may have no slope where it is far off.
         relative = self.term.loss.convex_relative()
-        steep = self.term if relative is None else self.term.with_loss(relative)
-        slopes = float(np.abs(steep.slopes(p, 0.0)).sum())
+        steep = few if relative is None else few.with_loss(relative)
+        slopes = steep.steepness_at(c)
         self.kept = theta
         gain = self.at_constant - self.lowest
         self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
         # No more than rounding, of the values or of c.
         sizes = max(abs(self.at_constant), abs(self.lowest))
-        rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * np.abs(c).max()
+        largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
+        rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
         self.is_perfect = gain <= rounding
+        p = at_c if few is self.term else self.term.at_constant(c)
         if self.term.is_smoothed:
-            self.h = FIRST_WIDTH * self.term.unit
+            self.h = self.first_h or FIRST_WIDTH * self.term.unit
         if coef.any():
             scale, given = self.features.scale, theta.copy()
             np.divide(coef, scale, out=given[..., :-1], where=scale > 0)
             given[..., -1] = intercept + coef @ self.features.mean
             if self.model.is_centred:
                 given -= given.mean(axis=0)
-            raw = self.raw(given)
-            if self.value(raw, given) < self.at_constant:
-                return given, raw
-        return theta, p
+            q, ahead = self.attempt(p, given - theta)
+            q += p
+            if self.value_at(q, given, ahead) < self.at_constant:
+                return given, q, ahead
+        return theta, p, None
 
     def raw(self, theta):
         self.passes += 1
-        found = self.features.dot(theta[..., :-1].T)
-        found += theta[..., -1]
-        return found
+        return self.features.raw(theta)
 
     def sweep(self, p, q=None, delta=None):
         """The loss and its slopes at p, in one pass over the rows.
@@ -322,22 +369,36 @@ class _Fit:
         """
         self.passes += 1
         seen = _Swept(self.model.sums())
-        with_curvatures = seen.sums.wanted is not None
+        if seen.sums.wanted is None and isinstance(self.term, PointTerm):
+            seen.sums.add_stored(partial(self._sweep_stored, seen, p, q, delta))
+            return seen
+        is_one = len(self.features.blocks) == 1
         for block in self.features.blocks:
             at = p[block]
             if q is not None:
-                along = self.features.dot(delta[..., :-1].T, block) + delta[..., -1]
+                along = self.features.raw(delta, block)
                 q[block] = along
                 at = at + along
-            here = self.term.model(at, self.h, block, with_curvatures)
-            seen.value += here.value
-            seen.excess += here.excess
+            with_curvatures = seen.sums.wanted is not None
+            which = None if is_one else block
+            here = self.term.model(at, self.h, which, with_curvatures)
+            seen.add(here)
+            seen.whole = here if is_one else None
             if q is not None:
                 seen.along += float(np.vdot(here.slopes, along))
-            if self.h > 0:
-                seen.steepness += float(np.abs(here.slopes).sum())
             seen.sums.add(block, here.slopes, here.curvatures)
         return seen
+
+    def _sweep_stored(self, seen, p, q, delta, gradient):
+        """In a compiled loop; returns the sum of the slopes."""
+        total = np.zeros(N_SUMS)
+        theta = self.features.for_stored(np.zeros_like(self.l2) if q is None else delta)
+        for stored in self.features.stored():
+            total += self.term.sweep(stored, theta, p, q, self.h, gradient)
+        value, middle, seen.moment, seen.size, seen.steepness, seen.along, of_g = total
+        seen.value = value
+        seen.excess = 0.5 * (middle - value) if self.h > 0 else 0.0
+        return of_g
 
     # --------------------------------------------------------------- iteration
     def advance(self):
@@ -354,14 +415,13 @@ class _Fit:
         True
             After the start and each step but the last, at the point `here`.
         """
-        theta, p = self.begin(coef, intercept)
+        theta, p, ahead = self.begin(coef, intercept)
         if self.is_perfect:
             self.converged = True
-            self.arrive(theta, self.value(p, theta), 0.0)
+            self.arrive(theta, self.value_at(p, theta), 0.0)
             return
         solver = self.solver
         step = 0.0  # that has led to a point which nobody has seen; None: there is none
-        ahead = None
         while self.passes + 2 <= solver.max_iter and not solver.stop.is_set():
             self.n_iterations += 1
             if self.n_iterations % REFRESH == 0:
@@ -373,11 +433,12 @@ class _Fit:
                 yield True
             step = None
             new, delta, slope_at_0, predicted = self.model.minimum()
-            done = self.is_done(value, predicted, excess)
+            allowed = self.enough(value, predicted)
+            done = self.is_done(value, predicted, excess, allowed)
             if self.converged:
                 return
             if done and self.h > 0:
-                self.narrow()
+                self.narrow(self.divisor(excess, allowed))
                 continue
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
@@ -391,14 +452,21 @@ class _Fit:
                 if not self.model.damp():
                     return
                 continue
+            foreseen = False
+            if self.foresees and t == 1:
+                reached = self.value_along(p, q, t, new)
+                foreseen = self.is_foreseen(reached, predicted, allowed)
             theta = new if t == 1 else theta + t * delta
             p += q if t == 1 else t * q
             step = t
-            if done and (t == 1 or self.is_certain):
+            if excess > SMOOTHING_TOL * allowed and predicted <= LITTLE * excess:
+                self.narrow(self.divisor(excess, allowed))
+                ahead = None
+            if foreseen or (done and (t == 1 or self.is_certain)):
                 self.converged = True
                 break
         if step is not None:
-            self.arrive(theta, self.value(p, theta), step)
+            self.arrive(theta, self.value_at(p, theta), step)
 
     def attempt(self, p, delta):
         """The raw predictions of a step and, if it costs little, what is beyond it."""
@@ -407,16 +475,26 @@ class _Fit:
         q = np.empty_like(p)
         return q, self.sweep(p, q, delta)
 
-    def narrow(self):
-        self.h /= WIDTH_DIVISOR
+    def narrow(self, divisor):
+        self.h /= divisor
         self.arrived = self.narrowed = True
         self.model.forget()
 
-    def is_done(self, value, predicted, excess):
-        """Whether the model offers too little; sets `converged` if that is all."""
+    @staticmethod
+    def divisor(excess, allowed):
+        """How much narrower the smoothing should be, whose excess falls as h^2."""
+        ratio = excess / (AIM * allowed) if allowed > 0 else math.inf
+        least, largest = DIVISORS
+        return min(max(math.sqrt(max(ratio, 0.0)), least), largest)
+
+    def enough(self, value, predicted):
+        """How little there may be left to gain."""
         gain = self.at_constant - value
         floor = FLOOR * (self.at_constant - self.lowest)
-        allowed = self.solver.tol * max(gain + predicted, floor)
+        return self.solver.tol * max(gain + predicted, floor)
+
+    def is_done(self, value, predicted, excess, allowed):
+        """Whether the model offers too little; sets `converged` if that is all."""
         progress = self.previous - value
         self.is_certain = self.h == 0 and predicted <= self.model.certain * allowed
         done = predicted <= self.model.trust * allowed and (
@@ -432,15 +510,39 @@ class _Fit:
             )
         return done
 
+    @property
+    def foresees(self):
+        """Whether the model is that of all of the objective."""
+        return self.h == 0 and self.model.certain > 0 and self.is_convex
+
+    def is_foreseen(self, value, predicted, allowed):
+        """Whether a step has led to the minimum, by how well the model foresaw it.
+
+        At the end of a step that gains P the slope should be 0. Where it is s, about
+        s^2 / 4P is left to gain; value and slope are not both right by chance.
+        """
+        missing = value - (self.previous - predicted)
+        error = max(abs(self.left), 2.0 * abs(missing))
+        return error * error <= FORESEEN * predicted * allowed
+
     def look(self, p, theta, seen=None):
         """Model the objective; returns its value and the excess of smoothing."""
-        seen = self.sweep(p) if seen is None else seen
+        self.seen = seen = self.sweep(p) if seen is None else seen
         jitter = 0.0
         if self.h > 0:
             jitter = self.jitter(seen.steepness, seen.sums)
+        if seen.sums.wanted == "full" and isinstance(self.term, RowTerm):
+            self.model.coupling = self.term.mean_hessian(p, self.h)
         self.model.update(theta, seen.sums, jitter)
         self.excess = seen.excess
         return seen.value + self.penalty(theta), seen.excess
+
+    def curvature(self):
+        """That of the objective at the best point, for another model to begin with."""
+        if not self.model.needs_curvatures:
+            self.model.forget()
+            self.look(self.raw(self.kept), self.kept)
+        return self.model.curvature()
 
     def jitter(self, steepness, sums):
         """What kinks need on the diagonal, for bands in which there is no row."""
@@ -456,26 +558,28 @@ class _Fit:
         """How far to go, by slopes of the smoothed objective; `ahead` is at 1."""
         if not (slope_at_0 < 0 and np.isfinite(q).all()):
             return 0.0
-        level, rise = np.sum((delta * theta) @ self.l2), np.sum(delta**2 @ self.l2)
+        bent = self.l2 * delta
+        level, rise = float(np.vdot(bent, theta)), float(np.vdot(bent, delta))
+        along, h = self.term.slope_along, self.h
 
-        def slope(t):
-            if t == 1 and ahead is not None:
-                at = ahead.along
-            else:
-                at = self.term.slope_along(p, q, t, self.h)
-            at += level + t * rise
-            if self.model.has_l1:
-                x = theta + t * delta
-                at_0 = np.abs(x) <= 1e-14 * np.abs(theta)
-                from_left = np.where(at_0, -np.abs(delta), np.sign(x) * delta)
-                at += np.sum(from_left @ self.l1)
-            return float(at)
+        def smooth_slope(t):
+            at = ahead.along if t == 1 and ahead is not None else along(p, q, t, h)
+            return at + level + t * rise
+
+        def slope_with_l1(t):
+            x = theta + t * delta
+            at_0 = np.abs(x) <= 1e-14 * np.abs(theta)
+            from_left = np.where(at_0, -np.abs(delta), np.sign(x) * delta)
+            return smooth_slope(t) + float(np.sum(from_left @ self.l1))
 
         def is_lower(t):
             most = self.previous + 2.0 * self.excess
             if t == 1 and ahead is not None:
-                return ahead.value + self.penalty(theta + delta) <= most
+                return self.value_at(None, theta + delta, ahead) <= most
             return self.value_along(p, q, t, theta + t * delta) <= most
 
-        is_convex = self.term.loss.convex
-        return step_length(slope, slope_at_0, is_lower, is_convex)
+        def slope(t):
+            self.left = slope_with_l1(t) if self.model.has_l1 else smooth_slope(t)
+            return self.left
+
+        return step_length(slope, slope_at_0, is_lower, self.is_convex)

@@ -12,20 +12,8 @@ import numpy as np
 from cython.parallel cimport prange
 
 from sklearn_losses.losses._loop cimport evaluate_block
-from sklearn_losses.losses._table cimport Block, CLoss, LossTable
+from sklearn_losses.losses._table cimport Block, CLoss
 from sklearn_losses.losses._threads cimport threads_for
-
-cdef enum:
-    ROWS = 1024      # of a block
-    MANY = 1 << 19   # rows are worth waking threads
-
-
-cdef struct Points:
-    const LossTable *table
-    const void *params
-    const double *y
-    const double *weight
-    Py_ssize_t n
 
 
 cdef inline void evaluate(const Points *s, const double *raw, double *value,
@@ -128,11 +116,23 @@ cdef void bend(const Points *s, const double *raw, double h, double difference,
         if weight == 0.0:
             slope[i] = 0.0
             continue
-        sums[0] += weight * other[i]
-        sums[1] += weight * 0.5 * (upper[i] + lower[i]) if h > 0.0 else 0.0
+        sums[VALUE] += weight * other[i]
+        sums[MIDDLE] += weight * 0.5 * (upper[i] + lower[i]) if h > 0.0 else 0.0
         slope[i] *= weight
     if curvature != NULL:
         weigh_curvatures(s, curvature)
+
+
+cdef void add_slopes(const Points *s, const double *raw, const double *slope,
+                     const double *q, double *sums) noexcept nogil:
+    cdef Py_ssize_t m
+    for m in range(s.n):
+        sums[MOMENT] += slope[m] * raw[m]
+        sums[SIZE] += fabs(slope[m] * raw[m])
+        sums[STEEPNESS] += fabs(slope[m])
+        sums[OF_G] += slope[m]
+        if q != NULL:
+            sums[ALONG] += slope[m] * q[m]
 
 
 cdef void weigh_curvatures(const Points *s, double *curvature) noexcept nogil:
@@ -155,14 +155,6 @@ cdef class PointSums:
         that `np.broadcast_to` has made of one number takes no memory here either.
     """
 
-    cdef CLoss loss
-    cdef const double[::1] y
-    cdef const double[::1] weight
-    cdef bint is_uniform
-    cdef Py_ssize_t n_blocks
-    cdef int n_threads
-    cdef double[:, ::1] sums  # two of each block
-
     def __cinit__(self, CLoss loss, y, weight):
         self.loss = loss
         self.y = y
@@ -170,7 +162,7 @@ cdef class PointSums:
         self.weight = np.full(ROWS, weight[0]) if self.is_uniform else weight
         self.n_blocks = (len(y) + ROWS - 1) // ROWS
         self.n_threads = 1 if loss.calls_python else threads_for(len(y), MANY)
-        self.sums = np.empty((max(1, self.n_blocks), 2))
+        self.sums = np.empty((max(1, self.n_blocks), COUNT))
 
     cdef Points block(self, Py_ssize_t b) noexcept nogil:
         return self.rows(b * ROWS, self.y.shape[0])
@@ -245,10 +237,11 @@ cdef class PointSums:
 
         Returns
         -------
-        value : float
-            At p, without smoothing.
-        middle : float
-            With h > 0 the mean of the values at p - h and p + h.
+        value, middle : float
+            At p, without smoothing, and with h > 0 the mean of those at p - h and p + h.
+        moment, size, steepness : float
+            The sums of the slopes times p, of the absolute values of these, and of the
+            slopes' absolute values.
         """
         cdef Points s
         cdef Py_ssize_t b, at, end = begin + p.shape[0]
@@ -261,8 +254,9 @@ cdef class PointSums:
                         num_threads=self.n_threads):
             at = b * ROWS
             s = self.rows(begin + at, end)
-            self.sums[b, 0] = self.sums[b, 1] = 0.0
+            self.sums[b, :] = 0.0
             bend(&s, &p[at], h, difference, &slopes[at],
                  &bent[at] if wants_curvatures else NULL, &self.sums[b, 0])
+            add_slopes(&s, &p[at], &slopes[at], NULL, &self.sums[b, 0])
         self.loss.raise_error()
-        return self.total(0, n_blocks), self.total(1, n_blocks)
+        return tuple([self.total(k, n_blocks) for k in range(ALONG)])

@@ -113,6 +113,7 @@ class Progress:
     def __init__(self, objective, train, watch, tol, patience, unit):
         self.objective, self.train, self.watch = objective, train, watch
         self.unit = unit
+        self._is_idle = watch.is_idle
         outputs = range(objective.n_outputs)
         shared = objective.is_joint or watch.score is not None
         groups = [outputs] if shared else [[k] for k in outputs]
@@ -163,7 +164,7 @@ class Progress:
         watch = self.watch
         if losses is not None:
             self._record(LOSS, losses)
-        if watch.is_idle:
+        if self._is_idle:
             return [] if losses is None else self._update(losses)
         here = state()
         coef, intercept = coefficients(here)

@@ -7,25 +7,28 @@ norm is minimised with either by coordinate descent (Scheinberg and Tang 2016).
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
 
 from sklearn_losses.linear._centred import Sums
+from sklearn_losses.linear._matrices import add_curvature, equilibrate
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 
 JITTER = 1e-6  # of the curvature is added where a loss has kinks
 FIRST_DAMPING, LARGEST_DAMPING = 1e-9, 1e3
 MOST_NUMBERS = 1_010_000  # in a matrix, or in the blocks of one: 8 MB
 MEMORY = 10  # steps that correct the diagonal
+LEAST_COUPLED = 0.1  # of what couples outputs: smaller eigenvalues are rounding
 LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
 REFRESH = 5  # steps after which the diagonal is computed anew, ...
 FAST = 1e-2  # ... unless in so many steps what is left to gain has shrunk to this share
 
 
 def scaled_cholesky(matrix, damping):
-    """The lower factor of a matrix scaled to a diagonal of 1, plus damping.
+    """The upper factor of a matrix scaled to a diagonal of 1, plus damping.
+
+    Only the lower triangle of the matrix is looked at.
 
     Returns
     -------
@@ -35,14 +38,11 @@ def scaled_cholesky(matrix, damping):
         As given, or greater if the matrix is not positive definite otherwise. One
         with nan in it counts as diagonal.
     """
-    diagonal = np.diag(matrix)
-    scale = np.zeros(len(diagonal))
-    np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-    scaled = matrix * scale * scale[:, None]
+    scaled, scale = np.empty(matrix.shape), np.empty(len(matrix))
     while damping <= LARGEST_DAMPING:
-        scaled.flat[:: len(scale) + 1] = 1.0 + damping
-        factor, failed = linalg.lapack.dpotrf(scaled, lower=True)
-        if not failed and np.isfinite(factor[-1, -1]):  # where a nan ends up
+        equilibrate(matrix, damping, scaled, scale)
+        factor, failed = linalg.lapack.dpotrf(scaled.T, overwrite_a=True)
+        if not failed and math.isfinite(factor[-1, -1]):  # where a nan ends up
             return factor, scale, damping
         damping *= 10.0
     return np.eye(len(scale)), scale, damping
@@ -51,30 +51,81 @@ def scaled_cholesky(matrix, damping):
 def scaled_solve(matrix, v, damping):
     """matrix^-1 v, and the damping that it took."""
     factor, scale, damping = scaled_cholesky(matrix, damping)
-    found, _ = linalg.lapack.dpotrs(factor, scale * v, lower=True)
-    return scale * found, damping
+    return _solved(factor, scale, v), damping
 
 
-def _inverse(block):
+def _solved(factor, scale, v):
+    found, _ = linalg.lapack.dpotrs(factor, scale * v)
+    return scale * found
+
+
+def _root_of_inverse(block):
+    """W, where W W' is the inverse of a block."""
     factor, scale, _ = scaled_cholesky(block, JITTER)
-    found, _ = linalg.lapack.dpotri(factor, lower=True)
-    found = np.tril(found) + np.tril(found, -1).T
-    return found * scale * scale[:, None]
+    root, _ = linalg.lapack.dtrtri(factor)
+    return scale[:, None] * root
 
 
-class Curvature(NamedTuple):
-    """A block-diagonal Hessian, and its inverse.
+class Curvature:
+    """A Hessian with a block for each output, and what couples these.
+
+    Where the block of output k is V_k V_k', the block of k and l is R_kl V_k V_l', with
+    the mean Hessian of a row, scaled to a diagonal of 1, for R. Only the inverse knows
+    of it.
+
+    Parameters
+    ----------
+    blocks : ndarray of shape (n_blocks, size, size)
+    coupling : ndarray of shape (n_blocks, n_blocks), default=None
+        The mean Hessian of a row. None: the blocks are all.
 
     Attributes
     ----------
-    blocks, inverse : ndarray of shape (n_blocks, size, size)
     is_diagonal : bool
-        Whether it is only the diagonal of the Hessian's.
+        Whether blocks are of one entry.
     """
 
-    blocks: np.ndarray
-    inverse: np.ndarray
-    is_diagonal: bool = False
+    def __init__(self, blocks, coupling=None):
+        self.blocks, self.is_diagonal = blocks, blocks.shape[1] == 1
+        if self.is_diagonal:
+            self.inverse = np.zeros(blocks.size)
+            diagonal = blocks.ravel()
+            np.divide(1.0, diagonal, out=self.inverse, where=diagonal > 0)
+        else:
+            self.roots = np.array([_root_of_inverse(block) for block in blocks])
+        self.mixing = None if coupling is None else _inverse_correlation(coupling)
+
+    def times(self, factor):
+        """The same, times a number."""
+        return Curvature(factor * self.blocks)
+
+    def product(self, v):
+        """The blocks times v."""
+        if self.is_diagonal:
+            return self.blocks.ravel() * v
+        return (self.blocks @ v.reshape(len(self.blocks), -1, 1)).ravel()
+
+    def solve(self, v):
+        if self.is_diagonal:
+            return self.inverse * v
+        found = self.roots.transpose(0, 2, 1) @ v.reshape(len(self.roots), -1, 1)
+        if self.mixing is not None:
+            found = np.tensordot(self.mixing, found, 1)
+        return (self.roots @ found).ravel()
+
+
+def _inverse_correlation(matrix):
+    """The inverse of a matrix scaled to a diagonal of 1; small eigenvalues count as 1.
+
+    What is common to all outputs has none, and the inverse must not blow it up.
+    """
+    diagonal = np.diag(matrix)
+    scale = np.zeros(len(diagonal))
+    np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
+    scaled = matrix * scale * scale[:, None]
+    np.fill_diagonal(scaled, 1.0)
+    values, vectors = np.linalg.eigh(scaled)
+    return (vectors / np.where(values < LEAST_COUPLED, 1.0, values)) @ vectors.T
 
 
 class QuadraticModel:
@@ -101,7 +152,7 @@ class QuadraticModel:
         self.l2, self.l1 = l2, l1
         self.has_l1 = bool(l1.any())
         self.low = np.full(len(l1), -np.inf)
-        self.moves = np.append(features.scale > 0, has_intercept)
+        self.moves = np.append(features.scale > 0, float(has_intercept))
         self.damping = FIRST_DAMPING
 
     @property
@@ -162,14 +213,18 @@ class QuadraticModel:
         self.damping = max(100 * self.damping, 1e-6)
         return self.damping <= LARGEST_DAMPING
 
-    def _bordered(self, sums):
-        """The second moments of each output, with those of the intercept."""
-        second, size = sums.second, len(self.l2)
-        blocks = np.zeros((len(second), size, size))
-        blocks[:, :-1, :-1] = second
-        if self.moves[-1]:
-            blocks[:, -1, :-1] = blocks[:, :-1, -1] = sums.by_c
-            blocks[:, -1, -1] = sums.of_c
+    def _gradient(self, theta, sums):
+        gradient = self.l2 * theta
+        gradient += sums.first.reshape(theta.shape)
+        if not self.moves[-1]:
+            gradient[..., -1] = 0.0
+        return gradient
+
+    def _hessian(self, sums, jitter):
+        """The blocks of each output."""
+        blocks = sums.second
+        for block in blocks:
+            add_curvature(block, self.l2, jitter, self.moves)
         return blocks
 
     def _least_with_l1(self, blocks, left, right, sweeps, tol):
@@ -199,14 +254,11 @@ class NewtonModel(QuadraticModel):
 
     def update(self, theta, sums, jitter):
         self.theta, self.is_smoothed = theta, jitter > 0
-        self.gradient = np.append(sums.by_g[0], 0.0) + self.l2 * theta
-        if self.moves[-1]:
-            self.gradient[-1] = sums.of_g[0]
-        self.hessian = self._bordered(sums)[0]
-        self.hessian.flat[:: len(theta) + 1] += self.l2 + jitter * self.moves
+        self.gradient = self._gradient(theta, sums)
+        self.hessian = self._hessian(sums, jitter)[0]
 
     def curvature(self):
-        return Curvature(self.hessian[None], _inverse(self.hessian)[None])
+        return Curvature(self.hessian[None])
 
     def minimum(self):
         if not self.has_l1:
@@ -224,7 +276,10 @@ class NewtonModel(QuadraticModel):
     def _solved(self):
         """hessian^-1 gradient, damped, and more so from now on if it had to be."""
         more = self.damping + (JITTER if self.is_smoothed else 0.0)
-        found, needed = scaled_solve(self.hessian, self.gradient, more)
+        factor, scale, needed = scaled_cholesky(self.hessian, more)
+        found = _solved(factor, scale, self.gradient)
+        if needed == FIRST_DAMPING:  # which then costs no digits
+            found += _solved(factor, scale, self.gradient - self.hessian @ found)
         if needed > more:
             self.damping = needed
         return found
@@ -235,6 +290,7 @@ class QuasiNewtonModel(QuadraticModel):
 
     trust = 0.3
     is_centred = False  # whether steps of all outputs sum to 0
+    coupling = None  # the mean Hessian of a row, if the outputs share a loss
 
     def __init__(self, *parts):
         super().__init__(*parts)
@@ -261,13 +317,11 @@ class QuasiNewtonModel(QuadraticModel):
         second = None
         if self.needs_curvatures:
             is_small = self.n_outputs * len(self.l2) ** 2 <= MOST_NUMBERS
-            second = "full" if is_small else "diagonal"
+            second = "full" if is_small else "diagonal" if self.age else "mean"
         return Sums(self.features, self.n_outputs, second=second)
 
     def update(self, theta, sums, jitter):
-        gradient = self.l2 * theta
-        gradient[..., :-1] += sums.by_g.reshape(gradient[..., :-1].shape)
-        gradient[..., -1] += sums.of_g.reshape(gradient[..., -1].shape) * self.moves[-1]
+        gradient = self._gradient(theta, sums)
         if self.theta is not None:
             self._remember(
                 (theta - self.theta).ravel(), (gradient - self.gradient).ravel()
@@ -280,13 +334,12 @@ class QuasiNewtonModel(QuadraticModel):
             self._rescale()
 
     def curvature(self):
-        return Curvature(self.blocks, self.inverse, self.diagonal is not None)
+        return self.hessian
 
     def begin_with(self, curvature):
         """Use the Hessian of another model in the same coordinates until it is old."""
-        self.blocks, self.inverse = curvature.blocks, curvature.inverse
-        if curvature.is_diagonal:
-            self.diagonal, self.inverse_diagonal = curvature.blocks, curvature.inverse
+        self.hessian = curvature
+        self.diagonal = curvature if curvature.is_diagonal else None
         self.age = 1
 
     def _remember(self, step, change):
@@ -299,34 +352,24 @@ class QuasiNewtonModel(QuadraticModel):
     def _renew(self, sums, jitter):
         """The blocks of the Hessian of each output by itself, or its diagonal."""
         self.is_smoothed = jitter > 0
-        more = self.l2 + jitter * self.moves
-        if sums.wanted == "diagonal":
-            of_c = sums.of_c[:, None] * self.moves[-1]
-            diagonal = np.hstack([sums.second, of_c]) + more
-            self.diagonal = diagonal = diagonal.reshape(-1, 1, 1)
-            self.inverse_diagonal = np.zeros(diagonal.shape)
-            np.divide(1.0, diagonal, out=self.inverse_diagonal, where=diagonal > 0)
+        if sums.wanted != "full":
+            diagonal = sums.second * self.moves + self.l2 + jitter * self.moves
+            self.diagonal = Curvature(diagonal.reshape(-1, 1, 1))
             return
-        self.blocks = self._bordered(sums)
-        np.einsum("bii->bi", self.blocks)[:] += more
-        self.inverse = np.array([_inverse(block) for block in self.blocks])
+        coupling = None if self.has_l1 else self.coupling
+        self.hessian = Curvature(self._hessian(sums, jitter), coupling)
 
     def _rescale(self):
         """Make the diagonal as large as the last change, which has all of the Hessian.
 
         Where there are fewer rows than features the diagonal alone is far too small.
         """
-        self.blocks, self.inverse = self.diagonal, self.inverse_diagonal
+        self.hessian = self.diagonal
         if self.steps:
             step, change = self.steps[-1], self.changes[-1]
-            factor = float(change @ self._times(self.inverse, change))
+            factor = float(change @ self.hessian.solve(change))
             factor = min(max(factor / float(step @ change), 1.0), LARGEST_FACTOR)
-            self.blocks, self.inverse = self.blocks * factor, self.inverse / factor
-
-    def _times(self, blocks, v):
-        if blocks.shape[1] == 1:
-            return blocks.ravel() * v
-        return (blocks @ v.reshape(len(blocks), -1, 1)).ravel()
+            self.hessian = self.hessian.times(factor)
 
     def minimum(self):
         if self.has_l1:
@@ -349,20 +392,18 @@ class QuasiNewtonModel(QuadraticModel):
         for s, y, rho in reversed(pairs):
             shares.append(rho * float(s @ v))
             v = v - shares[-1] * y
-        v = self._times(self.inverse, v) / (1.0 + self.damping)
+        v = self.hessian.solve(v) / (1.0 + self.damping)
         for s, y, rho in pairs:
             v = v + (shares.pop() - rho * float(y @ v)) * s
         return v
 
     def _minimum_with_l1(self):
         left, right = self._low_rank()
-        new, change = self._least_with_l1(self.blocks, left, right, 20, 1e-4)
+        new, change = self._least_with_l1(self.hessian.blocks, left, right, 20, 1e-4)
         delta = new - self.theta
         slope = float(np.vdot(self.gradient, delta)) + change
         v = delta.ravel()
-        bent = float(v @ self._times(self.blocks, v)) - float(
-            (left.T @ v) @ (right.T @ v)
-        )
+        bent = float(v @ self.hessian.product(v)) - float((left.T @ v) @ (right.T @ v))
         return new, delta, slope, -(slope + 0.5 * bent)
 
     def _low_rank(self):
@@ -371,7 +412,7 @@ class QuasiNewtonModel(QuadraticModel):
             nothing = np.empty((self.theta.size, 0))
             return nothing, nothing
         S, Y = np.array(self.steps), np.array(self.changes)
-        BS = np.array([self._times(self.blocks, s) for s in S])
+        BS = np.array([self.hessian.product(s) for s in S])
         SY = S @ Y.T
         lower = np.tril(SY, -1)
         middle = np.block([[S @ BS.T, lower], [lower.T, -np.diag(np.diag(SY))]])

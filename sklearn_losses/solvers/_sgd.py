@@ -31,7 +31,11 @@ ETA_FACTOR, SMALLEST_ETA = 5.0, 1e-6
 
 def is_least_at_0(loss):
     """Whether coefficients of 0 are the minimum, whatever X is, as of Perceptron."""
-    return loss.task == "binary" and loss.value(1.0, 0.0) == 0.0
+    if loss.task != "binary":
+        return False
+    value = np.empty(1)
+    loss.checked().evaluate_points(np.ones(1), np.zeros(1), value, None, None)
+    return value[0] == 0.0
 
 
 class SGD(Solver):

@@ -105,6 +105,16 @@ def test_a_sample_that_misleads_is_left_behind(samples):
     assert_allclose(model.coef_, theirs.fit(X, y).coef_, rtol=1e-2, atol=1e-3)
 
 
+def test_a_column_that_is_constant_in_the_sample(samples):
+    X, y = data(LogLoss())
+    X = np.hstack([X, np.zeros((N, 1))])
+    X[:6, -1] = 1e3
+    model = LinearClassifier(alpha=1e-4, tol=1e-8).fit(X, y)
+    assert abs(samples[-1].point[0][-1]) < 1e-9  # nothing was seen of it
+    theirs = LogisticRegression(C=1 / (1e-4 * N), tol=1e-10, solver="newton-cholesky")
+    assert_allclose(model.coef_, theirs.fit(X, y).coef_, rtol=1e-3, atol=1e-5)
+
+
 def test_rows_of_weight_0_take_no_part(samples):
     X, y = data(LogLoss())
     weight = np.ones(N)

@@ -1,5 +1,7 @@
 """A dual bound is below every objective, and meets it at the optimum."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -28,7 +30,7 @@ from sklearn_losses import (
     SquaredHinge,
     Tweedie,
 )
-from sklearn_losses.linear._centred import Centred
+from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._duality import Dual
 from sklearn_losses.linear._objective import Objective, Targets
 from sklearn_losses.linear._penalties import Penalty, conjugate_excess
@@ -158,6 +160,69 @@ def test_at_the_optimum_the_gap_is_0(loss, penalty, intercept, csr):
     assert bound <= value + 1e-14 * abs(value)
     # Without penalty the bound feels what scipy left of the gradient, times the reach.
     assert value - bound <= (1e-9 if penalty == "l2" else 1e-5) * max(1.0, abs(value))
+
+
+def summed(problem, raw):
+    """What a pass over the rows sums at raw predictions, and what it says of blocks."""
+    loss, weight = problem.objective.loss, problem.weight
+    slopes = problem.slopes(raw).reshape(len(weight), -1)
+    sums = Sums(problem.features, problem.n_outputs)
+    for block in problem.features.blocks:
+        sums.add(block, slopes[block])
+    values = weight * loss.value(problem.y, raw)
+    moments = slopes.reshape(raw.shape) * raw
+    seen = SimpleNamespace(
+        value=values.sum(),
+        moment=moments.sum(),
+        size=np.abs(moments).sum(),
+        steepness=np.abs(slopes).sum(),
+        sums=sums,
+    )
+
+    def at(block):
+        return raw[block], slopes.reshape(raw.shape)[block], values[block].sum()
+
+    return seen, at
+
+
+@each(LOSSES)
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("positive", [True, False])
+def test_the_bound_of_slopes_that_were_summed_is_theirs(
+    loss, penalty, intercept, positive
+):
+    """No coefficients are below it, and it is as good as that of any slopes, nearly."""
+    problem = Problem(loss, PENALTIES[penalty], intercept, positive)
+    values = [
+        problem.objective.value(*problem.random_coef(size))[0]
+        for size in (0.0, 0.01, 0.1, 0.3, 1.0) * 8
+    ]
+    for size in (0.0, 0.1, 1.0):
+        raw = size * problem.rng.normal(size=problem.shape)
+        if loss.task == "regression":
+            raw += problem.objective.loss.optimal_constant(problem.y, problem.weight)
+        bound = problem.dual.bound_at(*summed(problem, raw), reach=1.0)
+        assert bound <= min(values)
+        if not intercept:
+            known = problem.dual.bound(problem.slopes(raw), reach=1.0)
+            assert bound == pytest.approx(known, rel=1e-6, abs=1e-12)
+
+
+@each(SMOOTH)
+@pytest.mark.parametrize("csr", [True, False])
+def test_near_the_optimum_it_takes_few_changes_to_sum_to_0(loss, csr):
+    """The gap is of the order of what the slopes sum to, or of its square."""
+    problem = Problem(loss, PENALTIES["l2"], True, csr=csr)
+    coef, at_0 = problem.optimum()
+    value = problem.objective.value(coef, at_0)[0]
+    raw = np.squeeze(problem.X @ coef.T + at_0)
+    away = 1e-5 * np.arange(1.0, problem.n_outputs + 1.0).reshape(raw.shape[1:] or ())
+    seen, at = summed(problem, raw + away)
+    bound = problem.dual.bound_at(seen, at)
+    assert bound <= value + 1e-14 * abs(value)
+    assert value - bound <= 3e-6 * max(1.0, abs(value))
+    assert problem.dual.bound_at(seen, at, least=value + 1e-3) == -np.inf
 
 
 @each(LOSSES)

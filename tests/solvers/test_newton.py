@@ -228,6 +228,36 @@ def test_one_versus_rest_is_each_class_alone():
         np.testing.assert_allclose(model.coef_[k], alone.coef_[0], rtol=1e-8)
 
 
+@pytest.mark.parametrize("alpha", [0.0, ALPHA])
+def test_squared_error_takes_one_step(alpha):
+    """For mean and spread, at the constant, along the step: it went as foreseen."""
+    X, y = regression()
+    model = regressor(SquaredError(), alpha=alpha).fit(X, y)
+    Z, centred = X - X.mean(axis=0), y - y.mean()
+    second = Z.T @ Z + alpha * len(y) * np.eye(Z.shape[1])
+    np.testing.assert_allclose(model.coef_, np.linalg.solve(second, Z.T @ centred))
+    assert model.n_iter_ == 3
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), Hinge(), Quantile(0.3), Huber()])
+def test_few_rows_end_near_the_optimum(loss):
+    """Whatever smoothing is left, and whichever step is thought to be the last."""
+    rng = np.random.default_rng(0)
+    for n in (10, 30, 100):
+        X, y = regression(n, 3, seed=n)
+        y = (y > np.median(y)).astype(float) if loss.task == "binary" else y
+        kind = SGDClassifier if loss.task == "binary" else SGDRegressor
+        model = kind(loss, learning_rate="auto", alpha=ALPHA).fit(X, y)
+        here = model.coef_.ravel(), model.intercept_[0]
+        value = objective(loss, X, y, *here)
+        constant = loss.mean(y, np.full(n, loss.optimal_constant(y)))
+        for size in 10.0 ** -rng.uniform(0, 4, size=100):
+            shift = size * rng.normal(size=3) / X.std(axis=0)
+            intercept = here[1] - shift @ X.mean(axis=0) + size * rng.normal()
+            other = objective(loss, X, y, here[0] + shift, intercept)
+            assert value - other <= 0.01 * (constant - value)
+
+
 def test_warm_start_saves_passes():
     X, y = classification()
     model = SGDClassifier(LogLoss(), learning_rate="auto", warm_start=True)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
 
-from sklearn_losses import CrossEntropy, Hinge, MulticlassHinge, Poisson
+from sklearn_losses import CrossEntropy, Hinge, LogLoss, MulticlassHinge, Poisson
 from sklearn_losses.solvers._loss_term import PointTerm, row_term
 from tests.cases import DEFAULTS, each, targets
 
@@ -93,3 +94,34 @@ def test_a_minimum_without_a_formula_is_not_known():
     assert row_term(CrossEntropy(), y, np.ones(2), 2).known_minimum == 0.0
     term = PointTerm(Poisson(), np.array([0.0, 3.0, 5.0]), np.array([1.0, 2.0, 0.0]))
     assert_allclose(term.known_minimum, 2.0 * (3.0 - 3.0 * np.log(3.0)))
+
+
+def test_the_mean_hessian_of_the_softmax():
+    rng = np.random.default_rng(0)
+    p, y = rng.normal(size=(700, 3)), rng.integers(0, 3, 700).astype(float)
+    weight = rng.integers(0, 3, 700) / 700
+    share = softmax(p, axis=1)
+    known = np.diag(weight @ share) - (weight[:, None] * share).T @ share
+    term = row_term(CrossEntropy(), y, weight, 3)
+    assert_allclose(term.mean_hessian(p, 0.0), known, rtol=1e-6, atol=1e-9)
+
+
+@each([Poisson(), LogLoss(), CrossEntropy(), Hinge()])
+def test_one_row_for_each_class_says_the_same_of_a_constant(loss):
+    rng = np.random.default_rng(0)
+    n_outputs = 3 if loss.granularity == "row" else 1
+    y = rng.integers(0, max(n_outputs, 2), 50).astype(float)
+    weight = rng.integers(0, 3, 50) / 50
+    if n_outputs == 1:
+        term, c = PointTerm(loss, y, weight), 0.4
+    else:
+        term, c = row_term(loss, y, weight, n_outputs), np.array([0.4, -0.3, 0.1])
+    few = term.grouped
+    assert len(few.y) <= 3
+    assert_allclose(few.value(few.at_constant(c)), term.value(term.at_constant(c)))
+    assert_allclose(
+        np.sum(few.slopes(few.at_constant(c), 0.0)),
+        np.sum(term.slopes(term.at_constant(c), 0.0)),
+        atol=1e-14,
+    )
+    assert_allclose(few.minimum(), loss.minimum(y) @ weight)

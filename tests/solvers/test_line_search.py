@@ -1,0 +1,32 @@
+"""Steps along functions whose slopes are known."""
+
+import math
+
+import pytest
+
+from sklearn_losses.solvers._line_search import ENOUGH, step_length
+
+
+@pytest.mark.parametrize("minimum", [1e-4, 0.3, 1.0, 50.0])
+@pytest.mark.parametrize("power", [1.2, 2.0, 4.0])
+def test_most_of_the_slope_is_gone(minimum, power):
+    def value(t):
+        return abs(t - minimum) ** power
+
+    def slope(t):
+        return power * math.copysign(abs(t - minimum) ** (power - 1), t - minimum)
+
+    t = step_length(slope, slope(0.0), lambda t: value(t) < value(0.0))
+    assert abs(slope(t)) <= ENOUGH * abs(slope(0.0))
+
+
+def test_a_kink_is_found():
+    def slope(t):
+        return -1.0 if t < 0.01 else 3.0
+
+    t = step_length(slope, -1.0, lambda t: abs(t - 0.01) < 0.01)
+    assert 0 < t < 0.01
+
+
+def test_there_is_no_step_where_all_slopes_rise():
+    assert step_length(lambda t: math.nan, -1.0, lambda t: False) == 0.0

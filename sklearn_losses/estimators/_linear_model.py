@@ -43,10 +43,10 @@ def _blocks(X, n_outputs):
     return [slice(start, start + step) for start in range(0, n, step)]
 
 
-def _sum_of_squares(raw):
-    """Finite only if all of an array is, and faster than to look at each entry."""
+def _is_finite(raw):
+    """Whether all of an array is, and no square overflows: a product is fast."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.vdot(raw, raw)
+        return bool(np.isfinite(np.vdot(raw, raw)))
 
 
 def _write_labels(raw, classes, out):
@@ -121,8 +121,8 @@ class LinearModel(BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
         given, X = X, self._unchecked(X)
-        raw = self._product(X)(slice(None))
-        self._refuse_infinite(given, _sum_of_squares(raw))
+        raw, is_finite = self._product(X)(slice(None))
+        self._refuse_infinite(given, is_finite)
         return raw
 
     def _unchecked(self, X):
@@ -130,19 +130,20 @@ class LinearModel(BaseEstimator):
         check_is_fitted(self)
         return validate_data(self, X, ensure_all_finite=False, **_INPUT)
 
-    def _refuse_infinite(self, X, raw_squares):
-        """Raise if X is not finite, which the squares of its raw predictions show.
+    def _refuse_infinite(self, X, raw_is_finite):
+        """Raise if X is not finite, which its raw predictions show.
 
         An entry of X that is not finite leaves no finite product, but for a coefficient
         of 0, which a product may pass over: only then look at X.
         """
-        if not np.isfinite(raw_squares) or self._has_zero_coef():
+        if not raw_is_finite or self._has_zero_coef():
             validate_data(self, X, **_INPUT)
 
     def _product(self, X):
         """A function that returns the raw predictions of a slice of the rows of X.
 
-        It may write them to the memory that it is given, an array of shape (n, 1).
+        And whether they are finite, or False if that is not sure. It may write them to
+        the memory that it is given, an array of shape (n, 1).
         """
         coef, intercept = self.coef_, np.asarray(self.intercept_)
         if not sparse.issparse(coef) and coef.size == X.shape[1]:
@@ -153,7 +154,8 @@ class LinearModel(BaseEstimator):
                 def streamed(rows, memory=None):
                     part = Rows(X[rows])
                     out = None if memory is None else memory[: part.n_rows]
-                    return part.dot(coef, intercept, out=out).ravel()
+                    raw, is_finite = part.finite_dot(coef, intercept, out=out)
+                    return raw.ravel(), is_finite
 
                 return streamed
 
@@ -163,7 +165,8 @@ class LinearModel(BaseEstimator):
                 raw = safe_sparse_dot(part, coef.T, dense_output=True)
                 in_place = raw if raw.dtype.kind == "f" else None
                 raw = np.add(raw, intercept, out=in_place)
-            return raw.ravel() if raw.ndim == 2 and raw.shape[1] == 1 else raw
+            raw = raw.ravel() if raw.ndim == 2 and raw.shape[1] == 1 else raw
+            return raw, _is_finite(raw)
 
         return product
 
@@ -311,14 +314,14 @@ class LinearClassifierMixin(ClassifierMixin):
         ndarray of shape (n_samples,)
         """
         given, X = X, self._unchecked(X)
-        product, squares = self._product(X), 0.0
+        product, is_finite = self._product(X), True
         labels = np.empty(X.shape[0], self.classes_.dtype)
         memory = np.empty((_BLOCK, 1))
         for rows in _blocks(X, self.coef_.shape[0]):
-            raw = product(rows, memory)
-            squares += _sum_of_squares(raw)
+            raw, block_is_finite = product(rows, memory)
+            is_finite &= block_is_finite
             _write_labels(raw, self.classes_, labels[rows])
-        self._refuse_infinite(given, squares)
+        self._refuse_infinite(given, is_finite)
         return labels
 
     @available_if(_defines_probabilities)

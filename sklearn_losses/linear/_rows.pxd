@@ -10,17 +10,7 @@ specialisations. In dense rows `index` is `no_index`: the columns are 0, 1, 2, .
 from libc.math cimport fabs, isfinite, sqrt
 from libc.stdint cimport int32_t, int64_t
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    /* gcc drops calls of functions that do nothing else: to it they have no effect. */
-    #define sl_prefetch(address) (__builtin_prefetch(address), sl_effect())
-    static inline void sl_effect(void) { __asm__ volatile (""); }
-    #else
-    #define sl_prefetch(address) ((void) (address))
-    #endif
-    """
-    void sl_prefetch(const void *address) noexcept nogil
+from sklearn_losses.losses._prefetch cimport sl_prefetch
 
 ctypedef fused real:
     float

@@ -5,6 +5,7 @@ import numpy as np
 from cython.parallel cimport prange
 from scipy import sparse
 
+from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.losses._threads cimport threads_for
 
 # Dense rows that are read one after the other are asked for so many bytes ahead; less was
@@ -123,12 +124,15 @@ class Rows:
         -------
         ndarray of shape (n_selected, n_outputs)
         """
+        return self.finite_dot(coef, intercept, subset, block, out)[0]
+
+    def finite_dot(self, coef, intercept, subset=None, block=None, out=None):
+        """The same, and whether all of them are finite."""
         data, starts = self._block(block)
         if out is None:
             n = self.n_rows if block is None else block.stop - block.start
             out = np.empty((n if subset is None else len(subset), len(coef)))
-        dot_rows(data, self.columns, starts, coef, intercept, subset, out)
-        return out
+        return out, dot_rows(data, self.columns, starts, coef, intercept, subset, out)
 
     def transposed_dot(self, gradient, block=None, out=None):
         """sum_i gradient_i x_i: the adjoint of `dot`.
@@ -192,6 +196,7 @@ def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] st
     cdef Py_ssize_t ahead = 1 + AHEAD // max(1, n_features * <Py_ssize_t> sizeof(real))
     cdef Py_ssize_t work = out.shape[0] * n_outputs * n_features
     cdef bint asks = index is no_index and subset is None
+    cdef double nothing = 0.0
     cdef const real *x
     cdef const index *j
     if index is not no_index:
@@ -205,17 +210,21 @@ def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] st
             row_prefetch(x, <const no_index *> NULL, n_features)
         x = &data[start]
         j = NULL if index is no_index else &columns[start]
-        dot_row(x, j, row_size(i, starts, n_features), &coef[0, 0], n_features,
-                &intercept[0], n_outputs, &out[m, 0])
+        nothing += dot_row(x, j, row_size(i, starts, n_features), &coef[0, 0], n_features,
+                           &intercept[0], n_outputs, &out[m, 0])
+    return nothing == 0.0
 
 
-cdef inline void dot_row(const real *x, const index *j, Py_ssize_t n, const double *coef,
-                         Py_ssize_t n_features, const double *intercept,
-                         Py_ssize_t n_outputs, double *out) noexcept nogil:
-    """The raw predictions of a row."""
+cdef inline double dot_row(const real *x, const index *j, Py_ssize_t n, const double *coef,
+                           Py_ssize_t n_features, const double *intercept,
+                           Py_ssize_t n_outputs, double *out) noexcept nogil:
+    """The raw predictions of a row; returns 0, or nan if one of them is not finite."""
     cdef Py_ssize_t k
+    cdef double nothing = 0.0
     for k in range(n_outputs):
         out[k] = intercept[k] + row_dot(x, j, n, coef + k * n_features)
+        nothing += 0.0 * out[k]
+    return nothing
 
 
 def add_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,

@@ -17,13 +17,14 @@ from cython.parallel cimport prange
 
 from sklearn_losses.linear._rows cimport (
     index, no_index, real, row_add, row_dot, row_dot_asking, row_norm, row_prefetch,
-    row_size, row_squared_norm, row_start, sl_prefetch,
+    row_size, row_squared_norm, row_start,
 )
 from sklearn_losses.linear._weights cimport (
     Output, ScaledWeights, Step, add_row, before_step, finish_epoch, finish_step, shrink,
     start_epoch, take_step, weights_dot,
 )
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
+from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.losses._threads cimport threads_for
 from sklearn_losses.losses._table cimport Block, CLoss, RowBlock
 

@@ -18,8 +18,9 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from sklearn_losses.linear._rows cimport no_index, real, row_prefetch, sl_prefetch
+from sklearn_losses.linear._rows cimport no_index, real, row_prefetch
 from sklearn_losses.linear._weights cimport Output, Step, before_step, shrinkage, take_step
+from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.solvers._sgd_epoch cimport Epoch, step_size, update
 
 cdef enum:

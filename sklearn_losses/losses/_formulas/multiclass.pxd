@@ -12,6 +12,7 @@ from sklearn_losses.losses._exp_log cimport exp_of_nonpositive, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._loop cimport some_rows
 from sklearn_losses.losses._math cimport subtract_error
+from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.losses._table cimport Row, RowBlock
 
 
@@ -55,6 +56,7 @@ cdef inline void cross_entropy_block(const void *params, const RowBlock *block) 
     # The number of rows is a constant, so that loops over them are unrolled.
     while start + LANES <= block.n and n_classes * LANES <= ON_STACK:
         rows = some_rows(block, start, LANES)
+        ask_for_rows_after(&rows)
         cross_entropies(params, &rows, LANES, e)
         start += LANES
     while start < block.n:
@@ -63,6 +65,15 @@ cdef inline void cross_entropy_block(const void *params, const RowBlock *block) 
         start += 1
     if n_classes > ON_STACK:
         free(e)
+
+
+cdef inline void ask_for_rows_after(const RowBlock *rows) noexcept nogil:
+    """Ask for as many rows again: the processor does not look so far ahead by itself."""
+    cdef Py_ssize_t j, size = rows.n * rows.n_outputs
+    for j in range(size, 2 * size, 8):
+        sl_prefetch(rows.raw + j)
+        if rows.gradient != NULL:
+            sl_prefetch(rows.gradient + j)
 
 
 cdef inline void cross_entropies(const void *params, const RowBlock *rows,

@@ -7,6 +7,9 @@ called with the functions of a table it makes an indirect call a point.
 
 from sklearn_losses.losses._table cimport Block, LossTable, Row, RowBlock, point_fn
 
+cdef enum:
+    AT_ONCE = 128  # points
+
 
 cdef inline void loop(point_fn value, point_fn gradient, point_fn curvature,
                       const void *params, const Block *block) noexcept nogil:
@@ -28,6 +31,8 @@ cdef inline void loop(point_fn value, point_fn gradient, point_fn curvature,
     elif b.curvature == NULL and b.gradient != NULL:
         for i in range(b.n):
             b.gradient[i] = gradient(params, b.y[i], b.raw[i])
+    elif b.value != NULL and b.gradient != NULL:
+        loop_over_all(value, gradient, curvature, params, b)
     else:
         for i in range(b.n):
             y, raw = b.y[i], b.raw[i]
@@ -37,6 +42,27 @@ cdef inline void loop(point_fn value, point_fn gradient, point_fn curvature,
                 b.gradient[i] = gradient(params, y, raw)
             if b.curvature != NULL:
                 b.curvature[i] = curvature(params, y, raw)
+
+
+cdef inline void loop_over_all(point_fn value, point_fn gradient, point_fn curvature,
+                               const void *params, Block b) noexcept nogil:
+    """Write all three. Of inputs that no output can change fewer have to be told apart."""
+    cdef double y[AT_ONCE]
+    cdef double raw[AT_ONCE]
+    cdef double of_value[AT_ONCE]
+    cdef double of_gradient[AT_ONCE]
+    cdef Py_ssize_t i, n, part
+    for part in range((b.n + AT_ONCE - 1) // AT_ONCE):
+        n = min(<Py_ssize_t> AT_ONCE, b.n - part * AT_ONCE)
+        for i in range(n):
+            y[i], raw[i] = b.y[part * AT_ONCE + i], b.raw[part * AT_ONCE + i]
+        for i in range(n):
+            of_value[i] = value(params, y[i], raw[i])
+            of_gradient[i] = gradient(params, y[i], raw[i])
+            b.curvature[part * AT_ONCE + i] = curvature(params, y[i], raw[i])
+        for i in range(n):
+            b.value[part * AT_ONCE + i] = of_value[i]
+            b.gradient[part * AT_ONCE + i] = of_gradient[i]
 
 
 cdef inline void evaluate_block(const LossTable *table, const void *params,

@@ -56,21 +56,17 @@ cdef inline double log1pmx(double x) noexcept nogil:
 
 cdef inline double expm1mx(double x) noexcept nogil:
     """exp(x) - 1 - x, whose terms cancel near 0: there by its power series."""
+    cdef double far = expm1(x) - x
     cdef double series = 1.0
     cdef int k
-    if fabs(x) >= 0.5:
-        return expm1(x) - x
     for k in range(17, 2, -1):
-        series = 1.0 + x / k * series
-    return 0.5 * x * x * series
+        series = 1.0 + x * (1.0 / k) * series
+    return 0.5 * x * x * series if fabs(x) < 0.5 else far
 
 
 cdef inline double scaled_exp(double factor, double x) noexcept nogil:
     """factor exp(x), which overflows only if the product does."""
-    cdef double root
-    if x < 700.0:
-        return factor * exp(x)
-    root = exp(0.5 * x)
+    cdef double root = exp(0.5 * x)
     return (factor * root) * root
 
 

@@ -8,7 +8,13 @@ finite, and those with the factor y are left out where y = 0, since 0 inf is nan
 from libc.math cimport INFINITY, fabs, log
 
 from sklearn_losses.losses._conjugate cimport searched_conjugate
-from sklearn_losses.losses._exp_log cimport exp, exp_of_nonpositive, expm1, log1p
+from sklearn_losses.losses._exp_log cimport (
+    exp,
+    exp_of_nonpositive,
+    expm1,
+    expm1_of_nonpositive,
+    log1p,
+)
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport expit, scaled_exp, softplus, softplus_of_minus_abs, xlogx
 
@@ -17,12 +23,14 @@ from sklearn_losses.losses._math cimport expit, scaled_exp, softplus, softplus_o
 cdef inline double poisson_value(const void *params, double y, double p) noexcept nogil:
     # y p apart where it would make nan of a limit: 0 * inf at y = 0, inf - inf at
     # p = inf.
-    return exp(p) - y * p if y != 0 and p != INFINITY else exp(p)
+    return exp(p) - (y * p if (y != 0) & (p != INFINITY) else 0.0)
 
 
 cdef inline double poisson_gradient(const void *params, double y, double p) noexcept nogil:
     # Near p = 0 a count of 1 cancels the 1 in exp(p); expm1 has taken it out.
-    return expm1(p) + (1.0 - y) if fabs(p) < 0.5 else exp(p) - y
+    cdef double near = expm1(p) + (1.0 - y)
+    cdef double far = exp(p) - y
+    return near if fabs(p) < 0.5 else far
 
 
 cdef inline double poisson_curvature(const void *params, double y, double p) noexcept nogil:
@@ -39,7 +47,9 @@ cdef inline double gamma_value(const void *params, double y, double p) noexcept 
 
 
 cdef inline double gamma_gradient(const void *params, double y, double p) noexcept nogil:
-    return (1.0 - y) - y * expm1(-p) if fabs(p) < 0.5 else 1.0 - scaled_exp(y, -p)
+    cdef double near = (1.0 - y) - y * expm1(-p)
+    cdef double far = 1.0 - scaled_exp(y, -p)
+    return near if fabs(p) < 0.5 else far
 
 
 cdef inline double gamma_curvature(const void *params, double y, double p) noexcept nogil:
@@ -69,12 +79,21 @@ cdef inline double inverse_gaussian_curvature(
 # ---------------------------------------------------------------------- Tweedie
 # exp((2 - k) p) a - y exp((1 - k) p) b is exp((2 - k) p) (a - y exp(-p) b) for p > 0 and
 # exp((1 - k) p) (exp(p) a - y b) otherwise, in which no term overflows before the sum does.
+# All is computed for all points, and chosen from, so that a loop over them is vectorised.
+cdef inline bint takes_out_more(double y, double p) noexcept nogil:
+    """Whether exp((2 - k) p) is taken out: where p > 0 or there is no other term."""
+    return (p > 0) | (y == 0)
+
+
+cdef inline double tweedie_scaled(double k, double y, double p, double factor) noexcept nogil:
+    return scaled_exp(factor, (2.0 - k if takes_out_more(y, p) else 1.0 - k) * p)
+
+
 cdef inline double tweedie_terms(double k, double a, double b, double y, double p) noexcept nogil:
-    if y == 0:
-        return scaled_exp(a, (2.0 - k) * p)
-    if p > 0:
-        return scaled_exp(a - y * exp(-p) * b, (2.0 - k) * p)
-    return scaled_exp(exp(p) * a - y * b, (1.0 - k) * p)
+    cdef double e = exp_of_nonpositive(-fabs(p))
+    cdef double more = a - y * e * b
+    cdef double less = e * a - y * b
+    return tweedie_scaled(k, y, p, more if takes_out_more(y, p) else less)
 
 
 cdef inline double tweedie_value(const void *params, double y, double p) noexcept nogil:
@@ -83,12 +102,14 @@ cdef inline double tweedie_value(const void *params, double y, double p) noexcep
 
 
 cdef inline double tweedie_gradient(const void *params, double y, double p) noexcept nogil:
-    cdef double k = first(params)
-    if y == 0:
-        return exp((2.0 - k) * p)
-    if p > 0:
-        return scaled_exp(gamma_gradient(params, y, p), (2.0 - k) * p)
-    return scaled_exp(poisson_gradient(params, y, p), (1.0 - k) * p)
+    # Near p = 0 a target of 1 cancels the 1 in exp(p); expm1 has taken it out.
+    cdef double e = exp_of_nonpositive(-fabs(p))
+    cdef double e_minus_1 = expm1_of_nonpositive(-fabs(p))
+    cdef bint is_near = fabs(p) < 0.5
+    cdef double more = (1.0 - y) - y * e_minus_1 if is_near else 1.0 - y * e
+    cdef double less = e_minus_1 + (1.0 - y) if is_near else e - y
+    more = 1.0 if y == 0 else more
+    return tweedie_scaled(first(params), y, p, more if takes_out_more(y, p) else less)
 
 
 cdef inline double tweedie_curvature(const void *params, double y, double p) noexcept nogil:
@@ -139,9 +160,10 @@ cdef inline double negative_binomial_gradient(
         const void *params, double y, double p) noexcept nogil:
     # (exp(p) - y) / (1 + d exp(p))
     cdef double d = first(params)
-    if p > 0:
-        return gamma_gradient(params, y, p) / (exp(-p) + d)
-    return poisson_gradient(params, y, p) / (1.0 + d * exp(p))
+    cdef double e = exp_of_nonpositive(-fabs(p))
+    cdef double above = gamma_gradient(params, y, p) / (e + d)
+    cdef double below = poisson_gradient(params, y, p) / (1.0 + d * e)
+    return above if p > 0 else below
 
 
 cdef inline double negative_binomial_curvature(

@@ -231,13 +231,17 @@ cdef inline double squared_epsilon_insensitive_conjugate(
 cdef inline double linex_value(const void *params, double y, double p) noexcept nogil:
     cdef double a = first(params)
     cdef double x = a * (p - y)
-    return expm1mx(x) / (a * a) if x < 700.0 else scaled_exp(1.0 / (a * a), x)
+    cdef double near = expm1mx(x) / (a * a)
+    cdef double far = scaled_exp(1.0 / (a * a), x)
+    return near if x < 700.0 else far
 
 
 cdef inline double linex_gradient(const void *params, double y, double p) noexcept nogil:
     cdef double a = first(params)
     cdef double x = a * (p - y)
-    return expm1(x) / a if x < 700.0 else scaled_exp(1.0 / a, x)
+    cdef double near = expm1(x) / a
+    cdef double far = scaled_exp(1.0 / a, x)
+    return near if x < 700.0 else far
 
 
 cdef inline double linex_curvature(const void *params, double y, double p) noexcept nogil:

@@ -33,7 +33,8 @@ from sklearn_losses.solvers._point_sums cimport (
 
 cdef enum:
     BYTES = 1 << 15      # of X are worked on at a time: they stay in the fastest cache
-    AHEAD = 4096         # bytes that a dense row is asked for before it is read
+    AHEAD = 4096         # bytes that a dense row is asked for before it is read ...
+    ENTRIES = 1024       # ... or the entries and the columns of a CSR row
     PARTS = 16           # of the rows, at most, which threads share
     PART = 1 << 18       # entries of X that are worth a part
     NUMBERS = 1 << 18    # of the gradients of all parts
@@ -127,6 +128,8 @@ cdef void sweep_part(const real[::1] data, const index[::1] columns,
                         row_prefetch(x, <const no_index *> NULL, d)
                 x = &data[start]
                 j = NULL if index is no_index else &columns[start]
+                if index is not no_index:
+                    row_prefetch(x + ENTRIES, j + ENTRIES, row_size(i, starts, d))
                 step.q[i] = step.intercept + row_dot(x, j, row_size(i, starts, d), step.coef)
                 raw[m] += step.q[i]
         bend(&s, raw, step.h, 0.0, slope, NULL, sums)

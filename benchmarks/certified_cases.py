@@ -218,8 +218,9 @@ ROWWISE = (
     "columns."
 )
 OVERHEAD = (
-    "1 to 3 milliseconds, most of them Python: the checks of scikit-learn, some 40 "
-    "calls of numpy an iteration, and those of the bound."
+    "0.7 to 1.2 milliseconds, half of them Python: 0.2 are scikit-learn's checks, on "
+    "both sides; what is made once takes 0.2, a step 0.15, and the bound 0.1. "
+    "scikit-learn proves nothing."
 )
 
 

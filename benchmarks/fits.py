@@ -91,7 +91,9 @@ SCATTER = (
 )
 OPTIMUM = (
     "learning_rate='auto' goes to the optimum, which scikit-learn's defaults do not "
-    "come near (GAPS.md): 5 to 25 passes, each some 40 microseconds outside of kernels."
+    "come near (GAPS.md). Of the time 0.2 ms are scikit-learn's checks, on both sides, "
+    "and 0.25 ms what is made once: parameters, centred features, the best constant. A "
+    "step is 60 microseconds, 10 of them in kernels; squared error takes one, hinge 8."
 )
 SHAPES = [(200_000, 20), (100_000, 100), (20_000, 1000)]
 DENSE = Data(100_000, 100)

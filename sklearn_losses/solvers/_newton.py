@@ -457,17 +457,20 @@ class _Fit:
                 if not self.model.damp():
                     return
                 continue
-            foreseen = False
             if self.foresees and t == 1:
                 reached = self.value_along(p, q, t, new)
-                foreseen = self.is_foreseen(reached, predicted, allowed)
+                if self.is_foreseen(reached, predicted, allowed):
+                    self.converged = True
+                    self.arrive(new, reached, t)
+                    yield True  # so that the curve ends level: nothing is left to do
+                    return
             theta = new if t == 1 else theta + t * delta
             p += q if t == 1 else t * q
             step = t
             if excess > SMOOTHING_TOL * allowed and predicted <= LITTLE * excess:
                 self.narrow(self.divisor(excess, allowed))
                 ahead = None
-            if foreseen or (done and (t == 1 or self.is_certain)):
+            if done and (t == 1 or self.is_certain):
                 self.converged = True
                 break
         if step is not None:

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""One epoch of SGD over short dense rows, one a step: `run_epoch` of _sgd_epoch.pyx, faster.
+"""One epoch of SGD over short rows, one a step: `run_epoch` of _sgd_epoch.pyx, faster.
 
 A step is a chain of operations that wait for each other: the product w . x of a row, the
 gradient, what it adds to w, and with that the product of the next row. Of a short row the
@@ -9,7 +9,8 @@ w of before; what the step will change of it follows from the product of the two
     (shrinkage w + update x) . z = shrinkage (w . z) + update (x . z)
 
 Rows are copied, as doubles and with zeros up to a multiple of eight, when they are read as
-the next row, so that all further loops are over whole vectors.
+the next row, so that all further loops are over whole vectors, and dense and CSR rows
+make the same steps to the bit.
 """
 
 from libc.math cimport INFINITY, isfinite
@@ -18,7 +19,9 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from sklearn_losses.linear._rows cimport no_index, real, row_prefetch
+from sklearn_losses.linear._rows cimport (
+    index, no_index, real, row_prefetch, row_size, row_start,
+)
 from sklearn_losses.linear._weights cimport Output, Step, before_step, shrinkage, take_step
 from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.solvers._sgd_epoch cimport Epoch, step_size, update
@@ -40,18 +43,19 @@ class ShortRows:
         """
         cdef Output *o = &e.weights.outputs[0]
         return (e.n_rows > 0 and e.steps is None and e.batch_size == 1
-                and e.clip == INFINITY and not rows.is_sparse and o.n_features <= WIDTH
+                and e.clip == INFINITY and o.n_features <= WIDTH
                 and e.first_class < 0 and e.loss.table.row == NULL
-                and e.schedule.sample_rate == NULL and o.received == NULL and o.average == NULL)
+                and e.schedule.sample_rate == NULL and o.l1 == 0.0 and o.average == NULL)
 
     def run(self, rows, Epoch epoch, active):
         order = epoch.order
         if order is None:
             order = np.arange(epoch.n_rows, dtype=np.uint32)
-        run_short_rows(rows.data, order, epoch)
+        run_short_rows(rows.data, rows.columns, rows.starts, order, epoch)
 
 
-def run_short_rows(const real[::1] data, const uint32_t[::1] order, Epoch e):
+def run_short_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
+                   const uint32_t[::1] order, Epoch e):
     cdef Output *o = &e.weights.outputs[0]
     cdef Py_ssize_t m, d = o.n_features, n = (d + 7) // 8 * 8, last = e.n_rows - 1
     cdef double[3][WIDTH] copies
@@ -67,10 +71,10 @@ def run_short_rows(const real[::1] data, const uint32_t[::1] order, Epoch e):
     memcpy(v, weights, d * sizeof(double))
     o.v = v
     with nogil:
-        copy_row(&data[order[0] * d], d, x)
+        copy(data, columns, starts, order[0], d, x)
         product = o.scale * dot(x, v, n)
         for m in range(e.n_rows):
-            ask_for(&data[order[min(m + AHEAD, last)] * d], d, e, order[min(m + AHEAD, last)])
+            ask_for(data, columns, starts, order[min(m + AHEAD, last)], d, e)
             if e.schedule.rate != NULL:
                 rate = e.schedule.rate(e.schedule.params, t)
             step.eta = step_size(e, rate, o)
@@ -82,7 +86,7 @@ def run_short_rows(const real[::1] data, const uint32_t[::1] order, Epoch e):
                 e.bad_row = order[m]
                 break
             if m < last:
-                copy_row(&data[order[m + 1] * d], d, z)
+                copy(data, columns, starts, order[m + 1], d, z)
                 w_z = shrinkage(o, step.eta) * o.scale * dot(z, v, n)
                 x_z = dot(z, x, n)
             if e.needs_norm:
@@ -98,12 +102,29 @@ def run_short_rows(const real[::1] data, const uint32_t[::1] order, Epoch e):
     o.v = weights
 
 
-cdef inline void ask_for(const real *row, Py_ssize_t d, Epoch e, Py_ssize_t i) noexcept nogil:
+cdef inline void ask_for(const real[::1] data, const index[::1] columns,
+                         const index[::1] starts, Py_ssize_t i, Py_ssize_t d,
+                         Epoch e) noexcept nogil:
     """Ask for a row that is read soon, and its target."""
+    cdef Py_ssize_t start = row_start(i, starts, d)
+    cdef const real *x = &data[start]
+    cdef const index *j = NULL if index is no_index else &columns[start]
     sl_prefetch(&e.y[i])
     if e.sample_weight is not None:
         sl_prefetch(&e.sample_weight[i])
-    row_prefetch(row, <const no_index *> NULL, d)
+    row_prefetch(x, j, row_size(i, starts, d))
+
+
+cdef inline void copy(const real[::1] data, const index[::1] columns,
+                      const index[::1] starts, Py_ssize_t i, Py_ssize_t d,
+                      double *x) noexcept nogil:
+    cdef Py_ssize_t j
+    if index is no_index:
+        copy_row(&data[i * d], d, x)
+    else:
+        memset(x, 0, d * sizeof(double))
+        for j in range(starts[i], starts[i + 1]):
+            x[columns[j]] = data[j]
 
 
 cdef inline void copy_row(const real *row, Py_ssize_t d, double *x) noexcept nogil:

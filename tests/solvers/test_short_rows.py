@@ -1,8 +1,8 @@
-"""Steps of short dense rows, beside ten lines of numpy and beside those of CSR rows."""
+"""Steps of short rows, beside ten lines of numpy and beside those of longer rows."""
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from sklearn_losses import Huber, LogLoss, SquaredError
@@ -19,12 +19,17 @@ def data(d, n=300, dtype=np.float64):
 
 
 def both(model, X, y, **fit):
-    """Coefficients and intercept of a fit, and those of the fit of CSR rows."""
-    found = []
-    for rows in (X, sparse.csr_array(X)):
+    """Coefficients and intercept of a fit, and those beside columns of zeros.
+
+    With these the rows are not short. Those of CSR rows are the same to the bit.
+    """
+    found, d = [], X.shape[1]
+    wide = np.hstack([X, np.zeros((len(X), 33), X.dtype)])
+    for rows in (X, sparse.csr_array(X), wide):
         model.fit(rows, y, **fit)
-        found.append(np.append(model.coef_, model.intercept_))
-    return found
+        found.append(np.append(model.coef_[..., :d], model.intercept_))
+    assert_array_equal(*found[:2])
+    return found[1:]
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -63,7 +63,8 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
         kinks of a loss less and less, and take exact zeros from an l1 norm.
 
         - 'newton': Newton's method, for losses of points. It computes a matrix of
-          n_features x n_features.
+          n_features x n_features or, for a differentiable loss without an l1 norm and
+          more than {MOST_FEATURES} features, products with it (conjugate gradients).
         - 'lbfgs': a quasi-Newton method, for all losses and any number of features.
         - 'active-set': one of these two on the features that have coefficients, which
           become more until the duality gap of all features is small. It needs an l1

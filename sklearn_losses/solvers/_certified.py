@@ -266,10 +266,11 @@ class _CertifiedFit(_Fit):
             self._iterations = self.run_to_gap(coef, intercept)
 
     def first_model(self):
-        model, is_long = MODELS[self.method], self.features.n_features > MOST_FEATURES
-        if model is NewtonModel and is_long and not (self.l1.any() or self.positive):
+        is_long = self.features.n_features > MOST_FEATURES
+        needs_matrix = self.l1.any() or self.positive or self.term.is_smoothed
+        if self.method == NEWTON and is_long and not needs_matrix:
             return ProductModel
-        return model
+        return MODELS[self.method]
 
     def use(self, model):
         if self.positive:

@@ -393,7 +393,7 @@ class _Fit:
         return seen
 
     def _sweep_stored(self, term, sums, p, q, delta, h):
-        """A pass in compiled loops, which adds to sums; returns what `term.sweep` does."""
+        """A pass in compiled loops, which adds to sums; returns what it counts."""
         found = np.zeros(N_SUMS)
         theta = self.features.for_stored(np.zeros_like(self.l2) if q is None else delta)
 
@@ -548,7 +548,7 @@ class _Fit:
         return seen.value + self.penalty(theta), seen.excess
 
     def _products(self, p):
-        """The product of the Hessian of the loss at p with a vector, a pass over the rows.
+        """The product of the loss's Hessian at p with a vector, a pass over the rows.
 
         It is the gradient of sum c (z . v)^2 / 2, with the curvatures c.
         """

@@ -37,6 +37,8 @@ from sklearn_losses import (
     TukeyBiweight,
     Tweedie,
 )
+from sklearn_losses.solvers import _certified
+from sklearn_losses.solvers._quadratic import ProductModel
 from tests.cases import each
 
 REGRESSION = [
@@ -315,6 +317,33 @@ def test_both_solvers_find_the_same(loss):
     assert [model.solver_ for model in models] == ["newton", "lbfgs"]
     a, b = models
     assert abs(a.objective_ - b.objective_) <= a.gap_ + b.gap_ + 1e-13
+
+
+@each([SquaredError(), Huber(), LogLoss(), Poisson(), Gamma()])
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_products_of_the_hessian_do_as_well_as_a_matrix(
+    loss, kind, intercept, monkeypatch
+):
+    X, y = data(loss)
+    weight = np.random.default_rng(0).uniform(0.5, 3.0, len(y))
+    settings = dict(alpha=0.01, solver="newton", tol=1e-9, fit_intercept=intercept)
+    known = estimator(loss, **settings).fit(X, y, weight)
+    n_products = []
+    original = ProductModel.minimum
+
+    def counted(self):
+        n_products.append(1)
+        return original(self)
+
+    monkeypatch.setattr(ProductModel, "minimum", counted)
+    monkeypatch.setattr(_certified, "MOST_FEATURES", 1)
+    found = estimator(loss, **settings).fit(kind(X), y, weight)
+    assert n_products
+    assert abs(found.objective_ - known.objective_) <= found.gap_ + known.gap_ + 1e-13
+    assert_allclose(found.coef_, known.coef_, rtol=1e-3, atol=1e-5)
+    gain = max(1.0, abs(known.objective_))
+    assert found.gap_ <= 1e-8 * gain
 
 
 def test_auto_says_what_it_is():

@@ -332,6 +332,7 @@ class _CertifiedFit(_Fit):
                     return
                 self.narrow(WIDTH_DIVISOR)
                 continue
+            self.model.heed(t)
             theta = new if t == 1 else theta + t * delta
             ahead = ahead if t == 1 else None
             if ahead is not None:

@@ -18,6 +18,7 @@ from sklearn_losses.linear._centred import Sums
 from sklearn_losses.linear._matrices import add_curvature, equilibrate
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 
+SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10
 JITTER = 1e-6  # of the curvature is added where a loss has kinks
 FIRST_DAMPING, LARGEST_DAMPING = 1e-9, 1e3
 MOST_NUMBERS = 1_010_000  # in a matrix, or in the blocks of one: 8 MB
@@ -213,6 +214,9 @@ class QuadraticModel:
     def forget(self):
         """What was seen so far belongs to another objective."""
 
+    def heed(self, t):
+        """Learn from how long a step had to be, in units of the one to the minimum."""
+
     def damp(self):
         """After a step that failed: shorten the next ones. False: to no avail."""
         self.damping = max(100 * self.damping, 1e-6)
@@ -253,6 +257,15 @@ class NewtonModel(QuadraticModel):
 
     certain = 1e-3
     needs_curvatures = True
+    stiffness = JITTER  # of a smoothed kink, in units of the diagonal
+
+    def forget(self):
+        self.stiffness = JITTER
+
+    def heed(self, t):
+        """A step that should have been longer says that the model is too stiff."""
+        if t > 1.0:
+            self.stiffness = max(self.stiffness / SOFTER, SMALLEST_STIFFNESS)
 
     def sums(self):
         return Sums(self.features, second="full")
@@ -260,7 +273,7 @@ class NewtonModel(QuadraticModel):
     def update(self, theta, sums, jitter):
         self.theta, self.is_smoothed = theta, jitter > 0
         self.gradient = self._gradient(theta, sums)
-        self.hessian = self._hessian(sums, jitter)[0]
+        self.hessian = self._hessian(sums, jitter * self.stiffness / JITTER)[0]
 
     def curvature(self):
         return Curvature(self.hessian[None])
@@ -280,7 +293,7 @@ class NewtonModel(QuadraticModel):
 
     def _solved(self):
         """hessian^-1 gradient, damped, and more so from now on if it had to be."""
-        more = self.damping + (JITTER if self.is_smoothed else 0.0)
+        more = self.damping + (self.stiffness if self.is_smoothed else 0.0)
         factor, scale, needed = scaled_cholesky(self.hessian, more)
         found = _solved(factor, scale, self.gradient)
         if needed == FIRST_DAMPING:  # which then costs no digits

@@ -12,7 +12,6 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import validate_data
 
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
@@ -22,6 +21,7 @@ from sklearn_losses.estimators._linear_model import (
 from sklearn_losses.estimators._validation import (
     check_l1_ratio,
     check_numbers,
+    check_rows,
     check_weights,
     class_factors,
     classes_of,
@@ -210,15 +210,7 @@ class BaseLinear(LinearModel):
 
     def _objectives(self, X, y, sample_weight, loss):
         """The objectives that data and parameters make, and the dtype of X."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            accept_large_sparse=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-        )
+        X, y = check_rows(self, X, y)
         weight = check_weights(sample_weight, X.shape[0])
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")

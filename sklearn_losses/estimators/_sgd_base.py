@@ -13,13 +13,14 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import validate_data
 
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
 )
 from sklearn_losses.estimators._validation import (
+    ROWS,
     check_l1_ratio,
+    check_rows,
     check_weights,
     draw_seed,
     measured_scale,
@@ -56,14 +57,6 @@ SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 AUTO = "auto"  # no schedule at all: all rows at once
 
 _ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
-
-
-_ROWS = dict(
-    accept_sparse="csr",
-    accept_large_sparse=True,
-    dtype=(np.float64, np.float32),
-    order="C",
-)
 
 
 class BaseSGD(CallbackSupportMixin, LinearModel):
@@ -209,7 +202,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             solver.convex_start = False
         resumes = partial and hasattr(self, "coef_")
         given = X, y, sample_weight
-        X, y = validate_data(self, X, y, reset=not resumes, **_ROWS)
+        X, y = check_rows(self, X, y, reset=not resumes)
         given_weight = weight = check_weights(sample_weight, X.shape[0])
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
@@ -315,7 +308,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             As in `_callbacks`.
         """
         watch = Watch(verbose=self.verbose)
-        X, y = check_validation_data(self, *validation, **_ROWS)
+        X, y = check_validation_data(self, *validation, **ROWS)
         if X is not None:
             weight = check_weights(validation[2], X.shape[0], "sample_weight_val")
             targets, factors = encode(y, weight, "y_val")

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
 
 from sklearn_losses.losses import Loss, get_loss, loss_names
 from sklearn_losses.losses._params import (
@@ -30,6 +31,14 @@ EPSILON_IS = {
     "squared_epsilon_insensitive": "epsilon",
 }
 
+
+# What scikit-learn's checks make of X.
+ROWS = dict(
+    accept_sparse="csr",
+    accept_large_sparse=True,
+    dtype=(np.float64, np.float32),
+    order="C",
+)
 
 OPTIMIZER = [
     Options(*OPTIMIZERS),
@@ -191,6 +200,36 @@ def check_numbers(y, loss, name="y"):
         raise ValueError(f"{name} must be numeric in regression. {error}") from error
     loss.check_targets(y, name=name)
     return y
+
+
+def check_rows(estimator, X, y, reset=True):
+    """X and y as the fits of an estimator take them, by scikit-learn's checks.
+
+    These take longer than many a fit of few rows. Arrays that all of them would let
+    pass as they are need only those of the number and the names of the features.
+
+    Returns
+    -------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Of dtype float32 or float64; an ndarray is C-contiguous.
+    y : ndarray of shape (n_samples,)
+    """
+    if not (_is_sound(X, 2) and _is_sound(y, 1) and len(X) == len(y)):
+        return validate_data(estimator, X, y, reset=reset, **ROWS)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return X, y
+
+
+def _is_sound(array, ndim):
+    """Whether nothing has to be said of an array, nor done with it."""
+    if type(array) is not np.ndarray or array.ndim != ndim or array.size == 0:
+        return False
+    if ndim == 1 and array.dtype.kind in "iub":
+        return True
+    if array.dtype not in (np.float32, np.float64) or not array.flags.c_contiguous:
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(array.sum()))
 
 
 def check_weights(sample_weight, n_samples, name="sample_weight"):

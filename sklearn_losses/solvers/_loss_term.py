@@ -9,7 +9,7 @@ A loss of rows with kinks says itself how it is smoothed (`RowLoss.softened`).
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.linalg import blas
@@ -265,24 +265,34 @@ class PointTerm(LossTerm):
         return best if np.isfinite(best) else float(np.clip(best, -30.0, 30.0))
 
     def _root(self, slope, start):
-        """Bracket the root of an increasing function, then halve or interpolate."""
+        """Bracket the root of an increasing function, then halve or interpolate.
+
+        Of a loss with kinks the slopes jump: there the tangents meet where one kink is.
+        """
+        value = cache(lambda c: self.value(self.at_constant(c)))
         first, steepness = slope(start)
         if not math.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
             return start
         # A loss of value f and slope g is about f / g away from its minimum.
-        size = abs(self.value(self.at_constant(start)))
+        size = abs(value(start))
         step = min(max(size / abs(first), 1e-6 * abs(start), 1e-300), 1e300)
         near, near_slope, far, far_slope = start, first, None, math.inf
         has_slopes = self.loss.differentiable  # between which it is about linear
+        margin = 0.01 if has_slopes else 1e-10
         for trial in range(MAX_ROOT_STEPS):
             if far is None:
                 c = near - math.copysign(step, first)
                 step *= 2.0
             else:
-                share = near_slope / (near_slope - far_slope) if trial % 3 else 0.5
-                if not (has_slopes and math.isfinite(share)):
-                    share = 0.5
-                c = near + min(max(share, 0.01), 0.99) * (far - near)
+                share = 0.5
+                if trial % 3:
+                    bend = near_slope - far_slope
+                    share = near_slope / bend
+                    if not has_slopes:
+                        rise = value(far) - value(near)
+                        share = (rise / (far - near) - far_slope) / bend
+                share = min(max(share, margin), 1.0 - margin) if share == share else 0.5
+                c = near + share * (far - near)
             here, steepness = slope(c)
             is_flat = far is None and abs(here) * step <= FLAT * size
             if is_flat or abs(here) <= ROOT_TOL * steepness:

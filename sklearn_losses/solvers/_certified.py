@@ -2,13 +2,15 @@
 
 The steps are those of `_newton`; what is new is when to stop. Before a step that the
 model takes for nearly the last, slopes give a lower bound of all objectives
-(`linear._duality`): those of the smoothed loss, which are means of slopes of the loss,
-and those that the model predicts at its minimum, which balance the penalty.
+(`linear._duality`). Of a quasi-Newton step they are those at the point itself, whose
+sums a pass has made anyway. Newton's model predicts those at its minimum, which balance
+the penalty. Those of a smoothed loss are means of slopes of the loss.
 
-A fit of many rows begins at the minimum for a sample of them, with the curvature that
-a smooth loss has there: a few passes then do, each of which forms raw predictions,
-losses and gradient of a block of rows while it is in cache (subsampled Newton methods:
-Roosta-Khorasani and Mahoney 2019; their corrections are those of L-BFGS).
+A fit of many rows begins at the minimum for a sample of them, in units of its mean and
+spread, with the curvature that a smooth loss has there: a few passes then do, each of
+which forms raw predictions, losses and gradient of a few rows while they are in cache
+(subsampled Newton methods: Roosta-Khorasani and Mahoney 2019; their corrections are
+those of L-BFGS).
 """
 
 import math

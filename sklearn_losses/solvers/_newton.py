@@ -542,7 +542,11 @@ class _Fit:
         if self.model.needs_products:
             self.model.product = self._products(p)
         if seen.sums.wanted == "full" and isinstance(self.term, RowTerm):
-            self.model.coupling = self.term.mean_hessian(p, self.h)
+            # At a constant a loss bends more than where the fit goes: steps would be short.
+            is_start = not theta[..., :-1].any()
+            self.model.coupling = (
+                None if is_start else self.term.mean_hessian(p, self.h)
+            )
         self.model.update(theta, seen.sums, jitter)
         self.excess = seen.excess
         return seen.value + self.penalty(theta), seen.excess

@@ -12,6 +12,7 @@ from sklearn_losses.losses._threads cimport threads_for
 # slower. The hardware alone does not use all of the memory's rate.
 cdef enum:
     AHEAD = 4096
+    ENTRIES = 1024  # of CSR, likewise
     ROWS = 4  # dense rows that are added at a time
     MANY = 1 << 19  # products are worth waking a thread
 
@@ -248,6 +249,7 @@ def add_rows(const real[::1] data, const index[::1] columns, const index[::1] st
             n = row_size(i, starts, n_features)
             x = &data[start]
             j = NULL if index is no_index else &columns[start]
+            row_prefetch(x + ENTRIES, j + ENTRIES, n)
             for k in range(out.shape[0]):
                 row_add(gradient[i, k], x, j, n, &out[k, 0])
 
@@ -322,12 +324,17 @@ def add_moments(const real[::1] data, const index[::1] columns,
                 double[:, :, ::1] out):
     """Add to sums of w x and w x^2 of CSR rows, which lie side by side."""
     cdef Py_ssize_t i, j, k, start, n
+    cdef const real *ahead
+    cdef const index *columns_ahead
     cdef double w, x
     cdef double *sums
     with nogil:
         for i in range(weight.shape[0]):
             start = row_start(i, starts, 0)
             n = row_size(i, starts, 0)
+            ahead = &data[start] + ENTRIES
+            columns_ahead = &columns[start] + ENTRIES
+            row_prefetch(ahead, columns_ahead, n)
             for k in range(weight.shape[1]):
                 w = weight[i, k]
                 for j in range(start, start + n):

@@ -542,7 +542,7 @@ class _Fit:
         if self.model.needs_products:
             self.model.product = self._products(p)
         if seen.sums.wanted == "full" and isinstance(self.term, RowTerm):
-            # At a constant a loss bends more than where the fit goes: steps would be short.
+            # At a constant a loss bends more than where the fit goes.
             is_start = not theta[..., :-1].any()
             self.model.coupling = (
                 None if is_start else self.term.mean_hessian(p, self.h)

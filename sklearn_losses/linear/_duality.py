@@ -23,7 +23,7 @@ NEGLIGIBLE = 1e-8  # of the slopes: what is left of z where it has to be 0
 REACH = 10.0  # times the largest coefficient, by which that is multiplied
 CHUNK = 1 << 14  # slopes that are worked on at a time
 ROUNDING = 2e-15  # of the sizes of what is summed
-MANY_TIMES = 30.0  # what slopes sum to may be changed, so that they sum to 0
+MANY_TIMES = 30.0  # the surplus of all slopes: so much of some rows' may be changed
 
 
 def _column(weight, like):

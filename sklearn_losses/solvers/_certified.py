@@ -22,6 +22,7 @@ import numpy as np
 from sklearn_losses.linear._centred import Centred
 from sklearn_losses.linear._duality import ROUNDING, Dual
 from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._curvature import Curvature
 from sklearn_losses.solvers._newton import (
     FLOOR,
     MOST_FEATURES,
@@ -30,12 +31,8 @@ from sklearn_losses.solvers._newton import (
     _Fit,
     _term,
 )
-from sklearn_losses.solvers._quadratic import (
-    Curvature,
-    NewtonModel,
-    ProductModel,
-    QuasiNewtonModel,
-)
+from sklearn_losses.solvers._newton_model import NewtonModel, ProductModel
+from sklearn_losses.solvers._quasi_newton_model import QuasiNewtonModel
 
 NEWTON, LBFGS = "newton", "lbfgs"
 MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}
@@ -353,7 +350,7 @@ class _CertifiedFit(_Fit):
         Slopes of a smoothed loss are not its own. Newton's model predicts the slopes of
         the point after, with which one pass less will do.
         """
-        return self.h == 0 and not isinstance(self.model, NewtonModel)
+        return self.h == 0 and not self.model.predicts_slopes
 
     def is_promising(self, predicted, enough):
         """Whether a bound is worth its cost, a pass over the rows or more."""

@@ -2,10 +2,11 @@
 
 The features are centred and in units of their spread, so that scales and offsets of the
 columns do not matter. Kinks are smoothed, less and less until the smoothing is below
-the tolerance. A step goes to the minimum of a quadratic model, Newton's or, for losses
-of rows and for many features, a quasi-Newton one (`_quadratic`), and costs two passes
-over the rows; its length is found on cached raw predictions (Yuan, Ho and Lin 2012). An
-l1 norm is a part of the model (Lee, Sun and Saunders 2014).
+the tolerance. A step goes to the minimum of a quadratic model, Newton's
+(`_newton_model`) or, for losses of rows and for many features, a quasi-Newton one
+(`_quasi_newton_model`), and costs one or two passes over the rows; its length is found
+on cached raw predictions (Yuan, Ho and Lin 2012). An l1 norm is a part of the model
+(Lee, Sun and Saunders 2014).
 
 A loss that is not convex begins at the minimum of its convex relative, for the best
 constant may lie in the valley of a worse local minimum.
@@ -21,6 +22,7 @@ from sklearn_losses.linear._centred import Centred, Sums
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._curvature import JITTER
 from sklearn_losses.solvers._line_search import step_length
 from sklearn_losses.solvers._loss_term import (
     Model,
@@ -29,8 +31,9 @@ from sklearn_losses.solvers._loss_term import (
     row_term,
     uniform,
 )
+from sklearn_losses.solvers._newton_model import NewtonModel
 from sklearn_losses.solvers._progress import NOTHING, Progress
-from sklearn_losses.solvers._quadratic import JITTER, NewtonModel, QuasiNewtonModel
+from sklearn_losses.solvers._quasi_newton_model import QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
 from sklearn_losses.solvers._sweep import N_SUMS
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
+from sklearn_losses.solvers._curvature import scaled_solve
 from sklearn_losses.solvers._line_search import step_length
 from sklearn_losses.solvers._loss_term import (
     DIFFERENCE,
@@ -16,7 +17,6 @@ from sklearn_losses.solvers._loss_term import (
     RowTerm,
     SoftenedRowTerm,
 )
-from sklearn_losses.solvers._quadratic import scaled_solve
 from sklearn_losses.solvers._stream_memory import Sketch
 
 MOST_STEPS = 30

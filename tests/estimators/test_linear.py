@@ -38,7 +38,7 @@ from sklearn_losses import (
     Tweedie,
 )
 from sklearn_losses.solvers import _certified
-from sklearn_losses.solvers._quadratic import ProductModel
+from sklearn_losses.solvers._newton_model import ProductModel
 from tests.cases import each
 
 REGRESSION = [

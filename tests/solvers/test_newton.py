@@ -31,7 +31,7 @@ from sklearn_losses import (
     Sparsemax,
     SquaredError,
 )
-from sklearn_losses.solvers import _newton, _quadratic
+from sklearn_losses.solvers import _newton, _quasi_newton_model
 
 ALPHA = 0.01
 
@@ -307,7 +307,7 @@ def quasi_newton(request, monkeypatch):
     """Few features are treated as if they were many."""
     monkeypatch.setattr(_newton, "MOST_FEATURES", 0)
     if request.param == "diagonal":
-        monkeypatch.setattr(_quadratic, "MOST_NUMBERS", 0)
+        monkeypatch.setattr(_quasi_newton_model, "MOST_NUMBERS", 0)
 
 
 def classes(n=300, d=6):
@@ -442,8 +442,8 @@ def test_quasi_newton_finds_what_newton_finds(loss, penalty, monkeypatch):
     X = X / X.std(axis=0)
     newton = regressor(loss, penalty=penalty, tol=1e-5).fit(X, y)
     monkeypatch.setattr(_newton, "MOST_FEATURES", 0)
-    for most_numbers in (_quadratic.MOST_NUMBERS, 0):
-        monkeypatch.setattr(_quadratic, "MOST_NUMBERS", most_numbers)
+    for most_numbers in (_quasi_newton_model.MOST_NUMBERS, 0):
+        monkeypatch.setattr(_quasi_newton_model, "MOST_NUMBERS", most_numbers)
         model = regressor(loss, penalty=penalty, tol=1e-5).fit(X, y)
         constant = loss.mean(y, np.full(len(y), loss.optimal_constant(y)))
         values = [loss.mean(y, m.predict(X)) for m in (model, newton)]

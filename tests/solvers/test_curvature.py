@@ -1,9 +1,9 @@
-"""The damped, scaled Cholesky factor that all quadratic models share."""
+"""The damped, scaled Cholesky factor of all models, and curvature that is coupled."""
 
 import numpy as np
 from numpy.testing import assert_allclose
 
-from sklearn_losses.solvers._quadratic import Curvature, scaled_solve
+from sklearn_losses.solvers._curvature import Curvature, scaled_solve
 
 
 def test_scales_of_the_columns_do_not_matter():

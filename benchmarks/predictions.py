@@ -17,17 +17,15 @@ CHECKED = (
 )
 WHY_MISSED = {
     "SGDClassifier.decision_function": CHECKED,
-    "SGDClassifier.predict": "Labels are written block by block, while the raw "
-    "predictions are in cache: 1 ns a row beside the 12 of the product, whatever the "
-    "size of the blocks, most of it for memory that is new.",
+    "SGDClassifier.predict": CHECKED,
     "SGDRegressor.predict": CHECKED,
 }
 
 GUIDE = """
 - The ratio is the time of `X @ w`, where `w` is the coefficients as an array, over that
   of the method. The method also checks X, adds the intercept and makes sure that the
-  result is finite; `predict` of a classifier then looks up the labels. All on one
-  thread: BLAS can use several for `X @ w`.
+  result is finite; `predict` of a classifier looks up the labels. All on one thread:
+  BLAS can use several for `X @ w`.
 """.strip().splitlines()
 
 

@@ -35,12 +35,13 @@ def _is_streamed(X):
 
 
 def _blocks(X, n_outputs):
-    """Slices of the rows of X; a sparse X, of which a slice is a copy, is in one."""
+    """Slices of the rows, and these rows; a sparse X, whose slices are copies, is whole."""
     n = X.shape[0]
     step = n if sparse.issparse(X) else max(1, min(_BLOCK, 2 * _BLOCK // n_outputs))
     if step >= n:
-        return [slice(None)]
-    return [slice(start, start + step) for start in range(0, n, step)]
+        return [(slice(None), X)]
+    slices = [slice(start, start + step) for start in range(0, n, step)]
+    return [(rows, X[rows]) for rows in slices]
 
 
 def _is_finite(raw):
@@ -53,11 +54,16 @@ def _write_labels(raw, classes, out):
     """The class of each raw prediction, or of each row of them."""
     if raw.ndim == 2:
         classes.take(raw.argmax(axis=1), out=out, mode="clip")
-    elif raw.dtype.char in "fd" and classes.dtype in (np.int64, np.float64):
+    elif raw.dtype.char in "fd" and _has_8_bytes(classes):
         two = np.ascontiguousarray(classes)
         choose_by_sign(raw, two.view(np.int64), out.view(np.int64))
     else:
         classes.take(raw > 0, out=out, mode="clip")
+
+
+def _has_8_bytes(classes):
+    """Whether classes are numbers whose bits a kernel may copy."""
+    return classes.dtype in (np.int64, np.float64)
 
 
 def _loss_of(estimator):
@@ -121,7 +127,7 @@ class LinearModel(BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
         given, X = X, self._unchecked(X)
-        raw, is_finite = self._product(X)(slice(None))
+        raw, is_finite = self._product(X)
         self._refuse_infinite(given, is_finite)
         return raw
 
@@ -139,36 +145,32 @@ class LinearModel(BaseEstimator):
         if not raw_is_finite or self._has_zero_coef():
             validate_data(self, X, **_INPUT)
 
-    def _product(self, X):
-        """A function that returns the raw predictions of a slice of the rows of X.
+    def _streamed(self, X):
+        """What the kernels of `Rows` take, if X is one that they are faster with.
 
-        And whether they are finite, or False if that is not sure. It may write them to
-        the memory that it is given, an array of shape (n, 1).
+        Rows, coefficients and intercept; None for any other X.
         """
         coef, intercept = self.coef_, np.asarray(self.intercept_)
-        if not sparse.issparse(coef) and coef.size == X.shape[1]:
-            coef = coef.ravel()
-            if _is_streamed(X) and coef.dtype == intercept.dtype == X.dtype:
-                coef = np.ascontiguousarray(coef.reshape(1, -1))
+        if sparse.issparse(coef) or coef.size != X.shape[1] or not _is_streamed(X):
+            return None
+        if not coef.dtype == intercept.dtype == X.dtype:
+            return None
+        coef = np.ascontiguousarray(coef.reshape(1, -1))
+        return Rows(X), coef, intercept.reshape(1)
 
-                def streamed(rows, memory=None):
-                    part = Rows(X[rows])
-                    out = None if memory is None else memory[: part.n_rows]
-                    raw, is_finite = part.finite_dot(coef, intercept, out=out)
-                    return raw.ravel(), is_finite
-
-                return streamed
-
-        def product(rows, memory=None):
-            with np.errstate(invalid="ignore", over="ignore"):
-                part = X if rows == slice(None) else X[rows]
-                raw = safe_sparse_dot(part, coef.T, dense_output=True)
-                in_place = raw if raw.dtype.kind == "f" else None
-                raw = np.add(raw, intercept, out=in_place)
-            raw = raw.ravel() if raw.ndim == 2 and raw.shape[1] == 1 else raw
-            return raw, _is_finite(raw)
-
-        return product
+    def _product(self, X):
+        """The raw predictions of X, and whether they are finite, or False if unsure."""
+        streamed = self._streamed(X)
+        if streamed is not None:
+            rows, coef, intercept = streamed
+            raw, is_finite = rows.finite_dot(coef, intercept)
+            return raw.ravel(), is_finite
+        with np.errstate(invalid="ignore", over="ignore"):
+            raw = safe_sparse_dot(X, self.coef_.T, dense_output=True)
+            in_place = raw if raw.dtype.kind == "f" else None
+            raw = np.add(raw, self.intercept_, out=in_place)
+        raw = raw.ravel() if raw.ndim == 2 and raw.shape[1] == 1 else raw
+        return raw, _is_finite(raw)
 
     def _has_zero_coef(self):
         return sparse.issparse(self.coef_) or not self.coef_.all()
@@ -314,13 +316,18 @@ class LinearClassifierMixin(ClassifierMixin):
         ndarray of shape (n_samples,)
         """
         given, X = X, self._unchecked(X)
-        product, is_finite = self._product(X), True
-        labels = np.empty(X.shape[0], self.classes_.dtype)
-        memory = np.empty((_BLOCK, 1))
-        for rows in _blocks(X, self.coef_.shape[0]):
-            raw, block_is_finite = product(rows, memory)
-            is_finite &= block_is_finite
-            _write_labels(raw, self.classes_, labels[rows])
+        streamed, classes = self._streamed(X), self.classes_
+        if streamed is not None:
+            rows, coef, intercept = streamed
+            two = np.ascontiguousarray(classes) if _has_8_bytes(classes) else np.arange(2)
+            labels, is_finite = rows.choose(coef, intercept, two)
+            labels = labels if _has_8_bytes(classes) else classes.take(labels)
+        else:
+            labels, is_finite = np.empty(X.shape[0], classes.dtype), True
+            for rows, part in _blocks(X, self.coef_.shape[0]):
+                raw, part_is_finite = self._product(part)
+                is_finite &= part_is_finite
+                _write_labels(raw, classes, labels[rows])
         self._refuse_infinite(given, is_finite)
         return labels
 

@@ -135,6 +135,27 @@ class Rows:
             out = np.empty((n if subset is None else len(subset), len(coef)))
         return out, dot_rows(data, self.columns, starts, coef, intercept, subset, out)
 
+    def choose(self, coef, intercept, two):
+        """two[1] for rows with a positive raw prediction of one output, else two[0].
+
+        Parameters
+        ----------
+        coef : ndarray of float64 of shape (1, n_features)
+        intercept : ndarray of float64 of shape (1,)
+        two : ndarray of shape (2,)
+            Numbers of any type of 8 bytes, whose bits are copied.
+
+        Returns
+        -------
+        chosen : ndarray of shape (n_rows,)
+            Of the dtype of `two`.
+        is_finite : bool
+            Whether all raw predictions are.
+        """
+        chosen = np.empty(self.n_rows, two.dtype)
+        return chosen, choose_by_row(self.data, self.columns, self.starts, coef, intercept,
+                                     two.view(np.int64), chosen.view(np.int64))
+
     def transposed_dot(self, gradient, block=None, out=None):
         """sum_i gradient_i x_i: the adjoint of `dot`.
 
@@ -193,27 +214,55 @@ class Rows:
 def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
              const double[:, ::1] coef, const double[::1] intercept,
              const unsigned int[::1] subset, double[:, ::1] out):
-    cdef Py_ssize_t m, i, start, n_features = coef.shape[1], n_outputs = out.shape[1]
-    cdef Py_ssize_t ahead = 1 + AHEAD // max(1, n_features * <Py_ssize_t> sizeof(real))
-    cdef Py_ssize_t work = out.shape[0] * n_outputs * n_features
-    cdef bint asks = index is no_index and subset is None
+    cdef Py_ssize_t m, i, start, d = coef.shape[1], n_outputs = out.shape[1]
+    cdef Py_ssize_t n_ahead = out.shape[0] if subset is None else 0
     cdef double nothing = 0.0
-    cdef const real *x
     cdef const index *j
-    if index is not no_index:
-        work = out.shape[0] * n_outputs * (data.shape[0] // max(1, starts.shape[0] - 1))
     for m in prange(out.shape[0], nogil=True, schedule="static",
-                    num_threads=threads_for(work, MANY)):
+                    num_threads=threads_of(data, starts, out.shape[0], n_outputs, d)):
         i = m if subset is None else subset[m]
-        start = row_start(i, starts, n_features)
-        if asks and m + ahead < out.shape[0]:
-            x = &data[start + ahead * n_features]
-            row_prefetch(x, <const no_index *> NULL, n_features)
-        x = &data[start]
+        start = row_start(i, starts, d)
+        ask_for_dense(data, i, n_ahead, d, starts)
         j = NULL if index is no_index else &columns[start]
-        nothing += dot_row(x, j, row_size(i, starts, n_features), &coef[0, 0], n_features,
+        nothing += dot_row(&data[start], j, row_size(i, starts, d), &coef[0, 0], d,
                            &intercept[0], n_outputs, &out[m, 0])
     return nothing == 0.0
+
+
+def choose_by_row(const real[::1] data, const index[::1] columns, const index[::1] starts,
+                  const double[:, ::1] coef, const double[::1] intercept,
+                  const int64_t[::1] two, int64_t[::1] out):
+    """dot_rows of one output, but only the signs are written."""
+    cdef Py_ssize_t i, start, d = coef.shape[1], n = out.shape[0]
+    cdef double nothing = 0.0, raw
+    cdef const index *j
+    for i in prange(n, nogil=True, schedule="static",
+                    num_threads=threads_of(data, starts, n, 1, d)):
+        start = row_start(i, starts, d)
+        ask_for_dense(data, i, n, d, starts)
+        j = NULL if index is no_index else &columns[start]
+        raw = 0.0
+        nothing += dot_row(&data[start], j, row_size(i, starts, d), &coef[0, 0], d,
+                           &intercept[0], 1, &raw)
+        out[i] = two[raw > 0.0]  # no branch, which would be taken at random
+    return nothing == 0.0
+
+
+cdef int threads_of(const real[::1] data, const index[::1] starts, Py_ssize_t n_rows,
+                    Py_ssize_t n_outputs, Py_ssize_t d) noexcept nogil:
+    """How many threads products of rows and coefficients are worth."""
+    if index is not no_index:
+        d = data.shape[0] // max(1, starts.shape[0] - 1)
+    return threads_for(n_rows * n_outputs * d, MANY)
+
+
+cdef inline void ask_for_dense(const real[::1] data, Py_ssize_t i, Py_ssize_t n_rows,
+                               Py_ssize_t d, const index[::1] starts) noexcept nogil:
+    """Ask for a dense row some rows after row i, if there are so many."""
+    cdef Py_ssize_t ahead = 1 + AHEAD // max(1, d * <Py_ssize_t> sizeof(real))
+    if index is no_index:
+        if i + ahead < n_rows:
+            row_prefetch(&data[(i + ahead) * d], <const no_index *> NULL, d)
 
 
 cdef inline double dot_row(const real *x, const index *j, Py_ssize_t n, const double *coef,

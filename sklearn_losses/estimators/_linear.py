@@ -20,8 +20,8 @@ from sklearn_losses.estimators._linear_model import (
 )
 from sklearn_losses.estimators._validation import (
     check_l1_ratio,
+    check_large_rows,
     check_numbers,
-    check_rows,
     check_weights,
     class_factors,
     classes_of,
@@ -195,9 +195,10 @@ class BaseLinear(LinearModel):
         check_parameters(self, self._constraints)
         check_l1_ratio(self)
         loss = self._usable_loss()
-        objectives, dtype = self._objectives(X, y, sample_weight, loss)
+        objectives, dtype = self._objectives(X, y, sample_weight, loss, solves=True)
         solver = self._solver(loss, self.n_features_in_)
         results = self._solve_all(solver, objectives, self._starts(objectives))
+        objectives[0].rows.verify()  # if the best constant was enough
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
         coef = np.concatenate([r.coef for r in results])
@@ -208,15 +209,20 @@ class BaseLinear(LinearModel):
         self._certify(objectives, results, dtype)
         return self
 
-    def _objectives(self, X, y, sample_weight, loss):
-        """The objectives that data and parameters make, and the dtype of X."""
-        X, y = check_rows(self, X, y)
+    def _objectives(self, X, y, sample_weight, loss, solves=False):
+        """The objectives that data and parameters make, and the dtype of X.
+
+        A solver sees whether X is finite; for everybody else that has been checked.
+        """
+        X, y, check = check_large_rows(self, X, y)
         weight = check_weights(sample_weight, X.shape[0])
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")
         targets, weight, n_outputs = self._targets(y, weight, loss)
         total = X.shape[0] if weight is None else weight.sum()
-        penalty, rows = self._penalty(), Rows(X)
+        penalty, rows = self._penalty(), Rows(X, check)
+        if not solves or loss.needs_scale:
+            rows.verify()
         per_objective = n_outputs // len(targets)
         objectives = [
             Objective(

@@ -35,7 +35,7 @@ def _is_streamed(X):
 
 
 def _blocks(X, n_outputs):
-    """Slices of the rows, and these rows; a sparse X, whose slices are copies, is whole."""
+    """Slices of the rows, and these; a sparse X, whose slices are copies, is whole."""
     n = X.shape[0]
     step = n if sparse.issparse(X) else max(1, min(_BLOCK, 2 * _BLOCK // n_outputs))
     if step >= n:
@@ -319,9 +319,9 @@ class LinearClassifierMixin(ClassifierMixin):
         streamed, classes = self._streamed(X), self.classes_
         if streamed is not None:
             rows, coef, intercept = streamed
-            two = np.ascontiguousarray(classes) if _has_8_bytes(classes) else np.arange(2)
-            labels, is_finite = rows.choose(coef, intercept, two)
-            labels = labels if _has_8_bytes(classes) else classes.take(labels)
+            two = classes if _has_8_bytes(classes) else np.arange(2)
+            labels, is_finite = rows.choose(coef, intercept, np.ascontiguousarray(two))
+            labels = labels if two is classes else classes.take(labels)
         else:
             labels, is_finite = np.empty(X.shape[0], classes.dtype), True
             for rows, part in _blocks(X, self.coef_.shape[0]):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -31,6 +32,8 @@ EPSILON_IS = {
     "squared_epsilon_insensitive": "epsilon",
 }
 
+
+LARGE = 1 << 20  # entries of an X that is better not read without need
 
 # What scikit-learn's checks make of X.
 ROWS = dict(
@@ -218,6 +221,25 @@ def check_rows(estimator, X, y, reset=True):
         return validate_data(estimator, X, y, reset=reset, **ROWS)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     return X, y
+
+
+def check_large_rows(estimator, X, y):
+    """`check_rows` of a fit that sees by itself whether the entries of X are finite.
+
+    To look for that takes as long as a step with many rows.
+
+    Returns
+    -------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    check : callable or None
+        It raises the error of `check_rows` if an entry is not finite. None: all are.
+    """
+    size = X.nnz if sparse.issparse(X) else getattr(X, "size", 0)
+    if not isinstance(size, Integral) or size < LARGE:
+        return *check_rows(estimator, X, y), None
+    given, (X, y) = X, validate_data(estimator, X, y, ensure_all_finite=False, **ROWS)
+    return X, y, lambda: validate_data(estimator, given, reset=False, **ROWS)
 
 
 def _is_sound(array, ndim):

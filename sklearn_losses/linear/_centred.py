@@ -312,7 +312,7 @@ class Sums:
         Parameters
         ----------
         block : slice
-            One of the features' blocks.
+            One of the features' blocks; or any, of plain ones without `second`.
         g, c : ndarray of shape (n, n_outputs), or (n,) of one output
             c >= 0, and not None if there are second moments.
         """
@@ -346,7 +346,7 @@ class Sums:
         """Rows as they are: their mean is accounted for in the end."""
         features = self.features
         rows, ones = features.rows, features.ones[: len(g)]
-        self._of_g += ones @ g
+        self._of_g += ones @ g if len(ones) == len(g) else g.sum(axis=0)
         if features.uses_blas(g.shape):
             self._first += g.T @ features.X[block]
         else:

@@ -186,7 +186,10 @@ class Dual:
     def _z(self, slopes, u_of):
         """sum_i omega_i u_i x_i, and how large its parts are."""
         sums, sizes = Sums(self.features, *slopes.shape[1:]), [0.0]
-        for block in self.features.blocks if slopes.any() else []:
+        blocks = self.features.blocks
+        if self.features.is_plain and slopes.ndim == 1:
+            blocks = self._chunks(slopes)  # fewer: nothing is made of their rows
+        for block in blocks if slopes.any() else []:
             mass = u_of(block)
             mass *= _column(self.weight[block], mass)
             if not self.is_soft:  # or nobody asks

@@ -25,6 +25,8 @@ class Rows:
     X : ndarray or CSR matrix of shape (n_rows, n_features)
         Of dtype float32 or float64; an ndarray is C-contiguous, a CSR matrix has
         indices of 32 or 64 bits. It may be read-only or memory-mapped.
+    check : callable, default=None
+        It raises if an entry of X is not finite; None: all are. See `verify`.
 
     Attributes
     ----------
@@ -35,6 +37,8 @@ class Rows:
     starts : ndarray of the same dtype, of shape (n_rows + 1,)
         Where each row starts in `data`; empty if X is dense.
     n_rows, n_features : int
+    is_verified : bool
+        Whether all entries are known to be finite.
 
     Raises
     ------
@@ -47,7 +51,8 @@ class Rows:
     memory of X is used as it is.
     """
 
-    def __init__(self, X):
+    def __init__(self, X, check=None):
+        self._check = check
         if X.dtype not in (np.float32, np.float64):
             raise TypeError(f"X must be of dtype float32 or float64. Got {X.dtype}.")
         self.n_rows, self.n_features = X.shape
@@ -66,6 +71,24 @@ class Rows:
         if self.columns.dtype != self.starts.dtype:
             self.columns = self.columns.astype(np.int64)
             self.starts = self.starts.astype(np.int64)
+
+    @property
+    def is_verified(self):
+        return self._check is None
+
+    def verify(self, sums=None):
+        """Make sure that all entries are finite, if that is not known.
+
+        Parameters
+        ----------
+        sums : ndarray, default=None
+            Sums of products with every entry of X. Such a product is not finite if the
+            entry is not, and neither is its sum, so only then X is looked at, as it is
+            if None is given.
+        """
+        if self._check is not None and (sums is None or not np.isfinite(sums).all()):
+            self._check()
+        self._check = None
 
     @property
     def is_sparse(self):

@@ -78,6 +78,8 @@ class ActiveSet(Solver):
 class _Search:
     """How far it is: the features at work, the best coefficients and the bound."""
 
+    has_begun = False
+
     def __init__(self, solver, objective, start):
         self.solver, self.objective, self.tol = solver, objective, solver.tol
         coef, intercept = (array.copy() for array in start)
@@ -96,6 +98,7 @@ class _Search:
         slopes = self._at_constant(term, intercept)
         self.active = np.flatnonzero(coef.any(axis=0))
         if len(self.active):
+            objective.rows.verify()  # the columns that are not active, too
             self.point = coef, intercept
             self.solve(self.active)
         else:
@@ -122,6 +125,8 @@ class _Search:
         spread = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)
         reach = np.abs(self.point[0] * spread).max(initial=0.0)
         self.bound = max(self.bound, self.dual.bound(slopes, reach))
+        if slopes.any():
+            self.objective.rows.verify(self.dual.z)
         z = self.dual.z.reshape(len(scale), -1).T
         steepest = conjugate_excess(z, 0.0, self.solver.positive).max(axis=0) * spread
         self.excess = np.where(scale > 0, steepest - self.objective.penalty.l1, -np.inf)
@@ -138,11 +143,11 @@ class _Search:
         """The features of the next fit, None for all of them."""
         outside = self.excess.copy()
         outside[self.active] = -np.inf
-        n_new = min(max(FEWEST, len(self.active)), np.count_nonzero(outside > 0))
-        if n_new == 0 and len(self.active):
-            self.tol *= SHARPER
-        elif n_new == 0:  # the slopes at the constant are not those of its bound
-            n_new = np.count_nonzero(np.partition(outside, -FEWEST)[-FEWEST:] > -np.inf)
+        if not self.has_begun:  # those that others will make steeper, too
+            n_new = min(FEWEST, np.count_nonzero(outside > -np.inf))
+        else:
+            n_new = min(max(FEWEST, len(self.active)), np.count_nonzero(outside > 0))
+            self.tol *= 1.0 if n_new else SHARPER
         new = np.argsort(-outside, kind="stable")[:n_new]
         chosen = np.sort(np.concatenate([self.active, new]))
         is_too_sharp = self.tol < SHARPEST * self.solver.tol or not len(chosen)
@@ -150,6 +155,7 @@ class _Search:
 
     def solve(self, chosen):
         """Go to the optimum of some features."""
+        self.has_begun = True
         objective = self.objective.with_columns(chosen)
         coef, intercept = self.point
         start = np.ascontiguousarray(coef[:, chosen]), intercept

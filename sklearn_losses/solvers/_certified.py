@@ -76,7 +76,11 @@ def sample_of(objective, enough=0):
     chosen += np.arange(0, size * SAMPLE, SAMPLE)
     if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
         return None
-    return objective.chosen(chosen)
+    sample = objective.chosen(chosen)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(sample.rows.data.sum()):
+            objective.rows.verify()
+    return sample
 
 
 def features_of(objective, sample):
@@ -89,6 +93,7 @@ def features_of(objective, sample):
         features = Centred(sample.rows, sample.sample_weight, centre)
         if features.scale.all():
             return features.with_rows(rows), 0
+    rows.verify()
     return Centred(rows, objective.sample_weight, centre), 1
 
 
@@ -205,7 +210,7 @@ class Certified(Solver):
             fit.use(fit.model)
         while not fit.ended:
             fit.advance()
-        if not (fit.converged and np.isfinite(fit.kept).all()):
+        if fit.is_perfect or not (fit.converged and np.isfinite(fit.kept).all()):
             return None
         return _Sample(_unscaled(fit), fit.passes, fit.h, fit.curvature())
 
@@ -429,7 +434,8 @@ class _CertifiedFit(_Fit):
         return self.solver.tol * max(gain, FLOOR * (self.at_constant - self.lowest))
 
     def is_certified(self):
-        self.converged = self.best - self.bound <= self.allowed()
+        enough = self.rounding if self.is_perfect else self.allowed()
+        self.converged = self.best - self.bound <= enough
         return self.converged
 
     def warnings(self, owner):

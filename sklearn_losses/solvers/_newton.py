@@ -339,8 +339,8 @@ class _Fit:
         # No more than rounding, of the values or of c.
         sizes = max(abs(self.at_constant), abs(self.lowest))
         largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
-        rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
-        self.is_perfect = gain <= rounding
+        self.rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
+        self.is_perfect = gain <= self.rounding
         p = at_c if few is self.term else self.term.at_constant(c)
         if self.term.is_smoothed:
             self.h = self.first_h or FIRST_WIDTH * self.term.unit
@@ -539,6 +539,8 @@ class _Fit:
     def look(self, p, theta, seen=None):
         """Model the objective; returns its value and the excess of smoothing."""
         self.seen = seen = self.sweep(p) if seen is None else seen
+        if not self.features.rows.is_verified:
+            self.features.rows.verify(seen.sums.by_g)
         jitter = 0.0
         if self.h > 0:
             jitter = self.jitter(seen.steepness, seen.sums)

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from threadpoolctl import threadpool_limits
 
 from sklearn_losses import (
+    Cauchy,
     CrossEntropy,
     Hinge,
     Huber,
@@ -22,6 +23,7 @@ from sklearn_losses import (
     SGDClassifier,
     SquaredError,
 )
+from sklearn_losses.estimators import _validation
 from sklearn_losses.solvers import _certified
 from tests.cases import each
 
@@ -160,3 +162,68 @@ def test_nothing_of_the_size_of_X_is_made(loss, kind, dtype):
         finally:
             tracemalloc.stop()
         assert peak <= limit
+
+
+LARGE_FITS = [
+    (SquaredError(), {}),
+    (SquaredError(), dict(positive=True)),
+    (Huber(), dict(fit_intercept=False)),
+    (Huber(scale="mad"), {}),
+    (Quantile(0.9), {}),
+    (Cauchy(), {}),
+    (Poisson(), dict(solver="lbfgs")),
+    (Hinge(), dict(penalty="l1", alpha=1e-3)),
+    (LogLoss(), dict(penalty="l1", alpha=1e-3, solver="active-set")),
+    (LogLoss(), dict(penalty="l1", alpha=1e3, solver="active-set")),
+    (CrossEntropy(), {}),
+    (MulticlassHinge(), dict(max_iter=20)),
+]
+
+
+@pytest.mark.parametrize(
+    ("loss", "settings"), LARGE_FITS, ids=[f"{loss!r}-{s}" for loss, s in LARGE_FITS]
+)
+@pytest.mark.parametrize("kind", [np.array, np.float32, sparse.csr_array])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 0), (N - 1, D - 1), (N // 2 + 7, 1)])
+def test_entries_that_are_not_finite(loss, settings, kind, bad, place, monkeypatch):
+    """X is not looked at before the fit: its first sums show that it is not finite."""
+    monkeypatch.setattr(_validation, "LARGE", 0)
+    X, y = data(loss)
+    X[place] = bad
+    model = estimator(loss, **settings)
+    with pytest.raises(ValueError, match="NaN" if np.isnan(bad) else "infinity"):
+        model.fit(kind(X), y)
+    assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize("settings", [{}, dict(penalty="l1", solver="active-set")])
+def test_a_bad_entry_that_no_pass_meets(settings, monkeypatch):
+    """Where a constant is perfect, and where a fit goes on from another."""
+    monkeypatch.setattr(_validation, "LARGE", 0)
+    X, y = data(Huber())
+    model = LinearRegressor(Huber(), warm_start=True, **settings).fit(X, y)
+    X[5, 3] = np.nan
+    for target in (y, np.ones(N)):
+        with pytest.raises(ValueError, match="NaN"):
+            model.fit(X, target)
+
+
+def test_large_entries_are_not_refused(monkeypatch):
+    """Sums of them overflow, which does not make them infinite."""
+    monkeypatch.setattr(_validation, "LARGE", 0)
+    X, y = data(SquaredError())
+    with np.errstate(over="ignore"):
+        assert np.isinf(1e305 * X[:, 3].sum())
+    expected = LinearRegressor(alpha=0.0).fit(X, y)
+    scaled = LinearRegressor(alpha=0.0).fit(1e305 * X, y)
+    assert_allclose(scaled.predict(1e305 * X), expected.predict(X), rtol=1e-9)
+
+
+@each([SquaredError(), Huber(), Quantile(), Poisson()])
+def test_a_constant_that_is_perfect(loss):
+    X, _ = data(loss)
+    model = LinearRegressor(loss).fit(X, np.full(N, 2.0))
+    assert not model.coef_.any()
+    assert_allclose(model.predict(X), 2.0, rtol=1e-9)
+    assert model.gap_ <= 1e-9

@@ -209,7 +209,7 @@ def check_rows(estimator, X, y, reset=True):
     """X and y as the fits of an estimator take them, by scikit-learn's checks.
 
     These take longer than many a fit of few rows. Arrays that all of them would let
-    pass as they are need only those of the number and the names of the features.
+    pass as they are need only those of the number of features; arrays have no names.
 
     Returns
     -------
@@ -219,7 +219,11 @@ def check_rows(estimator, X, y, reset=True):
     """
     if not (_is_sound(X, 2) and _is_sound(y, 1) and len(X) == len(y)):
         return validate_data(estimator, X, y, reset=reset, **ROWS)
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)
+    else:
+        validate_data(estimator, X, reset=False, skip_check_array=True)
     return X, y
 
 

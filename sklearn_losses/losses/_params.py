@@ -116,9 +116,10 @@ class Interval:
 
     def allows(self, value):
         """Whether a parameter may have this value."""
-        kind = Integral if self.integer else Real
-        if not isinstance(value, kind) or isinstance(value, (bool, np.bool_)):
-            return False
+        if type(value) is not (int if self.integer else float):  # mostly it is
+            kind = Integral if self.integer else Real
+            if not isinstance(value, kind) or isinstance(value, (bool, np.bool_)):
+                return False
         try:
             number = float(value)
         except OverflowError:  # an int that no float can hold

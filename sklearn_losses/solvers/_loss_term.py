@@ -83,7 +83,7 @@ class LossTerm:
 
     n_arrays = 2  # slopes and curvatures
 
-    def __init__(self, loss, y, weight):
+    def __init__(self, loss, y, weight, functions=None):
         self.loss = loss
         self.y = y
         self.weight = weight
@@ -92,7 +92,7 @@ class LossTerm:
         self._arrays = None
         self.unit = 1.0
         self.is_smoothed = False
-        self._functions = loss.checked()
+        self._functions = functions or loss.checked()
         self._has_curvature = self._functions.has_curvature
 
     def _weighted(self, array, block=ALL):
@@ -150,8 +150,8 @@ class LossTerm:
 class PointTerm(LossTerm):
     """A loss of points; p is of shape (n_rows,)."""
 
-    def __init__(self, loss, y, weight):
-        super().__init__(loss, y, weight)
+    def __init__(self, loss, y, weight, functions=None):
+        super().__init__(loss, y, weight, functions)
         self.is_smoothed = not loss.differentiable
         self._sums = PointSums(self._functions, y, weight)
         self._evaluate = self._functions.evaluate_points
@@ -166,7 +166,7 @@ class PointTerm(LossTerm):
             return None
         ones = float(self.weight @ self.y)
         both = np.array([self.total - ones, ones])
-        return PointTerm(self.loss, np.array([0.0, 1.0]), both)
+        return PointTerm(self.loss, np.array([0.0, 1.0]), both, self._functions)
 
     def value(self, p, q=None, t=0.0):
         """The weighted sum of the losses, at p or at p + t q."""
@@ -245,8 +245,7 @@ class PointTerm(LossTerm):
     def _linked_mean(self):
         """Where the mean of y is predicted, which many losses like best."""
         is_uniform = self.weight.strides == (0,)
-        mean = self.y.mean() if is_uniform else np.average(self.y, weights=self.weight)
-        mean = float(mean)
+        mean = float(self.y.mean() if is_uniform else self.weight @ self.y / self.total)
         if self.loss.task != "regression":
             return mean
         with np.errstate(all="ignore"):

@@ -584,7 +584,7 @@ class _Fit:
         typical = steepness / self.term.total / self.h
         if sums.wanted is None:
             return 0.0  # the curvatures stay those that they are
-        curvature = float(sums.of_c.sum()) / self.term.total
+        curvature = sum(sums.of_c.tolist()) / self.term.total
         if not self.narrowed and curvature < 1e-6 * typical:
             return typical  # there is no curvature at all
         return JITTER * max(curvature, FLOOR * typical)

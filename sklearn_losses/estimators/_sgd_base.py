@@ -20,7 +20,7 @@ from sklearn_losses.estimators._linear_model import (
 from sklearn_losses.estimators._validation import (
     ROWS,
     check_l1_ratio,
-    check_rows,
+    check_large_rows,
     check_weights,
     draw_seed,
     measured_scale,
@@ -202,7 +202,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             solver.convex_start = False
         resumes = partial and hasattr(self, "coef_")
         given = X, y, sample_weight
-        X, y = check_rows(self, X, y, reset=not resumes)
+        X, y, check = check_large_rows(self, X, y, reset=not resumes)
         given_weight = weight = check_weights(sample_weight, X.shape[0])
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
@@ -213,7 +213,9 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if not isinstance(solver, Stream):
             start = forget(start)
         train, aside = self._split(targets.y, weight, validation[0] is None)
-        overflow = None
+        overflow, rows = None, Rows(X, check)
+        if train is not None or loss.needs_scale or not solver.verifies:
+            rows.verify()
         if train is not None and len(train) == 0:
             if not partial:
                 raise ValueError("All sample weights are zero: nothing is left to fit.")
@@ -222,7 +224,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         else:
             objective = Objective(
                 loss,
-                Rows(X),
+                rows,
                 targets,
                 weight,
                 X.shape[0] if train is None else len(train),
@@ -233,8 +235,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             objective = self._with_scale(objective, solver, train, resumes)
             loss = objective.loss
             fitted = functools.partial(self._fitted, loss, X.dtype)
-            rows = X, y, given_weight
-            watch = self._watch(objective, encode, rows, aside, validation, fitted)
+            data = X, y, given_weight
+            watch = self._watch(objective, encode, data, aside, validation, fitted)
             callbacks = None if partial else self._callbacks(given, fitted)
             if not partial and (self.trace or callbacks is not None):
                 watch = replace(watch, trace=self.trace, callbacks=callbacks)
@@ -242,6 +244,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             try:
                 results = self._solve_in_groups(solver, *problem)
                 self._warn(solver, results)
+                rows.verify()  # if no pass was needed
             except WeightsOverflow as error:
                 overflow, results = self._solve_before(error, solver, *problem)
             if not partial:

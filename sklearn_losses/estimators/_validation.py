@@ -227,7 +227,7 @@ def check_rows(estimator, X, y, reset=True):
     return X, y
 
 
-def check_large_rows(estimator, X, y):
+def check_large_rows(estimator, X, y, reset=True):
     """`check_rows` of a fit that sees by itself whether the entries of X are finite.
 
     To look for that takes as long as a step with many rows.
@@ -241,8 +241,9 @@ def check_large_rows(estimator, X, y):
     """
     size = X.nnz if sparse.issparse(X) else getattr(X, "size", 0)
     if not isinstance(size, Integral) or size < LARGE:
-        return *check_rows(estimator, X, y), None
-    given, (X, y) = X, validate_data(estimator, X, y, ensure_all_finite=False, **ROWS)
+        return *check_rows(estimator, X, y, reset), None
+    given, settings = X, ROWS | {"reset": reset, "ensure_all_finite": False}
+    X, y = validate_data(estimator, X, y, **settings)
     return X, y, lambda: validate_data(estimator, given, reset=False, **ROWS)
 
 

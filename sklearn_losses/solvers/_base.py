@@ -51,6 +51,7 @@ class Solver:
     """Base of the solvers."""
 
     convex_start = False  # whether it tries a start of its own where none is given
+    verifies = False  # whether it sees if an entry of X is not finite: `Rows.verify`
 
     def check(self, loss):
         """Refuse a loss that this solver cannot use.

@@ -72,6 +72,8 @@ class Newton(Solver):
         that minimum, if it is known.
     """
 
+    verifies = True
+
     def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5):
         self.max_iter = max_iter
         self.tol = max(tol or 0.0, SMALLEST_TOL)

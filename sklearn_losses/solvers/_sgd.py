@@ -70,6 +70,8 @@ class SGD(Solver):
         Whether that is its norm, or each of its entries.
     """
 
+    verifies = True
+
     def __init__(
         self,
         schedule,
@@ -178,7 +180,10 @@ class SGD(Solver):
         active = progress.active
         while self._goes_on(progress):
             progress.begin()
-            if not epoch.run(objective.rows, active):
+            is_finite = epoch.run(objective.rows, active)
+            # An epoch is finite only if all raw predictions are.
+            objective.rows.verify(0.0 if is_finite else np.nan)
+            if not is_finite:
                 raise self._overflow(
                     progress.n_epochs, objective, weights, epoch, train
                 )

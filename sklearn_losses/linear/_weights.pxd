@@ -119,16 +119,20 @@ cdef inline double truncated(double z, double *received, double l1_total, double
 
 cdef inline void before_step(Output *o, double eta, Py_ssize_t n_rows) noexcept nogil:
     """Make room for a step, and count the penalty of the current state for its rows."""
-    cdef double l1 = n_rows * o.l1 * o.scale, l2 = n_rows * o.l2 / 2.0 * o.scale * o.scale
     if o.counts_penalty:
-        o.penalty_sum += l1 * o.l1_norm + l2 * o.squared_norm
-        if o.awake != NULL:
-            add_to_sums(o, l1, l2)
+        count_penalty(o, n_rows)
     if o.scale * shrinkage(o, eta) < o.smallest_scale:
         rescale(o)
     elif o.awake != NULL and o.now == o.capacity:
         notice_all(o, o.now + 1)
         start_history(o)
+
+
+cdef inline void count_penalty(Output *o, Py_ssize_t n_rows) noexcept nogil:
+    cdef double l1 = n_rows * o.l1 * o.scale, l2 = n_rows * o.l2 / 2.0 * o.scale * o.scale
+    o.penalty_sum += l1 * o.l1_norm + l2 * o.squared_norm
+    if o.awake != NULL:
+        add_to_sums(o, l1, l2)
 
 
 cdef inline void add_to_sums(Output *o, double l1, double l2) noexcept nogil:

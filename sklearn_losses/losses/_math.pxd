@@ -8,6 +8,18 @@ from sklearn_losses.losses._exp_log cimport (
 )
 
 
+cdef extern from *:
+    """
+    static inline double sl_chosen(int condition, double a, double b) {
+        uint64_t mask = -(uint64_t) (condition != 0);
+        return sl_double((sl_bits(a) & mask) | (sl_bits(b) & ~mask));
+    }
+    """
+    # a if the condition holds, else b; of conditions that nobody can foresee a branch is
+    # slower, and what comes after it is begun in vain.
+    double chosen "sl_chosen" (bint condition, double a, double b) noexcept nogil
+
+
 cdef inline double sign(double x) noexcept nogil:
     return 1.0 if x > 0 else (-1.0 if x < 0 else 0.0)
 

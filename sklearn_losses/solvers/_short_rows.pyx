@@ -20,15 +20,19 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from sklearn_losses.linear._rows cimport (
-    index, no_index, real, row_prefetch, row_size, row_start,
+    index, no_index, real, row_add, row_prefetch, row_size, row_start,
 )
-from sklearn_losses.linear._weights cimport Output, Step, before_step, shrinkage, take_step
+from sklearn_losses.linear._weights cimport (
+    Output, Step, count_penalty, growth, shrinkage,
+)
 from sklearn_losses.losses._prefetch cimport sl_prefetch
-from sklearn_losses.solvers._sgd_epoch cimport Epoch, step_size, update
+from sklearn_losses.losses._table cimport LossTable
+from sklearn_losses.solvers._sgd_epoch cimport Epoch, clipped, weight_of
 
 cdef enum:
     WIDTH = 32  # entries; with more there is less to gain
     AHEAD = 5   # rows: how long before it is read a row is asked for
+    MANY = 64   # step sizes are computed at a time
 
 
 class ShortRows:
@@ -56,50 +60,94 @@ class ShortRows:
 
 def run_short_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
                    const uint32_t[::1] order, Epoch e):
-    cdef Output *o = &e.weights.outputs[0]
-    cdef Py_ssize_t m, d = o.n_features, n = (d + 7) // 8 * 8, last = e.n_rows - 1
+    # A copy to which nothing else points: the compiler then knows what changes it.
+    cdef Output o = e.weights.outputs[0]
+    cdef const LossTable *table = e.loss.table
+    cdef const void *params = e.loss.params
+    cdef const double *y = &e.y[0]
+    cdef Py_ssize_t m, i, d = o.n_features, n = (d + 7) // 8 * 8, last = e.n_rows - 1
     cdef double[3][WIDTH] copies
     cdef double *v = copies[0]
     cdef double *x = copies[1]
     cdef double *z = copies[2]
-    cdef double *weights = o.v
-    cdef double rate = 0.0, product, w_z = 0.0, x_z = 0.0, t = e.t
+    cdef double[MANY] rates
+    cdef double raw, weight, gradient, factor, v_z = 0.0, x_z = 0.0, t = e.t
+    cdef double in_all = 1.0 if o.fit_intercept else 0.0  # what all rows have in common
     cdef Step step
-    step.squared_norm = 0.0
-    step.averages = False
+    step.squared_norm, step.eta, step.averages = 0.0, o.eta, False
     memset(copies, 0, sizeof(copies))
-    memcpy(v, weights, d * sizeof(double))
-    o.v = v
+    memcpy(v, o.v, d * sizeof(double))
     with nogil:
         copy(data, columns, starts, order[0], d, x)
-        product = o.scale * dot(x, v, n)
+        raw = o.scale * dot(x, v, n) + o.intercept
         for m in range(e.n_rows):
-            ask_for(data, columns, starts, order[min(m + AHEAD, last)], d, e)
+            if not isfinite(raw):  # x . z has overflown; w . x need not
+                raw = o.scale * dot(x, v, n) + o.intercept
+                if not isfinite(raw):
+                    e.bad_row = order[m]
+                    break
             if e.schedule.rate != NULL:
-                rate = e.schedule.rate(e.schedule.params, t)
-            step.eta = step_size(e, rate, o)
-            before_step(o, step.eta, 1)
-            if not isfinite(product):  # x . z has overflown; w . x need not
-                product = o.scale * dot(x, v, n)
-            e.raw[0] = product + o.intercept
-            if not isfinite(e.raw[0]):
-                e.bad_row = order[m]
-                break
+                if m % MANY == 0:
+                    set_rates(e, t + m, rates)
+                step.eta = rates[m % MANY]
             if m < last:
                 copy(data, columns, starts, order[m + 1], d, z)
-                w_z = shrinkage(o, step.eta) * o.scale * dot(z, v, n)
-                x_z = dot(z, x, n)
-            if e.needs_norm:
+            i = order[m]
+            weight = weight_of(e, i, 0)
+            if e.counts_loss:
+                e.loss_sum[0] += weight * table.value(params, y[i], raw)
+            gradient = clipped(e, table.gradient(params, y[i], raw))
+            step.update = -step.eta * weight * gradient
+            # What follows does not wait for that, up to its use; to read z before its
+            # parts are in the cache, however, would be to wait for all that is above.
+            ask_for(data, columns, starts, order[min(m + AHEAD, last)], d, e)
+            factor = shrinkage(&o, step.eta)
+            if o.counts_penalty:
+                count_penalty(&o, 1)
+                step.dot = (raw - o.intercept) * factor
                 step.squared_norm = dot(x, x, n)
-            step.dot = product / o.scale
-            step.update = update(e, order[m], 0, &step)
-            product = w_z + step.update * x_z
-            take_step(o, <const double *> x, <const no_index *> NULL, n, &step)
+            if o.scale * factor < o.smallest_scale:
+                scale_weights(&o, o.scale * factor, v, d)
+            else:
+                o.scale *= factor
+            v_z, x_z = dot(z, v, n), dot(z, x, n)
+            raw = (o.scale * v_z + o.intercept) + step.update * (x_z + in_all)
+            add_update(&o, &step, x, v, n)
             x, z = z, x
-            t += 1.0
-    e.t = t
-    memcpy(weights, v, d * sizeof(double))
-    o.v = weights
+    e.t = t + (m if e.bad_row >= 0 else e.n_rows)
+    memcpy(o.v, v, d * sizeof(double))
+    e.weights.outputs[0] = o
+
+
+cdef void set_rates(Epoch e, double t, double *rates) noexcept nogil:
+    """The step sizes of step t and of those that follow: calls that no step waits for."""
+    cdef Py_ssize_t m
+    for m in range(MANY):
+        rates[m] = e.schedule.rate(e.schedule.params, t + m)
+
+
+cdef inline void scale_weights(Output *o, double factor, double *v,
+                               Py_ssize_t d) noexcept nogil:
+    """Let v be w times a factor, so that the scale is 1."""
+    cdef Py_ssize_t j
+    for j in range(d):
+        v[j] *= factor
+    o.squared_norm *= factor * factor
+    o.scale = 1.0
+
+
+cdef inline void add_update(Output *o, const Step *step, const double *x, double *v,
+                            Py_ssize_t n) noexcept nogil:
+    """w <- w + update x; w has been shrunk already, and so has w . x, which is step.dot."""
+    cdef double inverse = 1.0 / o.scale  # which need not wait for the gradient
+    cdef double c = inverse * step.update
+    if o.fit_intercept:
+        o.intercept += step.update
+    if c == 0.0:
+        return
+    row_add(c, x, <const no_index *> NULL, n, v)
+    if o.counts_penalty:
+        o.squared_norm += growth(c, inverse * step.dot, step.squared_norm)
 
 
 cdef inline void ask_for(const real[::1] data, const index[::1] columns,

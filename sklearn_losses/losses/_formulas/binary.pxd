@@ -13,7 +13,7 @@ from sklearn_losses.losses._exp_log cimport (
 )
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport (
-    expit, log1pmx, softplus, softplus_of_minus_abs, xlogx,
+    chosen, expit, log1pmx, softplus, softplus_of_minus_abs, xlogx,
 )
 
 
@@ -37,13 +37,13 @@ cdef inline double log_loss_gradient(const void *params, double y, double p) noe
     # expit(p) - y. With e = exp(-|p|), and `own` the part of the target on the side that p
     # is on, that is (other - own e) / (1 + e), with the sign of the side. Far out own = 1
     # leaves the tiny e; near p = 0 the soft target 1/2 would cancel e, and leaves expm1.
-    cdef double own = y if p > 0 else 1.0 - y
-    cdef double other = 1.0 - y if p > 0 else y
+    cdef double own = chosen(p > 0, y, 1.0 - y)
+    cdef double other = chosen(p > 0, 1.0 - y, y)
     cdef double e = exp_of_nonpositive(-fabs(p))
     cdef double far = other - own * e
     cdef double near = (other - own) - own * expm1_of_nonpositive(-fabs(p))
-    cdef double size = (near if fabs(p) < 1.0 else far) / (1.0 + e)
-    return size if p > 0 else -size
+    cdef double size = chosen(fabs(p) < 1.0, near, far) / (1.0 + e)
+    return chosen(p > 0, 1.0, -1.0) * size
 
 
 cdef inline double log_loss_curvature(const void *params, double y, double p) noexcept nogil:

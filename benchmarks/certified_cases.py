@@ -203,17 +203,18 @@ PROOF = (
     "nothing."
 )
 SCATTERED = (
-    "Seven passes, one for the spread and one for the check of the numbers. A pass "
+    "Seven passes, one of them for the spread. A pass "
     "takes 2.1 ns an entry, to read it from memory and to add to scattered places. A "
     "step gains a factor of ten, as that of conjugate gradients would. Tried: "
     "coefficients beside their gradient (nothing), fewer rows at a time (nothing), to "
     "ask for entries ahead (a tenth, in place)."
 )
 ROWWISE = (
-    "X has 320 MB, and is read once for the check of its numbers, and each time that "
-    "all features are looked at: at the start, and after each of two rounds with a "
-    "few of them. Those are the time. skglm is given X by columns. Tried: to let a "
-    "sample of the rows choose the first features, which misses a third of them."
+    "X has 320 MB, and is read each time that all features are looked at: at the "
+    "start, and after a round with 50 of them. Those are most of the time, so it "
+    "follows what the memory gives at the moment. skglm is given X by columns, and "
+    "reads less of it. Tried: to let a sample of the rows choose the first features, "
+    "which misses a third of them."
 )
 OVERHEAD = (
     "0.7 to 1.2 milliseconds, half of them Python: 0.2 are scikit-learn's checks, on "

@@ -72,18 +72,19 @@ SQUARED = {
 
 CHAIN = (
     "A step cannot begin before the one before has ended: exp, a division and what the "
-    "gradient changes of the next dot product, which is formed meanwhile, are some 110 "
-    "cycles, whatever the dtype; and some 450 instructions do not overlap with all of "
-    "it. scikit-learn's is 20% faster with float32 than with float64, while a step of "
-    "ours takes the same. Tried: fused multiply-add (3%), a gradient without branches "
-    "(nothing), 512-bit vectors (slower)."
+    "gradient changes of the next dot product, which is formed meanwhile, are some 100 "
+    "cycles, whatever the dtype; and some 410 instructions hardly take less. "
+    "scikit-learn's is 20% faster with float32 than with float64, while a step of ours "
+    "takes the same. Tried: fused multiply-add (slower), unrolled loops (slower), "
+    "512-bit vectors (slower)."
 )
 MEMORY = (
     "Half the time or more goes to rows that come from memory or a large, slow cache: "
     "see the share of the rate of reading. scikit-learn is bound by its arithmetic, so "
     "the ratio depends on the machine; on one with slower cores and the same memory it "
     "was 3.4x to 4.1x. Tried: every distance, extent and kind of prefetching (each "
-    "slower), longer unrolled loops (nothing), 512-bit vectors (4%)."
+    "slower), to ask for one half of a row while the gradient is added (nothing), longer "
+    "unrolled loops (nothing), fused multiply-add (slower), 512-bit vectors (4%)."
 )
 SCATTER = (
     "Each entry of a row adds to two arrays, the weights and their mean, at places "
@@ -91,9 +92,9 @@ SCATTER = (
 )
 OPTIMUM = (
     "learning_rate='auto' goes to the optimum, which scikit-learn's defaults do not "
-    "come near (GAPS.md). Of the time 0.2 ms are scikit-learn's checks, on both sides, "
-    "and 0.25 ms what is made once: parameters, centred features, the best constant. A "
-    "step is 60 microseconds, 10 of them in kernels; squared error takes one, hinge 8."
+    "come near (GAPS.md). A third of the time is for what is made once: checks, centred "
+    "features, the best constant. A step is 60 microseconds, 10 of them in kernels; "
+    "squared error takes one, hinge 8."
 )
 SHAPES = [(200_000, 20), (100_000, 100), (20_000, 1000)]
 DENSE = Data(100_000, 100)

@@ -83,8 +83,8 @@ MEMORY = (
     "see the share of the rate of reading. scikit-learn is bound by its arithmetic, so "
     "the ratio depends on the machine; on one with slower cores and the same memory it "
     "was 3.4x to 4.1x. Tried: every distance, extent and kind of prefetching (each "
-    "slower), to ask for one half of a row while the gradient is added (nothing), longer "
-    "unrolled loops (nothing), fused multiply-add (slower), 512-bit vectors (4%)."
+    "slower), to ask for one half of a row while the gradient is added (nothing), "
+    "longer unrolled loops (nothing), fused multiply-add (slower), 512-bit vectors (4%)."
 )
 SCATTER = (
     "Each entry of a row adds to two arrays, the weights and their mean, at places "
@@ -92,9 +92,9 @@ SCATTER = (
 )
 OPTIMUM = (
     "learning_rate='auto' goes to the optimum, which scikit-learn's defaults do not "
-    "come near (GAPS.md). A third of the time is for what is made once: checks, centred "
-    "features, the best constant. A step is 60 microseconds, 10 of them in kernels; "
-    "squared error takes one, hinge 8."
+    "come near (GAPS.md). A third of the time is for what is made once: checks, "
+    "centred features, the best constant. A step is 60 microseconds, 10 of them in "
+    "kernels; squared error takes one, hinge 8."
 )
 SHAPES = [(200_000, 20), (100_000, 100), (20_000, 1000)]
 DENSE = Data(100_000, 100)

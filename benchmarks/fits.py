@@ -84,7 +84,8 @@ MEMORY = (
     "the ratio depends on the machine; on one with slower cores and the same memory it "
     "was 3.4x to 4.1x. Tried: every distance, extent and kind of prefetching (each "
     "slower), to ask for one half of a row while the gradient is added (nothing), "
-    "longer unrolled loops (nothing), fused multiply-add (slower), 512-bit vectors (4%)."
+    "longer unrolled loops (nothing), fused multiply-add (slower), 512-bit vectors "
+    "(4%)."
 )
 SCATTER = (
     "Each entry of a row adds to two arrays, the weights and their mean, at places "

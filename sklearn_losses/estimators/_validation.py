@@ -244,7 +244,12 @@ def check_large_rows(estimator, X, y, reset=True):
         return *check_rows(estimator, X, y, reset), None
     given, settings = X, ROWS | {"reset": reset, "ensure_all_finite": False}
     X, y = validate_data(estimator, X, y, **settings)
-    return X, y, lambda: validate_data(estimator, given, reset=False, **ROWS)
+
+    def check():
+        if not _sums_to_a_number(X.data if sparse.issparse(X) else X):
+            validate_data(estimator, given, reset=False, **ROWS)
+
+    return X, y, check
 
 
 def _is_sound(array, ndim):
@@ -255,6 +260,11 @@ def _is_sound(array, ndim):
         return True
     if array.dtype not in (np.float32, np.float64) or not array.flags.c_contiguous:
         return False
+    return _sums_to_a_number(array)
+
+
+def _sums_to_a_number(array):
+    """Whether the sum is finite, as it is of finite numbers that are not huge."""
     with np.errstate(all="ignore"):
         return bool(np.isfinite(array.sum()))
 

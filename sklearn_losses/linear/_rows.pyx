@@ -86,8 +86,9 @@ class Rows:
             entry is not, and neither is its sum, so only then X is looked at, as it is
             if None is given.
         """
-        if self._check is not None and (sums is None or not np.isfinite(sums).all()):
-            self._check()
+        check = self._check  # another thread may have verified X meanwhile
+        if check is not None and (sums is None or not np.isfinite(sums).all()):
+            check()
         self._check = None
 
     @property

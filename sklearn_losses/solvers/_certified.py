@@ -77,9 +77,10 @@ def sample_of(objective, enough=0):
     if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
         return None
     sample = objective.chosen(chosen)
-    with np.errstate(over="ignore", invalid="ignore"):
-        if not np.isfinite(sample.rows.data.sum()):
-            objective.rows.verify()
+    if not objective.rows.is_verified:
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not np.isfinite(sample.rows.data.sum()):
+                objective.rows.verify()
     return sample
 
 

@@ -25,6 +25,7 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     class_factors,
     classes_of,
+    draw_seed,
     encode_labels,
     measured_scale,
     unchanged_on_error,
@@ -91,6 +92,10 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
     positive : bool, default=False
         Whether coefficients must be >= 0. The intercept may have any sign.{{positive}}
 
+    random_state : int, RandomState instance or None, default=0
+        Chooses the rows with which a fit of many rows begins. The optimum does not
+        depend on it, and with an int `fit` is deterministic.
+
     verbose : int or bool, default=False
         Whether to print a line an iteration."""
 
@@ -127,7 +132,7 @@ _ATTRIBUTES = """objective_ : float{several}
         Names of features seen during fit, if X has names that are all strings."""
 
 _NOTES = """S is the sum of the sample weights, so that a row of weight 2 is the same as
-    two rows, and a row of weight 0 the same as none. `fit` is deterministic.
+    two rows, and a row of weight 0 the same as none.
 
     The bound is that of Fenchel's duality [1]_: slopes of the loss on all rows, of
     which the penalty can balance what they do to the coefficients, bound all objectives
@@ -256,6 +261,7 @@ class BaseLinear(LinearModel):
             max_iter=self.max_iter,
             tol=self.tol,
             positive=self.positive,
+            seed=draw_seed(self.random_state),
             verbose=self.verbose,
             owner=type(self).__name__,
         )
@@ -377,6 +383,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
         max_iter=1000,
         warm_start=False,
         positive=False,
+        random_state=0,
         verbose=False,
     ):
         self.loss = loss
@@ -389,6 +396,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.positive = positive
+        self.random_state = random_state
         self.verbose = verbose
 
     def _targets(self, y, weight, loss):
@@ -482,6 +490,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
         max_iter=1000,
         warm_start=False,
         positive=False,
+        random_state=0,
         verbose=False,
         class_weight=None,
         n_jobs=None,
@@ -496,6 +505,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.positive = positive
+        self.random_state = random_state
         self.verbose = verbose
         self.class_weight = class_weight
         self.n_jobs = n_jobs

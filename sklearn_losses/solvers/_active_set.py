@@ -47,6 +47,7 @@ class ActiveSet(Solver):
         self.settings = settings
         self.tol, self.owner = settings["tol"], settings["owner"]
         self.max_iter, self.positive = settings["max_iter"], settings["positive"]
+        self.seed = settings["seed"]
 
     def check(self, loss):
         if not loss.has_conjugate:
@@ -84,7 +85,8 @@ class _Search:
         self.solver, self.objective, self.tol = solver, objective, solver.tol
         coef, intercept = (array.copy() for array in start)
         # Some of the rows say enough of mean and spread, but not of the gradient.
-        self.features, passes = features_of(objective, sample_of(objective))
+        sample = sample_of(objective, solver.seed)
+        self.features, passes = features_of(objective, sample)
         self.passes = float(passes)
         scale, penalty, term = self.features.scale, objective.penalty, _term(objective)
         self.l1 = penalty.l1 * scale

@@ -59,8 +59,8 @@ def choose(loss, n_features):
     return NEWTON if is_small else LBFGS
 
 
-def sample_of(objective, enough=0):
-    """The objective of one row in SAMPLE.
+def sample_of(objective, seed, enough=0):
+    """The objective of one row in SAMPLE, which the seed chooses.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def sample_of(objective, enough=0):
     if size < max(SMALLEST_SAMPLE, enough):
         return None
     # One of each SAMPLE rows that follow each other.
-    chosen = np.random.default_rng(0).integers(SAMPLE, size=size)
+    chosen = np.random.default_rng(seed).integers(SAMPLE, size=size)
     chosen += np.arange(0, size * SAMPLE, SAMPLE)
     if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
         return None
@@ -111,6 +111,8 @@ class Certified(Solver):
         enough. For a loss without bound the gain that the model predicts.
     positive : bool
         Whether coefficients are >= 0.
+    seed : int
+        Of the choice of the rows with which a fit of many begins.
     verbose : int
         Whether to print a line an iteration.
     owner : str
@@ -118,10 +120,18 @@ class Certified(Solver):
     """
 
     def __init__(
-        self, method, *, max_iter, tol, positive=False, verbose=0, owner="LinearModel"
+        self,
+        method,
+        *,
+        max_iter,
+        tol,
+        positive=False,
+        seed=0,
+        verbose=0,
+        owner="LinearModel",
     ):
         self.method, self.owner = method, owner
-        self.positive = positive
+        self.positive, self.seed = positive, seed
         self.verbose = verbose
         self.max_iter, self.tol = max_iter, tol
 
@@ -155,7 +165,8 @@ class Certified(Solver):
         """The result of `solve`, and the fit that knows how it was found."""
         coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
-        sample = sample_of(objective, ROWS_PER_COEF * objective.rows.n_features)
+        enough = ROWS_PER_COEF * objective.rows.n_features
+        sample = sample_of(objective, self.seed, enough)
         features, passes = features_of(objective, sample)
         point = coef[outputs], intercept[outputs]
         relative = objective.loss.convex_relative()

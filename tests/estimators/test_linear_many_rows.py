@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from threadpoolctl import threadpool_limits
 
@@ -227,3 +228,23 @@ def test_a_constant_that_is_perfect(loss):
     assert not model.coef_.any()
     assert_allclose(model.predict(X), 2.0, rtol=1e-9)
     assert model.gap_ <= 1e-9
+
+
+@pytest.mark.parametrize("solver", ["newton", "active-set"])
+def test_random_state_chooses_where_a_fit_begins(solver):
+    X, y = data(LogLoss())
+    model = LinearClassifier(solver=solver, penalty="elasticnet", alpha=1e-3, tol=1e-9)
+    first, again, other, any_one = (
+        clone(model).set_params(random_state=seed).fit(X, y)
+        for seed in (1, 1, np.random.RandomState(2), None)
+    )
+    assert_array_equal(first.coef_, again.coef_)
+    assert (first.coef_ != other.coef_).any()
+    for fitted in (other, any_one):
+        assert_allclose(fitted.objective_, first.objective_, rtol=0, atol=first.gap_)
+
+
+def test_a_random_state_that_is_none():
+    X, y = data(LogLoss())
+    with pytest.raises(ValueError, match="'seven' cannot be used to seed"):
+        LinearClassifier(random_state="seven").fit(X, y)

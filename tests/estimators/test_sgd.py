@@ -507,6 +507,15 @@ def test_verbose_prints_a_line_an_epoch(capsys):
     assert lines[0].startswith("epoch    1  loss ")
 
 
+@pytest.fixture
+def ctrl_c():
+    """SIGINT interrupts, which it does not where a shell has begun us with `&`."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_stops_a_long_fit_and_leaves_the_model():
     X, y = load_breast_cancer(return_X_y=True)
     model = SGDClassifier(loss=LogLoss(), **epochs(10**9))
@@ -518,6 +527,7 @@ def test_ctrl_c_stops_a_long_fit_and_leaves_the_model():
     assert vars(model) == before
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_stops_the_threads_of_one_versus_rest():
     code = textwrap.dedent(
         """

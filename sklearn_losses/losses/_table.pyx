@@ -18,9 +18,12 @@ ctypedef fused real:
     double
 
 # So many points are evaluated in one call of a loss: what it reads and writes of them
-# stays in cache, and a call of Python is divided among many.
+# stays in cache, and a call of Python is divided among many. Of targets that are checked
+# first as many as a core has under way at once, so that the check waits for no memory
+# that the loss would not wait for.
 cdef enum:
     CHUNK = 4096
+    CHECKED = 64
     GROUP = 16      # rows that a loss may evaluate side by side: chunks are of whole groups
     MANY = 1 << 18  # points that are worth a thread: a millisecond of most losses
 
@@ -158,8 +161,10 @@ cdef class CLoss:
         target may be, and whether it must be an integer; None: it may be anything. Returns
         whether all targets keep them; what is written else is of no use.
         """
-        cdef Py_ssize_t c, n = raw.shape[0], n_chunks = (n + CHUNK - 1) // CHUNK
+        cdef Py_ssize_t c, n = raw.shape[0]
         cdef Limits within = limits_of(limits)
+        cdef Py_ssize_t size = CHECKED if within.are_set and not self.calls_python else CHUNK
+        cdef Py_ssize_t n_chunks = (n + size - 1) // size
         cdef Py_ssize_t n_bad = 0
         cdef int n_threads = 1 if self.calls_python else threads_for(n, MANY)
         cdef const LossTable *table = self.table
@@ -170,11 +175,11 @@ cdef class CLoss:
         cdef real *at_gradient = &gradient[0] if n and gradient is not None else NULL
         cdef real *at_curvature = &curvature[0] if n and curvature is not None else NULL
         for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
-            if within.are_set and n_outside(at_y + c * CHUNK, min(CHUNK, n - c * CHUNK),
+            if within.are_set and n_outside(at_y + c * size, min(size, n - c * size),
                                             within.low, within.high, within.integer):
                 n_bad += 1
             else:
-                evaluate_chunk(table, params, c * CHUNK, min(CHUNK, n - c * CHUNK),
+                evaluate_chunk(table, params, c * size, min(size, n - c * size),
                                at_y, at_raw, at_value, at_gradient, at_curvature)
         self.raise_error()
         return n_bad == 0

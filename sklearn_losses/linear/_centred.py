@@ -263,6 +263,7 @@ def _pass_about(centre, rows, share, moves):
     """Mean and scale, and how many spreads the mean is from where it was thought."""
     share, unit = share[:, None], np.ones(rows.n_features)
     sums = np.concatenate(rows.deviations(share, centre, unit))
+    rows.verify(sums)
     beyond = ~((sums[1] > SMALL) & (sums[1] < LARGE))
     if beyond.any():  # constant, or squares that are beyond the range of floats
         unit[beyond] = np.where(sums[1, beyond] <= SMALL, UNIT, 1.0 / UNIT)

@@ -112,13 +112,12 @@ class _Search:
         best = intercept if self.objective.is_joint else intercept[0]
         if self.objective.fit_intercept:
             best = term.best_constant()
-        p = term.at_constant(best)
-        self.at_constant = term.value(p)
+        self.at_constant = term.value_at(best)
         found = np.empty_like(intercept)
         found[:] = best
         self.point = np.zeros((len(found), self.features.n_features)), found
         near = NEAR * (np.abs(found).max() or 1.0) if term.is_smoothed else 0.0
-        return term.slopes(p, near)
+        return term.slopes(term.at_constant(best), near)
 
     def look(self, slopes):
         """What slopes say of all features."""

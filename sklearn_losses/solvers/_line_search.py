@@ -2,10 +2,17 @@
 
 import math
 
+from scipy.linalg import blas
+
 ENOUGH = 0.25  # of the slope at 0 may be left
 LONGEST = 1e6
 MAX_TRIALS = 25
 FAR_TOO_LONG = 5  # after so many trials without a lower end, shrink tenfold
+
+
+def is_finite(direction):
+    """Whether all entries are finite; a sum that is not counts as one of them."""
+    return math.isfinite(blas.dasum(direction.ravel()))
 
 
 def step_length(slope, slope_at_0, is_lower, is_convex=True):

@@ -112,6 +112,10 @@ class LossTerm:
         """The raw predictions of all rows if their mean is c."""
         return np.full((len(self.y), *np.shape(c)), c)
 
+    def value_at(self, c):
+        """The value if the raw predictions of all rows are c."""
+        return self.value(self.at_constant(c))
+
     @property
     def grouped(self):
         """A term of the same sums where all rows have the same raw prediction.
@@ -171,6 +175,9 @@ class PointTerm(LossTerm):
     def value(self, p, q=None, t=0.0):
         """The weighted sum of the losses, at p or at p + t q."""
         return self._sums.value(p, q, t)
+
+    def value_at(self, c):
+        return self._sums.value_at(c)
 
     def slope_along(self, p, q, t, h):
         """The derivative by t of the smoothed value at p + t q."""
@@ -239,7 +246,7 @@ class PointTerm(LossTerm):
         if abs(slope) <= ROOT_TOL * steepness and 0 < steepness < np.inf:
             return start
         found = self._root(self._sums.slopes_at, self._likely_constant(start))
-        value = self.value(self.at_constant(found))
+        value = self.value_at(found)
         return found if np.isfinite(value) else self._searched_constant()
 
     def _linked_mean(self):
@@ -254,8 +261,7 @@ class PointTerm(LossTerm):
 
     def _likely_constant(self, mean):
         """Where a search begins: at 0, or there if that is better."""
-        at_mean, at_0 = (self.value(self.at_constant(c)) for c in (mean, 0.0))
-        return mean if at_mean < at_0 else 0.0
+        return mean if self.value_at(mean) < self.value_at(0.0) else 0.0
 
     def _searched_constant(self):
         """The loss's own search: slow, but it begins in many places."""
@@ -268,7 +274,7 @@ class PointTerm(LossTerm):
 
         Of a loss with kinks the slopes jump: there the tangents meet where one kink is.
         """
-        value = cache(lambda c: self.value(self.at_constant(c)))
+        value = cache(self.value_at)
         first, steepness = slope(start)
         if not math.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
             return start

@@ -23,7 +23,7 @@ from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._curvature import JITTER
-from sklearn_losses.solvers._line_search import step_length
+from sklearn_losses.solvers._line_search import is_finite, step_length
 from sklearn_losses.solvers._loss_term import (
     Model,
     PointTerm,
@@ -328,8 +328,7 @@ class _Fit:
         theta = np.zeros((*np.shape(intercept), self.features.n_features + 1))
         theta[..., -1] = c
         few = self.term.grouped
-        at_c = few.at_constant(c)
-        self.at_constant = few.value(at_c)
+        self.at_constant = few.value_at(c)
         self.lowest = self.term.minimum()
         # A loss that is not convex may have no slope where it is far off.
         relative = self.term.loss.convex_relative()
@@ -343,7 +342,7 @@ class _Fit:
         largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
         self.rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
         self.is_perfect = gain <= self.rounding
-        p = at_c if few is self.term else self.term.at_constant(c)
+        p = self.term.at_constant(c)
         if self.term.is_smoothed:
             self.h = self.first_h or FIRST_WIDTH * self.term.unit
         if coef.any():
@@ -593,7 +592,7 @@ class _Fit:
 
     def length(self, p, q, theta, delta, slope_at_0, ahead=None):
         """How far to go, by slopes of the smoothed objective; `ahead` is at 1."""
-        if not (slope_at_0 < 0 and np.isfinite(q).all()):
+        if not (slope_at_0 < 0 and is_finite(q)):
             return 0.0
         bent = self.l2 * delta
         level, rise = float(np.vdot(bent, theta)), float(np.vdot(bent, delta))

@@ -24,6 +24,12 @@ cdef inline void evaluate(const Points *s, const double *raw, double *value,
     evaluate_block(s.table, s.params, &block)
 
 
+cdef inline void fill(double *raw, double c, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        raw[i] = c
+
+
 cdef inline void shift(const double *raw, double h, Py_ssize_t n, double *out) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
@@ -46,19 +52,32 @@ cdef void set_slopes(const Points *s, const double *raw, double h, double *out) 
         out[i] = (out[i] - lower[i]) * (0.5 / h)
 
 
-cdef double sum_values(const Points *s, const double *p, const double *q,
-                       double t) noexcept nogil:
+cdef double sum_values(const Points *s, const double *raw) noexcept nogil:
     cdef double value[ROWS]
-    cdef double raw[ROWS]
     cdef double total = 0.0
     cdef Py_ssize_t i
-    for i in range(s.n):
-        raw[i] = p[i] if q == NULL else p[i] + t * q[i]
     evaluate(s, raw, value, NULL, NULL)
     for i in range(s.n):
         if s.weight[i] != 0.0:  # or an absent row's infinite loss would count
             total += s.weight[i] * value[i]
     return total
+
+
+cdef double sum_values_along(const Points *s, const double *p, const double *q,
+                             double t) noexcept nogil:
+    cdef double raw[ROWS]
+    cdef Py_ssize_t i
+    if q == NULL:
+        return sum_values(s, p)
+    for i in range(s.n):
+        raw[i] = p[i] + t * q[i]
+    return sum_values(s, raw)
+
+
+cdef double sum_values_at(const Points *s, double c) noexcept nogil:
+    cdef double raw[ROWS]
+    fill(raw, c, s.n)
+    return sum_values(s, raw)
 
 
 cdef double sum_along(const Points *s, const double *p, const double *q, double t,
@@ -80,8 +99,7 @@ cdef void sum_slopes(const Points *s, double c, double *sums) noexcept nogil:
     cdef double raw[ROWS]
     cdef double slope[ROWS]
     cdef Py_ssize_t i
-    for i in range(s.n):
-        raw[i] = c
+    fill(raw, c, s.n)
     evaluate(s, raw, NULL, slope, NULL)
     for i in range(s.n):
         if s.weight[i] != 0.0:
@@ -189,8 +207,19 @@ cdef class PointSums:
         for b in prange(self.n_blocks, nogil=True, schedule="static",
                         num_threads=self.n_threads):
             s = self.block(b)
-            self.sums[b, 0] = sum_values(&s, &p[b * ROWS],
-                                         NULL if q is None else &q[b * ROWS], t)
+            self.sums[b, 0] = sum_values_along(
+                &s, &p[b * ROWS], NULL if q is None else &q[b * ROWS], t)
+        self.loss.raise_error()
+        return self.total(0, self.n_blocks)
+
+    def value_at(self, double c):
+        """The weighted sum of the losses where all raw predictions are c."""
+        cdef Points s
+        cdef Py_ssize_t b
+        for b in prange(self.n_blocks, nogil=True, schedule="static",
+                        num_threads=self.n_threads):
+            s = self.block(b)
+            self.sums[b, 0] = sum_values_at(&s, c)
         self.loss.raise_error()
         return self.total(0, self.n_blocks)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 from sklearn_losses.solvers._curvature import scaled_solve
-from sklearn_losses.solvers._line_search import step_length
+from sklearn_losses.solvers._line_search import is_finite, step_length
 from sklearn_losses.solvers._loss_term import (
     DIFFERENCE,
     PointTerm,
@@ -291,7 +291,7 @@ class StreamFit:
     def length(self, p, theta, delta, slope_at_0, h):
         """How far to go, by slopes of the smoothed objective."""
         q = self.rows.dot(delta)
-        if not (slope_at_0 < 0 and np.isfinite(q).all()):
+        if not (slope_at_0 < 0 and is_finite(q)):
             return 0.0
         linear = self.l2 * theta + self.memory.gradient(theta)
         level = float(np.vdot(linear, delta))

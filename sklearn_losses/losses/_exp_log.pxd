@@ -97,11 +97,12 @@ cdef inline double exp_in_range(double c, double bias, double factor) noexcept n
     return (1.0 + expm1_near_zero(remainder(c, k, bias))) * from_bits(bits(k) << 52) * factor
 
 
-cdef inline double expm1_in_range(double c, double bias, double factor) noexcept nogil:
-    """2^k (exp(r) - 1) + (2^k - 1), as long as 2^k is a double."""
+cdef inline double exp_less_in_range(double c, double one, double bias,
+                                     double factor) noexcept nogil:
+    """2^k (exp(r) - 1) + (2^k - one): exp(c) less 1 or 0, as long as 2^k is a double."""
     cdef double k = shifted_k(c, bias)
     cdef double power = from_bits(bits(k) << 52) * factor
-    return power * expm1_near_zero(remainder(c, k, bias)) + (power - 1.0)
+    return power * expm1_near_zero(remainder(c, k, bias)) + (power - one)
 
 
 cdef inline double exp(double x) noexcept nogil:
@@ -112,8 +113,8 @@ cdef inline double exp(double x) noexcept nogil:
 
 cdef inline double expm1(double x) noexcept nogil:
     cdef double c = within_range(x)
-    cdef double near = expm1_in_range(c, BIAS_ABOVE if c > 0.0 else BIAS_BELOW,
-                                      2.0 if c > 0.0 else TWO_TO_MINUS_65)
+    cdef double near = exp_less_in_range(c, 1.0, BIAS_ABOVE if c > 0.0 else BIAS_BELOW,
+                                         2.0 if c > 0.0 else TWO_TO_MINUS_65)
     cdef double far = exp(x) - 1.0
     return near if fabs(x) < 40.0 else far
 
@@ -124,7 +125,12 @@ cdef inline double exp_of_nonpositive(double x) noexcept nogil:
 
 
 cdef inline double expm1_of_nonpositive(double x) noexcept nogil:
-    return expm1_in_range(-746.0 if x < -746.0 else x, BIAS_BELOW, TWO_TO_MINUS_65)
+    return exp_less(x, 1.0)
+
+
+cdef inline double exp_less(double x, double one) noexcept nogil:
+    """exp(x) - 1 or exp(x) - 0: a choice that is made before exp(x) is known."""
+    return exp_less_in_range(-746.0 if x < -746.0 else x, one, BIAS_BELOW, TWO_TO_MINUS_65)
 
 
 cdef inline double log1p_of_fraction(double x) noexcept nogil:

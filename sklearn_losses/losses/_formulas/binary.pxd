@@ -9,7 +9,7 @@ slope by z is -v, v = -s u: how hard a sample pulls.
 from libc.math cimport INFINITY, atan, fabs, isinf, pow, tanh
 
 from sklearn_losses.losses._exp_log cimport (
-    exp, exp_of_nonpositive, expm1, expm1_of_nonpositive, log1p,
+    exp, exp_less, exp_of_nonpositive, expm1, expm1_of_nonpositive, log1p,
 )
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._math cimport (
@@ -36,14 +36,13 @@ cdef inline double log_loss_value(const void *params, double y, double p) noexce
 cdef inline double log_loss_gradient(const void *params, double y, double p) noexcept nogil:
     # expit(p) - y. With e = exp(-|p|), and `own` the part of the target on the side that p
     # is on, that is (other - own e) / (1 + e), with the sign of the side. Far out own = 1
-    # leaves the tiny e; near p = 0 the soft target 1/2 would cancel e, and leaves expm1.
-    cdef double own = chosen(p > 0, y, 1.0 - y)
-    cdef double other = chosen(p > 0, 1.0 - y, y)
-    cdef double e = exp_of_nonpositive(-fabs(p))
-    cdef double far = other - own * e
-    cdef double near = (other - own) - own * expm1_of_nonpositive(-fabs(p))
-    cdef double size = chosen(fabs(p) < 1.0, near, far) / (1.0 + e)
-    return chosen(p > 0, 1.0, -1.0) * size
+    # leaves the tiny e; near p = 0 the soft target 1/2 would cancel e, and leaves e - 1.
+    # A step of SGD waits for all that comes after p is known: choices come first.
+    cdef double x = -fabs(p), sign = chosen(p > 0, 1.0, -1.0)
+    cdef double own = sign * chosen(p > 0, y, 1.0 - y)
+    cdef double other = sign * chosen(p > 0, 1.0 - y, y)
+    cdef double one = chosen(x > -1.0, 1.0, 0.0)
+    return ((other - own * one) - own * exp_less(x, one)) / (1.0 + exp_less(x, 0.0))
 
 
 cdef inline double log_loss_curvature(const void *params, double y, double p) noexcept nogil:

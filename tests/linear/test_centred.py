@@ -55,6 +55,19 @@ def test_spread_of_extreme_units(size):
     np.testing.assert_allclose(extreme.scale * size, features.scale, rtol=1e-6)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, None])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
+def test_spread_finds_what_is_not_finite(make, bad):
+    looks = []
+    X, weight = data()
+    if bad is not None:
+        X[3, 1] = bad
+    rows = Rows(make(X), lambda: looks.append(1))
+    Centred(rows, weight)
+    assert rows.is_verified
+    assert len(looks) == (bad is not None)
+
+
 @pytest.mark.parametrize("centre", [True, False])
 @pytest.mark.parametrize("block", [1 << 19, 64])
 def test_sparse(centre, block, monkeypatch):

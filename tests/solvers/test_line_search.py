@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from sklearn_losses.solvers._line_search import ENOUGH, step_length
+from sklearn_losses.solvers._line_search import ENOUGH, is_finite, step_length
 
 
 @pytest.mark.parametrize("minimum", [1e-4, 0.3, 1.0, 50.0])
@@ -30,3 +31,11 @@ def test_a_kink_is_found():
 
 def test_there_is_no_step_where_all_slopes_rise():
     assert step_length(lambda t: math.nan, -1.0, lambda t: False) == 0.0
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_direction_of_which_one_entry_is_not_finite(bad):
+    direction = np.array([[1e300, -1e300], [0.0, 1.0]])
+    assert is_finite(direction)
+    direction[1, 0] = bad
+    assert not is_finite(direction)

@@ -119,6 +119,7 @@ def test_one_row_for_each_class_says_the_same_of_a_constant(loss):
     few = term.grouped
     assert len(few.y) <= 3
     assert_allclose(few.value(few.at_constant(c)), term.value(term.at_constant(c)))
+    assert term.value_at(c) == term.value(term.at_constant(c))
     assert_allclose(
         np.sum(few.slopes(few.at_constant(c), 0.0)),
         np.sum(term.slopes(term.at_constant(c), 0.0)),

@@ -121,24 +121,13 @@ class Loss(BaseEstimator):
         InvalidParameterError
             If a parameter has a value that it may not have.
         """
-        self._refuse_other_parameters()
+        _refuse_other_parameters(type(self))
         check_parameters(self, self._constraints)
         return builtin(self.name, tuple(map(float, self._c_parameters())))
 
     def _c_parameters(self):
         """The numbers that the C functions read, in their order."""
         return (getattr(self, name) for name in self._constraints)
-
-    def _refuse_other_parameters(self):
-        """The functions of a built-in loss read its own parameters, in its order."""
-        for cls in type(self).__mro__:
-            if cls.__dict__.get("name") is not None:
-                return
-            if "_constraints" in cls.__dict__:
-                raise TypeError(
-                    f"{cls.__name__} has parameters of its own, and the functions of "
-                    f"{self.name!r}, which do not know them. Override compiled()."
-                )
 
     # ---------------------------------------------------------- for the user
     def value(self, y_true, raw_prediction, sample_weight=None, out=None):
@@ -836,6 +825,19 @@ def _ignored_method(cls):
 
     methods = ("value", "gradient", "curvature")
     return next((name for name in methods if depth(name) < depth("compiled")), None)
+
+
+@lru_cache(maxsize=256)
+def _refuse_other_parameters(cls):
+    """The functions of a built-in loss read its own parameters, in its order."""
+    for base in cls.__mro__:
+        if base.__dict__.get("name") is not None:
+            return
+        if "_constraints" in base.__dict__:
+            raise TypeError(
+                f"{base.__name__} has parameters of its own, and the functions of "
+                f"{cls.name!r}, which do not know them. Override compiled()."
+            )
 
 
 def _representatives(y_true, sample_weight, n=2048):

@@ -8,7 +8,9 @@ Constraints are declared beside the parameters and read when they are used, neve
 """
 
 import difflib
+import inspect
 import math
+from functools import lru_cache
 from numbers import Integral, Real
 
 import numpy as np
@@ -249,5 +251,24 @@ def check_parameters(holder, constraints):
     constraints : dict of str to list of constraint
         A parameter that is missing here is not checked.
     """
+    cls = type(holder)
+    its_own, known = _allowed_defaults(cls)
+    known = known if constraints is its_own else {}
     for name, allowed in constraints.items():
-        check_parameter(type(holder).__name__, name, getattr(holder, name), allowed)
+        value = getattr(holder, name)
+        # Most are the default itself. To check all would be a tenth of a small fit.
+        if name not in known or value is not known[name]:
+            check_parameter(cls.__name__, name, value, allowed)
+
+
+@lru_cache(maxsize=256)
+def _allowed_defaults(cls):
+    """The constraints that a class declares, and its defaults that they allow."""
+    parameters = inspect.signature(cls).parameters
+    constraints = getattr(cls, "_constraints", {})
+    return constraints, {
+        name: parameters[name].default
+        for name, allowed in constraints.items()
+        if name in parameters
+        and any(c.allows(parameters[name].default) for c in allowed)
+    }

@@ -198,10 +198,11 @@ class Certified(Solver):
         fit = _CertifiedFit(self, steps, objective, features, term, *point, passes)
         if sample is not None:
             fit.go_on(sample)
-        while not fit.ended:
-            fit.advance()
-            if self.verbose:
-                fit.show()
+        with np.errstate(all="ignore"):
+            while not fit.ended:
+                fit.advance()
+                if self.verbose:
+                    fit.show()
         return _unscaled(fit), fit
 
     def _fit_of_sample(self, objective, features, point):
@@ -219,8 +220,9 @@ class Certified(Solver):
         if self.positive:
             fit.model.keep_positive()
             fit.use(fit.model)
-        while not fit.ended:
-            fit.advance()
+        with np.errstate(all="ignore"):
+            while not fit.ended:
+                fit.advance()
         if fit.is_perfect or not (fit.converged and np.isfinite(fit.kept).all()):
             return None
         return _Sample(_unscaled(fit), fit.passes, fit.h, fit.curvature())

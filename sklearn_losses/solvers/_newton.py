@@ -99,7 +99,8 @@ class Newton(Solver):
         progress = Progress(
             objective, train, watch, 0.0, self.n_iter_no_change, "iteration"
         )
-        self._iterate(fits, progress)
+        with np.errstate(all="ignore"):
+            self._iterate(fits, progress)
         state = progress.best or _state([fit.kept for fit in fits], features)
         coef, intercept = coefficients(state)
         passes = np.array([fit.passes for fit in fits])
@@ -128,8 +129,9 @@ class Newton(Solver):
         objective = replace(objective, loss=relative)
         term = _term(objective, chosen)
         fit = _Fit(self, objective, features, term, coef, intercept)
-        while not (fit.ended or self.stop.is_set()):
-            fit.advance()
+        with np.errstate(all="ignore"):
+            while not (fit.ended or self.stop.is_set()):
+                fit.advance()
         return features.unscaled(fit.kept[..., :-1], fit.kept[..., -1]), fit.passes
 
     def _iterate(self, fits, progress):
@@ -413,8 +415,7 @@ class _Fit:
     def advance(self):
         """Make an iteration; `ended` then says whether it was the last."""
         self.step_size = 0.0
-        with np.errstate(all="ignore"):
-            self.ended = next(self._iterations, None) is None
+        self.ended = next(self._iterations, None) is None
 
     def run(self, coef, intercept):
         """Iterate until the tolerance, the most passes, or no step is found.

@@ -125,6 +125,7 @@ class Progress:
         self._curves = {}
         self._traced = None
         self._started = time.perf_counter()
+        self._errors = np.geterr()
 
     @property
     def active(self):
@@ -141,7 +142,7 @@ class Progress:
     def begin(self):
         self.n_epochs += 1
         if self.watch.callbacks is not None:
-            self.watch.callbacks.begin()
+            self._outside(self.watch.callbacks.begin)
 
     def end(self, losses, step_size, state):
         """Take in an epoch.
@@ -174,7 +175,7 @@ class Progress:
                 values = watch.validation_loss(coef, intercept).tolist()
             self._record(VALIDATION_LOSS, values)
         if watch.score is not None:
-            score = watch.score(coef, intercept)
+            score = self._outside(watch.score, coef, intercept)
             self._record(SCORE, [score])
             values = [-score]
         if watch.trace:
@@ -184,8 +185,13 @@ class Progress:
         if watch.verbose:
             self._print(coef, intercept)
         if watch.callbacks is not None:
-            self.is_stopped = watch.callbacks.end(coef, intercept)
+            self.is_stopped = self._outside(watch.callbacks.end, coef, intercept)
         return [] if values is None else self._update(values)
+
+    def _outside(self, function, *args):
+        """Call what may be a user's, with numpy's warnings as they are for the user."""
+        with np.errstate(**self._errors):
+            return function(*args)
 
     def stop(self, trackers):
         """These objectives learn no more."""

@@ -101,6 +101,23 @@ def test_a_callback_may_stop_the_fit(learning_rate, n_jobs):
     assert_array_equal(model.coef_, script.models[2].coef_)
 
 
+@pytest.mark.parametrize("learning_rate", UNITS)
+def test_code_of_others_warns_of_floats_as_outside(learning_rate):
+    seen = []
+
+    def score(model, X, y):
+        seen.append(np.geterr())
+        return model.score(X, y)
+
+    script = Script(lambda: seen.append(np.geterr()), at=2)
+    model = classifier(learning_rate, scoring=score, early_stopping=True)
+    with np.errstate(over="print", invalid="raise"):
+        here = np.geterr()
+        model.set_callbacks(script).fit(X, LABELS)
+    assert len(seen) > 3
+    assert all(state == here for state in seen)
+
+
 @pytest.mark.parametrize(
     ("act", "error"), [(fail, RuntimeError), (interrupt, KeyboardInterrupt)]
 )

@@ -45,7 +45,9 @@ from sklearn_losses.losses._params import (
     InvalidParameterError,
     Options,
     check_parameter,
+    check_parameters,
 )
+from sklearn_losses.losses._params import Interval as Range
 from tests.cases import LOSSES, each, raw_predictions, targets, two_targets
 
 # Each parameter with its range in words, values in it and values outside.
@@ -150,6 +152,24 @@ def test_parameters_are_the_constructors_and_are_kept_as_given(loss):
 @pytest.mark.parametrize("cls", sorted({type(x) for x in LOSSES}, key=str))
 def test_defaults_are_allowed(cls):
     assert cls().checked()
+
+
+def test_a_default_that_is_not_allowed_is_refused_as_any_other_value():
+    class Holder:
+        _constraints = {"a": [Range(0, 1)], "b": [Range(0, 1)]}
+
+        def __init__(self, a=2.0, b=0.5):
+            self.a, self.b = a, b
+
+    for _ in range(2):
+        with pytest.raises(InvalidParameterError, match="'a' parameter of Holder"):
+            check_parameters(Holder(), Holder._constraints)
+        with pytest.raises(InvalidParameterError, match="'b' parameter of Holder"):
+            check_parameters(Holder(0.5, 1.5), Holder._constraints)
+    check_parameters(Holder(0.5), Holder._constraints)
+    Holder._constraints = {"b": [Range(1, 2)]}
+    with pytest.raises(InvalidParameterError, match="'b' parameter of Holder"):
+        check_parameters(Holder(0.5), Holder._constraints)
 
 
 def test_set_params_takes_effect():

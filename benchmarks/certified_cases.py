@@ -203,7 +203,7 @@ PROOF = (
     "nothing."
 )
 SCATTERED = (
-    "Seven passes, one of them for the spread. A pass "
+    "Seven passes, the first of them for spread and first gradient. A pass "
     "takes 2.1 ns an entry, to read it from memory and to add to scattered places. A "
     "step gains a factor of ten, as that of conjugate gradients would. Tried: "
     "coefficients beside their gradient (nothing), fewer rows at a time (nothing), to "

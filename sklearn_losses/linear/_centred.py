@@ -38,6 +38,8 @@ class Centred:
         The weights of mean and spread, >= 0; None: all rows count alike.
     centre : bool
         False: the mean is taken to be 0, and the spread is the root mean square.
+    slopes : ndarray of shape (n_rows,), default=None
+        Of CSR rows: `by_slopes` is formed in the pass over them that the spread takes.
 
     Attributes
     ----------
@@ -48,15 +50,19 @@ class Centred:
         All rows, in blocks that stay in cache.
     is_near : bool
         Whether no mean is so large that raw predictions of x lose digits.
+    by_slopes : ndarray of shape (n_features,), or None
+        sum slopes_i x_i.
     """
 
-    def __init__(self, rows, weight, centre=True):
+    by_slopes = None
+
+    def __init__(self, rows, weight, centre=True, slopes=None):
         n_rows = rows.n_rows
         share = (
             np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
         )
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, scale = _statistics(rows, share, centre)
+            mean, scale, self.by_slopes = _statistics(rows, share, centre, slopes)
         self._set(rows, mean, scale)
 
     def _set(self, rows, mean, scale):
@@ -237,17 +243,17 @@ class Centred:
         return coef, at_mean - coef @ self.mean
 
 
-def _statistics(rows, share, centre):
-    """The weighted mean of the columns, and 1 / spread or 0.
+def _statistics(rows, share, centre, slopes=None):
+    """The weighted mean of the columns, 1 / spread or 0, and sum slopes x.
 
     One pass, about the mean of a few rows, will do unless that is far from the mean, as
     it is where the rows are sorted or most columns constant.
     """
     mean = _mean_of_a_few(rows) if centre else np.zeros(rows.n_features)
-    found, moved = _pass_about(mean, rows, share, centre)
+    found, moved, by_slopes = _pass_about(mean, rows, share, centre, slopes)
     if moved > FAR:
-        found, _ = _pass_about(found[0], rows, share, centre)
-    return found
+        found, *_ = _pass_about(found[0], rows, share, centre)
+    return *found, by_slopes
 
 
 def _mean_of_a_few(rows):
@@ -259,10 +265,14 @@ def _mean_of_a_few(rows):
     return np.where(np.isfinite(mean), mean, 0.0)
 
 
-def _pass_about(centre, rows, share, moves):
-    """Mean and scale, and how many spreads the mean is from where it was thought."""
-    share, unit = share[:, None], np.ones(rows.n_features)
-    sums = np.concatenate(rows.deviations(share, centre, unit))
+def _pass_about(centre, rows, share, moves, slopes=None):
+    """Mean and scale, how far off the mean was in spreads, and sum slopes x."""
+    share, unit, by_slopes = share[:, None], np.ones(rows.n_features), None
+    if slopes is None:
+        sums = np.concatenate(rows.deviations(share, centre, unit))
+    else:
+        *sums, by_slopes = rows.moments(share[:, 0], slopes)
+        sums = np.array(sums)
     rows.verify(sums)
     beyond = ~((sums[1] > SMALL) & (sums[1] < LARGE))
     if beyond.any():  # constant, or squares that are beyond the range of floats
@@ -270,7 +280,7 @@ def _pass_about(centre, rows, share, moves):
         sums = np.concatenate(rows.deviations(share, centre, unit))
     found = np.empty(sums.shape)
     moved = set_mean_and_scale(sums, unit, centre, moves, CONSTANT, found)
-    return found, moved
+    return found, moved, by_slopes
 
 
 class Sums:
@@ -306,6 +316,17 @@ class Sums:
             self._by_c = np.zeros((n_outputs, d))
         if features.is_plain or second == "mean":
             self._of_g, self._of_c = np.zeros((2, n_outputs))
+        self._knows_first = False
+
+    def know(self, first):
+        """Take sum g x of all rows that will be added from somebody who has formed it.
+
+        Parameters
+        ----------
+        first : ndarray of shape (n_features,)
+            Of one output of rows that stay as they are.
+        """
+        self._first[0], self._knows_first = first, True
 
     def add(self, block, g, c=None):
         """Add a block of rows.
@@ -348,7 +369,9 @@ class Sums:
         features = self.features
         rows, ones = features.rows, features.ones[: len(g)]
         self._of_g += ones @ g if len(ones) == len(g) else g.sum(axis=0)
-        if features.uses_blas(g.shape):
+        if self._knows_first:
+            pass
+        elif features.uses_blas(g.shape):
             self._first += g.T @ features.X[block]
         else:
             rows.transposed_dot(g, block, self._first)

@@ -221,10 +221,10 @@ class Rows:
             about, out = np.array([centre, scale]), np.zeros((n_outputs, 2, d))
             add_deviations(data, self.columns, starts, weight, about, out)
             return out[:, 0], out[:, 1]
-        if not centre.any() and (scale == 1.0).all():
-            out = np.zeros((n_outputs, d, 2))
-            add_moments(data, self.columns, starts, weight, out)
-            return out[:, :, 0], out[:, :, 1]
+        if n_outputs == 1 and not centre.any() and (scale == 1.0).all():
+            out = np.zeros((d, 2))
+            add_moments(data, self.columns, starts, weight[:, 0], None, out)
+            return out[None, :, 0], out[None, :, 1]
         # What belongs to a column lies side by side.
         about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 3))
         add_deviations(data, self.columns, starts, weight, about, out)
@@ -233,6 +233,21 @@ class Rows:
         rest = np.maximum(weight.sum(axis=0)[:, None] - stored, 0.0)
         e = -centre * scale
         return first + rest * e, second + rest * e * e
+
+    def moments(self, weight, gradient):
+        """Sums of w x, w x^2 and g x of CSR rows, in one pass.
+
+        Parameters
+        ----------
+        weight, gradient : ndarray of float64 of shape (n_rows,)
+
+        Returns
+        -------
+        first, second, product : ndarray of shape (n_features,)
+        """
+        out = np.zeros((self.n_features, 3))
+        add_moments(self.data, self.columns, self.starts, weight, gradient, out)
+        return tuple(out.T)
 
 
 def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] starts,
@@ -393,13 +408,13 @@ def add_deviations(const real[::1] data, const index[::1] columns,
 
 
 def add_moments(const real[::1] data, const index[::1] columns,
-                const index[::1] starts, const double[:, ::1] weight,
-                double[:, :, ::1] out):
-    """Add to sums of w x and w x^2 of CSR rows, which lie side by side."""
-    cdef Py_ssize_t i, j, k, start, n
+                const index[::1] starts, const double[:] weight,
+                const double[:] gradient, double[:, ::1] out):
+    """Add to sums of w x, w x^2 and g x of CSR rows, which lie side by side."""
+    cdef Py_ssize_t i, j, start, n, n_sums = out.shape[1]
     cdef const real *ahead
     cdef const index *columns_ahead
-    cdef double w, x
+    cdef double w, g, x
     cdef double *sums
     with nogil:
         for i in range(weight.shape[0]):
@@ -408,13 +423,15 @@ def add_moments(const real[::1] data, const index[::1] columns,
             ahead = &data[start] + ENTRIES
             columns_ahead = &columns[start] + ENTRIES
             row_prefetch(ahead, columns_ahead, n)
-            for k in range(weight.shape[1]):
-                w = weight[i, k]
-                for j in range(start, start + n):
-                    x = data[j]
-                    sums = &out[k, 0, 0] + 2 * <Py_ssize_t> columns[j]
-                    sums[0] += w * x
-                    sums[1] += w * x * x
+            w = weight[i]
+            g = 0.0 if gradient is None else gradient[i]
+            for j in range(start, start + n):
+                x = data[j]
+                sums = &out[0, 0] + n_sums * <Py_ssize_t> columns[j]
+                sums[0] += w * x
+                sums[1] += w * x * x
+                if n_sums > 2:
+                    sums[2] += g * x
 
 
 cdef double row_dot_asking(const real *x, const real *ahead, Py_ssize_t n,

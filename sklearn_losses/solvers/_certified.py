@@ -30,6 +30,7 @@ from sklearn_losses.solvers._newton import (
     Newton,
     _Fit,
     _term,
+    slopes_at_start,
 )
 from sklearn_losses.solvers._newton_model import NewtonModel, ProductModel
 from sklearn_losses.solvers._quasi_newton_model import QuasiNewtonModel
@@ -84,7 +85,7 @@ def sample_of(objective, seed, enough=0):
     return sample
 
 
-def features_of(objective, sample):
+def features_of(objective, sample, slopes=None):
     """Features in units of their spread, and how often that took all rows.
 
     The mean and the spread of a sample will do, unless a column is constant in it.
@@ -94,7 +95,7 @@ def features_of(objective, sample):
         features = Centred(sample.rows, sample.sample_weight, centre)
         if features.scale.all():
             return features.with_rows(rows), 0
-    return Centred(rows, objective.sample_weight, centre), 1
+    return Centred(rows, objective.sample_weight, centre, slopes), 1
 
 
 class Certified(Solver):
@@ -166,7 +167,8 @@ class Certified(Solver):
         outputs = slice(None) if objective.is_joint else 0
         enough = ROWS_PER_COEF * objective.rows.n_features
         sample = sample_of(objective, self.seed, enough)
-        features, passes = features_of(objective, sample)
+        slopes = None if sample else slopes_at_start(objective, *start)
+        features, passes = features_of(objective, sample, slopes)
         point = coef[outputs], intercept[outputs]
         relative = objective.loss.convex_relative()
         if relative is not None:

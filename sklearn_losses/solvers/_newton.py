@@ -86,9 +86,10 @@ class Newton(Solver):
         n_rows = objective.rows.n_rows
         chosen = None if train is None else np.bincount(train, minlength=n_rows)
         weight = _product(chosen, objective.sample_weight)
-        features = Centred(objective.rows, weight, objective.fit_intercept)
-        del weight
         coef, intercept = coefficients(start)
+        slopes = slopes_at_start(objective, coef, intercept, chosen)
+        features = Centred(objective.rows, weight, objective.fit_intercept, slopes)
+        del weight, slopes
         fits = []
         for k, single in _singles(objective):
             point, n_passes = self._begin(
@@ -191,6 +192,22 @@ def _term(objective, chosen=None):
     return PointTerm(objective.loss, objective.targets.of_output(0), weight)
 
 
+def slopes_at_start(objective, coef, intercept, chosen=None):
+    """Those of one output at the constant where it begins, if `Centred` can sum them.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or None
+    """
+    loss, rows = objective.loss, objective.rows
+    is_smooth = loss.convex and loss.differentiable and objective.n_outputs == 1
+    if not (rows.is_sparse and is_smooth) or objective.is_joint or coef.any():
+        return None
+    term = _term(objective, chosen)
+    c = term.best_constant() if objective.fit_intercept else intercept[0]
+    return term.slopes(term.at_constant(c), 0.0)
+
+
 def _state(points, features):
     """The state of a solver at the points theta of the objectives."""
     theta = np.vstack(points)
@@ -267,6 +284,7 @@ class _Fit:
         self.here, self.reached, self.step_size = None, math.inf, 0.0
         self.best, self.kept = math.inf, None
         self.passes = passes  # the first is that for mean and spread
+        self.by_slopes = features.by_slopes  # those where it begins
         self.converged = False
         self.n_iterations = self.n_stale = 0
         self.ended = False
@@ -373,9 +391,14 @@ class _Fit:
         q : ndarray or None
             Then it is at p + q, where q becomes the raw predictions of `delta`.
         """
-        self.passes += 1
         seen = _Swept(self.model.sums())
-        if seen.sums.wanted is None and isinstance(self.term, PointTerm):
+        by_slopes, self.by_slopes = self.by_slopes, None
+        is_known = by_slopes is not None  # and X need not be read
+        if is_known:
+            seen.sums.know(by_slopes)
+        self.passes += not is_known
+        is_simple = seen.sums.wanted is None and isinstance(self.term, PointTerm)
+        if is_simple and not is_known:
             found = self._sweep_stored(self.term, seen.sums, p, q, delta, self.h)
             value, middle, seen.moment, seen.size, seen.steepness, seen.along, _ = found
             seen.value = value

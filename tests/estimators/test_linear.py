@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.optimize import linprog, minimize, nnls
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses import (
@@ -344,6 +345,24 @@ def test_products_of_the_hessian_do_as_well_as_a_matrix(
     assert_allclose(found.coef_, known.coef_, rtol=1e-3, atol=1e-5)
     gain = max(1.0, abs(known.objective_))
     assert found.gap_ <= 1e-8 * gain
+
+
+@each([SquaredError(), LogLoss(), Poisson(), Hinge(), CrossEntropy()])
+@pytest.mark.parametrize("solver", ["lbfgs", "newton"])
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_csr_rows_of_a_smooth_loss_take_one_pass_less(loss, solver, penalty):
+    X, y = data(loss)
+    X[np.abs(X) < 0.5] = 0.0
+    if loss.granularity == "row":
+        solver = "lbfgs"
+    model = estimator(loss, alpha=0.01, penalty=penalty, solver=solver)
+    dense, csr = (clone(model).fit(kind(X), y) for kind in (np.array, sparse.csr_array))
+    assert abs(csr.objective_ - dense.objective_) <= csr.gap_ + dense.gap_ + 1e-13
+    is_known = loss.differentiable and loss.granularity == "point"
+    assert csr.n_iter_ == dense.n_iter_ - is_known
+    # Where it begins with coefficients, they are not at a constant.
+    again = csr.set_params(warm_start=True).fit(sparse.csr_array(X), y)
+    assert abs(again.objective_ - dense.objective_) <= again.gap_ + dense.gap_ + 1e-13
 
 
 def test_auto_says_what_it_is():

@@ -78,6 +78,21 @@ def test_sparse(centre, block, monkeypatch):
     check(features, reference(X, weight, centre), 1e-9)
 
 
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("far", [0.0, 1e6])  # which takes a second pass
+def test_spread_and_the_sum_of_slopes_in_one_pass(weighted, far):
+    X, weight = data()
+    X[:, 0] += far
+    X = sparse.csr_matrix(X)
+    weight = weight if weighted else None
+    g = np.random.default_rng(2).normal(size=200)
+    alone, both = (Centred(Rows(X), weight, slopes=s) for s in (None, g))
+    assert alone.by_slopes is None
+    np.testing.assert_allclose(both.by_slopes, X.T @ g, rtol=1e-12)
+    np.testing.assert_array_equal(both.mean, alone.mean)
+    np.testing.assert_array_equal(both.scale, alone.scale)
+
+
 def check(features, z, tol):
     n, d = z.shape
     rng = np.random.default_rng(1)

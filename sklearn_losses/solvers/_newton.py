@@ -284,7 +284,7 @@ class _Fit:
         self.here, self.reached, self.step_size = None, math.inf, 0.0
         self.best, self.kept = math.inf, None
         self.passes = passes  # the first is that for mean and spread
-        self.by_slopes = features.by_slopes  # those where it begins
+        self.by_slopes = None  # those of the constant, if it begins there
         self.converged = False
         self.n_iterations = self.n_stale = 0
         self.ended = False
@@ -375,6 +375,7 @@ class _Fit:
             q += p
             if self.value_at(q, given, ahead) < self.at_constant:
                 return given, q, ahead
+        self.by_slopes = self.features.by_slopes
         return theta, p, None
 
     def raw(self, theta):

@@ -351,3 +351,14 @@ def test_leverage_is_not_covered():
     lad = auto(AbsoluteError()).fit(X, y)
     for m in (model, lad):
         assert abs(m.coef_[0] - COEF[0]) > 5
+
+
+def test_csr_rows_begin_where_the_scale_was_measured():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 6))
+    X[np.abs(X) < 0.5] = 0.0
+    y = X @ rng.normal(size=6) + rng.standard_t(2, size=300)
+    model = SGDRegressor(Huber(scale="mad"), alpha=1e-3, tol=1e-9)
+    dense, csr = (clone(model).fit(kind(X), y) for kind in (np.array, sparse.csr_array))
+    np.testing.assert_allclose(csr.loss_curve_, dense.loss_curve_, rtol=1e-10)
+    assert csr.n_iter_ == dense.n_iter_

@@ -263,8 +263,12 @@ def dot_rows(const real[::1] data, const index[::1] columns, const index[::1] st
         start = row_start(i, starts, d)
         ask_for_dense(data, i, n_ahead, d, starts)
         j = NULL if index is no_index else &columns[start]
-        nothing += dot_row(&data[start], j, row_size(i, starts, d), &coef[0, 0], d,
-                           &intercept[0], n_outputs, &out[m, 0])
+        if n_outputs == 1:  # known to the compiler
+            nothing += dot_row(&data[start], j, row_size(i, starts, d), &coef[0, 0], d,
+                               &intercept[0], 1, &out[m, 0])
+        else:
+            nothing += dot_row(&data[start], j, row_size(i, starts, d), &coef[0, 0], d,
+                               &intercept[0], n_outputs, &out[m, 0])
     return nothing == 0.0
 
 

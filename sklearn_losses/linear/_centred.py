@@ -11,6 +11,7 @@ from scipy import sparse
 from scipy.linalg import blas
 
 from sklearn_losses.linear._matrices import (
+    add_moments,
     centre_rows,
     mirror,
     set_mean_and_scale,
@@ -20,6 +21,7 @@ from sklearn_losses.linear._matrices import (
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
 SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
 CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
+TINY = 2**14  # products of rows with themselves: a call of BLAS would take longer
 NARROW = 28  # columns up to which BLAS computes both halves of a product faster
 MANY_OUTPUTS = 4  # for which BLAS multiplies faster than kernels of one row
 NEAR = 100.0  # times the spread may be a mean that is accounted for in the sums
@@ -344,6 +346,9 @@ class Sums:
             self._add_plain(block, g, c)
             return
         z = self.features.centred(block)
+        if self.wanted == "full" and z.size * z.shape[1] <= TINY:
+            add_moments(z, g, c, self._first, self._second)
+            return
         self._first += g.T @ z
         if self.wanted == "full":
             self._add_products(block, z, c)

@@ -44,6 +44,29 @@ def weigh_rows(const real[:, ::1] x, const double[:] weight, double[:, ::1] out)
                 out[i, j] = root * x[i, j]
 
 
+def add_moments(const double[:, ::1] z, const double[:, :] g, const double[:, :] c,
+                double[:, ::1] first, double[:, :, ::1] second):
+    """Add sum g z and, below the diagonal and on it, sum c z z' of a few short rows.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, d)
+    g, c : ndarray of shape (n, n_outputs)
+    first : ndarray of shape (n_outputs, d)
+    second : ndarray of shape (n_outputs, d, d)
+    """
+    cdef Py_ssize_t i, j, k, output
+    cdef double weighted
+    with nogil:
+        for output in range(first.shape[0]):
+            for i in range(z.shape[0]):
+                for j in range(z.shape[1]):
+                    first[output, j] += g[i, output] * z[i, j]
+                    weighted = c[i, output] * z[i, j]
+                    for k in range(j + 1):
+                        second[output, j, k] += weighted * z[i, k]
+
+
 def mirror(double[:, ::1] matrix):
     """Write the lower triangle of a square matrix above its diagonal."""
     cdef Py_ssize_t i, j

@@ -9,7 +9,7 @@ A loss of rows with kinks says itself how it is smoothed (`RowLoss.softened`).
 
 import math
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import blas
@@ -274,7 +274,13 @@ class PointTerm(LossTerm):
 
         Of a loss with kinks the slopes jump: there the tangents meet where one kink is.
         """
-        value = cache(self.value_at)
+        values = {}
+
+        def value(c):
+            if c not in values:
+                values[c] = self.value_at(c)
+            return values[c]
+
         first, steepness = slope(start)
         if not math.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
             return start

@@ -142,19 +142,22 @@ class Newton(Solver):
             is_single = len(progress.trackers) > 1
             return [fits[tracker.outputs[0]]] if is_single else fits
 
+        def step_sizes():
+            return [fit.step_size for fit in fits]
+
+        def state():
+            return _state([fit.here for fit in fits], fits[0].features)
+
         has_validation = progress.watch.validation is not None
         while progress.running and not (progress.is_stopped or self.stop.is_set()):
             progress.begin()
             for fit in fits:
                 if not fit.ended:
                     fit.advance()
-            stale = progress.end(
-                [fit.reached for fit in fits],
-                lambda: [fit.step_size for fit in fits],
-                lambda: _state([fit.here for fit in fits], fits[0].features),
-            )
-            for fit in (fit for t in stale if has_validation for fit in fits_of(t)):
-                fit.ended = fit.converged = True
+            stale = progress.end([fit.reached for fit in fits], step_sizes, state)
+            if has_validation:
+                for fit in (fit for t in stale for fit in fits_of(t)):
+                    fit.ended = fit.converged = True
             if any(fit.ended for fit in fits):
                 running = progress.running
                 progress.stop([t for t in running if all(f.ended for f in fits_of(t))])

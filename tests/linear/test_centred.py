@@ -28,8 +28,10 @@ def reference(X, weight, centre=True):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("centre", [True, False])
 @pytest.mark.parametrize("block", [1 << 17, 64])
-def test_dense(dtype, centre, block, monkeypatch):
+@pytest.mark.parametrize("tiny", [_centred.TINY, 0])
+def test_dense(dtype, centre, block, tiny, monkeypatch):
     monkeypatch.setattr(_centred, "BLOCK", block)
+    monkeypatch.setattr(_centred, "TINY", tiny)
     X, weight = data(dtype)
     features = Centred(Rows(X), weight, centre)
     # A mean of 1e8 is rounded by up to 7e-9.

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_losses.linear._matrices import (
     add_curvature,
+    add_moments,
     centre_rows,
     equilibrate,
     mirror,
@@ -25,6 +26,16 @@ def test_rows_are_centred_and_weighed(dtype):
     assert_array_equal(z, np.column_stack([(x - mean) * scale, np.ones(7)]))
     weigh_rows(x, weight, weighed)
     assert_allclose(weighed.T @ weighed, x.T @ (weight[:, None] * x), rtol=1e-6)
+
+
+def test_moments_are_added_of_each_output():
+    z, (g, c) = RNG.normal(size=(7, 3)), RNG.uniform(size=(2, 7, 2))
+    first, second = np.ones((2, 3)), np.ones((2, 3, 3))
+    add_moments(z, g, c, first, second)
+    assert_allclose(first, 1.0 + g.T @ z)
+    known = 1.0 + np.einsum("io,ij,ik->ojk", c, z, z)
+    assert_allclose(np.tril(second), np.tril(known))
+    assert (second[:, *np.triu_indices(3, 1)] == 1.0).all()
 
 
 def test_the_lower_triangle_is_mirrored():

@@ -33,6 +33,7 @@ KERNELS = (
     "linear._weights",
     "solvers._sgd_epoch",
     "solvers._short_rows",
+    "solvers._long_rows",
     "solvers._gradient_epoch",
     "solvers._point_sums",
     "solvers._sweep",

@@ -114,6 +114,34 @@ cdef inline void row_add(double c, const real *x, const index *columns, Py_ssize
             w[columns[j]] += c * x[j]
 
 
+cdef inline double row_add_and_dot(double c, const real *x, const real *z,
+                                   const real *ahead, Py_ssize_t n,
+                                   double *w) noexcept nogil:
+    """w += c x of a dense row, then row_dot of the next one, z, in one pass over w.
+
+    On the way it asks for another one that is read soon.
+    """
+    cdef double s[8]
+    cdef double sums[8]
+    cdef Py_ssize_t j, lane, line, begin, end, whole = n - n % 8
+    for lane in range(8):
+        s[lane] = 0.0
+    for begin in range(0, whole, 64):
+        end = min(begin + 64, whole)
+        for line in range(0, (end - begin) * <Py_ssize_t> sizeof(real), 64):
+            sl_prefetch(<const char *> (ahead + begin) + line)
+        for j in range(begin, end, 8):
+            for lane in range(8):
+                sums[lane] = w[j + lane] + c * x[j + lane]
+            for lane in range(8):
+                w[j + lane] = sums[lane]
+            for lane in range(8):
+                s[lane] += z[j + lane] * sums[lane]
+    for j in range(whole, n):
+        w[j] += c * x[j]
+    return sum_with_rest(s, z, <const no_index *> NULL, n, w)
+
+
 cdef inline void row_add_twice(double c, double c2, const real *x, const index *columns,
                                Py_ssize_t n, double *w, double *w2) noexcept nogil:
     """w += c x and w2 += c2 x; of a CSR row, the columns are read once."""

@@ -19,6 +19,7 @@ from sklearn_losses.linear._weights import (
 )
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._gradient_epoch import GradientSteps
+from sklearn_losses.solvers._long_rows import LongRows
 from sklearn_losses.solvers._optimizers import Plain, drop_moments
 from sklearn_losses.solvers._overflow import find_overflow
 from sklearn_losses.solvers._progress import NOTHING, Progress
@@ -273,8 +274,9 @@ class SGD(Solver):
             self._steps(weights, objective.is_joint),
             self.clip,
         )
-        if ShortRows.can_take(objective.rows, epoch):
-            epoch.steps = ShortRows()
+        for faster in (ShortRows, LongRows):
+            if epoch.steps is None and faster.can_take(objective.rows, epoch):
+                epoch.steps = faster()
         return weights, epoch
 
     def _steps(self, weights, is_joint):

@@ -10,8 +10,13 @@ from libc.stdint cimport uint64_t, uint32_t
 
 from sklearn_losses.linear._rows cimport index, real
 from sklearn_losses.linear._weights cimport Output, ScaledWeights, Step
+from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.losses._table cimport CLoss, LossTable
 from sklearn_losses.solvers._schedules cimport Schedule
+
+# Rows of so many bytes are asked for piece by piece: see _sgd_epoch.pyx.
+cdef enum:
+    LONG_ROW = 2048
 
 cdef extern from *:
     """
@@ -126,6 +131,13 @@ cdef inline double weight_of(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil
             e.first_class < 0 or e.y[i] == e.first_class + k):
         weight *= e.class_factor[k]
     return weight
+
+
+cdef inline void ask_for_target(Epoch e, Py_ssize_t i) noexcept nogil:
+    """Ask for what is read of a row besides its entries."""
+    sl_prefetch(&e.y[i])
+    if e.sample_weight is not None:
+        sl_prefetch(&e.sample_weight[i])
 
 
 cdef inline double clipped(Epoch e, double gradient) noexcept nogil:

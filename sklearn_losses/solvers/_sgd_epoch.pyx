@@ -31,11 +31,10 @@ from sklearn_losses.losses._table cimport Block, CLoss, RowBlock
 # How rows are asked for before they are read. A short one is asked for at once, and some
 # rows ahead: 2 to 8 differ by noise. So many lines of a long row wait for each other and
 # hold up the present row, so it is asked for piece by piece, in the dot product of the
-# row before it: faster from 2048 bytes on, slower below. With several outputs a row takes
-# long enough for the former.
+# row before it: faster from LONG_ROW bytes on, slower below. With several outputs a row
+# takes long enough for the former. Of one output, plain steps are those of _long_rows.pyx.
 cdef enum:
-    AHEAD = 4         # rows
-    LONG_ROW = 2048   # bytes
+    AHEAD = 4  # rows
 
 # With fewer products for each, threads are not worth waking: some 0.1 ms.
 cdef enum:
@@ -231,10 +230,7 @@ cdef inline const real *ask_ahead(const real[::1] data, const index[::1] columns
         if m + 2 * AHEAD < e.n_rows:  # is read to ask for the row
             sl_prefetch(&starts[e.order[m + 2 * AHEAD]])
     if m + AHEAD < e.n_rows:
-        i = e.order[m + AHEAD]
-        sl_prefetch(&e.y[i])
-        if e.sample_weight is not None:
-            sl_prefetch(&e.sample_weight[i])
+        ask_for_target(e, e.order[m + AHEAD])
     if index is no_index:
         if n_active == 1 and n_features * <Py_ssize_t> sizeof(real) >= LONG_ROW:
             return &data[e.order[m + 1] * n_features] if m + 1 < e.n_rows else NULL

@@ -25,9 +25,8 @@ from sklearn_losses.linear._rows cimport (
 from sklearn_losses.linear._weights cimport (
     Output, Step, count_penalty, growth, shrinkage,
 )
-from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.losses._table cimport LossTable
-from sklearn_losses.solvers._sgd_epoch cimport Epoch, clipped, weight_of
+from sklearn_losses.solvers._sgd_epoch cimport Epoch, ask_for_target, clipped, weight_of
 
 cdef enum:
     WIDTH = 32  # entries; with more there is less to gain
@@ -157,9 +156,7 @@ cdef inline void ask_for(const real[::1] data, const index[::1] columns,
     cdef Py_ssize_t start = row_start(i, starts, d)
     cdef const real *x = &data[start]
     cdef const index *j = NULL if index is no_index else &columns[start]
-    sl_prefetch(&e.y[i])
-    if e.sample_weight is not None:
-        sl_prefetch(&e.sample_weight[i])
+    ask_for_target(e, i)
     row_prefetch(x, j, row_size(i, starts, d))
 
 

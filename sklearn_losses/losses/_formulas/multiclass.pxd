@@ -118,15 +118,14 @@ cdef inline void exponentials(double *e, Py_ssize_t n_classes, const Py_ssize_t 
                               double *others) noexcept nogil:
     """exp(p_k - max(p)) in place of p_k, and the sums without that of the maximum."""
     cdef Py_ssize_t i, k
-    cdef double below
     for i in range(n_rows):
         others[i] = 0.0
     for k in range(n_classes):
         for i in range(n_rows):
-            below = e[k * n_rows + i] - maximum[i]
-            below = 0.0 if top[i] == <double> k else below  # inf - inf would be nan
-            e[k * n_rows + i] = exp_of_nonpositive(below)
+            e[k * n_rows + i] = exp_of_nonpositive(e[k * n_rows + i] - maximum[i])
             others[i] += 0.0 if top[i] == <double> k else e[k * n_rows + i]
+    for i in range(n_rows):
+        e[<Py_ssize_t> top[i] * n_rows + i] = 1.0  # inf - inf was nan
 
 
 cdef inline double exponentials_of_row(double *e, Py_ssize_t n_classes, double maximum,

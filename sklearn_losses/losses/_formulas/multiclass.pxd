@@ -5,7 +5,7 @@ A label is the index of its class; a loss of soft targets also takes a probabili
 each class. A row with nan has no loss: nan, for its derivatives as well.
 """
 
-from libc.math cimport NAN, fma
+from libc.math cimport INFINITY, NAN, fma
 from libc.stdlib cimport free, malloc
 
 from sklearn_losses.losses._exp_log cimport exp_of_nonpositive, expm1, log1p
@@ -120,10 +120,11 @@ cdef inline void exponentials(double *e, Py_ssize_t n_classes, const Py_ssize_t 
     cdef Py_ssize_t i, k
     for i in range(n_rows):
         others[i] = 0.0
+        e[<Py_ssize_t> top[i] * n_rows + i] = -INFINITY  # adds 0 to the others
     for k in range(n_classes):
         for i in range(n_rows):
             e[k * n_rows + i] = exp_of_nonpositive(e[k * n_rows + i] - maximum[i])
-            others[i] += 0.0 if top[i] == <double> k else e[k * n_rows + i]
+            others[i] += e[k * n_rows + i]
     for i in range(n_rows):
         e[<Py_ssize_t> top[i] * n_rows + i] = 1.0  # inf - inf was nan
 

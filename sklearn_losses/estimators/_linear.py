@@ -43,7 +43,7 @@ from sklearn_losses.losses._params import (
     check_parameters,
 )
 from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
-from sklearn_losses.solvers._certified import LBFGS, NEWTON, Certified, choose
+from sklearn_losses.solvers._certified import LBFGS, NEWTON, PATIENCE, Certified, choose
 from sklearn_losses.solvers._newton import MOST_FEATURES
 from sklearn_losses.solvers._sgd import is_least_at_0
 
@@ -63,16 +63,19 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
         How the optimum is found. All use centred and scaled features, smooth the
         kinks of a loss less and less, and take exact zeros from an l1 norm.
 
-        - 'newton': Newton's method, for losses of points. It computes a matrix of
-          n_features x n_features or, for a differentiable loss without an l1 norm and
-          more than {MOST_FEATURES} features, products with it (conjugate gradients).
+        - 'newton': Newton's method. It computes a matrix of n_features x n_features or,
+          for a differentiable loss without an l1 norm and more than {MOST_FEATURES}
+          features, products with it (conjugate gradients). Of a multiclass loss of rows
+          the matrix is of all classes, with at most {MOST_FEATURES} + 1 rows.
         - 'lbfgs': a quasi-Newton method, for all losses and any number of features.
         - 'active-set': one of these two on the features that have coefficients, which
           become more until the duality gap of all features is small. It needs an l1
           norm and a convex loss with a conjugate [3]_.
         - 'auto': 'active-set' with an l1 norm and {WIDE} features or more; else
-          'newton' for a loss of points and up to {MOST_FEATURES} features; else
-          'lbfgs'. `solver_` says which.
+          'newton' for a loss of points and up to {MOST_FEATURES} features, or for one
+          of rows with kinks and a matrix that small; else 'lbfgs', which gives way to
+          'newton' where {PATIENCE} passes were not enough for a loss of rows. `solver_`
+          says which.
 
         From 20,000 rows on, and 200 for each feature, they begin at the minimum for one
         row in 20, with the curvature there.
@@ -201,7 +204,7 @@ class BaseLinear(LinearModel):
         check_l1_ratio(self)
         loss = self._usable_loss()
         objectives, dtype = self._objectives(X, y, sample_weight, loss, solves=True)
-        solver = self._solver(loss, self.n_features_in_)
+        solver = self._solver(objectives[0])
         results = self._solve_all(solver, objectives, self._starts(objectives))
         objectives[0].rows.verify()  # if the best constant was enough
         for message in dict.fromkeys(m for r in results for m in r.warnings):
@@ -256,7 +259,7 @@ class BaseLinear(LinearModel):
             )
         return loss
 
-    def _solver(self, loss, n_features):
+    def _solver(self, objective):
         settings = dict(
             max_iter=self.max_iter,
             tol=self.tol,
@@ -265,10 +268,11 @@ class BaseLinear(LinearModel):
             verbose=self.verbose,
             owner=type(self).__name__,
         )
-        method, has_l1 = self.solver, self._penalty().l1 > 0
+        method, has_l1 = self.solver, objective.penalty.l1 > 0
         if method == "auto":
-            method = choose(loss, n_features)
-            if has_l1 and n_features >= WIDE and loss.has_conjugate:
+            method, settings["may_change"] = choose(objective), True
+            is_wide = objective.rows.n_features >= WIDE
+            if has_l1 and is_wide and objective.loss.has_conjugate:
                 method = ACTIVE_SET
         if method == ACTIVE_SET and not has_l1:
             raise ValueError(
@@ -281,7 +285,7 @@ class BaseLinear(LinearModel):
             solver = ActiveSet(**settings)
         else:
             solver = Certified(method, **settings)
-        solver.check(loss)
+        solver.check(objective)
         return solver
 
     def _penalty(self):

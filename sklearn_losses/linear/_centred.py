@@ -103,6 +103,19 @@ class Centred:
         centre_rows(self.X[block], self.mean, self.scale, z)
         return z
 
+    def chosen(self, subset):
+        """A copy of some rows of z and a column of ones.
+
+        Parameters
+        ----------
+        subset : ndarray of int of shape (n_selected,)
+        """
+        if self._only_block is not None:
+            return self._only_block[subset]
+        z = np.empty((len(subset), self.n_features + 1))
+        centre_rows(self.rows.chosen(subset).to_dense(), self.mean, self.scale, z)
+        return z
+
     def weighted(self, block, x, c):
         """Rows times the roots of c, in memory which the next block overwrites."""
         weighted = self._memory(1, block, x.shape[1])

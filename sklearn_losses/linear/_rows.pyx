@@ -109,6 +109,14 @@ class Rows:
         parts = self.data, self.columns, self.starts
         return Rows(sparse.csr_matrix(parts, shape, copy=False)[subset])
 
+    def to_dense(self):
+        """The rows as an ndarray: a view, or a copy of CSR rows."""
+        shape = self.n_rows, self.n_features
+        if not self.is_sparse:
+            return self.data.reshape(shape)
+        parts = self.data, self.columns, self.starts
+        return sparse.csr_matrix(parts, shape, copy=False).toarray()
+
     def with_columns(self, chosen):
         """A copy of some of the columns.
 

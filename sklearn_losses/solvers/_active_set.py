@@ -49,12 +49,12 @@ class ActiveSet(Solver):
         self.max_iter, self.positive = settings["max_iter"], settings["positive"]
         self.seed = settings["seed"]
 
-    def check(self, loss):
-        if not loss.has_conjugate:
+    def check(self, objective):
+        if not objective.loss.has_conjugate:
             raise ValueError(
-                f"{self.owner}(solver={ACTIVE_SET!r}) cannot use {loss!r}, because it "
-                "is not convex or has no conjugate, which say when no more features "
-                "are needed. Use solver='auto'."
+                f"{self.owner}(solver={ACTIVE_SET!r}) cannot use {objective.loss!r}, "
+                "because it is not convex or has no conjugate, which say when no more "
+                "features are needed. Use solver='auto'."
             )
 
     def solve(self, objective, start):
@@ -72,8 +72,8 @@ class ActiveSet(Solver):
 
     def inner(self, objective, tol):
         """The solver of some of the features."""
-        method = choose(objective.loss, objective.rows.n_features)
-        return Certified(method, **(self.settings | {"tol": tol}))
+        settings = self.settings | {"tol": tol, "may_change": True}
+        return Certified(choose(objective), **settings)
 
 
 class _Search:

@@ -23,6 +23,7 @@ from sklearn_losses.linear._centred import Centred
 from sklearn_losses.linear._duality import ROUNDING, Dual
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._curvature import Curvature
+from sklearn_losses.solvers._loss_term import RowTerm
 from sklearn_losses.solvers._newton import (
     FLOOR,
     MOST_FEATURES,
@@ -32,7 +33,7 @@ from sklearn_losses.solvers._newton import (
     _term,
     slopes_at_start,
 )
-from sklearn_losses.solvers._newton_model import NewtonModel, ProductModel
+from sklearn_losses.solvers._newton_model import JointModel, NewtonModel, ProductModel
 from sklearn_losses.solvers._quasi_newton_model import QuasiNewtonModel
 
 NEWTON, LBFGS = "newton", "lbfgs"
@@ -45,19 +46,29 @@ SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begi
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 PROMISING = 3.0  # times what would do if gaps shrink as predictions do
 LEAST_PROMISING = 1e-2  # of predictions
+PATIENCE = 100  # passes until "lbfgs" gives way to "newton"
 FIRST_TRY, LONGEST_PAUSE = 20, 5  # iterations
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
 
-def choose(loss, n_features):
-    """The method for a loss and so many features.
+def choose(objective):
+    """The method for an objective.
+
+    The Hessian of a loss of rows is of all its outputs, and dear: it pays for kinks.
 
     Returns
     -------
     {"newton", "lbfgs"}
     """
-    is_small = loss.granularity == "point" and n_features <= MOST_FEATURES
-    return NEWTON if is_small else LBFGS
+    if not has_small_matrix(objective):
+        return LBFGS
+    return LBFGS if objective.is_joint and objective.loss.differentiable else NEWTON
+
+
+def has_small_matrix(objective):
+    """Whether the Hessian has no more rows than Newton's method takes."""
+    n_blocks = objective.n_outputs if objective.is_joint else 1
+    return n_blocks * (objective.rows.n_features + 1) <= MOST_FEATURES + 1
 
 
 def sample_of(objective, seed, enough=0):
@@ -117,6 +128,9 @@ class Certified(Solver):
         Whether to print a line an iteration.
     owner : str
         The estimator, for messages.
+    may_change : bool
+        Whether "lbfgs" may become "newton", where many passes have not been enough for
+        a loss of rows whose Hessian is small.
     """
 
     def __init__(
@@ -129,18 +143,23 @@ class Certified(Solver):
         seed=0,
         verbose=0,
         owner="LinearModel",
+        may_change=False,
     ):
         self.method, self.owner = method, owner
         self.positive, self.seed = positive, seed
         self.verbose = verbose
         self.max_iter, self.tol = max_iter, tol
+        self.may_change = may_change
 
-    def check(self, loss):
-        if self.method == NEWTON and loss.granularity == "row":
+    def check(self, objective):
+        is_large = objective.is_joint and not has_small_matrix(objective)
+        if self.method == NEWTON and is_large:
+            size = objective.n_outputs * (objective.rows.n_features + 1)
             raise ValueError(
-                f"{self.owner}(solver='newton') cannot use {loss!r}, because it is a "
-                "loss of rows, whose second derivatives couple all classes. Use "
-                "solver='auto'."
+                f"{self.owner}(solver='newton') cannot use {objective.loss!r} here, "
+                "because it is a loss of rows, whose second derivatives couple all "
+                f"classes: their matrix would have {size:,} rows, of at most "
+                f"{MOST_FEATURES + 1:,}. Use solver='auto'."
             )
 
     def solve(self, objective, start):
@@ -178,6 +197,7 @@ class Certified(Solver):
             passes, sample = fit.passes, None
         point, fit = self._run(objective, sample, features, point, self.tol, passes)
         coef[outputs], intercept[outputs] = point
+        self.method = fit.method
         result = SolverResult(
             coef,
             intercept,
@@ -262,6 +282,9 @@ class _CertifiedFit(_Fit):
 
     def __init__(self, solver, steps, objective, features, term, *point_and_passes):
         self.positive, self.method = solver.positive, solver.method
+        self.may_change = (
+            solver.may_change and objective.is_joint and has_small_matrix(objective)
+        )
         super().__init__(steps, objective, features, term, *point_and_passes)
         self.bound = -np.inf if objective.loss.convex else np.nan
         if objective.loss.has_conjugate:
@@ -289,6 +312,8 @@ class _CertifiedFit(_Fit):
         needs_matrix = self.l1.any() or self.positive or self.term.is_smoothed
         if self.method == NEWTON and is_long and not needs_matrix:
             return ProductModel
+        if self.method == NEWTON and isinstance(self.term, RowTerm):
+            return JointModel
         return MODELS[self.method]
 
     def use(self, model):
@@ -313,6 +338,9 @@ class _CertifiedFit(_Fit):
             if self.passes + 2 > self.solver.max_iter:
                 return
             self.n_iterations += 1
+            if self.may_change and self.passes > PATIENCE:
+                self.method, self.may_change = NEWTON, False
+                self.begin_model(self.first_model())
             if self.n_iterations % REFRESH == 0:
                 p, ahead = self.raw(theta), None
             value, excess = self.look(p, theta, ahead)

@@ -17,6 +17,9 @@ from scipy.linalg import blas
 from sklearn_losses.solvers._point_sums import PointSums
 from sklearn_losses.solvers._sweep import sweep
 
+NARROWER = 1e-3  # than a smoothing, which curves the slopes that are subtracted
+TWISTED = 1e-3  # of the largest second derivative may two differ that are equal, ...
+ROUNDED = 1e-6  # ... unless it is below this share of that of all rows
 DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss without curvature
 MAX_ROOT_STEPS = 100
 CHUNK = 1 << 16  # raw predictions of rows that are evaluated at a time
@@ -438,6 +441,39 @@ class RowTerm(LossTerm):
         both = ((few.slopes(p + s, h), few.slopes(p - s, h)) for s in shifts)
         found = np.array([(up - down).sum(axis=0) for up, down in both])
         return _finite(0.25 / width * (found + found.T))
+
+    def hessians(self, p, h, block):
+        """Those of the rows' weighted losses, by differences of slopes.
+
+        Parameters
+        ----------
+        p : ndarray of shape (n, n_outputs)
+        h : float
+        block : slice
+            Of which rows p is.
+
+        Returns
+        -------
+        ndarray of shape (n, n_outputs, n_outputs)
+        """
+        n_outputs = p.shape[1]
+        width = NARROWER * h if h > 0 else DIFFERENCE * self.unit
+        found = np.empty((len(p), n_outputs, n_outputs))
+        for k, shift in enumerate(width * np.eye(n_outputs)):
+            found[:, k] = self._slopes(p + shift, h, block)
+            found[:, k] -= self._slopes(p - shift, h, block)
+        found = _finite(0.5 / width * found)
+        other = found.transpose(0, 2, 1)
+        # Where second derivatives jump, differences are no matrix of a convex loss.
+        largest = found.max(axis=(1, 2), initial=0.0)
+        least = np.maximum(largest, ROUNDED * largest.max(initial=0.0))
+        odd = np.abs(found - other).max(axis=(1, 2)) > TWISTED * least
+        odd = odd if self.loss.convex else ALL
+        found = 0.5 * (found + other)
+        values, vectors = np.linalg.eigh(found[odd])
+        scaled = vectors * np.maximum(values, 0.0)[:, None]
+        found[odd] = scaled @ vectors.transpose(0, 2, 1)
+        return found
 
     @cached_property
     def _signs(self):

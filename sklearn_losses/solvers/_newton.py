@@ -49,6 +49,8 @@ PROGRESS_TOL = 4.0  # times tol may be the last decrease
 FORESEEN = 0.01  # see `is_foreseen`
 STALE = 1e-3  # times the allowed decrease: so little is no progress
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
+NO_CURVATURE = 1e-12  # of the largest: the row is flat
+MOST_NUMBERS = 1 << 20  # of some rows times outputs, from which the Hessian is formed
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
 REFRESH = 20  # iterations after which raw predictions are computed anew
 
@@ -570,9 +572,13 @@ class _Fit:
         self.seen = seen = self.sweep(p) if seen is None else seen
         if not self.features.rows.is_verified:
             self.features.rows.verify(seen.sums.by_g)
-        jitter = 0.0
-        if self.h > 0:
-            jitter = self.jitter(seen.steepness, seen.sums)
+        jitter, curvature = 0.0, None  # that of all rows
+        if self.model.needs_hessian:
+            self.model.hessian, curvature = self._hessian(p)
+        elif seen.sums.wanted is not None:
+            curvature = sum(seen.sums.of_c.tolist())
+        if self.h > 0 and curvature is not None:
+            jitter = self.jitter(seen.steepness, curvature)
         if self.model.needs_products:
             self.model.product = self._products(p)
         if seen.sums.wanted == "full" and isinstance(self.term, RowTerm):
@@ -584,6 +590,27 @@ class _Fit:
         self.model.update(theta, seen.sums, jitter)
         self.excess = seen.excess
         return seen.value + self.penalty(theta), seen.excess
+
+    def _hessian(self, p):
+        """The loss's Hessian of all outputs at p, and the sum of the rows' traces."""
+        self.passes += 1
+        size, n_outputs = self.features.n_features + 1, self.n_outputs
+        found, total = np.zeros((n_outputs, size, n_outputs, size)), 0.0
+        n_rows = max(1, MOST_NUMBERS // (n_outputs * max(n_outputs, size)))
+        for start in range(0, len(p), n_rows):
+            block = slice(start, min(start + n_rows, len(p)))
+            hessians = self.term.hessians(p[block], self.h, block)
+            traces = np.einsum("ikk->i", hessians)
+            total += float(traces.sum())
+            # Where kinks are narrow most rows are flat, and left out.
+            here = np.flatnonzero(traces > NO_CURVATURE * traces.max(initial=0.0))
+            z, few = self.features.chosen(here + start), hessians[here]
+            for k in range(n_outputs):
+                others = few[:, k, : k + 1, None] * z[:, None]
+                product = z.T @ others.reshape(len(z), -1)
+                found[k, :, : k + 1] += product.reshape(size, k + 1, size)
+        found = found.reshape(n_outputs * size, -1)
+        return np.tril(found) + np.tril(found, -1).T, total
 
     def _products(self, p):
         """The product of the loss's Hessian at p with a vector, a pass over the rows.
@@ -608,12 +635,10 @@ class _Fit:
             self.look(self.raw(self.kept), self.kept)
         return self.model.curvature()
 
-    def jitter(self, steepness, sums):
+    def jitter(self, steepness, curvature):
         """What kinks need on the diagonal, for bands in which there is no row."""
         typical = steepness / self.term.total / self.h
-        if sums.wanted is None:
-            return 0.0  # the curvatures stay those that they are
-        curvature = sum(sums.of_c.tolist()) / self.term.total
+        curvature = curvature / self.term.total
         if not self.narrowed and curvature < 1e-6 * typical:
             return typical  # there is no curvature at all
         return JITTER * max(curvature, FLOOR * typical)

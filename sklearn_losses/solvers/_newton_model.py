@@ -1,4 +1,7 @@
-"""Newton's method: the Hessian of one output, as a matrix or by its products."""
+"""Newton's method: the Hessian as a matrix or by its products.
+
+It is that of one output, or of all outputs of a loss of rows, which couples them.
+"""
 
 import math
 
@@ -7,6 +10,7 @@ from scipy.sparse import diags
 from scipy.sparse.linalg import LinearOperator, cg
 
 from sklearn_losses.linear._centred import Sums
+from sklearn_losses.solvers._coordinate_descent import minimize_quadratic
 from sklearn_losses.solvers._curvature import (
     FIRST_DAMPING,
     JITTER,
@@ -17,6 +21,8 @@ from sklearn_losses.solvers._curvature import (
 from sklearn_losses.solvers._quadratic import QuadraticModel
 
 SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
+# With an l1 norm: of coordinate descent, of the faces that it leads to, and of both.
+SWEEPS, SWEEP_TOL, MOST_FACES, MOST_ROUNDS = 200, 1e-6, 20, 5
 LARGEST_RESIDUAL, MOST_PRODUCTS = 0.1, 100  # of conjugate gradients
 
 
@@ -48,27 +54,102 @@ class NewtonModel(QuadraticModel):
 
     def minimum(self):
         if not self.has_l1:
-            delta = -self._solved()
-            slope = float(self.gradient @ delta)
+            delta = -self._solved().reshape(self.theta.shape)
+            if self.is_centred:
+                delta -= delta.mean(axis=0)
+            slope = float(np.vdot(self.gradient, delta))
             return self.theta + delta, delta, slope, -0.5 * slope
-        nothing = np.empty((len(self.theta), 0))
+        nothing = np.empty((self.theta.size, 0))
         new, change = self._least_with_l1(
-            self.hessian[None], nothing, nothing, 200, 1e-6
+            self.hessian[None], nothing, nothing, SWEEPS, SWEEP_TOL
         )
         delta = new - self.theta
-        slope = float(self.gradient @ delta) + change
-        return new, delta, slope, -(slope + 0.5 * float(delta @ self.hessian @ delta))
+        slope, v = float(np.vdot(self.gradient, delta)) + change, delta.ravel()
+        return new, delta, slope, -(slope + 0.5 * float(v @ self.hessian @ v))
+
+    def _polished(self, blocks, new, l1, low):
+        """Coordinate descent and minima on faces in turn, until no zero wants to move.
+
+        Alone it takes many sweeps where the matrix is near singular, as kinks make it.
+        """
+        theta, gradient = self.theta.ravel(), self.gradient.ravel()
+        nothing = np.empty((len(theta), 0))
+        for _ in range(MOST_ROUNDS):
+            new = self._least_on_face(blocks[0], new, l1, low)
+            slope = gradient + blocks[0] @ (new - theta)
+            steep = np.where(low == 0, -slope, np.abs(slope))
+            if not ((new == 0) & (steep > (1.0 + SWEEP_TOL) * l1)).any():
+                break
+            new = minimize_quadratic(
+                *(blocks, nothing, nothing, slope, new, l1, low, SWEEPS, SWEEP_TOL)
+            )
+        return new
+
+    def _least_on_face(self, matrix, new, l1, low):
+        """Go on to the minimum for the zeros and the signs that there are.
+
+        What becomes 0 on the way stays there.
+        """
+        theta, gradient = self.theta.ravel(), self.gradient.ravel()
+        keeps_sign, is_curved = (l1 > 0) | (low > -np.inf), np.diag(matrix) > 0
+        for _ in range(MOST_FACES):
+            free = np.flatnonzero(is_curved & ((new != 0) | ~keeps_sign))
+            if len(free) == 0:
+                break
+            here = new[free]
+            slope = gradient[free] + matrix[free] @ (new - theta)
+            slope += l1[free] * np.sign(here)
+            step = -_solution(matrix[np.ix_(free, free)], slope)[0]
+            crosses = keeps_sign[free] & (here * (here + step) < 0)
+            if not crosses.any():
+                new[free] += step
+                break
+            ends = np.where(crosses, -here / step, 1.0)
+            new[free] += ends.min() * step
+            new[free[ends <= ends.min()]] = 0.0
+        return new
 
     def _solved(self):
         """hessian^-1 gradient, damped, and more so from now on if it had to be."""
         more = self.damping + (self.stiffness if self.is_smoothed else 0.0)
-        factor, scale, needed = scaled_cholesky(self.hessian, more)
-        found = solve_scaled(factor, scale, self.gradient)
-        if needed == FIRST_DAMPING:  # which then costs no digits
-            found += solve_scaled(factor, scale, self.gradient - self.hessian @ found)
+        found, needed = _solution(self.hessian, self.gradient.ravel(), more)
         if needed > more:
             self.damping = needed
         return found
+
+
+def _solution(matrix, v, damping=FIRST_DAMPING):
+    """matrix^-1 v, and the damping that it took; the first one costs no digits."""
+    factor, scale, needed = scaled_cholesky(matrix, damping)
+    found = solve_scaled(factor, scale, v)
+    if needed == FIRST_DAMPING:
+        found += solve_scaled(factor, scale, v - matrix @ found)
+    return found, needed
+
+
+class JointModel(NewtonModel):
+    """B is the Hessian of all outputs, which a loss of rows couples.
+
+    Attributes
+    ----------
+    hessian : ndarray of shape (n_outputs * (d + 1), n_outputs * (d + 1))
+        That of the loss at theta, to which the penalty is added.
+    """
+
+    needs_curvatures, needs_hessian = False, True
+
+    def sums(self):
+        return Sums(self.features, self.n_outputs)
+
+    def update(self, theta, sums, jitter):
+        self.theta, self.is_smoothed = theta, jitter > 0
+        self.gradient = self._gradient(theta, sums)
+        size = self.n_outputs
+        l2, moves = np.tile(self.l2, size), np.tile(self.moves, size)
+        self.hessian *= np.outer(moves, moves)
+        self.hessian.flat[:: len(l2) + 1] += (
+            l2 + jitter * self.stiffness / JITTER * moves
+        )
 
 
 class ProductModel(QuadraticModel):

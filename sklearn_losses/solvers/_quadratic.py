@@ -30,7 +30,7 @@ class QuadraticModel:
     # below `certain` times what is allowed, it is no more even after a long step.
     trust = 1.0
     certain = 0.0
-    needs_products = False
+    needs_products = needs_hessian = False
     predicts_slopes = False  # of each row at its minimum, by the curvatures
 
     def __init__(self, features, l2, l1, has_intercept, n_outputs):
@@ -116,7 +116,12 @@ class QuadraticModel:
             add_curvature(block, self.l2, jitter, self.moves)
         return blocks
 
+    def _polished(self, blocks, new, l1, low):
+        """A better point than coordinate descent has found, if the model knows one."""
+        return new
+
     def _least_with_l1(self, blocks, left, right, sweeps, tol):
+        """Where the model is least, about, and how much the l1 norm changes."""
         blocks = blocks.copy()
         diagonal = np.einsum("bii->bi", blocks)
         diagonal *= 1 + self.damping
@@ -128,5 +133,6 @@ class QuadraticModel:
         new = minimize_quadratic(
             blocks, left, right, gradient, theta, l1, low, sweeps, tol
         )
+        new = self._polished(blocks, new, l1, low)
         change = float(l1 @ (np.abs(new) - np.abs(theta)))
         return new.reshape(self.theta.shape), change

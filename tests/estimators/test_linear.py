@@ -8,7 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.optimize import linprog, minimize, nnls
 from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
     AbsoluteError,
@@ -127,8 +129,7 @@ def others(model, X, y):
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_a_converged_fit_has_the_gap_that_tol_allows(loss, penalty):
     X, y = data(loss)
-    # Quasi-Newton models of smoothed kinks need many passes.
-    tol = 1e-3 if loss.granularity == "row" and not loss.differentiable else 1e-6
+    tol = 1e-6
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = estimator(loss, **PENALTIES[penalty], tol=tol).fit(X, y)
@@ -353,13 +354,14 @@ def test_products_of_the_hessian_do_as_well_as_a_matrix(
 def test_csr_rows_of_a_smooth_loss_take_one_pass_less(loss, solver, penalty):
     X, y = data(loss)
     X[np.abs(X) < 0.5] = 0.0
-    if loss.granularity == "row":
-        solver = "lbfgs"
     model = estimator(loss, alpha=0.01, penalty=penalty, solver=solver)
     dense, csr = (clone(model).fit(kind(X), y) for kind in (np.array, sparse.csr_array))
     assert abs(csr.objective_ - dense.objective_) <= csr.gap_ + dense.gap_ + 1e-13
     is_known = loss.differentiable and loss.granularity == "point"
-    assert csr.n_iter_ == dense.n_iter_ - is_known
+    if loss.differentiable:
+        assert csr.n_iter_ == dense.n_iter_ - is_known
+    else:  # rounding decides when a smoothing is narrow enough
+        assert csr.n_iter_ <= 1.5 * dense.n_iter_
     # Where it begins with coefficients, they are not at a constant.
     again = csr.set_params(warm_start=True).fit(sparse.csr_array(X), y)
     assert abs(again.objective_ - dense.objective_) <= again.gap_ + dense.gap_ + 1e-13
@@ -369,16 +371,72 @@ def test_auto_says_what_it_is():
     X, y = data(CrossEntropy())
     assert LinearClassifier(CrossEntropy(), alpha=0.1).fit(X, y).solver_ == "lbfgs"
     assert LinearClassifier(alpha=0.1).fit(X, y).solver_ == "newton"
+    assert LinearClassifier(MulticlassHinge()).fit(X, y).solver_ == "newton"
     wide = sparse.random(50, 1001, density=0.05, random_state=0, format="csr")
     model = LinearRegressor(alpha=0.1).fit(wide, np.arange(50.0))
     assert model.solver_ == "lbfgs"
 
 
-def test_newton_refuses_a_loss_of_rows():
-    X, y = data(CrossEntropy())
+@each(MULTICLASS)
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("kind", [np.float64, np.float32, sparse.csr_array])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_newton_of_all_classes_finds_what_lbfgs_finds(loss, penalty, kind, intercept):
+    X, y = data(loss)
+    X = kind(X)
+    weight = np.random.default_rng(0).integers(0, 3, len(y))
+    settings = dict(PENALTIES[penalty], fit_intercept=intercept)
+    newton = LinearClassifier(loss, solver="newton", **settings).fit(X, y, weight)
+    with warnings.catch_warnings():  # where it ends there is a gap, small or not
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        lbfgs = LinearClassifier(loss, solver="lbfgs", **settings, max_iter=200)
+        lbfgs.fit(X, y, weight)
+    assert newton.gap_ <= 2e-6 * max(1.0, newton.objective_)
+    assert newton.objective_ <= lbfgs.objective_ + newton.gap_
+    assert lbfgs.objective_ - lbfgs.gap_ <= newton.objective_
+
+
+def test_lbfgs_gives_way_to_newton_where_it_is_slow(monkeypatch):
+    X, y = load_digits(return_X_y=True)
+    X = StandardScaler().fit_transform(X[:500])
+    settings = dict(loss=MulticlassSquaredHinge(), alpha=1e-4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LinearClassifier(**settings).fit(X, y[:500])
+    assert model.solver_ == "newton"
+    # Who asks for it gets it, and a warning.
+    model = LinearClassifier(**settings, solver="lbfgs", max_iter=200)
+    with pytest.warns(ConvergenceWarning, match="max_iter=200"):
+        model.fit(X, y[:500])
+    assert model.solver_ == "lbfgs"
+    # A matrix that is too large stays away.
+    monkeypatch.setattr(_certified, "MOST_FEATURES", 600)
+    with pytest.warns(ConvergenceWarning, match="max_iter=200"):
+        model.set_params(solver="auto").fit(X, y[:500])
+    assert model.solver_ == "lbfgs"
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+@pytest.mark.parametrize("alpha", [1e-3, 1e-2])
+def test_kinks_of_real_data_are_certified(penalty, alpha):
+    """Those of an l1 norm as well, where coordinate descent takes very many sweeps."""
+    for loss, load in ((MulticlassHinge(), load_wine), (Hinge(), load_breast_cancer)):
+        X, y = load(return_X_y=True)
+        X = StandardScaler().fit_transform(X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = LinearClassifier(loss, alpha=alpha, penalty=penalty).fit(X, y)
+        assert model.solver_ == "newton"
+        assert model.n_iter_ <= 400
+        assert 0 <= model.gap_ <= 1e-6
+
+
+def test_newton_refuses_a_matrix_of_very_many_classes():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 10)), np.arange(300) % 100
     message = (
-        r"LinearClassifier\(solver='newton'\) cannot use CrossEntropy\(\), because it "
-        r"is a loss of rows, .*Use solver='auto'."
+        r"LinearClassifier\(solver='newton'\) cannot use CrossEntropy\(\) here, "
+        r"because it is a loss of rows.* 1,100 rows, of at most 1,001. Use solver="
     )
     with pytest.raises(ValueError, match=message):
         LinearClassifier(CrossEntropy(), solver="newton").fit(X, y)

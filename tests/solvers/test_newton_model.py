@@ -1,0 +1,123 @@
+"""Newton's model: the Hessian of all outputs, and the minimum with an l1 norm."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import softmax
+
+from sklearn_losses import (
+    CrossEntropy,
+    MulticlassHinge,
+    MulticlassSquaredHinge,
+    Sparsemax,
+    Truncated,
+)
+from sklearn_losses.linear import _centred
+from sklearn_losses.linear._centred import Centred
+from sklearn_losses.linear._rows import Rows
+from sklearn_losses.solvers._curvature import FIRST_DAMPING
+from sklearn_losses.solvers._loss_term import row_term
+from sklearn_losses.solvers._newton_model import NewtonModel
+from tests.cases import each
+
+N, D, K = 60, 4, 3
+ALL = slice(None)
+
+
+def term(loss, seed=0):
+    rng = np.random.default_rng(seed)
+    y, weight = rng.integers(K, size=N).astype(float), rng.uniform(0.0, 2.0, N)
+    return row_term(loss, y, weight, K), rng.normal(size=(N, K))
+
+
+def test_the_hessians_of_the_softmax():
+    of_rows, p = term(CrossEntropy())
+    s = softmax(p, axis=1)
+    known = s[:, :, None] * (np.eye(K) - s[:, None])
+    found = of_rows.hessians(p, 0.0, ALL)
+    assert_allclose(found, of_rows.weight[:, None, None] * known, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("h", [1e-3, 1.0])
+def test_the_hessians_of_a_smoothed_maximum(h):
+    of_rows, p = term(MulticlassHinge())
+    p *= h
+    p[np.arange(N), of_rows.y.astype(int)] += 1.0
+    found = of_rows.hessians(p, h, ALL)
+    margins = p + 1.0
+    margins[np.arange(N), of_rows.y.astype(int)] -= 1.0
+    s = softmax(margins / h, axis=1)
+    known = s[:, :, None] * (np.eye(K) - s[:, None]) / h
+    known *= of_rows.weight[:, None, None]
+    assert_allclose(found, known, rtol=1e-5, atol=1e-5 * known.max())
+
+
+@each([MulticlassSquaredHinge(), Sparsemax(), CrossEntropy(), MulticlassHinge()])
+def test_hessians_are_those_of_a_convex_loss_also_where_they_jump(loss):
+    of_rows, p = term(loss)
+    p[::2] = np.round(p[::2])  # where one class more gets a share, or a margin is 1
+    found = of_rows.hessians(p, 0.1 if of_rows.is_smoothed else 0.0, ALL)
+    assert_allclose(found, found.transpose(0, 2, 1), rtol=0, atol=1e-15 * found.max())
+    assert np.linalg.eigvalsh(found).min() >= -1e-6 * found.max()
+    assert found.max() > 0.1
+
+
+def test_hessians_of_a_loss_that_is_not_convex_have_no_negative_eigenvalues():
+    of_rows, p = term(Truncated(CrossEntropy(), 1.0))
+    if of_rows.loss.convex:
+        pytest.fail("the case is not one")
+    found = of_rows.hessians(p, 0.0, ALL)
+    assert np.linalg.eigvalsh(found).min() >= -1e-12
+
+
+def test_a_block_has_the_hessians_of_its_rows():
+    of_rows, p = term(CrossEntropy(label_smoothing=0.1))
+    block = slice(10, 25)
+    whole = of_rows.hessians(p, 0.0, ALL)
+    assert_array_equal(of_rows.hessians(p[block], 0.0, block), whole[block])
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, sparse.csr_array])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("entries", [16, 1 << 17])
+def test_chosen_rows_of_the_features(kind, offset, entries, monkeypatch):
+    monkeypatch.setattr(_centred, "BLOCK", entries)
+    X = np.random.default_rng(0).normal(size=(N, D)).astype(np.float32) + offset
+    features = Centred(Rows(kind(X)), None)
+    subset = np.array([3, 59, 0, 17])
+    Z = np.column_stack([(X - features.mean) * features.scale, np.ones(N)])
+    found = features.chosen(subset)
+    assert_allclose(found, Z[subset], rtol=1e-6, atol=1e-9)
+    found[:] = 0.0  # a copy
+    assert_allclose(features.chosen(subset), Z[subset], rtol=1e-6, atol=1e-9)
+
+
+class _Features:
+    n_features, scale = 5, np.ones(5)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("condition", [1.0, 1e6])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_minimum_with_an_l1_norm_is_exact(condition, seed, positive):
+    """No coordinate can lower the model, however near to singular its matrix is."""
+    rng = np.random.default_rng(seed)
+    d = _Features.n_features + 1
+    Q = np.linalg.qr(rng.normal(size=(d, d)))[0]
+    l1 = np.append(np.full(d - 1, 0.3), 0.0)
+    model = NewtonModel(_Features, np.zeros(d), l1, True, 1)
+    if positive:
+        model.keep_positive()
+    model.hessian = Q @ np.diag(np.geomspace(1.0, condition, d)) @ Q.T
+    model.theta, model.gradient = np.zeros(d), rng.normal(size=d)
+    new, delta, _, predicted = model.minimum()
+    damped = model.hessian + FIRST_DAMPING * np.diag(np.diag(model.hessian))
+    gradient = model.gradient + damped @ delta
+    zero = new == 0
+    assert_allclose((gradient + l1 * np.sign(new))[~zero], 0.0, atol=1e-6)
+    most = gradient * (-1.0 if positive else np.sign(gradient))
+    assert (most[zero] <= l1[zero] + 1e-6).all()
+    assert not positive or (new[:-1] >= 0).all()
+    value = model.gradient @ delta + 0.5 * delta @ model.hessian @ delta
+    assert_allclose(predicted, -(value + l1 @ np.abs(new)), rtol=1e-6)

@@ -501,7 +501,8 @@ class SoftenedRowTerm(RowTerm):
         self._own = y.astype(np.intp)
 
     def _shifted(self, p, h, block):
-        shifted = p + 1.0
+        # All others by 1 would be the same, but cost a small p its digits.
+        shifted = p.copy()
         shifted[np.arange(len(p)), self._own[block]] -= 1.0
         shifted /= h
         return shifted

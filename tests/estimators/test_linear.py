@@ -431,6 +431,19 @@ def test_kinks_of_real_data_are_certified(penalty, alpha):
         assert 0 <= model.gap_ <= 1e-6
 
 
+@each([Hinge(), MulticlassHinge()])
+def test_that_no_feature_is_worth_its_penalty_is_certified(loss):
+    """At the constant all rows of a class are at the same kinks."""
+    load = load_wine if loss.task == "multiclass" else load_breast_cancer
+    X, y = load(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LinearClassifier(loss, alpha=2.0, penalty="l1").fit(X, y)
+    assert not model.coef_.any()
+    assert 0 <= model.gap_ <= 1e-8
+
+
 def test_newton_refuses_a_matrix_of_very_many_classes():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(300, 10)), np.arange(300) % 100

@@ -21,8 +21,9 @@ from sklearn_losses.solvers._curvature import (
 from sklearn_losses.solvers._quadratic import QuadraticModel
 
 SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
-# With an l1 norm: of coordinate descent, of the faces that it leads to, and of both.
-SWEEPS, SWEEP_TOL, MOST_FACES, MOST_ROUNDS = 200, 1e-6, 20, 5
+SWEEPS, SWEEP_TOL = 200, 1e-6  # of coordinate descent on a model with an l1 norm
+FEWEST_FACES, MOST_FACES = 3, 100  # that it may lead to, ...
+ROWS = 500  # ... whose matrices have together so many rows
 LARGEST_RESIDUAL, MOST_PRODUCTS = 0.1, 100  # of conjugate gradients
 
 
@@ -74,8 +75,11 @@ class NewtonModel(QuadraticModel):
         """
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
         nothing = np.empty((len(theta), 0))
-        for _ in range(MOST_ROUNDS):
-            new = self._least_on_face(blocks[0], new, l1, low)
+        size = max(1, np.count_nonzero(new))
+        budget = min(max(ROWS // size, FEWEST_FACES), MOST_FACES)
+        while budget > 0:
+            new, n_faces = self._least_on_face(blocks[0], new, l1, low, budget)
+            budget -= n_faces
             slope = gradient + blocks[0] @ (new - theta)
             steep = np.where(low == 0, -slope, np.abs(slope))
             if not ((new == 0) & (steep > (1.0 + SWEEP_TOL) * l1)).any():
@@ -85,14 +89,16 @@ class NewtonModel(QuadraticModel):
             )
         return new
 
-    def _least_on_face(self, matrix, new, l1, low):
+    def _least_on_face(self, matrix, new, l1, low, most):
         """Go on to the minimum for the zeros and the signs that there are.
 
-        What becomes 0 on the way stays there.
+        What becomes 0 on the way stays there. Returns how many faces it saw, too.
         """
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
         keeps_sign, is_curved = (l1 > 0) | (low > -np.inf), np.diag(matrix) > 0
-        for _ in range(MOST_FACES):
+        n_faces = 0
+        while n_faces < most:
+            n_faces += 1
             free = np.flatnonzero(is_curved & ((new != 0) | ~keeps_sign))
             if len(free) == 0:
                 break
@@ -104,10 +110,15 @@ class NewtonModel(QuadraticModel):
             if not crosses.any():
                 new[free] += step
                 break
-            ends = np.where(crosses, -here / step, 1.0)
-            new[free] += ends.min() * step
-            new[free[ends <= ends.min()]] = 0.0
-        return new
+            # All that cross become 0, if that is lower; or else the first of them.
+            inner = matrix[np.ix_(free, free)]
+            change = np.where(crosses, -here, step)
+            if slope @ change + 0.5 * change @ inner @ change >= 0.0:
+                ends = np.where(crosses, -here / step, 1.0)
+                change, crosses = ends.min() * step, ends <= ends.min()
+            new[free] += change
+            new[free[crosses]] = 0.0
+        return new, n_faces
 
     def _solved(self):
         """hessian^-1 gradient, damped, and more so from now on if it had to be."""

@@ -22,8 +22,7 @@ from sklearn_losses.solvers._quadratic import QuadraticModel
 
 SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
 SWEEPS, SWEEP_TOL = 200, 1e-6  # of coordinate descent on a model with an l1 norm
-FEWEST_FACES, MOST_FACES = 3, 100  # that it may lead to, ...
-ROWS = 500  # ... whose matrices have together so many rows
+MOST_FACES = 2  # that it may lead to: more of them save fewer steps than they cost
 LARGEST_RESIDUAL, MOST_PRODUCTS = 0.1, 100  # of conjugate gradients
 
 
@@ -69,17 +68,17 @@ class NewtonModel(QuadraticModel):
         return new, delta, slope, -(slope + 0.5 * float(v @ self.hessian @ v))
 
     def _polished(self, blocks, new, l1, low):
-        """Coordinate descent and minima on faces in turn, until no zero wants to move.
+        """Minima on faces and coordinate descent in turn, until no zero wants to move.
 
-        Alone it takes many sweeps where the matrix is near singular, as kinks make it.
+        Alone the latter takes many sweeps where the matrix is near singular, as kinks
+        make it.
         """
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
         nothing = np.empty((len(theta), 0))
-        size = max(1, np.count_nonzero(new))
-        budget = min(max(ROWS // size, FEWEST_FACES), MOST_FACES)
-        while budget > 0:
-            new, n_faces = self._least_on_face(blocks[0], new, l1, low, budget)
-            budget -= n_faces
+        n_left = MOST_FACES
+        while n_left > 0:
+            new, n_faces = self._least_on_face(blocks[0], new, l1, low, n_left)
+            n_left -= n_faces
             slope = gradient + blocks[0] @ (new - theta)
             steep = np.where(low == 0, -slope, np.abs(slope))
             if not ((new == 0) & (steep > (1.0 + SWEEP_TOL) * l1)).any():

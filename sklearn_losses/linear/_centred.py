@@ -116,6 +116,24 @@ class Centred:
         centre_rows(self.rows.chosen(subset).to_dense(), self.mean, self.scale, z)
         return z
 
+    def add_coupled(self, subset, matrices, out):
+        """Add sum_i M_ikl (z_i, 1) (z_i, 1)', of some rows, for l <= k.
+
+        Parameters
+        ----------
+        subset : ndarray of int of shape (n_selected,)
+        matrices : ndarray of shape (n_selected, n_outputs, n_outputs)
+            Symmetric.
+        out : ndarray of shape (n_outputs, size, n_outputs, size)
+            With size = n_features + 1; its entry k, ., l, . is added to.
+        """
+        z = self.chosen(subset)
+        size = z.shape[1]
+        for k in range(matrices.shape[1]):
+            others = matrices[:, k, : k + 1, None] * z[:, None]
+            product = z.T @ others.reshape(len(z), -1)
+            out[k, :, : k + 1] += product.reshape(size, k + 1, size)
+
     def weighted(self, block, x, c):
         """Rows times the roots of c, in memory which the next block overwrites."""
         weighted = self._memory(1, block, x.shape[1])

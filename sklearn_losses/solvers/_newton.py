@@ -604,11 +604,7 @@ class _Fit:
             total += float(traces.sum())
             # Where kinks are narrow most rows are flat, and left out.
             here = np.flatnonzero(traces > NO_CURVATURE * traces.max(initial=0.0))
-            z, few = self.features.chosen(here + start), hessians[here]
-            for k in range(n_outputs):
-                others = few[:, k, : k + 1, None] * z[:, None]
-                product = z.T @ others.reshape(len(z), -1)
-                found[k, :, : k + 1] += product.reshape(size, k + 1, size)
+            self.features.add_coupled(here + start, hessians[here], found)
         found = found.reshape(n_outputs * size, -1)
         return np.tril(found) + np.tril(found, -1).T, total
 

@@ -104,13 +104,13 @@ class NewtonModel(QuadraticModel):
             here = new[free]
             slope = gradient[free] + matrix[free] @ (new - theta)
             slope += l1[free] * np.sign(here)
-            step = -_solution(matrix[np.ix_(free, free)], slope)[0]
+            inner = matrix[np.ix_(free, free)]
+            step = -_solution(inner, slope)[0]
             crosses = keeps_sign[free] & (here * (here + step) < 0)
             if not crosses.any():
                 new[free] += step
                 break
             # All that cross become 0, if that is lower; or else the first of them.
-            inner = matrix[np.ix_(free, free)]
             change = np.where(crosses, -here, step)
             if slope @ change + 0.5 * change @ inner @ change >= 0.0:
                 ends = np.where(crosses, -here / step, 1.0)

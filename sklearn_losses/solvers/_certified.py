@@ -316,6 +316,10 @@ class _CertifiedFit(_Fit):
             return JointModel
         return MODELS[self.method]
 
+    def smooths_to_begin(self):
+        if isinstance(self.model, ProductModel):  # a smoothed loss needs a matrix
+            self.begin_model(NewtonModel)
+
     def use(self, model):
         if self.positive:
             model.keep_positive()
@@ -323,8 +327,8 @@ class _CertifiedFit(_Fit):
 
     def go_on(self, sample):
         """Where the fit of some of the rows has ended, with what it knows."""
-        if self.term.is_smoothed:
-            self.first_h = sample.h
+        self.first_h = sample.h
+        if sample.h > 0:
             return
         self.begin_model(QuasiNewtonModel)
         self.model.begin_with(sample.curvature)
@@ -365,7 +369,7 @@ class _CertifiedFit(_Fit):
                     self.next_try = self.n_iterations + LONGEST_PAUSE
                 if self.is_too_smooth(predicted, enough, excess):
                     ahead = None
-                    self.narrow(WIDTH_DIVISOR)
+                    self.narrow(WIDTH_DIVISOR, p)
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
@@ -377,7 +381,7 @@ class _CertifiedFit(_Fit):
                     if self.sees_gaps:
                         self.raise_bound_at(p, theta)
                     return
-                self.narrow(WIDTH_DIVISOR)
+                self.narrow(WIDTH_DIVISOR, p)
                 continue
             self.model.heed(t)
             theta = new if t == 1 else theta + t * delta

@@ -48,7 +48,7 @@ AIM = 0.5  # ... its excess is this share of what may be left to gain
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
 FORESEEN = 0.01  # see `is_foreseen`
 STALE = 1e-3  # times the allowed decrease: so little is no progress
-FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
+FLOOR = 1e-6  # of the possible gain is what tol is relative to, at the least
 NO_CURVATURE = 1e-12  # of the largest: the row is flat
 MOST_NUMBERS = 1 << 20  # of some rows times outputs, from which the Hessian is formed
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
@@ -368,8 +368,7 @@ class _Fit:
         self.rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
         self.is_perfect = gain <= self.rounding
         p = self.term.at_constant(c)
-        if self.term.is_smoothed:
-            self.h = self.first_h or FIRST_WIDTH * self.term.unit
+        self.h = self.first_width(p)
         if coef.any():
             scale, given = self.features.scale, theta.copy()
             np.divide(coef, scale, out=given[..., :-1], where=scale > 0)
@@ -382,6 +381,24 @@ class _Fit:
                 return given, q, ahead
         self.by_slopes = self.features.by_slopes
         return theta, p, None
+
+    def first_width(self, p):
+        """Over how much the loss is smoothed at first, from raw predictions p on.
+
+        Kinks always are; and so is a loss that is linear around most rows, as Huber's
+        far out, where it says nothing of how far the minimum is.
+        """
+        if self.first_h is not None:
+            return self.first_h
+        if not self.term.is_smoothed:
+            n_coefs = self.features.n_features + 1
+            if not self.term.lacks_curvature(p, n_coefs):
+                return 0.0
+            self.smooths_to_begin()
+        return self.term.width(p, FIRST_WIDTH * self.term.unit)
+
+    def smooths_to_begin(self):
+        """A loss without kinks will be smoothed."""
 
     def raw(self, theta):
         self.passes += 1
@@ -477,7 +494,7 @@ class _Fit:
             if self.converged:
                 return
             if done and self.h > 0:
-                self.narrow(self.divisor(excess, allowed))
+                self.narrow(self.divisor(excess, allowed), p)
                 continue
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
@@ -502,7 +519,7 @@ class _Fit:
             p += q if t == 1 else t * q
             step = t
             if excess > SMOOTHING_TOL * allowed and predicted <= LITTLE * excess:
-                self.narrow(self.divisor(excess, allowed))
+                self.narrow(self.divisor(excess, allowed), p)
                 ahead = None
             if done and (t == 1 or self.is_certain):
                 self.converged = True
@@ -517,8 +534,9 @@ class _Fit:
         q = np.empty_like(p)
         return q, self.sweep(p, q, delta)
 
-    def narrow(self, divisor):
-        self.h /= divisor
+    def narrow(self, divisor, p):
+        """Smooth less, and not at all where the loss bends by itself."""
+        self.h = 0.0 if self.term.may_drop(p, self.h) else self.h / divisor
         self.arrived = self.narrowed = True
         self.model.forget()
 

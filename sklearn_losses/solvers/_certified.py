@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_losses.linear._centred import Centred
-from sklearn_losses.linear._duality import ROUNDING, Dual
+from sklearn_losses.linear._duality import ROUNDING
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._curvature import Curvature
 from sklearn_losses.solvers._loss_term import RowTerm
@@ -30,6 +30,7 @@ from sklearn_losses.solvers._newton import (
     Newton,
     _Fit,
     _term,
+    has_small_matrix,
     least_allowed,
     slopes_at_start,
 )
@@ -46,7 +47,6 @@ SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begi
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 PROMISING = 3.0  # times what would do if gaps shrink as predictions do
 LEAST_PROMISING = 1e-2  # of predictions
-PATIENCE = 100  # passes until "lbfgs" gives way to "newton"
 FIRST_TRY, LONGEST_PAUSE = 20, 5  # iterations
 TINY = 1e-300  # where all is 0
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
@@ -64,12 +64,6 @@ def choose(objective):
     if not has_small_matrix(objective):
         return LBFGS
     return LBFGS if objective.is_joint and objective.loss.differentiable else NEWTON
-
-
-def has_small_matrix(objective):
-    """Whether the Hessian has no more rows than Newton's method takes."""
-    n_blocks = objective.n_outputs if objective.is_joint else 1
-    return n_blocks * (objective.rows.n_features + 1) <= MOST_FEATURES + 1
 
 
 def sample_of(objective, seed, enough=0):
@@ -210,9 +204,12 @@ class Certified(Solver):
         )
         return result, fit
 
+    def _steps(self, tol):
+        return Newton(max_iter=self.max_iter, tol=tol, positive=self.positive)
+
     def _run(self, objective, sample, features, point, tol, passes):
         """Coefficients and intercept from a point on, and the fit that found them."""
-        steps = Newton(max_iter=self.max_iter, tol=tol)
+        steps = self._steps(tol)
         sample = self._fit_of_sample(sample, features, point)
         if sample is not None:
             point = sample.point
@@ -238,11 +235,8 @@ class Certified(Solver):
             return None
         features = features.with_rows(objective.rows)
         term = _term(objective)
-        steps = Newton(max_iter=self.max_iter, tol=START_TOL)
+        steps = self._steps(START_TOL)
         fit = _Fit(steps, objective, features, term, *point)
-        if self.positive:
-            fit.model.keep_positive()
-            fit.use(fit.model)
         with np.errstate(all="ignore"):
             while not fit.ended:
                 fit.advance()
@@ -282,23 +276,12 @@ class _CertifiedFit(_Fit):
     best_slopes = best_point = None
 
     def __init__(self, solver, steps, objective, features, term, *point_and_passes):
-        self.positive, self.method = solver.positive, solver.method
-        self.may_change = (
-            solver.may_change and objective.is_joint and has_small_matrix(objective)
-        )
+        self.method = solver.method
         super().__init__(steps, objective, features, term, *point_and_passes)
+        self.may_change &= solver.may_change
         self.bound = -np.inf if objective.loss.convex else np.nan
         if objective.loss.has_conjugate:
-            self.dual = Dual(
-                objective.loss,
-                objective.targets.y,
-                term.weight,
-                features,
-                self.l2[:-1],
-                self.l1[:-1],
-                self.has_intercept,
-                solver.positive,
-            )
+            self.dual = self.new_dual()
             coef, intercept, _ = point_and_passes
             lowest = term.known_minimum  # which slopes of 0 prove
             if lowest is None:
@@ -317,14 +300,14 @@ class _CertifiedFit(_Fit):
             return JointModel
         return MODELS[self.method]
 
+    def change_model(self):
+        super().change_model()
+        if isinstance(self.model, JointModel):
+            self.method = NEWTON
+
     def smooths_to_begin(self):
         if isinstance(self.model, ProductModel):  # a smoothed loss needs a matrix
             self.begin_model(NewtonModel)
-
-    def use(self, model):
-        if self.positive:
-            model.keep_positive()
-        super().use(model)
 
     def go_on(self, sample):
         """Where the fit of some of the rows has ended, with what it knows."""
@@ -343,13 +326,15 @@ class _CertifiedFit(_Fit):
             if self.passes + 2 > self.solver.max_iter:
                 return
             self.n_iterations += 1
-            if self.may_change and self.passes > PATIENCE:
-                self.method, self.may_change = NEWTON, False
-                self.begin_model(self.first_model())
+            self.change_model()
             if self.n_iterations % REFRESH == 0:
                 p, ahead = self.raw(theta), None
             value, excess = self.look(p, theta, ahead)
             new, delta, slope_at_0, predicted = self.model.minimum()
+            if self.widens(p, theta, value, predicted):
+                ahead = None
+                continue
+            predicted = self.possible(value, predicted)
             enough = max(self.allowed(value, predicted), NARROW_EARLY * excess)
             is_last = self.passes + 3 > self.solver.max_iter
             if self.sees_gaps and (is_last or self.model.trust * predicted <= enough):
@@ -423,9 +408,9 @@ class _CertifiedFit(_Fit):
     def is_too_smooth(self, predicted, enough, excess):
         """Whether there is nothing more to gain with this smoothing."""
         is_explained = self.best - self.bound <= EXPLAINED * excess
-        return self.is_smoothed(excess) and (
-            is_explained or predicted <= SURELY * enough
-        )
+        if self.is_smoothed(excess) and is_explained:
+            return True
+        return self.is_smoothed(excess) and predicted <= SURELY * enough
 
     def length(self, *step):
         t = super().length(*step)

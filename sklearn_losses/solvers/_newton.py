@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_losses.linear._centred import Centred, Sums
+from sklearn_losses.linear._duality import Dual
 from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.solvers._base import Solver, SolverResult
@@ -31,12 +32,15 @@ from sklearn_losses.solvers._loss_term import (
     row_term,
     uniform,
 )
-from sklearn_losses.solvers._newton_model import NewtonModel
+from sklearn_losses.solvers._newton_model import JointModel, NewtonModel
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers._quasi_newton_model import QuasiNewtonModel
 from sklearn_losses.solvers._sgd import SGD
 from sklearn_losses.solvers._sweep import N_SUMS
 
+PATIENCE = 100  # passes of "lbfgs", until it gives way to "newton" for a loss of rows
+STRUGGLING, PAUSE = 12, 4  # iterations until an arrival has to be proved, and between
+PROOF = 10.0  # times what is allowed may be left by a proof, which is not sharp
 SMALLEST_TOL = 1e-14  # rounding
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
 EPS = np.finfo(np.float64).eps
@@ -69,6 +73,8 @@ class Newton(Solver):
         How much of the gain over the best constant may be missing, about.
     n_iter_no_change : int
         With validation rows: so many iterations without progress end the fit.
+    positive : bool
+        Whether coefficients are >= 0.
 
     Attributes
     ----------
@@ -79,8 +85,8 @@ class Newton(Solver):
 
     verifies = True
 
-    def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5):
-        self.max_iter = max_iter
+    def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5, positive=False):
+        self.max_iter, self.positive = max_iter, positive
         self.tol = max(tol or 0.0, SMALLEST_TOL)
         self.n_iter_no_change = n_iter_no_change
         self.convex_start = True
@@ -166,6 +172,12 @@ class Newton(Solver):
             if any(fit.ended for fit in fits):
                 running = progress.running
                 progress.stop([t for t in running if all(f.ended for f in fits_of(t))])
+
+
+def has_small_matrix(objective):
+    """Whether the Hessian has no more rows than Newton's method takes."""
+    n_blocks = objective.n_outputs if objective.is_joint else 1
+    return n_blocks * (objective.rows.n_features + 1) <= MOST_FEATURES + 1
 
 
 def least_allowed(tol, possible):
@@ -290,16 +302,19 @@ class _Fit:
         self.is_convex = objective.loss.convex
         self.l2 = np.append(objective.penalty.l2 * features.scale**2, 0.0)
         self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
+        self.objective, self.positive = objective, solver.positive
+        self.may_change = objective.is_joint and has_small_matrix(objective)
         self.begin_model(self.first_model())
         self.h, self.first_h = 0.0, None
         self.arrived, self.narrowed = True, False
-        self.previous = math.inf
+        self.previous, self.stretch, self.has_widened = math.inf, 1.0, False
         self.here, self.reached, self.step_size = None, math.inf, 0.0
         self.best, self.kept = math.inf, None
         self.passes = passes  # the first is that for mean and spread
         self.by_slopes = None  # those of the constant, if it begins there
         self.converged = False
         self.n_iterations = self.n_stale = 0
+        self.next_proof = STRUGGLING
         self.ended = False
         self._iterations = self.run(coef, intercept)
 
@@ -319,6 +334,8 @@ class _Fit:
         added to all outputs. Only the l2 norm does, and is least where they sum to 0.
         """
         self.model = model
+        if self.positive:
+            model.keep_positive()
         is_joint = isinstance(self.term, RowTerm)
         model.is_centred = (
             is_joint and self.term.loss.has_conjugate and not model.has_l1
@@ -491,6 +508,7 @@ class _Fit:
         step = 0.0  # that has led to a point which nobody has seen; None: there is none
         while self.passes + 2 <= solver.max_iter and not solver.stop.is_set():
             self.n_iterations += 1
+            self.change_model()
             if self.n_iterations % REFRESH == 0:
                 p, ahead = self.raw(theta), None
             value, excess = self.look(p, theta, ahead)
@@ -500,10 +518,16 @@ class _Fit:
                 yield True
             step = None
             new, delta, slope_at_0, predicted = self.model.minimum()
+            if self.widens(p, theta, value, predicted):
+                continue
+            predicted = self.possible(value, predicted)
             allowed = self.enough(value, predicted)
             done = self.is_done(value, predicted, excess, allowed)
-            if self.converged:
-                return
+            is_stale = self.n_stale >= solver.n_iter_no_change
+            if self.has_arrived(done, excess, allowed) or is_stale:
+                self.converged = self.is_proved(p, theta, allowed, is_stale)
+                if self.converged or is_stale:
+                    return
             if done and self.h > 0:
                 self.narrow(self.divisor(excess, allowed), p)
                 continue
@@ -513,7 +537,7 @@ class _Fit:
             if t != 1:
                 ahead = None
             if t == 0:
-                if done:
+                if done and self.is_proved(p, theta, allowed, True):
                     self.converged = True
                     return
                 if not self.model.damp():
@@ -521,11 +545,15 @@ class _Fit:
                 continue
             if self.foresees and t == 1:
                 reached = self.value_along(p, q, t, new)
-                if self.is_foreseen(reached, predicted, allowed):
+                if self.is_foreseen(reached, predicted, allowed) and (
+                    self.n_iterations < STRUGGLING
+                ):
                     self.converged = True
                     self.arrive(new, reached, t)
                     yield True  # so that the curve ends level: nothing is left to do
                     return
+            self.model.heed(t)
+            self.stretch = t
             theta = new if t == 1 else theta + t * delta
             p += q if t == 1 else t * q
             step = t
@@ -533,8 +561,9 @@ class _Fit:
                 self.narrow(self.divisor(excess, allowed), p)
                 ahead = None
             if done and (t == 1 or self.is_certain):
-                self.converged = True
-                break
+                self.converged = self.is_proved(p, theta, allowed)
+                if self.converged:
+                    break
         if step is not None:
             self.arrive(theta, self.value_at(p, theta), step)
 
@@ -544,6 +573,31 @@ class _Fit:
             return self.raw(delta), None
         q = np.empty_like(p)
         return q, self.sweep(p, q, delta)
+
+    def possible(self, value, predicted):
+        """What a model has predicted, but no more than there is to gain."""
+        known = self.term.known_minimum
+        return predicted if known is None else min(predicted, max(value - known, 0.0))
+
+    def widens(self, p, theta, value, predicted):
+        """Smooth a loss without kinks, if its model promises more than there is.
+
+        Nearly all rows are then where the loss is linear, and the others, which are few
+        or bend within a narrow band, say nothing of a step that leads out of it.
+        """
+        is_bent = isinstance(self.term, PointTerm) and self.is_convex
+        if self.h > 0 or self.has_widened or not is_bent or self.term.is_smoothed:
+            return False
+        if predicted <= self.possible(value, predicted):
+            return False
+        self.has_widened = True
+        self.smooths_to_begin()
+        left = value - self.penalty(theta) - self.lowest
+        unit = left / max(self.seen.steepness, 1e-300)
+        self.h = self.term.width(p, WIDE_WIDTH * min(max(unit, 1e-150), 1e150))
+        self.arrived = True
+        self.model.forget()
+        return True
 
     def narrow(self, divisor, p):
         """Smooth less, and not at all where the loss bends by itself."""
@@ -565,21 +619,67 @@ class _Fit:
         return max(self.solver.tol * (gain + predicted), least)
 
     def is_done(self, value, predicted, excess, allowed):
-        """Whether the model offers too little; sets `converged` if that is all."""
+        """Whether the model offers too little."""
         progress = self.previous - value
         self.is_certain = self.h == 0 and predicted <= self.model.certain * allowed
-        done = predicted <= self.model.trust * allowed and (
+        done = predicted * max(self.stretch, 1.0) <= self.model.trust * allowed and (
             self.arrived or progress <= PROGRESS_TOL * allowed or self.is_certain
         )
         # Where the curvature is infinite, as of |r|^1.2 at 0, no model tells the end.
-        self.n_stale = self.n_stale + 1 if progress <= STALE * allowed else 0
-        if self.h == 0 and self.n_stale >= self.solver.n_iter_no_change:
-            self.converged = True
-        if done and self.h > 0:
-            self.converged = excess <= SMOOTHING_TOL * allowed or (
-                self.arrived and self.narrowed
-            )
+        is_stale = self.h == 0 and progress <= STALE * allowed
+        self.n_stale = self.n_stale + 1 if is_stale else 0
         return done
+
+    def has_arrived(self, done, excess, allowed):
+        """Whether nothing is left to gain with a smoothing that changes nothing."""
+        if not (done and self.h > 0):
+            return False
+        return excess <= SMOOTHING_TOL * allowed or (self.arrived and self.narrowed)
+
+    def is_proved(self, p, theta, allowed, must=False):
+        """Whether a gap or the gradient say, too, that little is left to gain.
+
+        A model is trusted without that unless it has failed, or has been wrong for
+        long: a fit that crawls gains as little at each step as one that has arrived.
+        """
+        if not must and self.n_iterations < self.next_proof:
+            return self.n_iterations < STRUGGLING
+        self.next_proof = self.n_iterations + PAUSE
+        left = self.left_by_bound(p, theta)
+        if left == math.inf:
+            left = self.left_by_gradient(theta)
+        return left <= PROOF * allowed
+
+    def left_by_bound(self, p, theta):
+        """The gap between the best value and the bound of the slopes at p, or inf."""
+        if not self.objective.loss.has_conjugate:
+            return math.inf
+        reach = np.abs(theta[..., :-1]).max(initial=0.0)
+        return self.best - self.new_dual().bound(self.term.slopes(p, self.h), reach)
+
+    def left_by_gradient(self, theta):
+        """What could be gained along the gradient on a way as long as that so far."""
+        slope = self.model.steepest_slope()
+        size = float(np.linalg.norm(theta[..., :-1]))
+        return float(np.linalg.norm(slope)) * max(size, self.term.unit)
+
+    def new_dual(self):
+        return Dual(
+            self.objective.loss,
+            self.term.y,
+            self.term.weight,
+            self.features,
+            self.l2[:-1],
+            self.l1[:-1],
+            self.has_intercept,
+            self.positive,
+        )
+
+    def change_model(self):
+        """Take to Newton's method where many passes have not been enough."""
+        if self.may_change and self.passes > PATIENCE:
+            self.may_change = False
+            self.begin_model(JointModel)
 
     @property
     def foresees(self):

@@ -22,7 +22,8 @@ from sklearn_losses.solvers._quadratic import QuadraticModel
 
 SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
 SWEEPS, SWEEP_TOL = 200, 1e-6  # of coordinate descent on a model with an l1 norm
-MOST_FACES = 2  # that it may lead to: more of them save fewer steps than they cost
+FEW_FACES, MOST_FACES = 2, 64  # that it may lead to: more save fewer steps than they
+PATIENCE = 20  # cost, unless so many models, and so many again, have not been enough
 LARGEST_RESIDUAL, MOST_PRODUCTS = 0.1, 100  # of conjugate gradients
 
 
@@ -32,6 +33,7 @@ class NewtonModel(QuadraticModel):
     certain = 1e-3
     needs_curvatures = predicts_slopes = True
     stiffness = JITTER  # of a smoothed kink, in units of the diagonal
+    n_models = 0
 
     def forget(self):
         self.stiffness = JITTER
@@ -75,7 +77,8 @@ class NewtonModel(QuadraticModel):
         """
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
         nothing = np.empty((len(theta), 0))
-        n_left = MOST_FACES
+        self.n_models += 1
+        n_left = min(FEW_FACES << min(self.n_models // PATIENCE, 10), MOST_FACES)
         while n_left > 0:
             new, n_faces = self._least_on_face(blocks[0], new, l1, low, n_left)
             n_left -= n_faces

@@ -370,7 +370,8 @@ class PointTerm(LossTerm):
             return start
         # A loss of value f and slope g is about f / g away from its minimum.
         size = abs(value(start))
-        step = min(max(size / abs(first), 1e-6 * abs(start), 1e-300), 1e300)
+        step = size / abs(first) if first else 0.0
+        step = min(max(step, 1e-6 * abs(start), 1e-300), 1e300)
         near, near_slope, far, far_slope = start, first, None, math.inf
         has_slopes = self.loss.differentiable  # between which it is about linear
         margin = 0.01 if has_slopes else 1e-10
@@ -381,11 +382,11 @@ class PointTerm(LossTerm):
             else:
                 share = 0.5
                 if trial % 3:
-                    bend = near_slope - far_slope
+                    bend = (near_slope - far_slope) or math.inf  # it may underflow
                     share = near_slope / bend
                     if not has_slopes:
                         rise = value(far) - value(near)
-                        share = (rise / (far - near) - far_slope) / bend
+                        share = (rise / ((far - near) or math.inf) - far_slope) / bend
                 share = min(max(share, margin), 1.0 - margin) if share == share else 0.5
                 c = near + share * (far - near)
             here, steepness = slope(c)

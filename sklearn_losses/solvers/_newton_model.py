@@ -41,7 +41,8 @@ class NewtonModel(QuadraticModel):
     def heed(self, t):
         """A step that should have been longer says that the model is too stiff."""
         if t > 1.0:
-            self.stiffness = max(self.stiffness / SOFTER, SMALLEST_STIFFNESS)
+            softer = max(SOFTER, t * t)
+            self.stiffness = max(self.stiffness / softer, SMALLEST_STIFFNESS)
 
     def sums(self):
         return Sums(self.features, second="full")
@@ -85,11 +86,20 @@ class NewtonModel(QuadraticModel):
             slope = gradient + blocks[0] @ (new - theta)
             steep = np.where(low == 0, -slope, np.abs(slope))
             if not ((new == 0) & (steep > (1.0 + SWEEP_TOL) * l1)).any():
-                break
+                return new
             new = minimize_quadratic(
                 *(blocks, nothing, nothing, slope, new, l1, low, SWEEPS, SWEEP_TOL)
             )
-        return new
+        # Or from the minimum without the l1 norm, where columns are nearly parallel.
+        other = np.maximum(theta - _solution(blocks[0], gradient)[0], low)
+        other, _ = self._least_on_face(blocks[0], other, l1, low, FEW_FACES)
+
+        def value(x):
+            step = x - theta
+            bent = 0.5 * step @ blocks[0] @ step
+            return gradient @ step + bent + l1 @ np.abs(x)
+
+        return min(new, other, key=value)
 
     def _least_on_face(self, matrix, new, l1, low, most):
         """Go on to the minimum for the zeros and the signs that there are.

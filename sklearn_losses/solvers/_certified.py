@@ -25,6 +25,7 @@ from sklearn_losses.solvers._descent import (
 from sklearn_losses.solvers._gap_descent import LBFGS, NEWTON, CertifiedFit, fit_of
 from sklearn_losses.solvers._newton import Newton
 
+DEAR = 200  # coefficients of a loss of rows, from which on a Hessian takes long
 START_TOL = 1e-3  # of the convex relative of a loss that is not convex
 SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
@@ -33,7 +34,8 @@ SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 def choose(objective):
     """The method for an objective.
 
-    The Hessian of a loss of rows is of all its outputs, and dear: it pays for kinks.
+    The Hessian of a loss of rows is of all its outputs, and dear: it pays for kinks,
+    unless it is so large that "lbfgs" may have ended first.
 
     Returns
     -------
@@ -41,7 +43,11 @@ def choose(objective):
     """
     if not has_small_matrix(objective):
         return LBFGS
-    return LBFGS if objective.is_joint and objective.loss.differentiable else NEWTON
+    if not objective.is_joint:
+        return NEWTON
+    n_coefs = objective.n_outputs * (objective.rows.n_features + 1)
+    is_dear = objective.loss.differentiable or n_coefs > DEAR
+    return LBFGS if is_dear else NEWTON
 
 
 def sample_of(objective, seed, enough=0):

@@ -374,6 +374,9 @@ class Fit:
             done = self.is_done(value, predicted, excess, allowed)
             is_stale = self.n_stale >= solver.n_iter_no_change
             has_arrived = self.has_arrived(done, excess, allowed)
+            is_narrow = done or (self.narrowed and predicted <= LITTLE * excess)
+            if self.h > 0 and is_narrow and self.is_at_constant:
+                is_stale = True  # for the constant may be the optimum
             if is_stale or (has_arrived and self.is_in_doubt()):
                 yield from self.prove(p, theta, allowed)
                 return
@@ -381,7 +384,8 @@ class Fit:
                 self.converged = True
                 return
             if done and self.h > 0:
-                self.narrow(self.divisor(excess, allowed), p)
+                divisor = self.divisor(excess, allowed)
+                p, theta = self.narrow(divisor, p, theta, value)
                 continue
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
@@ -407,7 +411,8 @@ class Fit:
             p += q if t == 1 else t * q
             step = t
             if excess > SMOOTHING_TOL * allowed and predicted <= LITTLE * excess:
-                self.narrow(self.divisor(excess, allowed), p)
+                divisor = self.divisor(excess, allowed)
+                p, theta = self.narrow(divisor, p, theta, self.value_at(p, theta))
                 ahead = None
             if done and (t == 1 or self.is_certain):
                 if self.is_in_doubt():
@@ -451,11 +456,23 @@ class Fit:
         self.model.forget()
         return True
 
-    def narrow(self, divisor, p):
-        """Smooth less, and not at all where the loss bends by itself."""
+    def narrow(self, divisor, p, theta, value):
+        """Smooth less, and not at all where the loss bends by itself.
+
+        Returns
+        -------
+        p, theta : ndarray
+            Where to go on: at the best point so far, if that is not the last one. It is
+            the constant, as long as no model has seen that it is not the optimum.
+        """
         self.h = 0.0 if self.term.may_drop(p, self.h) else self.h / divisor
         self.arrived = self.narrowed = True
         self.model.forget()
+        if not self.best < value:
+            return p, theta
+        if not self.kept[..., :-1].any():
+            return self.term.at_constant(self.kept[..., -1]), self.kept
+        return self.raw(self.kept), self.kept
 
     @staticmethod
     def divisor(excess, allowed):
@@ -487,6 +504,11 @@ class Fit:
         if not (done and self.h > 0):
             return False
         return excess <= SMOOTHING_TOL * allowed or (self.arrived and self.narrowed)
+
+    @property
+    def is_at_constant(self):
+        """Whether nothing better than the best constant has been found."""
+        return self.best >= self.at_constant - self.rounding
 
     def is_in_doubt(self):
         """Whether the model may be wrong that little is left to gain.

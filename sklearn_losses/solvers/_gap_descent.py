@@ -151,14 +151,12 @@ class GapFit(Fit):
             p += q if t == 1 else t * q
 
     def begin_narrower(self, p, theta, value):
-        """Smooth less, from the best point so far if that is not the last one.
-
-        It is the constant, as long as no model has seen that it is not the optimum.
-        """
-        self.narrow(WIDTH_DIVISOR, p)
-        if not self.best < value:
-            return p, theta
-        return self.raw(self.kept), self.kept
+        """Smooth less; of a constant that may be the optimum the gap falls as h^2."""
+        divisor = WIDTH_DIVISOR
+        if self.is_at_constant and self.bound > -np.inf:
+            missing = (self.best - self.bound) / max(self.allowed(), TINY)
+            divisor = max(divisor, 2.0 * math.sqrt(missing))
+        return self.narrow(divisor, p, theta, value)
 
     @property
     def sees_gaps(self):
@@ -187,7 +185,7 @@ class GapFit(Fit):
     def is_too_smooth(self, predicted, enough, excess):
         """Whether there is nothing more to gain with this smoothing."""
         is_explained = self.best - self.bound <= EXPLAINED * excess
-        if self.best >= self.at_constant:  # that may be the optimum: slopes prove it
+        if self.is_at_constant:  # that may be the optimum: slopes prove it
             is_explained, enough = False, self.allowed()
         return self.is_smoothed(excess) and (
             is_explained or predicted <= SURELY * enough
@@ -309,7 +307,8 @@ class CertifiedFit(GapFit):
         if not self.converged:
             return [self.failure(owner)]
         penalised = self.l2.any() or self.l1.any()
-        if penalised or self.best - self.lowest > self.allowed():
+        possible = self.at_constant - self.lowest
+        if penalised or self.best - self.lowest > self.solver.tol * possible:
             return []
         # Every row has nearly its least loss. Is that a loss that is never reached?
         y, constant = self.term.y[self.term.weight > 0], self.term.loss.optimal_constant

@@ -14,6 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from sklearn_losses.linear._structure import check_structure
 from sklearn_losses.losses import Loss, get_loss, loss_names
 from sklearn_losses.losses._params import (
     Instance,
@@ -218,6 +219,7 @@ def check_rows(estimator, X, y, reset=True):
     y : ndarray of shape (n_samples,)
     """
     if not (_is_sound(X, 2) and _is_sound(y, 1) and len(X) == len(y)):
+        check_structure(X)
         return validate_data(estimator, X, y, reset=reset, **ROWS)
     if reset:
         estimator.n_features_in_ = X.shape[1]
@@ -239,6 +241,7 @@ def check_large_rows(estimator, X, y, reset=True):
     check : callable or None
         It raises the error of `check_rows` if an entry is not finite. None: all are.
     """
+    check_structure(X)
     size = X.nnz if sparse.issparse(X) else getattr(X, "size", 0)
     if not isinstance(size, Integral) or size < LARGE:
         return *check_rows(estimator, X, y, reset), None

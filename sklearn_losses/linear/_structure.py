@@ -96,8 +96,9 @@ def same_indices(X, name="X"):
     """Indices and indptr of a compressed matrix, of the same type of 32 or 64 bits."""
     parts = np.asarray(X.indices), np.asarray(X.indptr)
     dtypes = {part.dtype for part in parts}
-    if any(dtype.kind not in "iu" for dtype in dtypes):
-        raise _refusal(X, name, f"indices of dtype {max(dtypes, key=str)}")
+    for dtype in dtypes:
+        if dtype.kind not in "iu":
+            raise _refusal(X, name, f"indices of dtype {dtype}")
     if dtypes not in ({np.dtype(np.int32)}, {np.dtype(np.int64)}):
         parts = (part.astype(np.int64) for part in parts)
     return tuple(np.ascontiguousarray(part) for part in parts)

@@ -6,7 +6,18 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 
-from sklearn_losses import Cauchy, Huber, SGDClassifier, SGDRegressor
+from sklearn_losses import (
+    Cauchy,
+    Huber,
+    LinearClassifier,
+    LinearRegressor,
+    SGDClassifier,
+    SGDRegressor,
+    alpha_max,
+    loss_scorer,
+    regularization_path,
+    standard_errors,
+)
 from sklearn_losses.estimators import _validation
 from sklearn_losses.estimators._validation import classes_of, encode_labels
 
@@ -97,3 +108,40 @@ def test_fits_see_that_x_is_not_finite(
         some = {"classes": np.unique(y)} if isinstance(model, SGDClassifier) else {}
         with pytest.raises(ValueError, match="NaN" if np.isnan(bad) else "infinity"):
             model.partial_fit(kind(X), y, sample_weight=weight, **some)
+
+
+CSR = sparse.random(60, 9, density=0.5, format="csr", random_state=0)
+SIGNS = np.arange(60) % 2
+REGRESSOR = LinearRegressor("huber", penalty=None).fit(CSR, SIGNS)
+CLASSIFIER = SGDClassifier().fit(CSR, SIGNS)
+USES = {
+    "SGDRegressor.fit": lambda X, y: SGDRegressor().fit(X, y),
+    "schedule": lambda X, y: SGDClassifier(learning_rate="optimal").fit(X, y),
+    "SGDClassifier.partial_fit": lambda X, y: SGDClassifier().partial_fit(X, y, [0, 1]),
+    "LinearRegressor.fit": lambda X, y: LinearRegressor("huber").fit(X, y),
+    "LinearClassifier.fit": lambda X, y: LinearClassifier().fit(X, y),
+    "X_val": lambda X, y: SGDClassifier().fit(CSR, SIGNS, X_val=X, y_val=y),
+    "regressor.predict": lambda X, y: REGRESSOR.predict(X),
+    "raw_prediction": lambda X, y: REGRESSOR.raw_prediction(X),
+    "score": lambda X, y: REGRESSOR.score(X, y),
+    "classifier.predict": lambda X, y: CLASSIFIER.predict(X),
+    "decision_function": lambda X, y: CLASSIFIER.decision_function(X),
+    "loss_scorer": lambda X, y: loss_scorer(Huber())(REGRESSOR, X, y),
+    "standard_errors": lambda X, y: standard_errors(REGRESSOR, X, y),
+    "alpha_max": lambda X, y: alpha_max(LinearRegressor(penalty="l1"), X, y),
+    "path": lambda X, y: regularization_path(LinearRegressor(), X, y, [0.1]),
+}
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "bsr", "coo", "lil"])
+@pytest.mark.parametrize("use", USES)
+def test_sparse_x_that_does_not_fit_its_shape_is_refused(use, kind):
+    X = CSR.copy().asformat(kind)
+    if kind == "lil":
+        X.rows[7][0] = 1_000_000
+    elif kind == "coo":
+        X.col[7] = 9
+    else:
+        X.indices[7] = 60
+    with pytest.raises(ValueError, match=r"X(_val)? is not a sound sparse matrix"):
+        USES[use](X, SIGNS)

@@ -74,13 +74,9 @@ def _check_compressed(X, name):
         k = int(np.argmax((indices < 0) | (indices >= minor)))
         line = int(np.searchsorted(starts, k, side="right")) - 1
         words = ("column", "row") if X.format == "csc" else ("row", "column")
-        words = [f"block {word}" if is_block else word for word in words]
-        raise _refusal(
-            X,
-            name,
-            f"in {words[0]} {line} an entry in {words[1]} {indices[k]}, and {words[1]}s "
-            f"go from 0 to {minor - 1}",
-        )
+        outer, inner = (f"block {word}" if is_block else word for word in words)
+        where = f"in {outer} {line} an entry in {inner} {indices[k]}"
+        raise _refusal(X, name, f"{where}, and {inner}s go from 0 to {minor - 1}")
     return is_canonical
 
 

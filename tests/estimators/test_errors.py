@@ -19,7 +19,6 @@ from sklearn_losses import (
     LogLoss,
     Poisson,
     Quantile,
-    SquaredError,
 )
 from tests.cases import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from tests.schedules import SGDClassifier, SGDRegressor
@@ -83,10 +82,14 @@ REGRESSOR_PARAMETERS = [
 ]
 CLASSIFIER_PARAMETERS = [
     (
-        dict(loss=SquaredError()),
-        r"SGDClassifier cannot use loss=SquaredError\(\), because it is a loss for regression",
+        dict(loss=Quantile()),
+        r"SGDClassifier cannot use loss=Quantile\(\), because it is a loss for regression",
     ),
     (dict(loss="quantile"), "SGDClassifier cannot use loss='quantile'"),
+    (
+        dict(loss=Huber(scale="mad")),
+        "labels have no unit whose scale could be measured",
+    ),
     (dict(loss="poisson"), "SGDClassifier cannot use loss='poisson'"),
     (dict(learning_rate="pa1", loss="perceptron"), "no step is ever made"),
     (dict(learning_rate="pa2", loss=Hinge(threshold=0)), "no step is ever made"),

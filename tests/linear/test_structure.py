@@ -1,4 +1,4 @@
-"""Sparse matrices whose parts do not fit each other are refused; the others are rows."""
+"""Sparse matrices whose parts do not fit each other are refused."""
 
 import numpy as np
 import pytest

@@ -106,9 +106,9 @@ class LinearModel(BaseEstimator):
             held = params.get(kind, getattr(self, kind))
             if nested and (isinstance(held, type) or not hasattr(held, "set_params")):
                 raise ValueError(
-                    f"{nested[0]!r} is a parameter of a {kind} object, and "
-                    f"{kind}={held!r} is none. Use an object, such as "
-                    f"{kind}={example}, with its parameters."
+                    f"{nested[0]!r} is a parameter of an object, and {kind}={held!r} "
+                    "is not one. Use an object with parameters, such as "
+                    f"{kind}={example}."
                 )
         return super().set_params(**params)
 

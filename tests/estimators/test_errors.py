@@ -355,7 +355,10 @@ def test_the_mean_of_the_iterates_with_an_l1_norm_is_not_silently_wrong():
 
 @pytest.mark.parametrize("loss", ["huber", None, Huber])
 def test_a_name_has_no_parameters_to_search(loss):
-    with pytest.raises(ValueError, match=r"'loss__delta'.*loss=Huber\(\)"):
+    message = (
+        r"'loss__delta' is a parameter of an object, and loss=.* is not one. Use .*"
+    )
+    with pytest.raises(ValueError, match=message + r"loss=Huber\(\)"):
         SGDRegressor(loss=loss).set_params(loss__delta=2.0)
 
 

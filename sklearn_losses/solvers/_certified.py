@@ -15,13 +15,14 @@ those of L-BFGS).
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from sklearn_losses.linear._centred import Centred
 from sklearn_losses.linear._duality import ROUNDING, Dual
-from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers._curvature import Curvature
 from sklearn_losses.solvers._loss_term import RowTerm
 from sklearn_losses.solvers._newton import (
@@ -178,10 +179,21 @@ class Certified(Solver):
             `bound` is the lower bound of the objective, nan if the loss is not convex
             and -inf if there is none.
         """
-        return self.solve_with_fit(objective, start)[0]
+        return finish(self.steps(objective, start))[0]
 
-    def solve_with_fit(self, objective, start):
-        """The result of `solve`, and the fit that knows how it was found."""
+    def steps(self, objective, start):
+        """The iterations of `solve`, for somebody who looks at them.
+
+        Yields
+        ------
+        callable
+            () -> coef and intercept so far, after each iteration but the last. Whoever
+            sends True back ends the fit there.
+
+        Returns
+        -------
+        SolverResult, and the fit that knows how it was found
+        """
         coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
         enough = ROWS_PER_COEF * objective.rows.n_features
@@ -193,9 +205,11 @@ class Certified(Solver):
         if relative is not None:
             convex, tol = replace(objective, loss=relative), max(self.tol, START_TOL)
             few = None if sample is None else replace(sample, loss=relative)
-            point, fit = self._run(convex, few, features, point, tol, passes)
+            point, fit = finish(self._run(convex, few, features, point, tol, passes))
             passes, sample = fit.passes, None
-        point, fit = self._run(objective, sample, features, point, self.tol, passes)
+        point, fit = yield from self._run(
+            objective, sample, features, point, self.tol, passes
+        )
         coef[outputs], intercept[outputs] = point
         self.method = fit.method
         result = SolverResult(
@@ -210,7 +224,7 @@ class Certified(Solver):
         return result, fit
 
     def _run(self, objective, sample, features, point, tol, passes):
-        """Coefficients and intercept from a point on, and the fit that found them."""
+        """Coefficients and intercept from a point on, and the fit; as `steps`."""
         steps = Newton(max_iter=self.max_iter, tol=tol)
         sample = self._fit_of_sample(sample, features, point)
         if sample is not None:
@@ -220,11 +234,13 @@ class Certified(Solver):
         fit = _CertifiedFit(self, steps, objective, features, term, *point, passes)
         if sample is not None:
             fit.go_on(sample)
-        with np.errstate(all="ignore"):
-            while not fit.ended:
+        while not (fit.ended or fit.is_stopped):
+            with np.errstate(all="ignore"):
                 fit.advance()
                 if self.verbose:
                     fit.show()
+            if not fit.ended:
+                fit.is_stopped = bool((yield partial(_rows_of, fit)))
         return _unscaled(fit), fit
 
     def _fit_of_sample(self, objective, features, point):
@@ -274,9 +290,16 @@ def _unscaled(fit):
     return fit.features.unscaled(fit.kept[..., :-1], fit.kept[..., -1])
 
 
+def _rows_of(fit):
+    """The same, with a row for each output, if it is but one."""
+    coef, intercept = _unscaled(fit)
+    return np.atleast_2d(coef), np.atleast_1d(intercept)
+
+
 class _CertifiedFit(_Fit):
     """A fit that ends when the gap between its best value and its bound is small."""
 
+    is_stopped = False  # by somebody who looks at it
     promising, next_try = None, FIRST_TRY  # see is_promising
     best_slopes = best_point = None
 
@@ -484,7 +507,7 @@ class _CertifiedFit(_Fit):
     def warnings(self, owner):
         """What the user should know: a tolerance that was missed, or no minimum."""
         if not self.converged:
-            return [self.failure(owner)]
+            return [] if self.is_stopped else [self.failure(owner)]
         penalised = self.l2.any() or self.l1.any()
         if penalised or self.best - self.lowest > self.allowed():
             return []

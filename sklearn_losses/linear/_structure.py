@@ -5,6 +5,7 @@ read, and write, beyond their arrays.
 """
 
 import numpy as np
+from scipy import sparse
 
 from sklearn_losses.linear._matrices import scan_indices
 
@@ -34,7 +35,7 @@ def check_structure(X, name="X"):
     ValueError
         It names the first entry that does not fit.
     """
-    kind = getattr(X, "format", None)
+    kind = X.format if sparse.issparse(X) else None
     if kind in ("csr", "csc", "bsr"):
         return _check_compressed(X, name)
     if kind == "coo":

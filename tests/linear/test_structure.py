@@ -1,6 +1,7 @@
 """Sparse matrices whose parts do not fit each other are refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
@@ -142,3 +143,8 @@ def test_scan_of_many(dtype):
         changed = indices.copy()
         changed[place] = changed[place - 1]
         assert scan_indices(changed, starts)[2] == (place in starts)
+
+
+def test_what_is_not_sparse_is_not_looked_at():
+    for X in (DENSE, DENSE.tolist(), pd.DataFrame(DENSE, columns=[*"abcde", "format"])):
+        assert check_structure(X)

@@ -21,7 +21,7 @@ def check_structure(X, name="X"):
     Parameters
     ----------
     X : object
-        What is not sparse passes.
+        What is no sparse matrix of two dimensions passes.
     name : str, default="X"
         What an error calls it.
 
@@ -35,7 +35,7 @@ def check_structure(X, name="X"):
     ValueError
         It names the first entry that does not fit.
     """
-    kind = X.format if sparse.issparse(X) else None
+    kind = X.format if sparse.issparse(X) and X.ndim == 2 else None
     if kind in ("csr", "csc", "bsr"):
         return _check_compressed(X, name)
     if kind == "coo":
@@ -102,7 +102,7 @@ def same_indices(X, name="X"):
 
 
 def _check_coordinates(X, name):
-    for word, index, size in zip(("row", "column"), X.coords, X.shape):
+    for word, index, size in zip(("row", "column"), (X.row, X.col), X.shape):
         if len(index) != len(X.data):
             raise _refusal(
                 X, name, f"{len(X.data)} entries for {len(index)} {word} indices"

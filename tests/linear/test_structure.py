@@ -146,5 +146,6 @@ def test_scan_of_many(dtype):
 
 
 def test_what_is_not_sparse_is_not_looked_at():
-    for X in (DENSE, DENSE.tolist(), pd.DataFrame(DENSE, columns=[*"abcde", "format"])):
+    frame = pd.DataFrame(DENSE, columns=[*"abcde", "format"])
+    for X in (DENSE, DENSE.tolist(), frame, sparse.coo_array(DENSE[0])):
         assert check_structure(X)

@@ -139,7 +139,7 @@ class LinearModel(BaseEstimator):
         check_structure(X)
         given, X = X, validate_data(self, X, ensure_all_finite=False, **_INPUT)
         if sparse.issparse(X) and X is not given:
-            check_structure(X)  # of lists nothing was known
+            check_structure(X)  # its lists (LIL) had no structure to look at
         if X.shape[1] != n_features:
             raise ValueError(
                 f"X has {X.shape[1]} features, and coef_ of {type(self).__name__} has "

@@ -7,9 +7,11 @@ solver found becomes attributes. Everything numeric is in the layers below.
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -30,6 +32,7 @@ from sklearn_losses.estimators._validation import (
     measured_scale,
     unchanged_on_error,
 )
+from sklearn_losses.estimators._watching import EpochCallbacks
 from sklearn_losses.linear._objective import Objective, Targets
 from sklearn_losses.linear._penalties import Penalty
 from sklearn_losses.linear._rows import Rows
@@ -114,7 +117,8 @@ _ATTRIBUTES = """objective_ : float{several}
         ``objective_ - gap_``, up to rounding. Without any penalty the bound is proved
         for coefficients up to ten times as large as the largest of the fit, in units
         of 1 / spread of their features. It is nan if the loss is not convex, where
-        the fit is a local minimum, and inf if the loss has no conjugate.
+        the fit is a local minimum, and inf if the loss has no conjugate, or a callback
+        ended the fit before there was a bound.
 
     n_iter_ : int
         The passes over the rows that were made{most}.
@@ -135,7 +139,10 @@ _ATTRIBUTES = """objective_ : float{several}
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of features seen during fit, if X has names that are all strings."""
 
-_NOTES = """S is the sum of the sample weights, so that a row of weight 2 is the same as
+_NOTES = """scikit-learn's callbacks (``set_callbacks``) see a task for each iteration,
+    of all classes side by side, and may end the fit; `gap_` says how near it then is.
+
+    S is the sum of the sample weights, so that a row of weight 2 is the same as
     two rows, and a row of weight 0 the same as none.
 
     The bound is that of Fenchel's duality [1]_: slopes of the loss on all rows, of
@@ -156,7 +163,7 @@ _NOTES = """S is the sum of the sample weights, so that a row of weight 2 is the
        dual extrapolation", ICML."""
 
 
-class BaseLinear(LinearModel):
+class BaseLinear(CallbackSupportMixin, LinearModel):
     """What the two estimators share: from checked arrays to fitted attributes."""
 
     _constraints = {
@@ -200,23 +207,42 @@ class BaseLinear(LinearModel):
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight)
 
+    @with_callbacks  # within unchanged_on_error, which takes away what it looks for
     def _fit(self, X, y, sample_weight):
         check_parameters(self, self._constraints)
         check_l1_ratio(self)
         loss = self._usable_loss()
         objectives, dtype = self._objectives(X, y, sample_weight, loss, solves=True)
-        solver = self._solver(objectives[0])
-        results = self._solve_all(solver, objectives, self._starts(objectives))
+        solver, starts = self._solver(objectives[0]), self._starts(objectives)
+        fitted = partial(self._fitted, objectives[0].loss, dtype)
+        callbacks = self._callbacks((X, y, sample_weight), fitted)
+        if callbacks is None:
+            results = self._solve_all(solver, objectives, starts)
+        else:
+            results = _solve_seen(solver, objectives, starts, callbacks)
         objectives[0].rows.verify()  # if the best constant was enough
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        coef = np.concatenate([r.coef for r in results])
-        intercept = np.concatenate([r.intercept for r in results])
-        self.coef_, self.intercept_ = self._published(coef, intercept, dtype)
-        self.loss_, self.solver_ = objectives[0].loss, solver.method
+        found = _joined([(r.coef, r.intercept) for r in results])
+        if callbacks is not None:
+            callbacks.end_fit(*found)
+        vars(self).update(fitted(*found))
+        self.solver_ = solver.method
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
         self._certify(objectives, results, dtype)
         return self
+
+    def _fitted(self, loss, dtype, coef, intercept):
+        """The attributes that a model of these coefficients predicts with."""
+        coef, intercept = self._published(coef, intercept, dtype)
+        return {"loss_": loss, "coef_": coef, "intercept_": intercept}
+
+    def _callbacks(self, given, fitted):
+        """scikit-learn's callbacks for this fit, or None; see `EpochCallbacks`."""
+        if not getattr(self, "_skl_callbacks", None):
+            return None
+        context = self._init_callback_context(max_subtasks=None)
+        return EpochCallbacks(self, context, "iteration", given, fitted)
 
     def _objectives(self, X, y, sample_weight, loss, solves=False):
         """The objectives that data and parameters make, and the dtype of X.
@@ -328,6 +354,35 @@ class BaseLinear(LinearModel):
             self.objective_, self.gap_ = values[0], gaps[0]
         else:
             self.objective_, self.gap_ = np.array(values), np.array(gaps)
+
+
+def _joined(points):
+    """Coefficients and intercepts of all objectives."""
+    coefs, intercepts = zip(*points)
+    return np.concatenate(coefs), np.concatenate(intercepts)
+
+
+def _solve_seen(solver, objectives, starts, callbacks):
+    """All objectives side by side: a task is an iteration of each that still runs."""
+    steps = [solver.steps(o, start) for o, start in zip(objectives, starts)]
+    points, results = list(starts), {}
+    while len(results) < len(steps):
+        callbacks.begin()
+        for k in (k for k in range(len(steps)) if k not in results):
+            points[k] = _advance(steps[k], k, results)
+        if callbacks.end(*_joined(points)):
+            for k in (k for k in range(len(steps)) if k not in results):
+                _advance(steps[k], k, results, is_stopped=True)
+    return [results[k] for k in range(len(steps))]
+
+
+def _advance(steps, k, results, is_stopped=None):
+    """Make an iteration of objective k; where it is the last, it has a result."""
+    try:
+        return steps.send(is_stopped)()
+    except StopIteration as end:
+        results[k] = result = end.value[0]
+        return result.coef, result.intercept
 
 
 class LinearRegressor(LinearRegressorMixin, BaseLinear):

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_losses.estimators._validation import resolve_loss
 from sklearn_losses.linear._rows import Rows
+from sklearn_losses.linear._structure import check_structure
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arrays import choose_by_sign
 
@@ -77,6 +78,7 @@ class LinearModel(BaseEstimator):
     _tasks = ()
     _other_losses = ()
     _objects = {"loss": "Huber()"}  # parameters with parameters, and an example of each
+    _labels_in = ()  # the fitted attributes with labels
 
     def set_params(self, **params):
         """Set parameters, those of the loss as ``loss__delta``.
@@ -104,9 +106,9 @@ class LinearModel(BaseEstimator):
             held = params.get(kind, getattr(self, kind))
             if nested and (isinstance(held, type) or not hasattr(held, "set_params")):
                 raise ValueError(
-                    f"{nested[0]!r} is a parameter of a {kind} object, and "
-                    f"{kind}={held!r} is none. Use an object, such as "
-                    f"{kind}={example}, with its parameters."
+                    f"{nested[0]!r} is a parameter of an object, and {kind}={held!r} "
+                    "is not one. Use an object with parameters, such as "
+                    f"{kind}={example}."
                 )
         return super().set_params(**params)
 
@@ -133,8 +135,62 @@ class LinearModel(BaseEstimator):
 
     def _unchecked(self, X):
         """X as an array or a sparse matrix, whose entries may not be finite."""
+        n_features = self._check_model()
+        check_structure(X)
+        given, X = X, validate_data(self, X, ensure_all_finite=False, **_INPUT)
+        if sparse.issparse(X) and X is not given:
+            check_structure(X)  # its lists (LIL) had no structure to look at
+        if X.shape[1] != n_features:
+            raise ValueError(
+                f"X has {X.shape[1]} features, and coef_ of {type(self).__name__} has "
+                f"{n_features}. Pass the features that it was fitted with."
+            )
+        return X
+
+    def _check_model(self):
+        """The number of features, once the fitted attributes fit each other.
+
+        They are no parameters, but a pickle may be of another version, and anybody may
+        set them.
+
+        Raises
+        ------
+        NotFittedError
+            If there are none.
+        ValueError
+            If one of them is missing, or of a shape or type that it cannot have.
+        """
         check_is_fitted(self)
-        return validate_data(self, X, ensure_all_finite=False, **_INPUT)
+        for name in ("coef_", "intercept_", *self._labels_in):
+            if not hasattr(self, name):
+                raise self._refusal(name, "missing", "there")
+        coef, intercept = self.coef_, np.asarray(self.intercept_)
+        check_structure(coef, "coef_")
+        if not (sparse.issparse(coef) or isinstance(coef, np.ndarray)):
+            raise self._refusal("coef_", f"a {type(coef).__name__}", "an ndarray")
+        for name, array in (("coef_", coef), ("intercept_", intercept)):
+            if array.dtype.kind not in "fiu":
+                raise self._refusal(name, f"of dtype {array.dtype}", "of real numbers")
+        n_outputs = self._n_published()
+        n_rows = coef.shape[0] if coef.ndim == 2 else 1
+        if coef.ndim not in (1, 2) or n_rows != n_outputs:
+            wanted = f"of shape ({n_outputs}, n_features)"
+            raise self._refusal("coef_", f"of shape {coef.shape}", wanted)
+        if intercept.size not in (1, n_outputs) or intercept.ndim > 1:
+            wanted = f"of shape ({n_outputs},)"
+            raise self._refusal("intercept_", f"of shape {intercept.shape}", wanted)
+        return coef.shape[-1]
+
+    def _refusal(self, name, found, wanted):
+        """The error that a fitted attribute is not as a fit has left it."""
+        return ValueError(
+            f"The attribute {name} of {type(self).__name__} is {found}, and must be "
+            f"{wanted}. Somebody has set it, or it is of another version: fit again."
+        )
+
+    def _n_published(self):
+        """How many rows coef_ has."""
+        return 1
 
     def _refuse_infinite(self, X, raw_is_finite):
         """Raise if X is not finite, which its raw predictions show.
@@ -144,6 +200,12 @@ class LinearModel(BaseEstimator):
         """
         if not raw_is_finite or self._has_zero_coef():
             validate_data(self, X, **_INPUT)
+        if not raw_is_finite:
+            for name in ("coef_", "intercept_"):
+                array = getattr(self, name)
+                array = array.data if sparse.issparse(array) else array
+                if not np.isfinite(array).all():
+                    raise self._refusal(name, "not finite", "finite")
 
     def _streamed(self, X):
         """What the kernels of `Rows` take, if X is one that they are faster with.
@@ -205,6 +267,7 @@ class LinearModel(BaseEstimator):
     def _dense_coef(self):
         """`coef_` as an array, whatever sparsify has done."""
         if sparse.issparse(self.coef_):
+            check_structure(self.coef_, "coef_")
             dense = self.coef_.toarray()
             return dense.ravel() if is_regressor(self) else dense
         return self.coef_
@@ -290,6 +353,16 @@ def _defines_probabilities(estimator):
 class LinearClassifierMixin(ClassifierMixin):
     """Labels and, where the loss defines them, probabilities."""
 
+    _labels_in = ("classes_",)
+
+    def _n_published(self):
+        classes = np.asarray(self.classes_)
+        if classes.ndim != 1 or len(classes) < 2:
+            raise self._refusal(
+                "classes_", f"of shape {classes.shape}", "a list of two labels or more"
+            )
+        return 1 if len(classes) == 2 else len(classes)
+
     def decision_function(self, X):
         """Raw predictions: X @ coef_.T + intercept_.
 
@@ -316,7 +389,7 @@ class LinearClassifierMixin(ClassifierMixin):
         ndarray of shape (n_samples,)
         """
         given, X = X, self._unchecked(X)
-        streamed, classes = self._streamed(X), self.classes_
+        streamed, classes = self._streamed(X), np.asarray(self.classes_)
         if streamed is not None:
             rows, coef, intercept = streamed
             two = classes if _has_8_bytes(classes) else np.arange(2)
@@ -324,7 +397,7 @@ class LinearClassifierMixin(ClassifierMixin):
             labels = labels if two is classes else classes.take(labels)
         else:
             labels, is_finite = np.empty(X.shape[0], classes.dtype), True
-            for rows, part in _blocks(X, self.coef_.shape[0]):
+            for rows, part in _blocks(X, self._n_published()):
                 raw, part_is_finite = self._product(part)
                 is_finite &= part_is_finite
                 _write_labels(raw, classes, labels[rows])

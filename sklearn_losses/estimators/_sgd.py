@@ -127,7 +127,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         tol=1e-3,
         shuffle=True,
         verbose=0,
-        epsilon=0.1,
+        epsilon=None,
         random_state=None,
         learning_rate="auto",
         eta0=0.01,
@@ -228,8 +228,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     loss : Loss or str, default='hinge'
         A loss for classification: an object, such as ``LogLoss()``, or a name, such as
         'log_loss'; see :func:`sklearn_losses.losses.loss_names`. As in scikit-learn
-        the names 'squared_error', 'huber', 'epsilon_insensitive' and
-        'squared_epsilon_insensitive' fit a regression to the labels -1 and 1.
+        'squared_error', 'huber', 'epsilon_insensitive' and
+        'squared_epsilon_insensitive', or objects of these names such as ``Huber()``,
+        fit a regression to the labels -1 and 1.
 
     {
         PARAMETERS.format(
@@ -301,7 +302,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         tol=1e-3,
         shuffle=True,
         verbose=0,
-        epsilon=0.1,
+        epsilon=None,
         n_jobs=None,
         random_state=None,
         learning_rate="auto",
@@ -425,14 +426,19 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                     "will ever come: partial_fit(X, y, classes=np.unique(y_all))."
                 )
             return check_classes(classes)
-        if classes is not None and not np.array_equal(
-            np.unique(classes), self.classes_
-        ):
-            raise ValueError(
-                f"classes={np.unique(classes).tolist()} is not the same as in the "
-                f"first call of partial_fit, {self.classes_.tolist()}. Leave it out."
+        known = check_classes(self.classes_)
+        if not np.array_equal(known, self.classes_):
+            raise self._refusal(
+                "classes_", f"{np.asarray(self.classes_).tolist()}", "sorted"
             )
-        return self.classes_
+        if classes is not None:
+            classes = check_classes(classes)
+            if not np.array_equal(classes, known):
+                raise ValueError(
+                    f"classes={classes.tolist()} is not the same as in the first call "
+                    f"of partial_fit, {known.tolist()}. Leave it out."
+                )
+        return known
 
     def _solve_in_groups(self, solver, objective, start, train, watch):
         """One versus rest, each thread takes some of the classes."""

@@ -72,7 +72,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         "tol": [Interval(0, None, "left"), NONE],
         "shuffle": [BOOLEAN],
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
-        "epsilon": [Interval(0, None, "left")],
+        "epsilon": [Interval(0, None, "left"), NONE],
         "learning_rate": [Options(*SCHEDULES, AUTO)],
         "power_t": [Interval(None, None)],
         "early_stopping": [BOOLEAN],
@@ -207,7 +207,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
         if resumes:
-            start = self._resume(n_outputs, X.shape[1])
+            start = self._resume(n_outputs, X.shape[1], loss)
         else:
             start = self._start(n_outputs, X.shape[1], coef_init, intercept_init)
         if not isinstance(solver, Stream):
@@ -253,7 +253,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             if callbacks is not None:
                 callbacks.end_fit(*found)
         vars(self).update(self._fitted(loss, X.dtype, *found))
-        self._state = state
+        self._state, self._state_layout = state, _layout(state)
         self.t_ = float(state["t"].max())
         if overflow is not None:
             raise overflow
@@ -465,15 +465,21 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self._initial("intercept", intercept_init, (n_outputs,)),
         )
 
-    def _resume(self, n_outputs, n_features):
-        """The state to go on from: the hidden one, unless somebody has set coef_."""
+    def _resume(self, n_outputs, n_features, loss):
+        """The state to go on from: the hidden one, unless somebody has set coef_.
+
+        What is hidden of one versus rest means nothing for a joint loss, and vice
+        versa: then, too, only the coefficients go on.
+        """
         coef = self._dense_coef()
         start = SGD.start(
             self._initial("coef", coef, (n_outputs, n_features)),
             self._initial("intercept", self.intercept_, (n_outputs,)),
         ) | {"t": np.full(n_outputs, getattr(self, "t_", 1.0))}
-        if not hasattr(self, "_state"):
+        before = getattr(self, "loss_", loss)
+        if not hasattr(self, "_state") or before.granularity != loss.granularity:
             return start
+        self._check_state()
         hidden_coef, hidden_intercept = self._published(
             *coefficients(self._state), coef.dtype
         )
@@ -484,3 +490,18 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         ):
             return self._state
         return start
+
+    def _check_state(self):
+        """Refuse what is hidden if an array was cut: kernels trust its shape."""
+        if _layout(self._state) != getattr(self, "_state_layout", None):
+            raise ValueError(
+                f"What {type(self).__name__} keeps between calls of partial_fit is not "
+                "as it was left: the attribute _state was changed, or is of another "
+                "version. Delete it to go on from coef_ alone, or fit again."
+            )
+
+
+def _layout(state):
+    """Type and shape of each array of a state."""
+    arrays = {name: np.asarray(value) for name, value in state.items()}
+    return {name: (array.dtype.str, array.shape) for name, array in arrays.items()}

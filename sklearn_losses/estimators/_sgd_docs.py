@@ -33,10 +33,12 @@ PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         this epoch are, and the coefficients. Threads that share the classes of one
         versus rest print their labels first.
 
-    epsilon : float, default=0.1
+    epsilon : float, default=None
         The parameter of the losses named 'huber' (its delta), 'epsilon_insensitive'
-        and 'squared_epsilon_insensitive'. It is ignored if `loss` is an object, which
-        has its own parameters.
+        and 'squared_epsilon_insensitive'. None means that of the loss, as everywhere a
+        name stands for a loss: 1.345 for 'huber' and 0.1 for the other two, where
+        scikit-learn's default is 0.1 for all. It is ignored if `loss` is another name,
+        or an object, which has its own parameters.
 
     n_jobs : int, default=None
         The number of threads that share {work}; None means 1,

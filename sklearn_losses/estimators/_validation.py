@@ -14,6 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from sklearn_losses.linear._structure import check_structure
 from sklearn_losses.losses import Loss, get_loss, loss_names
 from sklearn_losses.losses._params import (
     Instance,
@@ -74,7 +75,7 @@ def resolve_loss(estimator, tasks, also=()):
     tasks : tuple of str
         The tasks whose losses it can use.
     also : tuple of str, default=()
-        Names of other losses that it takes as strings, as scikit-learn's does.
+        Names of losses for other tasks that it takes, as scikit-learn's does.
 
     Returns
     -------
@@ -115,13 +116,17 @@ def resolve_loss(estimator, tasks, also=()):
             f"The 'loss' parameter of {name} must be a loss such as Huber(delta=1.5) "
             f"or the name of one. Got {loss!r} instead."
         )
-    if found.task not in tasks and not (isinstance(loss, str) and loss in also):
-        usable = [n for task in tasks for n in loss_names(task)]
+    if found.task not in tasks and found.name not in also:
+        usable = [n for task in tasks for n in loss_names(task)] + list(also)
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because it is a loss for "
             f"{'regression' if found.task == 'regression' else 'classification'}. "
             f"Use one of {', '.join(usable)}, or another estimator."
-            + (f" (As strings it also takes {', '.join(also)}.)" if also else "")
+        )
+    if found.needs_scale and "regression" not in tasks:
+        raise InvalidParameterError(
+            f"{name} cannot use loss={loss!r}, because labels have no unit whose scale "
+            "could be measured. Use a number for the scale."
         )
     found.at_scale(1.0).checked()  # its parameters, and its C functions
     return found
@@ -218,6 +223,7 @@ def check_rows(estimator, X, y, reset=True):
     y : ndarray of shape (n_samples,)
     """
     if not (_is_sound(X, 2) and _is_sound(y, 1) and len(X) == len(y)):
+        check_structure(X)
         return validate_data(estimator, X, y, reset=reset, **ROWS)
     if reset:
         estimator.n_features_in_ = X.shape[1]
@@ -239,6 +245,9 @@ def check_large_rows(estimator, X, y, reset=True):
     check : callable or None
         It raises the error of `check_rows` if an entry is not finite. None: all are.
     """
+    check_structure(X)
+    if isinstance(y, (list, tuple)):
+        check_one_kind(y)
     size = X.nnz if sparse.issparse(X) else getattr(X, "size", 0)
     if not isinstance(size, Integral) or size < LARGE:
         return *check_rows(estimator, X, y, reset), None
@@ -331,14 +340,44 @@ def classes_of(y):
     Raises
     ------
     ValueError
-        If they are no labels, as scikit-learn says.
+        If they are no labels, as scikit-learn says, or objects that are no strings.
     """
+    check_one_kind(y)
     classes = y if y.dtype == object else _distinct(y)
     # Of a few classes it says the same, and need not find them once more. Of a few
     # integers it says nothing, and takes as long as a fit of a few rows.
     if y.dtype.kind not in "biu" or len(classes) > 20:
         check_classification_targets(classes if len(classes) <= 20 else y)
     return np.unique(classes) if y.dtype == object else classes
+
+
+def check_one_kind(labels, name="y"):
+    """Refuse labels of which some are strings, or which have no type but "object".
+
+    numpy makes strings of all labels of a list with one string, and cannot sort objects
+    of several kinds.
+
+    Raises
+    ------
+    ValueError
+        It names the first one.
+    """
+    is_array = isinstance(labels, np.ndarray)
+    is_object = is_array and labels.dtype.kind == "O" and labels.ndim == 1
+    if not (is_object or isinstance(labels, (list, tuple))):
+        return
+    kinds = {type(label): issubclass(type(label), str) for label in labels}
+    if all(kinds.values()) or not (is_object or any(kinds.values())):
+        return
+    at, label = next(
+        (i, label) for i, label in enumerate(labels) if not kinds[type(label)]
+    )
+    among = "among strings" if any(kinds.values()) else "as an object"
+    raise ValueError(
+        f"Unknown label type: {name} has the {type(label).__name__} {label!r} (at "
+        f"index {at}) {among}. Labels "
+        "must all be strings, or numbers in an array of such a type: convert them."
+    )
 
 
 def _distinct(y):
@@ -367,11 +406,13 @@ def check_classes(classes):
     ValueError
         If they are no list of at least two labels.
     """
+    check_one_kind(classes, "classes")
     classes = np.asarray(classes)
     if classes.ndim != 1:
         raise ValueError(
             f"classes must be of shape (n_classes,). Got the shape {classes.shape}."
         )
+    check_one_kind(classes, "classes")
     classes = np.unique(classes)
     if classes.dtype.kind == "f" and np.isnan(classes).any():
         raise ValueError("classes must not contain nan.")
@@ -457,6 +498,7 @@ def encode_labels(y, classes, name="y"):
     codes = _codes_by_table(y, classes)
     if codes is not None:
         return codes
+    check_one_kind(y, name)
     index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
     unknown = np.flatnonzero(classes[index] != y)
     if len(unknown):

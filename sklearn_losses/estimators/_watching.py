@@ -10,6 +10,7 @@ from sklearn import get_config
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import validate_data
 
+from sklearn_losses.linear._structure import check_structure
 from sklearn_losses.solvers._progress import merge_curves
 
 # The attributes that a fit may leave behind, and which a new fit takes away.
@@ -45,6 +46,7 @@ def check_validation_data(estimator, X_val, y_val, sample_weight_val, **checks):
         raise ValueError(
             "X_val was given without y_val. Pass the targets of its rows as y_val."
         )
+    check_structure(X_val, "X_val")
     try:
         return validate_data(estimator, X_val, y_val, reset=False, **checks)
     except ValueError as error:

@@ -111,8 +111,10 @@ class LossDescription:
         lines = [str(self.loss)]
         lines += [f"  {name:<11} {text}" for name, text in self._facts()]
         lines += ["", f"  {self._axis_title()}"]
-        for name, cells in self._table():
-            lines.append(f"  {name:<11}" + "".join(f"{cell:>10}" for cell in cells))
+        table = dict(self._table())
+        width = 1 + max(9, *(len(cell) for cells in table.values() for cell in cells))
+        for name, cells in table.items():
+            lines.append(f"  {name:<11}" + "".join(f"{c:>{width}}" for c in cells))
         return "\n".join(lines)
 
     def _repr_html_(self):

@@ -16,6 +16,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_losses.linear._structure import check_structure
 from sklearn_losses.losses import Loss
 
 
@@ -42,6 +43,7 @@ def targets_and_raw_predictions(estimator, X, y, loss):
     ValueError
         As in `LossScorer.score`.
     """
+    check_structure(X)  # others' estimators may not
     y = column_or_1d(y)
     if loss.task == "regression":
         if is_classifier(estimator):

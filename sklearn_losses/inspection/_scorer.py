@@ -81,6 +81,11 @@ class LossScorer(BaseEstimator):
         # fit and metadata routing is off.
         return True
 
+    @property
+    def __name__(self):
+        """What reports call it, as they do a function."""
+        return repr(self)
+
     def __repr__(self):
         return f"loss_scorer({self.loss!r}{', d2=True' if self.d2 else ''})"
 

@@ -13,7 +13,6 @@ from copy import copy
 import numpy as np
 from scipy import linalg
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.linear._centred import Centred
@@ -59,10 +58,18 @@ def standard_errors(estimator, X, y, sample_weight=None):
             "standard_errors needs a LinearRegressor or a LinearClassifier. Got "
             f"{estimator!r}."
         )
-    check_is_fitted(estimator)
+    n_features = estimator._check_model()
     loss = estimator.loss_
     _check_settings(estimator, loss)
     objectives, _ = copy(estimator)._objectives(X, y, sample_weight, loss)
+    if (objectives[0].rows.n_features, len(objectives)) != (
+        n_features,
+        estimator._n_published(),
+    ):
+        raise ValueError(
+            "standard_errors needs X and y of the fit: the features or the classes are "
+            f"not those of {type(estimator).__name__}.coef_."
+        )
     coef = np.atleast_2d(estimator._dense_coef()).astype(np.float64)
     found = [
         _of_objective(objective, w, b)

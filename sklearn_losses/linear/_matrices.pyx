@@ -2,10 +2,55 @@
 """Loops over rows and small matrices that numpy would make several passes of."""
 
 from libc.math cimport INFINITY, fabs, sqrt
+from libc.stdint cimport int32_t, int64_t
 
 ctypedef fused real:
     float
     double
+
+ctypedef fused index:
+    int32_t
+    int64_t
+
+cdef enum:
+    FEW = 1 << 20  # of which a count fits each type of indices
+
+
+def scan_indices(const index[::1] indices, const index[::1] starts):
+    """What a look at the indices of a compressed sparse matrix finds.
+
+    Parameters
+    ----------
+    indices : ndarray of int32 or int64 of shape (n_stored,)
+    starts : ndarray of the same dtype, of shape (n_rows + 1,)
+        From 0 to n_stored, in order.
+
+    Returns
+    -------
+    lowest, largest : int
+        Of the indices; 0 and -1 if there are none.
+    is_canonical : bool
+        Whether they rise within each row.
+    """
+    cdef Py_ssize_t i, k, block, start, n = indices.shape[0]
+    cdef Py_ssize_t n_falls = 0, n_at_starts = 0
+    cdef index low = 0, high = -1, falls
+    if n == 0:
+        return 0, -1, True
+    with nogil:
+        low = high = indices[0]
+        for block in range(n // FEW + 1):
+            falls = 0
+            for k in range(max(block * FEW, 1), min((block + 1) * FEW, n)):
+                low = min(low, indices[k])
+                high = max(high, indices[k])
+                falls += indices[k] <= indices[k - 1]
+            n_falls += falls
+        for i in range(1, starts.shape[0] - 1):
+            start = starts[i]
+            if 0 < start < starts[i + 1]:
+                n_at_starts += indices[start] <= indices[start - 1]
+    return low, high, n_falls == n_at_starts
 
 
 def centre_rows(const real[:, ::1] x, const double[::1] mean, const double[::1] scale,

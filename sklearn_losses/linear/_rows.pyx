@@ -5,6 +5,7 @@ import numpy as np
 from cython.parallel cimport prange
 from scipy import sparse
 
+from sklearn_losses.linear._structure import check_structure, same_indices
 from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.losses._threads cimport threads_for
 
@@ -44,11 +45,13 @@ class Rows:
     ------
     TypeError
         If X has another dtype, format or order.
+    ValueError
+        If an index or a length of a CSR matrix does not fit its shape.
 
     Notes
     -----
-    Duplicate entries of a CSR matrix are summed in a copy; in all other cases the
-    memory of X is used as it is.
+    Entries of a CSR matrix that are not in order are sorted, and duplicates summed, in a
+    copy; in all other cases the memory of X is used as it is.
     """
 
     def __init__(self, X, check=None):
@@ -64,13 +67,11 @@ class Rows:
             return
         if X.format != "csr":
             raise TypeError(f"A sparse X must be in CSR format. Got {X.format!r}.")
-        if not X.has_canonical_format:
-            X = X.copy()
+        if not check_structure(X):  # X may claim that they are, from an earlier look
+            X = sparse.csr_matrix((X.data, X.indices, X.indptr), X.shape, copy=True)
             X.sum_duplicates()
-        self.data, self.columns, self.starts = X.data, X.indices, X.indptr
-        if self.columns.dtype != self.starts.dtype:
-            self.columns = self.columns.astype(np.int64)
-            self.starts = self.starts.astype(np.int64)
+        self.data = np.ascontiguousarray(X.data)
+        self.columns, self.starts = same_indices(X)
 
     @property
     def is_verified(self):

@@ -9,12 +9,13 @@ begins with the features that this one has used.
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
 from sklearn_losses.linear._duality import Dual
 from sklearn_losses.linear._penalties import conjugate_excess
-from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers._certified import (
     Certified,
     choose,
@@ -59,16 +60,22 @@ class ActiveSet(Solver):
 
     def solve(self, objective, start):
         """Minimize one objective with an l1 norm; see `Certified.solve`."""
+        return finish(self.steps(objective, start))[0]
+
+    def steps(self, objective, start):
+        """The iterations of `solve`; see `Certified.steps`. The fit is not returned."""
         search = _Search(self, objective, start)
-        while not search.is_enough() and search.passes < self.max_iter:
+        if len(search.active):
+            yield from search.solve(search.active)
+        while not (search.is_over() or search.is_enough()):
             chosen = search.more()
             if chosen is None:
                 inner = self.inner(objective, self.tol)
-                result, _ = inner.solve_with_fit(objective, search.point)
+                result, _ = yield from inner.steps(objective, search.point)
                 result.n_iter = result.n_iter + math.ceil(search.passes)
-                return result
-            search.solve(chosen)
-        return search.result()
+                return result, None
+            yield from search.solve(chosen)
+        return search.result(), None
 
     def inner(self, objective, tol):
         """The solver of some of the features."""
@@ -79,7 +86,7 @@ class ActiveSet(Solver):
 class _Search:
     """How far it is: the features at work, the best coefficients and the bound."""
 
-    has_begun = False
+    has_begun = is_stopped = False
 
     def __init__(self, solver, objective, start):
         self.solver, self.objective, self.tol = solver, objective, solver.tol
@@ -106,7 +113,6 @@ class _Search:
         if len(self.active):
             objective.rows.verify()  # the columns that are not active, too
             self.point = coef, intercept
-            self.solve(self.active)
         else:
             self.value = self.at_constant
             self.look(slopes)
@@ -141,6 +147,9 @@ class _Search:
         possible = self.at_constant - self.lowest
         return max(self.solver.tol * gain, least_allowed(self.solver.tol, possible))
 
+    def is_over(self):
+        return self.is_stopped or self.passes >= self.solver.max_iter
+
     def is_enough(self):
         return self.value - self.bound <= self.allowed()
 
@@ -159,23 +168,30 @@ class _Search:
         return None if len(chosen) > MOST * len(outside) or is_too_sharp else chosen
 
     def solve(self, chosen):
-        """Go to the optimum of some features."""
+        """Go to the optimum of some features; as `Certified.steps`."""
         self.has_begun = True
         objective = self.objective.with_columns(chosen)
         coef, intercept = self.point
         start = np.ascontiguousarray(coef[:, chosen]), intercept
         inner = self.solver.inner(objective, self.tol)
-        result, fit = inner.solve_with_fit(objective, start)
-        coef = np.zeros_like(coef)
-        coef[:, chosen] = result.coef
-        self.point, self.value = (coef, result.intercept), fit.best
+        steps, place = inner.steps(objective, start), partial(self.placed, chosen)
+        result, fit = yield from _seen_from_outside(steps, place)
+        self.is_stopped = fit.is_stopped
+        coef, _ = self.point = place(result.coef, result.intercept)
+        self.value = fit.best
         self.active = chosen[result.coef.any(axis=0)]
         self.passes += fit.passes * len(chosen) / len(self.l1)
         self.look(fit.slopes())
 
+    def placed(self, chosen, coef, intercept):
+        """Coefficients of some features among those of all, which are 0."""
+        whole = np.zeros((len(coef), len(self.l1)))
+        whole[:, chosen] = coef
+        return whole, intercept
+
     def result(self):
         warnings, converged = [], self.is_enough()
-        if not converged:
+        if not (converged or self.is_stopped):
             limit, gap = self.solver.max_iter, self.value - self.bound
             warnings.append(
                 f"{self.solver.owner} did not converge in max_iter={limit} passes over "
@@ -187,3 +203,18 @@ class _Search:
         result.bound = self.bound
         result.value = self.value if self.features.is_near else None
         return result
+
+
+def _seen_from_outside(steps, place):
+    """The same iterations, whose points have gone through `place`."""
+    try:
+        point = next(steps)
+        while True:
+            is_stopped = yield partial(_placed, place, point)
+            point = steps.send(is_stopped)
+    except StopIteration as end:
+        return end.value
+
+
+def _placed(place, point):
+    return place(*point())

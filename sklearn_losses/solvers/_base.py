@@ -47,6 +47,15 @@ class SolverResult:
     value: float | None = None
 
 
+def finish(steps):
+    """What iterations that nobody looks at return in the end."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        return end.value
+
+
 class Solver:
     """Base of the solvers."""
 

@@ -9,12 +9,13 @@ those of L-BFGS).
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from sklearn_losses.linear._centred import Centred
-from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers._curvature import Curvature
 from sklearn_losses.solvers._descent import (
     MOST_FEATURES,
@@ -157,10 +158,21 @@ class Certified(Solver):
             `bound` is the lower bound of the objective, nan if the loss is not convex
             and -inf if there is none.
         """
-        return self.solve_with_fit(objective, start)[0]
+        return finish(self.steps(objective, start))[0]
 
-    def solve_with_fit(self, objective, start):
-        """The result of `solve`, and the fit that knows how it was found."""
+    def steps(self, objective, start):
+        """The iterations of `solve`, for somebody who looks at them.
+
+        Yields
+        ------
+        callable
+            () -> coef and intercept so far, after each iteration but the last. Whoever
+            sends True back ends the fit there.
+
+        Returns
+        -------
+        SolverResult, and the fit that knows how it was found
+        """
         coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
         enough = ROWS_PER_COEF * objective.rows.n_features
@@ -172,9 +184,11 @@ class Certified(Solver):
         if relative is not None:
             convex, tol = replace(objective, loss=relative), max(self.tol, START_TOL)
             few = None if sample is None else replace(sample, loss=relative)
-            point, fit = self._run(convex, few, features, point, tol, passes)
+            point, fit = finish(self._run(convex, few, features, point, tol, passes))
             passes, sample = fit.passes, None
-        point, fit = self._run(objective, sample, features, point, self.tol, passes)
+        point, fit = yield from self._run(
+            objective, sample, features, point, self.tol, passes
+        )
         coef[outputs], intercept[outputs] = point
         self.method = fit.method
         result = SolverResult(
@@ -192,7 +206,7 @@ class Certified(Solver):
         return Newton(max_iter=self.max_iter, tol=tol, positive=self.positive)
 
     def _run(self, objective, sample, features, point, tol, passes):
-        """Coefficients and intercept from a point on, and the fit that found them."""
+        """Coefficients and intercept from a point on, and the fit; as `steps`."""
         steps = self._steps(tol)
         sample = self._fit_of_sample(sample, features, point)
         if sample is not None:
@@ -202,11 +216,13 @@ class Certified(Solver):
         fit = CertifiedFit(self, steps, objective, features, term, *point, passes)
         if sample is not None:
             fit.go_on(sample)
-        with np.errstate(all="ignore"):
-            while not fit.ended:
+        while not (fit.ended or fit.is_stopped):
+            with np.errstate(all="ignore"):
                 fit.advance()
                 if self.verbose:
                     fit.show()
+            if not fit.ended:
+                fit.is_stopped = bool((yield partial(_rows_of, fit)))
         return _unscaled(fit), fit
 
     def _fit_of_sample(self, objective, features, point):
@@ -251,3 +267,9 @@ class _Sample(NamedTuple):
 
 def _unscaled(fit):
     return fit.features.unscaled(fit.kept[..., :-1], fit.kept[..., -1])
+
+
+def _rows_of(fit):
+    """The same, with a row for each output, if it is but one."""
+    coef, intercept = _unscaled(fit)
+    return np.atleast_2d(coef), np.atleast_1d(intercept)

@@ -14,8 +14,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_losses import SGDClassifier, SGDRegressor
-from sklearn_losses.losses import CrossEntropy, LogLoss, SquaredError
+from sklearn_losses import (
+    LinearClassifier,
+    LinearRegressor,
+    SGDClassifier,
+    SGDRegressor,
+)
+from sklearn_losses.losses import CrossEntropy, Hinge, Huber, LogLoss, SquaredError
 
 X, LABELS = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -186,3 +191,64 @@ def test_a_model_with_callbacks_is_pickled():
     model.fit(X, LABELS)
     copy = pickle.load(io.BytesIO(pickle.dumps(model)))
     assert_array_equal(copy.predict(X), model.predict(X))
+
+
+CERTIFIED = [
+    (LinearClassifier(LogLoss(), alpha=1e-3), LABELS),  # one versus rest
+    (LinearClassifier(CrossEntropy(), alpha=1e-3, n_jobs=2), LABELS),
+    (LinearClassifier(Hinge(), alpha=1e-3), LABELS),
+    (LinearRegressor(Huber(0.1), solver="lbfgs"), X[:, 0] ** 3),
+    (LinearRegressor(penalty="l1", solver="active-set", alpha=1e-3), X[:, 0] ** 3),
+]
+each_certified = pytest.mark.parametrize(("model", "y"), CERTIFIED, ids=repr)
+
+
+@each_certified
+def test_certified_fits_are_seen_and_stay_what_they_are(model, y):
+    script, weight = Script(), np.linspace(0.5, 1.0, len(y))
+    alone = clone(model).fit(X, y, sample_weight=weight)
+    seen = clone(model).set_callbacks(script).fit(X, y, sample_weight=weight)
+    assert_array_equal(seen.coef_, alone.coef_)
+    assert_array_equal(script.models[-1].coef_, seen.coef_)
+    assert_array_equal(script.models[-1].predict(X), seen.predict(X))
+    n = len(script.models) - 1
+    tasks = [f"{what} iteration {k}" for k in range(n) for what in ("begin", "end")]
+    assert script.calls == ["setup", "begin fit 0", *tasks, "end fit 0", "teardown"]
+    for data, targets, metadata in script.data:
+        assert data is X
+        assert targets is y
+        assert metadata["sample_weight"] is weight
+
+
+@each_certified
+def test_a_callback_may_stop_a_certified_fit(model, y, recwarn):
+    script = Script(lambda: True, at=2)
+    stopped = clone(model).set_callbacks(script).fit(X, y)
+    assert len(script.models) == 3  # two iterations and the fit
+    assert_array_equal(stopped.coef_, script.models[1].coef_)
+    begun = np.atleast_2d(stopped.coef_).any(axis=1)
+    assert begun.sum() >= min(2, len(begun))  # classes go side by side
+    assert not list(recwarn)
+    optimum = clone(model).fit(X, y)
+    assert np.all(stopped.objective_ - stopped.gap_ <= optimum.objective_)
+
+
+@pytest.mark.parametrize("is_fitted", [True, False])
+def test_an_error_in_a_certified_fit_leaves_the_model_as_it_was(is_fitted):
+    model, script = LinearClassifier(), Script(interrupt, at=2)
+    if is_fitted:
+        model.fit(X[::2], LABELS[::2])
+    before = dict(vars(model.set_callbacks(script)))
+    with np.errstate(over="print", invalid="raise"), pytest.raises(KeyboardInterrupt):
+        model.fit(X, LABELS)
+    assert vars(model) == before
+    assert script.calls[-1] == "teardown"
+
+
+def test_scoring_monitor_of_certified_fits_in_a_search():
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = LinearClassifier().set_callbacks(monitor)
+    search = GridSearchCV(model, {"alpha": [1e-3, 1e-2]}, n_jobs=2, cv=2).fit(X, LABELS)
+    rows = [r for r in monitor.get_logs().data if r["task_name"] == "iteration"]
+    expected = accuracy_score(LABELS, search.best_estimator_.predict(X))
+    assert_allclose(rows[-1]["accuracy"], expected)

@@ -19,7 +19,6 @@ from sklearn_losses import (
     LogLoss,
     Poisson,
     Quantile,
-    SquaredError,
 )
 from tests.cases import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from tests.schedules import SGDClassifier, SGDRegressor
@@ -83,10 +82,14 @@ REGRESSOR_PARAMETERS = [
 ]
 CLASSIFIER_PARAMETERS = [
     (
-        dict(loss=SquaredError()),
-        r"SGDClassifier cannot use loss=SquaredError\(\), because it is a loss for regression",
+        dict(loss=Quantile()),
+        r"SGDClassifier cannot use loss=Quantile\(\), because it is a loss for regression",
     ),
     (dict(loss="quantile"), "SGDClassifier cannot use loss='quantile'"),
+    (
+        dict(loss=Huber(scale="mad")),
+        "labels have no unit whose scale could be measured",
+    ),
     (dict(loss="poisson"), "SGDClassifier cannot use loss='poisson'"),
     (dict(learning_rate="pa1", loss="perceptron"), "no step is ever made"),
     (dict(learning_rate="pa2", loss=Hinge(threshold=0)), "no step is ever made"),
@@ -352,7 +355,10 @@ def test_the_mean_of_the_iterates_with_an_l1_norm_is_not_silently_wrong():
 
 @pytest.mark.parametrize("loss", ["huber", None, Huber])
 def test_a_name_has_no_parameters_to_search(loss):
-    with pytest.raises(ValueError, match=r"'loss__delta'.*loss=Huber\(\)"):
+    message = (
+        r"'loss__delta' is a parameter of an object, and loss=.* is not one. Use .*"
+    )
+    with pytest.raises(ValueError, match=message + r"loss=Huber\(\)"):
         SGDRegressor(loss=loss).set_params(loss__delta=2.0)
 
 

@@ -5,7 +5,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from sklearn_losses import Poisson, SGDClassifier, SGDRegressor
+from sklearn_losses import (
+    LinearClassifier,
+    Poisson,
+    SGDClassifier,
+    SGDRegressor,
+    standard_errors,
+)
 from sklearn_losses.estimators import _linear_model
 
 RNG = np.random.default_rng(0)
@@ -96,3 +102,58 @@ def test_large_raw_predictions_are_no_error():
     model = SGDRegressor(random_state=0).fit(X, X[:, 0])
     model.coef_[:] = 1e200  # the square is not finite
     assert_allclose(model.predict(X), 1e200 * X.sum(axis=1), rtol=1e-9)
+
+
+def sparse_with_index_7():
+    coef = sparse.csr_array(np.ones((1, 4)))
+    coef.indices[3] = 7
+    return coef
+
+
+EDITS = [
+    ("coef_", np.ones(4), r"of shape \(4,\), and must be of shape \(3, n_features\)"),
+    ("coef_", np.ones((2, 4)), r"of shape \(2, 4\), and must be of shape \(3,"),
+    ("coef_", np.ones((3, 2)), "X has 4 features, and coef_ .* has 2"),
+    ("coef_", np.full((3, 4), np.nan), "attribute coef_ .* is not finite"),
+    ("coef_", np.full((3, 4), "1"), "coef_ .* of dtype <U1, and must be of real"),
+    ("coef_", [[1.0] * 4] * 3, "coef_ of SGDClassifier is a list"),
+    ("coef_", sparse_with_index_7(), "coef_ is not a sound sparse matrix"),
+    (
+        "intercept_",
+        np.ones(2),
+        r"intercept_ .* of shape \(2,\), and must be of shape \(3,\)",
+    ),
+    ("intercept_", None, "intercept_ of SGDClassifier is of dtype object"),
+    ("classes_", [0, 1], r"coef_ .* of shape \(3, 4\), and must be of shape \(1,"),
+    (
+        "classes_",
+        np.arange(4),
+        r"coef_ .* of shape \(3, 4\), and must be of shape \(4,",
+    ),
+    ("classes_", np.array([[0, 1, 2]]), "classes_ .* a list of two labels or more"),
+    ("intercept_", "gone", "intercept_ of SGDClassifier is missing"),
+    ("classes_", "gone", "classes_ of SGDClassifier is missing"),
+]
+
+
+@pytest.mark.parametrize("use", ["predict", "predict_proba", "decision_function"])
+@pytest.mark.parametrize(("name", "value", "message"), EDITS)
+def test_fitted_attributes_that_do_not_fit_each_other(name, value, message, use):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    model = SGDClassifier("log_loss").fit(X, np.arange(30) % 3)
+    if isinstance(value, str):
+        delattr(model, name)
+    else:
+        setattr(model, name, value)
+    with pytest.raises(ValueError, match=message):
+        getattr(model, use)(X)
+
+
+def test_standard_errors_of_other_data_than_that_of_the_fit():
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    model = LinearClassifier(penalty=None, solver="lbfgs").fit(X, np.arange(30) % 2)
+    for other, y in ((X[:, :3], np.arange(30) % 2), (X, np.arange(30) % 3)):
+        with pytest.raises(
+            ValueError, match="standard_errors needs X and y of the fit"
+        ):
+            standard_errors(model, other, y)

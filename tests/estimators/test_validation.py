@@ -6,7 +6,19 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 
-from sklearn_losses import Cauchy, Huber, SGDClassifier, SGDRegressor
+from sklearn_losses import (
+    Cauchy,
+    Huber,
+    LinearClassifier,
+    LinearRegressor,
+    SGDClassifier,
+    SGDRegressor,
+    alpha_max,
+    get_loss,
+    loss_scorer,
+    regularization_path,
+    standard_errors,
+)
 from sklearn_losses.estimators import _validation
 from sklearn_losses.estimators._validation import classes_of, encode_labels
 
@@ -97,3 +109,142 @@ def test_fits_see_that_x_is_not_finite(
         some = {"classes": np.unique(y)} if isinstance(model, SGDClassifier) else {}
         with pytest.raises(ValueError, match="NaN" if np.isnan(bad) else "infinity"):
             model.partial_fit(kind(X), y, sample_weight=weight, **some)
+
+
+CSR = sparse.random(60, 9, density=0.5, format="csr", random_state=0)
+SIGNS = np.arange(60) % 2
+REGRESSOR = LinearRegressor("huber", penalty=None).fit(CSR, SIGNS)
+CLASSIFIER = SGDClassifier().fit(CSR, SIGNS)
+USES = {
+    "SGDRegressor.fit": lambda X, y: SGDRegressor().fit(X, y),
+    "schedule": lambda X, y: SGDClassifier(learning_rate="optimal").fit(X, y),
+    "SGDClassifier.partial_fit": lambda X, y: SGDClassifier().partial_fit(X, y, [0, 1]),
+    "LinearRegressor.fit": lambda X, y: LinearRegressor("huber").fit(X, y),
+    "LinearClassifier.fit": lambda X, y: LinearClassifier().fit(X, y),
+    "X_val": lambda X, y: SGDClassifier().fit(CSR, SIGNS, X_val=X, y_val=y),
+    "regressor.predict": lambda X, y: REGRESSOR.predict(X),
+    "raw_prediction": lambda X, y: REGRESSOR.raw_prediction(X),
+    "score": lambda X, y: REGRESSOR.score(X, y),
+    "classifier.predict": lambda X, y: CLASSIFIER.predict(X),
+    "decision_function": lambda X, y: CLASSIFIER.decision_function(X),
+    "loss_scorer": lambda X, y: loss_scorer(Huber())(REGRESSOR, X, y),
+    "standard_errors": lambda X, y: standard_errors(REGRESSOR, X, y),
+    "alpha_max": lambda X, y: alpha_max(LinearRegressor(penalty="l1"), X, y),
+    "path": lambda X, y: regularization_path(LinearRegressor(), X, y, [0.1]),
+}
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "bsr", "coo", "lil"])
+@pytest.mark.parametrize("use", USES)
+def test_sparse_x_that_does_not_fit_its_shape_is_refused(use, kind):
+    X = CSR.copy().asformat(kind)
+    if kind == "lil":
+        X.rows[7][0] = 1_000_000
+    elif kind == "coo":
+        X.col[7] = 9
+    else:
+        X.indices[7] = 60
+    with pytest.raises(ValueError, match=r"X(_val)? is not a sound sparse matrix"):
+        USES[use](X, SIGNS)
+
+
+def objects(*labels):
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array
+
+
+MIXED = [
+    (["a", 0, "b", "a"], r"the int 0 \(at index 1\) among strings"),
+    (("a", "b", None, "a"), r"the NoneType None \(at index 2\) among strings"),
+    (objects("a", None, "b", "a"), r"the NoneType None \(at index 1\) among strings"),
+    (objects(0, 1, 0, 1), r"the int 0 \(at index 0\) as an object"),
+    (objects(True, "a", True, "a"), r"the bool True \(at index 0\) among strings"),
+    (objects((1, 2), (2,), (1, 2), (2,)), r"the tuple \(1, 2\) .* as an object"),
+]
+
+
+@pytest.mark.parametrize(("y", "message"), MIXED)
+@pytest.mark.parametrize("estimator", [SGDClassifier, LinearClassifier])
+def test_labels_of_several_kinds_are_named(estimator, y, message):
+    X = np.arange(8.0).reshape(4, 2)
+    with pytest.raises(ValueError, match=f"Unknown label type: y has {message}"):
+        estimator().fit(X, y)
+    if estimator is SGDClassifier:
+        with pytest.raises(ValueError, match=f"type: classes has {message}"):
+            estimator().partial_fit(X, [1, 2, 1, 2], classes=y)
+        model = estimator().fit(X, ["a", "b", "a", "b"])
+        with pytest.raises(ValueError, match="type: y has"):
+            model.partial_fit(X, y)
+        if isinstance(y, np.ndarray):
+            with pytest.raises(ValueError, match=f"type: y_val has {message}"):
+                model.fit(X, ["a", "b", "a", "b"], X_val=X, y_val=y)
+
+
+def test_objects_that_are_all_strings():
+    X, y = np.arange(8.0).reshape(4, 2), objects("a", "b", "a", "b")
+    assert_array_equal(SGDClassifier().fit(X, y).classes_, ["a", "b"])
+
+
+REGRESSION_NAMES = (
+    "squared_error",
+    "huber",
+    "epsilon_insensitive",
+    "squared_epsilon_insensitive",
+)
+
+
+@pytest.mark.parametrize("name", REGRESSION_NAMES)
+def test_a_name_means_the_same_everywhere(name):
+    y = BINARY + np.sin(np.arange(N))
+    X = np.random.default_rng(0).normal(size=(N, D))
+    for model in (SGDRegressor, LinearRegressor):
+        assert repr(model(name).fit(X, y).loss_) == repr(get_loss(name))
+    named, given = (
+        SGDClassifier(loss).fit(X, MULTICLASS) for loss in (name, get_loss(name))
+    )
+    assert repr(named.loss_) == repr(get_loss(name))
+    assert_array_equal(named.coef_, given.coef_)
+
+
+def test_epsilon_that_is_given_is_that_of_scikit_learn():
+    X = np.random.default_rng(0).normal(size=(N, D))
+    model = SGDRegressor("huber", epsilon=0.1).fit(X, X[:, 0])
+    assert model.loss_.delta == 0.1
+
+
+@pytest.mark.parametrize("rate", ["auto", "invscaling"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(
+    "losses", [("log_loss", "cross_entropy"), ("cross_entropy", "log_loss")]
+)
+def test_partial_fit_goes_on_with_a_loss_of_another_structure(losses, n_classes, rate):
+    """From the coefficients, which both have, as if somebody had set them."""
+    X, y = np.random.default_rng(0).normal(size=(N, D)), np.arange(N) % n_classes
+    model = SGDClassifier(losses[0], learning_rate=rate, average=True, random_state=0)
+    model.partial_fit(X, y, classes=range(n_classes)).set_params(loss=losses[1])
+    filled = clone(model)
+    for name in ("coef_", "intercept_", "classes_", "t_"):
+        setattr(filled, name, getattr(model, name))
+    assert_array_equal(model.partial_fit(X, y).coef_, filled.partial_fit(X, y).coef_)
+    assert repr(model.loss_) == repr(get_loss(losses[1]))
+
+
+def test_a_hidden_state_that_was_cut_is_refused():
+    X = np.random.default_rng(0).normal(size=(N, D))
+    model = SGDRegressor(learning_rate="invscaling").partial_fit(X, X[:, 0])
+    model._state["scale"] = model._state["scale"][:0]
+    with pytest.raises(ValueError, match="the attribute _state was changed"):
+        model.partial_fit(X, X[:, 0])
+    del model._state
+    model.partial_fit(X, X[:, 0])
+
+
+def test_classes_that_were_changed_are_refused():
+    X = np.random.default_rng(0).normal(size=(N, D))
+    model = SGDClassifier().partial_fit(X, BINARY, classes=[0, 1])
+    model.classes_ = model.classes_[::-1]
+    with pytest.raises(
+        ValueError, match=r"classes_ .* is \[1, 0\], and must be sorted"
+    ):
+        model.partial_fit(X, BINARY)

@@ -191,3 +191,9 @@ def test_errors():
         describe(Huber)
     with pytest.raises(ValueError, match="y_true"):
         describe(Poisson(), y_true=-1)
+
+
+def test_columns_do_not_run_together():
+    loss = Huber(delta=1.2345e-5)
+    gradients = next(s for s in str(describe(loss)).split("\n") if "gradient" in s)
+    assert gradients.split()[1:4] == ["-1.234e-05"] * 3

@@ -309,7 +309,7 @@ def test_classification_errors():
 def test_repr_clone_pickle_and_parameters():
     scorer = loss_scorer(Huber(delta=2.0))
     assert isinstance(scorer, LossScorer)
-    assert repr(scorer) == "loss_scorer(Huber(delta=2.0))"
+    assert repr(scorer) == scorer.__name__ == "loss_scorer(Huber(delta=2.0))"
     assert repr(loss_scorer("log_loss", d2=True)) == "loss_scorer(LogLoss(), d2=True)"
     model = LinearRegression().fit(X, Y)
     for copy in (clone(scorer), pickle.loads(pickle.dumps(scorer))):

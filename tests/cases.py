@@ -182,6 +182,17 @@ def each(losses, name="loss"):
     return pytest.mark.parametrize(name, losses, ids=repr)
 
 
+def each_class(losses, name="loss"):
+    """The same of one loss of each class; those with other parameters are thorough."""
+    first = {type(loss): loss for loss in reversed(losses)}
+    rest = {id(loss) for loss in losses} - {id(loss) for loss in first.values()}
+    cases = [
+        pytest.param(loss, marks=pytest.mark.thorough if id(loss) in rest else ())
+        for loss in losses
+    ]
+    return pytest.mark.parametrize(name, cases, ids=repr)
+
+
 # ---------------------------------------------------------------------- inputs
 SIZES = np.logspace(-12, 4, 33)
 RAW_GRID = np.concatenate([-SIZES[::-1], [0.0], SIZES])

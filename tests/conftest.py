@@ -6,6 +6,7 @@ occurs, and the others are `thorough`.
 """
 
 from collections import Counter, defaultdict
+from itertools import combinations
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,18 @@ settings.register_profile(
     "repeatable", deadline=None, derandomize=True, max_examples=60
 )
 settings.load_profile("repeatable")
+
+
+BEGIN = {}
+
+
+@pytest.fixture(autouse=True)
+def same_numbers(request):
+    """What a test draws from its module's RNG is the same whatever ran before it."""
+    rng = getattr(request.module, "RNG", None)
+    if rng is not None:
+        state = BEGIN.setdefault(request.module, rng.bit_generator.state)
+        rng.bit_generator.state = state
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
@@ -29,18 +42,23 @@ def pytest_collection_modifyitems(items):
 
 
 def sample(product):
-    """Few of the items, in which all values occur, about equally often."""
-    values = {item: set(item.callspec.indices.items()) for item in product}
+    """Few of the items, in which all values occur, and pairs about equally often."""
+    parts = {item: values_and_pairs(item) for item in product}
+    missing = {part for item in product for part in parts[item] if len(part) == 1}
     times = Counter()
-    missing = set().union(*values.values())
     while missing:
         best = max(
             product,
             key=lambda item: (
-                len(values[item] & missing),
-                -sum(times[value] for value in values[item]),
+                len(missing.intersection(parts[item])),
+                -sum(times[part] for part in parts[item]),
             ),
         )
         yield best
-        missing -= values[best]
-        times.update(values[best])
+        missing.difference_update(parts[best])
+        times.update(parts[best])
+
+
+def values_and_pairs(item):
+    values = sorted((name, id(value)) for name, value in item.callspec.params.items())
+    return [*combinations(values, 1), *combinations(values, 2)]

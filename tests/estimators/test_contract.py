@@ -136,6 +136,7 @@ def classification(n_classes=3):
     return (X - X.mean(axis=0)) / X.std(axis=0), y
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 @pytest.mark.parametrize("library", [pickle, cloudpickle, joblib])
 def test_a_fitted_model_survives_pickling(estimator, library):

@@ -6,6 +6,7 @@ Cython writes for every module that takes arrays is compiled once, as SHARED: it
 be half of the time. All cores compile, and what is up to date is not compiled again.
 """
 
+import hashlib
 import os
 import platform
 import sys
@@ -61,21 +62,40 @@ class BuildExtensions(build_ext):
         self.kept.ensure_finalized()
 
     def build_extension(self, ext):
-        """Compile in build/, also for pip, which names a new folder each time."""
+        """Compile in build/, if the C file or a flag is not as it was.
+
+        What counts is what the C file says: pip installs a Cython of its own each time,
+        which is younger than any C file, and names a new folder to build in.
+        """
         own = copy(self)  # other threads build other modules
         own.build_lib = self.kept.build_lib
         own.build_temp = os.path.join(self.kept.build_temp, *ext.name.split("."))
-        super(BuildExtensions, own).build_extension(ext)
+        built, note = Path(own.get_ext_fullpath(ext.name)), Path(own.build_temp, "of")
+        inputs = self.inputs_of(ext)
+        if self.force or not (built.exists() and is_text_of(note, inputs)):
+            own.force = True
+            super(BuildExtensions, own).build_extension(ext)
+            note.write_text(inputs)
         if self.build_lib != own.build_lib:
             wanted = self.get_ext_fullpath(ext.name)
             os.makedirs(os.path.dirname(wanted), exist_ok=True)
-            self.copy_file(own.get_ext_fullpath(ext.name), wanted)
+            self.copy_file(built, wanted)
+
+    def inputs_of(self, ext):
+        """A digest of all that the module is made of."""
+        source = Path(ext.sources[0]).read_bytes()
+        flags = (self.compiler.compiler_so, ext.extra_compile_args, ext.extra_link_args)
+        return hashlib.sha256(source + repr(flags).encode()).hexdigest()
 
     def copy_extensions_to_source(self):
         for ext in self.extensions:
             folder = os.path.dirname(self.get_ext_filename(ext.name))
             os.makedirs(folder, exist_ok=True)
         super().copy_extensions_to_source()
+
+
+def is_text_of(path, text):
+    return path.exists() and path.read_text() == text
 
 
 def extension(name, source, *compile_args, optional=False):
@@ -87,7 +107,6 @@ def extension(name, source, *compile_args, optional=False):
     return Extension(
         name,
         [source],
-        depends=["setup.py"],
         extra_compile_args=["/O2"] if sys.platform == "win32" else flags,
         extra_link_args=OPENMP,
         optional=optional,

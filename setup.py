@@ -22,6 +22,7 @@ from setuptools.command.build_ext import build_ext
 # The last two flags let a choice between two numbers be vectorised. Debug information
 # that nobody asks for (CFLAGS=-g does) would take a third of the time.
 COMPILE_ARGS = [
+    "-O3",
     *([] if "-g" in os.environ.get("CFLAGS", "") else ["-g0"]),
     "-fno-math-errno",
     "-ffp-contract=off",
@@ -100,8 +101,7 @@ def is_text_of(path, text):
 
 def extension(name, source, *compile_args, optional=False):
     """One module; on Linux it may use threads."""
-    kernel = name.endswith(KERNELS)
-    flags = ["-O3" if kernel else "-O2", *COMPILE_ARGS, *OPENMP, *compile_args]
+    flags = [*COMPILE_ARGS, *OPENMP, *compile_args]
     for inlined in INLINED:
         flags += [INLINE_ALL] if name.endswith(inlined) else []
     return Extension(
@@ -117,7 +117,7 @@ def cythonized():
     """One extension for each .pyx, and SHARED."""
     paths = sorted(Path("sklearn_losses").rglob("*.pyx"))
     names = [".".join(path.with_suffix("").parts) for path in paths]
-    shared = extension(SHARED, f"{SHARED.replace('.', '/')}.c")
+    shared = extension(SHARED, f"{SHARED.replace('.', '/')}.c", "-O2")
     return cythonize(
         [shared, *(extension(n, p.as_posix()) for n, p in zip(names, paths))],
         nthreads=os.cpu_count(),

@@ -4,6 +4,8 @@
 each class. What they should be is in `tests.reference`.
 """
 
+import re
+
 import numpy as np
 import pytest
 
@@ -177,9 +179,25 @@ MULTICLASS_LOSSES = [loss for loss in LOSSES if loss.task == "multiclass"]
 CLASSIFICATION_LOSSES = BINARY_LOSSES + MULTICLASS_LOSSES
 
 
+def shown(value):
+    """A repr that is the same in each process: without addresses of functions."""
+    return re.sub(r" at 0x\w+", "", repr(value))
+
+
 def each(losses, name="loss"):
     """A decorator: run the test for each of the losses, with its repr as id."""
-    return pytest.mark.parametrize(name, losses, ids=repr)
+    return pytest.mark.parametrize(name, losses, ids=shown)
+
+
+def each_class(losses, name="loss"):
+    """The same of one loss of each class; those with other parameters are thorough."""
+    first = {type(loss): loss for loss in reversed(losses)}
+    rest = {id(loss) for loss in losses} - {id(loss) for loss in first.values()}
+    cases = [
+        pytest.param(loss, marks=pytest.mark.thorough if id(loss) in rest else ())
+        for loss in losses
+    ]
+    return pytest.mark.parametrize(name, cases, ids=shown)
 
 
 # ---------------------------------------------------------------------- inputs

@@ -127,6 +127,7 @@ def in_order(model, n_epochs=EPOCHS, **parameters):
     return clone(model).set_params(**settings | parameters)
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("average", [False, True, 6])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -163,6 +164,7 @@ def test_fits_equal_the_reference(make, penalty, schedule, average):
             assert model.t_ == 1 + EPOCHS * np.ceil(seen.sum() / BATCH)
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("kind", KINDS)
 @each(REGRESSION_LOSSES)
 def test_an_epoch_of_one_batch_is_a_step_of_full_gradient_descent(loss, kind):

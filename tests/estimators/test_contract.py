@@ -4,7 +4,6 @@ import io
 import pickle
 import subprocess
 import sys
-from collections import Counter
 
 import cloudpickle
 import joblib
@@ -22,7 +21,7 @@ from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_losses import (
     AbsoluteError,
@@ -42,6 +41,7 @@ from sklearn_losses import (
     SquaredError,
     SquaredHinge,
 )
+from tests.contract import each_check
 
 ESTIMATORS = [
     SGDRegressor(),
@@ -88,45 +88,41 @@ ESTIMATORS = [
 ]
 
 
-def expected_failures(estimator):
+def known_failures(estimator):
     # The objective is divided by the number of rows, as in scikit-learn's SGD, not by
     # the sum of the weights: a row of weight 2 is one row, and two rows are two. Nor is
     # a step of weight 2 two steps. (Weight 0 does equal removal; see test_sgd.py and
     # test_newton.py.)
-    reason = "weight 2 is not repetition: the objective is divided by the rows"
-    expected = {
-        "check_sample_weight_equivalence_on_dense_data": reason,
-        "check_sample_weight_equivalence_on_sparse_data": reason,
+    known = {
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
     }
-    if isinstance(estimator.loss, ModifiedHuber):
+    if isinstance(estimator.loss, ModifiedHuber) and estimator.learning_rate != "auto":
         # Its probabilities are 0 or 1 beyond the margin. Where they are so for two
-        # classes the argmax of the probabilities is a tie, that of the decision not.
-        expected["check_classifiers_train"] = "clipped probabilities tie"
-    return expected
+        # classes, as after steps that are too long, the argmax of the probabilities is
+        # a tie, that of the decision is not.
+        known.add("check_classifiers_train")
+    return known
 
 
-@pytest.mark.parametrize("routing", [False, True], ids=["", "routing"])
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+@each_check(ESTIMATORS, known_failures)
 def test_scikit_learn_check(estimator, check, routing):
     with config_context(enable_metadata_routing=routing):
         check(estimator)
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
-def test_that_the_checks_ran(estimator):
-    """As many as were counted with scikit-learn 1.9, and no other failure."""
-    results = check_estimator(
-        estimator,
-        expected_failed_checks=expected_failures(estimator),
-        on_skip=None,
-        on_fail=None,
-    )
-    counts = Counter(result["status"] for result in results)
-    failed = {r["check_name"] for r in results if r["status"] == "xfail"}
-    assert counts["failed"] == 0
-    assert failed <= set(expected_failures(estimator))
-    assert counts["passed"] + counts["xfail"] >= 60
+@pytest.mark.parametrize(
+    "model",
+    [SGDRegressor(), SGDClassifier(loss=ModifiedHuber(), learning_rate="optimal")],
+    ids=repr,
+)
+def test_what_is_not_checked_does_fail(model):
+    """And as many checks ran as were counted with scikit-learn 1.9."""
+    results = check_estimator(model, on_skip=None, on_fail=None)
+    failed = {r["check_name"] for r in results if r["status"] == "failed"}
+    assert failed == known_failures(model)
+    assert sum(r["status"] in ("passed", "failed") for r in results) >= 60
 
 
 def regression():
@@ -140,6 +136,7 @@ def classification(n_classes=3):
     return (X - X.mean(axis=0)) / X.std(axis=0), y
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 @pytest.mark.parametrize("library", [pickle, cloudpickle, joblib])
 def test_a_fitted_model_survives_pickling(estimator, library):

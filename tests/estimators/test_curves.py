@@ -139,6 +139,7 @@ def settings(problem, **parameters):
 
 
 # -------------------------------------------------------------------------- traces
+@pytest.mark.covering
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: repr(p[0].loss))
 @pytest.mark.parametrize("learning_rate", LEARNING_RATES)
 @pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet"])
@@ -278,6 +279,7 @@ def test_patience_is_with_the_validation(learning_rate):
     assert len(model.validation_loss_curve_) == 4
 
 
+@pytest.mark.covering
 @each(DEFAULTS)
 @pytest.mark.parametrize("learning_rate", ["invscaling", "auto"])
 def test_every_loss_stops_early_and_keeps_its_best_epoch(loss, learning_rate):

@@ -308,6 +308,7 @@ def test_no_false_alarm_of_divergence(loss, early_stopping):
         assert [str(warning.message) for warning in caught] == []
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("loss", REGRESSION_LOSSES + CLASSIFICATION_LOSSES, ids=repr)
 @pytest.mark.parametrize("tol", [None, 1e-3])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -125,6 +125,7 @@ def others(model, X, y):
 
 
 # ----------------------------------------------------------------- the certificate
+@pytest.mark.covering
 @each(CONVEX)
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_a_converged_fit_has_the_gap_that_tol_allows(loss, penalty):
@@ -139,6 +140,7 @@ def test_a_converged_fit_has_the_gap_that_tol_allows(loss, penalty):
     assert 0 <= model.gap_ <= 1.001 * max(allowed, 1e-3 * tol * constant)
 
 
+@pytest.mark.covering
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @each(CONVEX)
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -377,6 +379,7 @@ def test_auto_says_what_it_is():
     assert model.solver_ == "lbfgs"
 
 
+@pytest.mark.covering
 @each(MULTICLASS)
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("kind", [np.float64, np.float32, sparse.csr_array])

@@ -68,6 +68,7 @@ LOSSES = [
 ]
 
 
+@pytest.mark.covering
 @each(LOSSES)
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 @pytest.mark.parametrize("kind", [np.array, sparse.csr_matrix])
@@ -181,6 +182,7 @@ LARGE_FITS = [
 ]
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize(
     ("loss", "settings"), LARGE_FITS, ids=[f"{loss!r}-{s}" for loss, s in LARGE_FITS]
 )

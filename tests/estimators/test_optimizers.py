@@ -156,6 +156,7 @@ def compare(make, penalty, batch, schedule, average, optimizer, clip):
     return expected
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("batch", [1, 7])
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("make", MODELS)
@@ -165,6 +166,7 @@ def test_fits_equal_the_reference(optimizer, make, penalty, batch):
         compare(make, penalty, batch, schedule, average, optimizer, NO_CLIP)
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("batch", [1, 7])
 @pytest.mark.parametrize("by", ["norm", "value"])
 @pytest.mark.parametrize("make", MODELS)
@@ -318,6 +320,7 @@ def test_no_step_of_size_nan_where_there_is_no_gradient(optimizer):
 
 
 # --------------------------------------------------------------------------- streams
+@pytest.mark.covering
 @pytest.mark.parametrize("penalty", ["l2", "elasticnet"])
 @pytest.mark.parametrize("average", [False, 7])
 @pytest.mark.parametrize("optimizer", ["sgd", *EVERY])

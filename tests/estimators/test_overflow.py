@@ -160,7 +160,7 @@ def test_early_stopping_keeps_the_best_epoch_so_far():
 @pytest.mark.parametrize("loss", [LogLoss(), CrossEntropy()], ids=repr)
 def test_classifiers(loss, batch_size, kind):
     """The large row is the last, so the first epoch is finite."""
-    Z, labels = RNG.normal(size=(N, 2)), np.arange(N) % 3
+    Z, labels = np.random.default_rng(0).normal(size=(N, 2)), np.arange(N) % 3
     Z[-1] = [0.0, 1e160]
     model = SGDClassifier(loss, batch_size=batch_size, shuffle=False, **SETTINGS)
     error = fails(model, kind(Z), labels)

@@ -222,6 +222,7 @@ def test_epsilon_is_the_parameter_of_the_named_loss(loss):
     assert 0.7 in ours.loss_.get_params().values()
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("schedule", ["constant", "optimal", "invscaling", "adaptive"])
 @pytest.mark.parametrize("average", AVERAGES)

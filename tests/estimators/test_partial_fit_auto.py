@@ -59,6 +59,7 @@ def mean_loss(model, loss, X, y):
 
 
 # The minimum of Perceptron is the constant 0, and steps are made instead, as in `fit`.
+@pytest.mark.covering
 @each([loss for loss in DEFAULTS if loss.name != "perceptron"])
 @pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", None])
 def test_never_worse_than_a_constant(loss, penalty):
@@ -283,6 +284,7 @@ def planted(loss, n, seed):
     return X, 3 * signal + np.where(rng.random(n) < 0.1, 30.0, 1.0)
 
 
+@pytest.mark.covering
 @each(NOT_CONVEX)
 @pytest.mark.parametrize("chunk", [1, 7, 50, 120])
 @pytest.mark.filterwarnings("ignore:.*cannot smooth the kinks")

@@ -32,7 +32,7 @@ from sklearn_losses import (
     SquaredError,
     SquaredHinge,
 )
-from tests.cases import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
+from tests.cases import CLASSIFICATION_LOSSES
 from tests.schedules import SGDClassifier, SGDRegressor
 
 RNG = np.random.default_rng(0)
@@ -52,19 +52,7 @@ def epochs(n, **parameters):
 
 
 # ------------------------------------------------------------------ input formats
-@pytest.mark.parametrize("loss", REGRESSION_LOSSES, ids=repr)
-def test_every_regression_loss_dense_csr_and_partial_fit(loss):
-    y = np.abs(Y)
-    model = SGDRegressor(loss=loss, **epochs(3, eta0=1e-3))
-    dense = model.fit(X, y).coef_
-    assert np.any(dense)
-    assert_array_equal(model.fit(sparse.csr_matrix(X), y).coef_, dense)
-    model = SGDRegressor(loss=loss, shuffle=False, eta0=1e-3)
-    for _ in range(3):
-        model.partial_fit(X, y)
-    assert_array_equal(model.coef_, dense)
-
-
+@pytest.mark.covering
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("loss", CLASSIFICATION_LOSSES, ids=repr)
 def test_every_classification_loss_dense_csr_and_partial_fit(loss, n_classes):

@@ -88,6 +88,7 @@ SGD_FITS = [
 ]
 
 
+@pytest.mark.covering
 @pytest.mark.parametrize(("model", "y"), SGD_FITS, ids=lambda p: repr(p)[:80])
 @pytest.mark.parametrize("kind", [np.array, np.asfortranarray, sparse.csr_array])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

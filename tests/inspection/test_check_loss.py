@@ -37,10 +37,10 @@ from sklearn_losses.losses import (
     Truncated,
     TukeyBiweight,
 )
-from tests.cases import LOSSES, each
+from tests.cases import LOSSES, each, each_class
 
 
-@each(LOSSES)
+@each_class(LOSSES)
 def test_every_loss_passes(loss):
     report = check_loss(loss)
     assert report.passed

@@ -25,7 +25,7 @@ from sklearn_losses.losses import (
     get_loss,
     loss_names,
 )
-from tests.cases import LOSSES, each
+from tests.cases import LOSSES, each_class
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -43,7 +43,7 @@ def drawn(line):
     return np.asarray(x), np.asarray(y)
 
 
-@each([*LOSSES, Truncated(Hinge(), limit=2.0), Huber() + 0.5 * AbsoluteError()])
+@each_class([*LOSSES, Truncated(Hinge(), limit=2.0), Huber() + 0.5 * AbsoluteError()])
 def test_every_loss_can_be_drawn(loss):
     display = LossDisplay.from_losses(loss)
     assert display.lines_.shape == (3, 1)

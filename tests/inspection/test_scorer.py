@@ -66,7 +66,7 @@ from sklearn_losses.losses import (
     SquaredHinge,
     Tweedie,
 )
-from tests.cases import LOSSES, each
+from tests.cases import LOSSES, each_class
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 3))
@@ -522,7 +522,7 @@ def test_d2_one_versus_rest_has_a_constant_for_each_class():
     assert both == 1.0
 
 
-@each(LOSSES)
+@each_class(LOSSES)
 def test_d2_of_perfect_predictions_and_of_the_best_constant(loss):
     rng = np.random.default_rng(2)
     if loss.task == "regression":

@@ -126,6 +126,7 @@ class Problem:
         return unpack(min(near, better, key=lambda v: np.abs(function(v)[1]).max()))
 
 
+@pytest.mark.covering
 @each(LOSSES)
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("intercept", [True, False])
@@ -147,6 +148,7 @@ def test_no_coefficients_are_below_the_bound_of_any_slopes(
     assert max(bounds) <= min(values)
 
 
+@pytest.mark.covering
 @each(SMOOTH)
 @pytest.mark.parametrize("penalty", ["l2", "none"])
 @pytest.mark.parametrize("intercept", [True, False])
@@ -185,6 +187,7 @@ def summed(problem, raw):
     return seen, at
 
 
+@pytest.mark.covering
 @each(LOSSES)
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("intercept", [True, False])

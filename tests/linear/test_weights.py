@@ -71,6 +71,7 @@ def least_squares(rows, y, start, penalty, eta, batch_size):
 
 
 # In the last case the l2 penalty shrinks all weights to exactly 0 in every step.
+@pytest.mark.covering
 @pytest.mark.parametrize(("eta", "size"), [(0.01, 1.0), (0.3, 1.0), (4.0, 0.01)])
 @pytest.mark.parametrize("batch_size", [1, 2, 16, 1000])
 @pytest.mark.parametrize("penalty", PENALTIES, ids=repr)

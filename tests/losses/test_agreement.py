@@ -53,7 +53,7 @@ from sklearn_losses.losses import (
     Tweedie,
     Welsch,
 )
-from tests.cases import raw_predictions, soft_targets, targets
+from tests.cases import raw_predictions, shown, soft_targets, targets
 
 
 # Only tests may look into private modules. If one moves, its tests alone are skipped.
@@ -180,7 +180,7 @@ METRICS = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "metric"), METRICS, ids=repr)
+@pytest.mark.parametrize(("loss", "metric"), METRICS, ids=shown)
 def test_metrics(loss, metric):
     y, raw = sample(loss)
     prediction = loss.inverse_link(raw)
@@ -241,7 +241,7 @@ DENSITIES = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "log_density"), DENSITIES, ids=repr)
+@pytest.mark.parametrize(("loss", "log_density"), DENSITIES, ids=shown)
 def test_negative_log_likelihoods_up_to_terms_in_y(loss, log_density):
     y, raw = sample(loss)
     if loss.domain.low == 0:

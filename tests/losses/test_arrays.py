@@ -123,6 +123,7 @@ def test_a_gradient_may_overwrite_soft_targets(loss):
     np.testing.assert_array_equal(loss.gradient(y, raw, out=y), expected)
 
 
+@pytest.mark.covering
 @each(DEFAULTS)
 @pytest.mark.parametrize(
     "spoil",
@@ -150,6 +151,7 @@ def test_read_only_out_raises():
         SquaredError().value([0, 0], [1, 1], out=out)
 
 
+@pytest.mark.covering
 @each(DEFAULT_POINTS)
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_scalars_are_broadcast(loss, output):
@@ -280,6 +282,7 @@ def test_messages_about_targets(loss, y, message):
     assert str(error.value) == f"{type(loss).__name__} needs every target {message}"
 
 
+@pytest.mark.covering
 @each(DEFAULTS)
 @pytest.mark.parametrize("at", [0, 5000, 39_999])
 def test_targets_of_long_arrays_outside_the_domain_are_named(loss, at):

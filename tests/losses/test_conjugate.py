@@ -27,6 +27,7 @@ from tests.cases import (
     LOSSES,
     POINT_LOSSES,
     each,
+    each_class,
     edge_targets,
     raw_predictions,
     targets,
@@ -48,7 +49,7 @@ def terms(y, raw, dual, value, conjugate):
 
 
 # ------------------------------------------------------------ the Fenchel-Young pair
-@each(CONVEX)
+@each_class(CONVEX)
 @settings(max_examples=30)
 @given(data=st.data())
 def test_fenchel_young_inequality(loss, data):
@@ -151,7 +152,7 @@ def dual_scale(y, dual, expected):
     return max(abs(expected), abs(mpf(y) * mpf(dual)))
 
 
-@each(CONVEX)
+@each_class(CONVEX)
 def test_against_a_maximum_with_fifty_digits(loss):
     some = two_targets(loss).tolist()
     if loss.task == "regression":

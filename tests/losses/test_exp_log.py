@@ -24,10 +24,10 @@ def evaluate(str name, double x):
     return log1p(x) if name == "log1p" else log1p_of_fraction(x)
 """
 ULPS = 2.0
-rng = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
 TINY = np.logspace(-320, -1, 500)
 SPECIAL = [0.0, np.inf, np.nan, 5e-324, 2.2e-308, 1e-17, 1e308]
-EXP = np.concatenate([rng.uniform(-746, 710, 3000), rng.normal(size=500), TINY, -TINY])
+EXP = np.concatenate([RNG.uniform(-746, 710, 3000), RNG.normal(size=500), TINY, -TINY])
 NONPOSITIVE = [*-np.abs(EXP), 0.0, -0.0, np.nan, -np.inf, -745.2, -708.4, -40.1]
 POINTS = {
     "exp": [*EXP, *SPECIAL, -np.inf, -745.2, -746.0, 709.78, 709.79, -708.4],
@@ -35,15 +35,15 @@ POINTS = {
     "expm1_of_nonpositive": NONPOSITIVE,
     "expm1": [*EXP, *SPECIAL, -np.inf, -39.9, -40.1, 39.9, 40.1, 709.78, 709.79],
     "log1p": [
-        *np.exp(rng.uniform(-700, 709, 3000)),
-        *rng.uniform(-1, 2, 1000),
+        *np.exp(RNG.uniform(-700, 709, 3000)),
+        *RNG.uniform(-1, 2, 1000),
         *(-1 + np.logspace(-16, -1, 100)),
         *TINY,
         *-TINY,
         *SPECIAL,
         -1.0,
     ],
-    "log1p_of_fraction": [*rng.uniform(0, 1, 3000), *TINY, 0.0, 1.0],
+    "log1p_of_fraction": [*RNG.uniform(0, 1, 3000), *TINY, 0.0, 1.0],
 }
 EXPECTED = {
     "exp": mpmath.exp,

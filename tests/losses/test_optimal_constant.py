@@ -27,6 +27,7 @@ from tests.cases import (
     POINT_LOSSES,
     ROW_LOSSES,
     each,
+    each_class,
     kinks,
     targets,
     two_targets,
@@ -53,7 +54,7 @@ def assert_no_constant_is_better(loss, y, weight):
     assert reached <= least + 1e-12 * (1 + abs(least))
 
 
-@each(POINT_LOSSES)
+@each_class(POINT_LOSSES)
 @settings(max_examples=40)
 @given(data=st.data())
 def test_no_constant_is_better(loss, data):
@@ -67,6 +68,7 @@ def test_no_constant_is_better(loss, data):
     assert_no_constant_is_better(loss, y, weight)
 
 
+@pytest.mark.covering
 @each(POINT_LOSSES)
 @pytest.mark.parametrize("order", [1, -1])
 def test_one_target_only(loss, order):
@@ -118,7 +120,7 @@ def test_no_constant_row_is_better(loss, soft):
             assert loss.mean(y, np.tile(best + step, (30, 1)), weight) > least - 1e-13
 
 
-@each(LOSSES)
+@each_class(LOSSES)
 def test_weights_are_repetitions_and_rows_of_weight_zero_do_not_count(loss):
     rng = np.random.default_rng(0)
     y = targets(loss, rng, 40)

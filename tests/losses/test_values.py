@@ -185,6 +185,7 @@ def test_how_many_points_are_compared_with_fifty_digits():
     assert doubles + floats > 100_000
 
 
+@pytest.mark.covering
 @each(POINT_LOSSES)
 @pytest.mark.parametrize("direction", [-1.0, 1.0])
 def test_infinite_raw_prediction_gives_the_limit(loss, direction):

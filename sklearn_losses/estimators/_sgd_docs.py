@@ -83,8 +83,9 @@ PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
     scoring : str or callable, default=None
         What the validation watches: None, the loss of the model; or a scorer, or the
         name of one, of which greater values are better and `tol` is in its units. It
-        gets the sample weights if it takes them. One versus rest then stops all
-        classes at once. Without validation rows it is not used.
+        gets the sample weights if it takes them, and nan is refused. Of epochs with the
+        same score that with the least validation loss is kept. One versus rest then
+        stops all classes at once. Without validation rows it is not used.
 
     trace : bool, default=False
         Whether `fit` records objective, step size and gradient norm after each epoch:

@@ -142,9 +142,9 @@ _NOTES = """S is the sum of the sample weights, so that a row of weight 2 is the
     from below. Warnings of the class ConvergenceWarning say which gap was left, and
     that there is no minimum where an unpenalised loss fits all rows perfectly.
 
-    Of a ``NumpyLoss`` the conjugate is searched for row by row, with many calls of its
-    functions: about 0.15 ms for each row and bound. A compiled loss has
-    a formula, or a fast search.
+    Of a ``NumpyLoss`` the conjugate is searched for, of all rows at a time, with some
+    fifty calls of its functions for each bound. A compiled loss has a formula, or a
+    fast search.
 
     References
     ----------

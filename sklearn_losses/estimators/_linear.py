@@ -30,6 +30,7 @@ from sklearn_losses.estimators._validation import (
     measured_scale,
     unchanged_on_error,
 )
+from sklearn_losses.estimators._warnings import look_at_objective
 from sklearn_losses.linear._objective import Objective, Targets
 from sklearn_losses.linear._penalties import Penalty
 from sklearn_losses.linear._rows import Rows
@@ -204,6 +205,7 @@ class BaseLinear(LinearModel):
         check_l1_ratio(self)
         loss = self._usable_loss()
         objectives, dtype = self._objectives(X, y, sample_weight, loss, solves=True)
+        look_at_objective(objectives[0])
         solver = self._solver(objectives[0])
         results = self._solve_all(solver, objectives, self._starts(objectives))
         objectives[0].rows.verify()  # if the best constant was enough

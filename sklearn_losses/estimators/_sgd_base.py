@@ -27,6 +27,7 @@ from sklearn_losses.estimators._validation import (
     resolve_optimizer,
     unchanged_on_error,
 )
+from sklearn_losses.estimators._warnings import look_at_objective
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
     check_validation_data,
@@ -234,6 +235,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             )
             objective = self._with_scale(objective, solver, train, resumes)
             loss = objective.loss
+            if not resumes:
+                look_at_objective(objective, train)
             fitted = functools.partial(self._fitted, loss, X.dtype)
             data = X, y, given_weight
             watch = self._watch(objective, encode, data, aside, validation, fitted)

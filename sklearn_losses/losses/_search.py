@@ -1,13 +1,15 @@
-"""The convex conjugate of a loss that is written in Python, of all points at a time.
+"""Conjugates and minima of a loss that is written in Python, of all points at a time.
 
-The search is that of `_conjugate.pxd`: where the gradient, which grows, passes the
-slope is bracketed, and the bracket shrunk by secants and bisections. There each point
-has a loop of its own; here a call of the loss serves all points that still search.
+A conjugate is searched for as in `_conjugate.pxd`: where the gradient, which grows,
+passes the slope is bracketed, and the bracket shrunk by secants and bisections. There
+each point has a loop of its own; here a call of the loss serves all that still search.
 """
 
 import numpy as np
 
 NEAR, FAR = 1e12, 1e300  # a bracket grows by 4 until the first, then by 1e4
+OFFSETS = np.concatenate([-np.logspace(3, -3, 13), [0.0], np.logspace(-3, 3, 13)])
+N_BETWEEN, N_ZOOMS = 11, 4  # of the grid of a loss that is not convex
 REACHED = 1e-8  # of a slope: so near is the gradient far out
 LEVEL = 1e-14  # of what a gain is a difference of
 SHRINKS = 0.75  # at most: else what a gain grows by has no finite sum
@@ -158,3 +160,81 @@ def _largest_gain(points, low, high, below, above):
         width = (high - low)[running]
         slow[running] = ~halves[inside] & (width > 0.5 * (b - a)[inside])
     return np.maximum(points.gain(low), points.gain(high))
+
+
+def searched_minimum(loss, y_true):
+    """The infimum of each target's loss over raw predictions.
+
+    Of a convex loss of points it is minus the conjugate of slope 0. Of others it is the
+    least value on a grid, which is refined where that is; of rows, on lines from 0
+    towards and away from the class of the target.
+
+    Parameters
+    ----------
+    loss : Loss
+    y_true : ndarray of float64 of shape (n,)
+
+    Returns
+    -------
+    ndarray of float64 of shape (n,)
+        -inf where the loss falls without end.
+    """
+    if len(y_true) == 0:
+        return np.zeros(0)
+    centre = _perfect(loss, y_true)
+    with np.errstate(all="ignore"):
+        if loss.granularity == "point" and loss.convex:
+            slope, value = np.empty(len(y_true)), np.empty(len(y_true))
+            loss.checked().evaluate_points(y_true, centre, value, slope, None)
+            left = np.flatnonzero(slope != 0.0)
+            try:
+                value[left] = -loss.conjugate(y_true[left], 0.0)
+            except ValueError:  # nan, far out
+                return _least_on_grid(loss, y_true, centre)
+            return value
+        return _least_on_grid(loss, y_true, centre)
+
+
+def _perfect(loss, y_true):
+    """Raw predictions that may be perfect: of the targets, or 0."""
+    if loss.task == "regression":
+        with np.errstate(all="ignore"):
+            try:
+                linked = np.asarray(loss.link.link(y_true), np.float64)
+            except NotImplementedError:
+                return np.zeros(len(y_true))
+        return np.where(np.isfinite(linked), linked, 0.0)
+    return np.zeros(len(y_true))
+
+
+def _least_on_grid(loss, y_true, centre):
+    """The least values on a grid around a centre, which is refined where they are."""
+    n, unit = len(y_true), 1.0
+    if loss.task == "regression":
+        unit = max(1.0, np.ptp(centre))
+    toward = 1.0
+    if loss.granularity == "row":
+        n_classes = max(2, int(y_true.max()) + 1)
+        toward = np.eye(n_classes)[y_true.astype(np.intp)]
+
+    def values(offset):
+        raw = centre + offset
+        try:
+            found = loss.value(
+                y_true, raw if np.ndim(toward) == 0 else raw[:, None] * toward
+            )
+        except ValueError:  # nan
+            return np.full(n, np.inf)
+        return np.where(np.isnan(found), np.inf, found)
+
+    grid = np.broadcast_to(unit * OFFSETS[:, None], (len(OFFSETS), n))
+    least = np.full(n, np.inf)
+    for _ in range(1 + N_ZOOMS):
+        seen = np.array([values(offset) for offset in grid])
+        best = seen.argmin(axis=0)
+        least = np.minimum(least, seen.min(axis=0))
+        rows = np.arange(n)
+        low = grid[np.maximum(best - 1, 0), rows]
+        high = grid[np.minimum(best + 1, len(grid) - 1), rows]
+        grid = np.linspace(low, high, N_BETWEEN)
+    return least

@@ -146,8 +146,15 @@ class LossTerm:
         return total
 
     def minimum(self):
-        """The infimum over all raw predictions, 0 if it is not known."""
-        return self.known_minimum or 0.0
+        """The infimum over all raw predictions, 0 if it is not known.
+
+        Where it is -inf, what a step of 1 could make of the best constant.
+        """
+        found = self.known_minimum or 0.0
+        if found > -np.inf:
+            return found
+        best = self.best_constant()
+        return self.value_at(best) - self.steepness_at(best)
 
     def steepness_at(self, c):
         """The sum of the slopes' absolute values where all raw predictions are c."""

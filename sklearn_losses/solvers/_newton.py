@@ -39,6 +39,7 @@ from sklearn_losses.solvers._sweep import N_SUMS
 
 SMALLEST_TOL = 1e-14  # rounding
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
+WRONG = 1e-6  # times the value below the minimum is no rounding
 EPS = np.finfo(np.float64).eps
 FIRST_WIDTH = 0.3  # of the smoothing
 SMOOTHING_TOL = 3.0  # times tol may be the excess of smoothing
@@ -367,6 +368,13 @@ class _Fit:
         largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
         self.rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
         self.is_perfect = gain <= self.rounding
+        if gain < -max(self.rounding, WRONG * sizes):
+            raise ValueError(
+                f"The mean value of {self.term.loss!r} at the best constant is "
+                f"{self.at_constant:.6g}, below its minimum, {self.lowest:.6g}, so "
+                "that a fit could not tell when it is perfect. Correct the minimum "
+                "(of a NumpyLoss minimum=None searches for it), and see check_loss."
+            )
         p = self.term.at_constant(c)
         if self.term.is_smoothed:
             self.h = self.first_h or FIRST_WIDTH * self.term.unit

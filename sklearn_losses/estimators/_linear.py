@@ -6,7 +6,6 @@ solver found becomes attributes. Everything numeric is in the layers below.
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -46,6 +45,7 @@ from sklearn_losses.losses._params import (
 from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
 from sklearn_losses.solvers._certified import LBFGS, NEWTON, PATIENCE, Certified, choose
 from sklearn_losses.solvers._newton import MOST_FEATURES
+from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers._sgd import is_least_at_0
 
 _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
@@ -127,7 +127,8 @@ _ATTRIBUTES = """objective_ : float{several}
 
     scale_ : float
         If the scale of the loss is "mad": the scale of the residuals of the least
-        absolute deviations, which `loss_` has.
+        absolute deviations, which `loss_` has. Predictions then scale with y: alpha
+        times the scale is the strength of an l1 norm.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -249,7 +250,7 @@ class BaseLinear(LinearModel):
             vars(self).pop("scale_", None)
             return objectives
         self.scale_, _ = measured_scale(objectives[0])
-        return [replace(o, loss=o.loss.at_scale(self.scale_)) for o in objectives]
+        return [at_scale(o, self.scale_) for o in objectives]
 
     def _usable_loss(self):
         loss = self._resolve_loss()

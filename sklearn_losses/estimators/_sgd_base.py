@@ -50,6 +50,7 @@ from sklearn_losses.losses._params import (
 from sklearn_losses.solvers._newton import Newton
 from sklearn_losses.solvers._overflow import WeightsOverflow
 from sklearn_losses.solvers._progress import Watch
+from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
 from sklearn_losses.solvers._stream import Stream, forget
@@ -271,7 +272,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self.scale_, found = measured_scale(objective, train)
             if solver.convex_start:
                 solver.convex_start = found
-        return replace(objective, loss=objective.loss.at_scale(self.scale_))
+        return at_scale(objective, self.scale_)
 
     def _fitted(self, loss, dtype, coef, intercept):
         """The attributes that a model of these coefficients predicts with."""

@@ -368,7 +368,7 @@ class _Fit:
         largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
         self.rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
         self.is_perfect = gain <= self.rounding
-        if gain < -max(self.rounding, WRONG * sizes):
+        if gain < -WRONG * max(sizes, 1e-3 * self.term.total):
             raise ValueError(
                 f"The mean value of {self.term.loss!r} at the best constant is "
                 f"{self.at_constant:.6g}, below its minimum, {self.lowest:.6g}, so "

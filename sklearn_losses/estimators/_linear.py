@@ -29,7 +29,7 @@ from sklearn_losses.estimators._validation import (
     measured_scale,
     unchanged_on_error,
 )
-from sklearn_losses.estimators._warnings import look_at_objective
+from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.linear._objective import Objective, Targets
 from sklearn_losses.linear._penalties import Penalty
 from sklearn_losses.linear._rows import Rows
@@ -52,7 +52,11 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
         The penalty on the coefficients; the intercept is not penalised.
 
     alpha : float, default=0.0001
-        The strength of the penalty, >= 0.
+        The strength of the penalty, >= 0. With a loss of regression whose slopes are
+        bounded, `lipschitz` in the catalogue, what is right depends on the unit of y:
+        the larger y is, the smaller alpha has to be. A UserWarning says so where the
+        penalty of the default is more than a tenth of what the fit has gained over the
+        best constant.
 
     l1_ratio : float, default=0.15
         The share of the l1 norm in penalty='elasticnet', in [0, 1].
@@ -212,6 +216,12 @@ class BaseLinear(LinearModel):
         objectives[0].rows.verify()  # if the best constant was enough
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        for objective, r in zip(objectives, results):
+            point = r.coef, r.intercept, r.gained, dtype
+            for message, category in odd_results(
+                self, objective, *point, separation=False
+            ):
+                warnings.warn(message, category, stacklevel=3)
         coef = np.concatenate([r.coef for r in results])
         intercept = np.concatenate([r.intercept for r in results])
         self.coef_, self.intercept_ = self._published(coef, intercept, dtype)

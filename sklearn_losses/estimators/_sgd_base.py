@@ -27,7 +27,7 @@ from sklearn_losses.estimators._validation import (
     resolve_optimizer,
     unchanged_on_error,
 )
-from sklearn_losses.estimators._warnings import look_at_objective
+from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
     check_validation_data,
@@ -256,6 +256,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             state, *found = self._joined(results)
             if callbacks is not None:
                 callbacks.end_fit(*found)
+            if not partial and overflow is None:
+                self._warn_of_results(objective, results, *found, X.dtype, train)
         vars(self).update(self._fitted(loss, X.dtype, *found))
         self._state = state
         self.t_ = float(state["t"].max())
@@ -398,6 +400,14 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _warn_of_results(self, objective, results, coef, intercept, dtype, train):
+        """Warn of what is odd about the coefficients."""
+        gained = [r.gained for r in results if r.gained is not None]
+        gained = np.concatenate(gained) if len(gained) == len(results) else None
+        odd = odd_results(self, objective, coef, intercept, gained, dtype, train)
+        for message, category in odd:
+            warnings.warn(message, category, stacklevel=5)
 
     def _solve_before(self, error, solver, objective, start, train, watch):
         """The error of the first overflow, and the results of the epochs before.

@@ -27,7 +27,11 @@ from sklearn_losses.estimators._validation import (
     resolve_optimizer,
     unchanged_on_error,
 )
-from sklearn_losses.estimators._warnings import look_at_objective, odd_results
+from sklearn_losses.estimators._warnings import (
+    ignored_parameters,
+    look_at_objective,
+    odd_results,
+)
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
     check_validation_data,
@@ -238,6 +242,10 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             loss = objective.loss
             if not resumes:
                 look_at_objective(objective, train)
+                has_validation = (
+                    partial or aside is not None or validation[0] is not None
+                )
+                self._warn_of_ignored(solver, has_validation)
             fitted = functools.partial(self._fitted, loss, X.dtype)
             data = X, y, given_weight
             watch = self._watch(objective, encode, data, aside, validation, fitted)
@@ -400,6 +408,12 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _warn_of_ignored(self, solver, has_validation):
+        """Warn of parameters that were set in vain."""
+        makes_steps = isinstance(solver, SGD)
+        for message in ignored_parameters(self, makes_steps, has_validation):
+            warnings.warn(message, UserWarning, stacklevel=5)
 
     def _warn_of_results(self, objective, results, coef, intercept, dtype, train):
         """Warn of what is odd about the coefficients."""

@@ -62,7 +62,8 @@ PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
           eta0 is their aggressiveness C;
         - 'auto': no steps to tune, whatever the scale of the features: all rows at
           once in `fit`, a memory of them in `partial_fit`; see Notes. eta0, power_t,
-          average, batch_size and shuffle then have no effect.
+          average, batch_size and shuffle then have no effect, and a UserWarning
+          says so if one of them is set.
 
     eta0 : float, default=0.01
         The initial step size, > 0. It is not used by 'optimal'.

@@ -5,15 +5,20 @@ made only for a link that can overflow, for classes without a penalty, and for a
 regression by a schedule of SGD with the default alpha.
 """
 
+import inspect
 from functools import cached_property
+from numbers import Number
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_losses.estimators._validation import EPSILON_IS
 from sklearn_losses.losses._look import look_at
 from sklearn_losses.solvers._newton import best_constants
 
 DEFAULT_ALPHA = 1e-4
+OF_STEPS = "eta0", "power_t", "average", "batch_size", "shuffle"
+OBJECT = {"has": "it", "have": "them"}
 ROUNDING = 1e-12  # of entries of X times deviations of y
 LARGE_SHARE = 0.1  # of the gain over the best constant is much for a penalty
 
@@ -35,6 +40,71 @@ def look_at_objective(objective, train=None):
     if weight is not None:
         rows = np.flatnonzero(weight[rows] > 0) if train is None else train
     look_at(objective.loss, y[rows], objective.n_outputs)
+
+
+def ignored_parameters(estimator, makes_steps, has_validation):
+    """Which parameters that somebody has set have no effect on a fit.
+
+    Those that are as by default are not meant.
+
+    Parameters
+    ----------
+    estimator : SGDRegressor or SGDClassifier
+    makes_steps : bool
+        Whether the fit makes steps of SGD; those of `Perceptron` are of size 1.
+    has_validation : bool
+
+    Returns
+    -------
+    list of str
+        Messages.
+    """
+    constructor = inspect.signature(type(estimator).__init__).parameters
+    given = {
+        name: value
+        for name, value in estimator.get_params(deep=False).items()
+        if _differs(value, constructor[name].default)
+    }
+    has_epsilon = isinstance(estimator.loss, str) and estimator.loss in EPSILON_IS
+    is_auto = estimator.learning_rate == "auto" and estimator.optimizer == "sgd"
+    without_steps = OF_STEPS if not makes_steps else OF_STEPS[:2]
+    reasons = (
+        (is_auto, without_steps, "learning_rate='auto'", "Name a schedule"),
+        (
+            not has_epsilon,
+            ["epsilon"],
+            f"loss={estimator.loss!r}",
+            "Set it in the loss",
+        ),
+        (
+            not has_validation,
+            ["scoring"],
+            "no validation rows",
+            "Use early_stopping=True, or fit with X_val and y_val",
+        ),
+        (
+            estimator.clip_gradient is None,
+            ["clip_by"],
+            "clip_gradient=None",
+            "Set clip_gradient",
+        ),
+    )
+    found = []
+    for applies, names, setting, advice in reasons:
+        shown = [f"{name}={given[name]!r}" for name in names if name in given]
+        if applies and shown:
+            verb = "have" if len(shown) > 1 else "has"
+            found.append(
+                f"{' and '.join(shown)} of {type(estimator).__name__} {verb} no effect "
+                f"with {setting}. {advice}, or leave {OBJECT[verb]} out."
+            )
+    return found
+
+
+def _differs(value, default):
+    return value is not default and not (
+        isinstance(value, (Number, np.generic)) and value == default
+    )
 
 
 def odd_results(

@@ -145,3 +145,45 @@ def test_steps_after_which_predictions_overflow():
     n_infinite = np.isinf(model.predict(X)).sum()
     assert f"predicts inf for {n_infinite} of the 200 rows" in message
     assert "smaller eta0" in message
+
+
+# --------------------------------------------------------- parameters without effect
+@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+def test_parameters_of_steps_that_are_not_made(fit):
+    given = dict(eta0=0.5, power_t=0.1, average=True, batch_size=10, shuffle=False)
+    model = SGDRegressor(Huber(), **given)
+    with pytest.warns(UserWarning, match=r"eta0=0.5 and power_t=0.1 and average=True"):
+        getattr(model, fit)(X, Y)
+    if fit == "partial_fit":  # has said so
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.partial_fit(X, Y)
+    for name, value in given.items():
+        ((category, message),) = said(SGDRegressor(Huber(), **{name: value}), X, Y)
+        assert category is UserWarning
+        assert message.startswith(f"{name}={value!r} of SGDRegressor has no effect")
+        for settings in (
+            dict(learning_rate="invscaling"),
+            dict(optimizer="adam"),
+            dict(learning_rate="constant", loss="perceptron"),
+        ):
+            cls = SGDClassifier if "loss" in settings else SGDRegressor
+            model = cls(**settings, **{name: value})
+            messages = said(model, X, Y > 0 if cls is SGDClassifier else Y)
+            assert not any("no effect" in m for _, m in messages)
+
+
+def test_other_parameters_without_effect():
+    for model, name in (
+        (SGDRegressor(Huber(), epsilon=0.5), "epsilon"),
+        (SGDRegressor("squared_error", epsilon=0.5), "epsilon"),
+        (SGDRegressor(Huber(), scoring="r2"), "scoring"),
+        (SGDRegressor(Huber(), clip_by="value"), "clip_by"),
+    ):
+        ((_, message),) = said(model, X, Y)
+        assert message.startswith(f"{name}=")
+    ((_, message),) = said(SGDClassifier("perceptron", eta0=3.0), X, Y > 0)
+    assert "eta0=3.0 of SGDClassifier has no effect" in message
+    assert said(SGDRegressor("huber", epsilon=0.5, shuffle=True), X, Y) == []
+    assert said(SGDRegressor(Huber(), scoring="r2"), X, Y, X_val=X, y_val=Y) == []
+    assert said(SGDRegressor(Huber(), eta0=np.float64(0.01)), X, Y) == []

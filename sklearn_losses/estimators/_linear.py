@@ -33,6 +33,7 @@ from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.linear._objective import Objective, Targets
 from sklearn_losses.linear._penalties import Penalty
 from sklearn_losses.linear._rows import Rows
+from sklearn_losses.losses._base import moderate_weight
 from sklearn_losses.losses._params import (
     BOOLEAN,
     NONE,
@@ -239,6 +240,7 @@ class BaseLinear(LinearModel):
         weight = check_weights(sample_weight, X.shape[0])
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")
+        weight = None if weight is None else moderate_weight(weight)
         targets, weight, n_outputs = self._targets(y, weight, loss)
         total = X.shape[0] if weight is None else weight.sum()
         penalty, rows = self._penalty(), Rows(X, check)

@@ -21,6 +21,7 @@ from sklearn_losses.estimators._validation import (
     ROWS,
     check_l1_ratio,
     check_large_rows,
+    check_size_of_weights,
     check_weights,
     draw_seed,
     measured_scale,
@@ -210,6 +211,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         given = X, y, sample_weight
         X, y, check = check_large_rows(self, X, y, reset=not resumes)
         given_weight = weight = check_weights(sample_weight, X.shape[0])
+        check_size_of_weights(weight)
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
         if resumes:

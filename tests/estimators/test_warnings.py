@@ -187,3 +187,16 @@ def test_other_parameters_without_effect():
     assert said(SGDRegressor("huber", epsilon=0.5, shuffle=True), X, Y) == []
     assert said(SGDRegressor(Huber(), scoring="r2"), X, Y, X_val=X, y_val=Y) == []
     assert said(SGDRegressor(Huber(), eta0=np.float64(0.01)), X, Y) == []
+
+
+# ------------------------------------------------------------------ extreme weights
+@pytest.mark.parametrize("size", [2.0**1023, 2.0**-1060])
+def test_weights_of_any_size(size):
+    weight = np.resize([1.0, 0.0], 200)
+    expected = LinearRegressor(Huber()).fit(X, Y, sample_weight=weight)
+    found = LinearRegressor(Huber()).fit(X, Y, sample_weight=size * weight)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-12)
+    for learning_rate in ("auto", "invscaling"):
+        model = SGDRegressor(Huber(), learning_rate=learning_rate)
+        with pytest.raises(ValueError, match=r"largest sample_weight must be between"):
+            model.fit(X, Y, sample_weight=size * weight)

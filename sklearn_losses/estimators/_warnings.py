@@ -6,14 +6,14 @@ regression by a schedule of SGD with the default alpha.
 """
 
 import inspect
-from functools import cached_property
+from functools import cached_property, lru_cache
 from numbers import Number
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses.estimators._validation import EPSILON_IS
-from sklearn_losses.losses._look import look_at
+from sklearn_losses.losses._look import is_foreign, look_at
 from sklearn_losses.solvers._newton import best_constants
 
 DEFAULT_ALPHA = 1e-4
@@ -34,6 +34,8 @@ def look_at_objective(objective, train=None):
     train : ndarray of uint32 of shape (n_train,), default=None
         The rows that count; None: all.
     """
+    if not is_foreign(objective.loss):
+        return
     rows = slice(None) if train is None else train
     y = objective.targets.of_output(0)
     weight = objective.weight_of(0)
@@ -59,12 +61,13 @@ def ignored_parameters(estimator, makes_steps, has_validation):
     list of str
         Messages.
     """
-    constructor = inspect.signature(type(estimator).__init__).parameters
     given = {
-        name: value
-        for name, value in estimator.get_params(deep=False).items()
-        if _differs(value, constructor[name].default)
+        name: getattr(estimator, name)
+        for name, default in _defaults(type(estimator)).items()
+        if _differs(getattr(estimator, name), default)
     }
+    if not given:
+        return []
     has_epsilon = isinstance(estimator.loss, str) and estimator.loss in EPSILON_IS
     is_auto = estimator.learning_rate == "auto" and estimator.optimizer == "sgd"
     without_steps = OF_STEPS if not makes_steps else OF_STEPS[:2]
@@ -99,6 +102,14 @@ def ignored_parameters(estimator, makes_steps, has_validation):
                 f"with {setting}. {advice}, or leave {OBJECT[verb]} out."
             )
     return found
+
+
+@lru_cache
+def _defaults(cls):
+    """The defaults of the parameters that may have no effect."""
+    constructor = inspect.signature(cls).parameters
+    names = (*OF_STEPS, "epsilon", "scoring", "clip_by")
+    return {name: constructor[name].default for name in names}
 
 
 def _differs(value, default):

@@ -48,6 +48,11 @@ def look_at(loss, y_true, n_outputs):
         seen.check_minimum()
 
 
+def is_foreign(loss):
+    """Whether a loss, or one that it is made of, has functions of somebody else's."""
+    return next(_foreign(loss), None) is not None
+
+
 def _foreign(loss):
     """The losses, in this one or itself, whose functions are not from here."""
     for part in loss._nested().values():

@@ -142,9 +142,13 @@ def test_steps_after_which_predictions_overflow():
         random_state=0,
     )
     message = said(model, X, count)[-1][1]
-    n_infinite = np.isinf(model.predict(X)).sum()
+    with pytest.warns(UserWarning, match="of 200 predictions of SGDRegressor are not"):
+        n_infinite = np.isinf(model.predict(X)).sum()
     assert f"predicts inf for {n_infinite} of the 200 rows" in message
     assert "smaller eta0" in message
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        SGDRegressor(NegativeBinomial()).fit(X, count).predict(X)
 
 
 # --------------------------------------------------------- parameters without effect

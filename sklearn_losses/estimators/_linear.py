@@ -6,7 +6,6 @@ solver found becomes attributes. Everything numeric is in the layers below.
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -32,10 +31,12 @@ from sklearn_losses.estimators._validation import (
     measured_scale,
     unchanged_on_error,
 )
+from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.estimators._watching import EpochCallbacks
 from sklearn_losses.linear._objective import Objective, Targets
 from sklearn_losses.linear._penalties import Penalty
 from sklearn_losses.linear._rows import Rows
+from sklearn_losses.losses._base import moderate_weight
 from sklearn_losses.losses._params import (
     BOOLEAN,
     NONE,
@@ -49,13 +50,18 @@ from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
 from sklearn_losses.solvers._certified import Certified, choose
 from sklearn_losses.solvers._descent import MOST_FEATURES, PATIENCE
 from sklearn_losses.solvers._gap_descent import LBFGS, NEWTON
+from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers._sgd import is_least_at_0
 
 _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
         The penalty on the coefficients; the intercept is not penalised.
 
     alpha : float, default=0.0001
-        The strength of the penalty, >= 0.
+        The strength of the penalty, >= 0. With a loss of regression whose slopes are
+        bounded, `lipschitz` in the catalogue, what is right depends on the unit of y:
+        the larger y is, the smaller alpha has to be. A UserWarning says so where the
+        penalty of the default is more than a tenth of what the fit has gained over the
+        best constant.
 
     l1_ratio : float, default=0.15
         The share of the l1 norm in penalty='elasticnet', in [0, 1].
@@ -131,7 +137,8 @@ _ATTRIBUTES = """objective_ : float{several}
 
     scale_ : float
         If the scale of the loss is "mad": the scale of the residuals of the least
-        absolute deviations, which `loss_` has.
+        absolute deviations, which `loss_` has. Predictions then scale with y: alpha
+        times the scale is the strength of an l1 norm.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -150,9 +157,9 @@ _NOTES = """scikit-learn's callbacks (``set_callbacks``) see a task for each ite
     from below. Warnings of the class ConvergenceWarning say which gap was left, and
     that there is no minimum where an unpenalised loss fits all rows perfectly.
 
-    Of a ``NumpyLoss`` the conjugate is searched for row by row, with many calls of its
-    functions: about 0.15 ms for each row and bound. A compiled loss has
-    a formula, or a fast search.
+    Of a ``NumpyLoss`` the conjugate is searched for, of all rows at a time, with some
+    fifty calls of its functions for each bound. A compiled loss has a formula, or a
+    fast search.
 
     References
     ----------
@@ -213,6 +220,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         check_l1_ratio(self)
         loss = self._usable_loss()
         objectives, dtype = self._objectives(X, y, sample_weight, loss, solves=True)
+        look_at_objective(objectives[0])
         solver, starts = self._solver(objectives[0]), self._starts(objectives)
         fitted = partial(self._fitted, objectives[0].loss, dtype)
         callbacks = self._callbacks((X, y, sample_weight), fitted)
@@ -223,6 +231,12 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         objectives[0].rows.verify()  # if the best constant was enough
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        for objective, r in zip(objectives, results):
+            point = r.coef, r.intercept, r.gained, dtype
+            for message, category in odd_results(
+                self, objective, *point, separation=False
+            ):
+                warnings.warn(message, category, stacklevel=3)
         found = _joined([(r.coef, r.intercept) for r in results])
         if callbacks is not None:
             callbacks.end_fit(*found)
@@ -253,6 +267,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         weight = check_weights(sample_weight, X.shape[0])
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")
+        weight = None if weight is None else moderate_weight(weight)
         targets, weight, n_outputs = self._targets(y, weight, loss)
         total = X.shape[0] if weight is None else weight.sum()
         penalty, rows = self._penalty(), Rows(X, check)
@@ -274,7 +289,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             vars(self).pop("scale_", None)
             return objectives
         self.scale_, _ = measured_scale(objectives[0])
-        return [replace(o, loss=o.loss.at_scale(self.scale_)) for o in objectives]
+        return [at_scale(o, self.scale_) for o in objectives]
 
     def _usable_loss(self):
         loss = self._resolve_loss()

@@ -1,5 +1,6 @@
 """What every linear model does with its loss, and once it has coef_ and intercept_."""
 
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -321,9 +322,25 @@ class LinearRegressorMixin(RegressorMixin):
         -------
         ndarray of shape (n_samples,)
             On the scale of y: exp of the raw prediction for a loss with the log link.
+            A UserWarning says if it overflows.
         """
         raw = self.raw_prediction(X)
-        return _loss_of(self).inverse_link(raw)
+        predicted = _loss_of(self).inverse_link(raw)
+        if predicted is not raw and not _is_finite(predicted):
+            self._warn_of_infinite(raw, predicted)
+        return predicted
+
+    def _warn_of_infinite(self, raw, predicted):
+        """Say so if finite raw predictions have no finite predictions."""
+        bad = np.flatnonzero(~np.isfinite(predicted))
+        if len(bad):
+            warnings.warn(
+                f"{len(bad)} of {len(raw)} predictions of {type(self).__name__} are "
+                f"not finite: that of row {bad[0]}, whose raw prediction is "
+                f"{raw[bad[0]]:.6g}, overflows {raw.dtype}, the dtype of X.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _published(self, coef, intercept, dtype):
         return super()._published(coef[0], intercept, dtype)

@@ -21,11 +21,17 @@ from sklearn_losses.estimators._validation import (
     ROWS,
     check_l1_ratio,
     check_large_rows,
+    check_size_of_weights,
     check_weights,
     draw_seed,
     measured_scale,
     resolve_optimizer,
     unchanged_on_error,
+)
+from sklearn_losses.estimators._warnings import (
+    ignored_parameters,
+    look_at_objective,
+    odd_results,
 )
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
@@ -49,6 +55,7 @@ from sklearn_losses.losses._params import (
 from sklearn_losses.solvers._newton import Newton
 from sklearn_losses.solvers._overflow import WeightsOverflow
 from sklearn_losses.solvers._progress import Watch
+from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
 from sklearn_losses.solvers._stream import Stream, forget
@@ -204,6 +211,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         given = X, y, sample_weight
         X, y, check = check_large_rows(self, X, y, reset=not resumes)
         given_weight = weight = check_weights(sample_weight, X.shape[0])
+        check_size_of_weights(weight)
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
         if resumes:
@@ -234,6 +242,12 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             )
             objective = self._with_scale(objective, solver, train, resumes)
             loss = objective.loss
+            if not resumes:
+                look_at_objective(objective, train)
+                has_validation = (
+                    partial or aside is not None or validation[0] is not None
+                )
+                self._warn_of_ignored(solver, has_validation)
             fitted = functools.partial(self._fitted, loss, X.dtype)
             data = X, y, given_weight
             watch = self._watch(objective, encode, data, aside, validation, fitted)
@@ -252,6 +266,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             state, *found = self._joined(results)
             if callbacks is not None:
                 callbacks.end_fit(*found)
+            if not partial and overflow is None:
+                self._warn_of_results(objective, results, *found, X.dtype, train)
         vars(self).update(self._fitted(loss, X.dtype, *found))
         self._state, self._state_layout = state, _layout(state)
         self.t_ = float(state["t"].max())
@@ -268,7 +284,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self.scale_, found = measured_scale(objective, train)
             if solver.convex_start:
                 solver.convex_start = found
-        return replace(objective, loss=objective.loss.at_scale(self.scale_))
+        return at_scale(objective, self.scale_)
 
     def _fitted(self, loss, dtype, coef, intercept):
         """The attributes that a model of these coefficients predicts with."""
@@ -394,6 +410,20 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _warn_of_ignored(self, solver, has_validation):
+        """Warn of parameters that were set in vain."""
+        makes_steps = isinstance(solver, SGD)
+        for message in ignored_parameters(self, makes_steps, has_validation):
+            warnings.warn(message, UserWarning, stacklevel=5)
+
+    def _warn_of_results(self, objective, results, coef, intercept, dtype, train):
+        """Warn of what is odd about the coefficients."""
+        gained = [r.gained for r in results if r.gained is not None]
+        gained = np.concatenate(gained) if len(gained) == len(results) else None
+        odd = odd_results(self, objective, coef, intercept, gained, dtype, train)
+        for message, category in odd:
+            warnings.warn(message, category, stacklevel=5)
 
     def _solve_before(self, error, solver, objective, start, train, watch):
         """The error of the first overflow, and the results of the epochs before.

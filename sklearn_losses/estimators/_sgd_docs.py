@@ -6,7 +6,10 @@ PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
 
     alpha : float, default=0.0001
         The strength of the penalty, >= 0. learning_rate='optimal' uses it too, and
-        needs alpha > 0.
+        needs alpha > 0. With a loss of regression whose slopes are bounded, `lipschitz`
+        in the catalogue, what is right depends on the unit of y: the larger y is, the
+        smaller alpha has to be. A UserWarning says so where the penalty of the default
+        is more than a tenth of what the fit has gained over the best constant.
 
     l1_ratio : float, default=0.15
         The share of the l1 norm in penalty='elasticnet', in [0, 1].
@@ -61,7 +64,8 @@ PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
           eta0 is their aggressiveness C;
         - 'auto': no steps to tune, whatever the scale of the features: all rows at
           once in `fit`, a memory of them in `partial_fit`; see Notes. eta0, power_t,
-          average, batch_size and shuffle then have no effect.
+          average, batch_size and shuffle then have no effect, and a UserWarning
+          says so if one of them is set.
 
     eta0 : float, default=0.01
         The initial step size, > 0. It is not used by 'optimal'.
@@ -85,8 +89,9 @@ PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
     scoring : str or callable, default=None
         What the validation watches: None, the loss of the model; or a scorer, or the
         name of one, of which greater values are better and `tol` is in its units. It
-        gets the sample weights if it takes them. One versus rest then stops all
-        classes at once. Without validation rows it is not used.
+        gets the sample weights if it takes them, and nan is refused. Of epochs with the
+        same score that with the least validation loss is kept. One versus rest then
+        stops all classes at once. Without validation rows it is not used.
 
     trace : bool, default=False
         Whether `fit` records objective, step size and gradient norm after each epoch:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_losses.linear._structure import check_structure
 from sklearn_losses.losses import Loss, get_loss, loss_names
+from sklearn_losses.losses._base import ORDINARY
 from sklearn_losses.losses._params import (
     Instance,
     Interval,
@@ -308,6 +309,23 @@ def check_weights(sample_weight, n_samples, name="sample_weight"):
             f"{name} must be finite and >= 0: {name}[{bad[0]}] is {weight[bad[0]]}."
         )
     return weight
+
+
+def check_size_of_weights(weight):
+    """Refuse weights with which the loss outweighs any penalty, or the reverse.
+
+    Raises
+    ------
+    ValueError
+        If the largest is so large or small that sums over- or underflow.
+    """
+    largest = 1.0 if weight is None else weight.max(initial=0.0)
+    if largest > 0 and not ORDINARY[0] < largest < ORDINARY[1]:
+        raise ValueError(
+            f"The largest sample_weight must be between {ORDINARY[0]:g} and "
+            f"{ORDINARY[1]:g}. Got {largest:.4g}: divide all of them by it, and alpha "
+            "as well if the penalty should mean the same."
+        )
 
 
 def draw_seed(random_state):

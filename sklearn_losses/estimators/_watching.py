@@ -83,6 +83,13 @@ def make_score(estimator, X, y, sample_weight, fitted):
                 f"The 'scoring' parameter of {type(estimator).__name__} must return a "
                 f"single number. Got {value!r} from {estimator.scoring!r}."
             )
+        if np.isnan(value):
+            raise ValueError(
+                f"The 'scoring' parameter of {type(estimator).__name__} must return "
+                f"numbers that can be compared. Got nan from {estimator.scoring!r} on "
+                "the validation rows: use another scorer, or scoring=None, which "
+                "watches the loss."
+            )
         return float(value)
 
     return score

@@ -30,6 +30,8 @@ from sklearn_losses.losses._params import Interval, check_parameters
 
 REAL_LINE = Interval(None, None, "neither")
 
+ORDINARY = 1e-100, 1e100  # the sizes of the largest of many weights
+
 # With fewer targets, that they are read twice costs next to nothing.
 _MANY_TARGETS = 1 << 14
 
@@ -919,11 +921,32 @@ def _mean_weight(sample_weight, reference):
     weight = np.asarray(sample_weight, dtype=np.float64)
     if weight.shape != np.shape(reference)[:1]:
         raise ValueError(_shape_message("sample_weight", weight, reference))
+    weight = moderate_weight(weight)
     if not (weight.min() >= 0 and 0 < weight.sum() < np.inf):
         raise ValueError(
             "sample_weight must be >= 0 and have a positive and finite sum."
         )
     return weight
+
+
+def moderate_weight(weight):
+    """Weights in the same ratios, whose sums and products neither over- nor underflow.
+
+    They are multiplied by a power of 2, which rounds nothing but what is negligible.
+
+    Parameters
+    ----------
+    weight : ndarray of float64 of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_samples,)
+        The weights themselves if the largest is of an ordinary size.
+    """
+    largest = weight.max(initial=0.0)
+    if ORDINARY[0] < largest < ORDINARY[1] or not 0.0 < largest < np.inf:
+        return weight
+    return np.ldexp(weight, -np.frexp(largest)[1])
 
 
 def _edge(is_left, low, high):

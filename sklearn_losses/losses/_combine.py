@@ -315,6 +315,14 @@ class Truncated(Combination):
         self._check()
         return mixture(self._parts(), float(self.limit))
 
+    def at_scale(self, sigma):
+        found = super().at_scale(sigma)
+        if found is self or isinstance(self.loss, Combination):
+            return found
+        # What brings values to the unit of y squared is no part of the limit's.
+        loss, factor = split_weight(found.loss)
+        return found if factor == 1.0 else factor * found.set_params(loss=loss)
+
     @property
     def proper(self):
         return False

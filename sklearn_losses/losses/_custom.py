@@ -38,6 +38,7 @@ from sklearn_losses.losses._params import (
     check_parameter,
 )
 from sklearn_losses.losses._pointers import CFunction
+from sklearn_losses.losses._search import searched_minimum
 
 _FUNCTIONS = ("value", "gradient", "curvature")
 # Parameters of the constructor that are also methods or properties of a loss.
@@ -52,6 +53,7 @@ _CONSTRAINTS = {
     "domain": [Instance(Interval, "an Interval"), NONE],
     "minimum": [
         Interval(None, None),
+        NONE,
         Instance(Callable, "a function of (y_true, **parameters)"),
     ],
     "proper": [BOOLEAN],
@@ -76,8 +78,10 @@ _PARAMETERS = """task : {tasks}, default='regression'
         The values that y may have; None means all real numbers in regression, and the
         classes in classification.
 
-    minimum : float or function of (y_true, **parameters), default=0.0
-        The infimum of a sample's loss over raw predictions.
+    minimum : float or function of (y_true, **parameters), default=None
+        The infimum of a sample's loss over raw predictions. None means unknown: it is
+        searched for, which takes some calls more; if the loss is not convex, with the
+        accuracy of a grid.
 
     proper, convex, differentiable, piecewise_linear, symmetric, bounded : bool
         Traits, as in :class:`Loss`. Solvers rely on them, so they must hold for all
@@ -106,7 +110,7 @@ class CustomLoss(PointOrRowLoss):
         task="regression",
         link=None,
         domain=None,
-        minimum=0.0,
+        minimum=None,
         proper=False,
         convex=False,
         differentiable=True,
@@ -232,8 +236,16 @@ class CustomLoss(PointOrRowLoss):
                 f"task={self.task!r}. Got True instead."
             )
 
+    @property
+    def searches_minimum(self):
+        """Whether nobody has said what the minimum is."""
+        return self._given("minimum") is None
+
     def _minimum(self, y_true):
         minimum = self._given("minimum")
+        if minimum is None:
+            kinds, which = np.unique(y_true, return_inverse=True)
+            return searched_minimum(self, kinds)[which]
         if callable(minimum):
             minimum = minimum(y_true, **self._own_parameters())
         return np.broadcast_to(np.asarray(minimum, np.float64), y_true.shape[:1]).copy()

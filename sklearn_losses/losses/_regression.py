@@ -106,7 +106,8 @@ class SmoothQuantile(ThresholdLoss):
         loss becomes `Quantile`.
     scale : float or "mad", default=1.0
         What delta is multiplied by, in units of y. "mad": the noise that `fit`
-        measures, so that the fit does not depend on the unit of y.
+        measures; it then minimises the scale times the loss, so that the fit does not
+        depend on the unit of y.
 
     References
     ----------
@@ -116,6 +117,7 @@ class SmoothQuantile(ThresholdLoss):
     """
 
     name = "smooth_quantile"
+    value_power = 1
     _constraints = {
         "quantile": [Interval(0, 1, "neither")],
         "delta": POSITIVE,

@@ -95,7 +95,8 @@ class StudentT(ResidualLoss):
         Degrees of freedom; the fewer, the more outliers are expected.
     scale : float or "mad", default=1.0
         c, in units of y.
-        "mad": the noise that `fit` measures.
+        "mad": the noise that `fit` measures; `fit` then minimises c^2 times the loss,
+        so that the penalty means the same in all units of y.
 
     References
     ----------
@@ -105,6 +106,7 @@ class StudentT(ResidualLoss):
 
     name = "student_t"
     convex = False
+    value_power = 0
     _constraints = {"df": POSITIVE, "scale": SCALE}
 
     def __init__(self, df=4.0, scale=1.0):
@@ -290,7 +292,8 @@ class Barron(ResidualLoss):
         is convex, below 0 it is bounded.
     scale : float or "mad", default=1.0
         c, in units of y.
-        "mad": the noise that `fit` measures.
+        "mad": the noise that `fit` measures; `fit` then minimises c^2 times the loss,
+        so that the penalty means the same in all units of y.
 
     References
     ----------
@@ -298,6 +301,7 @@ class Barron(ResidualLoss):
     """
 
     name = "barron"
+    value_power = 0
     _constraints = {
         "alpha": [Interval(None, None), Exactly(-np.inf)],
         "scale": SCALE,

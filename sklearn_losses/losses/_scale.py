@@ -1,8 +1,10 @@
 """The scale of residuals: a number in units of y, or "mad", which `fit` measures.
 
->>> from sklearn_losses.losses import Huber, TukeyBiweight
+>>> from sklearn_losses.losses import Huber, StudentT, TukeyBiweight
 >>> TukeyBiweight(scale="mad").at_scale(2.0)
 TukeyBiweight(scale=9.37)
+>>> StudentT(scale="mad").at_scale(2.0)
+Scaled(loss=StudentT(scale=2.0), weight=4.0)
 >>> (Huber(delta=2.0, scale="mad") + Huber()).at_scale(10.0)
 Sum(left=Huber(delta=2.0, scale=10.0), right=Huber())
 """
@@ -21,7 +23,14 @@ SCALE = [*POSITIVE, Options(MAD)]
 
 
 class ResidualLoss(PointLoss):
-    """A loss with a parameter `scale`, by whose default it suits a noise of 1."""
+    """A loss with a parameter `scale`, by whose default it suits a noise of 1.
+
+    Its values are in units of y to the power `value_power`. With "mad" they become
+    squares, as the l2 norm of coefficients is, so that a fit does not depend on the
+    unit of y.
+    """
+
+    value_power = 2
 
     @property
     def needs_scale(self):
@@ -30,7 +39,10 @@ class ResidualLoss(PointLoss):
     def at_scale(self, sigma):
         if not self.needs_scale:
             return self
-        return clone(self).set_params(scale=_usual_scale(type(self)) * float(sigma))
+        sigma = float(sigma)
+        found = clone(self).set_params(scale=_usual_scale(type(self)) * sigma)
+        factor = sigma ** (2 - self.value_power)
+        return found if factor == 1.0 else factor * found
 
     @property
     def _scale(self):

@@ -13,6 +13,8 @@ from sklearn_losses.losses._conjugate cimport searched_conjugate
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows, some_rows
 from sklearn_losses.losses._threads cimport threads_for
 
+from sklearn_losses.losses._search import searched_conjugates
+
 ctypedef fused real:
     float
     double
@@ -224,6 +226,11 @@ cdef class CLoss:
                            double[::1] conjugate):
         """Write the conjugates of a convex loss of points; all of shape (n,)."""
         cdef Py_ssize_t i
+        cdef double[::1] found
+        if self.table.conjugate == NULL and self.calls_python:
+            found = searched_conjugates(self, y, dual)
+            conjugate[:] = found
+            return
         with nogil:
             for i in range(dual.shape[0]):
                 if dual[i] != dual[i] or dual[i] - dual[i] != 0.0:

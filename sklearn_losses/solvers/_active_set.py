@@ -202,6 +202,7 @@ class _Search:
         result = SolverResult(*self.point, n_iter, converged, warnings=warnings)
         result.bound = self.bound
         result.value = self.value if self.features.is_near else None
+        result.gained = np.array([self.at_constant - self.value])
         return result
 
 

@@ -33,6 +33,9 @@ class SolverResult:
         What the objective is at least, whatever the coefficients are; nan if unknown.
     value : float or None
         The objective at coef and intercept; None: nobody has computed it.
+    gained : ndarray of shape (n_objectives,) or None
+        By how much the objectives are below those of the best constants; None: nobody
+        has computed it.
     """
 
     coef: np.ndarray
@@ -45,6 +48,7 @@ class SolverResult:
     best_epoch: np.ndarray | None = None
     bound: float = np.nan
     value: float | None = None
+    gained: np.ndarray | None = None
 
 
 def finish(steps):

@@ -199,6 +199,7 @@ class Certified(Solver):
             warnings=fit.warnings(self.owner),
             bound=fit.bound,
             value=fit.best if features.is_near else None,
+            gained=np.array([fit.at_constant - fit.best]),
         )
         return result, fit
 

@@ -33,6 +33,7 @@ PATIENCE = 100  # passes of "lbfgs", until it gives way to "newton" for a loss o
 STRUGGLING = 12  # iterations, after which an arrival has to be proved
 PROOF = 10.0  # times what is allowed may be left by a proof, which is not sharp
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
+WRONG = 1e-6  # times the value below the minimum is no rounding
 EPS = np.finfo(np.float64).eps
 FIRST_WIDTH, WIDE_WIDTH = 0.3, 2.5  # of the smoothing, the second ...
 FEW_ROWS = 10  # ... for fewer rows a coefficient, of which 0.3 leaves too many out
@@ -242,6 +243,13 @@ class Fit:
         largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
         self.rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
         self.is_perfect = gain <= self.rounding
+        if gain < -WRONG * max(sizes, 1e-3 * self.term.total):
+            raise ValueError(
+                f"The mean value of {self.term.loss!r} at the best constant is "
+                f"{self.at_constant:.6g}, below its minimum, {self.lowest:.6g}, so "
+                "that a fit could not tell when it is perfect. Correct the minimum "
+                "(of a NumpyLoss minimum=None searches for it), and see check_loss."
+            )
         p = self.term.at_constant(c)
         self.h = self.first_width(p)
         if coef.any():

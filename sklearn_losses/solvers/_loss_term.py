@@ -177,8 +177,15 @@ class LossTerm:
         return total
 
     def minimum(self):
-        """The infimum over all raw predictions, 0 if it is not known."""
-        return self.known_minimum or 0.0
+        """The infimum over all raw predictions, 0 if it is not known.
+
+        Where it is -inf, what a step of 1 could make of the best constant.
+        """
+        found = self.known_minimum or 0.0
+        if found > -np.inf:
+            return found
+        best = self.best_constant()
+        return self.value_at(best) - self.steepness_at(best)
 
     def steepness_at(self, c):
         """The sum of the slopes' absolute values where all raw predictions are c."""
@@ -344,8 +351,18 @@ class PointTerm(LossTerm):
         return linked if np.isfinite(linked) else mean
 
     def _likely_constant(self, mean):
-        """Where a search begins: at 0, or there if that is better."""
-        return mean if self.value_at(mean) < self.value_at(0.0) else 0.0
+        """Where a search begins: there, at 0, or at an end of the targets.
+
+        From the wrong side of an exponential all that is left to gain would look like
+        rounding.
+        """
+        starts = [mean, 0.0]
+        if self.loss.task == "regression":
+            ends = np.array([self.y.min(), self.y.max()])
+            with np.errstate(all="ignore"):
+                linked = self.loss.link.link(ends)
+            starts += linked[np.isfinite(linked)].tolist()
+        return min(starts, key=self.value_at)
 
     def _searched_constant(self):
         """The loss's own search: slow, but it begins in many places."""

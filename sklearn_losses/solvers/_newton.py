@@ -77,6 +77,9 @@ class Newton(Solver):
         n_seen = n_rows if train is None else len(train)
         state["t"] = start["t"] + n_seen * float(passes.max())
         converged = all(fit.converged for fit in fits) or progress.is_stopped
+        gained = None  # of another point than the best one
+        if progress.best is None:
+            gained = np.array([fit.at_constant - fit.best for fit in fits])
         return SolverResult(
             coef,
             intercept,
@@ -86,6 +89,7 @@ class Newton(Solver):
             _warnings(objective.loss),
             curves=progress.curves(),
             best_epoch=progress.best_epoch,
+            gained=gained,
         )
 
     def _begin(self, objective, features, chosen, k, coef, intercept):
@@ -141,6 +145,31 @@ def _singles(objective):
     return [
         (k, objective.of_outputs(slice(k, k + 1))) for k in range(objective.n_outputs)
     ]
+
+
+def best_constants(objective, intercept, train=None):
+    """The objectives where all rows have the best raw prediction, or what is given.
+
+    Parameters
+    ----------
+    objective : Objective
+    intercept : ndarray of shape (n_outputs,)
+        The constants of an objective without intercept.
+    train : ndarray of uint32 of shape (n_train,), default=None
+        The rows that count; None: all.
+
+    Returns
+    -------
+    ndarray of shape (n_objectives,)
+    """
+    n_rows = objective.rows.n_rows
+    chosen = None if train is None else np.bincount(train, minlength=n_rows)
+    found = []
+    for k, single in _singles(objective):
+        term = term_of(single, chosen)
+        constant = term.best_constant() if objective.fit_intercept else intercept[k]
+        found.append(term.grouped.value_at(constant))
+    return np.array(found)
 
 
 def _state(points, features):

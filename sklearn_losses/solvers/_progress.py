@@ -32,7 +32,7 @@ class Watch:
         The rows of `validation`; None: all.
     score : callable, default=None
         (coef, intercept) -> float of all outputs, greater is better: watched instead of
-        the validation loss.
+        the validation loss, which decides between epochs of the same score.
     callbacks : object, default=None
         Has ``begin()`` and ``end(coef, intercept)``, which returns whether to stop.
     trace : bool, default=False
@@ -170,6 +170,7 @@ class Progress:
         here = state()
         coef, intercept = coefficients(here)
         values = losses
+        tie = 0.0
         if watch.validation is not None:
             with np.errstate(over="ignore", invalid="ignore"):  # is no improvement
                 values = watch.validation_loss(coef, intercept).tolist()
@@ -177,11 +178,12 @@ class Progress:
         if watch.score is not None:
             score = self._outside(watch.score, coef, intercept)
             self._record(SCORE, [score])
+            tie = 0.0 if watch.validation is None else sum(values)
             values = [-score]
         if watch.trace:
             self._trace(coef, intercept, step_size())
         if watch.validation is not None:
-            self._keep_best(values, here)
+            self._keep_best(values, tie, here)
         if watch.verbose:
             self._print(coef, intercept)
         if watch.callbacks is not None:
@@ -210,11 +212,11 @@ class Progress:
     def _record(self, name, values):
         self._curves.setdefault(name, []).append(values)
 
-    def _keep_best(self, values, state):
+    def _keep_best(self, values, tie, state):
         """The best state so far, with the outputs of what has improved replaced."""
-        improved = [t for t in self.running if t.improves(values)]
+        improved = [t for t in self.running if t.improves(values, tie)]
         for tracker in improved:
-            tracker.best_epoch = self.n_epochs - 1
+            tracker.best_epoch, tracker.best_tie = self.n_epochs - 1, tie
         if self.best is None:
             self.best = state
             return
@@ -277,12 +279,13 @@ class Tracker:
     first: float = math.inf
     last: float = math.inf
     best: float = math.inf
+    best_tie: float = math.inf
     best_epoch: int = 0
     n_stale: int = 0
     n_iter: int = 0
 
-    def improves(self, values):
-        return values[self.outputs[0]] < self.best
+    def improves(self, values, tie=0.0):
+        return (values[self.outputs[0]], tie) < (self.best, self.best_tie)
 
     def update(self, values, n_epochs):
         """Take in an epoch's values; returns whether patience is over."""

@@ -15,7 +15,9 @@ from sklearn_losses.solvers._sgd import SGD
 
 OF_MAD = 1.4826022185056018  # of normal residuals these give the standard deviation
 OF_MEAN_DEVIATION = 1.2533141373155003
-NEGLIGIBLE = 1e-10  # of the deviations of y: what rounding leaves of a perfect fit
+# What TOL may leave of residuals of 0: of the mean and the median deviation of y.
+OF_ALL, OF_MOST = 1e-7, 1e-5
+LITTLE = 0.1  # of the deviations of y: a scale where most rows are fitted exactly
 TOL, MAX_ITER = 1e-8, 1000
 
 
@@ -40,14 +42,52 @@ def residual_scale(objective, train=None):
     rows = slice(None) if train is None else train
     deviations = y[rows] - weighted_quantile(y[rows], weight[rows], 0.5)
     # With this factor it grows with the unit of y as the l2 penalty does.
-    absolute = robust_scale(deviations, weight[rows]) * AbsoluteError()
+    unit = robust_scale(deviations, weight[rows])
+    absolute = in_units_of(unit, replace(objective, loss=unit * AbsoluteError()))
     start = SGD.start(np.zeros((1, n_features)), np.zeros(1))
     solver = Newton(max_iter=MAX_ITER, tol=TOL)
-    found = solver.solve(replace(objective, loss=absolute), start, train)
+    found = solver.solve(absolute, start, train)
     raw = objective.rows.dot(found.coef, found.intercept)[:, 0]
-    size = np.average(np.abs(deviations), weights=weight[rows])
-    scale = robust_scale(y[rows] - raw[rows], weight[rows], NEGLIGIBLE * size)
-    return scale, found
+    mean, median = scales(deviations, weight[rows])
+    negligible = max(OF_ALL * mean, OF_MOST * median)
+    residuals = y[rows] - raw[rows]
+    if scales(residuals, weight[rows])[1] <= negligible and median > 0:
+        return LITTLE * median, found  # the others are outliers, or there are none
+    return robust_scale(residuals, weight[rows], negligible), found
+
+
+def in_units_of(scale, objective):
+    """An objective in squared units of y, with its l1 norm in those as well."""
+    penalty = objective.penalty
+    return replace(objective, penalty=replace(penalty, l1=scale * penalty.l1))
+
+
+def at_scale(objective, scale):
+    """The objective whose "mad" is this scale.
+
+    Parameters
+    ----------
+    objective : Objective
+    scale : float
+        As from `residual_scale`.
+
+    Returns
+    -------
+    Objective
+        It grows by the square of the unit of y, penalties included, if all of its
+        losses have the scale "mad".
+    """
+    found = replace(objective, loss=objective.loss.at_scale(scale))
+    return in_units_of(scale, found)
+
+
+def scales(residuals, weight):
+    """1.2533 times the mean absolute deviation from the median, and 1.4826 times the
+    median one."""
+    deviations = np.abs(residuals - weighted_quantile(residuals, weight, 0.5))
+    mean = np.average(deviations, weights=weight)
+    median = weighted_quantile(deviations, weight, 0.5)
+    return OF_MEAN_DEVIATION * float(mean), OF_MAD * float(median)
 
 
 def robust_scale(residuals, weight, negligible=0.0):
@@ -68,9 +108,5 @@ def robust_scale(residuals, weight, negligible=0.0):
     -------
     float
     """
-    deviations = np.abs(residuals - weighted_quantile(residuals, weight, 0.5))
-    scale = OF_MAD * weighted_quantile(deviations, weight, 0.5)
-    if scale > OF_MAD * negligible:
-        return float(scale)
-    scale = OF_MEAN_DEVIATION * np.average(deviations, weights=weight)
-    return float(scale) if scale > OF_MEAN_DEVIATION * negligible else 1.0
+    mean, median = scales(residuals, weight)
+    return next((scale for scale in (median, mean) if scale > negligible), 1.0)

@@ -320,14 +320,17 @@ def test_scoring_decides(loss, learning_rate):
         accuracy_score(LABELS_VAL, p, sample_weight=WEIGHT_VAL) for p in predictions
     ]
     assert_allclose(model.validation_score_curve_, scores)
-    assert model.best_epoch_ == np.argmax(scores)
-    assert_array_equal(model.coef_, epochs[model.best_epoch_][0])
-    assert_array_equal(model.predict(X_VAL), predictions[np.argmax(scores)])
+    best = model.best_epoch_
+    assert_array_equal(model.coef_, epochs[best][0])
+    assert_array_equal(model.predict(X_VAL), predictions[best])
     losses = [
         mean_losses(loss, LABELS_VAL, model.classes_, *e, X_VAL, WEIGHT_VAL).sum()
         for e in epochs
     ]
     assert_allclose(model.validation_loss_curve_, losses, rtol=1e-10)
+    assert scores[best] == max(scores)  # and, of those, with the least loss
+    equal = np.flatnonzero(np.equal(scores, scores[best]))
+    assert best == equal[model.validation_loss_curve_[equal].argmin()]
 
 
 def no_weights(estimator, X, y):
@@ -384,6 +387,23 @@ def test_scoring_that_is_no_number():
         regressor(scoring=3).fit(X, Y)
     with pytest.raises(ValueError, match="nonsense"):
         regressor(scoring="nonsense", early_stopping=True).fit(X, Y)
+
+
+def test_a_scorer_that_returns_nan_is_refused():
+    model = regressor(scoring=lambda estimator, X, y: np.nan, early_stopping=True)
+    with pytest.raises(ValueError, match=r"'scoring' parameter.*Got nan from <func"):
+        model.fit(X, Y)
+    assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize("learning_rate", LEARNING_RATES)
+def test_the_loss_decides_between_equal_scores(learning_rate):
+    """Or a scorer that is flat would choose the first epoch: with "auto" a constant."""
+    model = classifier(scoring=lambda *data: 0.97, learning_rate=learning_rate)
+    model.set_params(max_iter=40, tol=0.0)
+    model.fit(X, LABELS, X_val=X_VAL, y_val=LABELS_VAL)
+    assert model.best_epoch_ == model.validation_loss_curve_.argmin() > 0
+    assert model.coef_.any()
 
 
 def test_without_validation_rows_scoring_is_not_used():

@@ -14,9 +14,12 @@ from sklearn_losses import (
     CFunctionLoss,
     CrossEntropy,
     Huber,
+    LinearRegressor,
     LogLoss,
     NumpyLoss,
+    Poisson,
 )
+from sklearn_losses import SGDRegressor as AutoRegressor
 from sklearn_losses.losses import LogitLink, SoftmaxLink, Truncated
 from tests import custom_functions as functions
 from tests.schedules import SGDClassifier, SGDRegressor
@@ -200,15 +203,17 @@ def test_an_exception_in_a_batch(at, wrap):
 
 
 def test_a_batch_is_one_call():
+    """And there is one before, which looks whether gradient and value fit together."""
     function = Failing(functions.huber_gradient, None, 0)
     loss = NumpyLoss(functions.huber_value, function, delta=1.0)
-    regressor(loss, batch_size=20, max_iter=5).fit(X, Y)
-    assert function.n_calls == 5 * len(X) // 20
+    regressor(loss, batch_size=20, max_iter=5, penalty=None).fit(X, Y)
+    assert function.n_calls == 1 + 5 * len(X) // 20
 
 
 @pytest.mark.parametrize("at", [1, 10, 20])
 def test_a_good_model_survives_a_failing_partial_fit(at):
-    model = regressor(failing_huber(RuntimeError("mine"), 60 + at)).partial_fit(X, Y)
+    failing = failing_huber(RuntimeError("mine"), 1 + len(X) + at)
+    model = regressor(failing).partial_fit(X, Y)
     coef, t, state = model.coef_.copy(), model.t_, copy.deepcopy(model._state)
     with pytest.raises(RuntimeError, match="mine"):
         model.partial_fit(X[:20], Y[:20])
@@ -269,15 +274,15 @@ def test_a_fit_that_overflows_says_so():
         model.fit(1e10 * X, Y)
 
 
-def test_the_value_is_not_called_where_nobody_watches_it():
+def test_the_value_is_called_once_where_nobody_watches_it():
     function = Failing(functions.huber_value, None, 0)
     model = regressor(NumpyLoss(function, functions.huber_gradient, delta=1.0))
     model.partial_fit(X, Y)
-    assert function.n_calls == 0
+    assert function.n_calls == 1
     function = Failing(functions.softmax_value, None, 0)
     loss = NumpyLoss(function, functions.softmax_gradient, task="multiclass")
     classifier(loss).partial_fit(*LABELS, classes=[0, 1, 2])
-    assert function.n_calls == 0
+    assert function.n_calls == 1
 
 
 def test_a_method_of_python_is_not_ignored():
@@ -289,3 +294,57 @@ def test_a_method_of_python_is_not_ignored():
         TypeError, match=r"Mine overrides gradient\(\) but not compiled"
     ):
         regressor(Mine()).fit(X, Y)
+
+
+def below_zero(y_true, raw_prediction):
+    """Poisson without the terms in y alone, on raw predictions of its own."""
+    return np.exp(raw_prediction) - y_true * raw_prediction
+
+
+@pytest.mark.parametrize(
+    ("model", "fit"),
+    [
+        (AutoRegressor, "fit"),
+        (AutoRegressor, "partial_fit"),
+        (LinearRegressor, "fit"),
+    ],
+)
+def test_a_loss_below_zero(model, fit):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = rng.poisson(np.exp(X @ [0.3, -0.2, 0.1] + 4)).astype(float)
+    loss = NumpyLoss(below_zero, Poisson().gradient, convex=True)
+    own, built_in = model(loss), model(Poisson())
+    for one in (own, built_in):
+        getattr(one, fit)(X, y)
+    np.testing.assert_allclose(own.coef_, built_in.coef_, atol=2e-3)
+    with pytest.raises(ValueError, match="below its minimum, 0"):
+        getattr(model(clone(loss).set_params(minimum=0.0)), fit)(X, y)
+
+
+@pytest.mark.parametrize("model", [AutoRegressor, LinearRegressor])
+def test_a_gradient_of_the_wrong_sign(model):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    loss = NumpyLoss(
+        lambda y, raw: 0.5 * (raw - y) ** 2, lambda y, raw: y - raw, convex=True
+    )
+    with pytest.raises(ValueError, match=r"The gradient of NumpyLoss.*check_loss"):
+        model(loss).fit(X, X @ [1.0, 2.0, 3.0])
+    if model is AutoRegressor:
+        with pytest.raises(ValueError, match=r"The gradient of NumpyLoss"):
+            model(loss).partial_fit(X, X @ [1.0, 2.0, 3.0])
+
+
+def test_a_minimum_that_only_the_best_constant_contradicts():
+    """Where a loss dips to -1, at half of the target, no glance has looked."""
+
+    def value(y_true, raw_prediction):
+        return np.abs(raw_prediction - 0.37 * y_true) - 10.0
+
+    def gradient(y_true, raw_prediction):
+        return np.sign(raw_prediction - 0.37 * y_true)
+
+    loss = NumpyLoss(value, gradient, minimum=-9.9, convex=True)
+    with pytest.raises(ValueError, match="at the best constant is -10, below its min"):
+        AutoRegressor(loss).fit(np.arange(50.0)[:, None], np.full(50, 1e4))

@@ -212,6 +212,7 @@ def test_learning_rates_can_be_switched():
     stream(model, X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "average=True of SGDRegressor has no effect")
         model.set_params(learning_rate="invscaling").partial_fit(X, y)
         model.set_params(learning_rate="auto").partial_fit(X, y)
         model.set_params(warm_start=True).fit(X, y)

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from numpy.testing import assert_allclose
 from scipy import sparse, stats
 from scipy.optimize import linprog
 from sklearn.base import clone
@@ -23,6 +24,7 @@ from sklearn_losses import (
     Hampel,
     Hinge,
     Huber,
+    LinearRegressor,
     PseudoHuber,
     SGDClassifier,
     SGDRegressor,
@@ -34,6 +36,7 @@ from sklearn_losses import (
     TukeyBiweight,
     Welsch,
 )
+from sklearn_losses.losses._combine import split_weight
 
 COEF = np.array([10.0, -20.0, 30.0, 0.0, 5.0])
 REDESCENDING = [
@@ -186,7 +189,7 @@ def test_scale_is_the_mad_of_the_least_absolute_deviations():
         model = auto(loss, alpha=0).fit(X, y)
         np.testing.assert_allclose(model.scale_, expected, rtol=2e-3)
         usual = type(loss)().scale
-        assert model.loss_.scale == usual * model.scale_
+        assert split_weight(model.loss_)[0].scale == usual * model.scale_
         assert model.loss.scale == "mad"
 
 
@@ -215,22 +218,31 @@ def test_the_same_as_statsmodels_at_its_first_scale(loss, norm):
 
 @pytest.mark.parametrize("loss", SCALED, ids=repr)
 def test_the_unit_of_y_does_not_matter(loss):
+    """Neither to the loss nor to any norm of the penalty."""
     X, y, bad, rng = data()
     both_sides(X, y, bad, rng)
-    model = auto(loss, alpha=0, tol=1e-9).fit(X, y)
-    larger = auto(loss, alpha=0, tol=1e-9).fit(X, 1000.0 * y)
-    np.testing.assert_allclose(larger.scale_, 1000.0 * model.scale_, rtol=1e-6)
-    np.testing.assert_allclose(larger.coef_, 1000.0 * model.coef_, rtol=1e-3, atol=10)
+    for cls in (SGDRegressor, LinearRegressor):
+        model = cls(loss, penalty="elasticnet", alpha=0.01, l1_ratio=0.5, tol=1e-8)
+        expected = clone(model).fit(X, y)
+        for unit in (1e4, 1e-4):
+            found = clone(model).fit(X, unit * y)
+            assert_allclose(found.scale_, unit * expected.scale_, rtol=1e-6)
+            assert_allclose(found.coef_, unit * expected.coef_, atol=unit * 2e-3)
+            assert_allclose(found.predict(X), unit * expected.predict(X), rtol=0.01)
 
 
-@pytest.mark.parametrize("loss", [Huber(scale="mad"), TukeyBiweight(scale="mad")])
-def test_nor_with_a_penalty_if_the_loss_is_in_squared_units(loss):
-    X, y, bad, rng = data()
-    one_side(X, y, bad, rng)
-    model = auto(loss, alpha=0.1, tol=1e-9).fit(X, y)
-    larger = auto(loss, alpha=0.1, tol=1e-9).fit(X, 1000.0 * y)
-    np.testing.assert_allclose(larger.scale_, 1000.0 * model.scale_, rtol=1e-6)
-    np.testing.assert_allclose(larger.coef_, 1000.0 * model.coef_, rtol=1e-4)
+@pytest.mark.parametrize("loss", SCALED, ids=repr)
+@pytest.mark.parametrize("cls", [SGDRegressor, LinearRegressor])
+def test_rows_on_a_plane_and_a_few_outliers(loss, cls):
+    """The scale of rounding would leave the penalty alone."""
+    X, _, _, rng = data()
+    y = X @ COEF + 2.0
+    for unit in (1.0, 1e6):
+        model = cls(loss).fit(X, unit * y)
+        assert_allclose(model.coef_, unit * COEF, atol=unit * 0.01)
+        wrong = y + np.where(rng.random(len(y)) < 0.1, 1000 * rng.normal(size=200), 0)
+        model = cls(loss).fit(X, unit * wrong)
+        assert_allclose(model.coef_, unit * COEF, atol=unit * 0.7)
 
 
 def test_weights_repeat_rows_and_zero_leaves_them_out():

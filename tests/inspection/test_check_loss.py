@@ -692,7 +692,10 @@ def test_right_losses_of_the_user_pass(loss, seed):
         ("lipschitz", NumpyLoss(lp_value, lp_gradient, lipschitz=5.0, power=2.0)),
         ("smoothness", NumpyLoss(lp_value, lp_gradient, smoothness=3.0, power=3.0)),
         ("extremes", NumpyLoss(softmax_value, softmax_gradient, **ROWS)),
-        ("minimum", NumpyLoss(poisson_value, poisson_gradient, **COUNTS)),
+        (
+            "minimum",
+            NumpyLoss(poisson_value, poisson_gradient, minimum=0.0, **COUNTS),
+        ),
         ("pickle", NumpyLoss(lambda y, raw: raw - y, lambda y, raw: np.ones(len(y)))),
     ],
 )

@@ -17,6 +17,7 @@ from sklearn_losses.losses import (
     LogCosh,
     LogLoss,
     NegativeBinomial,
+    NumpyLoss,
     Poisson,
     PseudoHuber,
     Quantile,
@@ -40,6 +41,7 @@ CONVEX_DEFAULTS = [
     loss for loss in DEFAULTS if loss.granularity == "point" and loss.convex
 ]
 FARTHEST = mpf(10) ** 60
+LIMITS = -1e4, 1e4  # raw predictions where slopes are near their limits, or inf
 
 
 def terms(y, raw, dual, value, conjugate):
@@ -234,6 +236,38 @@ def test_the_conjugate_is_convex_in_the_dual(loss):
         assert np.all(np.diff(np.flatnonzero(seen)) == 1)  # the domain is an interval
         bend = inside[2:] - 2 * inside[1:-1] + inside[:-2]
         assert bend.min(initial=0.0) >= -1e-13 * (1 + np.abs(inside).max())
+
+
+@each(CONVEX)
+def test_a_loss_in_python_is_searched_for_all_points_at_a_time(loss):
+    """With the same accuracy, and with few calls however many points there are."""
+    sizes = []
+
+    def gradient(y_true, raw_prediction):
+        sizes.append(len(y_true))
+        return loss.gradient(y_true, raw_prediction)
+
+    own = NumpyLoss(
+        loss.value, gradient, convex=True, task=loss.task, domain=loss.domain
+    )
+    rng = np.random.default_rng(0)
+    y = np.concatenate([targets(loss, rng, 80), np.repeat(two_targets(loss), 20)])
+    dual = loss.gradient(y, raw_predictions(loss, rng, len(y)))
+    some = [(target, slope) for target in two_targets(loss) for slope in LIMITS]
+    limits = [loss.gradient(target, side) for target, side in some]
+    y, dual = np.append(y, [target for target, _ in some]), np.append(dual, limits)
+    y, dual = np.append(y, y[:3]), np.append(dual, [np.inf, -np.inf, np.nan])
+    searched = 0.5 * loss + 0.5 * loss  # of a sum there is no formula
+    got, expected = own.conjugate(y, dual), searched.conjugate(y, dual)
+    inside = np.isfinite(expected)
+    np.testing.assert_array_equal(got[~inside], expected[~inside])
+    with np.errstate(invalid="ignore"):  # 0 inf, outside
+        scale = np.maximum(np.abs(expected), np.abs(y * dual))[inside]
+    error = np.abs(got[inside] - expected[inside])
+    assert np.all(error <= 1e-9 * scale + 1e-15)
+    assert len(sizes) < 1500
+    assert own.conjugate(y[0], dual[0]) == got[0]
+    assert own.conjugate(y[:0], dual[:0]).shape == (0,)
 
 
 # ------------------------------------------------------------ as the other functions

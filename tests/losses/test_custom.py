@@ -12,7 +12,7 @@ import weakref
 import numpy as np
 import pytest
 from scipy import LowLevelCallable
-from scipy.special import cython_special
+from scipy.special import cython_special, expit, logsumexp, softmax
 from sklearn.base import clone
 from sklearn.metrics import make_scorer
 
@@ -29,12 +29,14 @@ from sklearn_losses.losses import (
     SoftmaxLink,
     SquaredError,
     Truncated,
+    Welsch,
 )
 from tests import custom_functions as functions
 
 RNG = np.random.default_rng(0)
 Y, RAW = RNG.normal(size=50), RNG.normal(scale=3, size=50)
 DOUBLE = ctypes.c_double
+COUNTS = Interval(0, None, "left")
 
 
 def numpy_huber(delta=1.5, **traits):
@@ -124,7 +126,7 @@ def test_links_domains_and_minimum():
         functions.poisson_value,
         functions.poisson_gradient,
         link=LogLink(),
-        domain=Interval(0, None, "left"),
+        domain=COUNTS,
         minimum=functions.poisson_minimum,
         convex=True,
     )
@@ -138,7 +140,58 @@ def test_links_domains_and_minimum():
     assert not NumpyLoss(np.multiply, np.multiply, link=LogitLink()).probabilistic
     with pytest.raises(ValueError, match="to be 0 or 1"):
         binary.value(0.5, 0.0)
-    np.testing.assert_array_equal(binary.minimum([0, 1]), [0.0, 0.0])
+
+
+def log_loss_value(y_true, raw_prediction):
+    return np.logaddexp(0.0, raw_prediction) - y_true * raw_prediction
+
+
+def log_loss_gradient(y_true, raw_prediction):
+    return expit(raw_prediction) - y_true
+
+
+def softmax_value(y_true, raw_prediction):
+    return (
+        logsumexp(raw_prediction, axis=1) - raw_prediction[range(len(y_true)), y_true]
+    )
+
+
+def softmax_gradient(y_true, raw_prediction):
+    return softmax(raw_prediction, axis=1) - np.eye(raw_prediction.shape[1])[y_true]
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "expected"),
+    [
+        (NumpyLoss(Huber().value, Huber().gradient, convex=True), [3.0, -2.0], 0.0),
+        (NumpyLoss(Welsch().value, Welsch().gradient), [3.0, -2.0, 1e6], 0.0),
+        (
+            NumpyLoss(Poisson().value, Poisson().gradient, convex=True, domain=COUNTS),
+            [0.0, 1.0, 50.0],
+            Poisson().minimum([0.0, 1.0, 50.0]),
+        ),
+        (
+            NumpyLoss(log_loss_value, log_loss_gradient, convex=True, task="binary"),
+            [0.0, 1.0],
+            0.0,
+        ),
+        (
+            NumpyLoss(softmax_value, softmax_gradient, task="multiclass"),
+            [0.0, 2.0, 1.0],
+            0.0,
+        ),
+        (
+            NumpyLoss(
+                lambda y, raw: -y * raw, lambda y, raw: -y + 0.0 * raw, convex=True
+            ),
+            [0.0, 1.0, -1.0],
+            [0.0, -np.inf, -np.inf],
+        ),
+    ],
+    ids=["at_target", "not_convex", "searched", "far_out", "rows", "unbounded"],
+)
+def test_a_minimum_that_nobody_has_declared(loss, y, expected):
+    np.testing.assert_allclose(loss.minimum(y), expected, rtol=1e-12, atol=1e-9)
 
 
 def test_without_curvature_and_conjugate():
@@ -644,7 +697,7 @@ def test_a_loss_is_a_function_for_a_scorer():
         (dict(task="binary", link=SoftmaxLink()), "The 'link' parameter of NumpyLoss"),
         (dict(task="multiclass", link=LogitLink()), "must be a link for task='multi"),
         (dict(task="binary", proper=True), "The 'proper' parameter of NumpyLoss must"),
-        (dict(minimum=None), "The 'minimum' parameter of NumpyLoss must be a float"),
+        (dict(minimum="0"), "The 'minimum' parameter of NumpyLoss must be a float"),
     ],
     ids=str,
 )

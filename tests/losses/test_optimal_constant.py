@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 from sklearn_losses.losses import (
     AbsoluteError,
@@ -14,6 +15,7 @@ from sklearn_losses.losses import (
     Focal,
     Hinge,
     Huber,
+    Linex,
     LogLoss,
     Perceptron,
     Poisson,
@@ -22,7 +24,9 @@ from sklearn_losses.losses import (
     Savage,
     SquaredError,
 )
+from sklearn_losses.solvers._loss_term import PointTerm, uniform
 from tests.cases import (
+    DEFAULTS,
     LOSSES,
     POINT_LOSSES,
     ROW_LOSSES,
@@ -223,3 +227,27 @@ def test_the_end_of_a_flat_bottom_without_another():
     assert Hinge().optimal_constant([1.0, 1.0]) == pytest.approx(1.0)
     assert Hinge().optimal_constant([0.0, 0.0]) == pytest.approx(-1.0)
     assert Perceptron().optimal_constant([1.0]) == pytest.approx(0.0, abs=1e-300)
+
+
+@each([loss for loss in DEFAULTS if loss.granularity == "point"])
+@pytest.mark.parametrize("size", [2.0**1023, 2.0**-1060])
+def test_weights_of_any_size(loss, size):
+    y = targets(loss, np.random.default_rng(0), 20)
+    weight = np.resize([0.25, 1.0, 0.5], 20)
+    expected = loss.optimal_constant(y, weight)
+    found = loss.optimal_constant(y, size * weight)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    raw = np.zeros(20)
+    np.testing.assert_allclose(
+        loss.mean(y, raw, size * weight), loss.mean(y, raw, weight), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("a", [-2.0, -1.0, -0.1, 0.1, 1.0])
+def test_the_constant_that_a_fit_begins_with(a):
+    """On the wrong side of an exponential all that is to gain looks like rounding."""
+    y = np.random.default_rng(0).uniform(25.0, 346.0, size=442)
+    term = PointTerm(Linex(a), y, uniform(1.0 / len(y), len(y)))
+    expected = -logsumexp(-a * y, b=1.0 / len(y)) / a
+    assert term.best_constant() == pytest.approx(expected, rel=1e-8)
+    assert Linex(a).optimal_constant(y) == pytest.approx(expected, rel=1e-12)

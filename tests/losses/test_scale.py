@@ -26,6 +26,7 @@ from sklearn_losses.losses import (
     Truncated,
     TukeyBiweight,
 )
+from sklearn_losses.losses._combine import split_weight
 from sklearn_losses.losses._params import InvalidParameterError
 from tests.cases import LOSSES, each
 
@@ -90,11 +91,18 @@ def test_mad_is_kept_by_copies(loss):
 def test_at_scale_is_the_usual_constant_times_the_scale(loss):
     usual = type(loss)()
     found = loss.at_scale(2.5)
-    assert type(found) is type(loss)
-    assert found.scale == 2.5 * usual.scale
+    inner, factor = split_weight(found)
+    assert type(inner) is type(loss)
+    assert inner.scale == 2.5 * usual.scale
     assert not found.needs_scale
     assert loss.scale == "mad"
     assert found.at_scale(7.0) is found
+    # Values are in squared units of y, whatever those of the loss are in.
+    np.testing.assert_allclose(
+        found.value(0.0, 2.5 * R), 2.5**2 * usual.value(0.0, R), rtol=1e-12
+    )
+    assert (factor == 1.0) == (loss.value_power == 2)
+    assert repr(loss.at_scale(1.0)) == repr(usual)
 
 
 def test_at_scale_reaches_nested_losses():
@@ -105,6 +113,8 @@ def test_at_scale_reaches_nested_losses():
         assert np.isfinite(found.value(0.0, R)).all()
     assert NESTED[0].at_scale(2.0).right.scale == 9.37
     assert NESTED[2].at_scale(2.0).loss.loss.scale == 2 * 2.3849
+    ramp = Truncated(StudentT(scale="mad"), 2.0).at_scale(3.0)
+    assert repr(ramp) == repr(9.0 * Truncated(StudentT(scale=3.0), 2.0))
 
 
 @each(LOSSES)

@@ -1,0 +1,296 @@
+"""What a fit says of itself: before it, that a loss is wrong; after it, what is odd.
+
+What is looked for after a fit costs nothing where it cannot be: a pass over the rows is
+made only for a link that can overflow, for classes without a penalty, and for a
+regression by a schedule of SGD with the default alpha.
+"""
+
+import inspect
+from functools import cached_property, lru_cache
+from numbers import Number
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_losses.estimators._validation import EPSILON_IS
+from sklearn_losses.losses._look import is_foreign, look_at
+from sklearn_losses.solvers._newton import best_constants
+
+DEFAULT_ALPHA = 1e-4
+OF_STEPS = "eta0", "power_t", "average", "batch_size", "shuffle"
+OBJECT = {"has": "it", "have": "them"}
+ROUNDING = 1e-12  # of entries of X times deviations of y
+LARGE_SHARE = 0.1  # of the gain over the best constant is much for a penalty
+
+
+def look_at_objective(objective, train=None):
+    """Refuse a loss of somebody else's that contradicts itself on a few targets.
+
+    See `look_at`.
+
+    Parameters
+    ----------
+    objective : Objective
+    train : ndarray of uint32 of shape (n_train,), default=None
+        The rows that count; None: all.
+    """
+    if not is_foreign(objective.loss):
+        return
+    rows = slice(None) if train is None else train
+    y = objective.targets.of_output(0)
+    weight = objective.weight_of(0)
+    if weight is not None:
+        rows = np.flatnonzero(weight[rows] > 0) if train is None else train
+    look_at(objective.loss, y[rows], objective.n_outputs)
+
+
+def ignored_parameters(estimator, makes_steps, has_validation):
+    """Which parameters that somebody has set have no effect on a fit.
+
+    Those that are as by default are not meant.
+
+    Parameters
+    ----------
+    estimator : SGDRegressor or SGDClassifier
+    makes_steps : bool
+        Whether the fit makes steps of SGD; those of `Perceptron` are of size 1.
+    has_validation : bool
+
+    Returns
+    -------
+    list of str
+        Messages.
+    """
+    given = {
+        name: getattr(estimator, name)
+        for name, default in _defaults(type(estimator)).items()
+        if _differs(getattr(estimator, name), default)
+    }
+    if not given:
+        return []
+    has_epsilon = isinstance(estimator.loss, str) and estimator.loss in EPSILON_IS
+    is_auto = estimator.learning_rate == "auto" and estimator.optimizer == "sgd"
+    without_steps = OF_STEPS if not makes_steps else OF_STEPS[:2]
+    reasons = (
+        (is_auto, without_steps, "learning_rate='auto'", "Name a schedule"),
+        (
+            not has_epsilon,
+            ["epsilon"],
+            f"loss={estimator.loss!r}",
+            "Set it in the loss",
+        ),
+        (
+            not has_validation,
+            ["scoring"],
+            "no validation rows",
+            "Use early_stopping=True, or fit with X_val and y_val",
+        ),
+        (
+            estimator.clip_gradient is None,
+            ["clip_by"],
+            "clip_gradient=None",
+            "Set clip_gradient",
+        ),
+    )
+    found = []
+    for applies, names, setting, advice in reasons:
+        shown = [f"{name}={given[name]!r}" for name in names if name in given]
+        if applies and shown:
+            verb = "have" if len(shown) > 1 else "has"
+            found.append(
+                f"{' and '.join(shown)} of {type(estimator).__name__} {verb} no effect "
+                f"with {setting}. {advice}, or leave {OBJECT[verb]} out."
+            )
+    return found
+
+
+@lru_cache
+def _defaults(cls):
+    """The defaults of the parameters that may have no effect."""
+    constructor = inspect.signature(cls).parameters
+    names = (*OF_STEPS, "epsilon", "scoring", "clip_by")
+    return {name: constructor[name].default for name in names}
+
+
+def _differs(value, default):
+    return value is not default and not (
+        isinstance(value, (Number, np.generic)) and value == default
+    )
+
+
+def odd_results(
+    estimator, objective, coef, intercept, gained, dtype, train=None, separation=True
+):
+    """What is odd about coefficients that a solver has found.
+
+    Parameters
+    ----------
+    estimator : estimator with the parameters penalty and alpha
+    objective : Objective
+    coef : ndarray of shape (n_outputs, n_features)
+    intercept : ndarray of shape (n_outputs,)
+    gained : ndarray of shape (n_objectives,) or None
+        By how much the objectives are below those of the best constants; None: nobody
+        has computed it.
+    dtype : dtype
+        Of the published coefficients.
+    train : ndarray of uint32 of shape (n_train,), default=None
+        The rows that were learnt from; None: all.
+    separation : bool, default=True
+        Whether to look for planes that separate classes; a certified fit knows.
+
+    Returns
+    -------
+    list of (str, type)
+        Messages, and the classes of warnings that they are.
+    """
+    result = _Result(estimator, objective, coef, intercept, gained, dtype, train)
+    with np.errstate(all="ignore"):  # what overflows is no reason to say anything else
+        found = (
+            (result.strong_penalty(), UserWarning),
+            (result.separation() if separation else None, ConvergenceWarning),
+            (result.overflow(), UserWarning),
+        )
+    return [(message, category) for message, category in found if message]
+
+
+class _Result:
+    """Coefficients and what they were found for; see `odd_results`."""
+
+    def __init__(self, estimator, objective, coef, intercept, gained, dtype, train):
+        self.estimator, self.objective = estimator, objective
+        self.name, self.loss = type(estimator).__name__, objective.loss
+        self.coef, self.intercept = coef, intercept
+        self.dtype, self.train = np.dtype(dtype), train
+        self._gained = gained
+
+    @cached_property
+    def raw(self):
+        """Raw predictions of all rows."""
+        return self.objective.rows.dot(self.coef, self.intercept)
+
+    # ------------------------------------------------------ a default that is wrong
+    def strong_penalty(self):
+        """That the default alpha, and not the rows, decides what a regression is.
+
+        In classification there is no unit that could be too large.
+        """
+        is_default = self.estimator.alpha == DEFAULT_ALPHA
+        if self.loss.task != "regression" or not is_default:
+            return None
+        penalty = float(self.objective.penalty.value(self.coef).sum())
+        if not np.isfinite(penalty):
+            return None
+        if penalty > 0:
+            gained = float(np.sum(self.gained))
+            if not 0 < gained < penalty / LARGE_SHARE:
+                return None  # or the fit has failed, for other reasons
+            what = (
+                f"decides much of this fit of {self.loss!r}: it is {penalty:.3g}, "
+                f"{penalty / gained:.0%} of what {self.name} gained over the best "
+                "constant. Large units of y do that, and small ones of X."
+            )
+        elif self._leaves_nothing():
+            what = (
+                f"leaves no coefficient in this fit of {self.loss!r}: its l1 norm "
+                "outweighs all slopes of the loss. Small units of y or X do that."
+            )
+        else:
+            return None
+        return (
+            f"The penalty of the default alpha={DEFAULT_ALPHA:g} {what} Use a smaller "
+            "alpha, standardize X, and y by TransformedTargetRegressor(transformer="
+            "StandardScaler()), or search over alpha."
+        )
+
+    def _leaves_nothing(self):
+        """Whether an l1 norm keeps coefficients at 0, in spite of the loss's slopes."""
+        if self.coef.any() or self.objective.penalty.l1 == 0:
+            return False
+        restricted = self.objective.restricted(self.train)
+        slopes, _ = restricted.gradient(self.coef, self.intercept)
+        size = np.abs(self.objective.rows.data).max(initial=0.0)
+        y = self.objective.targets.y
+        rounding = ROUNDING * size * np.abs(y - y.mean()).mean()
+        return bool(np.abs(slopes).max() > rounding > 0)
+
+    @cached_property
+    def gained(self):
+        if self._gained is not None:
+            return self._gained
+        restricted = self.objective.restricted(self.train)
+        value = restricted.value(self.coef, self.intercept)
+        return best_constants(self.objective, self.intercept, self.train) - value
+
+    # ----------------------------------------------------------- no minimum at all
+    def separation(self):
+        """That a plane separates classes, and a loss falls for ever."""
+        penalty = self.objective.penalty
+        is_penalised = penalty.l1 > 0 or penalty.l2 > 0
+        if self.loss.task == "regression" or is_penalised or not self._falls_for_ever():
+            return None
+        if not self._separates():
+            return None
+        return (
+            f"{self.name} separates the classes of all rows by a plane. Without a "
+            f"penalty {self.loss!r} then has no minimum, and coefficients grow without "
+            "end; these are where the fit was stopped. Use a penalty and alpha > 0."
+        )
+
+    def _falls_for_ever(self):
+        if self.loss.granularity == "row":
+            n_outputs = self.objective.n_outputs
+            y, weight = np.arange(float(n_outputs)), np.eye(n_outputs)[0]
+            best = self.loss.optimal_constant(y, weight)
+        else:
+            best = self.loss.optimal_constant([1.0])
+        return not np.isfinite(best).all()
+
+    def _separates(self):
+        rows = slice(None) if self.train is None else self.train
+        raw, targets = self.raw[rows], self.objective.targets
+        if self.objective.is_joint:
+            here = _positive(self.objective.sample_weight, rows, len(raw))
+            own = targets.y[rows].astype(np.intp)[:, None]
+            others = raw.copy()
+            np.put_along_axis(others, own, -np.inf, axis=1)
+            margin = np.take_along_axis(raw, own, axis=1)[:, 0] - others.max(axis=1)
+            return bool((margin[here] > 0).all())
+        for k in range(self.objective.n_outputs):
+            sides = 2.0 * targets.of_output(k, rows) - 1.0
+            here = _positive(self.objective.weight_of(k, rows), slice(None), len(raw))
+            if (sides * raw[:, k] > 0)[here].all():
+                return True
+        return False
+
+    # --------------------------------------------------------------- predictions
+    def overflow(self):
+        """That predictions of the rows of the fit are infinite."""
+        if self.loss.task != "regression" or not self._can_overflow():
+            return None
+        raw = self.raw[:, 0].astype(self.dtype)
+        predicted = self.loss.inverse_link(raw)
+        bad = np.flatnonzero(~np.isfinite(predicted))
+        if len(bad) == 0:
+            return None
+        return (
+            f"{self.name} predicts {predicted[bad[0]]} for {len(bad)} of the "
+            f"{len(raw)} rows that it was given, first for row {bad[0]}, whose raw "
+            f"prediction is {raw[bad[0]]:.6g}: that overflows {self.dtype}, the dtype "
+            "of X. Divide y by a large number, use X of float64 or, with a schedule, a "
+            "smaller eta0."
+        )
+
+    def _can_overflow(self):
+        """Whether there are finite raw predictions without finite predictions."""
+        largest = np.finfo(self.dtype).max
+        ends = self.loss.inverse_link(np.array([-largest, largest], self.dtype))
+        if not np.isfinite(ends).all():
+            return True
+        size = np.abs(self.coef).sum() + np.abs(self.intercept).sum()
+        return size > np.sqrt(largest)  # or a raw prediction itself may overflow
+
+
+def _positive(weight, rows, n):
+    """Which rows have a weight."""
+    return np.ones(n, bool) if weight is None else weight[rows] > 0

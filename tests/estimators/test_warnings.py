@@ -1,0 +1,206 @@
+"""Nothing is silent: a default that decides, no minimum, predictions that overflow."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_losses import (
+    AbsoluteError,
+    CrossEntropy,
+    Gamma,
+    Hinge,
+    Huber,
+    LinearClassifier,
+    LinearRegressor,
+    LogLoss,
+    NegativeBinomial,
+    Poisson,
+    SGDClassifier,
+    SGDRegressor,
+    SquaredError,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(100, 3))
+X = np.concatenate([X, -X])  # so that the best constant is about 0
+Y = X @ [1.0, 2.0, 3.0] + 0.1 * RNG.normal(size=200)
+
+
+def said(model, *data, **more):
+    """The warnings of a fit."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(*data, **more)
+    return [(w.category, str(w.message)) for w in caught]
+
+
+# ----------------------------------------------------------------- the default alpha
+@pytest.mark.parametrize("loss", [AbsoluteError(), Huber()], ids=repr)
+@pytest.mark.parametrize(
+    "make",
+    [
+        SGDRegressor,
+        LinearRegressor,
+        lambda loss, **p: SGDRegressor(
+            loss, learning_rate="invscaling", eta0=10.0, tol=None, max_iter=20, **p
+        ),
+    ],
+    ids=["auto", "linear", "schedule"],
+)
+def test_a_default_alpha_that_decides(make, loss):
+    found = [(c, m) for c, m in said(make(loss), X, 1e6 * Y) if "default alpha" in m]
+    ((category, message),) = found
+    assert category is UserWarning
+    assert "default alpha=0.0001 decides" in message
+    assert "TransformedTargetRegressor" in message
+    assert not any(
+        "default" in m for _, m in said(make(loss, penalty=None), X, 1e6 * Y)
+    )
+    assert not any("default" in m for _, m in said(make(loss, alpha=2e-4), X, 1e6 * Y))
+
+
+@pytest.mark.parametrize("cls", [SGDRegressor, LinearRegressor])
+def test_an_l1_norm_that_leaves_nothing(cls):
+    message = said(cls(SquaredError(), penalty="l1"), X, 1e-6 * Y)[0][1]
+    assert "default alpha=0.0001 leaves no coefficient" in message
+    assert said(cls(SquaredError(), penalty="l1"), X, np.ones(200)) == []
+    assert said(cls(SquaredError(), penalty="l1"), np.ones((200, 1)), Y) == []
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), AbsoluteError(), Huber()], ids=repr)
+@pytest.mark.parametrize("cls", [SGDRegressor, LinearRegressor])
+def test_ordinary_regressions_say_nothing(cls, loss):
+    assert said(cls(loss), X, Y) == []
+    if loss == "squared_error":
+        assert said(cls(loss), X, 1e6 * Y) == []
+
+
+@pytest.mark.parametrize("load", [load_iris, load_breast_cancer])
+def test_ordinary_classifications_say_nothing(load):
+    data = load(return_X_y=True)
+    for model in (SGDClassifier(), SGDClassifier(CrossEntropy()), LinearClassifier()):
+        assert not [m for _, m in said(model, *data) if "default alpha" in m]
+
+
+# --------------------------------------------------------------------- no minimum
+@pytest.mark.parametrize("loss", [LogLoss(), CrossEntropy()], ids=repr)
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("learning_rate", ["auto", "invscaling"])
+def test_classes_that_a_plane_separates(loss, classes, learning_rate):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), 30)
+    A = 10.0 * np.eye(3)[labels] + 0.1 * rng.normal(size=(len(labels), 3))
+    model = SGDClassifier(loss, penalty=None, learning_rate=learning_rate)
+    found = [c for c, m in said(model, A, labels) if "separates the classes" in m]
+    assert found == [ConvergenceWarning]
+    model.set_params(penalty="l2")
+    assert not any("separates" in m for _, m in said(model, A, labels))
+    # A row of weight 0 does not count, and one of the wrong class is enough.
+    wrong = labels.copy()
+    wrong[::30] = np.roll(wrong[::30], 1)
+    model.set_params(penalty=None)
+    assert not any("separates" in m for _, m in said(model, A, wrong))
+    weight = (wrong == labels).astype(float)
+    found = said(model, A, wrong, sample_weight=weight)
+    assert any("separates" in m for _, m in found)
+
+
+def test_a_loss_that_has_a_minimum_may_separate():
+    labels = np.repeat([0, 1], 30)
+    A = labels[:, None] + 0.1 * np.random.default_rng(0).normal(size=(60, 2))
+    for loss in (Hinge(), CrossEntropy(label_smoothing=0.1)):
+        model = SGDClassifier(loss, penalty=None)
+        assert not any("separates" in m for _, m in said(model, A, labels))
+
+
+# -------------------------------------------------------------------- predictions
+@pytest.mark.parametrize("loss", [Poisson(), Gamma()], ids=repr)
+@pytest.mark.parametrize("cls", [SGDRegressor, LinearRegressor])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_predictions_that_overflow(cls, loss, form):
+    y = np.exp(X[:, 0])
+    large, small = form(X), form(X.astype(np.float32))
+    assert said(cls(loss), small, y) == []
+    messages = said(cls(loss), small, 1e60 * y)
+    assert any("predicts inf for 200 of the 200 rows" in m for _, m in messages)
+    assert any("overflows float32, the dtype of X" in m for _, m in messages)
+    assert not any("predicts inf" in m for _, m in said(cls(loss), large, 1e60 * y))
+
+
+def test_steps_after_which_predictions_overflow():
+    count = RNG.poisson(3.0, size=200).astype(float)
+    model = SGDRegressor(
+        NegativeBinomial(),
+        learning_rate="constant",
+        eta0=1e6,
+        max_iter=1,
+        tol=None,
+        random_state=0,
+    )
+    message = said(model, X, count)[-1][1]
+    with pytest.warns(UserWarning, match="of 200 predictions of SGDRegressor are not"):
+        n_infinite = np.isinf(model.predict(X)).sum()
+    assert f"predicts inf for {n_infinite} of the 200 rows" in message
+    assert "smaller eta0" in message
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        SGDRegressor(NegativeBinomial()).fit(X, count).predict(X)
+
+
+# --------------------------------------------------------- parameters without effect
+@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+def test_parameters_of_steps_that_are_not_made(fit):
+    given = dict(eta0=0.5, power_t=0.1, average=True, batch_size=10, shuffle=False)
+    model = SGDRegressor(Huber(), **given)
+    with pytest.warns(UserWarning, match=r"eta0=0.5 and power_t=0.1 and average=True"):
+        getattr(model, fit)(X, Y)
+    if fit == "partial_fit":  # has said so
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.partial_fit(X, Y)
+    for name, value in given.items():
+        ((category, message),) = said(SGDRegressor(Huber(), **{name: value}), X, Y)
+        assert category is UserWarning
+        assert message.startswith(f"{name}={value!r} of SGDRegressor has no effect")
+        for settings in (
+            dict(learning_rate="invscaling"),
+            dict(optimizer="adam"),
+            dict(learning_rate="constant", loss="perceptron"),
+        ):
+            cls = SGDClassifier if "loss" in settings else SGDRegressor
+            model = cls(**settings, **{name: value})
+            messages = said(model, X, Y > 0 if cls is SGDClassifier else Y)
+            assert not any("no effect" in m for _, m in messages)
+
+
+def test_other_parameters_without_effect():
+    for model, name in (
+        (SGDRegressor(Huber(), epsilon=0.5), "epsilon"),
+        (SGDRegressor("squared_error", epsilon=0.5), "epsilon"),
+        (SGDRegressor(Huber(), scoring="r2"), "scoring"),
+        (SGDRegressor(Huber(), clip_by="value"), "clip_by"),
+    ):
+        ((_, message),) = said(model, X, Y)
+        assert message.startswith(f"{name}=")
+    ((_, message),) = said(SGDClassifier("perceptron", eta0=3.0), X, Y > 0)
+    assert "eta0=3.0 of SGDClassifier has no effect" in message
+    assert said(SGDRegressor("huber", epsilon=0.5, shuffle=True), X, Y) == []
+    assert said(SGDRegressor(Huber(), scoring="r2"), X, Y, X_val=X, y_val=Y) == []
+    assert said(SGDRegressor(Huber(), eta0=np.float64(0.01)), X, Y) == []
+
+
+# ------------------------------------------------------------------ extreme weights
+@pytest.mark.parametrize("size", [2.0**1023, 2.0**-1060])
+def test_weights_of_any_size(size):
+    weight = np.resize([1.0, 0.0], 200)
+    expected = LinearRegressor(Huber()).fit(X, Y, sample_weight=weight)
+    found = LinearRegressor(Huber()).fit(X, Y, sample_weight=size * weight)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-12)
+    for learning_rate in ("auto", "invscaling"):
+        model = SGDRegressor(Huber(), learning_rate=learning_rate)
+        with pytest.raises(ValueError, match=r"largest sample_weight must be between"):
+            model.fit(X, Y, sample_weight=size * weight)

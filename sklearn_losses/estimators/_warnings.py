@@ -15,12 +15,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_losses.estimators._validation import EPSILON_IS
 from sklearn_losses.losses._look import is_foreign, look_at
 from sklearn_losses.solvers._newton import best_constants
+from sklearn_losses.solvers._sgd import is_least_at_0
 
 DEFAULT_ALPHA = 1e-4
 OF_STEPS = "eta0", "power_t", "average", "batch_size", "shuffle"
 OBJECT = {"has": "it", "have": "them"}
 ROUNDING = 1e-12  # of entries of X times deviations of y
 LARGE_SHARE = 0.1  # of the gain over the best constant is much for a penalty
+AT_LIMIT, FAR = 0.9, 1e100  # of what it costs that far away: a row that hardly counts
 
 
 def look_at_objective(objective, train=None):
@@ -150,6 +152,8 @@ def odd_results(
             (result.strong_penalty(), UserWarning),
             (result.separation() if separation else None, ConvergenceWarning),
             (result.overflow(), UserWarning),
+            (result.out_of_reach(), UserWarning),
+            (result.no_model(), UserWarning),
         )
     return [(message, category) for message, category in found if message]
 
@@ -280,6 +284,52 @@ class _Result:
             "of X. Divide y by a large number, use X of float64 or, with a schedule, a "
             "smaller eta0."
         )
+
+    # ------------------------------------------------------------ rows without pull
+    def out_of_reach(self):
+        """That most rows are where a bounded loss is flat, and do not count."""
+        if self.loss.task != "regression" or self.loss.convex or not self.loss.bounded:
+            return None
+        rows = slice(None) if self.train is None else self.train
+        y, weight = self.objective.targets.y[rows], self.objective.weight_of(0, rows)
+        far = AT_LIMIT * self.loss.value(y, np.full(len(y), FAR))
+        is_far = self.loss.value(y, self.raw[rows, 0]) > far
+        share = float(np.average(is_far, weights=weight))
+        if not share > 0.5:
+            return None
+        return (
+            f"{share:.0%} of the residuals of this fit are out of reach of "
+            f"{self.loss!r}: they cost about as much as they ever do, and have next to "
+            "no pull on the coefficients. Use scale='mad' or a larger scale, in units "
+            "of y."
+        )
+
+    # ------------------------------------------------------- a constant is the model
+    def no_model(self):
+        """That the optimum of a classification is a constant, for kinks make it one.
+
+        As for rare classes, or classes that overlap: the loss of the rows of the others
+        is at its kink, where slopes balance whatever the features say.
+        """
+        is_kinked = self.loss.task != "regression" and not self.loss.differentiable
+        if not is_kinked or is_least_at_0(self.loss) or self.coef.shape[1] == 0:
+            return None
+        is_flat = ~self._has_features()
+        if not is_flat.any():
+            return None
+        where = f" for {is_flat.sum()} of {len(is_flat)} classes"
+        where = "" if is_flat.all() else where
+        return (
+            f"The best constant is the optimum of the objective of this fit of "
+            f"{self.loss!r}{where}: no features are used. Rare classes, or ones that "
+            "overlap, do that to a loss with kinks. Use LogLoss() or CrossEntropy(), "
+            "class_weight='balanced' or a smaller alpha."
+        )
+
+    def _has_features(self):
+        """Whether coefficients move raw predictions, of each output or of all."""
+        moves = np.abs(self.coef).max(axis=1) > 0
+        return np.array([moves.any()]) if self.objective.is_joint else moves
 
     def _can_overflow(self):
         """Whether there are finite raw predictions without finite predictions."""

@@ -1,0 +1,209 @@
+"""Fits where a quadratic model says little: flat rows, few rows, kinks, constants."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+from sklearn.datasets import load_diabetes
+
+from sklearn_losses import LinearClassifier, LinearRegressor, SGDClassifier
+from sklearn_losses import SGDRegressor as SGD
+from sklearn_losses.losses import (
+    AbsoluteError,
+    Asymmetric,
+    CrossEntropy,
+    EpsilonInsensitive,
+    Expectile,
+    Hinge,
+    Huber,
+    Linex,
+    LogCosh,
+    MulticlassHinge,
+    NumpyLoss,
+    Quantile,
+    SmoothHinge,
+    SmoothQuantile,
+    SquaredEpsilonInsensitive,
+    TukeyBiweight,
+    Tweedie,
+)
+
+
+def huber_of_numpy(delta):
+    def value(y, raw):
+        r = np.abs(raw - y)
+        return np.where(r < delta, 0.5 * r * r, delta * (r - 0.5 * delta))
+
+    return NumpyLoss(value, lambda y, raw: np.clip(raw - y, -delta, delta), convex=True)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3, 1e6])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Huber(0.1),
+        LogCosh(),
+        SmoothQuantile(0.9),
+        Asymmetric(Huber(), 2.0, 0.5),
+        0.001 * Huber() + 0.1 * LogCosh(),
+        huber_of_numpy(0.1),
+        Linex(0.05),
+        Linex(-0.05),
+        SquaredEpsilonInsensitive(50.0),
+    ],
+    ids=repr,
+)
+def test_a_loss_that_is_linear_around_all_rows_leaves_the_constant(loss, unit):
+    """Its curvature there is 0, or that of a few rows, whatever the unit of y."""
+    X, y = load_diabetes(return_X_y=True)
+    if isinstance(loss, Linex):
+        loss = Linex(loss.a / unit)  # exponentials of numbers without a unit
+    y = unit * y
+    certified = LinearRegressor(loss, penalty=None).fit(X, y)
+    constant = loss.mean(y, np.full(len(y), loss.optimal_constant(y)))
+    gain = constant - certified.objective_
+    assert gain > 0 and certified.gap_ <= 1e-5 * gain
+    found = loss.mean(y, SGD(loss, penalty=None).fit(X, y).raw_prediction(X))
+    assert found - certified.objective_ <= 0.01 * gain
+
+
+def l1_hinge_by_linear_program(X, s, alpha):
+    n, d = X.shape
+    cost = np.r_[np.full(2 * d, alpha), 0, np.full(n, 1 / n)]
+    rows = np.c_[-s[:, None] * X, s[:, None] * X, -s, -np.eye(n)]
+    bounds = [(0, None)] * (2 * d) + [(None, None)] + [(0, None)] * n
+    return linprog(cost, rows, -np.ones(n), bounds=bounds, method="highs").fun
+
+
+@pytest.mark.parametrize("n, d, alpha", [(30, 60, 1e-4), (50, 200, 1e-2)])
+def test_hinge_with_l1_and_more_features_than_rows(n, d, alpha):
+    rng = np.random.default_rng(n + d)
+    X = rng.normal(size=(n, d))
+    y = (X @ rng.normal(size=d) / np.sqrt(d) + 3 * rng.logistic(size=n) > 0).astype(int)
+    best = l1_hinge_by_linear_program(X, 2 * y - 1, alpha)
+    gain = 2 * min(y.mean(), 1 - y.mean()) - best
+    for cls, allowed in ((LinearClassifier, 1e-5), (SGDClassifier, 0.01)):
+        model = cls("hinge", penalty="l1", alpha=alpha).fit(X, y)
+        value = Hinge().mean(y, model.decision_function(X))
+        assert value + alpha * np.abs(model.coef_).sum() - best <= allowed * gain
+
+
+@pytest.mark.parametrize("seed", [4, 10, 14])
+def test_rows_of_a_joint_loss_that_are_all_flat(seed):
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(6, 40)), int(rng.integers(2, 34))
+    X, y = rng.normal(size=(n, d)), np.resize([0, 1, 2], n)
+    model = LinearClassifier(MulticlassHinge(), alpha=1e-6).fit(X, y)
+    assert model.gap_ <= 1e-5 and model.score(X, y) == 1
+
+
+@pytest.mark.parametrize("cls", [LinearClassifier, SGDClassifier])
+@pytest.mark.parametrize("loss", [Hinge(), MulticlassHinge()], ids=repr)
+def test_a_constant_that_is_the_optimum_is_said_to_be(cls, loss):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    y = rng.permutation(np.resize([0, 0, 1] if loss == Hinge() else range(6), 300))
+    if isinstance(loss, Hinge):
+        y = rng.integers(0, 2, 300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", category=RuntimeWarning)
+        with pytest.warns(UserWarning, match="best constant is the optimum") as seen:
+            model = cls(loss).fit(X, y)
+    assert len(seen) == 1 and model.n_iter_ < 300  # nothing says that it did not arrive
+    assert not model.coef_.any()
+
+
+def test_slopes_that_sum_to_nothing_beside_the_largest_of_them_bound_nothing():
+    """Exponentials of 200 beside linear slopes: their sum had no digit of the latter."""
+    X, y = load_diabetes(return_X_y=True)
+    loss = Linex(1000 / y.std())
+    certified = LinearRegressor(loss).fit(X, y)
+    model = SGD(loss).fit(X, y)
+    value = loss.mean(y, model.predict(X)) + 0.5e-4 * model.coef_ @ model.coef_
+    assert value >= certified.objective_ - certified.gap_ - 1e-12
+
+
+def test_slopes_at_their_limit_are_certified():
+    """log(cosh) of 1e7 has the slope 1.0, at which its conjugate is finite."""
+    X, y = load_diabetes(return_X_y=True)
+    model = LinearRegressor(LogCosh()).fit(X, 1e6 * y)
+    constant = LogCosh().mean(1e6 * y, np.full(len(y), np.median(1e6 * y)))
+    assert model.gap_ <= 0.01 * (constant - model.objective_)
+
+
+@pytest.mark.parametrize("loss", [Hinge(), SmoothHinge(0.01)], ids=repr)
+def test_columns_far_from_0_without_an_intercept(loss):
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(300, 4))
+    y = (z[:, 0] + rng.normal(size=300) > 0).astype(int)
+    X = 1e4 + z
+    settings = dict(alpha=1e-4, fit_intercept=False)
+    certified = LinearClassifier(loss, **settings).fit(X, y)
+    model = SGDClassifier(loss, **settings).fit(X, y)
+    value = loss.mean(y, model.decision_function(X))
+    value += 0.5e-4 * float(np.vdot(model.coef_, model.coef_))
+    gain = loss.mean(y, np.zeros(300)) - certified.objective_
+    assert certified.gap_ <= 1e-4 * gain
+    assert value - certified.objective_ <= 0.015 * gain
+
+
+def test_cross_entropy_with_l1_on_heavy_tails():
+    rng = np.random.default_rng(205)
+    X = rng.standard_t(1.5, size=(200, 5)) ** 3
+    y = np.digitize(X[:, 0] + rng.normal(size=200), [-1, 1])
+    settings = dict(penalty="l1", alpha=1e-3)
+    certified = LinearClassifier(CrossEntropy(), **settings).fit(X, y)
+    model = SGDClassifier(CrossEntropy(), **settings).fit(X, y)
+    value = CrossEntropy().mean(y, model.decision_function(X))
+    value += 1e-3 * np.abs(model.coef_).sum()
+    assert certified.gap_ <= 1e-6
+    assert value <= certified.objective_ + 0.01
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X, y: LinearRegressor(SquaredEpsilonInsensitive(), alpha=0).fit(
+            1e-156 * X[:, :1], y
+        ),
+        lambda X, y: LinearRegressor(Quantile(0.05), alpha=0).fit(1e-156 * X, y),
+        lambda X, y: LinearRegressor(EpsilonInsensitive(0), alpha=0).fit(
+            1e150 * X, 0 * y
+        ),
+        lambda X, y: LinearRegressor(Expectile(0.1), solver="lbfgs").fit(
+            X, 1e-167 * (2 + X[:, 0])
+        ),
+        lambda X, y: SGD(Huber(delta=1e-320)).fit(X, X[:, 0]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_numbers_whose_products_underflow(fit):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    model = fit(X, np.full(20, 0.9244))
+    assert np.isfinite(model.coef_).all()
+
+
+def test_a_finite_minimum_is_not_called_separation():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    mean = np.exp(X @ [0.3, -0.2, 0.1] + 1)
+    y = np.where(rng.random(400) < 0.3, 0, rng.gamma(2, mean / 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LinearRegressor(Tweedie(0), penalty=None, tol=1e-10).fit(X, y)
+    assert np.abs(model.coef_).max() < 1
+
+
+@pytest.mark.parametrize("cls", [LinearRegressor, SGD])
+def test_rows_out_of_reach_of_a_bounded_loss_are_counted(cls):
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.warns(UserWarning, match="9[0-9]% of the residuals .* scale='mad'"):
+        model = cls(TukeyBiweight()).fit(X, 1000 * y)
+    loss, y = TukeyBiweight(), 1000 * y
+    constant = loss.mean(y, np.full(len(y), loss.optimal_constant(y)))
+    assert loss.mean(y, model.predict(X)) <= constant
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cls(TukeyBiweight(scale="mad"), alpha=0).fit(X, y)
+        cls(AbsoluteError(), alpha=0).fit(X, y)

@@ -1,52 +1,17 @@
-"""A stream of rows: some are kept as they are, of the others a memory.
+"""partial_fit with learning_rate="auto": rows that come in chunks, each of them once.
 
-When a twentieth of the rows so far is new, the losses of the rows that are kept, a
-quadratic function in place of the others (Luo and Song 2020) and the penalty are
-minimised together, from where the coefficients were. So the first thousand rows are
-learned from exactly, and a squared error always is. The rows that are kept are those on
-which the loss bends most, near a kink or a boundary of classes: there a quadratic
-function would say the least.
-
-Kinks are smoothed over a width that shrinks as rows come in.
+What a stream keeps of its rows is a `Past`: see _stream_past.py and, for sparse rows
+with very many features, _stream_wide.py.
 """
-
-from copy import copy
-from dataclasses import replace
-from itertools import compress
 
 import numpy as np
 from scipy import sparse
 
-from sklearn_losses.linear._weights import coefficients
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._sgd import SGD
-from sklearn_losses.solvers._stream_fit import (
-    JITTER,
-    Column,
-    StreamFit,
-    coupled_term,
-)
-from sklearn_losses.solvers._stream_memory import (
-    Coordinates,
-    DenseRows,
-    Matrix,
-    Sketch,
-    SparseRows,
-    fits_matrix,
-)
-
-MOST_ROWS, MOST_ENTRIES = 1000, 1 << 20  # that are kept: at most 8 MB
-FEWEST_ROWS = 32  # however long they are
-LEFT = 3  # quarters of the kept rows stay when the others are forgotten
-WAIT = 20  # one in so many rows may wait for the others
-FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, in units of the residuals
-WIDTH_POWER, SMALLEST_WIDTH = 0.5, 2e-4  # it falls with this power of the rows seen
-FEW_STEPS, MORE_STEPS = 8, 10  # at the last width if all goes well, and before it
-FOLD_WIDTH, FOLD_SHARE = 0.3, 0.5  # of the curvature that is remembered
-LEAST_UNIT = 0.02  # of the typical residual, in that of the constant
-WORSE = 0.1  # of what a constant loses: so much worse is a reason to begin anew
-DOUBTS = 100  # rows, after which coefficients from elsewhere may be dropped
-PREFIX = "stream_"
+from sklearn_losses.solvers._stream_passes import fingerprint
+from sklearn_losses.solvers._stream_past import PREFIX, Past
+from sklearn_losses.solvers._stream_wide import WidePast, is_wide
 
 
 class Stream(Solver):
@@ -59,17 +24,20 @@ class Stream(Solver):
     def solve(self, objective, start, train=None, watch=None):
         """Take in the rows of one chunk; see `SGD.solve`. There is nothing to watch."""
         X, y, weight = _arrays(objective, train)
-        past = _Past.resumed(objective, start)
-        size = MOST_ENTRIES // (X.shape[1] + 1 + objective.n_outputs**2)
-        if past.is_sparse:
-            size = MOST_ENTRIES * len(y) // (X.size + len(y))
-        size = max(size, FEWEST_ROWS)
-        with np.errstate(all="ignore"):
-            for i in range(0, len(y), size):
-                piece = slice(i, i + size)
-                past.take(X[piece], y[piece], weight[piece])
+        past = (WidePast if is_wide(objective, start) else Past).resumed(
+            objective, start
+        )
+        size = past.most_at_once(X)
+        try:
+            with np.errstate(all="ignore"):
+                for i in range(0, len(y), size):
+                    piece = slice(i, i + size)
+                    past.take(X[piece], y[piece], weight[piece])
+        except BaseException:
+            past.undo()
+            raise
         coef, intercept = past.coefficients()
-        state = SGD.start(coef, intercept) | past.state()
+        state = SGD.start(coef[:, :0], intercept) | {"v": coef} | past.state()
         state["t"] = start["t"] + len(y)
         n_iter = np.ones(past.n_objectives, dtype=int)
         return SolverResult(coef, intercept, n_iter, True, state)
@@ -77,7 +45,30 @@ class Stream(Solver):
 
 def forget(state):
     """A state without what only a stream can use."""
-    return {name: array for name, array in state.items() if not name.startswith(PREFIX)}
+    rest = {name: a for name, a in state.items() if not name.startswith(PREFIX)}
+    return rest | {"v": rest["v"].copy()}  # it is in place that others move them
+
+
+def sealed(state, coef, intercept):
+    """The state of a stream, if it is wide, with a seal on what it has published.
+
+    Its coefficients are those of the estimator, so that nobody but the seal knows
+    whether they have been changed since.
+    """
+    if PREFIX + "priced" not in state:
+        return state
+    return state | {PREFIX + "seal": _seal(coef, intercept)}
+
+
+def is_sealed(state, coef, intercept):
+    """Whether coefficients are those that were sealed; None if none were."""
+    seal = state.get(PREFIX + "seal")
+    return None if seal is None else np.array_equal(seal, _seal(coef, intercept))
+
+
+def _seal(*arrays):
+    flat = [np.ascontiguousarray(array).reshape(-1) for array in arrays]
+    return np.array([fingerprint(array.view(np.uint32)) for array in flat])
 
 
 def _arrays(objective, train):
@@ -93,408 +84,4 @@ def _arrays(objective, train):
         weight = np.ones(len(y))
     if train is not None:
         X, y, weight = X[train], y[train], weight[train]
-    return X, y, weight
-
-
-class _Past:
-    """All that is left of the rows so far.
-
-    Attributes
-    ----------
-    theta : ndarray of shape (n_outputs, n_features + 1)
-        The coefficients, in the current coordinates.
-    constant : ndarray of shape (n_outputs, 1)
-        The best constant, found in the same way: theta is to be no worse.
-    memories, constant_memories : list
-        For each objective.
-    n : float
-        The rows seen, by which the penalty is multiplied.
-    prior : float
-        How many of them are behind the coefficients that the stream began with. It has
-        not seen them: they count as rows of unit variance that agree with those.
-    doubts : float
-        After so many rows of its own the stream compares itself with a constant.
-    unit, stake : ndarray of shape (n_objectives,)
-        Typical residual and mean loss of the constant.
-    excess : ndarray of shape (n_objectives,)
-        By how much theta has been worse than the constant on the newest rows.
-    flat : ndarray of shape (n_objectives,)
-        Whether the constant is the result, because theta is worse.
-    kept, waiting : tuple
-        Rows, targets and weights: those that theta knows, and the newest.
-    """
-
-    NUMBERS = ("n", "own", "prior", "doubts")
-    ARRAYS = ("theta", "constant", "unit", "stake", "excess", "flat")
-
-    def __init__(self, objective, theta, is_sparse):
-        self.objective = objective
-        self.theta = theta
-        n_outputs, size = theta.shape
-        self.groups = [slice(0, n_outputs)]
-        if not objective.is_joint:
-            self.groups = [slice(k, k + 1) for k in range(n_outputs)]
-        self.n_objectives = len(self.groups)
-        self.n_features = size - 1
-        whole = fits_matrix(n_outputs, size - 1, objective.is_joint)
-        self.kind = Matrix if whole else Sketch
-        self.is_sparse = is_sparse and not whole
-        self.most = MOST_ROWS if self.is_sparse else MOST_ENTRIES // size
-        self.most = min(max(self.most, FEWEST_ROWS), MOST_ROWS)
-
-    # --------------------------------------------------------------- state
-    @classmethod
-    def resumed(cls, objective, start):
-        """From the state that an earlier call has left, or new coefficients."""
-        known = start.get(PREFIX + "has_intercept")
-        if known is None or bool(known[0]) != objective.fit_intercept:
-            return cls._begun(objective, start)
-        values = {
-            name.removeprefix(PREFIX): array
-            for name, array in start.items()
-            if name.startswith(PREFIX)
-        }
-        self = cls(objective, values["theta"], "kept_X_data" in values)
-        for name in cls.NUMBERS:
-            setattr(self, name, float(values[name][0]))
-        for name in cls.ARRAYS:
-            setattr(self, name, values[name].copy())
-        self.coordinates = Coordinates.from_state(values, objective.fit_intercept)
-        self.memories = _unstacked(self.kind, values, "")
-        self.constant_memories = _unstacked(Matrix, values, "constant_")
-        self.kept = _unpacked(values, "kept", self.n_features)
-        self.waiting = _unpacked(values, "waiting", self.n_features)
-        return self
-
-    @classmethod
-    def _begun(cls, objective, start):
-        coef, intercept = coefficients(start)
-        self = cls(
-            objective, np.column_stack([coef, intercept]), objective.rows.is_sparse
-        )
-        self.n = self.prior = float(start["t"].max()) - 1.0
-        self.own, self.doubts = 0.0, min(self.prior, DOUBTS)
-        for name in ("unit", "stake", "excess", "flat"):
-            setattr(self, name, np.zeros(self.n_objectives))
-        self.coordinates = Coordinates(self.n_features, objective.fit_intercept)
-        self.constant = np.zeros((len(coef), 1))
-        if not objective.fit_intercept:
-            self.constant[:, 0] = intercept
-        self._forget()
-        X = np.zeros((0, self.n_features))
-        X = sparse.csr_array(X) if self.is_sparse else X
-        self.kept = self.waiting = (X, np.zeros(0), np.zeros(0))
-        return self
-
-    def _forget(self):
-        self.memories = [self.kind.nothing(self.theta[g]) for g in self.groups]
-        self.constant_memories = [Matrix.nothing(self.constant[g]) for g in self.groups]
-
-    def state(self):
-        """What `resumed` needs, as a dict of arrays."""
-        values = {name: np.array([getattr(self, name)]) for name in self.NUMBERS}
-        values |= {name: getattr(self, name) for name in self.ARRAYS}
-        values |= self.coordinates.state()
-        values |= _stacked(self.kind, self.memories, "")
-        values |= _stacked(Matrix, self.constant_memories, "constant_")
-        values |= _packed("kept", *self.kept) | _packed("waiting", *self.waiting)
-        return {PREFIX + name: array for name, array in values.items()}
-
-    def coefficients(self):
-        """coef and intercept for the raw features."""
-        own = self.coordinates
-        theta = self.theta.copy()
-        for outputs in compress(self.groups, self.flat):
-            theta[outputs, :-1], theta[outputs, -1:] = 0.0, self.constant[outputs]
-        coef = theta[:, :-1] * own.scale
-        return coef, theta[:, -1] - coef @ own.centre
-
-    # ---------------------------------------------------------------- rows
-    def take(self, X, y, weight):
-        """Take in rows, and learn from them unless they are few."""
-        if sparse.issparse(X) and not self.is_sparse:
-            X = X.toarray()
-        elif self.is_sparse and not sparse.issparse(X):
-            X = sparse.csr_array(X)
-        X = X.astype(np.float64, copy=False)
-        self.waiting = _joined(self.waiting, (X, y, weight))
-        self.n += len(y)
-        self.own += len(y)
-        self.coordinates.update(X, weight)
-        if len(self.waiting[1]) >= min(self.n, self.most) // WAIT:
-            n_new = len(self.waiting[1])
-            self.kept = _joined(self.kept, self.waiting)
-            self.waiting = tuple(part[:0] for part in self.waiting)
-            self.learn(n_new)
-
-    def learn(self, n_new):
-        """Minimise what is known, and let rows go into the memory if they are many."""
-        move = self.coordinates.moved()
-        if move is not None:
-            self.theta = move.coefficients(self.theta)
-            self.memories = [memory.move(move) for memory in self.memories]
-        X, y, weight = self.kept
-        rows = (self.rows(X), self.constant_rows(len(y)))
-        theta, constant = self.theta.copy(), self.constant.copy()
-        fits = []
-        for k, outputs in enumerate(self.groups):
-            term = self.term(k, y, weight)
-            simple = self.fit(k, term, rows[1], self.constant_memories[k])
-            constant[outputs] = self.best_constant(k, simple)
-            fit = self.fit(k, term, rows[0], self.with_prior(k, term, rows[0]))
-            at_constant = np.zeros(theta[outputs].shape)
-            at_constant[:, -1:] = constant[outputs]
-            found = self.learned(k, fit, theta[outputs], at_constant)
-            self.flat[k] = self.is_worse(k, fit, found, at_constant, n_new)
-            if self.flat[k] and not self.is_exact:
-                if self.prior > 0:
-                    return self.begin_anew(constant)
-                self.memories[k] = fit.memory = self.kind.nothing(at_constant)
-                found = at_constant
-            theta[outputs] = found
-            fits.append((fit, simple))
-        self.theta, self.constant = theta, constant
-        if len(y) > self.most:
-            self.fold(fits, len(y) - self.most * LEFT // 4)
-
-    def is_worse(self, k, fit, theta, at_constant, n_new):
-        """Whether a constant is better: on all rows, or else on the newest ones.
-
-        On the newest ones it has to be so by far, as after a jump of the features: what
-        the memory says about a constant far away is of no use.
-        """
-        if self.is_exact:
-            return not fit.value(theta) <= fit.value(at_constant)
-        loss, loss_of_constant = (
-            fit.term.newest(fit.raw(t), n_new) for t in (theta, at_constant)
-        )
-        excess = min(loss - loss_of_constant, 1e300)  # nan is as bad
-        fading = max(0.0, 1.0 - n_new / self.most)
-        self.excess[k] = fading * self.excess[k] + excess
-        if self.own < self.doubts:
-            return False
-        return self.excess[k] > WORSE * self.stake[k] * min(self.own, self.most)
-
-    def begin_anew(self, constant):
-        """Drop the coefficients that were given: they are worse than a constant."""
-        self.n, self.prior = self.own, 0.0
-        self.constant = constant
-        self.theta = np.zeros(self.theta.shape)
-        self.theta[:, -1:] = constant
-        self.excess[:] = 0.0
-        self._forget()
-        self.learn(len(self.kept[1]))
-
-    def rows(self, X):
-        return (SparseRows if self.is_sparse else DenseRows)(X, self.coordinates)
-
-    def constant_rows(self, n):
-        """Rows without features."""
-        return DenseRows(
-            np.zeros((n, 0)), Coordinates(0, self.coordinates.has_intercept)
-        )
-
-    def term(self, k, y, weight):
-        objective = self.objective
-        if objective.is_joint:
-            return coupled_term(objective.loss, y, weight, objective.n_outputs)
-        targets = replace(objective.targets, y=y)
-        factor = targets.factor(k)
-        own = weight if factor is None else weight * factor
-        return Column(objective.loss, targets.of_output(k), own)
-
-    def fit(self, k, term, rows, memory):
-        objective, penalty = self.objective, self.objective.penalty
-        scale = np.zeros(memory.at.shape[1])
-        if len(scale) > 1:
-            scale[:-1] = self.coordinates.scale
-        return StreamFit(
-            term,
-            rows,
-            memory,
-            self.n * penalty.l1 * scale,
-            self.n * penalty.l2 * scale**2,
-            offset=0.0 if objective.fit_intercept else self.constant[self.groups[k], 0],
-            n=self.n,
-            stake=self.stake[k],
-        )
-
-    @property
-    def is_exact(self):
-        """Whether all rows are still here."""
-        return self.prior == 0 and self.n == len(self.kept[1])
-
-    def with_prior(self, k, term, rows):
-        """The memory, with the rows that the stream has not seen itself."""
-        memory, scale = self.memories[k], self.coordinates.scale
-        if self.prior == 0:
-            return memory
-        p, penalty = rows.dot(memory.at), self.objective.penalty
-        unit = term.unit = term.typical_residual(p)
-        slopes, curvatures = term.model(p, FIRST_WIDTH * unit)
-        per_row = np.einsum("nkk->", curvatures) / slopes.size
-        least = JITTER * np.abs(slopes).sum() / slopes.size / unit
-        ridge = np.full(memory.at.shape, self.prior * max(per_row, least))
-        coef = memory.at[:, :-1]
-        slope = np.zeros(memory.at.shape)  # that of their loss undoes the penalty's
-        slope[:, :-1] = penalty.l2 * scale**2 * coef
-        slope[:, :-1] += penalty.l1 * scale * np.sign(coef)
-        return memory.with_ridge(-self.prior * slope, ridge)
-
-    # ------------------------------------------------------------- learning
-    def best_constant(self, k, simple):
-        """The constant of one objective, and what depends on it."""
-        term, constant = simple.term, self.constant[self.groups[k]]
-        if not self.objective.fit_intercept:
-            found = constant
-        elif self.has_memory:
-            found = self.minimised(k, simple, constant)
-        elif term.relative is None and not self.objective.is_joint:
-            found = np.array([[term.best_constant()]])
-        else:
-            # Without a stake one class alone would be learned without end.
-            above = term.value(simple.raw(constant)) - term.lowest
-            self.stake[k] = above / len(term.weight)
-            likely = np.zeros(constant.shape)
-            if not self.objective.is_joint:
-                likely[:] = term.relative.best_constant()
-            found = self.minimised_anew(k, simple, constant, likely)
-        if not self.has_memory:
-            p = simple.raw(found)
-            self.unit[k] = term.typical_residual(p)
-            self.stake[k] = (term.value(p) - term.lowest) / len(p)
-        return found
-
-    @property
-    def has_memory(self):
-        return self.own > len(self.kept[1])
-
-    def learned(self, k, fit, theta, at_constant):
-        """The new theta of one objective."""
-        if not self.is_exact:
-            return self.minimised(k, fit, theta)
-        return self.minimised_anew(k, fit, theta, at_constant)
-
-    def minimised_anew(self, k, fit, theta, at_constant):
-        """From theta or a constant, and as in `fit` from the convex relative's minimum.
-
-        A loss that is not convex has several minima. Where the stream is may be the
-        best of those of few rows, and not of all that are here.
-        """
-        start = theta if fit.value(theta) < fit.value(at_constant) else at_constant
-        found = self.minimised(k, fit, start)
-        if fit.term.relative is None:
-            return found
-        near = copy(fit)
-        near.term = fit.term.relative
-        start = min(at_constant, theta, key=near.value)
-        other = self.minimised(k, fit, self.minimised(k, near, start))
-        return min(found, other, key=fit.value)
-
-    def minimised(self, k, fit, theta):
-        """Straight to the last width of smoothing, or, if it is far, step by step."""
-        fit.stake = self.stake[k]
-        self.set_unit(k, fit.term, fit.raw(theta))
-        if fit.term.loss.differentiable:
-            return fit.minimise(theta, 0.0)[0]
-        last = self.width(fit.term)
-        if not self.is_exact:
-            near, converged = fit.minimise(theta, last, FEW_STEPS)
-            if converged:
-                return near
-        width = FIRST_WIDTH * self.unit[k]
-        while width > WIDTH_DIVISOR * last:
-            theta, _ = fit.minimise(theta, width, MORE_STEPS)
-            width /= WIDTH_DIVISOR
-        return fit.minimise(theta, last)[0]
-
-    def set_unit(self, k, term, p):
-        """The typical residual, if it is not much less than that of the constant."""
-        most = self.unit[k] or np.inf
-        term.unit = min(max(term.typical_residual(p), LEAST_UNIT * self.unit[k]), most)
-
-    def width(self, term):
-        return max(FIRST_WIDTH * self.n**-WIDTH_POWER, SMALLEST_WIDTH) * term.unit
-
-    def fold(self, fits, n_rows):
-        """Turn rows into memory: those with least curvature, and of them the oldest.
-
-        Of a row without curvature nothing is lost, unless the coefficients go far.
-        """
-        X, y, weight = self.kept
-        bend = np.zeros(len(y))
-        for k, (fit, _) in enumerate(fits):
-            own = np.einsum("nkk->n", self.model(k, fit, self.theta)[1])
-            bend += own / max(own.mean(), 1e-300)
-        order = np.argsort(bend, kind="stable")
-        old, new = np.sort(order[:n_rows]), np.sort(order[n_rows:])
-        rows, ones = self.rows(X[old]), self.constant_rows(n_rows)
-        for k, (fit, simple) in enumerate(fits):
-            outputs = self.groups[k]
-            # Not at a kink, where slope and curvature say nothing.
-            smooth = self.minimised(k, simple, self.constant[outputs])
-            self.constant[outputs] = smooth
-            fit.term = simple.term = self.term(k, y[old], weight[old])
-            fit.rows, simple.rows = rows, ones
-            both = (fit, self.theta), (simple, self.constant)
-            self.memories[k], self.constant_memories[k] = (
-                one.memory.with_rows(
-                    theta[outputs], one.rows, *self.model(k, one, theta)
-                )
-                for one, theta in both
-            )
-        self.prior = 0.0
-        self.kept = X[new], y[new], weight[new]
-
-    def model(self, k, fit, theta):
-        """Slopes as smooth as the last steps saw them, and curvatures more so."""
-        p = fit.raw(theta[self.groups[k]])
-        self.set_unit(k, fit.term, p)
-        if self.objective.loss.differentiable:
-            return fit.term.model(p, 0.0)
-        slopes = fit.term.slopes(p, self.width(fit.term)).copy()
-        wide = FOLD_WIDTH * max(fit.term.unit, FOLD_SHARE * self.unit[k])
-        return slopes, fit.term.model(p, wide)[1]
-
-
-def _stacked(kind, memories, prefix):
-    return {
-        prefix + name: np.stack([getattr(memory, name) for memory in memories])
-        for name in kind.names
-    }
-
-
-def _unstacked(kind, values, prefix):
-    parts = [values[prefix + name] for name in kind.names]
-    return [kind(*part) for part in zip(*parts)]
-
-
-def _joined(first, second):
-    if len(first[1]) == 0:
-        return second
-    if len(second[1]) == 0:
-        return first
-    X = [part[0] for part in (first, second)]
-    stack = sparse.vstack if sparse.issparse(X[0]) else np.vstack
-    X = stack(X, format="csr") if sparse.issparse(X[0]) else stack(X)
-    return X, *(np.concatenate(pair) for pair in zip(first[1:], second[1:]))
-
-
-def _packed(name, X, y, weight):
-    arrays = {f"{name}_X": X}
-    if sparse.issparse(X):
-        arrays = {
-            f"{name}_X_data": X.data,
-            f"{name}_X_indices": X.indices,
-            f"{name}_X_indptr": X.indptr,
-        }
-    return arrays | {f"{name}_y": y, f"{name}_weight": weight}
-
-
-def _unpacked(values, name, n_features):
-    y, weight = values[f"{name}_y"], values[f"{name}_weight"]
-    X = values.get(f"{name}_X")
-    if X is None:
-        parts = [values[f"{name}_X_{part}"] for part in ("data", "indices", "indptr")]
-        X = sparse.csr_array(tuple(parts), shape=(len(y), n_features))
     return X, y, weight

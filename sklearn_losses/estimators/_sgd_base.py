@@ -51,7 +51,7 @@ from sklearn_losses.solvers._overflow import WeightsOverflow
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
-from sklearn_losses.solvers._stream import Stream, forget, is_sealed, sealed
+from sklearn_losses.solvers._stream import Stream, forget
 
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 AUTO = "auto"  # no schedule at all: all rows at once
@@ -253,7 +253,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             if callbacks is not None:
                 callbacks.end_fit(*found)
         vars(self).update(self._fitted(loss, X.dtype, *found))
-        self._state = sealed(state, self.coef_, self.intercept_)
+        self._state = state
         self.t_ = float(state["t"].max())
         if overflow is not None:
             raise overflow
@@ -469,13 +469,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         """The state to go on from: the hidden one, unless somebody has set coef_."""
         coef, state = self._dense_coef(), getattr(self, "_state", {"v": ()})
         matches = len(state["v"]) == n_outputs
-        if matches and is_sealed(state, coef, self.intercept_):
-            return state
+        if matches and coef.dtype == np.float64 and np.shares_memory(coef, state["v"]):
+            return state | {"intercept": np.array(self.intercept_, dtype=np.float64)}
         start = SGD.start(
             self._initial("coef", coef, (n_outputs, n_features)),
             self._initial("intercept", self.intercept_, (n_outputs,)),
         ) | {"t": np.full(n_outputs, getattr(self, "t_", 1.0))}
-        if not matches or is_sealed(state, coef, self.intercept_) is False:
+        if not matches:
             return start
         hidden_coef, hidden_intercept = self._published(
             *coefficients(state), coef.dtype

@@ -9,7 +9,6 @@ from scipy import sparse
 
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._sgd import SGD
-from sklearn_losses.solvers._stream_passes import fingerprint
 from sklearn_losses.solvers._stream_past import PREFIX, Past
 from sklearn_losses.solvers._stream_wide import WidePast, is_wide
 
@@ -47,28 +46,6 @@ def forget(state):
     """A state without what only a stream can use."""
     rest = {name: a for name, a in state.items() if not name.startswith(PREFIX)}
     return rest | {"v": rest["v"].copy()}  # it is in place that others move them
-
-
-def sealed(state, coef, intercept):
-    """The state of a stream, if it is wide, with a seal on what it has published.
-
-    Its coefficients are those of the estimator, so that nobody but the seal knows
-    whether they have been changed since.
-    """
-    if PREFIX + "priced" not in state:
-        return state
-    return state | {PREFIX + "seal": _seal(coef, intercept)}
-
-
-def is_sealed(state, coef, intercept):
-    """Whether coefficients are those that were sealed; None if none were."""
-    seal = state.get(PREFIX + "seal")
-    return None if seal is None else np.array_equal(seal, _seal(coef, intercept))
-
-
-def _seal(*arrays):
-    flat = [np.ascontiguousarray(array).reshape(-1) for array in arrays]
-    return np.array([fingerprint(array.view(np.uint32)) for array in flat])
 
 
 def _arrays(objective, train):

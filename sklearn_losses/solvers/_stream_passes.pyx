@@ -17,14 +17,12 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 import numpy as np
 
+from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.losses._table cimport CLoss, Row
-
-ctypedef fused index:
-    int32_t
-    int64_t
 
 cdef enum:
     MOST_TRIALS = 30  # of a search; two or three are the rule
+    AHEAD = 16  # entries
 
 cdef extern from *:
     """
@@ -33,22 +31,61 @@ cdef extern from *:
     const double NEAR "SL_NEAR"  # of the slope at the start of a search may be left
 
 
-def local_columns(const index[::1] columns, Py_ssize_t n_features):
+def local_columns(const int32_t[::1] columns, Py_ssize_t n_columns):
     """The columns that occur, each once, and the place of each entry's among them."""
-    cdef int32_t[::1] place = np.zeros(n_features, dtype=np.int32)  # from 1 on
+    cdef int32_t[::1] place = np.zeros(n_columns, np.int32)  # from 1 on
     used, local = np.empty(len(columns), np.int32), np.empty(len(columns), np.int32)
     cdef int32_t[::1] u = used, to = local
-    cdef Py_ssize_t m, n = 0
-    cdef index j
+    cdef Py_ssize_t m, n = 0, size = columns.shape[0]
+    cdef int32_t j
     with nogil:
-        for m in range(columns.shape[0]):
+        for m in range(size):
+            if m + AHEAD < size:
+                sl_prefetch(<const char *> &place[columns[m + AHEAD]])
             j = columns[m]
             if place[j] == 0:
-                u[n] = <int32_t> j
+                u[n] = j
                 n += 1
                 place[j] = <int32_t> n
             to[m] = place[j] - 1
-    return used[:n].copy(), local
+    return used[:n], local
+
+
+def chosen_rows(const double[::1] data, const int32_t[::1] columns,
+                const int32_t[::1] starts, const int64_t[::1] rows):
+    """The data, columns and starts of some rows."""
+    cdef Py_ssize_t a, n, m, size = 0
+    for a in range(rows.shape[0]):
+        size += starts[rows[a] + 1] - starts[rows[a]]
+    found = np.empty(size), np.empty(size, np.int32), np.zeros(len(rows) + 1, np.int32)
+    cdef double[::1] x = found[0]
+    cdef int32_t[::1] j = found[1]
+    cdef int32_t[::1] s = found[2]
+    with nogil:
+        n = 0
+        for a in range(rows.shape[0]):
+            for m in range(starts[rows[a]], starts[rows[a] + 1]):
+                x[n], j[n] = data[m], columns[m]
+                n += 1
+            s[a + 1] = <int32_t> n
+    return found
+
+
+def dot_rows(const double[::1] data, const int32_t[::1] columns,
+             const int32_t[::1] starts, const double[:, ::1] theta):
+    """x_i . theta_k + the last entry of theta_k, for each row and output."""
+    cdef Py_ssize_t i, k, m, last = theta.shape[1] - 1
+    cdef double p
+    found = np.empty((len(starts) - 1, theta.shape[0]))
+    cdef double[:, ::1] out = found
+    with nogil:
+        for i in range(out.shape[0]):
+            for k in range(out.shape[1]):
+                p = theta[k, last]
+                for m in range(starts[i], starts[i + 1]):
+                    p += data[m] * theta[k, columns[m]]
+                out[i, k] = p
+    return found
 
 
 def shrink(const double[::1] w, const double[::1] curvature, double l2,
@@ -88,15 +125,25 @@ def add_rows(const double[::1] data, const int32_t[::1] columns,
                 out[k, last] += c
 
 
-def fingerprint(const uint32_t[::1] words):
-    """A number that another content hardly has."""
-    cdef uint64_t total = 0, x
-    cdef Py_ssize_t j
+def taken(const double[:, ::1] vectors, const int32_t[::1] columns):
+    """Some columns of vectors."""
+    cdef Py_ssize_t j, k
+    found = np.empty((vectors.shape[0], columns.shape[0]))
+    cdef double[:, ::1] out = found
     with nogil:
-        for j in range(words.shape[0]):
-            x = (<uint64_t> words[j] + 1) * (<uint64_t> (2 * j + 1) * 0x9E3779B97F4A7C15U)
-            total += x ^ (x >> 29)
-    return total
+        for k in range(vectors.shape[0]):
+            for j in range(columns.shape[0]):
+                out[k, j] = vectors[k, columns[j]]
+    return found
+
+
+def put(double[:, ::1] vectors, const int32_t[::1] columns, const double[:, :] values):
+    """Set some columns of vectors; more values than columns are not read."""
+    cdef Py_ssize_t j, k
+    with nogil:
+        for k in range(vectors.shape[0]):
+            for j in range(columns.shape[0]):
+                vectors[k, columns[j]] = values[k, j]
 
 
 cdef inline double soft(double x, double threshold) noexcept nogil:

@@ -267,9 +267,13 @@ class Past:
         )
 
     @property
+    def n_kept(self):
+        return len(self.kept[1])
+
+    @property
     def is_exact(self):
         """Whether all rows are still here."""
-        return self.prior == 0 and self.n == len(self.kept[1])
+        return self.prior == 0 and self.n == self.n_kept
 
     def with_prior(self, k, term, rows):
         """The memory, with the rows that the stream has not seen itself."""
@@ -317,7 +321,7 @@ class Past:
 
     @property
     def has_memory(self):
-        return self.own > len(self.kept[1])
+        return self.own > self.n_kept
 
     def learned(self, k, fit, theta, at_constant):
         """The new theta of one objective."""

@@ -16,8 +16,12 @@ from sklearn_losses.solvers._stream_memory import Matrix, fits_matrix
 from sklearn_losses.solvers._stream_passes import (
     Passes,
     add_rows,
+    chosen_rows,
+    dot_rows,
     local_columns,
+    put,
     shrink,
+    taken,
 )
 from sklearn_losses.solvers._stream_past import (
     DOUBTS,
@@ -31,40 +35,41 @@ from sklearn_losses.solvers._stream_past import (
     WORSE,
     Past,
     groups_of,
-    joined,
-    packed,
     remembered,
     stacked,
-    unpacked,
     unstacked,
 )
 
 MOST_ENTRIES = 1 << 19  # of the rows that are kept: 6 MB
 MOST_WIDE_ROWS = 10_000
 MOST_ENTRY = 1e140  # of X
-LOOK = 1.05  # times as many rows, and the best constant is looked for again
+LOOK = 1.05  # times as many rows, and what concerns all of them is done again
 OLD = 4  # of the older rows are visited for each new one
-VISITS, FEWEST_PASSES = 20, 4  # for each new row
+VISITS, FEWEST_PASSES = 10, 2  # for each new row
 HOLD = 0.1  # of the curvature of the rows holds coefficients where they are
 BEND = 0.1  # of the slope over the typical residual, at least, is remembered
+NOTHING = np.zeros((0, 0))
 
 
 class SharedVectors:
-    """Slopes and curvatures of all coefficients, which are changed in place.
+    """Slopes and curvatures of all coefficients, which states of a stream share.
 
-    Each state of a stream would otherwise copy them. So a call that fails has to put
-    back what it has changed, and a state that comes from before another call must not
-    be gone on from, as after `copy.copy` of a model: it says what it expects.
+    Each call would otherwise copy them. A state says what is to be changed first, so
+    that it can be done again if a call fails after that; and which changes it expects
+    to be the last, for it must not be gone on from where another state has, as after
+    `copy.copy` of a model.
 
     Attributes
     ----------
     slope, curvature : ndarray of shape (n_outputs, n_features + 1)
         The last column is that of the intercepts.
+    stamp : ndarray of shape (1,)
+        Of the last changes.
     """
 
     def __init__(self, slope, curvature, stamp):
         self.slope, self.curvature, self.stamp = slope, curvature, stamp
-        self._before = []
+        self._before, self._waiting = [], None
 
     @classmethod
     def nothing(cls, shape):
@@ -77,20 +82,39 @@ class SharedVectors:
         known = values["expected"]
         if self.stamp[0] not in known:
             return None
-        self.put(values["columns"], values["changes"])
+        names = "columns", "new_slope", "new_curvature"
+        self._put(*(values[name] for name in names))
         self.stamp[0] = known[1]
         return self
 
-    def at(self, columns):
+    def at(self, columns, outputs=slice(None)):
         """Copies of some columns of both."""
-        return np.stack([self.slope[:, columns], self.curvature[:, columns]])
+        both = self.slope[outputs], self.curvature[outputs]
+        return [taken(vectors, columns) for vectors in both]
 
-    def touch(self, columns):
-        """Remember what is there, before it is changed."""
-        self._before.append((columns, self.at(columns)))
+    def change(self, columns, slope, curvature=NOTHING):
+        """Change some columns, or the slopes alone, but not before somebody reads."""
+        self.settle()
+        self._waiting = columns, slope, curvature
 
-    def put(self, columns, values):
-        self.slope[:, columns], self.curvature[:, columns] = values
+    def settle(self):
+        """Make the change that waits."""
+        if self._waiting is not None:
+            columns, *new = self._waiting
+            self._before.append((columns, *self.at(columns)))
+            self._put(columns, *new)
+        self._waiting = None
+
+    def _put(self, columns, slope, curvature):
+        put(self.slope, columns, slope)
+        if curvature.size:
+            put(self.curvature, columns, curvature)
+
+    def undo(self):
+        """Undo all changes."""
+        self._waiting = None
+        while self._before:
+            self._put(*self._before.pop())
 
     def withdrawn(self, n):
         """Undo all changes; the state that makes them again.
@@ -98,24 +122,114 @@ class SharedVectors:
         Parameters
         ----------
         n : float
-            A number that no other state has: that of the rows so far.
+            The rows so far, which with the changes makes the stamp.
         """
-        touched = [columns for columns, _ in self._before]
-        columns = np.unique(np.concatenate(touched)) if touched else np.zeros(0, int)
-        changes = self.at(columns)
+        if self._before:
+            self.settle()
+            touched = np.concatenate([before[0] for before in self._before])
+            columns = local_columns(touched, self.slope.shape[1])[0]
+            change = columns, *self.at(columns)
+        else:
+            change = self._waiting or (np.zeros(0, np.int32), NOTHING, NOTHING)
         self.undo()
-        return {
+        names = "columns", "new_slope", "new_curvature"
+        return dict(zip(names, change)) | {
             "slope": self.slope,
             "curvature": self.curvature,
             "stamp": self.stamp,
-            "expected": np.array([self.stamp[0], n + float(np.abs(changes).sum())]),
-            "columns": columns,
-            "changes": changes,
+            "expected": np.array([self.stamp[0], n + float(np.abs(change[1]).sum())]),
         }
 
-    def undo(self):
-        while self._before:
-            self.put(*self._before.pop())
+
+class Entries:
+    """The entries of rows as CSR, without the checks of scipy's class.
+
+    Attributes
+    ----------
+    data, columns, starts : ndarray of float64, int32 and int32
+    """
+
+    def __init__(self, data, columns, starts):
+        self.data, self.columns, self.starts = data, columns, starts
+
+    @classmethod
+    def of(cls, X):
+        X = X if sparse.issparse(X) else sparse.csr_array(X)
+        data = X.data.astype(np.float64, copy=False)
+        return cls(data, *(a.astype(np.int32) for a in (X.indices, X.indptr)))
+
+    @classmethod
+    def nothing(cls):
+        return cls(np.zeros(0), np.zeros(0, np.int32), np.zeros(1, np.int32))
+
+    def __len__(self):
+        return len(self.starts) - 1
+
+    def arrays(self):
+        return self.data, self.columns, self.starts
+
+    def chosen(self, rows):
+        return Entries(*chosen_rows(*self.arrays(), rows))
+
+    def joined(self, other):
+        starts = other.starts[1:] + self.starts[-1]
+        both = zip(self.arrays(), (other.data, other.columns, starts))
+        return Entries(*(np.concatenate(pair) for pair in both))
+
+    def dot(self, theta):
+        """Raw predictions; theta is of shape (n_outputs, n_columns + 1)."""
+        return dot_rows(*self.arrays(), theta)
+
+    def squares(self, n_columns):
+        """The mean squares of the columns, and of the 1 of the intercept."""
+        sums = np.zeros((1, n_columns + 1))
+        add_rows(*self.arrays(), np.ones((len(self), 1)), True, sums)
+        return sums[0] / len(self)
+
+    def local(self, n_features):
+        """The same with columns numbered anew, and which they are.
+
+        The last is that of the intercept, whose number is that of all features.
+        """
+        columns, places = local_columns(self.columns, n_features)
+        columns = np.append(columns, np.int32(n_features))
+        return Entries(self.data, places, self.starts), columns
+
+
+class Kept:
+    """Rows, their targets, weights, and slopes g as the vectors have them."""
+
+    def __init__(self, rows, y, weight, g):
+        self.rows, self.y, self.weight, self.g = rows, y, weight, g
+
+    @classmethod
+    def new(cls, rows, y, weight, n_outputs):
+        return cls(rows, y, weight, np.zeros((len(y), n_outputs)))
+
+    @classmethod
+    def from_state(cls, values, name):
+        parts = ("data", "columns", "starts", "y", "weight", "g")
+        *rows, y, weight, g = (values[f"{name}_{part}"] for part in parts)
+        return cls(Entries(*rows), y, weight, g)
+
+    def state(self, name):
+        parts = dict(zip(("data", "columns", "starts"), self.rows.arrays()))
+        parts |= {"y": self.y, "weight": self.weight, "g": self.g}
+        return {f"{name}_{part}": array for part, array in parts.items()}
+
+    def __len__(self):
+        return len(self.y)
+
+    def joined(self, other):
+        if len(self) == 0 or len(other) == 0:
+            return other if len(self) == 0 else self
+        pairs = (self.y, other.y), (self.weight, other.weight), (self.g, other.g)
+        return Kept(self.rows.joined(other.rows), *map(np.concatenate, pairs))
+
+    def chosen(self, some):
+        return Kept(
+            self.rows.chosen(some), self.y[some], self.weight[some], self.g[some]
+        )
 
 
 def is_wide(objective, start):
@@ -127,40 +241,6 @@ def is_wide(objective, start):
     return objective.rows.is_sparse and not fits_matrix(*shape, objective.is_joint)
 
 
-class Active:
-    """Some of the rows, with their columns numbered anew.
-
-    Attributes
-    ----------
-    columns : ndarray of int32 of shape (n_local + 1,)
-        Those that occur, and the number of all for the intercept.
-    data, places, starts : ndarray
-        The rows as CSR, whose columns are places in `columns`.
-    """
-
-    def __init__(self, X):
-        self.n_rows, n_features = X.shape
-        columns, self.places = local_columns(X.indices, n_features)
-        self.columns = np.append(columns, np.int32(n_features))
-        self.data, self.starts = X.data, X.indptr.astype(np.int32, copy=False)
-
-    def arrays(self):
-        return self.data, self.places, self.starts
-
-    def dot(self, theta):
-        """Raw predictions; theta is of shape (n_outputs, n_local + 1)."""
-        shape = self.n_rows, len(self.columns) - 1
-        X = sparse.csr_array((self.data, self.places, self.starts), shape=shape)
-        return X @ theta[:, :-1].T + theta[:, -1]
-
-    def squares(self):
-        """The mean squares of the columns, and of the 1 of the intercept."""
-        size = len(self.columns)
-        sums = np.bincount(self.places, self.data**2, minlength=size)
-        sums[-1] = self.n_rows
-        return sums / self.n_rows
-
-
 class WidePast(Past):
     """See `Past`.
 
@@ -169,8 +249,7 @@ class WidePast(Past):
     coef : ndarray of shape (n_outputs, n_features)
     intercept : ndarray of shape (n_outputs,)
     vectors : SharedVectors
-    g : ndarray of shape (n_rows, n_outputs)
-        The slopes of the rows that are kept, as `vectors` has them.
+    kept, waiting : Kept
     priced : float
         The rows by which the penalty was multiplied when coef was formed.
     looked : float
@@ -200,9 +279,9 @@ class WidePast(Past):
         for name in cls.ARRAYS:
             setattr(self, name, values[name].copy())
         self.constant_memories = unstacked(Matrix, values, "constant_")
-        self.kept = unpacked(values, "kept", self.n_features)
-        self.waiting = unpacked(values, "waiting", self.n_features)
-        self.g = values["g"].copy()
+        self.kept = Kept.from_state(values, "kept")
+        self.kept.g = self.kept.g.copy()
+        self.waiting = Kept.from_state(values, "waiting")
         return self
 
     @classmethod
@@ -216,11 +295,17 @@ class WidePast(Past):
         self.constant = np.zeros((len(self.coef), 1))
         if not objective.fit_intercept:
             self.constant[:, 0] = self.intercept
-        X = sparse.csr_array((0, self.n_features))
-        self.kept = self.waiting = (X, np.zeros(0), np.zeros(0))
-        self.g = np.zeros((0, len(self.coef)))
+        self.kept = self.waiting = self.no_rows()
         self._forget()
         return self
+
+    @property
+    def n_kept(self):
+        return len(self.kept)
+
+    def no_rows(self):
+        nothing = np.zeros(0), np.zeros(0)
+        return Kept.new(Entries.nothing(), *nothing, len(self.coef))
 
     def _forget(self):
         self.vectors = SharedVectors.nothing((len(self.coef), self.n_features + 1))
@@ -232,8 +317,8 @@ class WidePast(Past):
         values["loss"] = np.array([self.objective.loss.name])
         values["has_intercept"] = np.array([self.objective.fit_intercept])
         values |= stacked(Matrix, self.constant_memories, "constant_")
-        values |= packed("kept", *self.kept) | packed("waiting", *self.waiting)
-        values |= self.vectors.withdrawn(self.n) | {"g": self.g}
+        values |= self.kept.state("kept") | self.waiting.state("waiting")
+        values |= self.vectors.withdrawn(self.n)
         return {PREFIX + name: array for name, array in values.items()}
 
     def coefficients(self):
@@ -247,16 +332,14 @@ class WidePast(Past):
         return max(MOST_ENTRIES * X.shape[0] // (_n_entries(X) + 1), FEWEST_ROWS)
 
     def take(self, X, y, weight):
-        X = sparse.csr_array(X).astype(np.float64, copy=False)
-        _check_size(X)
-        self.waiting = joined(self.waiting, (X, y, weight))
+        rows = Entries.of(X)
+        _check_size(rows)
+        self.waiting = self.waiting.joined(Kept.new(rows, y, weight, len(self.coef)))
         self.n += len(y)
         self.own += len(y)
-        if len(self.waiting[1]) >= min(self.n, MOST_ROWS) // WAIT:
-            n_new = len(self.waiting[1])
-            self.kept = joined(self.kept, self.waiting)
-            self.g = np.vstack([self.g, np.zeros((n_new, len(self.coef)))])
-            self.waiting = tuple(part[:0] for part in self.waiting)
+        n_new = len(self.waiting)
+        if n_new >= min(self.n, MOST_ROWS) // WAIT:
+            self.kept, self.waiting = self.kept.joined(self.waiting), self.no_rows()
             self.learn(n_new)
 
     def learn(self, n_new):
@@ -264,36 +347,32 @@ class WidePast(Past):
         if self.own >= LOOK * self.looked:
             self.look()
         self.price()
-        chosen = self.chosen(n_new)
-        X, y, weight = (part[chosen] for part in self.kept)
-        rows = Active(X)
-        self.vectors.touch(rows.columns)
-        for k in range(self.n_objectives):
-            own = Ascent(self, k, rows, *self.own_rows(k, y, weight), chosen)
-            if own.learn(n_new):
-                self.begin_anew(k)
-        if self.kept[0].size > MOST_ENTRIES or len(self.g) > MOST_WIDE_ROWS:
-            self.fold(len(self.g) * (4 - LEFT) // 4)
+        visit = Visit(self, self.chosen(n_new), n_new)
+        worse = [k for k in range(self.n_objectives) if visit.learn(k)]
+        visit.end()
+        for k in worse:
+            self.begin_anew(k)
+        if self.kept.rows.starts[-1] > MOST_ENTRIES or len(self.kept) > MOST_WIDE_ROWS:
+            self.fold(len(self.kept) * (4 - LEFT) // 4)
 
     def chosen(self, n_new):
         """Which rows are visited, the newest last."""
-        n = len(self.g)
+        n = len(self.kept)
         old = np.arange(n - n_new)
         if len(old) > OLD * n_new:
             rng = np.random.default_rng(int(self.own))
             old = np.sort(rng.choice(len(old), OLD * n_new, replace=False))
         return np.append(old, np.arange(n - n_new, n))
 
-    def own_rows(self, k, y, weight):
-        """The targets and weights of one objective, as a kernel takes them."""
-        return (
-            np.ascontiguousarray(part, np.float64)
-            for part in self.of_objective(k, y, weight)
-        )
-
     def price(self):
-        """Multiply the penalty by all rows, which moves the coefficients."""
+        """Multiply the penalty by all rows, which moves all coefficients.
+
+        Those that are visited move in any case.
+        """
         penalty, more = self.objective.penalty, self.n - self.priced
+        if self.n < LOOK * self.priced:
+            self.coef = self.coef.copy()
+            return
         before, self.coef = self.coef, np.empty(self.coef.shape)
         strengths = self.priced * penalty.l2, more * penalty.l1, more * penalty.l2
         for w, bend, new in zip(before, self.vectors.curvature, self.coef):
@@ -302,9 +381,8 @@ class WidePast(Past):
 
     def look(self):
         """Find the best constants, and begin with them if this is the beginning."""
-        y, weight = self.kept[1:]
         for k, outputs in enumerate(self.groups):
-            simple = self.simple(k, y, weight)
+            simple = self.simple(k, self.kept)
             self.constant[outputs] = self.best_constant(k, simple)
         if self.looked == 0 and self.prior == 0 and self.objective.fit_intercept:
             self.intercept = self.constant[:, 0].copy()
@@ -312,23 +390,22 @@ class WidePast(Past):
             self.remember_prior()
         self.looked = self.own
 
-    def simple(self, k, y, weight):
+    def simple(self, k, rows):
         """The fit of a constant."""
-        term, ones = self.term(k, y, weight), self.constant_rows(len(y))
+        term, ones = self.term(k, rows.y, rows.weight), self.constant_rows(len(rows))
         return self.fit(k, term, ones, self.constant_memories[k])
 
     def remember_prior(self):
         """Rows that were not seen: they agree with the coefficients, as if at rest."""
-        rows = Active(self.kept[0])
-        squares = rows.squares()
-        once = (rows.data**2).mean() / rows.n_rows
+        rows, columns = self.kept.rows.local(self.n_features)
+        once = (rows.data**2).sum() / max(len(rows.data), 1) / len(rows)
         size = np.full(self.n_features + 1, once)
-        size[rows.columns] = np.maximum(squares, once)
+        size[columns] = np.maximum(rows.squares(len(columns) - 1), once)
         penalty, vectors = self.objective.penalty, self.vectors
         for k, outputs in enumerate(self.groups):
-            term = self.term(k, *self.kept[1:])
+            term = self.term(k, self.kept.y, self.kept.weight)
             at = np.column_stack([self.coef[outputs], self.intercept[outputs]])
-            per_row = self.typical_curvature(k, term, rows.dot(at[:, rows.columns]))
+            per_row = self.typical_curvature(k, term, rows.dot(taken(at, columns)))
             vectors.curvature[outputs] = self.prior * per_row * size
             vectors.slope[outputs] = -vectors.curvature[outputs] * at
             coef = at[:, :-1]
@@ -344,11 +421,12 @@ class WidePast(Past):
     def begin_anew(self, k):
         """Drop what is worse than a constant: what was given, or one objective's all."""
         outputs = self.groups[k] if self.prior == 0 else slice(None)
+        self.vectors.settle()
         slope, curvature = self.vectors.slope.copy(), self.vectors.curvature.copy()
         self.vectors.undo()
         slope[outputs] = curvature[outputs] = 0.0
         self.vectors = SharedVectors(slope, curvature, np.zeros(1))
-        self.coef[outputs], self.g[:, outputs] = 0.0, 0.0
+        self.coef[outputs], self.kept.g[:, outputs] = 0.0, 0.0
         self.intercept[outputs] = self.constant[outputs, 0]
         self.excess[k] = 0.0
         if self.prior > 0:
@@ -356,119 +434,125 @@ class WidePast(Past):
 
     def fold(self, n_rows):
         """Let rows go, as `Past.fold` does: of each the curvature is remembered."""
-        X, y, weight = self.kept
-        raw = np.column_stack([X @ w for w in self.coef]) + self.intercept
-        bends = np.empty(self.g.shape)
-        score = np.zeros(len(y))
-        for k, outputs in enumerate(self.groups):
-            bends[:, outputs] = self.bend(k, raw[:, outputs])
-            own = bends[:, outputs].sum(axis=1)
-            score += own / max(own.mean(), 1e-300)
+        bends = self.bends()
+        score = (bends / np.maximum(bends.mean(axis=0), 1e-300)).sum(axis=1)
         order = np.argsort(score, kind="stable")
         old, new = np.sort(order[:n_rows]), np.sort(order[n_rows:])
-        rows = Active(X[old])
-        self.vectors.touch(rows.columns)
-        slope, curvature = self.vectors.at(rows.columns)
+        rows, columns = self.kept.rows.chosen(old).local(self.n_features)
+        self.vectors.settle()
+        slope, curvature = self.vectors.at(columns)
         more = np.zeros(slope.shape)
         add_rows(*rows.arrays(), bends[old], True, more)
-        at = self.coef[:, rows.columns[:-1]]
-        slope[:, :-1] -= more[:, :-1] * at
-        slope[:, -1] -= more[:, -1] * self.intercept
-        self.vectors.put(rows.columns, (slope, curvature + more))
-        self.fold_constants(y[old], weight[old])
+        at = np.column_stack([taken(self.coef, columns[:-1]), self.intercept])
+        self.vectors.change(columns, slope - more * at, curvature + more)
+        self.fold_constants(self.kept.chosen(old))
         self.prior = 0.0
-        self.kept = X[new], y[new], weight[new]
-        self.g = np.ascontiguousarray(self.g[new])
+        self.kept = self.kept.chosen(new)
+
+    def bends(self):
+        """The curvatures of the rows that are kept, by output."""
+        rows, columns = self.kept.rows.local(self.n_features)
+        found = np.empty(self.kept.g.shape)
+        for k, outputs in enumerate(self.groups):
+            at = taken(self.coef[outputs], columns[:-1])
+            p = rows.dot(np.column_stack([at, self.intercept[outputs]]))
+            found[:, outputs] = self.bend(k, p)
+        return found
 
     def bend(self, k, p):
-        """The curvatures of the rows that are kept, by output."""
-        term = self.term(k, *self.kept[1:])
+        term = self.term(k, self.kept.y, self.kept.weight)
         self.set_unit(k, term, p)
         wide = FOLD_WIDTH * max(term.unit, FOLD_SHARE * self.unit[k])
         is_smooth = self.objective.loss.differentiable
         curvatures = term.model(p, 0.0 if is_smooth else wide)[1]
-        least = BEND * np.abs(self.g[:, self.groups[k]]) / term.unit
+        least = BEND * np.abs(self.kept.g[:, self.groups[k]]) / term.unit
         return np.maximum(np.einsum("nkk->nk", curvatures), least)
 
-    def fold_constants(self, y, weight):
+    def fold_constants(self, rows):
         for k, outputs in enumerate(self.groups):
-            simple = self.simple(k, y, weight)
+            simple = self.simple(k, rows)
             at = self.constant[outputs]
             self.constant_memories[k] = simple.memory.with_rows(
                 at, simple.rows, *self.model(k, simple, self.constant)
             )
 
 
-class Ascent:
-    """The rows of one objective that are visited, and what they move.
+class Visit:
+    """Some of the rows that are kept are visited.
 
     Parameters
     ----------
     past : WidePast
-    k : int
-        The number of the objective.
-    rows : Active
-    y, weight : ndarray of float64 of shape (n_rows,)
     chosen : ndarray of int of shape (n_rows,)
-        Which of the rows that are kept they are.
+        Which of the rows, the newest last.
+    n_new : int
     """
 
-    def __init__(self, past, k, rows, y, weight, chosen):
-        self.past, self.k, self.rows = past, k, rows
-        self.y, self.weight, self.chosen = y, weight, chosen
-        self.outputs = past.groups[k]
-        self.loss = past.objective.loss
-        self.columns = rows.columns[:-1]
+    def __init__(self, past, chosen, n_new):
+        self.past, self.chosen, self.n_new = past, chosen, n_new
+        self.n_passes = max(VISITS * n_new // len(chosen), FEWEST_PASSES)
+        self.is_all = past.is_exact and len(chosen) == len(past.kept)
+        self.kept = past.kept.chosen(chosen)
+        self.rows, self.columns = self.kept.rows.local(past.n_features)
+        self.squares = self.rows.squares(len(self.columns) - 1)
+        past.vectors.settle()
+        self.slope, self.curvature = past.vectors.at(self.columns)
 
-    def learn(self, n_new):
-        """Learn; returns whether the coefficients are worse than a constant."""
-        past, outputs = self.past, self.outputs
-        g = past.g[self.chosen, outputs]
-        theta = np.column_stack(
-            [past.coef[outputs, self.columns], past.intercept[outputs]]
-        )
-        here = past.vectors.at(self.rows.columns)[:, outputs]
-        slope, self.curvature = (np.ascontiguousarray(part) for part in here)
-        n_passes = max(VISITS * n_new // len(g), FEWEST_PASSES)
-        g, slope, theta = self.found(g, slope, theta, n_passes)
-        past.g[self.chosen, outputs] = g
-        past.vectors.slope[outputs, self.rows.columns] = slope
-        past.coef[outputs, self.columns] = theta[:, :-1]
+    def end(self):
+        self.past.kept.g[self.chosen] = self.kept.g
+        self.past.vectors.change(self.columns, self.slope)
+
+    def learn(self, k):
+        """Learn one objective; returns whether it is worse than a constant."""
+        past, outputs, columns = self.past, self.past.groups[k], self.columns[:-1]
+        g = np.ascontiguousarray(self.kept.g[:, outputs])
+        coef, intercept = past.coef[outputs], past.intercept
+        theta = np.column_stack([taken(coef, columns), intercept[outputs]])
+        ascent = Ascent(self, k)
+        g, slope, theta = ascent.found(g, self.slope[outputs], theta)
+        self.kept.g[:, outputs], self.slope[outputs] = g, slope
+        put(coef, columns, theta)
         if past.objective.fit_intercept:
-            past.intercept[outputs] = theta[:, -1]
-        return self.is_worse(theta, n_new)
+            intercept[outputs] = theta[:, -1]
+        return ascent.is_worse(theta)
 
-    @property
-    def is_all(self):
-        """Whether these are all rows that there have been."""
-        return self.past.is_exact and len(self.chosen) == len(self.past.g)
 
-    def found(self, g, slope, theta, n_passes):
+class Ascent:
+    """One objective of a visit."""
+
+    def __init__(self, visit, k):
+        self.visit, self.past, self.k = visit, visit.past, k
+        self.rows, self.outputs = visit.rows, visit.past.groups[k]
+        self.loss = self.past.objective.loss
+        own = self.past.of_objective(k, visit.kept.y, visit.kept.weight)
+        self.y, self.weight = (np.ascontiguousarray(part, np.float64) for part in own)
+
+    def found(self, g, slope, theta):
         """From where they are and, of all rows, as in `fit` from a convex relative."""
-        found = self.ascend(self.loss, g, slope, theta, n_passes)
+        found = self.ascend(self.loss, g, slope, theta)
         relative = self.loss.convex_relative()
-        if relative is None or not self.is_all:
+        if relative is None or not self.visit.is_all:
             return found
         nothing = np.zeros(g.shape), np.zeros(slope.shape), self.at_constant
-        near = self.ascend(relative, *nothing, n_passes)
-        other = self.ascend(self.loss, *near, n_passes)
+        near = self.ascend(relative, *nothing)
+        other = self.ascend(self.loss, *near)
         return min(found, other, key=lambda each: self.value(each[-1]))
 
-    def ascend(self, loss, g, slope, theta, n_passes):
+    def ascend(self, loss, g, slope, theta):
         """New g, slope and theta after some passes."""
         past, rows, penalty = self.past, self.rows, self.past.objective.penalty
         fits_intercept = past.objective.fit_intercept
         per_row = past.typical_curvature(self.k, self.term(loss), rows.dot(theta))
-        hold = HOLD * per_row * len(past.g) * rows.squares()
+        hold = HOLD * per_row * len(past.kept) * self.visit.squares
         l1, l2 = np.full((2, len(hold)), past.n) * [[penalty.l1], [penalty.l2]]
         l1[-1] = l2[-1] = 0.0
         offset = np.zeros(len(theta)) if fits_intercept else theta[:, -1].copy()
         before, g, theta = g, g.copy(), theta.copy()
         points = self.y, self.weight, offset, g
         passes = Passes(loss.checked(), *rows.arrays(), *points, fits_intercept)
-        passes.begin(slope, self.curvature, l1, l2, hold, theta)
+        passes.begin(slope, self.visit.curvature[self.outputs], l1, l2, hold, theta)
         rng = np.random.default_rng(int(past.own))
-        for _ in range(n_passes):
+        for _ in range(self.visit.n_passes):
             passes.run(rng.permutation(len(g)).astype(np.uint32))
             passes.follow()
         if not fits_intercept:
@@ -485,7 +569,7 @@ class Ascent:
     @property
     def at_constant(self):
         constant = self.past.constant[self.outputs]
-        return np.column_stack([np.zeros((len(constant), len(self.columns))), constant])
+        return np.column_stack([np.zeros((len(constant), len(self.visit.columns) - 1)), constant])
 
     def value(self, theta):
         """The whole objective, of all rows."""
@@ -494,16 +578,15 @@ class Ascent:
         loss = self.term(self.loss).value(self.rows.dot(theta))
         return loss + self.past.n * float(price)
 
-    def is_worse(self, theta, n_new):
+    def is_worse(self, theta):
         """Whether a constant is better: see `Past.is_worse`."""
-        past, k = self.past, self.k
-        if self.is_all:
+        past, k, n_new = self.past, self.k, self.visit.n_new
+        if self.visit.is_all:
             return not self.value(theta) <= self.value(self.at_constant)
-        term = self.term(self.loss)
-        loss, loss_of_constant = (
-            term.newest(self.rows.dot(at), n_new) for at in (theta, self.at_constant)
-        )
-        excess = min(loss - loss_of_constant, 1e300)
+        term, p = self.term(self.loss), self.rows.dot(theta)
+        constant = np.broadcast_to(past.constant[self.outputs].T, p.shape)
+        excess = term.newest(p, n_new) - term.newest(constant, n_new)
+        excess = min(excess, 1e300)  # nan is as bad
         fading = max(0.0, 1.0 - n_new / MOST_ROWS)
         past.excess[k] = fading * past.excess[k] + excess
         if past.own < past.doubts:
@@ -515,10 +598,10 @@ def _n_entries(X):
     return X.size if sparse.issparse(X) else X.shape[0] * X.shape[1]
 
 
-def _check_size(X):
+def _check_size(rows):
     """Raise an error if the squares of a column overflow."""
-    if X.size and not np.abs(X.data).max() < MOST_ENTRY:
-        column = int(X.indices[np.abs(X.data).argmax()])
+    if len(rows.data) and not np.abs(rows.data).max() < MOST_ENTRY:
+        column = int(rows.columns[np.abs(rows.data).argmax()])
         raise ValueError(
             f"Feature {column} is too large: the sum of its squares overflows. "
             "Scale the features, for instance with StandardScaler."

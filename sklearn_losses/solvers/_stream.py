@@ -31,12 +31,13 @@ class Stream(Solver):
             with np.errstate(all="ignore"):
                 for i in range(0, len(y), size):
                     piece = slice(i, i + size)
-                    past.take(X[piece], y[piece], weight[piece])
+                    some = X if size >= len(y) else X[piece]
+                    past.take(some, y[piece], weight[piece])
         except BaseException:
             past.undo()
             raise
         coef, intercept = past.coefficients()
-        state = SGD.start(coef[:, :0], intercept) | {"v": coef} | past.state()
+        state = SGD.start(coef[:, :0], intercept) | past.state()
         state["t"] = start["t"] + len(y)
         n_iter = np.ones(past.n_objectives, dtype=int)
         return SolverResult(coef, intercept, n_iter, True, state)

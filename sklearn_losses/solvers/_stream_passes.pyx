@@ -27,8 +27,10 @@ cdef enum:
 cdef extern from *:
     """
     #define SL_NEAR 0.05
+    #define SL_LEAST_SHARE 0.0625
     """
     const double NEAR "SL_NEAR"  # of the slope at the start of a search may be left
+    const double LEAST_SHARE "SL_LEAST_SHARE"  # of what is left to search
 
 
 def local_columns(const int32_t[::1] columns, Py_ssize_t n_columns):
@@ -248,6 +250,8 @@ cdef class Passes:
         cdef const double *t = &self.threshold[k, 0]
         cdef Py_ssize_t m, j
         cdef double p = self.offset[k]
+        if self.has_intercept:
+            p += u[self.u.shape[1] - 1]
         if self.has_l1:
             for m in range(self.starts[i], self.starts[i + 1]):
                 j = self.columns[m]
@@ -255,7 +259,25 @@ cdef class Passes:
         else:
             for m in range(self.starts[i], self.starts[i + 1]):
                 p += self.data[m] * u[self.columns[m]]
-        return p + u[self.u.shape[1] - 1] if self.has_intercept else p
+        return p
+
+    cdef double reach(self, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
+        """How far a slope moves the raw prediction, if it goes the whole way.
+
+        That is what coefficients do which are not 0, here or there.
+        """
+        cdef const double *u = &self.u[k, 0]
+        cdef const double *t = &self.threshold[k, 0]
+        cdef const double *inverse = &self.inverse[k, 0]
+        cdef Py_ssize_t m, j
+        cdef double q = inverse[self.u.shape[1] - 1] if self.has_intercept else 0.0
+        cdef double x, there
+        for m in range(self.starts[i], self.starts[i + 1]):
+            j, x = self.columns[m], self.data[m]
+            there = u[j] - self.way[k] * x * inverse[j]
+            if max(fabs(u[j]), fabs(there)) > t[j]:
+                q += x * x * inverse[j]
+        return q
 
     cdef void set_slopes(self, Py_ssize_t i, double *raw) noexcept nogil:
         """The slopes of row i at some raw predictions, times its weight."""
@@ -291,9 +313,9 @@ cdef class Passes:
         if at_high >= 0.0:
             return 1.0
         for trial in range(MOST_TRIALS):
-            s = low + (high - low) * at_low / (at_low - at_high)
-            if at_high <= -1e30 * at_low:  # a curve that no line follows
-                s = 0.5 * (low + high)
+            s = at_low / (at_low - at_high)
+            # Not less: an exponential curve would be approached from one side.
+            s = low + (high - low) * max(s, LEAST_SHARE)
             at = self.left(i, s)
             if fabs(at) <= NEAR * at_0:
                 return s
@@ -325,6 +347,9 @@ cdef class Passes:
                     size += self.way[k] * self.way[k]
                 if size == 0.0 or not isfinite(size):
                     continue
+                if self.has_l1:
+                    for k in range(n_outputs):
+                        self.q[i, k] = self.reach(i, k)
                 s = self.share(i, size)
                 for k in range(n_outputs):
                     if s * self.way[k] != 0.0:

@@ -137,7 +137,8 @@ class Past:
         values |= stacked(self.kind, self.memories, "")
         values |= stacked(Matrix, self.constant_memories, "constant_")
         values |= packed("kept", *self.kept) | packed("waiting", *self.waiting)
-        return {PREFIX + name: array for name, array in values.items()}
+        values = {PREFIX + name: array for name, array in values.items()}
+        return values | {"v": self.coefficients()[0]}
 
     def coefficients(self):
         """coef and intercept for the raw features."""

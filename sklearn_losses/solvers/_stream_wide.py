@@ -7,6 +7,8 @@ few times (_stream_passes.pyx). Rows that are gone leave their slopes, which all
 coefficients share in one sum, and the diagonal of their curvature.
 """
 
+from itertools import compress
+
 import numpy as np
 from scipy import sparse
 
@@ -45,7 +47,8 @@ MOST_WIDE_ROWS = 10_000
 MOST_ENTRY = 1e140  # of X
 LOOK = 1.05  # times as many rows, and what concerns all of them is done again
 OLD = 4  # of the older rows are visited for each new one
-VISITS, FEWEST_PASSES = 10, 2  # for each new row
+VISITS, ENOUGH = 8, 1 << 18  # for each new row, and entries of all, if not more
+MOST_PASSES, MOST_ROUNDS = 20, 5
 HOLD = 0.1  # of the curvature of the rows holds coefficients where they are
 BEND = 0.1  # of the slope over the typical residual, at least, is remembered
 NOTHING = np.zeros((0, 0))
@@ -257,7 +260,7 @@ class WidePast(Past):
     """
 
     NUMBERS = (*Past.NUMBERS, "priced", "looked")
-    ARRAYS = ("intercept", "constant", "unit", "stake", "excess", "flat")
+    ARRAYS = ("intercept", "constant", "unit", "stake", "excess", "flat", "steep")
 
     def __init__(self, objective):
         self.objective = objective
@@ -273,7 +276,7 @@ class WidePast(Past):
         if vectors is None:
             return cls._begun(objective, start)
         self = cls(objective)
-        self.vectors, self.coef = vectors, start["v"]
+        self.vectors, self.coef = vectors, values.get("hidden", start["v"])
         for name in cls.NUMBERS:
             setattr(self, name, float(values[name][0]))
         for name in cls.ARRAYS:
@@ -290,7 +293,7 @@ class WidePast(Past):
         self.coef, self.intercept = coefficients(start)
         self.n = self.prior = self.priced = float(start["t"].max()) - 1.0
         self.own, self.doubts, self.looked = 0.0, min(self.prior, DOUBTS), 0.0
-        for name in ("unit", "stake", "excess", "flat"):
+        for name in ("unit", "stake", "excess", "flat", "steep"):
             setattr(self, name, np.zeros(self.n_objectives))
         self.constant = np.zeros((len(self.coef), 1))
         if not objective.fit_intercept:
@@ -319,10 +322,20 @@ class WidePast(Past):
         values |= stacked(Matrix, self.constant_memories, "constant_")
         values |= self.kept.state("kept") | self.waiting.state("waiting")
         values |= self.vectors.withdrawn(self.n)
-        return {PREFIX + name: array for name, array in values.items()}
+        if self.flat.any():
+            values["hidden"] = self.coef
+        values = {PREFIX + name: array for name, array in values.items()}
+        # It is what is published: a copy would be one more vector.
+        return values | {"v": self.published}
 
     def coefficients(self):
-        return self.coef, self.intercept
+        self.published, intercept = self.coef, self.intercept
+        if self.flat.any():
+            self.published, intercept = self.coef.copy(), intercept.copy()
+        for outputs in compress(self.groups, self.flat):
+            self.published[outputs] = 0.0
+            intercept[outputs] = self.constant[outputs, 0]
+        return self.published, intercept
 
     def undo(self):
         self.vectors.undo()
@@ -348,10 +361,11 @@ class WidePast(Past):
             self.look()
         self.price()
         visit = Visit(self, self.chosen(n_new), n_new)
-        worse = [k for k in range(self.n_objectives) if visit.learn(k)]
+        self.flat = np.array([visit.learn(k) for k in range(self.n_objectives)], float)
         visit.end()
-        for k in worse:
-            self.begin_anew(k)
+        if not self.is_exact:  # else it is only that it has not yet got there
+            for k in np.flatnonzero(self.flat):
+                self.begin_anew(k)
         if self.kept.rows.starts[-1] > MOST_ENTRIES or len(self.kept) > MOST_WIDE_ROWS:
             self.fold(len(self.kept) * (4 - LEFT) // 4)
 
@@ -384,6 +398,8 @@ class WidePast(Past):
         for k, outputs in enumerate(self.groups):
             simple = self.simple(k, self.kept)
             self.constant[outputs] = self.best_constant(k, simple)
+            p = simple.raw(self.constant[outputs])
+            self.steep[k] = typical_curvature(simple.term, p)
         if self.looked == 0 and self.prior == 0 and self.objective.fit_intercept:
             self.intercept = self.constant[:, 0].copy()
         if self.looked == 0 and self.prior > 0:
@@ -403,20 +419,13 @@ class WidePast(Past):
         size[columns] = np.maximum(rows.squares(len(columns) - 1), once)
         penalty, vectors = self.objective.penalty, self.vectors
         for k, outputs in enumerate(self.groups):
-            term = self.term(k, self.kept.y, self.kept.weight)
             at = np.column_stack([self.coef[outputs], self.intercept[outputs]])
-            per_row = self.typical_curvature(k, term, rows.dot(taken(at, columns)))
+            per_row = self.steep[k]
             vectors.curvature[outputs] = self.prior * per_row * size
             vectors.slope[outputs] = -vectors.curvature[outputs] * at
             coef = at[:, :-1]
             pull = penalty.l2 * coef + penalty.l1 * np.sign(coef)
             vectors.slope[outputs, :-1] -= self.prior * pull
-
-    def typical_curvature(self, k, term, p):
-        """Of a row, between where it is and where its loss would be least."""
-        self.set_unit(k, term, p)
-        slopes = (term.relative or term).slopes(p, 0.0)
-        return np.abs(slopes).sum() / len(slopes) / term.unit
 
     def begin_anew(self, k):
         """Drop what is worse than a constant: what was given, or one objective's all."""
@@ -428,7 +437,7 @@ class WidePast(Past):
         self.vectors = SharedVectors(slope, curvature, np.zeros(1))
         self.coef[outputs], self.kept.g[:, outputs] = 0.0, 0.0
         self.intercept[outputs] = self.constant[outputs, 0]
-        self.excess[k] = 0.0
+        self.excess[k] = self.flat[k] = 0.0
         if self.prior > 0:
             self.n, self.prior = self.own, 0.0
 
@@ -490,10 +499,11 @@ class Visit:
 
     def __init__(self, past, chosen, n_new):
         self.past, self.chosen, self.n_new = past, chosen, n_new
-        self.n_passes = max(VISITS * n_new // len(chosen), FEWEST_PASSES)
         self.is_all = past.is_exact and len(chosen) == len(past.kept)
         self.kept = past.kept.chosen(chosen)
         self.rows, self.columns = self.kept.rows.local(past.n_features)
+        enough = ENOUGH // max(len(self.rows.data), len(chosen))
+        self.n_passes = max(VISITS * n_new // len(chosen), min(enough, MOST_PASSES), 1)
         self.squares = self.rows.squares(len(self.columns) - 1)
         past.vectors.settle()
         self.slope, self.curvature = past.vectors.at(self.columns)
@@ -510,6 +520,10 @@ class Visit:
         theta = np.column_stack([taken(coef, columns), intercept[outputs]])
         ascent = Ascent(self, k)
         g, slope, theta = ascent.found(g, self.slope[outputs], theta)
+        for _ in range(MOST_ROUNDS if self.is_all else 0):
+            if not ascent.is_worse(theta):
+                break
+            g, slope, theta = ascent.ascend(ascent.loss, g, slope, theta)
         self.kept.g[:, outputs], self.slope[outputs] = g, slope
         put(coef, columns, theta)
         if past.objective.fit_intercept:
@@ -542,15 +556,18 @@ class Ascent:
         """New g, slope and theta after some passes."""
         past, rows, penalty = self.past, self.rows, self.past.objective.penalty
         fits_intercept = past.objective.fit_intercept
-        per_row = past.typical_curvature(self.k, self.term(loss), rows.dot(theta))
-        hold = HOLD * per_row * len(past.kept) * self.visit.squares
+        once = past.steep[self.k] * self.visit.squares
+        hold = HOLD * len(self.y) * once
+        # That of kept rows that are not visited: else they would pull without end.
+        anchor = (len(past.kept) - len(self.y)) * once
+        curvature = self.visit.curvature[self.outputs] + anchor
         l1, l2 = np.full((2, len(hold)), past.n) * [[penalty.l1], [penalty.l2]]
         l1[-1] = l2[-1] = 0.0
         offset = np.zeros(len(theta)) if fits_intercept else theta[:, -1].copy()
         before, g, theta = g, g.copy(), theta.copy()
         points = self.y, self.weight, offset, g
         passes = Passes(loss.checked(), *rows.arrays(), *points, fits_intercept)
-        passes.begin(slope, self.visit.curvature[self.outputs], l1, l2, hold, theta)
+        passes.begin(slope - anchor * theta, curvature, l1, l2, hold, theta)
         rng = np.random.default_rng(int(past.own))
         for _ in range(self.visit.n_passes):
             passes.run(rng.permutation(len(g)).astype(np.uint32))
@@ -596,6 +613,12 @@ class Ascent:
 
 def _n_entries(X):
     return X.size if sparse.issparse(X) else X.shape[0] * X.shape[1]
+
+
+def typical_curvature(term, p):
+    """Of a row: its slope over how far its loss is from the least, about."""
+    slopes = (term.relative or term).slopes(p, 0.0)
+    return np.abs(slopes).sum() / len(slopes) / term.typical_residual(p)
 
 
 def _check_size(rows):

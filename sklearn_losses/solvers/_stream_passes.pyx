@@ -12,7 +12,7 @@ Lacoste-Julien et al. 2013). It costs no more than the entries of the row, and k
 no smoothing: g_i comes to rest between the slopes on their two sides.
 """
 
-from libc.math cimport fabs, isfinite
+from libc.math cimport fabs, isfinite, sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 import numpy as np
@@ -21,16 +21,18 @@ from sklearn_losses.losses._prefetch cimport sl_prefetch
 from sklearn_losses.losses._table cimport CLoss, Row
 
 cdef enum:
-    MOST_TRIALS = 30  # of a search; two or three are the rule
+    MOST_TRIALS = 60  # of a search; two or three are the rule
     AHEAD = 16  # entries
 
 cdef extern from *:
     """
     #define SL_NEAR 0.05
     #define SL_LEAST_SHARE 0.0625
+    #define SL_STEEPEST 1e100
     """
-    const double NEAR "SL_NEAR"  # of the slope at the start of a search may be left
+    const double NEAR "SL_NEAR"  # of a step may be left of the way
     const double LEAST_SHARE "SL_LEAST_SHARE"  # of what is left to search
+    const double STEEPEST "SL_STEEPEST"  # what is above it is not squared
 
 
 def local_columns(const int32_t[::1] columns, Py_ssize_t n_columns):
@@ -305,8 +307,13 @@ cdef class Passes:
         return total if isfinite(total) else -1e300
 
     cdef double share(self, Py_ssize_t i, double at_0) noexcept nogil:
-        """How much of the way to go: where nothing of it is left (Illinois)."""
+        """How much of the way to go: where nothing of it is left.
+
+        By secants (Illinois), once it is known how small it is: where a slope grows
+        exponentially, that may be any power of ten.
+        """
         cdef double low = 0.0, high = 1.0, at_low = at_0, at_high, s, at
+        cdef double least = LEAST_SHARE
         cdef Py_ssize_t trial
         cdef int side = 0
         at_high = self.left(i, 1.0)
@@ -314,21 +321,26 @@ cdef class Passes:
             return 1.0
         for trial in range(MOST_TRIALS):
             s = at_low / (at_low - at_high)
-            # Not less: an exponential curve would be approached from one side.
-            s = low + (high - low) * max(s, LEAST_SHARE)
+            if low == 0.0:
+                s = high * max(s, least)
+            elif high * LEAST_SHARE > low:
+                s = sqrt(low * high)
+            else:
+                s = low + (high - low) * s
             at = self.left(i, s)
-            if fabs(at) <= NEAR * at_0:
+            if fabs(at) <= NEAR * s * at_0:
                 return s
             if at > 0.0:
                 low, at_low = s, at
-                if side == 1:
-                    at_high *= 0.5
+                at_high *= 0.5 if side == 1 else 1.0
                 side = 1
             else:
+                least *= least if side == -1 else 1.0
                 high, at_high = s, at
-                if side == -1:
-                    at_low *= 0.5
+                at_low *= 0.5 if side == -1 else 1.0
                 side = -1
+            if high - low <= NEAR * low:  # a kink
+                break
         return low
 
     def run(self, const uint32_t[::1] order):
@@ -344,6 +356,7 @@ cdef class Passes:
                 size = 0.0
                 for k in range(n_outputs):
                     self.way[k] = self.slope[k] - self.g[i, k]
+                    self.way[k] = min(max(self.way[k], -STEEPEST), STEEPEST)
                     size += self.way[k] * self.way[k]
                 if size == 0.0 or not isfinite(size):
                     continue

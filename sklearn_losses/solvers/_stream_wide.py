@@ -43,11 +43,14 @@ from sklearn_losses.solvers._stream_past import (
 )
 
 MOST_ENTRIES = 1 << 19  # of the rows that are kept: 6 MB
+FEWER_ENTRIES = 100_000  # where the penalty is weak
+WEAK = 30  # passes that dual ascent needs there, about
 MOST_WIDE_ROWS = 10_000
 MOST_ENTRY = 1e140  # of X
 LOOK = 1.05  # times as many rows, and what concerns all of them is done again
 OLD = 4  # of the older rows are visited for each new one
-VISITS, ENOUGH = 8, 1 << 18  # for each new row, and entries of all, if not more
+VISITS = 8  # for each new row
+ENOUGH, ALL = 1 << 18, 1 << 17  # entries are visited anyway, and so of all kept rows
 MOST_PASSES, MOST_ROUNDS = 20, 5
 HOLD = 0.1  # of the curvature of the rows holds coefficients where they are
 BEND = 0.1  # of the slope over the typical residual, at least, is remembered
@@ -366,14 +369,27 @@ class WidePast(Past):
         if not self.is_exact:  # else it is only that it has not yet got there
             for k in np.flatnonzero(self.flat):
                 self.begin_anew(k)
-        if self.kept.rows.starts[-1] > MOST_ENTRIES or len(self.kept) > MOST_WIDE_ROWS:
-            self.fold(len(self.kept) * (4 - LEFT) // 4)
+        size, n = int(self.kept.rows.starts[-1]), len(self.kept)
+        most = min(MOST_WIDE_ROWS, n * self.most_entries() // max(size, 1))
+        if n > most:
+            self.fold(n - most * LEFT // 4)
+
+    def most_entries(self):
+        """Of the rows that are kept: so many that their slopes do not grow stale.
+
+        Slopes of rows that are not visited go on pulling, and only the penalty holds
+        against that: if it is weak, all rows have to be visited each time.
+        """
+        rows = self.kept.rows
+        size = self.steep.max() * (rows.data**2).sum() / len(rows)
+        is_weak = size > WEAK * self.n * self.objective.penalty.l2
+        return FEWER_ENTRIES if is_weak else MOST_ENTRIES
 
     def chosen(self, n_new):
         """Which rows are visited, the newest last."""
         n = len(self.kept)
         old = np.arange(n - n_new)
-        if len(old) > OLD * n_new:
+        if len(old) > OLD * n_new and self.kept.rows.starts[-1] > ALL:
             rng = np.random.default_rng(int(self.own))
             old = np.sort(rng.choice(len(old), OLD * n_new, replace=False))
         return np.append(old, np.arange(n - n_new, n))
@@ -558,16 +574,13 @@ class Ascent:
         fits_intercept = past.objective.fit_intercept
         once = past.steep[self.k] * self.visit.squares
         hold = HOLD * len(self.y) * once
-        # That of kept rows that are not visited: else they would pull without end.
-        anchor = (len(past.kept) - len(self.y)) * once
-        curvature = self.visit.curvature[self.outputs] + anchor
         l1, l2 = np.full((2, len(hold)), past.n) * [[penalty.l1], [penalty.l2]]
         l1[-1] = l2[-1] = 0.0
         offset = np.zeros(len(theta)) if fits_intercept else theta[:, -1].copy()
         before, g, theta = g, g.copy(), theta.copy()
         points = self.y, self.weight, offset, g
         passes = Passes(loss.checked(), *rows.arrays(), *points, fits_intercept)
-        passes.begin(slope - anchor * theta, curvature, l1, l2, hold, theta)
+        passes.begin(slope, self.visit.curvature[self.outputs], l1, l2, hold, theta)
         rng = np.random.default_rng(int(past.own))
         for _ in range(self.visit.n_passes):
             passes.run(rng.permutation(len(g)).astype(np.uint32))

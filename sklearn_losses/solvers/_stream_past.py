@@ -41,6 +41,7 @@ WIDTH_POWER, SMALLEST_WIDTH = 0.5, 2e-4  # it falls with this power of the rows 
 FEW_STEPS, MORE_STEPS = 8, 10  # at the last width if all goes well, and before it
 FOLD_WIDTH, FOLD_SHARE = 0.3, 0.5  # of the curvature that is remembered
 LEAST_UNIT = 0.02  # of the typical residual, in that of the constant
+KINK = 10  # widths of the smoothing, at most, is a constant off for it
 WORSE = 0.1  # of what a constant loses: so much worse is a reason to begin anew
 DOUBTS = 100  # rows, after which coefficients from elsewhere may be dropped
 PREFIX = "stream_"
@@ -70,12 +71,14 @@ class Past:
         By how much theta has been worse than the constant on the newest rows.
     flat : ndarray of shape (n_objectives,)
         Whether the constant is the result, because theta is worse.
+    lead : ndarray of shape (n_objectives,)
+        By how much the constant has been better on rows that are gone.
     kept, waiting : tuple
         Rows, targets and weights: those that theta knows, and the newest.
     """
 
     NUMBERS = ("n", "own", "prior", "doubts")
-    ARRAYS = ("theta", "constant", "unit", "stake", "excess", "flat")
+    ARRAYS = ("theta", "constant", "unit", "stake", "excess", "flat", "lead")
 
     def __init__(self, objective, theta):
         self.objective = objective
@@ -113,7 +116,7 @@ class Past:
         self = cls(objective, np.column_stack([coef, intercept]))
         self.n = self.prior = float(start["t"].max()) - 1.0
         self.own, self.doubts = 0.0, min(self.prior, DOUBTS)
-        for name in ("unit", "stake", "excess", "flat"):
+        for name in ("unit", "stake", "excess", "flat", "lead"):
             setattr(self, name, np.zeros(self.n_objectives))
         self.coordinates = Coordinates(self.n_features, objective.fit_intercept)
         self.constant = np.zeros((len(coef), 1))
@@ -192,7 +195,10 @@ class Past:
                 if self.prior > 0:
                     return self.begin_anew(constant)
                 self.memories[k] = fit.memory = self.kind.nothing(at_constant)
+                self.lead[k] = 0.0
                 found = at_constant
+            if not self.is_exact:
+                self.flat[k] = self.is_behind(k, fit, simple, found, constant[outputs])
             theta[outputs] = found
             fits.append((fit, simple))
         self.theta, self.constant = theta, constant
@@ -217,13 +223,21 @@ class Past:
             return False
         return self.excess[k] > WORSE * self.stake[k] * min(self.own, self.most)
 
+    def is_behind(self, k, fit, simple, theta, constant):
+        """Whether a constant is better as far as the memories can tell.
+
+        That may change, so theta is not given up for it.
+        """
+        ahead = fit.value(theta) - simple.value(constant) + self.lead[k]
+        return self.prior == 0 and not ahead <= 0.0
+
     def begin_anew(self, constant):
         """Drop the coefficients that were given: they are worse than a constant."""
         self.n, self.prior = self.own, 0.0
         self.constant = constant
         self.theta = np.zeros(self.theta.shape)
         self.theta[:, -1:] = constant
-        self.excess[:] = 0.0
+        self.excess[:] = self.lead[:] = 0.0
         self._forget()
         self.learn(len(self.kept[1]))
 
@@ -303,7 +317,7 @@ class Past:
         if not self.objective.fit_intercept:
             found = constant
         elif self.has_memory:
-            found = self.minimised(k, simple, constant)
+            found = self.at_kink(term, self.minimised(k, simple, constant))
         elif term.relative is None and not self.objective.is_joint:
             found = np.array([[term.best_constant()]])
         else:
@@ -319,6 +333,14 @@ class Past:
             self.unit[k] = term.typical_residual(p)
             self.stake[k] = (term.value(p) - term.lowest) / len(p)
         return found
+
+    def at_kink(self, term, found):
+        """The best constant of the rows that are here, if smoothing has hidden it."""
+        if self.objective.loss.differentiable or self.objective.is_joint:
+            return found
+        here = term.best_constant()
+        near = abs(here - float(found[0, 0])) <= KINK * self.width(term)
+        return np.array([[here]]) if near else found
 
     @property
     def has_memory(self):
@@ -387,17 +409,19 @@ class Past:
         for k, (fit, simple) in enumerate(fits):
             outputs = self.groups[k]
             # Not at a kink, where slope and curvature say nothing.
-            smooth = self.minimised(k, simple, self.constant[outputs])
-            self.constant[outputs] = smooth
+            best, smooth = self.constant[outputs], self.constant.copy()
+            smooth[outputs] = self.minimised(k, simple, best)
             fit.term = simple.term = self.term(k, y[old], weight[old])
             fit.rows, simple.rows = rows, ones
-            both = (fit, self.theta), (simple, self.constant)
+            self.lead[k] += fit.unpriced(self.theta[outputs]) - simple.unpriced(best)
+            both = (fit, self.theta), (simple, smooth)
             self.memories[k], self.constant_memories[k] = (
                 one.memory.with_rows(
                     theta[outputs], one.rows, *self.model(k, one, theta)
                 )
                 for one, theta in both
             )
+            self.lead[k] += self.constant_memories[k].value(best)
         self.prior = 0.0
         self.kept = X[new], y[new], weight[new]
 

@@ -49,6 +49,7 @@ from sklearn_losses.losses._params import (
 from sklearn_losses.solvers._newton import Newton
 from sklearn_losses.solvers._overflow import WeightsOverflow
 from sklearn_losses.solvers._progress import Watch
+from sklearn_losses.solvers._residual_scale import ScaleRows
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
 from sklearn_losses.solvers._stream import Stream, forget
@@ -232,7 +233,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 n_outputs,
                 self.fit_intercept,
             )
-            objective = self._with_scale(objective, solver, train, resumes)
+            objective = self._with_scale(objective, solver, train, partial, resumes)
             loss = objective.loss
             fitted = functools.partial(self._fitted, loss, X.dtype)
             data = X, y, given_weight
@@ -259,16 +260,32 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             raise overflow
         return self
 
-    def _with_scale(self, objective, solver, train, resumes):
+    def _with_scale(self, objective, solver, train, partial, resumes):
         """The objective with a number for a scale "mad", which becomes `scale_`."""
+        seen = vars(self).pop("_scale_rows", None)
         if not objective.loss.needs_scale:
             vars(self).pop("scale_", None)
             return objective
-        if not (resumes and hasattr(self, "scale_")):
+        if partial and not (resumes and hasattr(self, "scale_")):
+            seen = ScaleRows()
+        if partial and seen is not None:
+            self._measure_stream(objective, train, seen)
+        elif not partial:
             self.scale_, found = measured_scale(objective, train)
             if solver.convex_start:
                 solver.convex_start = found
         return replace(objective, loss=objective.loss.at_scale(self.scale_))
+
+    def _measure_stream(self, objective, train, seen):
+        """Measure the scale again, until there have been enough rows."""
+        seen = seen.joined(objective, train)
+        if seen.is_due:
+            seen.n_measured = len(seen.rows[1])
+            self.scale_ = seen.scale_of_y()
+        if self.scale_ is None:
+            self.scale_, _ = measured_scale(seen.objective(objective))
+        if not seen.are_enough:
+            self._scale_rows = seen
 
     def _fitted(self, loss, dtype, coef, intercept):
         """The attributes that a model of these coefficients predicts with."""

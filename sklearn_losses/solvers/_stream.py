@@ -5,9 +5,9 @@ with very many features, _stream_wide.py.
 """
 
 import numpy as np
-from scipy import sparse
 
 from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._residual_scale import chosen_arrays
 from sklearn_losses.solvers._sgd import SGD
 from sklearn_losses.solvers._stream_past import PREFIX, Past
 from sklearn_losses.solvers._stream_wide import WidePast, is_wide
@@ -22,7 +22,7 @@ class Stream(Solver):
 
     def solve(self, objective, start, train=None, watch=None):
         """Take in the rows of one chunk; see `SGD.solve`. There is nothing to watch."""
-        X, y, weight = _arrays(objective, train)
+        X, y, weight = chosen_arrays(objective, train)
         past = (WidePast if is_wide(objective, start) else Past).resumed(
             objective, start
         )
@@ -47,19 +47,3 @@ def forget(state):
     """A state without what only a stream can use."""
     rest = {name: a for name, a in state.items() if not name.startswith(PREFIX)}
     return rest | {"v": rest["v"].copy()}  # it is in place that others move them
-
-
-def _arrays(objective, train):
-    """The rows of a chunk, their targets and weights, without those of weight 0."""
-    rows = objective.rows
-    shape = rows.n_rows, rows.n_features
-    if rows.is_sparse:
-        X = sparse.csr_array((rows.data, rows.columns, rows.starts), shape=shape)
-    else:
-        X = rows.data.reshape(shape)
-    y, weight = objective.targets.y, objective.sample_weight
-    if weight is None:
-        weight = np.ones(len(y))
-    if train is not None:
-        X, y, weight = X[train], y[train], weight[train]
-    return X, y, weight

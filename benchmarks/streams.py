@@ -282,7 +282,9 @@ def report(only):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="cases whose name has this in it")
-    parser.add_argument("--wide", action="store_true", help="the wide text stream alone")
+    parser.add_argument(
+        "--wide", action="store_true", help="the wide text stream alone"
+    )
     parser.add_argument("--output", type=Path, help="the Markdown file to write")
     options = parser.parse_args()
     with threadpool_limits(1):

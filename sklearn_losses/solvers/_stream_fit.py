@@ -182,7 +182,7 @@ class StreamFit:
     Parameters
     ----------
     term : Column or CoupledRowTerm
-    rows : DenseRows or SparseRows
+    rows : DenseRows
     memory : Matrix or Sketch
     l1, l2 : ndarray of shape (n_features + 1,)
         The strengths by coordinate, times the number of rows seen.

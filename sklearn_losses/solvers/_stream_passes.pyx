@@ -13,7 +13,7 @@ no smoothing: g_i comes to rest between the slopes on their two sides.
 """
 
 from libc.math cimport fabs, isfinite, sqrt
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
 import numpy as np
 
@@ -314,12 +314,12 @@ cdef class Passes:
         """
         cdef double low = 0.0, high = 1.0, at_low = at_0, at_high, s, at
         cdef double least = LEAST_SHARE
-        cdef Py_ssize_t trial
+        cdef Py_ssize_t _trial
         cdef int side = 0
         at_high = self.left(i, 1.0)
         if at_high >= 0.0:
             return 1.0
-        for trial in range(MOST_TRIALS):
+        for _trial in range(MOST_TRIALS):
             s = at_low / (at_low - at_high)
             if low == 0.0:
                 s = high * max(s, least)

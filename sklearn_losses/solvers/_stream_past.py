@@ -106,8 +106,8 @@ class Past:
         self.coordinates = Coordinates.from_state(values, objective.fit_intercept)
         self.memories = unstacked(self.kind, values, "")
         self.constant_memories = unstacked(Matrix, values, "constant_")
-        self.kept = unpacked(values, "kept", self.n_features)
-        self.waiting = unpacked(values, "waiting", self.n_features)
+        self.kept = unpacked(values, "kept")
+        self.waiting = unpacked(values, "waiting")
         return self
 
     @classmethod
@@ -246,9 +246,7 @@ class Past:
 
     def constant_rows(self, n):
         """Rows without features."""
-        return DenseRows(
-            np.zeros((n, 0)), Coordinates(0, self.objective.fit_intercept)
-        )
+        return DenseRows(np.zeros((n, 0)), Coordinates(0, self.objective.fit_intercept))
 
     def term(self, k, y, weight):
         objective = self.objective
@@ -479,27 +477,13 @@ def joined(first, second):
         return second
     if len(second[1]) == 0:
         return first
-    X = [part[0] for part in (first, second)]
-    stack = sparse.vstack if sparse.issparse(X[0]) else np.vstack
-    X = stack(X, format="csr") if sparse.issparse(X[0]) else stack(X)
+    X = np.vstack([first[0], second[0]])
     return X, *(np.concatenate(pair) for pair in zip(first[1:], second[1:]))
 
 
 def packed(name, X, y, weight):
-    arrays = {f"{name}_X": X}
-    if sparse.issparse(X):
-        arrays = {
-            f"{name}_X_data": X.data,
-            f"{name}_X_indices": X.indices,
-            f"{name}_X_indptr": X.indptr,
-        }
-    return arrays | {f"{name}_y": y, f"{name}_weight": weight}
+    return {f"{name}_X": X, f"{name}_y": y, f"{name}_weight": weight}
 
 
-def unpacked(values, name, n_features):
-    y, weight = values[f"{name}_y"], values[f"{name}_weight"]
-    X = values.get(f"{name}_X")
-    if X is None:
-        parts = [values[f"{name}_X_{part}"] for part in ("data", "indices", "indptr")]
-        X = sparse.csr_array(tuple(parts), shape=(len(y), n_features))
-    return X, y, weight
+def unpacked(values, name):
+    return tuple(values[f"{name}_{part}"] for part in ("X", "y", "weight"))

@@ -177,6 +177,10 @@ class Entries:
     def chosen(self, rows):
         return Entries(*chosen_rows(*self.arrays(), rows))
 
+    def newest(self, n):
+        """The last n rows."""
+        return Entries(self.data, self.columns, self.starts[-n - 1 :])
+
     def joined(self, other):
         starts = other.starts[1:] + self.starts[-1]
         both = zip(self.arrays(), (other.data, other.columns, starts))
@@ -359,7 +363,7 @@ class WidePast(Past):
             self.learn(n_new)
 
     def learn(self, n_new):
-        """Visit the newest rows and some others, and let go of rows if they are many."""
+        """Visit the newest rows and some others; let go of rows if they are many."""
         if self.own >= LOOK * self.looked:
             self.look()
         self.price()
@@ -444,7 +448,7 @@ class WidePast(Past):
             vectors.slope[outputs, :-1] -= self.prior * pull
 
     def begin_anew(self, k):
-        """Drop what is worse than a constant: what was given, or one objective's all."""
+        """Drop what is worse than a constant: what was given, or an objective's all."""
         outputs = self.groups[k] if self.prior == 0 else slice(None)
         self.vectors.settle()
         slope, curvature = self.vectors.slope.copy(), self.vectors.curvature.copy()
@@ -518,7 +522,8 @@ class Visit:
         self.is_all = past.is_exact and len(chosen) == len(past.kept)
         self.kept = past.kept.chosen(chosen)
         self.rows, self.columns = self.kept.rows.local(past.n_features)
-        enough = ENOUGH // max(len(self.rows.data), len(chosen))
+        size = max(len(self.rows.data), len(chosen)) * past.n_objectives
+        enough = ENOUGH // size
         self.n_passes = max(VISITS * n_new // len(chosen), min(enough, MOST_PASSES), 1)
         self.squares = self.rows.squares(len(self.columns) - 1)
         past.vectors.settle()
@@ -591,15 +596,18 @@ class Ascent:
         add_rows(*rows.arrays(), g - before, False, slope)
         return g, slope, theta
 
-    def term(self, loss):
+    def term(self, loss, some=slice(None)):
+        y, weight = self.y[some].copy(), self.weight[some].copy()
         if self.past.objective.is_joint:
-            return coupled_term(loss, self.y, self.weight, self.outputs.stop)
-        return Column(loss, self.y, self.weight)
+            return coupled_term(loss, y, weight, self.outputs.stop)
+        return Column(loss, y, weight)
 
     @property
     def at_constant(self):
         constant = self.past.constant[self.outputs]
-        return np.column_stack([np.zeros((len(constant), len(self.visit.columns) - 1)), constant])
+        return np.column_stack(
+            [np.zeros((len(constant), len(self.visit.columns) - 1)), constant]
+        )
 
     def value(self, theta):
         """The whole objective, of all rows."""
@@ -613,9 +621,11 @@ class Ascent:
         past, k, n_new = self.past, self.k, self.visit.n_new
         if self.visit.is_all:
             return not self.value(theta) <= self.value(self.at_constant)
-        term, p = self.term(self.loss), self.rows.dot(theta)
+        newest = slice(-n_new, None)
+        term = self.term(self.loss, newest)
+        p = self.rows.newest(n_new).dot(theta)
         constant = np.broadcast_to(past.constant[self.outputs].T, p.shape)
-        excess = term.newest(p, n_new) - term.newest(constant, n_new)
+        excess = term.value(p) - term.value(constant)
         excess = min(excess, 1e300)  # nan is as bad
         fading = max(0.0, 1.0 - n_new / MOST_ROWS)
         past.excess[k] = fading * past.excess[k] + excess

@@ -315,7 +315,7 @@ class Past:
         if not self.objective.fit_intercept:
             found = constant
         elif self.has_memory:
-            found = self.at_kink(term, self.minimised(k, simple, constant))
+            found = self.at_kink(simple, self.minimised(k, simple, constant))
         elif term.relative is None and not self.objective.is_joint:
             found = np.array([[term.best_constant()]])
         else:
@@ -326,19 +326,20 @@ class Past:
             if not self.objective.is_joint:
                 likely[:] = term.relative.best_constant()
             found = self.minimised_anew(k, simple, constant, likely)
-        if not self.has_memory:
+        # As long as there is nothing to lose, the first rows have been all the same.
+        if not self.has_memory or self.stake[k] == 0:
             p = simple.raw(found)
             self.unit[k] = term.typical_residual(p)
             self.stake[k] = (term.value(p) - term.lowest) / len(p)
         return found
 
-    def at_kink(self, term, found):
+    def at_kink(self, simple, found):
         """The best constant of the rows that are here, if smoothing has hidden it."""
         if self.objective.loss.differentiable or self.objective.is_joint:
             return found
-        here = term.best_constant()
-        near = abs(here - float(found[0, 0])) <= KINK * self.width(term)
-        return np.array([[here]]) if near else found
+        here = np.array([[simple.term.best_constant()]])
+        near = abs(here - found)[0, 0] <= KINK * self.width(simple.term)
+        return here if near or simple.value(here) < simple.value(found) else found
 
     @property
     def has_memory(self):

@@ -522,8 +522,7 @@ class Visit:
         self.is_all = past.is_exact and len(chosen) == len(past.kept)
         self.kept = past.kept.chosen(chosen)
         self.rows, self.columns = self.kept.rows.local(past.n_features)
-        size = max(len(self.rows.data), len(chosen)) * past.n_objectives
-        enough = ENOUGH // size
+        enough = ENOUGH // max(len(self.rows.data), len(chosen))
         self.n_passes = max(VISITS * n_new // len(chosen), min(enough, MOST_PASSES), 1)
         self.squares = self.rows.squares(len(self.columns) - 1)
         past.vectors.settle()

@@ -84,7 +84,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
     scale_ : float
         Only if a scale of the loss is "mad": 1.4826 times the weighted median absolute
         deviation, from their median, of the residuals of the least absolute deviations
-        (with the penalty, on the rows of the fit; `partial_fit`: of its first rows, 20
+        (with the penalty, on the rows of the fit; `partial_fit`: of its first rows, 15
         for each coefficient, at most 1000, and again as they come; while there are not
         3 for each, of y itself). If that is 0 it is 1.2533 times the mean absolute
         deviation, and 1.0 if that is 0. Outliers make it too large, by 1.8 if they are

@@ -20,7 +20,7 @@ OF_MEAN_DEVIATION = 1.2533141373155003
 NEGLIGIBLE = 1e-10  # of the deviations of y: what rounding leaves of a perfect fit
 TOL, MAX_ITER = 1e-8, 1000
 # Rows of a stream for each coefficient: to measure at all, and to leave it at that.
-FEWEST_ROWS, FINAL_ROWS, ENOUGH_ROWS = 3, 20, 1000
+FEWEST_ROWS, FINAL_ROWS, ENOUGH_ROWS = 3, 15, 1000
 AGAIN = 1.1  # times as many rows, and the scale is measured again
 
 

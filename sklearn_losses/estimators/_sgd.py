@@ -84,12 +84,14 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
     scale_ : float
         Only if a scale of the loss is "mad": 1.4826 times the weighted median absolute
         deviation, from their median, of the residuals of the least absolute deviations
-        (with the penalty, on the rows of the fit; `partial_fit`: of the first call). If
-        that is 0 it is a tenth of the same of y; if that is 0 as well, as where most
-        targets are equal, 1.2533 times the mean absolute deviation, and 1.0 if that is
-        0. Outliers make it too large, by 1.8 if they are 30% and all on one side.
-        Predictions scale with y: the loss is that of y in units of the scale, times its
-        square, and alpha times the scale is the strength of an l1 norm.
+        (with the penalty, on the rows of the fit; `partial_fit`: of its first rows, 15
+        for each coefficient, at most 1000, and again as they come; while there are not
+        3 for each, of y itself). If that is 0 it is a tenth of the same of y; if that
+        is 0 as well, as where most targets are equal, 1.2533 times the mean absolute
+        deviation, and 1.0 if that is 0. Outliers make it too large, by 1.8 if they are
+        30% and all on one side. Predictions scale with y: the loss is that of y in
+        units of the scale, times its square, and alpha times the scale is the strength
+        of an l1 norm.
 
     {ATTRIBUTES.format(most="")}
 

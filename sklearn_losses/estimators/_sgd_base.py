@@ -55,7 +55,7 @@ from sklearn_losses.losses._params import (
 from sklearn_losses.solvers._newton import Newton
 from sklearn_losses.solvers._overflow import WeightsOverflow
 from sklearn_losses.solvers._progress import Watch
-from sklearn_losses.solvers._residual_scale import at_scale
+from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
 from sklearn_losses.solvers._schedules import Schedule
 from sklearn_losses.solvers._sgd import SGD, is_least_at_0
 from sklearn_losses.solvers._stream import Stream, forget
@@ -240,7 +240,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 n_outputs,
                 self.fit_intercept,
             )
-            objective = self._with_scale(objective, solver, train, resumes)
+            objective = self._with_scale(objective, solver, train, partial, resumes)
             loss = objective.loss
             if not resumes:
                 look_at_objective(objective, train)
@@ -275,16 +275,32 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             raise overflow
         return self
 
-    def _with_scale(self, objective, solver, train, resumes):
+    def _with_scale(self, objective, solver, train, partial, resumes):
         """The objective with a number for a scale "mad", which becomes `scale_`."""
+        seen = vars(self).pop("_scale_rows", None)
         if not objective.loss.needs_scale:
             vars(self).pop("scale_", None)
             return objective
-        if not (resumes and hasattr(self, "scale_")):
+        if partial and not (resumes and hasattr(self, "scale_")):
+            seen = ScaleRows()
+        if partial and seen is not None:
+            self._measure_stream(objective, train, seen)
+        elif not partial:
             self.scale_, found = measured_scale(objective, train)
             if solver.convex_start:
                 solver.convex_start = found
         return at_scale(objective, self.scale_)
+
+    def _measure_stream(self, objective, train, seen):
+        """Measure the scale again, until there have been enough rows."""
+        seen = seen.joined(objective, train)
+        if seen.is_due:
+            seen.n_measured = len(seen.rows[1])
+            self.scale_ = seen.scale_of_y()
+        if self.scale_ is None:
+            self.scale_, _ = measured_scale(seen.objective(objective))
+        if not seen.are_enough:
+            self._scale_rows = seen
 
     def _fitted(self, loss, dtype, coef, intercept):
         """The attributes that a model of these coefficients predicts with."""
@@ -501,24 +517,27 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         What is hidden of one versus rest means nothing for a joint loss, and vice
         versa: then, too, only the coefficients go on.
         """
-        coef = self._dense_coef()
+        coef, state = self._dense_coef(), getattr(self, "_state", {"v": ()})
+        before = getattr(self, "loss_", loss)
+        matches = len(state["v"]) == n_outputs
+        matches &= before.granularity == loss.granularity
+        if matches:
+            self._check_state()
+            if coef.dtype == np.float64 and np.shares_memory(coef, state["v"]):
+                return state | {"intercept": np.array(self.intercept_, np.float64)}
         start = SGD.start(
             self._initial("coef", coef, (n_outputs, n_features)),
             self._initial("intercept", self.intercept_, (n_outputs,)),
         ) | {"t": np.full(n_outputs, getattr(self, "t_", 1.0))}
-        before = getattr(self, "loss_", loss)
-        if not hasattr(self, "_state") or before.granularity != loss.granularity:
+        if not matches:
             return start
-        self._check_state()
         hidden_coef, hidden_intercept = self._published(
-            *coefficients(self._state), coef.dtype
+            *coefficients(state), coef.dtype
         )
-        if (
-            len(self._state["v"]) == n_outputs
-            and np.array_equal(hidden_coef, coef)
-            and np.array_equal(hidden_intercept, self.intercept_)
+        if np.array_equal(hidden_coef, coef) and np.array_equal(
+            hidden_intercept, self.intercept_
         ):
-            return self._state
+            return state
         return start
 
     def _check_state(self):

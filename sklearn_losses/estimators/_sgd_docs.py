@@ -219,10 +219,14 @@ NOTES = """**learning_rate='auto'**, in `fit`, uses all rows at once, with centr
     at most 1000 as they are, those where the loss bends most, and the others as a
     quadratic function [8]_. `coef_` moves when a twentieth of the rows so far is new,
     at most 50 rows; until then they wait. Coefficients from elsewhere (set by hand, of
-    `fit`, or of another learning_rate) count as t_ - 1 rows. It keeps at most 8 MB of
-    rows (or 32, or of CSR with very many features 1000 rows), and matrices of at most 4
-    MB or, where they would be larger, 32 directions and a diagonal for each output.
-    Labels may come in any order; n_jobs has no effect."""
+    `fit`, or of another learning_rate or loss) count as t_ - 1 rows. It keeps at most 8
+    MB of rows (or 32), and matrices of at most 4 MB or, where they would be larger, 32
+    directions and a diagonal for each output. Of CSR with so many features it keeps 6
+    MB of rows, whose dual variables it moves: a call visits its own rows and some of
+    those, and holds two vectors of the size of `coef_` besides [9]_. An entry of such a
+    `coef_` that is changed in place is where it goes on, and what it remembers stays;
+    to begin anew, set another array. Labels may come in any order; n_jobs has no
+    effect."""
 
 REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, "Online
        passive-aggressive algorithms", JMLR 7.
@@ -240,4 +244,6 @@ REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, "
        2016, "Practical inexact proximal quasi-Newton method with global complexity
        analysis", Mathematical Programming 160.
     .. [8] Luo and Song 2020, "Renewable estimation and incremental inference in
-       generalized linear models with streaming data sets", JRSS B 82."""
+       generalized linear models with streaming data sets", JRSS B 82.
+    .. [9] Shalev-Shwartz and Zhang 2013, "Stochastic dual coordinate ascent methods for
+       regularized loss minimization", JMLR 14."""

@@ -7,7 +7,9 @@ the penalty of the objective, whatever the loss is and whatever will minimise it
 from dataclasses import replace
 
 import numpy as np
+from scipy import sparse
 
+from sklearn_losses.linear._rows import Rows
 from sklearn_losses.losses import AbsoluteError
 from sklearn_losses.losses._regression import weighted_quantile
 from sklearn_losses.solvers._newton import Newton
@@ -19,6 +21,9 @@ OF_MEAN_DEVIATION = 1.2533141373155003
 OF_ALL, OF_MOST = 1e-7, 1e-5
 LITTLE = 0.1  # of the deviations of y: a scale where most rows are fitted exactly
 TOL, MAX_ITER = 1e-8, 1000
+# Rows of a stream for each coefficient: to measure at all, and to leave it at that.
+FEWEST_ROWS, FINAL_ROWS, ENOUGH_ROWS = 3, 15, 1000
+AGAIN = 1.1  # times as many rows, and the scale is measured again
 
 
 def residual_scale(objective, train=None):
@@ -88,6 +93,79 @@ def scales(residuals, weight):
     mean = np.average(deviations, weights=weight)
     median = weighted_quantile(deviations, weight, 0.5)
     return OF_MEAN_DEVIATION * float(mean), OF_MAD * float(median)
+
+
+class ScaleRows:
+    """The rows of a stream until there are enough of them to measure the scale at.
+
+    Before, it is that of y itself: fewer rows than coefficients have no residuals.
+    """
+
+    def __init__(self):
+        self.rows, self.n_measured = None, 0
+
+    def joined(self, objective, train):
+        """The rows so far and those of an objective."""
+        X, y, weight = chosen_arrays(objective, train)
+        other = ScaleRows()
+        other.n_measured = self.n_measured
+        other.rows = X.copy(), y.copy(), weight.copy()
+        if self.rows is not None:
+            stack = sparse.vstack if sparse.issparse(X) else np.vstack
+            pairs = zip(self.rows[1:], other.rows[1:])
+            other.rows = stack([self.rows[0], X]), *map(np.concatenate, pairs)
+        return other
+
+    @property
+    def are_enough(self):
+        """Whether it need not be measured again."""
+        n, d = self.rows[0].shape
+        return n >= FINAL_ROWS * (d + 1) or n >= ENOUGH_ROWS
+
+    @property
+    def is_due(self):
+        return len(self.rows[1]) >= AGAIN * self.n_measured or self.are_enough
+
+    def scale_of_y(self):
+        """The scale without a model, or None if there are rows for one."""
+        X, y, weight = self.rows
+        if X.shape[0] >= FEWEST_ROWS * (X.shape[1] + 1):
+            return None
+        return robust_scale(y, weight)
+
+    def objective(self, like):
+        """The objective of these rows."""
+        X, y, weight = self.rows
+        X = sparse.csr_matrix(X) if sparse.issparse(X) else X
+        return replace(
+            like,
+            rows=Rows(X),
+            targets=replace(like.targets, y=y),
+            sample_weight=None if np.all(weight == 1.0) else weight,
+            total_weight=len(y),
+        )
+
+
+def chosen_arrays(objective, train):
+    """X, targets and weights of the rows that count.
+
+    Parameters
+    ----------
+    objective : Objective
+    train : ndarray of uint32 or None
+    """
+    rows = objective.rows
+    shape = rows.n_rows, rows.n_features
+    if rows.is_sparse:
+        X = sparse.csr_array((rows.data, rows.columns, rows.starts), shape=shape)
+    else:
+        X = rows.data.reshape(shape)
+    y, weight = objective.targets.y, objective.sample_weight
+    if weight is None:
+        weight = np.ones(len(y))
+    if train is not None:
+        X, y, weight = X[train], y[train], weight[train]
+    return X, y, weight
 
 
 def robust_scale(residuals, weight, negligible=0.0):

@@ -182,7 +182,7 @@ class StreamFit:
     Parameters
     ----------
     term : Column or CoupledRowTerm
-    rows : DenseRows or SparseRows
+    rows : DenseRows
     memory : Matrix or Sketch
     l1, l2 : ndarray of shape (n_features + 1,)
         The strengths by coordinate, times the number of rows seen.
@@ -205,8 +205,11 @@ class StreamFit:
     def value(self, theta):
         """The whole sum, up to a constant of the memory."""
         penalty = 0.5 * np.vdot(self.l2 * theta, theta) + (self.l1 * abs(theta)).sum()
-        past = self.memory.value(theta)
-        return self.term.value(self.raw(theta)) + past + float(penalty)
+        return self.unpriced(theta) + float(penalty)
+
+    def unpriced(self, theta):
+        """The same without the penalty."""
+        return self.term.value(self.raw(theta)) + self.memory.value(theta)
 
     def minimise(self, theta, h, most=MOST_STEPS):
         """Newton's method from theta, with kinks smoothed over h.

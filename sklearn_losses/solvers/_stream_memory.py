@@ -55,14 +55,9 @@ class Coordinates:
         """Take in rows (Chan, Golub and LeVeque 1983)."""
         total = weight.sum()
         share = weight / total
-        if isinstance(X, np.ndarray):
-            first = X[0] if self.has_intercept else np.zeros(X.shape[1])
-            mean = first + share @ (X - first) if self.has_intercept else first
-            squares = weight @ (X - mean) ** 2
-        else:
-            mean = (share @ X) * self.has_intercept
-            squares = weight @ X.multiply(X) - total * mean * mean
-            squares = np.maximum(squares, 0.0)
+        first = X[0] if self.has_intercept else np.zeros(X.shape[1])
+        mean = first + share @ (X - first) if self.has_intercept else first
+        squares = weight @ (X - mean) ** 2
         both = self.weight + total
         shift = mean - self.mean
         self.mean = self.mean + shift * (total / both)
@@ -142,36 +137,6 @@ class DenseRows:
                 block = e.T @ (curvatures[:, a, b, None] * e)
                 found[a, :, b], found[b, :, a] = block, block
         return found.reshape(k * size, k * size)
-
-
-class SparseRows:
-    """The same of a CSR matrix, whose centre is accounted for in the sums."""
-
-    def __init__(self, X, coordinates):
-        self.X, self.scale = X, coordinates.scale
-        self.shift = coordinates.centre * coordinates.scale
-        self.one = float(coordinates.has_intercept)
-
-    def dot(self, theta):
-        u = theta[:, :-1]
-        return self.X @ (u * self.scale).T - u @ self.shift + self.one * theta[:, -1]
-
-    def transposed_dot(self, g):
-        found = np.empty((g.shape[1], self.X.shape[1] + 1))
-        total = g.sum(axis=0)
-        found[:, :-1] = (self.X.T @ g).T * self.scale - np.outer(total, self.shift)
-        found[:, -1] = self.one * total
-        return found
-
-    def squares(self, c):
-        found = np.empty((c.shape[1], self.X.shape[1] + 1))
-        total = c.sum(axis=0)
-        first = (self.X.T @ c).T * self.scale
-        second = (self.X.multiply(self.X).T @ c).T * self.scale**2
-        second += self.shift * (np.outer(total, self.shift) - 2.0 * first)
-        found[:, :-1] = np.maximum(second, 0.0)
-        found[:, -1] = self.one * total
-        return found
 
 
 def fits_matrix(n_outputs, n_features, is_joint):

@@ -205,6 +205,89 @@ def test_a_bad_start_is_left_behind():
     assert mean_loss(model, SquaredError(), X, y) < 0.51 * y.var()
 
 
+def wide_data(loss, n=300, d=2000):
+    """Sparse rows with more features than a matrix may have, some of which matter."""
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((n, d), density=0.02, rng=rng, format="csr")
+    X.data = rng.standard_normal(X.data.shape)
+    signal = X @ (rng.standard_normal(d) * (rng.random(d) < 0.3)) / 3
+    if loss.task != "regression":
+        cuts = [-1, 1] if loss.task == "multiclass" else [0]
+        return sparse.csr_matrix(X), 1.0 * np.digitize(signal, cuts)
+    if loss.domain.low > -np.inf:
+        return sparse.csr_matrix(X), np.exp(0.3 * signal)
+    return sparse.csr_matrix(X), signal
+
+
+@each([loss for loss in DEFAULTS if loss.name != "perceptron"])
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_wide_streams_are_better_than_a_constant(loss, penalty):
+    X, y = wide_data(loss)
+    model = stream(estimator(loss, penalty=penalty, alpha=1e-3), X, y, 100)
+    raw = model.raw_prediction(X)
+    if loss.granularity == "row" and raw.ndim == 1:
+        raw = np.stack([-raw / 2, raw / 2], axis=1)
+    constant = np.broadcast_to(loss.optimal_constant(y), raw.shape)
+    assert loss.mean(y, raw) < loss.mean(y, constant)
+
+
+@each([SquaredError(), Hinge(), CrossEntropy()])
+def test_wide_streams_of_any_kind_of_rows(loss):
+    X, y = wide_data(loss)
+    weight = 1.0 + np.arange(len(y)) % 2
+    one = stream(estimator(loss), X, y, sample_weight=weight)
+    single = stream(estimator(loss), X.astype(np.float32), y, sample_weight=weight)
+    assert single.coef_.dtype == np.float32
+    near = np.abs(single.coef_ - one.coef_).max() / np.abs(one.coef_).max()
+    assert near < 0.05
+    half = pickle.loads(pickle.dumps(stream(estimator(loss), X[:150], y[:150])))
+    whole = stream(estimator(loss), X, y)
+    classes = {} if loss.task == "regression" else {"classes": np.unique(y)}
+    for i in range(150, 300, 50):
+        half.partial_fit(X[i : i + 50].toarray(), y[i : i + 50], **classes)
+    np.testing.assert_array_equal(half.coef_, whole.coef_)
+
+
+def test_a_wide_stream_goes_on_from_a_fit():
+    X, y = wide_data(SquaredError())
+    model = estimator(SquaredError(), alpha=1e-3).fit(X, y)
+    before = mean_loss(model, SquaredError(), X, y)
+    stream(model, X, y)
+    after = mean_loss(model, SquaredError(), X, y)
+    assert after < before + 0.05 * y.var()
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 200])
+def test_the_scale_is_measured_until_there_are_rows_enough(chunk):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 4))
+    y = 1e6 * (X @ [1.0, -2.0, 0.5, 0.0]) + 1e4 * rng.standard_normal(400)
+    model = stream(estimator(Huber(scale="mad"), penalty=None), X, y, chunk)
+    assert 0.5e4 < model.scale_ < 2e4  # y itself varies by 2e6
+    scale = model.scale_
+    stream(model, X, 10 * y, 100)
+    assert model.scale_ == scale
+
+
+@pytest.mark.parametrize("chunk", [100, 1000])
+def test_a_constant_that_is_the_optimum_is_the_result(chunk):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4000, 3))
+    y = (rng.random(4000) < 0.2).astype(float)
+    model = stream(estimator(Hinge(), alpha=1e-4), X, y, chunk)
+    constant = Hinge().mean(y, np.full(4000, -1.0))
+    assert mean_loss(model, Hinge(), X, y) <= constant * (1 + 1e-9)
+
+
+def test_another_loss_goes_on_from_the_coefficients():
+    X, _ = data(LogLoss())
+    y = np.digitize(X[:, 1], [-0.1, 0.1])
+    for one, other in ((LogLoss(), CrossEntropy()), (CrossEntropy(), LogLoss())):
+        model = stream(estimator(one), X, y)
+        stream(model.set_params(loss=other), X, y)
+        assert model.score(X, y) > 0.8
+
+
 def test_learning_rates_can_be_switched():
     X, y = data(SquaredError())
     X = (X - X.mean(axis=0)) / X.std(axis=0)

@@ -1,5 +1,8 @@
 """partial_fit with learning_rate="auto" against solutions over all rows."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -11,8 +14,8 @@ from sklearn_losses.solvers._stream_memory import (
     DenseRows,
     Matrix,
     Sketch,
-    SparseRows,
 )
+from sklearn_losses.solvers._stream_wide import MOST_ENTRIES, SharedVectors
 
 
 def regression(n=3000, d=8, seed=0):
@@ -88,15 +91,99 @@ def test_quantiles_of_a_stream():
     assert abs((y < model.intercept_[0]).mean() - 0.9) < 0.005
 
 
-@pytest.mark.parametrize("is_sparse", [False, True])
-def test_more_features_than_a_matrix_may_have(is_sparse):
-    rng = np.random.default_rng(0)
-    X = sparse.random_array((4000, 1500), density=0.02, rng=rng, format="csr")
-    y = X[:, :20].sum(axis=1) + 0.01 * rng.standard_normal(4000)
-    X = X if is_sparse else X.toarray()
-    model = stream(regressor(SquaredError(), alpha=1e-5), X, y, 500)
+def test_more_features_than_a_matrix_may_have():
+    X, y = sparse_regression()
+    model = stream(regressor(SquaredError(), alpha=1e-5), X.toarray(), y, 500)
     assert max(array.size for array in model._state.values()) < 2e6
     assert np.mean((model.predict(X) - y) ** 2) < 0.1 * y.var()
+
+
+# --------------------------------------------------------- wide sparse streams
+def sparse_regression(n=4000, d=1500):
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((n, d), density=0.02, rng=rng, format="csr")
+    y = X[:, :20].sum(axis=1) + 0.01 * rng.standard_normal(n)
+    return sparse.csr_matrix(X), y
+
+
+def arrays_of(model):
+    """All arrays that a model holds, each once."""
+    arrays = [*model._state.values(), model.coef_]
+    owners = (a if a.base is None else a.base for a in arrays)
+    return {id(a): a for a in owners if isinstance(a, np.ndarray)}.values()
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1", None])
+def test_wide_rows_that_are_all_here_are_solved(penalty):
+    X, y = sparse_regression(400)
+    settings = {"penalty": penalty, "alpha": 1e-3}
+    model = regressor(SquaredError(), **settings)
+    known = regressor(SquaredError(), **settings).fit(X, y)
+    for _ in range(3):
+        stream(model, X, y, 100)
+    ours, least = (np.mean((m.predict(X) - y) ** 2) for m in (model, known))
+    assert ours < least + 0.05 * y.var()
+
+
+def test_wide_rows_that_are_gone_are_remembered():
+    X, y = sparse_regression(20_000, 3000)
+    model = stream(regressor(SquaredError(), alpha=1e-5), X, y, 1000)
+    assert len(model._state["stream_kept_data"]) <= MOST_ENTRIES
+    assert np.mean((model.predict(X) - y) ** 2) < 0.1 * y.var()
+
+
+def test_a_wide_stream_holds_three_vectors_and_its_rows():
+    X, y = sparse_regression(400)
+    wide = X[:, :1500].copy()
+    wide.resize(400, 1 << 20)
+    model = stream(regressor(SquaredError()), wide, y, 100)
+    total = sum(array.nbytes for array in arrays_of(model))
+    assert total < 3.5 * model.coef_.nbytes
+    assert np.count_nonzero(model.coef_) <= 1500
+
+
+def test_a_call_that_fails_can_be_made_again():
+    X, y = sparse_regression(400)
+    model = stream(regressor(SquaredError()), X[:300], y[:300], 100)
+    twin = pickle.loads(pickle.dumps(model))
+    bad = X[300:].copy()
+    bad.data[7] = 1e200
+    with pytest.raises(ValueError, match=f"Feature {bad.indices[7]} is too large"):
+        model.partial_fit(bad, y[300:])
+    for each in (model, twin):
+        each.partial_fit(X[300:], y[300:])
+    np.testing.assert_array_equal(model.coef_, twin.coef_)
+
+
+def test_copies_that_share_vectors_do_not_disturb_each_other():
+    X, y = sparse_regression(600)
+    model = stream(regressor(SquaredError(), alpha=1e-3), X[:200], y[:200], 100)
+    other = copy.copy(model)
+    stream(model, X[200:400], y[200:400], 100)
+    before = model.coef_.copy()
+    # It goes on from its coefficients, for the vectors are those of the first.
+    stream(other, X[400:], -y[400:], 100)
+    np.testing.assert_array_equal(model.coef_, before)
+    known = stream(regressor(SquaredError(), alpha=1e-3), X[:400], y[:400], 100)
+    np.testing.assert_array_equal(known.coef_, before)
+    stream(model, X[400:], y[400:], 100)
+    stream(known, X[400:], y[400:], 100)
+    np.testing.assert_array_equal(known.coef_, model.coef_)
+
+
+def test_vectors_know_whether_they_have_moved_on():
+    vectors = SharedVectors.nothing((1, 5))
+    columns, new = np.array([1, 3], np.int32), np.array([[2.0, 4.0]])
+    vectors.change(columns, new)
+    state = vectors.withdrawn(1.0)
+    assert not vectors.slope.any()
+    for _ in range(2):  # as after a call that failed
+        again = SharedVectors.from_state(state)
+        np.testing.assert_array_equal(again.slope, [[0, 2, 0, 4, 0]])
+    again.change(columns, -new, -new)
+    later = again.withdrawn(2.0)
+    assert SharedVectors.from_state(later) is not None
+    assert SharedVectors.from_state(state) is None
 
 
 def test_memory_does_not_grow():
@@ -148,18 +235,6 @@ def test_a_memory_that_moves_says_the_same(kind):
     np.testing.assert_allclose(
         moved.value(move.coefficients(other)), expected, rtol=1e-6
     )
-
-
-def test_sparse_rows_are_dense_rows():
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((20, 4)) * (rng.random((20, 4)) < 0.5)
-    own = coordinates(X)
-    own.moved()
-    dense, found = DenseRows(X, own), SparseRows(sparse.csr_array(X), own)
-    theta, g = rng.standard_normal((2, 5)), rng.random((20, 2))
-    np.testing.assert_allclose(found.dot(theta), dense.dot(theta))
-    np.testing.assert_allclose(found.transposed_dot(g), dense.transposed_dot(g))
-    np.testing.assert_allclose(found.squares(g), dense.squares(g))
 
 
 def test_a_sketch_keeps_the_diagonal_and_the_strongest_direction():

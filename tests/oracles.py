@@ -275,7 +275,7 @@ def _bytes(X, y, sample_weight=None):
     return [(a.dtype, a.tobytes()) for a in parts]
 
 
-def judge(case):
+def judge(case, streams=True):
     """All oracles on one case."""
     findings = Findings()
     model, caught, error, untouched = fitted(case)
@@ -294,7 +294,7 @@ def judge(case):
             best = _check_optimum(findings, case, model, problem, published, warned)
         _check_forms(findings, case, model, problem, published, best, warned)
     _check_refusal_keeps_model(findings, case, model)
-    if hasattr(model, "partial_fit") and not is_pair:
+    if streams and hasattr(model, "partial_fit") and not is_pair:
         _check_stream(findings, case, problem)
     return findings
 
@@ -340,7 +340,7 @@ def _check_optimum(findings, case, model, problem, published, warned):
     if problem.loss.convex or not case.is_auto:
         rivals += _in_other_units(case, problem)
     best, who, where = min(rivals, key=lambda r: r[0])
-    noise = 100 * EPS * (abs(found) + abs(constant) + np.abs(problem.share).sum() * _size(problem, published))
+    noise = 100 * EPS * (abs(found) + abs(constant)) + _rounding(problem, published)
     gain = max(constant - best, LEAST * (constant - problem.floor()), noise, 1e-300)
     words = f"F {found:.9g}, {who} {best:.9g}, constant {constant:.9g}, gap {(found - best) / gain:.2g}"
     slack = noise + (_float32_noise(problem, published) if case.dtype == np.float32 else 0)
@@ -374,12 +374,14 @@ def _check_constant(findings, problem):
     return least
 
 
-def _size(problem, published):
-    """How far a rounding of predictions moves F, for one unit of eps."""
+def _rounding(problem, published):
+    """How far roundings of the predictions move F."""
     coef, intercept = published
-    raw = np.abs(problem.X) @ np.abs(coef).T + np.abs(intercept)
-    slope = problem.loss.lipschitz
-    return float(np.max(raw)) * (slope if np.isfinite(slope) else 1.0)
+    size = np.abs(problem.X) @ np.abs(coef).T + np.abs(intercept)
+    moved = 16 * EPS * size.max(axis=0)
+    base = problem.value(coef, intercept)
+    others = [problem.value(coef, intercept + s * moved) for s in (-1, 1)]
+    return float(np.nanmax(np.abs(np.subtract(others, base))))
 
 
 def _float32_noise(problem, published):

@@ -205,9 +205,8 @@ class Dual:
         for block in self._chunks(slopes):
             u[block] = self._inside(slopes[block], block)
             mass = self.weight[block] * u[block]
-            above = np.maximum(mass, 0.0).sum()
-            up += above
-            down += above - mass.sum()
+            up += np.maximum(mass, 0.0).sum()
+            down -= np.minimum(mass, 0.0).sum()
         if self.has_intercept and up != down:
             # The slopes of one sign are shortened until their sum is 0.
             share = min(up, down) / max(up, down)
@@ -215,7 +214,7 @@ class Dual:
         return lambda block: u[block].copy()
 
     def _inside(self, slopes, block):
-        """What lies beyond the limits of the slopes is put before them."""
+        """What lies beyond the limits of the slopes is put at them, or before them."""
         u = self._u(slopes, block)
         are_unknown = self._limits is None and not self.some_absent
         if are_unknown and np.isfinite(self._conjugate(self.y[block], u).sum()):
@@ -223,11 +222,12 @@ class Dual:
         low, high = (limit[block] for limit in self._slopes_limits())
         if self.some_absent:
             u = np.where(self.weight[block] > 0, u, np.clip(0.0, low, high))
-        if (u < low).any():
-            u = np.where(u < low, low + INSIDE * np.abs(low), u)
-        if (u > high).any():
-            u = np.where(u > high, high - INSIDE * np.abs(high), u)
-        return u
+        is_below, is_above = u < low, u > high
+        u = np.clip(u, low, high)
+        if np.isfinite(self._conjugate(self.y[block], u).sum()):
+            return u  # at the limits, too
+        u = np.where(is_below, low + INSIDE * np.abs(low), u)
+        return np.where(is_above, high - INSIDE * np.abs(high), u)
 
     def _slopes_limits(self):
         if self._limits is None:

@@ -21,7 +21,7 @@ from sklearn_losses.solvers._certified import (
     features_of,
     sample_of,
 )
-from sklearn_losses.solvers._newton import FLOOR, _term
+from sklearn_losses.solvers._newton import _term, least_allowed
 
 ACTIVE_SET = "active-set"
 WIDE = 100  # features, from which on it pays
@@ -135,7 +135,7 @@ class _Search:
     def allowed(self):
         gain = self.at_constant - self.bound
         possible = self.at_constant - self.lowest
-        return self.solver.tol * max(gain, FLOOR * possible)
+        return max(self.solver.tol * gain, least_allowed(self.solver.tol, possible))
 
     def is_enough(self):
         return self.value - self.bound <= self.allowed()

@@ -25,12 +25,12 @@ from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._curvature import Curvature
 from sklearn_losses.solvers._loss_term import RowTerm
 from sklearn_losses.solvers._newton import (
-    FLOOR,
     MOST_FEATURES,
     REFRESH,
     Newton,
     _Fit,
     _term,
+    least_allowed,
     slopes_at_start,
 )
 from sklearn_losses.solvers._newton_model import JointModel, NewtonModel, ProductModel
@@ -48,6 +48,7 @@ PROMISING = 3.0  # times what would do if gaps shrink as predictions do
 LEAST_PROMISING = 1e-2  # of predictions
 PATIENCE = 100  # passes until "lbfgs" gives way to "newton"
 FIRST_TRY, LONGEST_PAUSE = 20, 5  # iterations
+TINY = 1e-300  # where all is 0
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
 
@@ -316,6 +317,10 @@ class _CertifiedFit(_Fit):
             return JointModel
         return MODELS[self.method]
 
+    def smooths_to_begin(self):
+        if isinstance(self.model, ProductModel):  # a smoothed loss needs a matrix
+            self.begin_model(NewtonModel)
+
     def use(self, model):
         if self.positive:
             model.keep_positive()
@@ -323,8 +328,8 @@ class _CertifiedFit(_Fit):
 
     def go_on(self, sample):
         """Where the fit of some of the rows has ended, with what it knows."""
-        if self.term.is_smoothed:
-            self.first_h = sample.h
+        self.first_h = sample.h
+        if sample.h > 0:
             return
         self.begin_model(QuasiNewtonModel)
         self.model.begin_with(sample.curvature)
@@ -365,7 +370,7 @@ class _CertifiedFit(_Fit):
                     self.next_try = self.n_iterations + LONGEST_PAUSE
                 if self.is_too_smooth(predicted, enough, excess):
                     ahead = None
-                    self.narrow(WIDTH_DIVISOR)
+                    self.narrow(WIDTH_DIVISOR, p)
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
@@ -377,7 +382,7 @@ class _CertifiedFit(_Fit):
                     if self.sees_gaps:
                         self.raise_bound_at(p, theta)
                     return
-                self.narrow(WIDTH_DIVISOR)
+                self.narrow(WIDTH_DIVISOR, p)
                 continue
             self.model.heed(t)
             theta = new if t == 1 else theta + t * delta
@@ -474,7 +479,11 @@ class _CertifiedFit(_Fit):
     def allowed(self, value=-math.inf, predicted=0.0):
         """The gap that will do; by what the model takes for the optimum, if given."""
         gain = self.at_constant - max(self.bound, value - 2.0 * predicted)
-        return self.solver.tol * max(gain, FLOOR * (self.at_constant - self.lowest))
+        return max(self.solver.tol * gain, self.least)
+
+    @property
+    def least(self):
+        return least_allowed(self.solver.tol, self.at_constant - self.lowest)
 
     def is_certified(self):
         enough = self.rounding if self.is_perfect else self.allowed()
@@ -508,7 +517,7 @@ class _CertifiedFit(_Fit):
         reached = f"{self.term.loss!r} has no duality gap"
         if self.bound > -np.inf:
             gap, gain = self.best - self.bound, self.at_constant - self.bound
-            share = gap / max(gain, FLOOR * (self.at_constant - self.lowest))
+            share = gap / max(gain, self.least / self.solver.tol, TINY)
             reached = (
                 f"the duality gap is {gap:.2g}, which is {share:.2g} of the gain over "
                 f"the best constant, and tol={self.solver.tol:g}"

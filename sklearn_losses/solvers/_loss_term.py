@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import blas
 
+from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.solvers._point_sums import PointSums
 from sklearn_losses.solvers._sweep import sweep
 
@@ -25,6 +26,9 @@ MAX_ROOT_STEPS = 100
 CHUNK = 1 << 16  # raw predictions of rows that are evaluated at a time
 FEW = 2000  # rows, or twice as many, from which a mean is known
 ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
+WEAK = 0.1  # of the curvature of a parabola as steep, or of all rows: too little
+ROWS_PER_COEF = 10  # that bend say enough of where the minimum is, however few they are
+ENOUGH = 0.5  # of the curvature of a smoothed loss: it need not be smoothed any more
 FLAT = 1e-12  # times its value: what a loss without a minimum may still have to gain
 
 
@@ -61,6 +65,20 @@ def _finite(curvatures):
     if np.isfinite(curvatures.sum()):
         return curvatures
     return np.nan_to_num(curvatures, copy=False, posinf=0.0)
+
+
+def _effective(curvatures, weight):
+    """The share of the rows that bend, of rows' curvatures times their weights.
+
+    (sum w c)^2 / (sum w c^2 sum w), which is 1 where all curvatures are the same.
+    """
+    total = float(curvatures.sum())
+    if not total > 0:
+        return 0.0
+    each = np.divide(
+        curvatures, weight * total, out=np.zeros(len(weight)), where=weight > 0
+    )
+    return 1.0 / (float(curvatures / total @ each) * float(weight.sum()))
 
 
 ALL = slice(None)
@@ -129,6 +147,18 @@ class LossTerm:
 
     _few = None
 
+    def lacks_curvature(self, p, n_coefs):
+        """Whether a quadratic model at raw predictions p would know too little."""
+        return False
+
+    def may_drop(self, p, h):
+        """Whether the loss bends at p about as much as it does if smoothed over h."""
+        return False
+
+    def width(self, p, h):
+        """h, or less where that would make another loss of it."""
+        return h
+
     @cached_property
     def known_minimum(self):
         """The infimum over all raw predictions, None if there is no formula for it."""
@@ -174,6 +204,56 @@ class PointTerm(LossTerm):
         ones = float(self.weight @ self.y)
         both = np.array([self.total - ones, ones])
         return PointTerm(self.loss, np.array([0.0, 1.0]), both, self._functions)
+
+    def some(self, p):
+        """A term of rows that stand for all, and the raw predictions p of these.
+
+        Of raw predictions that are all the same the rows of `grouped` are enough.
+        """
+        step = max(1, len(self.y) // FEW)
+        y, weight = (array[::step].copy() for array in (self.y, self.weight))
+        some = PointTerm(self.loss, y, weight, self._functions)
+        some.unit = self.unit
+        return some, p[::step].copy()
+
+    def lacks_curvature(self, p, n_coefs):
+        """Whether a quadratic model at raw predictions p would know too little.
+
+        As where all rows are where the loss is linear, or all but a few. A loss with a
+        link, whose raw predictions have no unit, bends at the best constant.
+        """
+        if self.is_smoothed or not self.loss.convex:
+            return False
+        if self.loss.task == "regression" and not isinstance(
+            self.loss.link, IdentityLink
+        ):
+            return False
+        some, p = self.some(p)
+        around = some.model(p, 0.0)
+        strength = around.curvatures.sum() * self.unit
+        if strength < WEAK * around.steepness:
+            return True
+        n_rows = _effective(around.curvatures, some.weight) * len(self.y)
+        return n_rows < min(ROWS_PER_COEF * n_coefs, WEAK * len(self.y))
+
+    def width(self, p, h):
+        """h, or less where that would make another loss of it, as of exponentials."""
+        if self.is_smoothed:
+            return h
+        some, p = self.some(p)
+        while some.model(p, h).excess > max(some.value(p) - some.minimum(), 0.0):
+            h *= 0.25
+        return h
+
+    def may_drop(self, p, h):
+        """Whether the loss bends at p about as much as it does if smoothed over h."""
+        if self.is_smoothed:
+            return False
+        smoothed = self.model(p, h).curvatures.copy()
+        curvatures = self.model(p, 0.0).curvatures
+        return curvatures.sum() >= ENOUGH * smoothed.sum() and _effective(
+            curvatures, self.weight
+        ) >= ENOUGH * _effective(smoothed, self.weight)
 
     def value(self, p, q=None, t=0.0):
         """The weighted sum of the losses, at p or at p + t q."""

@@ -40,7 +40,8 @@ from sklearn_losses.solvers._sweep import N_SUMS
 SMALLEST_TOL = 1e-14  # rounding
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
 EPS = np.finfo(np.float64).eps
-FIRST_WIDTH = 0.3  # of the smoothing
+FIRST_WIDTH, WIDE_WIDTH = 0.3, 1.0  # of the smoothing, the second ...
+FEW_ROWS = 10  # ... for fewer rows a coefficient, of which 0.3 leaves too many out
 SMOOTHING_TOL = 3.0  # times tol may be the excess of smoothing
 LITTLE = 0.3  # times the excess is what the last step with a smoothing may gain
 DIVISORS = 2.0, 16.0  # at least and at most: how fast the smoothing shrinks until ...
@@ -48,7 +49,9 @@ AIM = 0.5  # ... its excess is this share of what may be left to gain
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
 FORESEEN = 0.01  # see `is_foreseen`
 STALE = 1e-3  # times the allowed decrease: so little is no progress
-FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least
+FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least ...
+RESOLUTION = 1e-9  # ... but no more of it may be missed, if next to nothing is gained
+LEAST_CURVATURE = 1e-3  # of the typical one: what kinks without rows count as
 NO_CURVATURE = 1e-12  # of the largest: the row is flat
 MOST_NUMBERS = 1 << 20  # of some rows times outputs, from which the Hessian is formed
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
@@ -163,6 +166,11 @@ class Newton(Solver):
             if any(fit.ended for fit in fits):
                 running = progress.running
                 progress.stop([t for t in running if all(f.ended for f in fits_of(t))])
+
+
+def least_allowed(tol, possible):
+    """What may be missed where next to nothing of the possible gain is gained."""
+    return min(FLOOR * tol, RESOLUTION) * possible
 
 
 def _singles(objective):
@@ -362,14 +370,14 @@ class _Fit:
         self.kept = theta
         gain = self.at_constant - self.lowest
         self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
+        self.typical = slopes / self.term.total / self.term.unit
         # No more than rounding, of the values or of c.
         sizes = max(abs(self.at_constant), abs(self.lowest))
         largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
         self.rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
         self.is_perfect = gain <= self.rounding
         p = self.term.at_constant(c)
-        if self.term.is_smoothed:
-            self.h = self.first_h or FIRST_WIDTH * self.term.unit
+        self.h = self.first_width(p)
         if coef.any():
             scale, given = self.features.scale, theta.copy()
             np.divide(coef, scale, out=given[..., :-1], where=scale > 0)
@@ -382,6 +390,26 @@ class _Fit:
                 return given, q, ahead
         self.by_slopes = self.features.by_slopes
         return theta, p, None
+
+    def first_width(self, p):
+        """Over how much the loss is smoothed at first, from raw predictions p on.
+
+        Kinks always are; and so is a loss that is linear around most rows, as Huber's
+        far out, where it says nothing of how far the minimum is.
+        """
+        if self.first_h is not None:
+            return self.first_h
+        if not self.term.is_smoothed:
+            n_coefs = self.features.n_features + 1
+            if not self.term.lacks_curvature(p, n_coefs):
+                return 0.0
+            self.smooths_to_begin()
+        is_few = len(p) < FEW_ROWS * self.features.n_features
+        width = WIDE_WIDTH if is_few else FIRST_WIDTH
+        return self.term.width(p, width * self.term.unit)
+
+    def smooths_to_begin(self):
+        """A loss without kinks will be smoothed."""
 
     def raw(self, theta):
         self.passes += 1
@@ -477,7 +505,7 @@ class _Fit:
             if self.converged:
                 return
             if done and self.h > 0:
-                self.narrow(self.divisor(excess, allowed))
+                self.narrow(self.divisor(excess, allowed), p)
                 continue
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
@@ -502,7 +530,7 @@ class _Fit:
             p += q if t == 1 else t * q
             step = t
             if excess > SMOOTHING_TOL * allowed and predicted <= LITTLE * excess:
-                self.narrow(self.divisor(excess, allowed))
+                self.narrow(self.divisor(excess, allowed), p)
                 ahead = None
             if done and (t == 1 or self.is_certain):
                 self.converged = True
@@ -517,8 +545,9 @@ class _Fit:
         q = np.empty_like(p)
         return q, self.sweep(p, q, delta)
 
-    def narrow(self, divisor):
-        self.h /= divisor
+    def narrow(self, divisor, p):
+        """Smooth less, and not at all where the loss bends by itself."""
+        self.h = 0.0 if self.term.may_drop(p, self.h) else self.h / divisor
         self.arrived = self.narrowed = True
         self.model.forget()
 
@@ -532,8 +561,8 @@ class _Fit:
     def enough(self, value, predicted):
         """How little there may be left to gain."""
         gain = self.at_constant - value
-        floor = FLOOR * (self.at_constant - self.lowest)
-        return self.solver.tol * max(gain + predicted, floor)
+        least = least_allowed(self.solver.tol, self.at_constant - self.lowest)
+        return max(self.solver.tol * (gain + predicted), least)
 
     def is_done(self, value, predicted, excess, allowed):
         """Whether the model offers too little; sets `converged` if that is all."""
@@ -579,6 +608,9 @@ class _Fit:
             curvature = sum(seen.sums.of_c.tolist())
         if self.h > 0 and curvature is not None:
             jitter = self.jitter(seen.steepness, curvature)
+        if self.model.has_l1:
+            # Where all rows are flat a coefficient still has a way to 0.
+            jitter = max(jitter, LEAST_CURVATURE * JITTER * self.typical)
         if self.model.needs_products:
             self.model.product = self._products(p)
         if seen.sums.wanted == "full" and isinstance(self.term, RowTerm):
@@ -637,7 +669,7 @@ class _Fit:
         curvature = curvature / self.term.total
         if not self.narrowed and curvature < 1e-6 * typical:
             return typical  # there is no curvature at all
-        return JITTER * max(curvature, FLOOR * typical)
+        return JITTER * max(curvature, LEAST_CURVATURE * typical)
 
     def length(self, p, q, theta, delta, slope_at_0, ahead=None):
         """How far to go, by slopes of the smoothed objective; `ahead` is at 1."""

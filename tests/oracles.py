@@ -37,6 +37,7 @@ class Problem:
 
     def __init__(self, case, model):
         self.loss = model.loss_
+        self._constant = None
         self.is_degenerate = is_least_at_0(model.loss_)
         self.fit_intercept = model.fit_intercept
         self.X, self.dtype = case.X, case.dtype
@@ -106,6 +107,11 @@ class Problem:
     # ------------------------------------------------------------------ rivals
     def constant(self):
         """The best constants, as coefficients."""
+        if self._constant is None or self._constant[0] is not self.loss:
+            self._constant = self.loss, self._best_constant()
+        return self._constant[1]
+
+    def _best_constant(self):
         shape = (self.n_classes if self.is_joint else len(self.targets), self.X.shape[1])
         if not self.fit_intercept:
             return np.zeros(shape), np.zeros(shape[0])
@@ -331,6 +337,8 @@ def _check_state(findings, case, model, warned):
 def _check_optimum(findings, case, model, problem, published, warned):
     """The least F that is known, and whether the fit has it."""
     found = problem.value(*published)
+    if problem.is_degenerate:
+        return found, abs(found), np.inf
     constant = _check_constant(findings, problem)
     rivals = [(constant, "constant", None)]
     for rival in problem.rivals():
@@ -344,8 +352,6 @@ def _check_optimum(findings, case, model, problem, published, warned):
     gain = max(constant - best, LEAST * (constant - problem.floor()), noise, 1e-300)
     words = f"F {found:.9g}, {who} {best:.9g}, constant {constant:.9g}, gap {(found - best) / gain:.2g}"
     slack = noise + (_float32_noise(problem, published) if case.dtype == np.float32 else 0)
-    if problem.is_degenerate:
-        return constant, abs(constant) + abs(found), np.inf
     if case.is_auto:
         worse = found > constant + 1e-6 * abs(gain) + slack
         findings.check(not worse, "worse than a constant", words, warned)

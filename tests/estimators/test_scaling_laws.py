@@ -25,7 +25,8 @@ from tests.cases import LOSSES, REGRESSION_LOSSES, each
 from tests.fuzz_cases import UNITS as IN_UNITS_OF_Y
 
 N, D, ALPHA = 80, 3, 1e-4
-UNITS = [1e-6, 1e-3, 1e3, 1e9]
+UNITS = [1e-6, 1e9]
+UNITS_OF_COUNTS = [1e-3, 1e3]
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(N, D)) @ np.diag([1.0, 0.1, 3.0])
 SIGNAL = X @ [1.0, -3.0, 0.5] + 0.5 * RNG.standard_t(3, size=N) + 2.0
@@ -122,7 +123,7 @@ def test_units_of_y(loss, certified):
     y = targets(loss)
     first = fitted(loss, certified, X, y, alpha=ALPHA)
     is_log = type(loss.link) is LogLink
-    for unit in UNITS if not is_log else UNITS[:3]:
+    for unit in UNITS if not is_log else UNITS_OF_COUNTS:
         other = in_units(loss, unit)
         grown = factor(loss, other, unit)
         alpha = ALPHA * grown if is_log else ALPHA * grown / unit**2

@@ -72,20 +72,27 @@ class Problem:
     def values(self, coef, intercept):
         """F of each output; of one where they share it."""
         coef, intercept = np.atleast_2d(coef), np.atleast_1d(intercept)
-        raw = self.raw(coef, intercept)
-        seen = self.share > 0  # a row of weight 0 is none, even if its loss is inf
         penalty = self.l1 * np.abs(coef) + self.l2 / 2 * coef**2
+        means = [share @ loss for share, loss in self._losses(self.raw(coef, intercept))]
+        return np.array(means) + (penalty.sum() if self.is_joint else penalty.sum(axis=1))
+
+    def _losses(self, raw):
+        """Shares and losses of the rows that count, for each output."""
+        seen = self.share > 0  # a row of weight 0 is none, even if its loss is inf
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.is_joint:
-                loss = self.loss.value(self.targets[0][seen], raw[seen])
-                return np.array([self.share[seen] @ loss + penalty.sum()])
-            return np.array(
-                [
-                    self.share[seen] @ self.loss.value(y[seen], raw[seen, k])
-                    + penalty[k].sum()
-                    for k, y in enumerate(self.targets)
-                ]
-            )
+            for k, y in enumerate(self.targets):
+                own = raw[seen] if self.is_joint else raw[seen, k]
+                yield self.share[seen], self.loss.value(y[seen], own)
+
+    def rounding(self, coef, intercept):
+        """How far roundings of predictions and losses move F."""
+        size = np.abs(self.X) @ np.abs(coef).T + np.abs(intercept)
+        moved = 16 * EPS * size.max(axis=0)
+        base = self.value(coef, intercept)
+        others = [self.value(coef, intercept + s * moved) for s in (-1, 1)]
+        losses = self._losses(self.raw(coef, intercept))
+        sums = sum(share @ np.abs(loss) for share, loss in losses)
+        return float(np.nanmax(np.abs(np.subtract(others, base)))) + 100 * EPS * sums
 
     def value(self, coef, intercept):
         return float(np.sum(self.values(coef, intercept)))
@@ -348,7 +355,7 @@ def _check_optimum(findings, case, model, problem, published, warned):
     if problem.loss.convex or not case.is_auto:
         rivals += _in_other_units(case, problem)
     best, who, where = min(rivals, key=lambda r: r[0])
-    noise = 100 * EPS * (abs(found) + abs(constant)) + _rounding(problem, published)
+    noise = problem.rounding(*published) + 100 * EPS * abs(constant)
     gain = max(constant - best, LEAST * (constant - problem.floor()), noise, 1e-300)
     words = f"F {found:.9g}, {who} {best:.9g}, constant {constant:.9g}, gap {(found - best) / gain:.2g}"
     slack = noise + (_float32_noise(problem, published) if case.dtype == np.float32 else 0)
@@ -375,19 +382,10 @@ def _check_constant(findings, problem):
     least = np.nanmin([constant, *others])
     text = f"optimal_constant has {constant:.9g}, some target {least:.9g}"
     allowed = 1e-6 * (abs(least) + abs(constant - problem.floor()))
+    allowed += problem.rounding(*problem.constant())
     holds = np.isfinite(constant) and constant <= least + allowed
     findings.check(holds, "optimal_constant is beaten", text)
     return least
-
-
-def _rounding(problem, published):
-    """How far roundings of the predictions move F."""
-    coef, intercept = published
-    size = np.abs(problem.X) @ np.abs(coef).T + np.abs(intercept)
-    moved = 16 * EPS * size.max(axis=0)
-    base = problem.value(coef, intercept)
-    others = [problem.value(coef, intercept + s * moved) for s in (-1, 1)]
-    return float(np.nanmax(np.abs(np.subtract(others, base))))
 
 
 def _float32_noise(problem, published):

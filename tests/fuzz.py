@@ -5,7 +5,7 @@
 
 The cases run in a child process, so that a crash or a hang is a finding like any other.
 What a fit has warned of is counted, and makes the command fail only with --strict.
-tests/fuzz_cases.py draws the cases and tests/oracles.py judges them.
+tests/fuzz_cases.py draws the cases, tests/oracles.py judges them.
 """
 
 import argparse
@@ -22,7 +22,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 CASES = 1_000_000  # of a seed
-LIMIT = 60  # seconds of the processor for a case, or it hangs; ten times as many by clock
+LIMIT = (
+    60  # seconds of the processor for a case, or it hangs; ten times as many by clock
+)
 
 
 def run(number):
@@ -91,7 +93,14 @@ class Fuzzer:
         return self.most is None or self.count < self.most
 
     def _one_child(self):
-        command = [sys.executable, "-X", "faulthandler", __file__, "--work", str(self.number)]
+        command = [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            __file__,
+            "--work",
+            str(self.number),
+        ]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as child:
@@ -108,7 +117,9 @@ class Fuzzer:
         is_late = "Timeout" in stderr or child.wait() == -signal.SIGVTALRM
         kind = "hang" if is_late else "crash"
         finding = [kind, stderr[-3000:], False]
-        self._note({"done": self.number, "case": "", "findings": [finding], "seconds": LIMIT})
+        self._note(
+            {"done": self.number, "case": "", "findings": [finding], "seconds": LIMIT}
+        )
 
     def _note(self, message):
         self.count += 1
@@ -140,7 +151,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cases", type=int, help="at most so many")
     parser.add_argument("--case", type=int, help="one case, in this process")
-    parser.add_argument("--strict", action="store_true", help="fail on warned ones, too")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail on warned ones, too"
+    )
     parser.add_argument("--log", type=argparse.FileType("a"), help="warned ones, too")
     parser.add_argument("--work", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()

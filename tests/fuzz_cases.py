@@ -112,7 +112,9 @@ def power(rng, low, high):
 # -------------------------------------------------------------------- features
 def features(rng, notes):
     """X, the same standardized (which makes the signal), and the dtype."""
-    n = int(rng.choice([1, 2, 3, 5, 10, 30, 100, 300], p=[0.02] * 3 + [0.04] + [0.225] * 4))
+    n = int(
+        rng.choice([1, 2, 3, 5, 10, 30, 100, 300], p=[0.02] * 3 + [0.04] + [0.225] * 4)
+    )
     d = int(rng.choice([1, 2, 5, 12, 40]))
     kind = rng.choice(["normal", "heavy", "sparse", "integers", "collinear"])
     Z = rng.normal(size=(n, d))
@@ -182,7 +184,9 @@ def labels(rng, loss, signal, notes):
     else:
         y = order * n_classes // n
     notes.append(f"{n_classes} classes")
-    return np.array(["no", "yes", "maybe", "d", "e", "f"])[y] if rng.random() < 0.2 else y
+    return (
+        np.array(["no", "yes", "maybe", "d", "e", "f"])[y] if rng.random() < 0.2 else y
+    )
 
 
 def spread(y):
@@ -191,7 +195,9 @@ def spread(y):
 
 
 def weights(rng, n, notes):
-    kind = rng.choice(["none", "some", "zeros", "wide", "unit"], p=[0.6, 0.1, 0.1, 0.1, 0.1])
+    kind = rng.choice(
+        ["none", "some", "zeros", "wide", "unit"], p=[0.6, 0.1, 0.1, 0.1, 0.1]
+    )
     if kind == "none":
         return None
     weight = rng.uniform(0.5, 2.0, size=n)
@@ -247,7 +253,11 @@ def combined(rng, loss, unit):
         return loss + float(power(rng, -3, 3)) * loss
     if kind == "truncated" and is_point:
         return Truncated(loss, limit=float(power(rng, -2, 3)))
-    if kind == "asymmetric" and loss.task == "regression" and type(loss.link) is IdentityLink:
+    if (
+        kind == "asymmetric"
+        and loss.task == "regression"
+        and type(loss.link) is IdentityLink
+    ):
         return Asymmetric(loss, *rng.choice([0.1, 1.0, 5.0], size=2))
     if kind == "smoothed" and loss.task != "regression":
         return LabelSmoothing(loss, 0.1)
@@ -270,7 +280,9 @@ def estimator(rng, is_classifier, loss):
     settings = dict(
         loss=loss,
         penalty=rng.choice(["l2", "l1", "elasticnet", None], p=[0.5, 0.15, 0.1, 0.25]),
-        alpha=float(rng.choice([0.0, 1e-6, 1e-4, 1e-2, 1.0], p=[0.1, 0.1, 0.6, 0.1, 0.1])),
+        alpha=float(
+            rng.choice([0.0, 1e-6, 1e-4, 1e-2, 1.0], p=[0.1, 0.1, 0.6, 0.1, 0.1])
+        ),
         fit_intercept=bool(rng.random() < 0.9),
         random_state=0,
     )
@@ -280,7 +292,9 @@ def estimator(rng, is_classifier, loss):
 
 
 def linear_settings(rng, loss):
-    return {} if rng.random() < 0.85 else {"solver": str(rng.choice(["newton", "lbfgs"]))}
+    return (
+        {} if rng.random() < 0.85 else {"solver": str(rng.choice(["newton", "lbfgs"]))}
+    )
 
 
 def sgd_settings(rng):

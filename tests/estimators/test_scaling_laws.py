@@ -1,4 +1,4 @@
-"""A fit does not depend on units: of y, of X, of the loss, of weights, nor on row order.
+"""A fit does not depend on units: of y, X, the loss and weights, nor on row order.
 
 Each law maps a fit in other units back, where it must have the objective of the fit in
 the first ones to 1% of what there is to gain.
@@ -48,7 +48,9 @@ def targets(loss):
 def fitted(loss, certified, X, y, weight=None, **settings):
     """The model; LinearRegressor and LinearClassifier must not warn."""
     regressor, classifier = (
-        (LinearRegressor, LinearClassifier) if certified else (SGDRegressor, SGDClassifier)
+        (LinearRegressor, LinearClassifier)
+        if certified
+        else (SGDRegressor, SGDClassifier)
     )
     estimator = regressor if loss.task == "regression" else classifier
     with warnings.catch_warnings():
@@ -93,7 +95,11 @@ def factor(loss, other, unit):
     """By how much the loss grows; None where it has no law."""
     y = targets(loss)[:2]
     is_log = type(loss.link) is LogLink
-    near, far = ([0.1, 2.0], [3.0, -1.0]) if is_log else (y + [0.1, -0.3], y + [5, -5])
+    near, far = (
+        ([0.1, 2.0], [3.0, -1.0])
+        if is_log
+        else (np.add(y, [0.1, -0.3]), np.add(y, [5, -5]))
+    )
     theirs = [other.value(unit * y, in_unit(p, unit, is_log)) for p in (near, far)]
     ours = [loss.value(y, p) for p in (near, far)]
     ratio = np.subtract(*theirs) / np.subtract(*ours)
@@ -107,14 +113,18 @@ def in_unit(raw, unit, is_log):
 UNIT_FREE = [
     loss
     for loss in REGRESSION_LOSSES
-    if loss.convex and type(loss.link) in (IdentityLink, LogLink)
+    if loss.convex
+    and type(loss.link) in (IdentityLink, LogLink)
     and factor(loss, in_units(loss, 1e3), 1e3) is not None
 ]
 
 
 def test_which_losses_have_a_unit():
     names = {loss.name for loss in REGRESSION_LOSSES if loss.convex}
-    assert names - {loss.name for loss in UNIT_FREE} == {"log_cosh", "squared_log_error"}
+    assert names - {loss.name for loss in UNIT_FREE} == {
+        "log_cosh",
+        "squared_log_error",
+    }
 
 
 @certified
@@ -154,7 +164,10 @@ def test_units_of_features(loss, certified):
         if alpha == 0.0:
             known = fitted(loss, certified, X, y, alpha=0.0)
         agree(
-            loss, y, (known.coef_, known.intercept_), (model.coef_ * unit, model.intercept_),
+            loss,
+            y,
+            (known.coef_, known.intercept_),
+            (model.coef_ * unit, model.intercept_),
             alpha=alpha and ALPHA,
         )
 
@@ -166,9 +179,7 @@ def test_units_of_the_loss(loss, certified):
     first = fitted(loss, certified, X, y, alpha=ALPHA)
     for unit in UNITS:
         model = fitted(unit * loss, certified, X, y, alpha=ALPHA * unit)
-        agree(
-            loss, y, (first.coef_, first.intercept_), (model.coef_, model.intercept_)
-        )
+        agree(loss, y, (first.coef_, first.intercept_), (model.coef_, model.intercept_))
 
 
 @certified
@@ -183,9 +194,11 @@ def test_weights_order_and_features_far_from_0(loss, certified):
     both = [weighted.coef_, weighted.intercept_], [repeated.coef_, shifted]
     kept = X[rows], y[rows]
     constant = loss.optimal_constant(y[rows])
+
     def mean(coef, intercept):
         raw = kept[0] @ np.atleast_2d(coef).T + intercept
         return loss.mean(kept[1], raw if loss.granularity == "row" else raw[:, 0])
+
     best = mean(np.zeros((np.size(constant), D)), constant)
     first, second = (mean(*fit) for fit in both)
     assert_allclose(second, first, rtol=0, atol=0.01 * (best - min(first, second)))

@@ -12,7 +12,12 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from sklearn_losses import LinearClassifier, LinearRegressor, SGDClassifier, SGDRegressor
+from sklearn_losses import (
+    LinearClassifier,
+    LinearRegressor,
+    SGDClassifier,
+    SGDRegressor,
+)
 from sklearn_losses.solvers._sgd import is_least_at_0
 from tests.cases import DEFAULTS, LOSSES, each
 from tests.fuzz_cases import Case, in_units, labels, spread, targets
@@ -35,7 +40,9 @@ def case(loss, certified, seed):
         y = labels(rng, loss, signal, notes)
     unit, centre = 10.0 ** rng.integers(-6, 10), rng.choice([0.0, 1.0, 30.0])
     regressor, classifier = (
-        (LinearRegressor, LinearClassifier) if certified else (SGDRegressor, SGDClassifier)
+        (LinearRegressor, LinearClassifier)
+        if certified
+        else (SGDRegressor, SGDClassifier)
     )
     estimator = regressor if loss.task == "regression" else classifier
     # alpha in the unit of X, so that the penalty leaves something to fit.

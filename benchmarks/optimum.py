@@ -9,6 +9,7 @@ losses only: the result is then bounded from below by Fenchel duality, too.
 import numpy as np
 from scipy import linalg, sparse
 from scipy.special import softmax
+from sklearn.base import clone
 
 from sklearn_losses import IdentityLink
 
@@ -96,18 +97,39 @@ def of_points(loss, white, y, start, weight=None):
     """The minimiser z of mean loss + ridge, for a loss with one raw prediction.
 
     Every loss is smoothed, less and less: one that is linear far out, as Huber's, has
-    no curvature where a fit begins, and one with kinks has it nowhere else.
+    no curvature where a fit begins, and one with kinks has it nowhere else. Of all that
+    was found on the way, the best is returned.
     """
     share = np.full(len(y), 1.0 / len(y)) if weight is None else weight / weight.sum()
-    spread = spread_of(loss, y)
     z = np.zeros(white.U.shape[1])
     z[-1] = start
-    scale = max(abs(share @ loss.value(y, np.full(len(y), start))), 1e-300)
-    widths = np.append(WIDTHS[:8:2], 0.0) if _has_curvature(loss, y) else WIDTHS
-    for h in spread * widths:
-        smooth = _Smoothed(loss, y, share, h, FLOOR / spread if h > 0 else 0.0)
-        z = _newton_on_rows(smooth, white, z, scale)
-    return z
+
+    def F(z):
+        return share @ loss.value(y, white.U @ z) + 0.5 * z @ white.ridge @ z
+
+    scale = max(abs(F(z)), 1e-300)
+    best, least = z, F(z)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for smooth in _path(loss, y, share):
+            z = _newton_on_rows(smooth, white, z, scale)
+            if F(z) < least:
+                best, least = z, F(z)
+    return best
+
+
+def _path(loss, y, share):
+    """Smooth losses, each a start for the next; the last is the loss, or nearly."""
+    spread = spread_of(loss, y)
+    if loss.name == "linex":  # its exponentials leave nothing to be smoothed
+        for a in np.geomspace(1.0 / spread, max(abs(loss.a), 1.0 / spread), 25):
+            easier = clone(loss).set_params(a=float(np.copysign(a, loss.a)))
+            yield _Smoothed(easier, y, share, 0.0, 0.0)
+        yield _Smoothed(loss, y, share, 0.0, 0.0)
+        return
+    for h in spread * (WIDTHS if np.isfinite(loss.lipschitz) else WIDTHS[:8:2]):
+        yield _Smoothed(loss, y, share, h, FLOOR / spread)
+    if _has_curvature(loss, y):
+        yield _Smoothed(loss, y, share, 0.0, 0.0)
 
 
 def _has_curvature(loss, y):

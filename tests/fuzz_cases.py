@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 from scipy.special import expit
+from sklearn.base import clone
 
 from sklearn_losses import (
     Asymmetric,
@@ -83,20 +84,20 @@ class Case:
         )
 
 
-def draw(number):
-    """The case of a number, the same wherever it is asked for."""
+def draw(number, loss=None):
+    """The case of a number, the same wherever it is asked for; perhaps of one loss."""
     rng = np.random.default_rng([number, 20])
-    is_classifier = rng.random() < 0.4
+    is_classifier = rng.random() < 0.4 if loss is None else loss.task != "regression"
     notes = []
     X, Z, dtype = features(rng, notes)
     signal = Z @ rng.normal(size=Z.shape[1]) / np.sqrt(Z.shape[1])
-    loss = rng.choice(CLASSIFICATION_LOSSES if is_classifier else REGRESSION_LOSSES)
-    make_targets = labels if is_classifier else targets
-    y = make_targets(rng, loss, signal, notes)
+    drawn = rng.choice(CLASSIFICATION_LOSSES if is_classifier else REGRESSION_LOSSES)
+    loss = drawn if loss is None else loss
+    y = (labels if is_classifier else targets)(rng, loss, signal, notes)
     loss = drawn_loss(rng, loss, y)
     weight = weights(rng, len(y), notes)
     model = estimator(rng, is_classifier, loss)
-    form = rng.choice(FORMS)
+    form = str(rng.choice(FORMS))
     return Case(number, model, X, y, weight, form, dtype, chunk(rng, len(y)), notes)
 
 
@@ -215,8 +216,6 @@ def weights(rng, n, notes):
 # ---------------------------------------------------------------------- losses
 def drawn_loss(rng, loss, y):
     """The loss with parameters in units of y, perhaps as a part of another."""
-    from sklearn.base import clone
-
     loss = clone(loss)
     if loss.task == "regression" and rng.random() < 0.6:
         loss = in_units(rng, loss, spread(y))

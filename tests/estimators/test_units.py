@@ -4,7 +4,7 @@ The data are tame and the units are not: y and X times 1e-6 to 1e9, and delta, e
 scale and the like 1e-3 to 1e3 times the spread of y, with and without a penalty, raw
 and centred, dense and CSR, few rows and many. `tests/oracles.py` says what must hold;
 a warning does not excuse a fit here. A loss that is not convex is not worse than the
-best constant.
+best constant. Then data that are not tame, as the fuzzer draws them.
 """
 
 from zlib import crc32
@@ -20,7 +20,7 @@ from sklearn_losses import (
 )
 from sklearn_losses.solvers._sgd import is_least_at_0
 from tests.cases import DEFAULTS, LOSSES, each
-from tests.fuzz_cases import Case, in_units, labels, spread, targets
+from tests.fuzz_cases import Case, draw, in_units, labels, spread, targets
 from tests.oracles import judge
 
 USED = [loss for loss in LOSSES if not is_least_at_0(loss)]
@@ -77,3 +77,22 @@ def test_optimum_in_any_unit(loss, certified):
 def test_optimum_in_many_units(loss, certified):
     for seed in range(1, 5):
         check(loss, certified, seed)
+
+
+def check_wild(loss, seed):
+    """Ties, weights, rare classes, chunks, heavy tails: nothing silent."""
+    one = draw(100 * (crc32(repr(loss).encode()) % 10**6) + seed, loss)
+    findings = judge(one)
+    assert not findings, f"{list(findings)}\n{one}"
+
+
+@each(DEFAULTS)
+def test_nothing_silent(loss):
+    check_wild(loss, 0)
+
+
+@pytest.mark.thorough
+@each(LOSSES)
+def test_nothing_silent_in_many_cases(loss):
+    for seed in range(1, 6):
+        check_wild(loss, seed)

@@ -14,6 +14,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -93,33 +94,39 @@ class Fuzzer:
         return self.most is None or self.count < self.most
 
     def _one_child(self):
-        command = [
-            sys.executable,
-            "-X",
-            "faulthandler",
-            __file__,
-            "--work",
-            str(self.number),
-        ]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as child:
-            try:
-                for line in child.stdout:
-                    message = json.loads(line)
-                    if "done" in message:
-                        self._note(message)
-                    if not (self._is_time() and self._is_room()):
-                        return
-            finally:
+        command = [sys.executable, __file__, "--work", str(self.number)]
+        with tempfile.TemporaryFile("w+") as stderr:
+            child = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=stderr, text=True
+            )
+            with child:
+                has_ended = self._listen(child)
                 child.kill()
-            stderr = child.stderr.read()
-        is_late = "Timeout" in stderr or child.wait() == -signal.SIGVTALRM
-        kind = "hang" if is_late else "crash"
-        finding = [kind, stderr[-3000:], False]
-        self._note(
-            {"done": self.number, "case": "", "findings": [finding], "seconds": LIMIT}
-        )
+            stderr.seek(0)
+            self._note_stderr(stderr.read(), has_ended, child.returncode)
+
+    def _listen(self, child):
+        """Note what the child says; whether it has ended by itself."""
+        for line in child.stdout:
+            message = json.loads(line)
+            if "done" in message:
+                self._note(message)
+            if not (self._is_time() and self._is_room()):
+                return False
+        return True
+
+    def _note_stderr(self, text, has_ended, code):
+        findings = [
+            ["undefined behaviour", line, False]
+            for line in sorted(set(text.splitlines()))
+            if "runtime error" in line  # of a build with -fsanitize=undefined
+        ]
+        if has_ended:
+            is_late = "Timeout" in text or code == -signal.SIGVTALRM
+            findings.append(["hang" if is_late else "crash", text[-3000:], False])
+        if findings:
+            done = {"done": self.number - (not has_ended), "case": "", "seconds": 0}
+            self._note({**done, "findings": findings})
 
     def _note(self, message):
         self.count += 1

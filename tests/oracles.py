@@ -150,7 +150,7 @@ def _check_optimum(findings, case, fit, problem):
     found, best, who = fit.value(problem), *_least(case, fit, problem, constant)
     noise = problem.rounding(fit.coef, fit.intercept) + 100 * EPS * abs(constant)
     gain = max(constant - best, LEAST * (constant - problem.floor()), noise, 1e-300)
-    slack = noise
+    slack = noise + problem.nothing()
     if case.dtype == np.float32:
         slack += problem.rounding_of_float32(fit.coef, fit.intercept)
     text = (
@@ -268,7 +268,8 @@ def _check_stream(findings, case, problem):
         return
     problem.loss = model.loss_  # its scale may have been measured on fewer rows
     found, constant = problem.value(coef, intercept), problem.value(*problem.constant())
-    slack = problem.rounding(coef, intercept) + SHORT * (constant - problem.floor())
+    slack = problem.rounding(coef, intercept) + problem.nothing()
+    slack += SHORT * (constant - problem.floor())
     if case.dtype == np.float32:
         slack += problem.rounding_of_float32(coef, intercept)
     text = f"F {found:.9g}, constant {constant:.9g}, floor {problem.floor():.3g}"

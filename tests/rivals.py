@@ -101,7 +101,13 @@ class Problem:
         others = [self.value(coef, intercept + s * moved) for s in (-1, 1)]
         losses = self._losses(self.raw(coef, intercept))
         sums = 100 * EPS * sum(share @ np.abs(loss) for share, loss in losses)
-        return float(np.nanmax(np.abs(np.subtract(others, base)))) + sums
+        moves = np.abs(np.subtract(others, base))
+        return float(np.max(moves[np.isfinite(moves)], initial=0.0)) + sums
+
+    def nothing(self):
+        """So little beside F of no prediction at all that it counts as 0."""
+        level = self.value(*self._zeros()) - self.floor()
+        return max(1e-12 * level, 1e-300) if np.isfinite(level) else 1e-300
 
     def rounding_of_float32(self, coef, intercept):
         """How far roundings of float32 coefficients move F."""

@@ -43,8 +43,9 @@ from sklearn_losses.losses._params import (
     check_parameters,
 )
 from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
-from sklearn_losses.solvers._certified import LBFGS, NEWTON, PATIENCE, Certified, choose
-from sklearn_losses.solvers._newton import MOST_FEATURES
+from sklearn_losses.solvers._certified import Certified, choose
+from sklearn_losses.solvers._descent import MOST_FEATURES, PATIENCE
+from sklearn_losses.solvers._gap_descent import LBFGS, NEWTON
 from sklearn_losses.solvers._sgd import is_least_at_0
 
 _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'

@@ -40,7 +40,7 @@ from sklearn_losses.losses._params import (
     InvalidParameterError,
     Options,
 )
-from sklearn_losses.solvers._newton import MOST_FEATURES
+from sklearn_losses.solvers._descent import MOST_FEATURES
 from sklearn_losses.solvers._stream import Stream
 
 

@@ -127,6 +127,8 @@ class Centred:
         out : ndarray of shape (n_outputs, size, n_outputs, size)
             With size = n_features + 1; its entry k, ., l, . is added to.
         """
+        if len(subset) == 0:
+            return
         z = self.chosen(subset)
         size = z.shape[1]
         for k in range(matrices.shape[1]):

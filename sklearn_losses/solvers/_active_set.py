@@ -21,7 +21,7 @@ from sklearn_losses.solvers._certified import (
     features_of,
     sample_of,
 )
-from sklearn_losses.solvers._newton import _term, least_allowed
+from sklearn_losses.solvers._descent import least_allowed, term_of
 
 ACTIVE_SET = "active-set"
 WIDE = 100  # features, from which on it pays
@@ -88,7 +88,11 @@ class _Search:
         sample = sample_of(objective, solver.seed)
         self.features, passes = features_of(objective, sample)
         self.passes = float(passes)
-        scale, penalty, term = self.features.scale, objective.penalty, _term(objective)
+        scale, penalty, term = (
+            self.features.scale,
+            objective.penalty,
+            term_of(objective),
+        )
         self.l1 = penalty.l1 * scale
         self.dual = Dual(
             *(objective.loss, objective.targets.y, term.weight, self.features),

@@ -26,7 +26,8 @@ MAX_ROOT_STEPS = 100
 CHUNK = 1 << 16  # raw predictions of rows that are evaluated at a time
 FEW = 2000  # rows, or twice as many, from which a mean is known
 ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
-WEAK = 0.1  # of the curvature of a parabola as steep, or of all rows: too little
+WEAK = 0.1  # of the curvature of a parabola as steep, or of all rows: too little ...
+STRONG = 10.0  # ... and times it: too much to be so at a distance
 ROWS_PER_COEF = 10  # that bend say enough of where the minimum is, however few they are
 ENOUGH = 0.5  # of the curvature of a smoothed loss: it need not be smoothed any more
 FLAT = 1e-12  # times its value: what a loss without a minimum may still have to gain
@@ -231,7 +232,7 @@ class PointTerm(LossTerm):
         some, p = self.some(p)
         around = some.model(p, 0.0)
         strength = around.curvatures.sum() * self.unit
-        if strength < WEAK * around.steepness:
+        if not WEAK * around.steepness <= strength <= STRONG * around.steepness:
             return True
         n_rows = _effective(around.curvatures, some.weight) * len(self.y)
         return n_rows < min(ROWS_PER_COEF * n_coefs, WEAK * len(self.y))
@@ -369,7 +370,8 @@ class PointTerm(LossTerm):
             return start
         # A loss of value f and slope g is about f / g away from its minimum.
         size = abs(value(start))
-        step = min(max(size / abs(first), 1e-6 * abs(start), 1e-300), 1e300)
+        step = size / abs(first) if first else 0.0
+        step = min(max(step, 1e-6 * abs(start), 1e-300), 1e300)
         near, near_slope, far, far_slope = start, first, None, math.inf
         has_slopes = self.loss.differentiable  # between which it is about linear
         margin = 0.01 if has_slopes else 1e-10
@@ -380,11 +382,11 @@ class PointTerm(LossTerm):
             else:
                 share = 0.5
                 if trial % 3:
-                    bend = near_slope - far_slope
+                    bend = (near_slope - far_slope) or math.inf  # it may underflow
                     share = near_slope / bend
                     if not has_slopes:
                         rise = value(far) - value(near)
-                        share = (rise / (far - near) - far_slope) / bend
+                        share = (rise / ((far - near) or math.inf) - far_slope) / bend
                 share = min(max(share, margin), 1.0 - margin) if share == share else 0.5
                 c = near + share * (far - near)
             here, steepness = slope(c)
@@ -397,7 +399,10 @@ class PointTerm(LossTerm):
                 far, far_slope = c, here if math.isfinite(here) else math.inf
             if far is not None and abs(far - near) <= 1e-9 * (abs(far) + abs(near)):
                 # At a kink: where most rows are flat, to smooth over the others.
-                return min(near, far, key=lambda c: self._sums.slopes_at(c)[1])
+                def rank(c):
+                    return value(c), self._sums.slopes_at(c)[1]
+
+                return min(near, far, key=rank)
         return near
 
 

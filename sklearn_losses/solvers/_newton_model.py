@@ -22,7 +22,8 @@ from sklearn_losses.solvers._quadratic import QuadraticModel
 
 SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
 SWEEPS, SWEEP_TOL = 200, 1e-6  # of coordinate descent on a model with an l1 norm
-MOST_FACES = 2  # that it may lead to: more of them save fewer steps than they cost
+FEW_FACES, MOST_FACES = 2, 64  # that it may lead to: more save fewer steps than they
+PATIENCE = 20  # cost, unless so many models, and so many again, have not been enough
 LARGEST_RESIDUAL, MOST_PRODUCTS = 0.1, 100  # of conjugate gradients
 
 
@@ -32,6 +33,7 @@ class NewtonModel(QuadraticModel):
     certain = 1e-3
     needs_curvatures = predicts_slopes = True
     stiffness = JITTER  # of a smoothed kink, in units of the diagonal
+    n_models = 0
 
     def forget(self):
         self.stiffness = JITTER
@@ -39,7 +41,8 @@ class NewtonModel(QuadraticModel):
     def heed(self, t):
         """A step that should have been longer says that the model is too stiff."""
         if t > 1.0:
-            self.stiffness = max(self.stiffness / SOFTER, SMALLEST_STIFFNESS)
+            softer = max(SOFTER, t * t)
+            self.stiffness = max(self.stiffness / softer, SMALLEST_STIFFNESS)
 
     def sums(self):
         return Sums(self.features, second="full")
@@ -75,18 +78,28 @@ class NewtonModel(QuadraticModel):
         """
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
         nothing = np.empty((len(theta), 0))
-        n_left = MOST_FACES
+        self.n_models += 1
+        n_left = min(FEW_FACES << min(self.n_models // PATIENCE, 10), MOST_FACES)
         while n_left > 0:
             new, n_faces = self._least_on_face(blocks[0], new, l1, low, n_left)
             n_left -= n_faces
             slope = gradient + blocks[0] @ (new - theta)
             steep = np.where(low == 0, -slope, np.abs(slope))
             if not ((new == 0) & (steep > (1.0 + SWEEP_TOL) * l1)).any():
-                break
+                return new
             new = minimize_quadratic(
                 *(blocks, nothing, nothing, slope, new, l1, low, SWEEPS, SWEEP_TOL)
             )
-        return new
+        # Or from the minimum without the l1 norm, where columns are nearly parallel.
+        other = np.maximum(theta - _solution(blocks[0], gradient)[0], low)
+        other, _ = self._least_on_face(blocks[0], other, l1, low, FEW_FACES)
+
+        def value(x):
+            step = x - theta
+            bent = 0.5 * step @ blocks[0] @ step
+            return gradient @ step + bent + l1 @ np.abs(x)
+
+        return min(new, other, key=value)
 
     def _least_on_face(self, matrix, new, l1, low, most):
         """Go on to the minimum for the zeros and the signs that there are.

@@ -102,6 +102,16 @@ class QuadraticModel:
         self.damping = max(100 * self.damping, 1e-6)
         return self.damping <= LARGEST_DAMPING
 
+    def steepest_slope(self):
+        """The gradient at theta, or with an l1 norm its smallest subgradient."""
+        slope = self.gradient
+        if not self.has_l1:
+            return slope
+        away = slope + np.sign(self.theta) * self.l1
+        at_0 = np.sign(slope) * np.maximum(np.abs(slope) - self.l1, 0.0)
+        at_0 = np.where(self.low == 0, np.minimum(slope + self.l1, 0.0), at_0)
+        return np.where(self.theta == 0, at_0, away)
+
     def _gradient(self, theta, sums):
         gradient = self.l2 * theta
         gradient += sums.first.reshape(theta.shape)

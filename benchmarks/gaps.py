@@ -40,6 +40,31 @@ LOSSES = {
         ours.MulticlassHinge(),
     ),
 }
+# Those whose value, or whose parameters, have a unit: that of y.
+UNITS = (1.0, 10.0, 1e3, 1e6)
+UNITS_DATA = ("diabetes", "abalone-counts")
+UNITS_ALPHAS = (1e-4, 0.0)
+UNITS_LOSSES = (
+    ours.SquaredError(),
+    ours.AbsoluteError(),
+    ours.Quantile(0.8),
+    ours.SmoothQuantile(0.8),
+    ours.Expectile(0.8),
+    ours.Huber(),
+    ours.PseudoHuber(),
+    ours.LogCosh(),
+    ours.EpsilonInsensitive(),
+    ours.SquaredEpsilonInsensitive(),
+    ours.Linex(),
+    ours.AbsolutePercentageError(),
+    ours.Fair(),
+    ours.Barron(),
+    ours.SquaredLogError(),
+    ours.Poisson(),
+    ours.Gamma(),
+    ours.Tweedie(),
+    ours.NegativeBinomial(),
+)
 # How scikit-learn calls a loss; where it has none, its default stands in for the time.
 THEIRS = {
     "squared_error": {"loss": "squared_error"},
@@ -47,6 +72,7 @@ THEIRS = {
     "log_loss": {"loss": "log_loss"},
     "hinge": {"loss": "hinge"},
 }
+UNITS_OF_Y = "units of y"  # the group's name
 PAIRS = 5  # of fits, whose median times and ratio are taken
 REACHED = 0.01
 WORSE = 1.0 + 1e-6
@@ -54,14 +80,26 @@ WORSE = 1.0 + 1e-6
 
 @dataclass(frozen=True)
 class Case:
-    """A data set, raw or standardized, and a loss with the default l2 penalty."""
+    """A data set, raw or standardized, and a loss with an l2 penalty.
+
+    Cases of units have their own unit of y and alpha, others those of the data set.
+    """
 
     data: str
     form: str
     loss: object
+    unit: float = 1.0
+    own_alpha: float | None = None
 
     def __str__(self):
-        return f"{self.data}, {self.form}, {self.loss.name}"
+        name = f"{self.data}, {self.form}, {self.loss.name}"
+        if self.own_alpha is None:
+            return name
+        return f"{name}, y times {self.unit:g}, alpha={self.own_alpha:g}"
+
+    @property
+    def is_of_units(self):
+        return self.own_alpha is not None
 
     @property
     def is_joint(self):
@@ -69,11 +107,11 @@ class Case:
 
     @property
     def alpha(self):
-        return datasets.load(self.data).alpha
+        return self.own_alpha if self.is_of_units else datasets.load(self.data).alpha
 
     @property
     def y(self):
-        return datasets.load(self.data).y
+        return self.unit * datasets.load(self.data).y
 
     @property
     def X(self):
@@ -98,13 +136,27 @@ def whitened(name, form, alpha):
 
 
 def cases(kind):
-    """All cases of a kind, "real" or "adversarial" (which are raw only)."""
+    """All cases of a kind, "real", "units", or "adversarial" (which is raw only)."""
+    if kind == "units":
+        return cases_of_units()
     forms = ("raw", "standardized") if kind == "real" else ("raw",)
     return [
         Case(name, form, loss)
         for name in datasets.names(kind)
         for form in forms
         for loss in LOSSES[datasets.load(name).task]
+    ]
+
+
+def cases_of_units():
+    """Convex losses of regression, y in several units, with a penalty and without."""
+    there = [name for name in datasets.names() if name in UNITS_DATA]
+    return [
+        Case(name, "raw", loss, unit, alpha)
+        for name in there
+        for alpha in UNITS_ALPHAS
+        for loss in UNITS_LOSSES
+        for unit in UNITS
     ]
 
 
@@ -227,7 +279,7 @@ def gap_of(case, known, model):
 def run(case, known):
     """Fit both in turn, PAIRS times; the first pair is a warm-up and does not count."""
     times, models = [], None
-    for seed in range(PAIRS + 1):
+    for seed in range(1 if case.is_of_units else PAIRS + 1):
         fits = [default_fit(package, case, seed) for package in (ours, theirs)]
         times.append([ms for _, ms, _ in fits])
         models = models or fits
@@ -272,13 +324,31 @@ def table(rows):
         "|---|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
-        mark = "" if row.reached else " **" + ("warned" if row.warned else "!") + "**"
         lines.append(
             f"| {row.case.data} | {row.case.form} | {row.case.loss.name} | "
-            f"{row.gap:.1e}{mark} | {row.their_gap:.1e} | {row.ratio:.2f} | "
+            f"{gap_text(row)} | {row.their_gap:.1e} | {row.ratio:.2f} | "
             f"{row.our_ms:.3g} | {row.their_ms:.3g} | {row.passes} |"
         )
     return lines
+
+
+def units_table(rows):
+    """One line for each loss, one column for each unit."""
+    lines = [
+        f"| data | loss | alpha | {' | '.join(f'y times {u:g}' for u in UNITS)} |",
+        f"|---|---|--:|{'--:|' * len(UNITS)}",
+    ]
+    by_loss = {}
+    for row in rows:
+        case = row.case
+        key = f"{case.data} | {case.loss.name} | {case.own_alpha:g}"
+        by_loss.setdefault(key, []).append(gap_text(row))
+    return lines + [f"| {key} | {' | '.join(gaps)} |" for key, gaps in by_loss.items()]
+
+
+def gap_text(row):
+    mark = "" if row.reached else " **" + ("warned" if row.warned else "!") + "**"
+    return f"{row.gap:.1e}{mark}"
 
 
 GUIDE = """The gap is (F(fit) - F*) / (F(constant) - F*) of the training objective, l2
@@ -289,24 +359,28 @@ scikit-learn's default SGD on the same data, the median over pairs of fits; belo
 this package is faster. Where scikit-learn does not have the loss, its default loss is
 timed, and its gap is that of what it found under the loss of the case. `n_iter_`
 stands for the passes over X. nan: the fit raised an error, or has no such outputs. A
-bold gap is not under 1%: "warned" says that the fit said so itself."""
+bold gap is not under 1%: "warned" says that the fit said so itself. Units of y: all
+convex losses of regression with their default parameters, which are as they are while
+y grows, with alpha=1e-4 and without a penalty; only one fit each."""
 
 
 def report(only):
-    groups = {"raw": [], "standardized": [], "adversarial": []}
-    for kind in ("real", "adversarial"):
+    groups = {"raw": [], "standardized": [], "adversarial": [], UNITS_OF_Y: []}
+    for kind in ("real", "adversarial", "units"):
         wanted = [case for case in cases(kind) if only in str(case)]
         known = find_optima(wanted)
         for case in wanted:
             row = run(case, known[str(case)])
-            groups["adversarial" if kind == "adversarial" else case.form].append(row)
+            name = {"adversarial": kind, "units": UNITS_OF_Y}.get(kind, case.form)
+            groups[name].append(row)
             print(f"{row.gap:9.1e}  {row.ratio:6.2f}  {case}", flush=True)
     lines = ["# learning_rate='auto': how far from the optimum, and in what time", ""]
     for name, rows in groups.items():
         lines += summary(name, rows) if rows else []
     lines += ["", GUIDE]
     for name, rows in groups.items():
-        lines += ["", f"## {name.capitalize()}", "", *table(rows)] if rows else []
+        shown = units_table if name == UNITS_OF_Y else table
+        lines += ["", f"## {name.capitalize()}", "", *shown(rows)] if rows else []
     return "\n".join([*lines, ""])
 
 

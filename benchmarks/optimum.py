@@ -9,6 +9,9 @@ losses only: the result is then bounded from below by Fenchel duality, too.
 import numpy as np
 from scipy import linalg, sparse
 from scipy.special import softmax
+from sklearn.base import clone
+
+from sklearn_losses import IdentityLink
 
 WIDTHS = 10.0 ** -np.arange(0.0, 7.5, 0.5)  # of the smoothing, relative
 STEPS = 40  # of Newton's method at each width
@@ -22,9 +25,9 @@ class Whitened:
     Of all w with the same predictions, the least is taken, as the penalty does.
     """
 
-    def __init__(self, X, alpha):
+    def __init__(self, X, alpha, fit_intercept=True):
         X = X.toarray() if sparse.issparse(X) else X
-        self.mean = X.mean(axis=0)
+        self.mean = X.mean(axis=0) * fit_intercept
         centred = X - self.mean
         size = np.sqrt(np.mean(centred**2, axis=0))
         # What is left of a constant column after centring is rounding.
@@ -37,7 +40,8 @@ class Whitened:
         T = (V[keep].T * (root / values[keep])) / size[:, None]
         unseen = self._unseen(V, keep, size)
         self.T = T - unseen @ (unseen.T @ T)
-        self.U = np.hstack([U[:, keep] * root, np.ones((len(X), 1))])
+        one = np.full((len(X), 1), float(fit_intercept))
+        self.U = np.hstack([U[:, keep] * root, one])
         self.ridge = np.zeros((self.U.shape[1],) * 2)
         self.ridge[:-1, :-1] = alpha * self.T.T @ self.T
 
@@ -50,7 +54,7 @@ class Whitened:
 
     def coefficients(self, z):
         w = self.T @ z[:-1]
-        return w, z[-1] - self.mean @ w
+        return w, z[-1] * self.U[0, -1] - self.mean @ w
 
 
 def _newton(slope, hessian, z, along):
@@ -89,35 +93,124 @@ class _Along:
         return 0.5 * (low + high)
 
 
-def of_points(loss, white, y, start):
-    """The minimiser z of mean loss + ridge, for a loss with one raw prediction."""
-    n = len(y)
-    U, ridge = white.U, white.ridge
-    z = np.zeros(U.shape[1])
+def of_points(loss, white, y, start, weight=None):
+    """The minimiser z of mean loss + ridge, for a loss with one raw prediction.
+
+    Every loss is smoothed, less and less: one that is linear far out, as Huber's, has
+    no curvature where a fit begins, and one with kinks has it nowhere else. Of all that
+    was found on the way, the best is returned.
+    """
+    share = np.full(len(y), 1.0 / len(y)) if weight is None else weight / weight.sum()
+    z = np.zeros(white.U.shape[1])
     z[-1] = start
-    spread = np.std(y) if loss.task == "regression" else 1.0
-    scale = max(abs(loss.mean(y, np.full(n, start))), 1e-300)
-    for h in spread * WIDTHS if not loss.differentiable else [0.0]:
 
-        def slope(z, h=h):
-            raw = U @ z
-            if h == 0.0:
-                return U.T @ loss.gradient(y, raw) / n + ridge @ z
-            rise = loss.value(y, raw + h) - loss.value(y, raw - h)
-            return U.T @ (rise / (2 * h)) / n + ridge @ z
+    def F(z):
+        return share @ loss.value(y, white.U @ z) + 0.5 * z @ white.ridge @ z
 
-        def hessian(z, h=h):
-            raw = U @ z
-            if h == 0.0:
-                curvature = loss.curvature(y, raw)
-            else:
-                rise = loss.gradient(y, raw + h) - loss.gradient(y, raw - h)
-                curvature = rise / (2 * h)
-            floor = 0.0 if h == 0.0 else FLOOR / spread
-            return (U.T * ((curvature + floor) / n)) @ U + ridge
+    scale = max(abs(F(z)), 1e-300)
+    best, least = z, F(z)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for smooth in _path(loss, y, share):
+            z = _newton_on_rows(smooth, white, z, scale)
+            if F(z) < least:
+                best, least = z, F(z)
+    return best
 
-        z = _newton(slope, hessian, z, _Along(slope, scale))
+
+def _path(loss, y, share):
+    """Smooth losses, each a start for the next; the last is the loss, or nearly."""
+    spread = spread_of(loss, y)
+    if loss.name == "linex":  # its exponentials leave nothing to be smoothed
+        for a in np.geomspace(1.0 / spread, max(abs(loss.a), 1.0 / spread), 25):
+            easier = clone(loss).set_params(a=float(np.copysign(a, loss.a)))
+            yield _Smoothed(easier, y, share, 0.0, 0.0)
+        yield _Smoothed(loss, y, share, 0.0, 0.0)
+        return
+    for h in spread * (WIDTHS if np.isfinite(loss.lipschitz) else WIDTHS[:8:2]):
+        yield _Smoothed(loss, y, share, h, FLOOR / spread)
+    if _has_curvature(loss, y):
+        yield _Smoothed(loss, y, share, 0.0, 0.0)
+
+
+def _has_curvature(loss, y):
+    try:
+        loss.curvature(y[:1], y[:1])
+    except ValueError:  # it is a loss of numpy functions, without one
+        return False
+    return loss.differentiable
+
+
+def spread_of(loss, y):
+    """A unit of raw predictions."""
+    if loss.task != "regression" or type(loss.link) is not IdentityLink:
+        return 1.0
+    return max(np.std(y), 1e-9 * np.abs(y).max(), 1e-300)
+
+
+class _Smoothed:
+    """The mean over raw -+ h of a loss: its slopes and curvatures, times the shares."""
+
+    def __init__(self, loss, y, share, h, floor):
+        self.loss, self.y, self.share, self.h, self.floor = loss, y, share, h, floor
+
+    def slopes(self, raw):
+        if self.h == 0.0:
+            return self.share * self.loss.gradient(self.y, raw)
+        return self.share * self._difference(self.loss.value, raw)
+
+    def curvatures(self, raw):
+        if self.h == 0.0:
+            return self.share * self.loss.curvature(self.y, raw)
+        return self.share * (self._difference(self.loss.gradient, raw) + self.floor)
+
+    def _difference(self, function, raw):
+        rise = function(self.y, raw + self.h) - function(self.y, raw - self.h)
+        return rise / (2.0 * self.h)
+
+
+def _newton_on_rows(smooth, white, z, scale):
+    """Newton's method, each step as long as the objective falls."""
+    U, ridge = white.U, white.ridge
+    for _ in range(STEPS):
+        raw = U @ z
+        g = U.T @ smooth.slopes(raw) + ridge @ z
+        H = (U.T * smooth.curvatures(raw)) @ U + ridge
+        if not (np.isfinite(g).all() and np.isfinite(H).all()):
+            break  # an exponential of a far prediction
+        direction = _newton_direction(g, H)
+        if not -g @ direction > 1e-14 * scale:
+            break
+        z = z + _step(smooth, raw, U @ direction, ridge, z, direction) * direction
     return z
+
+
+def _newton_direction(g, H):
+    scale = 1.0 / np.sqrt(np.diag(H) + 1e-300)
+    H = H * scale * scale[:, None]
+    H[np.diag_indices_from(H)] += 1e-13
+    try:
+        return -scale * linalg.solve(H, scale * g, assume_a="pos")
+    except linalg.LinAlgError:
+        H[np.diag_indices_from(H)] += 1e-8
+        return -scale * np.linalg.lstsq(H, scale * g, rcond=None)[0]
+
+
+def _step(smooth, raw, along, ridge, z, direction):
+    """The step at which the objective no longer falls, by halving."""
+    linear, quadratic = direction @ ridge @ z, direction @ ridge @ direction
+
+    def falls(t):
+        slopes = smooth.slopes(raw + t * along)
+        return slopes @ along + linear + t * quadratic < 0
+
+    low, high = 0.0, 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        while falls(high) and high < 1e6:
+            low, high = high, 4.0 * high
+        for _ in range(40):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if falls(middle) else (low, middle)
+    return 0.5 * (low + high)
 
 
 def lower_bound(loss, white, y, z, alpha):

@@ -46,6 +46,7 @@ FORESEEN = 0.01  # see `is_foreseen`
 STALE = 1e-3  # times the allowed decrease: so little is no progress
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least ...
 RESOLUTION = 1e-9  # ... but no more of it may be missed, if next to nothing is gained
+LARGEST_SCALE = 1e150
 LEAST_CURVATURE = 1e-3  # of the typical one: what kinks without rows count as
 NO_CURVATURE = 1e-12  # of the largest: the row is flat
 MOST_NUMBERS = 1 << 20  # of some rows times outputs, from which the Hessian is formed
@@ -151,7 +152,8 @@ class Fit:
         self.theta_is_matrix = np.ndim(intercept) > 0
         self.has_intercept = objective.fit_intercept
         self.is_convex = objective.loss.convex
-        self.l2 = np.append(objective.penalty.l2 * features.scale**2, 0.0)
+        scale = np.minimum(features.scale, LARGEST_SCALE)  # whose square is finite
+        self.l2 = np.append(objective.penalty.l2 * scale**2, 0.0)
         self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
         self.objective, self.positive = objective, solver.positive
         self.may_change = objective.is_joint and has_small_matrix(objective)

@@ -227,7 +227,7 @@ def drawn_loss(rng, loss, y):
 
 def in_units(rng, loss, unit):
     """Parameters of from 1e-3 to 1e3 times a unit."""
-    size = float(f"{unit * power(rng, -3, 3):.3g}")
+    loss, size = clone(loss), float(f"{unit * power(rng, -3, 3):.3g}")
     names = loss.get_params(deep=False)
     if "scale" in names and rng.random() < 0.15:
         return loss.set_params(scale="mad")

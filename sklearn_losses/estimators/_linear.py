@@ -234,7 +234,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         for objective, r in zip(objectives, results):
             point = r.coef, r.intercept, r.gained, dtype
             for message, category in odd_results(
-                self, objective, *point, separation=False
+                self, objective, *point, separation=False, converged=r.converged
             ):
                 warnings.warn(message, category, stacklevel=3)
         found = _joined([(r.coef, r.intercept) for r in results])

@@ -437,7 +437,11 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         """Warn of what is odd about the coefficients."""
         gained = [r.gained for r in results if r.gained is not None]
         gained = np.concatenate(gained) if len(gained) == len(results) else None
-        odd = odd_results(self, objective, coef, intercept, gained, dtype, train)
+        converged = all(r.converged for r in results)
+        odd = odd_results(
+            *(self, objective, coef, intercept, gained, dtype, train),
+            converged=converged,
+        )
         for message, category in odd:
             warnings.warn(message, category, stacklevel=5)
 

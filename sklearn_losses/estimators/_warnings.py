@@ -121,7 +121,15 @@ def _differs(value, default):
 
 
 def odd_results(
-    estimator, objective, coef, intercept, gained, dtype, train=None, separation=True
+    estimator,
+    objective,
+    coef,
+    intercept,
+    gained,
+    dtype,
+    train=None,
+    separation=True,
+    converged=True,
 ):
     """What is odd about coefficients that a solver has found.
 
@@ -140,6 +148,8 @@ def odd_results(
         The rows that were learnt from; None: all.
     separation : bool, default=True
         Whether to look for planes that separate classes; a certified fit knows.
+    converged : bool, default=True
+        Whether the coefficients are the optimum, about.
 
     Returns
     -------
@@ -153,7 +163,7 @@ def odd_results(
             (result.separation() if separation else None, ConvergenceWarning),
             (result.overflow(), UserWarning),
             (result.out_of_reach(), UserWarning),
-            (result.no_model(), UserWarning),
+            (result.no_model() if converged else None, UserWarning),
         )
     return [(message, category) for message, category in found if message]
 
@@ -312,7 +322,8 @@ class _Result:
         is at its kink, where slopes balance whatever the features say.
         """
         is_kinked = self.loss.task != "regression" and not self.loss.differentiable
-        if not is_kinked or is_least_at_0(self.loss) or self.coef.shape[1] == 0:
+        has_l1 = self.objective.penalty.l1 > 0  # whose strength somebody has chosen
+        if not is_kinked or has_l1 or is_least_at_0(self.loss):
             return None
         is_flat = ~self._has_features()
         if not is_flat.any():

@@ -16,6 +16,7 @@ import numpy as np
 
 from sklearn_losses.linear._centred import Sums
 from sklearn_losses.losses import SquaredError
+from sklearn_losses.losses._combine import split_weight
 from sklearn_losses.solvers._curvature import JITTER
 from sklearn_losses.solvers._line_search import is_finite, step_length
 from sklearn_losses.solvers._loss_term import (
@@ -80,9 +81,9 @@ def term_of(objective, chosen=None):
     else:
         weight = weight / objective.total_weight
     if objective.is_joint:
-        return row_term(
-            objective.loss, objective.targets.y, weight, objective.n_outputs
-        )
+        loss, factor = split_weight(objective.loss)  # which may know how to be smooth
+        weight = weight if factor == 1 else factor * weight
+        return row_term(loss, objective.targets.y, weight, objective.n_outputs)
     return PointTerm(objective.loss, objective.targets.of_output(0), weight)
 
 
@@ -472,17 +473,15 @@ class Fit:
         Returns
         -------
         p, theta : ndarray
-            Where to go on: at the best point so far, if that is not the last one. It is
-            the constant, as long as no model has seen that it is not the optimum.
+            Where to go on: at the constant, as long as nothing better has been found.
         """
         self.h = 0.0 if self.term.may_drop(p, self.h) else self.h / divisor
         self.arrived = self.narrowed = True
         self.model.forget()
-        if not self.best < value:
+        is_constant = not self.kept[..., :-1].any()
+        if not (is_constant and self.is_at_constant and self.best < value):
             return p, theta
-        if not self.kept[..., :-1].any():
-            return self.term.at_constant(self.kept[..., -1]), self.kept
-        return self.raw(self.kept), self.kept
+        return self.term.at_constant(self.kept[..., -1]), self.kept
 
     @staticmethod
     def divisor(excess, allowed):

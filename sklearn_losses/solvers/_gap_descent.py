@@ -57,7 +57,7 @@ class GapFit(Fit):
     def begin_bound(self):
         """The bound that slopes of 0 prove."""
         self.dual = Dual(
-            self.objective.loss,
+            self.term.loss,
             self.term.y,
             self.term.weight,
             self.features,
@@ -329,7 +329,7 @@ class CertifiedFit(GapFit):
         reason = f"in max_iter={limit} passes over the rows"
         if not over:
             reason = f"after {self.passes} passes, as no step lowers its objective"
-        reached = f"{self.term.loss!r} has no duality gap"
+        reached = f"{self.objective.loss!r} has no duality gap"
         if self.bound > -np.inf:
             gap, gain = self.best - self.bound, self.at_constant - self.bound
             share = gap / max(gain, self.least / self.solver.tol, TINY)

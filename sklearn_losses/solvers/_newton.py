@@ -11,6 +11,7 @@ import numpy as np
 
 from sklearn_losses.linear._centred import Centred
 from sklearn_losses.linear._weights import coefficients
+from sklearn_losses.losses._combine import split_weight
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._descent import product_of, slopes_at_start, term_of
 from sklearn_losses.solvers._gap_descent import fit_of
@@ -180,7 +181,8 @@ def _state(points, features):
 
 def _warnings(loss):
     """What to say of kinks that nobody knows how to smooth."""
-    known = loss.granularity == "point" or getattr(loss, "softened", None) is not None
+    own, _ = split_weight(loss)
+    known = loss.granularity == "point" or getattr(own, "softened", None) is not None
     if loss.differentiable or known:
         return []
     return [

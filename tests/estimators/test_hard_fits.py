@@ -28,6 +28,7 @@ from sklearn_losses.losses import (
     TukeyBiweight,
     Tweedie,
 )
+from tests.cases import shown
 
 
 def huber_of_numpy(delta):
@@ -52,7 +53,7 @@ def huber_of_numpy(delta):
         Linex(-0.05),
         SquaredEpsilonInsensitive(50.0),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_a_loss_that_is_linear_around_all_rows_leaves_the_constant(loss, unit):
     """Its curvature there is 0, or that of a few rows, whatever the unit of y."""
@@ -103,7 +104,7 @@ def test_rows_of_a_joint_loss_that_are_all_flat(seed):
 
 
 @pytest.mark.parametrize("cls", [LinearClassifier, SGDClassifier])
-@pytest.mark.parametrize("loss", [Hinge(), MulticlassHinge()], ids=repr)
+@pytest.mark.parametrize("loss", [Hinge(), MulticlassHinge()], ids=shown)
 def test_a_constant_that_is_the_optimum_is_said_to_be(cls, loss):
     rng = np.random.default_rng(1)
     X = rng.normal(size=(300, 4))
@@ -135,7 +136,7 @@ def test_slopes_at_their_limit_are_certified():
     assert model.gap_ <= 0.01 * (constant - model.objective_)
 
 
-@pytest.mark.parametrize("loss", [Hinge(), SmoothHinge(0.01)], ids=repr)
+@pytest.mark.parametrize("loss", [Hinge(), SmoothHinge(0.01)], ids=shown)
 def test_columns_far_from_0_without_an_intercept(loss):
     rng = np.random.default_rng(1)
     z = rng.normal(size=(300, 4))

@@ -102,6 +102,7 @@ class _Features:
 @pytest.mark.parametrize("seed", range(5))
 def test_enough_faces_lead_to_the_minimum(condition, seed, positive, monkeypatch):
     """No coordinate can lower the model, however near to singular its matrix is."""
+    monkeypatch.setattr(_newton_model, "FEW_FACES", 100)
     monkeypatch.setattr(_newton_model, "MOST_FACES", 100)
     rng = np.random.default_rng(seed)
     d = _Features.n_features + 1

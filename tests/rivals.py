@@ -47,6 +47,7 @@ class Problem:
         self.alpha = 0.0 if model.penalty is None else model.alpha
         l1_share = {"l2": 0.0, "l1": 1.0}.get(model.penalty, model.l1_ratio)
         self.l1, self.l2 = self.alpha * l1_share, self.alpha * (1.0 - l1_share)
+        self.l1 *= getattr(model, "scale_", 1.0)  # of "mad": units do not matter
         self.targets = self._targets_of_outputs(case, model)
         self.n_outputs = self.n_classes if self.is_joint else len(self.targets)
         self._constant = None

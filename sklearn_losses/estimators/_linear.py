@@ -47,7 +47,7 @@ from sklearn_losses.losses._params import (
     check_parameters,
 )
 from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
-from sklearn_losses.solvers._certified import Certified, choose
+from sklearn_losses.solvers._certified import DEAR, Certified, choose
 from sklearn_losses.solvers._descent import MOST_FEATURES, PATIENCE
 from sklearn_losses.solvers._gap_descent import LBFGS, NEWTON
 from sklearn_losses.solvers._residual_scale import at_scale
@@ -83,9 +83,9 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
           norm and a convex loss with a conjugate [3]_.
         - 'auto': 'active-set' with an l1 norm and {WIDE} features or more; else
           'newton' for a loss of points and up to {MOST_FEATURES} features, or for one
-          of rows with kinks and a matrix that small; else 'lbfgs', which gives way to
-          'newton' where {PATIENCE} passes were not enough for a loss of rows. `solver_`
-          says which.
+          of rows with kinks and up to {DEAR} coefficients; else 'lbfgs', which gives
+          way to 'newton' where {PATIENCE} passes were not enough for a loss of rows
+          and the matrix is small. `solver_` says which.
 
         From 20,000 rows on, and 200 for each feature, they begin at the minimum for one
         row in 20, with the curvature there.

@@ -522,9 +522,11 @@ class Fit:
     def is_in_doubt(self):
         """Whether the model may be wrong that little is left to gain.
 
-        A fit that crawls gains as little at each step as one that has arrived.
+        A fit that crawls gains as little at each step as one that has arrived; and so
+        does one whose curvature is less, in some direction, than what kinks need.
         """
-        return self.n_iterations >= STRUGGLING
+        is_odd = self.model.is_stiff or (self.model.has_l1 and self.h > 0)
+        return is_odd or self.n_iterations >= STRUGGLING
 
     def prove(self, p, theta, allowed):
         """Make sure that an end is one; yields as `run` if that takes steps."""

@@ -23,6 +23,7 @@ from sklearn_losses.solvers._quadratic import QuadraticModel
 SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
 SWEEPS, SWEEP_TOL = 200, 1e-6  # of coordinate descent on a model with an l1 norm
 FEW_FACES, MOST_FACES = 2, 64  # that it may lead to: more save fewer steps than they
+NEAR_STIFFNESS = 100.0  # times it: so small a pivot is one that it decides
 PATIENCE = 20  # cost, unless so many models, and so many again, have not been enough
 LARGEST_RESIDUAL, MOST_PRODUCTS = 0.1, 100  # of conjugate gradients
 
@@ -33,7 +34,7 @@ class NewtonModel(QuadraticModel):
     certain = 1e-3
     needs_curvatures = predicts_slopes = True
     stiffness = JITTER  # of a smoothed kink, in units of the diagonal
-    n_models = 0
+    n_models, is_stiff = 0, False
 
     def forget(self):
         self.stiffness = JITTER
@@ -135,19 +136,23 @@ class NewtonModel(QuadraticModel):
     def _solved(self):
         """hessian^-1 gradient, damped, and more so from now on if it had to be."""
         more = self.damping + (self.stiffness if self.is_smoothed else 0.0)
-        found, needed = _solution(self.hessian, self.gradient.ravel(), more)
+        found, needed, pivot = _solution(self.hessian, self.gradient.ravel(), more)
+        self.is_stiff = self.is_smoothed and pivot < NEAR_STIFFNESS * self.stiffness
         if needed > more:
             self.damping = needed
         return found
 
 
 def _solution(matrix, v, damping=FIRST_DAMPING):
-    """matrix^-1 v, and the damping that it took; the first one costs no digits."""
+    """matrix^-1 v, and the damping that it took; the first one costs no digits.
+
+    The third is the least pivot of the matrix scaled to a diagonal of 1.
+    """
     factor, scale, needed = scaled_cholesky(matrix, damping)
     found = solve_scaled(factor, scale, v)
     if needed == FIRST_DAMPING:
         found += solve_scaled(factor, scale, v - matrix @ found)
-    return found, needed
+    return found, needed, float(np.diagonal(factor).min()) ** 2
 
 
 class JointModel(NewtonModel):

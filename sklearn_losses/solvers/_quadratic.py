@@ -31,6 +31,7 @@ class QuadraticModel:
     trust = 1.0
     certain = 0.0
     needs_products = needs_hessian = False
+    is_stiff = False  # whether what was added to its diagonal may decide its minimum
     predicts_slopes = False  # of each row at its minimum, by the curvatures
 
     def __init__(self, features, l2, l1, has_intercept, n_outputs):

@@ -307,11 +307,12 @@ class _Result:
         share = float(np.average(is_far, weights=weight))
         if not share > 0.5:
             return None
+        has_scale = any(name.endswith("scale") for name in self.loss.get_params())
+        advice = "scale='mad' or a larger scale" if has_scale else "a larger limit"
         return (
             f"{share:.0%} of the residuals of this fit are out of reach of "
             f"{self.loss!r}: they cost about as much as they ever do, and have next to "
-            "no pull on the coefficients. Use scale='mad' or a larger scale, in units "
-            "of y."
+            f"no pull on the coefficients. Use {advice}, in units of y."
         )
 
     # ------------------------------------------------------- a constant is the model

@@ -38,6 +38,7 @@ WRONG = 1e-6  # times the value below the minimum is no rounding
 EPS = np.finfo(np.float64).eps
 FIRST_WIDTH, WIDE_WIDTH = 0.3, 2.5  # of the smoothing, the second ...
 FEW_ROWS = 10  # ... for fewer rows a coefficient, of which 0.3 leaves too many out
+MANY_ROWS = 100  # a coefficient: nobody needs to know how many are copies
 SMOOTHING_TOL = 3.0  # times tol may be the excess of smoothing
 LITTLE = 0.3  # times the excess is what the last step with a smoothing may gain
 DIVISORS = 2.0, 16.0  # at least and at most: how fast the smoothing shrinks until ...
@@ -47,6 +48,7 @@ FORESEEN = 0.01  # see `is_foreseen`
 STALE = 1e-3  # times the allowed decrease: so little is no progress
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least ...
 RESOLUTION = 1e-9  # ... but no more of it may be missed, if next to nothing is gained
+KINK = 1e-6  # of a constant: so near it may be a kink
 LARGEST_SCALE = 1e150
 LEAST_CURVATURE = 1e-3  # of the typical one: what kinks without rows count as
 NO_CURVATURE = 1e-12  # of the largest: the row is flat
@@ -237,6 +239,10 @@ class Fit:
         relative = self.term.loss.convex_relative()
         steep = few if relative is None else few.with_loss(relative)
         slopes = steep.steepness_at(c)
+        if isinstance(steep, PointTerm) and steep.is_smoothed:
+            # On the side of a kink where most rows are flat, whatever rounding says.
+            near = KINK * (abs(c) or 1.0)
+            slopes = min(slopes, *map(steep.steepness_at, (c - near, c + near)))
         self.kept = theta
         gain = self.at_constant - self.lowest
         self.term.unit = min(max(gain / max(slopes, 1e-300), 1e-150), 1e150)
@@ -276,14 +282,28 @@ class Fit:
         """
         if self.first_h is not None:
             return self.first_h
+        if not (self.term.is_smoothed or self.term.may_lack_curvature):
+            return 0.0
+        n_coefs, n_rows = self.features.n_features + 1, self.n_different_rows()
         if not self.term.is_smoothed:
-            n_coefs = self.features.n_features + 1
-            if not self.term.lacks_curvature(p, n_coefs):
+            if not self.term.lacks_curvature(p, n_coefs, n_rows):
                 return 0.0
             self.smooths_to_begin()
-        is_few = len(p) < FEW_ROWS * self.features.n_features
+        is_few = n_rows < FEW_ROWS * n_coefs
         width = WIDE_WIDTH if is_few else FIRST_WIDTH
         return self.term.width(p, width * self.term.unit)
+
+    def n_different_rows(self):
+        """How many rows there are, without copies: those are a weight.
+
+        Where there are many for each coefficient the number does not matter.
+        """
+        n_rows, d = len(self.term.y), self.features.n_features
+        if n_rows > MANY_ROWS * (d + 1) or d == 0:
+            return n_rows
+        along = self.features.dot(np.cos(np.arange(1.0, d + 1.0)))
+        rounded = np.round(along[self.term.weight > 0], 6)
+        return len(np.unique(rounded))
 
     def smooths_to_begin(self):
         """A loss without kinks will be smoothed."""

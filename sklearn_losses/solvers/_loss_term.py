@@ -148,9 +148,7 @@ class LossTerm:
 
     _few = None
 
-    def lacks_curvature(self, p, n_coefs):
-        """Whether a quadratic model at raw predictions p would know too little."""
-        return False
+    may_lack_curvature = False  # anywhere, so that it has to be looked for
 
     def may_drop(self, p, h):
         """Whether the loss bends at p about as much as it does if smoothed over h."""
@@ -224,25 +222,35 @@ class PointTerm(LossTerm):
         some.unit = self.unit
         return some, p[::step].copy()
 
-    def lacks_curvature(self, p, n_coefs):
+    @property
+    def may_lack_curvature(self):
+        """Whether the loss may be linear around most rows.
+
+        One with a link, whose raw predictions have no unit, bends at the best constant.
+        """
+        has_unit = self.loss.task != "regression" or isinstance(
+            self.loss.link, IdentityLink
+        )
+        return not self.is_smoothed and self.loss.convex and has_unit
+
+    def lacks_curvature(self, p, n_coefs, n_rows):
         """Whether a quadratic model at raw predictions p would know too little.
 
-        As where all rows are where the loss is linear, or all but a few. A loss with a
-        link, whose raw predictions have no unit, bends at the best constant.
+        As where all rows are where the loss is linear, or all but a few.
+
+        Parameters
+        ----------
+        p : ndarray of shape (n,)
+        n_coefs, n_rows : int
+            How many coefficients there are, and rows that differ.
         """
-        if self.is_smoothed or not self.loss.convex:
-            return False
-        if self.loss.task == "regression" and not isinstance(
-            self.loss.link, IdentityLink
-        ):
-            return False
         some, p = self.some(p)
         around = some.model(p, 0.0)
         strength = around.curvatures.sum() * self.unit
         if not WEAK * around.steepness <= strength <= STRONG * around.steepness:
             return True
-        n_rows = _effective(around.curvatures, some.weight) * len(self.y)
-        return n_rows < min(ROWS_PER_COEF * n_coefs, WEAK * len(self.y))
+        share = _effective(around.curvatures, some.weight)
+        return share * n_rows < min(ROWS_PER_COEF * n_coefs, WEAK * n_rows)
 
     def width(self, p, h):
         """h, or less where that would make another loss of it, as of exponentials."""
@@ -416,10 +424,9 @@ class PointTerm(LossTerm):
                 far, far_slope = c, here if math.isfinite(here) else math.inf
             if far is not None and abs(far - near) <= 1e-9 * (abs(far) + abs(near)):
                 # At a kink: where most rows are flat, to smooth over the others.
-                def rank(c):
-                    return value(c), self._sums.slopes_at(c)[1]
-
-                return min(near, far, key=rank)
+                if abs(value(near) - value(far)) > ROUNDED * ROOT_TOL * size:
+                    return min(near, far, key=value)
+                return min(near, far, key=lambda c: self._sums.slopes_at(c)[1])
         return near
 
 

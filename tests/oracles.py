@@ -191,7 +191,7 @@ def _least(case, fit, problem, constant):
         known.append((problem.value(*problem.rounded(*rival)), "rival"))
     if problem.loss.convex and case.is_auto and case.dtype == np.float64:
         known.append((_in_other_units(case, problem), "X in other units"))
-    return min(k for k in known if np.isfinite(k[0]))
+    return min((k for k in known if np.isfinite(k[0])), default=known[0])
 
 
 def _in_other_units(case, problem):
@@ -212,6 +212,9 @@ def _in_other_units(case, problem):
 def _check_certificate(findings, fit, problem, best, slack, text):
     value, gap = np.sum(fit.model.objective_), np.sum(fit.model.gap_)
     found = fit.value(problem)
+    if value == found == np.inf:
+        findings.check(fit.has_warned, "objective_ is inf", "")
+        return
     is_it = abs(value - found) <= 1e-8 * abs(found) + slack
     findings.check(is_it, "objective_ is another", f"{value!r}, F {found!r}")
     if not problem.loss.has_conjugate:

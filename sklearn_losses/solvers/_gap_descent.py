@@ -247,6 +247,8 @@ class GapFit(Fit):
         return least_allowed(self.solver.tol, self.at_constant - self.lowest)
 
     def is_certified(self):
+        if not math.isfinite(self.best):
+            return False
         enough = self.rounding if self.is_perfect else self.allowed()
         self.converged = self.best - self.bound <= enough
         return self.converged
@@ -329,6 +331,12 @@ class CertifiedFit(GapFit):
         reason = f"in max_iter={limit} passes over the rows"
         if not over:
             reason = f"after {self.passes} passes, as no step lowers its objective"
+        if not math.isfinite(self.best):
+            return (
+                f"{owner} did not converge: its objective overflows float64 where it "
+                f"begins, and no step has led from there. {self.objective.loss!r} does "
+                "not suit the units of y: scale y, or set the parameters of the loss."
+            )
         reached = f"{self.objective.loss!r} has no duality gap"
         if self.bound > -np.inf:
             gap, gain = self.best - self.bound, self.at_constant - self.bound

@@ -4,6 +4,7 @@ A loss that is not convex begins at the minimum of its convex relative, for the 
 constant may lie in the valley of a worse local minimum.
 """
 
+import math
 import threading
 from dataclasses import replace
 
@@ -77,7 +78,9 @@ class Newton(Solver):
         passes = np.array([fit.passes for fit in fits])
         n_seen = n_rows if train is None else len(train)
         state["t"] = start["t"] + n_seen * float(passes.max())
+        is_finite = all(math.isfinite(fit.best) for fit in fits)
         converged = all(fit.converged for fit in fits) or progress.is_stopped
+        converged = converged and is_finite
         gained = None  # of another point than the best one
         if progress.best is None:
             gained = np.array([fit.at_constant - fit.best for fit in fits])

@@ -42,6 +42,7 @@ FEW_STEPS, MORE_STEPS = 8, 10  # at the last width if all goes well, and before 
 FOLD_WIDTH, FOLD_SHARE = 0.3, 0.5  # of the curvature that is remembered
 LEAST_UNIT = 0.02  # of the typical residual, in that of the constant
 KINK = 10  # widths of the smoothing, at most, is a constant off for it
+FEW_TARGETS = 33  # of which one may be near the best of several minima
 WORSE = 0.1  # of what a constant loses: so much worse is a reason to begin anew
 DOUBTS = 100  # rows, after which coefficients from elsewhere may be dropped
 PREFIX = "stream_"
@@ -326,6 +327,7 @@ class Past:
             if not self.objective.is_joint:
                 likely[:] = term.relative.best_constant()
             found = self.minimised_anew(k, simple, constant, likely)
+            found = self.at_target(k, simple, found)
         # As long as there is nothing to lose, the first rows have been all the same.
         if not self.has_memory or self.stake[k] == 0:
             p = simple.raw(found)
@@ -340,6 +342,20 @@ class Past:
         here = np.array([[simple.term.best_constant()]])
         near = abs(here - found)[0, 0] <= KINK * self.width(simple.term)
         return here if near or simple.value(here) < simple.value(found) else found
+
+    def at_target(self, k, simple, found):
+        """A target as a constant, if that is better: one minimum of several."""
+        loss = self.objective.loss
+        if self.objective.is_joint or loss.task != "regression":
+            return found
+        y = simple.term.term.y
+        some = np.quantile(y, np.linspace(0, 1, FEW_TARGETS), method="nearest")
+        raw = np.asarray(loss.link.link(np.unique(some)), dtype=np.float64)
+        tried = [np.array([[c]]) for c in raw[np.isfinite(raw)]]
+        best = min(tried, key=simple.value, default=found)
+        if not simple.value(best) < simple.value(found):
+            return found
+        return min(best, self.minimised(k, simple, best), key=simple.value)
 
     @property
     def has_memory(self):

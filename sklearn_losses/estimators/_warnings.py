@@ -22,6 +22,7 @@ OF_STEPS = "eta0", "power_t", "average", "batch_size", "shuffle"
 OBJECT = {"has": "it", "have": "them"}
 ROUNDING = 1e-12  # of entries of X times deviations of y
 LARGE_SHARE = 0.1  # of the gain over the best constant is much for a penalty
+FAR_MARGIN = 100.0  # of a loss of margins, whose unit is 1
 AT_LIMIT, FAR = 0.9, 1e100  # of what it costs that far away: a row that hardly counts
 
 
@@ -256,9 +257,8 @@ class _Result:
             n_outputs = self.objective.n_outputs
             y, weight = np.arange(float(n_outputs)), np.eye(n_outputs)[0]
             best = self.loss.optimal_constant(y, weight)
-        else:
-            best = self.loss.optimal_constant([1.0])
-        return not np.isfinite(best).all()
+            return not np.isfinite(best).all()
+        return bool(self.loss.gradient([1.0], [FAR_MARGIN])[0] < 0.0)
 
     def _separates(self):
         rows = slice(None) if self.train is None else self.train

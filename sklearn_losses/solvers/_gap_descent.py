@@ -32,6 +32,7 @@ PROMISING = 3.0  # times what would do if gaps shrink as predictions do
 LEAST_PROMISING = 1e-2  # of predictions
 FIRST_TRY, LONGEST_PAUSE = 20, 5  # iterations
 TINY = 1e-300  # where all is 0
+IMPROVING = 0.1  # of what was missing at the step before: a step more will do
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
 
@@ -52,6 +53,7 @@ class GapFit(Fit):
 
     promising, next_try = None, FIRST_TRY  # see is_promising
     best_slopes = best_point = dual = None
+    missing, is_improving = math.inf, False  # of the last slopes that were tried
     bound = -np.inf
 
     def begin_bound(self):
@@ -152,7 +154,7 @@ class GapFit(Fit):
 
     def begin_narrower(self, p, theta, value):
         """Smooth less; of a constant that may be the optimum the gap falls as h^2."""
-        divisor = WIDTH_DIVISOR
+        divisor, self.missing = WIDTH_DIVISOR, math.inf
         if self.is_at_constant and self.bound > -np.inf:
             missing = (self.best - self.bound) / max(self.allowed(), TINY)
             divisor = max(divisor, 2.0 * math.sqrt(missing))
@@ -186,6 +188,8 @@ class GapFit(Fit):
         """Whether there is nothing more to gain with this smoothing."""
         is_explained = self.best - self.bound <= EXPLAINED * excess
         if self.is_at_constant:  # that may be the optimum: slopes prove it
+            if self.is_improving:
+                return False
             is_explained, enough = False, self.allowed()
         return self.is_smoothed(excess) and (
             is_explained or predicted <= SURELY * enough
@@ -231,8 +235,12 @@ class GapFit(Fit):
             if around is None or around.curvatures is None:
                 around = self.term.model(p, self.h)
             slopes = (around.slopes + around.curvatures * q, around.slopes)
+        before = self.missing
         for candidate in slopes:
             found = self.dual.bound(candidate, reach)
+            if candidate is slopes[0]:
+                self.missing = self.best - found
+                self.is_improving = self.missing <= IMPROVING * before
             if found > self.bound:
                 self.bound, self.best_slopes = found, candidate
                 return

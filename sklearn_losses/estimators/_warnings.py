@@ -117,7 +117,7 @@ def _defaults(cls):
 
 def _differs(value, default):
     return value is not default and not (
-        isinstance(value, (Number, np.generic)) and value == default
+        isinstance(value, (Number, np.generic, str)) and value == default
     )
 
 

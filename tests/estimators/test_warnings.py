@@ -1,5 +1,6 @@
 """Nothing is silent: a default that decides, no minimum, predictions that overflow."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -191,6 +192,9 @@ def test_other_parameters_without_effect():
     assert said(SGDRegressor("huber", epsilon=0.5, shuffle=True), X, Y) == []
     assert said(SGDRegressor(Huber(), scoring="r2"), X, Y, X_val=X, y_val=Y) == []
     assert said(SGDRegressor(Huber(), eta0=np.float64(0.01)), X, Y) == []
+    of_a_pickle = pickle.loads(pickle.dumps(SGDRegressor(Huber())))
+    assert said(of_a_pickle, X, Y) == []  # whose strings are others
+    assert said(SGDRegressor(Huber(), clip_by="".join(["no", "rm"])), X, Y) == []
 
 
 # ------------------------------------------------------------------ extreme weights

@@ -412,20 +412,32 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warnings.warn(message, ConvergenceWarning, stacklevel=5)
         if not all(r.converged for r in results):
-            failure = (
-                "passes over the rows, or found no step that lowers its objective. "
-                "Increase max_iter or tol, or alpha, without which there may be no "
-                "finite minimum."
-                if isinstance(solver, Newton)
-                else "epochs: the criterion was still falling by more than tol. "
-                "Increase max_iter or tol, or scale the features."
-            )
+            n_iter = int(max(r.n_iter.max() for r in results))
+            failure = self._failure(solver, n_iter)
             warnings.warn(
-                f"{type(self).__name__} did not converge in max_iter={self.max_iter} "
-                f"{failure}",
+                f"{type(self).__name__} did not converge {failure}",
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _failure(self, solver, n_iter):
+        """Where a fit has stopped short, and what to do."""
+        within = f"in max_iter={self.max_iter}"
+        if not isinstance(solver, Newton):
+            return (
+                f"{within} epochs: the criterion was still falling by more than tol. "
+                "Increase max_iter or tol, or scale the features."
+            )
+        if n_iter + 2 > self.max_iter:
+            return (
+                f"{within} passes over the rows. Increase max_iter or tol, or alpha, "
+                "without which there may be no finite minimum."
+            )
+        return (
+            f"after {n_iter} passes over the rows: no step lowers its objective, and "
+            "neither its gradient nor a duality gap says that this is the minimum. "
+            "Scale the features, or increase tol or alpha."
+        )
 
     def _warn_of_ignored(self, solver, has_validation):
         """Warn of parameters that were set in vain."""

@@ -284,12 +284,12 @@ class Fit:
             return self.first_h
         if not (self.term.is_smoothed or self.term.may_lack_curvature):
             return 0.0
-        n_coefs, n_rows = self.features.n_features + 1, self.n_different_rows()
+        n_coefs, count = self.features.n_features + 1, self.n_different_rows
         if not self.term.is_smoothed:
-            if not self.term.lacks_curvature(p, n_coefs, n_rows):
+            if not self.term.lacks_curvature(p, n_coefs, count):
                 return 0.0
             self.smooths_to_begin()
-        is_few = n_rows < FEW_ROWS * n_coefs
+        is_few = count() < FEW_ROWS * n_coefs
         width = WIDE_WIDTH if is_few else FIRST_WIDTH
         return self.term.width(p, width * self.term.unit)
 

@@ -212,11 +212,10 @@ class PointTerm(LossTerm):
         return PointTerm(self.loss, np.array([0.0, 1.0]), both, self._functions)
 
     def some(self, p):
-        """A term of rows that stand for all, and the raw predictions p of these.
-
-        Of raw predictions that are all the same the rows of `grouped` are enough.
-        """
+        """A term of rows that stand for all, and the raw predictions p of these."""
         step = max(1, len(self.y) // FEW)
+        if step == 1:
+            return self, p
         y, weight = (array[::step].copy() for array in (self.y, self.weight))
         some = PointTerm(self.loss, y, weight, self._functions)
         some.unit = self.unit
@@ -233,7 +232,7 @@ class PointTerm(LossTerm):
         )
         return not self.is_smoothed and self.loss.convex and has_unit
 
-    def lacks_curvature(self, p, n_coefs, n_rows):
+    def lacks_curvature(self, p, n_coefs, count):
         """Whether a quadratic model at raw predictions p would know too little.
 
         As where all rows are where the loss is linear, or all but a few.
@@ -241,8 +240,9 @@ class PointTerm(LossTerm):
         Parameters
         ----------
         p : ndarray of shape (n,)
-        n_coefs, n_rows : int
-            How many coefficients there are, and rows that differ.
+        n_coefs : int
+        count : callable
+            () -> how many rows differ, asked if few of them bend.
         """
         some, p = self.some(p)
         around = some.model(p, 0.0)
@@ -250,7 +250,7 @@ class PointTerm(LossTerm):
         if not WEAK * around.steepness <= strength <= STRONG * around.steepness:
             return True
         share = _effective(around.curvatures, some.weight)
-        return share * n_rows < min(ROWS_PER_COEF * n_coefs, WEAK * n_rows)
+        return share < WEAK and share * count() < ROWS_PER_COEF * n_coefs
 
     def width(self, p, h):
         """h, or less where that would make another loss of it, as of exponentials."""

@@ -31,6 +31,7 @@ from sklearn_losses.solvers._quasi_newton_model import QuasiNewtonModel
 from sklearn_losses.solvers._sweep import N_SUMS
 
 PATIENCE = 100  # passes of "lbfgs", until it gives way to "newton" for a loss of rows
+LONGER = 3  # times as many, as long as nothing is better than the constant
 STRUGGLING = 12  # iterations, after which an arrival has to be proved
 PROOF = 10.0  # times what is allowed may be left by a proof, which is not sharp
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
@@ -562,8 +563,12 @@ class Fit:
         return left <= PROOF * allowed
 
     def change_model(self):
-        """Take to Newton's method where many passes have not been enough."""
-        if self.may_change and self.passes > PATIENCE:
+        """Take to Newton's method where many passes have not been enough.
+
+        A constant that may be the optimum is proved by slopes alone, if need be later.
+        """
+        patience = LONGER * PATIENCE if self.is_at_constant else PATIENCE
+        if self.may_change and self.passes > patience:
             self.may_change = False
             self.begin_model(JointModel)
 

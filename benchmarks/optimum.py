@@ -57,6 +57,17 @@ class Whitened:
         return w, z[-1] * self.U[0, -1] - self.mean @ w
 
 
+def _lowest(falls):
+    """How far a direction falls: brackets and halves, up to 1e6."""
+    low, high = 0.0, 1.0
+    while falls(high) and high < 1e6:
+        low, high = high, 4.0 * high
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if falls(middle) else (low, middle)
+    return 0.5 * (low + high)
+
+
 def _newton(slope, hessian, z, along):
     """Newton's method with a search for the root of the slope along each direction."""
     for _ in range(STEPS):
@@ -84,13 +95,7 @@ class _Along:
             with np.errstate(over="ignore", invalid="ignore"):
                 return self.slope(z + t * direction) @ direction < 0
 
-        low, high = 0.0, 1.0
-        while falls(high) and high < 1e6:
-            low, high = high, 4.0 * high
-        for _ in range(40):
-            middle = 0.5 * (low + high)
-            low, high = (middle, high) if falls(middle) else (low, middle)
-        return 0.5 * (low + high)
+        return _lowest(falls)
 
 
 def of_points(loss, white, y, start, weight=None):
@@ -203,14 +208,8 @@ def _step(smooth, raw, along, ridge, z, direction):
         slopes = smooth.slopes(raw + t * along)
         return slopes @ along + linear + t * quadratic < 0
 
-    low, high = 0.0, 1.0
     with np.errstate(over="ignore", invalid="ignore"):
-        while falls(high) and high < 1e6:
-            low, high = high, 4.0 * high
-        for _ in range(40):
-            middle = 0.5 * (low + high)
-            low, high = (middle, high) if falls(middle) else (low, middle)
-    return 0.5 * (low + high)
+        return _lowest(falls)
 
 
 def lower_bound(loss, white, y, z, alpha):

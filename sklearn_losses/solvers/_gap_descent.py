@@ -70,13 +70,13 @@ class GapFit(Fit):
         )
         lowest = self.term.known_minimum
         if lowest is None:
-            self.bound = self.dual.bound(np.zeros_like(self.kept_raw()))
+            self.bound = self.dual.bound(self.no_slopes())
         else:
             self.bound = lowest - ROUNDING * abs(lowest)
 
-    def kept_raw(self):
+    def no_slopes(self):
         n = len(self.term.y)
-        return np.empty((n, self.n_outputs) if self.theta_is_matrix else n)
+        return np.zeros((n, self.n_outputs) if self.theta_is_matrix else n)
 
     def prove(self, p, theta, allowed):
         """Go on until a gap is small, unless it is."""
@@ -217,7 +217,7 @@ class GapFit(Fit):
             return self.best_slopes
         if self.best_point is not None:
             return self.term.slopes(self.best_point, 0.0)
-        return np.zeros_like(self.kept_raw())
+        return self.no_slopes()
 
     def reach(self, theta):
         """How large a coefficient is, where that matters to a bound."""

@@ -92,23 +92,31 @@ def dot_rows(const double[::1] data, const int32_t[::1] columns,
     return found
 
 
-def shrink(const double[::1] w, const double[::1] curvature, double l2,
-           double more_l1, double more_l2, double[::1] out):
+def shrink(const double[:, ::1] w, const double[:, :] curvature, double l2,
+           double more_l1, double more_l2, double[:, ::1] out):
     """Where w goes if it is at rest, with an l2 norm, and the penalty grows.
 
     Parameters
     ----------
-    w, curvature : ndarray of shape (n_features,)
+    w, curvature : ndarray of shape (n_outputs, n_features)
     l2, more_l1, more_l2 : float
-    out : ndarray of shape (n_features,)
+    out : ndarray of shape (n_outputs, n_features)
+        Of zeros, which stay where w is 0: those pages are not even touched.
     """
-    cdef Py_ssize_t j
+    cdef Py_ssize_t j, k, first, end, n = w.shape[1]
     cdef double before, after
     with nogil:
-        for j in range(w.shape[0]):
-            before = curvature[j] + l2
-            after = before + more_l2
-            out[j] = soft(w[j] * before, more_l1) / after if after > 0.0 else w[j]
+        for first in range(0, n, 256):  # whose curvatures fit the cache
+            end = min(first + 256, n)
+            for k in range(w.shape[0]):
+                for j in range(first, end):
+                    if w[k, j] == 0.0:
+                        continue
+                    before = curvature[k, j] + l2
+                    after = before + more_l2
+                    out[k, j] = w[k, j]
+                    if after > 0.0:
+                        out[k, j] = soft(w[k, j] * before, more_l1) / after
 
 
 def add_rows(const double[::1] data, const int32_t[::1] columns,
@@ -129,25 +137,35 @@ def add_rows(const double[::1] data, const int32_t[::1] columns,
                 out[k, last] += c
 
 
-def taken(const double[:, ::1] vectors, const int32_t[::1] columns):
-    """Some columns of vectors."""
+def taken(const double[:, :] vectors, const int32_t[::1] columns):
+    """Some columns of vectors, which lie one after another, or the columns do."""
     cdef Py_ssize_t j, k
     found = np.empty((vectors.shape[0], columns.shape[0]))
     cdef double[:, ::1] out = found
     with nogil:
-        for k in range(vectors.shape[0]):
+        if vectors.strides[0] < vectors.strides[1]:
             for j in range(columns.shape[0]):
-                out[k, j] = vectors[k, columns[j]]
+                for k in range(vectors.shape[0]):
+                    out[k, j] = vectors[k, columns[j]]
+        else:
+            for k in range(vectors.shape[0]):
+                for j in range(columns.shape[0]):
+                    out[k, j] = vectors[k, columns[j]]
     return found
 
 
-def put(double[:, ::1] vectors, const int32_t[::1] columns, const double[:, :] values):
+def put(double[:, :] vectors, const int32_t[::1] columns, const double[:, :] values):
     """Set some columns of vectors; more values than columns are not read."""
     cdef Py_ssize_t j, k
     with nogil:
-        for k in range(vectors.shape[0]):
+        if vectors.strides[0] < vectors.strides[1]:
             for j in range(columns.shape[0]):
-                vectors[k, columns[j]] = values[k, j]
+                for k in range(vectors.shape[0]):
+                    vectors[k, columns[j]] = values[k, j]
+        else:
+            for k in range(vectors.shape[0]):
+                for j in range(columns.shape[0]):
+                    vectors[k, columns[j]] = values[k, j]
 
 
 cdef inline double soft(double x, double threshold) noexcept nogil:

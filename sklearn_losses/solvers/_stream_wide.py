@@ -47,7 +47,8 @@ FEWER_ENTRIES = 100_000  # where the penalty is weak
 WEAK = 30  # passes that dual ascent needs there, about
 MOST_WIDE_ROWS = 10_000
 MOST_ENTRY = 1e140  # of X
-LOOK = 1.05  # times as many rows, and what concerns all of them is done again
+LOOK = 1.05  # times as many rows, and the constant is looked for again
+PRICE = 1.1  # times as many rows, and all coefficients feel it
 OLD = 4  # of the older rows are visited for each new one
 VISITS = 8  # for each new row
 ENOUGH, ALL = 1 << 18, 1 << 17  # entries are visited anyway, and so of all kept rows
@@ -68,7 +69,8 @@ class SharedVectors:
     Attributes
     ----------
     slope, curvature : ndarray of shape (n_outputs, n_features + 1)
-        The last column is that of the intercepts.
+        The last column is that of the intercepts. The outputs of a column lie together,
+        for it is columns that are looked up.
     stamp : ndarray of shape (1,)
         Of the last changes.
     """
@@ -78,8 +80,9 @@ class SharedVectors:
         self._before, self._waiting = [], None
 
     @classmethod
-    def nothing(cls, shape):
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros(1))
+    def nothing(cls, n_outputs, n_columns):
+        shape = n_columns, n_outputs
+        return cls(np.zeros(shape).T, np.zeros(shape).T, np.zeros(1))
 
     @classmethod
     def from_state(cls, values):
@@ -318,7 +321,7 @@ class WidePast(Past):
         return Kept.new(Entries.nothing(), *nothing, len(self.coef))
 
     def _forget(self):
-        self.vectors = SharedVectors.nothing((len(self.coef), self.n_features + 1))
+        self.vectors = SharedVectors.nothing(len(self.coef), self.n_features + 1)
         self.constant_memories = [Matrix.nothing(self.constant[g]) for g in self.groups]
 
     def state(self):
@@ -404,13 +407,12 @@ class WidePast(Past):
         Those that are visited move in any case.
         """
         penalty, more = self.objective.penalty, self.n - self.priced
-        if self.n < LOOK * self.priced:
+        if self.n < PRICE * self.priced:
             self.coef = self.coef.copy()
             return
-        before, self.coef = self.coef, np.empty(self.coef.shape)
+        before, self.coef = self.coef, np.zeros(self.coef.shape)
         strengths = self.priced * penalty.l2, more * penalty.l1, more * penalty.l2
-        for w, bend, new in zip(before, self.vectors.curvature, self.coef):
-            shrink(w, bend[:-1], *strengths, new)
+        shrink(before, self.vectors.curvature[:, :-1], *strengths, self.coef)
         self.priced = self.n
 
     def look(self):

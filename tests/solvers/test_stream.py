@@ -172,7 +172,7 @@ def test_copies_that_share_vectors_do_not_disturb_each_other():
 
 
 def test_vectors_know_whether_they_have_moved_on():
-    vectors = SharedVectors.nothing((1, 5))
+    vectors = SharedVectors.nothing(1, 5)
     columns, new = np.array([1, 3], np.int32), np.array([[2.0, 4.0]])
     vectors.change(columns, new)
     state = vectors.withdrawn(1.0)

@@ -40,9 +40,9 @@ FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, in units of the resid
 WIDTH_POWER, SMALLEST_WIDTH = 0.5, 2e-4  # it falls with this power of the rows seen
 FEW_STEPS, MORE_STEPS = 8, 10  # at the last width if all goes well, and before it
 FOLD_WIDTH, FOLD_SHARE = 0.3, 0.5  # of the curvature that is remembered
+CORNER = 1e-9  # in units of the residuals, is all that is left of the smoothing
 LEAST_UNIT = 0.02  # of the typical residual, in that of the constant
 KINK = 10  # widths of the smoothing, at most, is a constant off for it
-FEW_TARGETS = 33  # of which one may be near the best of several minima
 WORSE = 0.1  # of what a constant loses: so much worse is a reason to begin anew
 DOUBTS = 100  # rows, after which coefficients from elsewhere may be dropped
 PREFIX = "stream_"
@@ -317,17 +317,15 @@ class Past:
             found = constant
         elif self.has_memory:
             found = self.at_kink(simple, self.minimised(k, simple, constant))
-        elif term.relative is None and not self.objective.is_joint:
+        elif not self.objective.is_joint:
             found = np.array([[term.best_constant()]])
         else:
             # Without a stake one class alone would be learned without end.
             above = term.value(simple.raw(constant)) - term.lowest
             self.stake[k] = above / len(term.weight)
-            likely = np.zeros(constant.shape)
-            if not self.objective.is_joint:
-                likely[:] = term.relative.best_constant()
-            found = self.minimised_anew(k, simple, constant, likely)
-            found = self.at_target(k, simple, found)
+            nothing = np.zeros(constant.shape)
+            found = self.minimised_anew(k, simple, constant, nothing)
+            found = self.in_a_corner(simple, found)
         # As long as there is nothing to lose, the first rows have been all the same.
         if not self.has_memory or self.stake[k] == 0:
             p = simple.raw(found)
@@ -343,19 +341,16 @@ class Past:
         near = abs(here - found)[0, 0] <= KINK * self.width(simple.term)
         return here if near or simple.value(here) < simple.value(found) else found
 
-    def at_target(self, k, simple, found):
-        """A target as a constant, if that is better: one minimum of several."""
-        loss = self.objective.loss
-        if self.objective.is_joint or loss.task != "regression":
+    def in_a_corner(self, simple, found):
+        """The best constants of a joint loss with kinks, which smoothing rounds off."""
+        if self.objective.loss.differentiable or not self.objective.is_joint:
             return found
-        y = simple.term.term.y
-        some = np.quantile(y, np.linspace(0, 1, FEW_TARGETS), method="nearest")
-        raw = np.asarray(loss.link.link(np.unique(some)), dtype=np.float64)
-        tried = [np.array([[c]]) for c in raw[np.isfinite(raw)]]
-        best = min(tried, key=simple.value, default=found)
-        if not simple.value(best) < simple.value(found):
-            return found
-        return min(best, self.minimised(k, simple, best), key=simple.value)
+        width, best = self.width(simple.term), found
+        while width > CORNER * simple.term.unit:
+            width /= WIDTH_DIVISOR
+            found, _ = simple.minimise(found, width, MORE_STEPS)
+            best = min(best, found, key=simple.value)
+        return best
 
     @property
     def has_memory(self):

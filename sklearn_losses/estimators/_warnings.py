@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses.estimators._validation import EPSILON_IS
+from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.losses._look import is_foreign, look_at
 from sklearn_losses.solvers._newton import best_constants
 from sklearn_losses.solvers._sgd import is_least_at_0
@@ -324,10 +325,10 @@ class _Result:
         """
         is_kinked = self.loss.task != "regression" and not self.loss.differentiable
         has_l1 = self.objective.penalty.l1 > 0  # whose strength somebody has chosen
-        if not is_kinked or has_l1 or is_least_at_0(self.loss):
+        if not is_kinked or has_l1:
             return None
         is_flat = ~self._has_features()
-        if not is_flat.any():
+        if not is_flat.any() or is_least_at_0(self.loss):
             return None
         where = f" for {is_flat.sum()} of {len(is_flat)} classes"
         where = "" if is_flat.all() else where
@@ -345,12 +346,13 @@ class _Result:
 
     def _can_overflow(self):
         """Whether there are finite raw predictions without finite predictions."""
-        largest = np.finfo(self.dtype).max
-        ends = self.loss.inverse_link(np.array([-largest, largest], self.dtype))
-        if not np.isfinite(ends).all():
-            return True
-        size = np.abs(self.coef).sum() + np.abs(self.intercept).sum()
-        return size > np.sqrt(largest)  # or a raw prediction itself may overflow
+        largest = float(np.finfo(self.dtype).max)
+        if not isinstance(self.loss.link, IdentityLink):
+            ends = self.loss.inverse_link(np.array([-largest, largest], self.dtype))
+            if not np.isfinite(ends).all():
+                return True
+        # Or a raw prediction itself may overflow.
+        return max(np.abs(self.coef).max(), abs(self.intercept[0])) > largest**0.25
 
 
 def _positive(weight, rows, n):

@@ -50,8 +50,8 @@ class Penalty:
         -------
         ndarray of shape (n_outputs,)
         """
-        l1_norm = np.abs(coef).sum(axis=1)
-        return self.l1 * l1_norm + self.l2 / 2.0 * np.einsum("kj,kj->k", coef, coef)
+        found = self.l2 / 2.0 * np.einsum("kj,kj->k", coef, coef)
+        return found + self.l1 * np.abs(coef).sum(axis=1) if self.l1 else found
 
     def least_subgradient(self, coef, gradient):
         """The subgradient that, added to `gradient`, leaves the least norm.

@@ -42,6 +42,7 @@ FEW_ROWS = 10  # ... for fewer rows a coefficient, of which 0.3 leaves too many 
 MANY_ROWS = 100  # a coefficient: nobody needs to know how many are copies
 SMOOTHING_TOL = 3.0  # times tol may be the excess of smoothing
 LITTLE = 0.3  # times the excess is what the last step with a smoothing may gain
+HELPS = 0.5  # of what there may be to gain: a step that does needs no smoothing
 DIVISORS = 2.0, 16.0  # at least and at most: how fast the smoothing shrinks until ...
 AIM = 0.5  # ... its excess is this share of what may be left to gain
 PROGRESS_TOL = 4.0  # times tol may be the last decrease
@@ -399,9 +400,7 @@ class Fit:
                 yield True
             step = None
             new, delta, slope_at_0, predicted = self.model.minimum()
-            if self.widens(p, theta, value, predicted):
-                continue
-            predicted = self.possible(value, predicted)
+            promised, predicted = predicted, self.possible(value, predicted)
             allowed = self.enough(value, predicted)
             done = self.is_done(value, predicted, excess, allowed)
             is_stale = self.n_stale >= solver.n_iter_no_change
@@ -422,6 +421,9 @@ class Fit:
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
+            if promised > predicted and self.widens(p, theta, delta, q, t, value):
+                ahead = None
+                continue
             if t != 1:
                 ahead = None
             if t == 0:
@@ -468,20 +470,21 @@ class Fit:
         known = self.term.known_minimum
         return predicted if known is None else min(predicted, max(value - known, 0.0))
 
-    def widens(self, p, theta, value, predicted):
-        """Smooth a loss without kinks, if its model promises more than there is.
+    def widens(self, p, theta, delta, q, t, value):
+        """Smooth a loss without kinks, if a step is short of what the model promises.
 
-        Nearly all rows are then where the loss is linear, and the others, which are few
-        or bend within a narrow band, say nothing of a step that leads out of it.
+        That is more than there is: nearly all rows are where the loss is linear, and
+        the others, which are few or bend within a narrow band, say nothing of a step
+        that leads out of it.
         """
         is_bent = isinstance(self.term, PointTerm) and self.is_convex
         if self.h > 0 or self.has_widened or not is_bent or self.term.is_smoothed:
             return False
-        if predicted <= self.possible(value, predicted):
+        left = value - self.penalty(theta) - self.lowest
+        if value - self.value_along(p, q, t, theta + t * delta) >= HELPS * left:
             return False
         self.has_widened = True
         self.smooths_to_begin()
-        left = value - self.penalty(theta) - self.lowest
         unit = left / max(self.seen.steepness, 1e-300)
         self.h = self.term.width(p, WIDE_WIDTH * min(max(unit, 1e-150), 1e150))
         self.arrived = True

@@ -102,10 +102,7 @@ class GapFit(Fit):
                 p, ahead = self.raw(theta), None
             value, excess = self.look(p, theta, ahead)
             new, delta, slope_at_0, predicted = self.model.minimum()
-            if self.widens(p, theta, value, predicted):
-                ahead = None
-                continue
-            predicted = self.possible(value, predicted)
+            promised, predicted = predicted, self.possible(value, predicted)
             enough = max(self.allowed(value, predicted), NARROW_EARLY * excess)
             is_last = self.passes + 3 > self.solver.max_iter
             if self.sees_gaps and (is_last or self.model.trust * predicted <= enough):
@@ -130,6 +127,9 @@ class GapFit(Fit):
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
+            if promised > predicted and self.widens(p, theta, delta, q, t, value):
+                ahead = None
+                continue
             if t == 0:
                 ahead = None
                 if self.model.damp():

@@ -249,8 +249,15 @@ class PointTerm(LossTerm):
         strength = around.curvatures.sum() * self.unit
         if not WEAK * around.steepness <= strength <= STRONG * around.steepness:
             return True
+        if some.bends_everywhere(around.curvatures):
+            return False
         share = _effective(around.curvatures, some.weight)
         return share < WEAK and share * count() < ROWS_PER_COEF * n_coefs
+
+    def bends_everywhere(self, curvatures):
+        """Whether that is seen at once, as of the squared error."""
+        is_uniform = self.weight.strides == (0,)
+        return is_uniform and curvatures.min() >= WEAK * curvatures.max()
 
     def width(self, p, h):
         """h, or less where that would make another loss of it, as of exponentials."""

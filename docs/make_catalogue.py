@@ -38,7 +38,8 @@ loss with a *conjugate* gives it in closed form or by a search.
 The penalty of a model is in units of its coefficients. Where *lipschitz* is inf, as of
 `SquaredError`, a regression with an l2 norm is the same in all units of y; where it is
 finite, the penalty outweighs the loss if y is large, and `alpha` has to be smaller by
-the factor by which y is larger. `scale="mad"`, where a loss takes it, does that.
+the factor by which y is larger. `scale="mad"`, where a loss takes it, does that. See
+[units.md](units.md).
 
 `sklearn_losses.describe(loss)` says more about one of them, `LossDisplay` draws them,
 and `examples/plot_all_losses.py` draws them all.

@@ -1,9 +1,10 @@
 """Build the Cython modules; everything else about the package is in pyproject.toml.
 
 The kernels are compiled once more for each instruction set of BUILDS, from the same C
-file. Which build is imported is decided in sklearn_losses/_instruction_set.py. What
-Cython writes for every module that takes arrays is compiled once, as SHARED: it would
-be half of the time. All cores compile, and what is up to date is not compiled again.
+file. Which build is imported is decided in sklearn_losses/_machine/_instruction_set.py.
+What Cython writes for every module that takes arrays is compiled once, as SHARED: it
+would be half of the time. All cores compile, and what is up to date is not compiled
+again.
 """
 
 import hashlib
@@ -32,23 +33,23 @@ COMPILE_ARGS = [
 # Not x86-64-v4: gcc 12 gets a loop over AVX-512 masks wrong, and SGD gains nothing.
 BUILDS = {"x86_64_v3": "-march=x86-64-v3"}
 KERNELS = (
-    "losses._arrays",
+    "_machine._arrays",
     "losses._builtin",
     "losses._table",
-    "linear._matrices",
-    "linear._rows",
-    "linear._weights",
-    "solvers._sgd_epoch",
-    "solvers._short_rows",
-    "solvers._long_rows",
-    "solvers._gradient_epoch",
-    "solvers._point_sums",
-    "solvers._sweep",
+    "design._matrices",
+    "design._rows",
+    "solvers.sgd._weights",
+    "solvers.sgd._sgd_epoch",
+    "solvers.sgd._short_rows",
+    "solvers.sgd._long_rows",
+    "solvers.sgd._gradient_epoch",
+    "terms._point_sums",
+    "problem._sweep",
 )
 # A loop over the points of a block can be vectorised once its formulas are inlined, to
 # the last; and calls are half of what a step of a short row costs.
 INLINE_ALL = "-DCYTHON_INLINE=inline __attribute__((always_inline))"
-INLINED = ("losses._builtin", "solvers._short_rows")
+INLINED = ("losses._builtin", "solvers.sgd._short_rows")
 SHARED = "sklearn_losses._cyutility"
 OPENMP = ["-fopenmp"] if sys.platform == "linux" else []
 

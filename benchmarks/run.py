@@ -35,7 +35,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 import sklearn_losses
-from sklearn_losses.linear import _rows
+from sklearn_losses.design import _rows
 
 # The first one while this process is small.
 GROUPS = {

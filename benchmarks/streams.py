@@ -251,11 +251,12 @@ defaults. Times are medians over the calls, ours and theirs in turn, so that bot
 the caches cold. Memory is what the model holds between two calls, in vectors of
 `coef_`'s size. The gap is that after one pass, to a fit of all rows.
 
-The aim was 3 times scikit-learn's time at 2^20 features. It is 3.5: scikit-learn changes
-`coef_` in place, and here every call makes a new array, so that one that was read before,
-or belongs to a copy of the model, stays as it is; of 10 classes the copy and the search
-for infinities are a third of a call. Fewer visits of older rows (two or three for each
-new one, not four) save a tenth of the time and cost a third of the accuracy.
+The aim was 3 times scikit-learn's time at 2^20 features. It is 3.5: scikit-learn
+changes `coef_` in place, and here every call makes a new array, so that one that was
+read before, or belongs to a copy of the model, stays as it is; of 10 classes the copy
+and the search for infinities are a third of a call. Fewer visits of older rows (two or
+three for each new one, not four) save a tenth of the time and cost a third of the
+accuracy.
 
 | features | classes | us a row | scikit-learn | ratio | memory | gap | scikit-learn |
 |---|---|--:|--:|--:|--:|--:|--:|"""

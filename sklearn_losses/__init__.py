@@ -1,7 +1,7 @@
 """Linear models for any loss: a loss is an object, tuned, pickled and compiled."""
 
 from sklearn_losses import inspection, losses, solvers
-from sklearn_losses._instruction_set import instruction_set
+from sklearn_losses._machine._instruction_set import instruction_set
 from sklearn_losses.estimators import (
     LinearClassifier,
     LinearRegressor,

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import sklearn_losses
 from sklearn_losses import SGDClassifier, SGDRegressor
-from sklearn_losses._instruction_set import VARIABLE, available
+from sklearn_losses._machine._instruction_set import VARIABLE, available
 from tests.cases import LOSSES, raw_predictions, targets
 from tests.compiling import run
 
@@ -84,7 +84,7 @@ def test_the_best_build_is_chosen(tmp_path, monkeypatch):
 @pytest.mark.parametrize("wanted", ["avx2", "x86_64_v9"])
 def test_an_instruction_set_that_is_not_there(wanted, monkeypatch):
     monkeypatch.setenv(VARIABLE, wanted)
-    name = "sklearn_losses._instruction_set"
+    name = "sklearn_losses._machine._instruction_set"
     monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=rf"{VARIABLE} must be one of .*'{wanted}'"):
         importlib.import_module(name)

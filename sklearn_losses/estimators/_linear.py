@@ -14,6 +14,16 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_losses._machine._params import (
+    BOOLEAN,
+    NONE,
+    Instance,
+    Interval,
+    InvalidParameterError,
+    Options,
+    check_parameters,
+)
+from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearModel,
@@ -33,25 +43,15 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.estimators._watching import EpochCallbacks
-from sklearn_losses.linear._objective import Objective, Targets
-from sklearn_losses.linear._penalties import Penalty
-from sklearn_losses.linear._rows import Rows
 from sklearn_losses.losses._base import moderate_weight
-from sklearn_losses.losses._params import (
-    BOOLEAN,
-    NONE,
-    Instance,
-    Interval,
-    InvalidParameterError,
-    Options,
-    check_parameters,
-)
+from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
-from sklearn_losses.solvers._certified import DEAR, Certified, choose
-from sklearn_losses.solvers._descent import MOST_FEATURES, PATIENCE
-from sklearn_losses.solvers._gap_descent import LBFGS, NEWTON
 from sklearn_losses.solvers._residual_scale import at_scale
-from sklearn_losses.solvers._sgd import is_least_at_0
+from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
+from sklearn_losses.solvers.descent._descent import MOST_FEATURES, PATIENCE
+from sklearn_losses.solvers.descent._gap_descent import LBFGS, NEWTON
+from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
 _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
         The penalty on the coefficients; the intercept is not penalised.

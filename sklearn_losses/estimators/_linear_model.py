@@ -10,11 +10,11 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_losses._machine._arrays import choose_by_sign
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.design._structure import check_structure
 from sklearn_losses.estimators._validation import resolve_loss
-from sklearn_losses.linear._rows import Rows
-from sklearn_losses.linear._structure import check_structure
 from sklearn_losses.losses import Loss
-from sklearn_losses.losses._arrays import choose_by_sign
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
 

@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
+from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
-from sklearn_losses.linear._centred import Centred
-from sklearn_losses.linear._penalties import conjugate_excess
+from sklearn_losses.penalties._penalties import conjugate_excess
 
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
 

@@ -11,6 +11,12 @@ from joblib import effective_n_jobs
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_losses._machine._params import (
+    NONE,
+    Instance,
+    InvalidParameterError,
+    Options,
+)
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearRegressorMixin,
@@ -33,15 +39,9 @@ from sklearn_losses.estimators._validation import (
     encode_labels,
     unchanged_on_error,
 )
-from sklearn_losses.linear._objective import Targets
-from sklearn_losses.losses._params import (
-    NONE,
-    Instance,
-    InvalidParameterError,
-    Options,
-)
-from sklearn_losses.solvers._descent import MOST_FEATURES
-from sklearn_losses.solvers._stream import Stream
+from sklearn_losses.problem._objective import Targets
+from sklearn_losses.solvers.descent._descent import MOST_FEATURES
+from sklearn_losses.solvers.stream._stream import Stream
 
 
 class SGDRegressor(LinearRegressorMixin, BaseSGD):

@@ -14,6 +14,16 @@ from joblib import effective_n_jobs
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_losses._machine._params import (
+    BOOLEAN,
+    NONE,
+    Instance,
+    Interval,
+    InvalidParameterError,
+    Options,
+    check_parameters,
+)
+from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
 )
@@ -39,26 +49,16 @@ from sklearn_losses.estimators._watching import (
     make_score,
     publish_curves,
 )
-from sklearn_losses.linear._objective import Objective
-from sklearn_losses.linear._penalties import Penalty
-from sklearn_losses.linear._rows import Rows
-from sklearn_losses.linear._weights import coefficients
-from sklearn_losses.losses._params import (
-    BOOLEAN,
-    NONE,
-    Instance,
-    Interval,
-    InvalidParameterError,
-    Options,
-    check_parameters,
-)
-from sklearn_losses.solvers._newton import Newton
-from sklearn_losses.solvers._overflow import WeightsOverflow
+from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
-from sklearn_losses.solvers._schedules import Schedule
-from sklearn_losses.solvers._sgd import SGD, is_least_at_0
-from sklearn_losses.solvers._stream import Stream, forget
+from sklearn_losses.solvers.descent._newton import Newton
+from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
+from sklearn_losses.solvers.sgd._schedules import Schedule
+from sklearn_losses.solvers.sgd._sgd import SGD, is_least_at_0
+from sklearn_losses.solvers.sgd._weights import coefficients
+from sklearn_losses.solvers.stream._stream import Stream, forget
 
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 AUTO = "auto"  # no schedule at all: all rows at once

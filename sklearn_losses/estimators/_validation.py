@@ -14,18 +14,18 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from sklearn_losses.linear._structure import check_structure
-from sklearn_losses.losses import Loss, get_loss, loss_names
-from sklearn_losses.losses._base import ORDINARY
-from sklearn_losses.losses._params import (
+from sklearn_losses._machine._params import (
     Instance,
     Interval,
     InvalidParameterError,
     Options,
     check_parameters,
 )
-from sklearn_losses.solvers._optimizers import OPTIMIZERS, Optimizer
+from sklearn_losses.design._structure import check_structure
+from sklearn_losses.losses import Loss, get_loss, loss_names
+from sklearn_losses.losses._base import ORDINARY
 from sklearn_losses.solvers._residual_scale import residual_scale
+from sklearn_losses.solvers.sgd._optimizers import OPTIMIZERS, Optimizer
 
 # Losses that took scikit-learn's `epsilon`, and the parameter that it was.
 EPSILON_IS = {

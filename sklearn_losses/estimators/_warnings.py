@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_losses.estimators._validation import EPSILON_IS
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.losses._look import is_foreign, look_at
-from sklearn_losses.solvers._newton import best_constants
-from sklearn_losses.solvers._sgd import is_least_at_0
+from sklearn_losses.solvers.descent._newton import best_constants
+from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
 DEFAULT_ALPHA = 1e-4
 OF_STEPS = "eta0", "power_t", "average", "batch_size", "shuffle"

@@ -10,7 +10,7 @@ from sklearn import get_config
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import validate_data
 
-from sklearn_losses.linear._structure import check_structure
+from sklearn_losses.design._structure import check_structure
 from sklearn_losses.solvers._progress import merge_curves
 
 # The attributes that a fit may leave behind, and which a new fit takes away.

@@ -16,7 +16,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_losses.linear._structure import check_structure
+from sklearn_losses.design._structure import check_structure
 from sklearn_losses.losses import Loss
 
 

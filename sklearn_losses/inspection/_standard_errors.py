@@ -14,8 +14,8 @@ import numpy as np
 from scipy import linalg
 from sklearn.utils import Bunch
 
+from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
-from sklearn_losses.linear._centred import Centred
 
 
 def standard_errors(estimator, X, y, sample_weight=None):

@@ -1,11 +1,12 @@
 """Losses: what a model pays for a prediction. See :class:`Loss`."""
 
 # isort: off
-from sklearn_losses._instruction_set import with_chosen_build
+from sklearn_losses._machine._instruction_set import with_chosen_build
 
 __path__ = with_chosen_build(__path__, __name__)
 # isort: on
 
+from sklearn_losses._machine._params import Interval, InvalidParameterError
 from sklearn_losses.losses._base import (
     Loss,
     PointLoss,
@@ -61,7 +62,6 @@ from sklearn_losses.losses._multiclass import (
     MulticlassSquaredHinge,
     Sparsemax,
 )
-from sklearn_losses.losses._params import Interval, InvalidParameterError
 from sklearn_losses.losses._registry import (
     get_loss,
     loss_names,

@@ -24,9 +24,9 @@ import numpy as np
 from scipy.optimize import brentq, minimize, minimize_scalar
 from sklearn.base import BaseEstimator, clone
 
+from sklearn_losses._machine._params import Interval, check_parameters
 from sklearn_losses.losses._builtin import builtin
 from sklearn_losses.losses._links import IdentityLink
-from sklearn_losses.losses._params import Interval, check_parameters
 
 REAL_LINE = Interval(None, None, "neither")
 

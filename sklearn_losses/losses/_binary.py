@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import entr, logit
 
+from sklearn_losses._machine._params import Interval
 from sklearn_losses.losses._base import PointLoss
 from sklearn_losses.losses._links import (
     ArctanLink,
@@ -16,7 +17,6 @@ from sklearn_losses.losses._links import (
     FocalLink,
     LogitLink,
 )
-from sklearn_losses.losses._params import Interval
 
 
 def largest(function):

@@ -22,15 +22,15 @@ import numpy as np
 from scipy.optimize import brentq
 from sklearn.base import clone
 
-from sklearn_losses.losses._base import Loss, PointOrRowLoss
-from sklearn_losses.losses._links import IdentityLink
-from sklearn_losses.losses._mixture import mixture
-from sklearn_losses.losses._params import (
+from sklearn_losses._machine._params import (
     Instance,
     Interval,
     InvalidParameterError,
     check_parameters,
 )
+from sklearn_losses.losses._base import Loss, PointOrRowLoss
+from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.losses._mixture import mixture
 from sklearn_losses.losses._regression import AbsoluteError
 
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]

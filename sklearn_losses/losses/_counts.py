@@ -11,9 +11,9 @@ They are negative log-likelihoods without the terms in y alone, and so may be ne
 import numpy as np
 from scipy.special import xlog1py, xlogy
 
+from sklearn_losses._machine._params import Interval, check_parameters
 from sklearn_losses.losses._base import PointLoss
 from sklearn_losses.losses._links import LogLink
-from sklearn_losses.losses._params import Interval, check_parameters
 
 NON_NEGATIVE = Interval(0, None, "left")
 POSITIVE = Interval(0, None, "neither")

@@ -22,12 +22,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from sklearn_losses.losses._base import PointLoss, PointOrRowLoss, RowLoss
-from sklearn_losses.losses._binary import BinaryLoss
-from sklearn_losses.losses._callbacks import callback_loss
-from sklearn_losses.losses._cfunctions import c_function_loss
-from sklearn_losses.losses._links import IdentityLink, Link, ProbabilityLink, RowLink
-from sklearn_losses.losses._params import (
+from sklearn_losses._machine._params import (
     BOOLEAN,
     NONE,
     Exactly,
@@ -37,6 +32,11 @@ from sklearn_losses.losses._params import (
     Options,
     check_parameter,
 )
+from sklearn_losses.losses._base import PointLoss, PointOrRowLoss, RowLoss
+from sklearn_losses.losses._binary import BinaryLoss
+from sklearn_losses.losses._callbacks import callback_loss
+from sklearn_losses.losses._cfunctions import c_function_loss
+from sklearn_losses.losses._links import IdentityLink, Link, ProbabilityLink, RowLink
 from sklearn_losses.losses._pointers import CFunction
 from sklearn_losses.losses._search import searched_minimum
 

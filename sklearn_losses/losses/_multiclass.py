@@ -8,9 +8,9 @@ array([[ 0.333,  0.333, -0.667]])
 import numpy as np
 from scipy.special import entr, xlogy
 
+from sklearn_losses._machine._params import Interval
 from sklearn_losses.losses._base import RowLoss, class_frequencies
 from sklearn_losses.losses._links import SoftmaxLink, SparsemaxLink
-from sklearn_losses.losses._params import Interval
 
 ROUNDING = 1e-12  # of slopes of one row, and of their sum
 

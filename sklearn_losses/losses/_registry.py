@@ -7,6 +7,7 @@ Huber(delta=2.0)
 
 import difflib
 
+from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
     _binary,
     _counts,
@@ -15,7 +16,6 @@ from sklearn_losses.losses import (
     _robust,
 )
 from sklearn_losses.losses._base import Loss
-from sklearn_losses.losses._params import Options, check_parameter
 
 # In the order of the families, and of their files.
 _CLASSES = {

@@ -7,9 +7,9 @@ array([0.9, 0.1])
 
 import numpy as np
 
+from sklearn_losses._machine._params import Interval
 from sklearn_losses.losses._base import PointLoss
 from sklearn_losses.losses._links import Log1pLink
-from sklearn_losses.losses._params import Interval
 from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss
 
 

@@ -14,7 +14,7 @@ estimates the standard deviation, and the default is multiplied by it.
 
 import numpy as np
 
-from sklearn_losses.losses._params import (
+from sklearn_losses._machine._params import (
     Exactly,
     Interval,
     InvalidParameterError,

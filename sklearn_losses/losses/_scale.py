@@ -14,8 +14,8 @@ from functools import lru_cache
 
 from sklearn.base import clone
 
+from sklearn_losses._machine._params import Interval, InvalidParameterError, Options
 from sklearn_losses.losses._base import PointLoss
-from sklearn_losses.losses._params import Interval, InvalidParameterError, Options
 
 MAD = "mad"
 POSITIVE = [Interval(0, None, "neither")]

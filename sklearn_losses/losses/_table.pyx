@@ -8,10 +8,10 @@ shapes, types and, unless it hands in the limits of y, its domain.
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython.parallel cimport prange
 
-from sklearn_losses.losses._arrays cimport n_outside
+from sklearn_losses._machine._arrays cimport n_outside
 from sklearn_losses.losses._conjugate cimport searched_conjugate
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows, some_rows
-from sklearn_losses.losses._threads cimport threads_for
+from sklearn_losses._machine._threads cimport threads_for
 
 from sklearn_losses.losses._search import searched_conjugates
 

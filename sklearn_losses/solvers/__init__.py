@@ -1,15 +1,9 @@
-"""Solvers: how an objective is minimised. An epoch is a kernel, the rest Python.
+"""Solvers: how an objective is minimised.
 
 What is public are the optimizers, which SGD takes as a parameter.
 """
 
-# isort: off
-from sklearn_losses._instruction_set import with_chosen_build
-
-__path__ = with_chosen_build(__path__, __name__)
-# isort: on
-
-from sklearn_losses.solvers._optimizers import (
+from sklearn_losses.solvers.sgd._optimizers import (
     AdaGrad,
     Adam,
     AMSGrad,

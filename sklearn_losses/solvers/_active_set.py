@@ -13,16 +13,16 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_losses.linear._duality import Dual
-from sklearn_losses.linear._penalties import conjugate_excess
+from sklearn_losses.penalties._penalties import conjugate_excess
+from sklearn_losses.problem._duality import Dual
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
-from sklearn_losses.solvers._certified import (
+from sklearn_losses.solvers.descent._certified import (
     Certified,
     choose,
     features_of,
     sample_of,
 )
-from sklearn_losses.solvers._descent import least_allowed, term_of
+from sklearn_losses.solvers.descent._descent import least_allowed, term_of
 
 ACTIVE_SET = "active-set"
 WIDE = 100  # features, from which on it pays

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_losses.linear._objective import Objective
-from sklearn_losses.linear._weights import coefficients
+from sklearn_losses.problem._objective import Objective
+from sklearn_losses.solvers.sgd._weights import coefficients
 
 LOSS, VALIDATION_LOSS, SCORE = "loss", "validation_loss", "validation_score"
 OBJECTIVE, STEP_SIZE, GRADIENT_NORM = "objective", "learning_rate", "gradient_norm"

@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from sklearn_losses.linear._rows import Rows
+from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import AbsoluteError
 from sklearn_losses.losses._regression import weighted_quantile
-from sklearn_losses.solvers._newton import Newton
-from sklearn_losses.solvers._sgd import SGD
+from sklearn_losses.solvers.descent._newton import Newton
+from sklearn_losses.solvers.sgd._sgd import SGD
 
 OF_MAD = 1.4826022185056018  # of normal residuals these give the standard deviation
 OF_MEAN_DEVIATION = 1.2533141373155003

@@ -40,8 +40,8 @@ from sklearn_losses import (
     TukeyBiweight,
     Tweedie,
 )
-from sklearn_losses.solvers import _descent, _gap_descent
-from sklearn_losses.solvers._newton_model import ProductModel
+from sklearn_losses.solvers.descent import _descent, _gap_descent
+from sklearn_losses.solvers.descent._newton_model import ProductModel
 from tests.cases import each
 
 REGRESSION = [

@@ -25,7 +25,7 @@ from sklearn_losses import (
     SquaredError,
 )
 from sklearn_losses.estimators import _validation
-from sklearn_losses.solvers import _certified
+from sklearn_losses.solvers.descent import _certified
 from tests.cases import each
 
 N, D = 24_000, 6

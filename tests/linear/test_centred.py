@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_losses.linear import _centred
-from sklearn_losses.linear._centred import Centred
-from sklearn_losses.linear._rows import Rows
+from sklearn_losses.design import _centred
+from sklearn_losses.design._centred import Centred
+from sklearn_losses.design._rows import Rows
 
 
 def data(dtype=np.float64):

@@ -30,11 +30,11 @@ from sklearn_losses import (
     SquaredHinge,
     Tweedie,
 )
-from sklearn_losses.linear._centred import Centred, Sums
-from sklearn_losses.linear._duality import Dual
-from sklearn_losses.linear._objective import Objective, Targets
-from sklearn_losses.linear._penalties import Penalty, conjugate_excess
-from sklearn_losses.linear._rows import Rows
+from sklearn_losses.design._centred import Centred, Sums
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.penalties._penalties import Penalty, conjugate_excess
+from sklearn_losses.problem._duality import Dual
+from sklearn_losses.problem._objective import Objective, Targets
 from tests.cases import each
 
 K = 3

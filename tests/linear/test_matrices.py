@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_losses.linear._matrices import (
+from sklearn_losses.design._matrices import (
     add_curvature,
     add_moments,
     centre_rows,

@@ -6,9 +6,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from sklearn_losses.linear._matrices import scan_indices
-from sklearn_losses.linear._rows import Rows
-from sklearn_losses.linear._structure import check_structure
+from sklearn_losses.design._matrices import scan_indices
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.design._structure import check_structure
 
 DENSE = np.arange(24.0).reshape(4, 6) % 5
 KINDS = {

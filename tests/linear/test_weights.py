@@ -5,18 +5,18 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
-from sklearn_losses.linear._objective import Objective, Targets
-from sklearn_losses.linear._penalties import Penalty
-from sklearn_losses.linear._rows import Rows
-from sklearn_losses.linear._weights import (
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.losses import CrossEntropy, Huber, LogLoss, SquaredError
+from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.solvers.sgd._schedules import Schedule
+from sklearn_losses.solvers.sgd._sgd import SGD
+from sklearn_losses.solvers.sgd._sgd_epoch import Epoch
+from sklearn_losses.solvers.sgd._weights import (
     ScaledWeights,
     coefficients,
     first_state,
 )
-from sklearn_losses.losses import CrossEntropy, Huber, LogLoss, SquaredError
-from sklearn_losses.solvers._schedules import Schedule
-from sklearn_losses.solvers._sgd import SGD
-from sklearn_losses.solvers._sgd_epoch import Epoch
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 30)) * (RNG.uniform(size=(120, 30)) < 0.15)

@@ -24,7 +24,7 @@ from sklearn_losses.losses import (
     Savage,
     SquaredError,
 )
-from sklearn_losses.solvers._loss_term import PointTerm, uniform
+from sklearn_losses.terms._loss_term import PointTerm, uniform
 from tests.cases import (
     DEFAULTS,
     LOSSES,

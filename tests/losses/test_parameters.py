@@ -7,6 +7,15 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_losses import losses as public
+from sklearn_losses._machine._params import (
+    BOOLEAN,
+    NONE,
+    InvalidParameterError,
+    Options,
+    check_parameter,
+    check_parameters,
+)
+from sklearn_losses._machine._params import Interval as Range
 from sklearn_losses.losses import (
     AbsolutePercentageError,
     Andrews,
@@ -39,15 +48,6 @@ from sklearn_losses.losses import (
     Welsch,
     loss_names,
 )
-from sklearn_losses.losses._params import (
-    BOOLEAN,
-    NONE,
-    InvalidParameterError,
-    Options,
-    check_parameter,
-    check_parameters,
-)
-from sklearn_losses.losses._params import Interval as Range
 from tests.cases import LOSSES, each, raw_predictions, targets, two_targets
 
 # Each parameter with its range in words, values in it and values outside.

@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_losses import LossDisplay, check_loss, describe, loss_scorer
+from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.losses import (
     AbsoluteError,
     Asymmetric,
@@ -27,7 +28,6 @@ from sklearn_losses.losses import (
     TukeyBiweight,
 )
 from sklearn_losses.losses._combine import split_weight
-from sklearn_losses.losses._params import InvalidParameterError
 from tests.cases import LOSSES, each
 
 R = np.linspace(-30.0, 30.0, 241)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
-from sklearn_losses.solvers._curvature import Curvature, scaled_solve
+from sklearn_losses.solvers.descent._curvature import Curvature, scaled_solve
 
 
 def test_scales_of_the_columns_do_not_matter():

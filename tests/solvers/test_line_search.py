@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sklearn_losses.solvers._line_search import ENOUGH, is_finite, step_length
+from sklearn_losses.solvers.descent._line_search import ENOUGH, is_finite, step_length
 
 
 @pytest.mark.parametrize("minimum", [1e-4, 0.3, 1.0, 50.0])

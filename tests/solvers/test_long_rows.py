@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklearn_losses import Hinge, Huber, LogLoss, SquaredError
-from sklearn_losses.solvers._long_rows import LongRows
+from sklearn_losses.solvers.sgd._long_rows import LongRows
 from tests.schedules import SGDClassifier, SGDRegressor
 
 RNG = np.random.default_rng(0)

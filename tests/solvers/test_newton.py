@@ -31,7 +31,7 @@ from sklearn_losses import (
     Sparsemax,
     SquaredError,
 )
-from sklearn_losses.solvers import _descent, _quasi_newton_model
+from sklearn_losses.solvers.descent import _descent, _quasi_newton_model
 
 ALPHA = 0.01
 

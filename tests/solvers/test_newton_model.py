@@ -13,13 +13,13 @@ from sklearn_losses import (
     Sparsemax,
     Truncated,
 )
-from sklearn_losses.linear import _centred
-from sklearn_losses.linear._centred import Centred
-from sklearn_losses.linear._rows import Rows
-from sklearn_losses.solvers import _newton_model
-from sklearn_losses.solvers._curvature import FIRST_DAMPING
-from sklearn_losses.solvers._loss_term import row_term
-from sklearn_losses.solvers._newton_model import NewtonModel
+from sklearn_losses.design import _centred
+from sklearn_losses.design._centred import Centred
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.solvers.descent import _newton_model
+from sklearn_losses.solvers.descent._curvature import FIRST_DAMPING
+from sklearn_losses.solvers.descent._newton_model import NewtonModel
+from sklearn_losses.terms._loss_term import row_term
 from tests.cases import each
 
 N, D, K = 60, 4, 3

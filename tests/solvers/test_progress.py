@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_losses.linear._objective import Objective, Targets
-from sklearn_losses.linear._penalties import Penalty
-from sklearn_losses.linear._rows import Rows
+from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import CrossEntropy, LogLoss
+from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers._progress import NOTHING, Progress, Watch, merge_curves
-from sklearn_losses.solvers._sgd import SGD
+from sklearn_losses.solvers.sgd._sgd import SGD
 
 X = np.array([[1.0], [2.0], [3.0]])
 

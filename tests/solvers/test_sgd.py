@@ -5,12 +5,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
-from sklearn_losses.linear._objective import Objective, Targets
-from sklearn_losses.linear._penalties import Penalty
-from sklearn_losses.linear._rows import Rows
+from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import AbsoluteError, EpsilonInsensitive, Hinge, Huber
-from sklearn_losses.solvers._schedules import Schedule
-from sklearn_losses.solvers._sgd import SGD
+from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.solvers.sgd._schedules import Schedule
+from sklearn_losses.solvers.sgd._sgd import SGD
 
 
 def objective(X, y, loss, fit_intercept=False):

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from sklearn_losses import Huber, LogLoss, SquaredError
-from sklearn_losses.linear._rows import Rows
+from sklearn_losses.design._rows import Rows
 from tests.schedules import SGDClassifier, SGDRegressor
 
 RNG = np.random.default_rng(0)

@@ -9,13 +9,13 @@ from scipy import sparse
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 
 from sklearn_losses import LogLoss, Quantile, SGDClassifier, SGDRegressor, SquaredError
-from sklearn_losses.solvers._stream_memory import (
+from sklearn_losses.solvers.stream._stream_memory import (
     Coordinates,
     DenseRows,
     Matrix,
     Sketch,
 )
-from sklearn_losses.solvers._stream_wide import MOST_ENTRIES, SharedVectors
+from sklearn_losses.solvers.stream._stream_wide import MOST_ENTRIES, SharedVectors
 
 
 def regression(n=3000, d=8, seed=0):

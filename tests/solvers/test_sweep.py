@@ -7,9 +7,9 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from sklearn_losses import Hinge, Huber, LogLoss, Poisson
-from sklearn_losses.linear._rows import Rows
-from sklearn_losses.solvers._point_sums import PointSums
-from sklearn_losses.solvers._sweep import sweep
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.problem._sweep import sweep
+from sklearn_losses.terms._point_sums import PointSums
 from tests.cases import each
 
 

@@ -12,7 +12,7 @@ from sklearn_losses.losses._exp_log cimport exp_of_nonpositive, expm1, log1p
 from sklearn_losses.losses._formulas.parameters cimport first
 from sklearn_losses.losses._loop cimport some_rows
 from sklearn_losses.losses._math cimport subtract_error
-from sklearn_losses.losses._prefetch cimport sl_prefetch
+from sklearn_losses._machine._prefetch cimport sl_prefetch
 from sklearn_losses.losses._table cimport Row, RowBlock
 
 

@@ -1,0 +1,499 @@
+"""Centred: the columns of Rows around their mean, in units of their spread.
+
+A column 1e8 +- 1 keeps its sixteen digits, because the mean is subtracted from its
+entries and not from sums of them. Only a block of rows exists in this form at a time.
+Where every mean is small beside the spread, and in CSR matrices, the entries stay as
+they are, and the mean is accounted for in the sums.
+"""
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import blas
+
+from sklearn_losses.design._matrices import (
+    add_moments,
+    centre_rows,
+    mirror,
+    set_mean_and_scale,
+    weigh_rows,
+)
+
+BLOCK = 1 << 17  # entries of a block of rows: 1 MB
+SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
+CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
+TINY = 2**14  # products of rows with themselves: a call of BLAS would take longer
+NARROW = 28  # columns up to which BLAS computes both halves of a product faster
+MANY_OUTPUTS = 4  # for which BLAS multiplies faster than kernels of one row
+NEAR = 100.0  # times the spread may be a mean that is accounted for in the sums
+SMALL, LARGE = 1e-250, 1e250  # variances beyond them are computed in units of ...
+UNIT = 1e160  # ... 1 / UNIT and UNIT
+FEW, FAR = 200, 10.0  # rows for a first mean, and spreads that it may be off
+
+
+class Centred:
+    """z_ij = (x_ij - mean_j) scale_j, of rows that it never copies as a whole.
+
+    Parameters
+    ----------
+    rows : Rows
+    weight : ndarray of shape (n_rows,) or None
+        The weights of mean and spread, >= 0; None: all rows count alike.
+    centre : bool
+        False: the mean is taken to be 0, and the spread is the root mean square.
+    slopes : ndarray of shape (n_rows,), default=None
+        Of CSR rows: `by_slopes` is formed in the pass over them that the spread takes.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,)
+    scale : ndarray of shape (n_features,)
+        1 / spread, and 0 of a constant column, which is then 0 everywhere.
+    blocks : list of slice
+        All rows, in blocks that stay in cache.
+    is_near : bool
+        Whether no mean is so large that raw predictions of x lose digits.
+    by_slopes : ndarray of shape (n_features,), or None
+        sum slopes_i x_i.
+    """
+
+    by_slopes = None
+
+    def __init__(self, rows, weight, centre=True, slopes=None):
+        n_rows = rows.n_rows
+        share = (
+            np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
+        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, scale, self.by_slopes = _statistics(rows, share, centre, slopes)
+        self._set(rows, mean, scale)
+
+    def _set(self, rows, mean, scale):
+        self.rows, self.mean, self.scale = rows, mean, scale
+        self.n_rows, self.n_features = rows.n_rows, rows.n_features
+        self.shift = mean * scale
+        if rows.is_sparse:
+            entries = min(max(BLOCK, self.n_features**2), SPARSE_BLOCK)
+            size = max(1, self.n_rows * entries // max(1, len(rows.data)))
+        else:
+            size = max(1, BLOCK // max(1, self.n_features))
+            self.X = rows.data.reshape(rows.n_rows, rows.n_features)
+        self.blocks = [
+            slice(i, min(i + size, self.n_rows)) for i in range(0, self.n_rows, size)
+        ]
+        self.ones = np.ones(min(size, self.n_rows))  # sums by BLAS: faster
+        self._scratch, self._only_block = [None, None], None
+        self.is_plain = self.is_sparse = rows.is_sparse
+        self.is_near = bool(np.abs(self.shift).max(initial=0.0) <= NEAR)
+        if not rows.is_sparse and len(self.blocks) > 1:
+            self.is_plain = self.is_near
+        elif not rows.is_sparse:
+            self._only_block = self.centred(self.blocks[0]) if self.blocks else None
+
+    def with_rows(self, rows):
+        """The same mean and spread for other rows."""
+        other = object.__new__(Centred)
+        other._set(rows, self.mean, self.scale)
+        return other
+
+    def centred(self, block):
+        """Rows of z and a column of ones, in memory which the next block overwrites."""
+        if self._only_block is not None:
+            return self._only_block
+        z = self._memory(0, block, self.n_features + 1)
+        centre_rows(self.X[block], self.mean, self.scale, z)
+        return z
+
+    def chosen(self, subset):
+        """A copy of some rows of z and a column of ones.
+
+        Parameters
+        ----------
+        subset : ndarray of int of shape (n_selected,)
+        """
+        if self._only_block is not None:
+            return self._only_block[subset]
+        z = np.empty((len(subset), self.n_features + 1))
+        centre_rows(self.rows.chosen(subset).to_dense(), self.mean, self.scale, z)
+        return z
+
+    def add_coupled(self, subset, matrices, out):
+        """Add sum_i M_ikl (z_i, 1) (z_i, 1)', of some rows, for l <= k.
+
+        Parameters
+        ----------
+        subset : ndarray of int of shape (n_selected,)
+        matrices : ndarray of shape (n_selected, n_outputs, n_outputs)
+            Symmetric.
+        out : ndarray of shape (n_outputs, size, n_outputs, size)
+            With size = n_features + 1; its entry k, ., l, . is added to.
+        """
+        if len(subset) == 0:
+            return
+        z = self.chosen(subset)
+        size = z.shape[1]
+        for k in range(matrices.shape[1]):
+            others = matrices[:, k, : k + 1, None] * z[:, None]
+            product = z.T @ others.reshape(len(z), -1)
+            out[k, :, : k + 1] += product.reshape(size, k + 1, size)
+
+    def weighted(self, block, x, c):
+        """Rows times the roots of c, in memory which the next block overwrites."""
+        weighted = self._memory(1, block, x.shape[1])
+        weigh_rows(x, c, weighted)
+        return weighted
+
+    def _memory(self, which, block, n_columns):
+        n = block.stop - block.start
+        if self._scratch[which] is None:
+            self._scratch[which] = np.empty((n, n_columns))
+        return self._scratch[which][:n]
+
+    def dot(self, u, block=None):
+        """z u.
+
+        Parameters
+        ----------
+        u : ndarray of shape (n_features,) or (n_features, n_outputs)
+        block : slice, default=None
+            One of `blocks`; None means all rows.
+        """
+        if self.is_plain:
+            if self.uses_blas(u.shape) and block is not None:
+                found = self.X[block] @ (u * self.scale[:, None])
+                found -= self.shift @ u
+                return found
+            coef = np.atleast_2d(np.ascontiguousarray(u.T * self.scale))
+            at_0 = -np.atleast_1d(self.shift @ u)
+            found = self.rows.dot(coef, at_0, block=block)
+            return found.reshape(len(found), *u.shape[1:])
+        return self._product(u, block)
+
+    def raw(self, theta, block=None):
+        """z u + c, where the last entry of theta is c, and the others are u.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_features + 1,) or (n_outputs, n_features + 1)
+        block : slice, default=None
+            One of `blocks`; None means all rows.
+        """
+        if self.is_plain:
+            found = self.dot(theta[..., :-1].T, block)
+            found += theta[..., -1]
+            return found
+        return self._product(theta.T, block)
+
+    def stored(self):
+        """The rows as kernels take them: z and ones, or x where it stays as it is.
+
+        Yields
+        ------
+        block : slice
+        data, columns, starts : ndarray
+            As of `Rows`.
+        """
+        rows = self.rows
+        if self.is_plain:
+            yield slice(0, self.n_rows), rows.data, rows.columns, rows.starts
+            return
+        for block in self.blocks:
+            yield block, self.centred(block).reshape(-1), rows.columns, rows.starts
+
+    def for_stored(self, theta):
+        """Coefficients and intercept by which rows of `stored` make `raw`."""
+        if not self.is_plain:
+            return np.append(theta, 0.0)
+        return np.append(theta[:-1] * self.scale, theta[-1] - self.shift @ theta[:-1])
+
+    def _product(self, u, block):
+        """(z, 1) times u, or z times u."""
+        if block is not None or self._only_block is not None:
+            return self.centred(block)[:, : len(u)] @ u
+        out = np.empty((self.n_rows, *u.shape[1:]))
+        for block in self.blocks:
+            out[block] = self.centred(block)[:, : len(u)] @ u
+        return out
+
+    def uses_blas(self, shape):
+        """Whether products of a block with so many columns are faster in BLAS."""
+        is_matrix = len(shape) == 2 and shape[1] >= MANY_OUTPUTS
+        return is_matrix and self.rows.data.dtype == np.float64 and not self.is_sparse
+
+    def transposed_dot(self, g):
+        """sum_i g_i z_i.
+
+        Parameters
+        ----------
+        g : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        """
+        sums = Sums(self, *g.shape[1:])
+        for block in self.blocks:
+            sums.add(block, g[block])
+        return sums.by_g.T.reshape(self.n_features, *g.shape[1:])
+
+    def squares(self, c):
+        """sum_i c_ik z_ij^2.
+
+        Parameters
+        ----------
+        c : ndarray of shape (n_rows, n_outputs)
+            >= 0.
+
+        Returns
+        -------
+        ndarray of shape (n_features, n_outputs)
+        """
+        sums = Sums(self, c.shape[1], second="diagonal")
+        for block in self.blocks:
+            sums.add(block, c[block], c[block])
+        return sums.second[:, :-1].T
+
+    def moments(self, g, c):
+        """sum g_i z_i, sum c_i z_i z_i' and sum c_i z_i, in one pass.
+
+        Parameters
+        ----------
+        g, c : ndarray of shape (n_rows,)
+            c >= 0.
+
+        Returns
+        -------
+        ndarrays of shape (n_features,), (n_features, n_features) and (n_features,)
+        """
+        sums = Sums(self, second="full")
+        for block in self.blocks:
+            sums.add(block, g[block], c[block])
+        second = sums.second[0]
+        return sums.by_g[0], second[:-1, :-1], second[-1, :-1]
+
+    def unscaled(self, u, at_mean):
+        """coef and intercept of the raw prediction z u + at_mean.
+
+        Parameters
+        ----------
+        u : ndarray of shape (n_features,) or (n_outputs, n_features)
+        at_mean : float or ndarray of shape (n_outputs,)
+        """
+        coef = u * self.scale
+        return coef, at_mean - coef @ self.mean
+
+
+def _statistics(rows, share, centre, slopes=None):
+    """The weighted mean of the columns, 1 / spread or 0, and sum slopes x.
+
+    One pass, about the mean of a few rows, will do unless that is far from the mean, as
+    it is where the rows are sorted or most columns constant.
+    """
+    mean = _mean_of_a_few(rows) if centre else np.zeros(rows.n_features)
+    found, moved, by_slopes = _pass_about(mean, rows, share, centre, slopes)
+    if moved > FAR:
+        found, *_ = _pass_about(found[0], rows, share, centre)
+    return *found, by_slopes
+
+
+def _mean_of_a_few(rows):
+    if rows.is_sparse:
+        return np.zeros(rows.n_features)  # which most entries are
+    X = rows.data.reshape(rows.n_rows, rows.n_features)
+    few = X[:: max(1, rows.n_rows // FEW)]
+    mean = np.add.reduce(few, axis=0, dtype=np.float64) / len(few)
+    return np.where(np.isfinite(mean), mean, 0.0)
+
+
+def _pass_about(centre, rows, share, moves, slopes=None):
+    """Mean and scale, how far off the mean was in spreads, and sum slopes x."""
+    share, unit, by_slopes = share[:, None], np.ones(rows.n_features), None
+    if slopes is None:
+        sums = np.concatenate(rows.deviations(share, centre, unit))
+    else:
+        *sums, by_slopes = rows.moments(share[:, 0], slopes)
+        sums = np.array(sums)
+    rows.verify(sums)
+    beyond = ~((sums[1] > SMALL) & (sums[1] < LARGE))
+    if beyond.any():  # constant, or squares that are beyond the range of floats
+        unit[beyond] = np.where(sums[1, beyond] <= SMALL, UNIT, 1.0 / UNIT)
+        sums = np.concatenate(rows.deviations(share, centre, unit))
+    found = np.empty(sums.shape)
+    moved = set_mean_and_scale(sums, unit, centre, moves, CONSTANT, found)
+    return found, moved, by_slopes
+
+
+class Sums:
+    """Sums over rows that are added block by block.
+
+    Parameters
+    ----------
+    features : Centred
+    n_outputs : int, default=1
+    second : {"full", "diagonal", "mean"} or None, default=None
+        Which second moments. "mean" is the diagonal as if c had nothing to do with z.
+
+    Attributes
+    ----------
+    first : ndarray of shape (n_outputs, n_features + 1)
+        sum g z, and sum g at the end.
+    second : ndarray of shape (n_outputs, n_features + 1, n_features + 1)
+        Of (z, 1): sum c z z', sum c z and sum c; or the diagonal, like `first`.
+    by_g : ndarray of shape (n_outputs, n_features)
+        sum g z.
+    of_g, of_c : ndarray of shape (n_outputs,)
+        sum g and sum c.
+    """
+
+    def __init__(self, features, n_outputs=1, *, second=None):
+        self.features, self.wanted = features, second
+        d = features.n_features + (not features.is_plain)  # with the ones, if they are
+        self._first = np.zeros((n_outputs, d))
+        self._second = None
+        if second in ("full", "diagonal"):
+            self._second = np.zeros((n_outputs, *[d] * (1 + (second == "full"))))
+        if features.is_plain and second == "full":
+            self._by_c = np.zeros((n_outputs, d))
+        if features.is_plain or second == "mean":
+            self._of_g, self._of_c = np.zeros((2, n_outputs))
+        self._knows_first = False
+
+    def know(self, first):
+        """Take sum g x of all rows that will be added from somebody who has formed it.
+
+        Parameters
+        ----------
+        first : ndarray of shape (n_features,)
+            Of one output of rows that stay as they are.
+        """
+        self._first[0], self._knows_first = first, True
+
+    def add(self, block, g, c=None):
+        """Add a block of rows.
+
+        Parameters
+        ----------
+        block : slice
+            One of the features' blocks; or any, of plain ones without `second`.
+        g, c : ndarray of shape (n, n_outputs), or (n,) of one output
+            c >= 0, and not None if there are second moments.
+        """
+        g = g.reshape(len(g), -1)
+        c = None if self.wanted is None else c.reshape(len(c), -1)
+        if self.features.is_plain:
+            self._add_plain(block, g, c)
+            return
+        z = self.features.centred(block)
+        if self.wanted == "full" and z.size * z.shape[1] <= TINY:
+            add_moments(z, g, c, self._first, self._second)
+            return
+        self._first += g.T @ z
+        if self.wanted == "full":
+            self._add_products(block, z, c)
+        elif self.wanted == "diagonal":
+            self._second += c.T @ (z * z)
+        elif self.wanted == "mean":
+            self._of_c += c.sum(axis=0)
+
+    def add_stored(self, add):
+        """Add what a kernel has summed of the blocks that `stored` yields.
+
+        Parameters
+        ----------
+        add : callable
+            It adds sum g x to an array, and returns sum g. Of one output.
+        """
+        of_g = add(self._first[0])
+        if self.features.is_plain:
+            self._of_g += of_g
+
+    def _add_plain(self, block, g, c):
+        """Rows as they are: their mean is accounted for in the end."""
+        features = self.features
+        rows, ones = features.rows, features.ones[: len(g)]
+        self._of_g += ones @ g if len(ones) == len(g) else g.sum(axis=0)
+        if self._knows_first:
+            pass
+        elif features.uses_blas(g.shape):
+            self._first += g.T @ features.X[block]
+        else:
+            rows.transposed_dot(g, block, self._first)
+        if c is None:
+            return
+        self._of_c += ones @ c
+        if self.wanted == "diagonal":
+            mean, scale = features.mean, features.scale
+            self._second += rows.deviations(c, mean, scale, block)[1]
+        if self.wanted != "full":
+            return
+        rows.transposed_dot(c, block, self._by_c)
+        if rows.is_sparse:
+            for second, of_output in zip(self._second, c.T):
+                second += self._sparse_product(block, of_output)
+        else:
+            self._add_products(block, features.X[block], c)
+
+    def _add_products(self, block, x, c):
+        for second, of_output in zip(self._second, c.T):
+            weighted = self.features.weighted(block, x, of_output).T
+            if len(weighted) <= NARROW:
+                args = 1.0, weighted, weighted, 1.0, second.T
+                blas.dgemm(*args, trans_b=True, overwrite_c=True)
+            else:  # a symmetric product, of which it writes one half
+                blas.dsyrk(1.0, weighted, 1.0, second.T, overwrite_c=True)
+
+    def _sparse_product(self, block, c):
+        """sum c x x', of the entries as they are."""
+        rows, d = self.features.rows, self.features.n_features
+        starts = rows.starts[block.start : block.stop + 1]
+        here = slice(starts[0], starts[-1])
+        entries, columns = rows.data[here].astype(np.float64), rows.columns[here]
+        weighted = entries * np.repeat(c, np.diff(starts))
+        X, other = (
+            sparse.csr_matrix((a, columns, starts - starts[0]), (len(c), d), copy=False)
+            for a in (entries, weighted)
+        )
+        return (X.T @ other).toarray()
+
+    @property
+    def first(self):
+        if not self.features.is_plain:
+            return self._first
+        return self._accounted(self._first, self._of_g)
+
+    def _accounted(self, sums, total):
+        """Of entries as they are: with the mean and the spread accounted for."""
+        features = self.features
+        centred = sums * features.scale - np.outer(total, features.shift)
+        return np.hstack([centred, total[:, None]])
+
+    @property
+    def second(self):
+        features, second = self.features, self._second
+        if self.wanted == "mean":
+            return self._of_c[:, None] * np.append(features.scale > 0, 1.0)
+        if self.wanted == "full" and not features.is_sparse:
+            for one in second:
+                mirror(one)
+        if not features.is_plain:
+            return second
+        if self.wanted == "diagonal":
+            return np.hstack([second, self._of_c[:, None]])
+        scale, shift = features.scale, features.shift
+        border = self._accounted(self._by_c, self._of_c)
+        whole = np.empty((len(second), *2 * border.shape[1:]))
+        whole[:, -1] = whole[:, :, -1] = border
+        inner = np.multiply(second, scale * scale[:, None], out=whole[:, :-1, :-1])
+        cross = (self._by_c * scale)[:, :, None] * shift
+        inner -= cross + cross.transpose(0, 2, 1)
+        inner += self._of_c[:, None, None] * np.outer(shift, shift)
+        return whole
+
+    @property
+    def by_g(self):
+        return self.first[:, :-1]
+
+    @property
+    def of_g(self):
+        return self._of_g if self.features.is_plain else self._first[:, -1]
+
+    @property
+    def of_c(self):
+        if self.features.is_plain or self.wanted == "mean":
+            return self._of_c
+        return self._second.reshape(len(self._second), -1)[:, -1]

@@ -1,0 +1,1 @@
+"""Penalties: what a model pays for its coefficients."""

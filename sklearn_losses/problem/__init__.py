@@ -1,0 +1,5 @@
+"""Problem: a term of raw predictions and a penalty, as a function of coefficients."""
+
+from sklearn_losses._machine._instruction_set import with_chosen_build
+
+__path__ = with_chosen_build(__path__, __name__)

@@ -1,0 +1,271 @@
+"""The objective: what rows, a loss, weights and a penalty ask of w and b.
+
+    F(w, b) = sum_i s_i loss(y_i, x_i . w + b) / S + l1 |w|_1 + l2 / 2 |w|_2^2
+
+It knows no algorithm: a solver asks it for values and gradients, or hands its parts to
+a kernel.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.losses import Loss
+from sklearn_losses.penalties._penalties import Penalty
+
+FEW = 0.05  # of the columns are looked at alone, where the others have coefficient 0
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What each output of a model should predict.
+
+    Parameters
+    ----------
+    y : ndarray of float64 of shape (n_rows,)
+        Targets of one output, or class indices that several outputs share.
+    first_class : int or None
+        None: y is the target as it is. Otherwise output k predicts, one versus rest,
+        whether y is the class first_class + k: the target is 1 if it is.
+    rest : float
+        The target of all other classes: 0, or -1 for a loss of residuals.
+    class_factor : ndarray of float64 of shape (n_outputs,) or None
+        One versus rest: by what the weights of output k's own class are multiplied.
+    """
+
+    y: np.ndarray
+    first_class: int | None = None
+    rest: float = 0.0
+    class_factor: np.ndarray | None = None
+
+    def of_output(self, k, subset=slice(None)):
+        """The targets of output k, for some of the rows."""
+        y = self.y[subset]
+        if self.first_class is None:
+            return y
+        return np.where(y == self.first_class + k, 1.0, self.rest)
+
+    def factor(self, k, subset=slice(None)):
+        """The factors of output k's sample weights, or None where all are 1."""
+        if self.class_factor is None:
+            return None
+        own_class = self.y[subset] == self.first_class + k
+        return np.where(own_class, self.class_factor[k], 1.0)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """F of each output: one for a loss of points, one versus rest, or of rows.
+
+    Parameters
+    ----------
+    loss : Loss
+    rows : Rows
+    targets : Targets
+    sample_weight : ndarray of float64 of shape (n_rows,) or None
+        s; None means 1.
+    total_weight : float
+        S.
+    penalty : Penalty
+    n_outputs : int
+        How many rows coef has. A loss of rows sums its outputs to one objective; with
+        a loss of points each output has an objective of its own.
+    fit_intercept : bool
+    """
+
+    loss: Loss
+    rows: Rows
+    targets: Targets
+    sample_weight: np.ndarray | None
+    total_weight: float
+    penalty: Penalty
+    n_outputs: int
+    fit_intercept: bool = True
+
+    def of_outputs(self, outputs):
+        """The objective of some of the one-versus-rest outputs.
+
+        Parameters
+        ----------
+        outputs : slice
+        """
+        factor = self.targets.class_factor
+        targets = replace(
+            self.targets,
+            first_class=self.targets.first_class + outputs.start,
+            class_factor=None if factor is None else factor[outputs],
+        )
+        return replace(self, targets=targets, n_outputs=outputs.stop - outputs.start)
+
+    @property
+    def is_joint(self):
+        """Whether all outputs share one objective."""
+        return self.loss.granularity == "row"
+
+    def value(self, coef, intercept):
+        """F.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (n_outputs, n_features)
+        intercept : ndarray of shape (n_outputs,)
+
+        Returns
+        -------
+        ndarray of shape (n_outputs,), or (1,) where the outputs share one objective
+        """
+        used = np.flatnonzero(coef.any(axis=0))
+        if len(used) < FEW * coef.shape[1]:
+            fewer = np.ascontiguousarray(coef[:, used])
+            raw = self.rows.with_columns(used).dot(fewer, intercept)
+        else:
+            raw = self.rows.dot(coef, intercept)
+        penalty = self.penalty.value(coef)
+        if self.is_joint:
+            total = self.loss.value(self.targets.y, raw, self.sample_weight).sum()
+            return np.array([total / self.total_weight + penalty.sum()])
+        totals = [
+            self.loss.value(
+                self.targets.of_output(k), raw[:, k], self.weight_of(k)
+            ).sum()
+            for k in range(self.n_outputs)
+        ]
+        return np.array(totals) / self.total_weight + penalty
+
+    def gradient(self, coef, intercept):
+        """A subgradient of F by coef and by intercept, in their shapes.
+
+        The l1 norm contributes sign(w), which is 0 at 0.
+        """
+        raw = self.rows.dot(coef, intercept)
+        if self.is_joint:
+            slope = self.loss.gradient(self.targets.y, raw, self.sample_weight)
+        else:
+            columns = [
+                self.loss.gradient(
+                    self.targets.of_output(k), raw[:, k], self.weight_of(k)
+                )
+                for k in range(self.n_outputs)
+            ]
+            slope = np.ascontiguousarray(np.transpose(columns))
+        by_coef = self.rows.transposed_dot(slope) / self.total_weight
+        by_coef += self.penalty.l2 * coef + self.penalty.l1 * np.sign(coef)
+        by_intercept = slope.sum(axis=0) / self.total_weight
+        return by_coef, by_intercept if self.fit_intercept else 0.0 * by_intercept
+
+    def chosen(self, subset):
+        """The objective of a copy of some rows alone.
+
+        Parameters
+        ----------
+        subset : ndarray of int of shape (n_selected,)
+        """
+        weight, total = self.sample_weight, float(len(subset))
+        if weight is not None:
+            weight = weight[subset]
+            total = float(weight.sum())
+        return replace(
+            self,
+            rows=self.rows.chosen(subset),
+            targets=replace(self.targets, y=self.targets.y[subset]),
+            sample_weight=weight,
+            total_weight=total,
+        )
+
+    def with_columns(self, chosen):
+        """The objective of a copy of some columns, as if the others had coefficient 0.
+
+        Parameters
+        ----------
+        chosen : ndarray of int of shape (n_selected,)
+        """
+        return replace(self, rows=self.rows.with_columns(chosen))
+
+    def restricted(self, subset):
+        """The objective of some rows: the others have no weight, S stays what it is.
+
+        Parameters
+        ----------
+        subset : ndarray of uint32 of shape (n_selected,), or None for all rows
+        """
+        if subset is None:
+            return self
+        weight = np.zeros(self.rows.n_rows)
+        weight[subset] = (
+            1.0 if self.sample_weight is None else self.sample_weight[subset]
+        )
+        return replace(self, sample_weight=weight)
+
+    def value_and_gradient_norm(self, coef, intercept):
+        """F and the norm of its least subgradient by coef and intercept, of each.
+
+        Where a coefficient is 0, the l1 norm takes away as much of the gradient as it
+        can. The loss itself contributes the subgradient that it declares.
+
+        Returns
+        -------
+        value, norm : ndarray as from `value`
+        """
+        raw = self.rows.dot(coef, intercept)
+        joint = self.is_joint
+        values, slopes = [], []
+        for k in range(1 if joint else self.n_outputs):
+            y = self.targets.y if joint else self.targets.of_output(k)
+            weight = self.sample_weight if joint else self.weight_of(k)
+            value, slope = self.loss.value_gradient(y, raw if joint else raw[:, k])
+            if weight is not None:
+                # Rows of weight 0 are as if they were not there, also if their loss is
+                # infinite.
+                value = np.where(weight > 0, value, 0.0) * weight
+                weight = weight[:, None] if joint else weight
+                slope = np.where(weight > 0, slope, 0.0) * weight
+            values.append(value.sum() / self.total_weight)
+            slopes.append(slope)
+        slope = slopes[0] if joint else np.ascontiguousarray(np.transpose(slopes))
+        by_coef = self.rows.transposed_dot(slope) / self.total_weight
+        by_coef += self.penalty.least_subgradient(coef, by_coef)
+        squares = np.einsum("kj,kj->k", by_coef, by_coef)
+        if self.fit_intercept:
+            squares += (slope.sum(axis=0) / self.total_weight) ** 2
+        penalty = self.penalty.value(coef)
+        if joint:
+            penalty, squares = penalty.sum(keepdims=True), squares.sum(keepdims=True)
+        return np.array(values) + penalty, np.sqrt(squares)
+
+    def mean_loss(self, coef, intercept, subset):
+        """The weighted mean loss on some of the rows, without the penalty.
+
+        Parameters
+        ----------
+        coef, intercept
+            As in `value`.
+        subset : ndarray of uint32 of shape (n_selected,), or None for all rows
+
+        Returns
+        -------
+        ndarray as from `value`
+        """
+        raw = self.rows.dot(coef, intercept, subset)
+        subset = slice(None) if subset is None else subset
+        if self.is_joint:
+            weight = None if self.sample_weight is None else self.sample_weight[subset]
+            return np.array([self.loss.mean(self.targets.y[subset], raw, weight)])
+        return np.array(
+            [
+                self.loss.mean(
+                    self.targets.of_output(k, subset),
+                    raw[:, k],
+                    self.weight_of(k, subset),
+                )
+                for k in range(self.n_outputs)
+            ]
+        )
+
+    def weight_of(self, k, subset=slice(None)):
+        """The sample weights of output k, or None where all are 1."""
+        factor = self.targets.factor(k, subset)
+        if self.sample_weight is None:
+            return factor
+        weight = self.sample_weight[subset]
+        return weight if factor is None else weight * factor

@@ -1,0 +1,234 @@
+"""Newton's method: the Hessian as a matrix or by its products.
+
+It is that of one output, or of all outputs of a loss of rows, which couples them.
+"""
+
+import math
+
+import numpy as np
+from scipy.sparse import diags
+from scipy.sparse.linalg import LinearOperator, cg
+
+from sklearn_losses.design._centred import Sums
+from sklearn_losses.solvers.descent._coordinate_descent import minimize_quadratic
+from sklearn_losses.solvers.descent._curvature import (
+    FIRST_DAMPING,
+    JITTER,
+    Curvature,
+    scaled_cholesky,
+    solve_scaled,
+)
+from sklearn_losses.solvers.descent._quadratic import QuadraticModel
+
+SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
+SWEEPS, SWEEP_TOL = 200, 1e-6  # of coordinate descent on a model with an l1 norm
+FEW_FACES, MOST_FACES = 2, 64  # that it may lead to: more save fewer steps than they
+NEAR_STIFFNESS = 100.0  # times it: so small a pivot is one that it decides
+PATIENCE = 20  # cost, unless so many models, and so many again, have not been enough
+LARGEST_RESIDUAL, MOST_PRODUCTS = 0.1, 100  # of conjugate gradients
+
+
+class NewtonModel(QuadraticModel):
+    """B is the Hessian."""
+
+    certain = 1e-3
+    needs_curvatures = predicts_slopes = True
+    stiffness = JITTER  # of a smoothed kink, in units of the diagonal
+    n_models, is_stiff = 0, False
+
+    def forget(self):
+        self.stiffness = JITTER
+
+    def heed(self, t):
+        """A step that should have been longer says that the model is too stiff."""
+        if t > 1.0:
+            softer = max(SOFTER, t * t)
+            self.stiffness = max(self.stiffness / softer, SMALLEST_STIFFNESS)
+
+    def sums(self):
+        return Sums(self.features, second="full")
+
+    def update(self, theta, sums, jitter):
+        self.theta, self.is_smoothed = theta, jitter > 0
+        self.gradient = self._gradient(theta, sums)
+        self.hessian = self._hessian(sums, jitter * self.stiffness / JITTER)[0]
+
+    def curvature(self):
+        return Curvature(self.hessian[None])
+
+    def minimum(self):
+        if not self.has_l1:
+            delta = -self._solved().reshape(self.theta.shape)
+            if self.is_centred:
+                delta -= delta.mean(axis=0)
+            slope = float(np.vdot(self.gradient, delta))
+            return self.theta + delta, delta, slope, -0.5 * slope
+        nothing = np.empty((self.theta.size, 0))
+        new, change = self._least_with_l1(
+            self.hessian[None], nothing, nothing, SWEEPS, SWEEP_TOL
+        )
+        delta = new - self.theta
+        slope, v = float(np.vdot(self.gradient, delta)) + change, delta.ravel()
+        return new, delta, slope, -(slope + 0.5 * float(v @ self.hessian @ v))
+
+    def _polished(self, blocks, new, l1, low):
+        """Minima on faces and coordinate descent in turn, until no zero wants to move.
+
+        Alone the latter takes many sweeps where the matrix is near singular, as kinks
+        make it.
+        """
+        theta, gradient = self.theta.ravel(), self.gradient.ravel()
+        nothing = np.empty((len(theta), 0))
+        self.n_models += 1
+        n_left = min(FEW_FACES << min(self.n_models // PATIENCE, 10), MOST_FACES)
+        while n_left > 0:
+            new, n_faces = self._least_on_face(blocks[0], new, l1, low, n_left)
+            n_left -= n_faces
+            slope = gradient + blocks[0] @ (new - theta)
+            steep = np.where(low == 0, -slope, np.abs(slope))
+            if not ((new == 0) & (steep > (1.0 + SWEEP_TOL) * l1)).any():
+                return new
+            new = minimize_quadratic(
+                *(blocks, nothing, nothing, slope, new, l1, low, SWEEPS, SWEEP_TOL)
+            )
+        # Or from the minimum without the l1 norm, where columns are nearly parallel.
+        other = np.maximum(theta - _solution(blocks[0], gradient)[0], low)
+        other, _ = self._least_on_face(blocks[0], other, l1, low, FEW_FACES)
+
+        def value(x):
+            step = x - theta
+            bent = 0.5 * step @ blocks[0] @ step
+            return gradient @ step + bent + l1 @ np.abs(x)
+
+        return min(new, other, key=value)
+
+    def _least_on_face(self, matrix, new, l1, low, most):
+        """Go on to the minimum for the zeros and the signs that there are.
+
+        What becomes 0 on the way stays there. Returns how many faces it saw, too.
+        """
+        theta, gradient = self.theta.ravel(), self.gradient.ravel()
+        keeps_sign, is_curved = (l1 > 0) | (low > -np.inf), np.diag(matrix) > 0
+        n_faces = 0
+        while n_faces < most:
+            n_faces += 1
+            free = np.flatnonzero(is_curved & ((new != 0) | ~keeps_sign))
+            if len(free) == 0:
+                break
+            here = new[free]
+            slope = gradient[free] + matrix[free] @ (new - theta)
+            slope += l1[free] * np.sign(here)
+            inner = matrix[np.ix_(free, free)]
+            step = -_solution(inner, slope)[0]
+            crosses = keeps_sign[free] & (here * (here + step) < 0)
+            if not crosses.any():
+                new[free] += step
+                break
+            # All that cross become 0, if that is lower; or else the first of them.
+            change = np.where(crosses, -here, step)
+            if slope @ change + 0.5 * change @ inner @ change >= 0.0:
+                ends = np.where(crosses, -here / step, 1.0)
+                change, crosses = ends.min() * step, ends <= ends.min()
+            new[free] += change
+            new[free[crosses]] = 0.0
+        return new, n_faces
+
+    def _solved(self):
+        """hessian^-1 gradient, damped, and more so from now on if it had to be."""
+        more = self.damping + (self.stiffness if self.is_smoothed else 0.0)
+        found, needed, pivot = _solution(self.hessian, self.gradient.ravel(), more)
+        self.is_stiff = self.is_smoothed and pivot < NEAR_STIFFNESS * self.stiffness
+        if needed > more:
+            self.damping = needed
+        return found
+
+
+def _solution(matrix, v, damping=FIRST_DAMPING):
+    """matrix^-1 v, and the damping that it took; the first one costs no digits.
+
+    The third is the least pivot of the matrix scaled to a diagonal of 1.
+    """
+    factor, scale, needed = scaled_cholesky(matrix, damping)
+    found = solve_scaled(factor, scale, v)
+    if needed == FIRST_DAMPING:
+        found += solve_scaled(factor, scale, v - matrix @ found)
+    return found, needed, float(np.diagonal(factor).min()) ** 2
+
+
+class JointModel(NewtonModel):
+    """B is the Hessian of all outputs, which a loss of rows couples.
+
+    Attributes
+    ----------
+    hessian : ndarray of shape (n_outputs * (d + 1), n_outputs * (d + 1))
+        That of the loss at theta, to which the penalty is added.
+    """
+
+    needs_curvatures, needs_hessian = False, True
+
+    def sums(self):
+        return Sums(self.features, self.n_outputs)
+
+    def update(self, theta, sums, jitter):
+        self.theta, self.is_smoothed = theta, jitter > 0
+        self.gradient = self._gradient(theta, sums)
+        size = self.n_outputs
+        l2, moves = np.tile(self.l2, size), np.tile(self.moves, size)
+        self.hessian *= np.outer(moves, moves)
+        self.hessian.flat[:: len(l2) + 1] += (
+            l2 + jitter * self.stiffness / JITTER * moves
+        )
+
+
+class ProductModel(QuadraticModel):
+    """B is the Hessian, of which there are only products with vectors.
+
+    They are what the method of conjugate gradients needs, which goes on until the
+    residual is as small as makes Newton's method faster and faster (Dembo, Eisenstat
+    and Steihaug 1982, "Inexact Newton methods").
+
+    Attributes
+    ----------
+    product : callable
+        v to sum c (z, 1) ((z, 1) . v), with the curvatures c at theta.
+    """
+
+    trust = 0.3
+    needs_curvatures, needs_products = False, True
+    product, steepest = None, None
+
+    def sums(self):
+        return Sums(self.features)
+
+    def update(self, theta, sums, jitter):
+        self.theta, self.gradient = theta, self._gradient(theta, sums)
+
+    def forget(self):
+        self.steepest = None
+
+    def minimum(self):
+        size = len(self.gradient)
+        # Coordinates that do not move have no gradient, and any curvature will do.
+        fixed, curvature = 1.0 - self.moves, float(self.product(self._first())[-1])
+        more = self.l2 + fixed + (self.damping + JITTER) * curvature
+
+        def times(v):
+            return self.product(v) * self.moves + more * v
+
+        steep = float(np.linalg.norm(self.gradient))
+        self.steepest = self.steepest or steep
+        found, _ = cg(
+            LinearOperator((size, size), times),
+            -self.gradient,
+            rtol=min(LARGEST_RESIDUAL, math.sqrt(steep / self.steepest)),
+            maxiter=MOST_PRODUCTS,
+            M=diags(1.0 / (curvature + more)),
+        )
+        slope = float(self.gradient @ found)
+        return self.theta + found, found, slope, -0.5 * slope
+
+    def _first(self):
+        """With which a product says what the curvatures sum to."""
+        v = np.zeros(len(self.gradient))
+        v[-1] = 1.0
+        return v

@@ -1,0 +1,49 @@
+"""partial_fit with learning_rate="auto": rows that come in chunks, each of them once.
+
+What a stream keeps of its rows is a `Past`: see _stream_past.py and, for sparse rows
+with very many features, _stream_wide.py.
+"""
+
+import numpy as np
+
+from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._residual_scale import chosen_arrays
+from sklearn_losses.solvers.sgd._sgd import SGD
+from sklearn_losses.solvers.stream._stream_past import PREFIX, Past
+from sklearn_losses.solvers.stream._stream_wide import WidePast, is_wide
+
+
+class Stream(Solver):
+    """Newton's method for rows that come in chunks and are not seen again.
+
+    Any loss, any penalty. `solve` takes one chunk; its state is all there is between
+    two of them.
+    """
+
+    def solve(self, objective, start, train=None, watch=None):
+        """Take in the rows of one chunk; see `SGD.solve`. There is nothing to watch."""
+        X, y, weight = chosen_arrays(objective, train)
+        past = (WidePast if is_wide(objective, start) else Past).resumed(
+            objective, start
+        )
+        size = past.most_at_once(X)
+        try:
+            with np.errstate(all="ignore"):
+                for i in range(0, len(y), size):
+                    piece = slice(i, i + size)
+                    some = X if size >= len(y) else X[piece]
+                    past.take(some, y[piece], weight[piece])
+        except BaseException:
+            past.undo()
+            raise
+        coef, intercept = past.coefficients()
+        state = SGD.start(coef[:, :0], intercept) | past.state()
+        state["t"] = start["t"] + len(y)
+        n_iter = np.ones(past.n_objectives, dtype=int)
+        return SolverResult(coef, intercept, n_iter, True, state)
+
+
+def forget(state):
+    """A state without what only a stream can use."""
+    rest = {name: a for name, a in state.items() if not name.startswith(PREFIX)}
+    return rest | {"v": rest["v"].copy()}  # it is in place that others move them

@@ -1,0 +1,501 @@
+"""What is left of a stream: some rows as they are, of the others a memory.
+
+When a twentieth of the rows so far is new, the losses of the rows that are kept, a
+quadratic function in place of the others (Luo and Song 2020) and the penalty are
+minimised together, from where the coefficients were. So the first thousand rows are
+learned from exactly, and a squared error always is. The rows that are kept are those on
+which the loss bends most, near a kink or a boundary of classes: there a quadratic
+function would say the least.
+
+Kinks are smoothed over a width that shrinks as rows come in.
+"""
+
+from copy import copy
+from dataclasses import replace
+from itertools import compress
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_losses.solvers.sgd._weights import coefficients
+from sklearn_losses.solvers.stream._stream_fit import (
+    JITTER,
+    Column,
+    StreamFit,
+    coupled_term,
+)
+from sklearn_losses.solvers.stream._stream_memory import (
+    Coordinates,
+    DenseRows,
+    Matrix,
+    Sketch,
+    fits_matrix,
+)
+
+MOST_ROWS, MOST_ENTRIES = 1000, 1 << 20  # that are kept: at most 8 MB
+FEWEST_ROWS = 32  # however long they are
+LEFT = 3  # quarters of the kept rows stay when the others are forgotten
+WAIT = 20  # one in so many rows may wait for the others
+FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, in units of the residuals
+WIDTH_POWER, SMALLEST_WIDTH = 0.5, 2e-4  # it falls with this power of the rows seen
+FEW_STEPS, MORE_STEPS = 8, 10  # at the last width if all goes well, and before it
+FOLD_WIDTH, FOLD_SHARE = 0.3, 0.5  # of the curvature that is remembered
+CORNER = 1e-9  # in units of the residuals, is all that is left of the smoothing
+LEAST_UNIT = 0.02  # of the typical residual, in that of the constant
+KINK = 10  # widths of the smoothing, at most, is a constant off for it
+WORSE = 0.1  # of what a constant loses: so much worse is a reason to begin anew
+DOUBTS = 100  # rows, after which coefficients from elsewhere may be dropped
+PREFIX = "stream_"
+
+
+class Past:
+    """All that is left of the rows so far.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_outputs, n_features + 1)
+        The coefficients, in the current coordinates.
+    constant : ndarray of shape (n_outputs, 1)
+        The best constant, found in the same way: theta is to be no worse.
+    memories, constant_memories : list
+        For each objective.
+    n : float
+        The rows seen, by which the penalty is multiplied.
+    prior : float
+        How many of them are behind the coefficients that the stream began with. It has
+        not seen them: they count as rows of unit variance that agree with those.
+    doubts : float
+        After so many rows of its own the stream compares itself with a constant.
+    unit, stake : ndarray of shape (n_objectives,)
+        Typical residual and mean loss of the constant.
+    excess : ndarray of shape (n_objectives,)
+        By how much theta has been worse than the constant on the newest rows.
+    flat : ndarray of shape (n_objectives,)
+        Whether the constant is the result, because theta is worse.
+    lead : ndarray of shape (n_objectives,)
+        By how much the constant has been better on rows that are gone.
+    kept, waiting : tuple
+        Rows, targets and weights: those that theta knows, and the newest.
+    """
+
+    NUMBERS = ("n", "own", "prior", "doubts")
+    ARRAYS = ("theta", "constant", "unit", "stake", "excess", "flat", "lead")
+
+    def __init__(self, objective, theta):
+        self.objective = objective
+        self.theta = theta
+        n_outputs, size = theta.shape
+        self.groups = groups_of(objective)
+        self.n_objectives = len(self.groups)
+        self.n_features = size - 1
+        whole = fits_matrix(n_outputs, size - 1, objective.is_joint)
+        self.kind = Matrix if whole else Sketch
+        self.most = min(max(MOST_ENTRIES // size, FEWEST_ROWS), MOST_ROWS)
+
+    # --------------------------------------------------------------- state
+    @classmethod
+    def resumed(cls, objective, start):
+        """From the state that an earlier call has left, or new coefficients."""
+        values = remembered(objective, start)
+        if values is None:
+            return cls._begun(objective, start)
+        self = cls(objective, values["theta"])
+        for name in cls.NUMBERS:
+            setattr(self, name, float(values[name][0]))
+        for name in cls.ARRAYS:
+            setattr(self, name, values[name].copy())
+        self.coordinates = Coordinates.from_state(values, objective.fit_intercept)
+        self.memories = unstacked(self.kind, values, "")
+        self.constant_memories = unstacked(Matrix, values, "constant_")
+        self.kept = unpacked(values, "kept")
+        self.waiting = unpacked(values, "waiting")
+        return self
+
+    @classmethod
+    def _begun(cls, objective, start):
+        coef, intercept = coefficients(start)
+        self = cls(objective, np.column_stack([coef, intercept]))
+        self.n = self.prior = float(start["t"].max()) - 1.0
+        self.own, self.doubts = 0.0, min(self.prior, DOUBTS)
+        for name in ("unit", "stake", "excess", "flat", "lead"):
+            setattr(self, name, np.zeros(self.n_objectives))
+        self.coordinates = Coordinates(self.n_features, objective.fit_intercept)
+        self.constant = np.zeros((len(coef), 1))
+        if not objective.fit_intercept:
+            self.constant[:, 0] = intercept
+        self._forget()
+        nothing = np.zeros((0, self.n_features)), np.zeros(0), np.zeros(0)
+        self.kept = self.waiting = nothing
+        return self
+
+    def _forget(self):
+        self.memories = [self.kind.nothing(self.theta[g]) for g in self.groups]
+        self.constant_memories = [Matrix.nothing(self.constant[g]) for g in self.groups]
+
+    def state(self):
+        """What `resumed` needs, as a dict of arrays."""
+        values = {name: np.array([getattr(self, name)]) for name in self.NUMBERS}
+        values |= {name: getattr(self, name) for name in self.ARRAYS}
+        values["loss"] = np.array([self.objective.loss.name])
+        values |= self.coordinates.state()
+        values |= stacked(self.kind, self.memories, "")
+        values |= stacked(Matrix, self.constant_memories, "constant_")
+        values |= packed("kept", *self.kept) | packed("waiting", *self.waiting)
+        values = {PREFIX + name: array for name, array in values.items()}
+        return values | {"v": self.coefficients()[0]}
+
+    def coefficients(self):
+        """coef and intercept for the raw features."""
+        own = self.coordinates
+        theta = self.theta.copy()
+        for outputs in compress(self.groups, self.flat):
+            theta[outputs, :-1], theta[outputs, -1:] = 0.0, self.constant[outputs]
+        coef = theta[:, :-1] * own.scale
+        return coef, theta[:, -1] - coef @ own.centre
+
+    # ---------------------------------------------------------------- rows
+    def most_at_once(self, X):
+        """How many rows may be taken in together."""
+        size = MOST_ENTRIES // (X.shape[1] + 1 + self.objective.n_outputs**2)
+        return max(size, FEWEST_ROWS)
+
+    def take(self, X, y, weight):
+        """Take in rows, and learn from them unless they are few."""
+        X = X.toarray() if sparse.issparse(X) else X
+        X = X.astype(np.float64, copy=False)
+        self.waiting = joined(self.waiting, (X, y, weight))
+        self.n += len(y)
+        self.own += len(y)
+        self.coordinates.update(X, weight)
+        if len(self.waiting[1]) >= min(self.n, self.most) // WAIT:
+            n_new = len(self.waiting[1])
+            self.kept = joined(self.kept, self.waiting)
+            self.waiting = tuple(part[:0] for part in self.waiting)
+            self.learn(n_new)
+
+    def learn(self, n_new):
+        """Minimise what is known, and let rows go into the memory if they are many."""
+        move = self.coordinates.moved()
+        if move is not None:
+            self.theta = move.coefficients(self.theta)
+            self.memories = [memory.move(move) for memory in self.memories]
+        X, y, weight = self.kept
+        rows = (self.rows(X), self.constant_rows(len(y)))
+        theta, constant = self.theta.copy(), self.constant.copy()
+        fits = []
+        for k, outputs in enumerate(self.groups):
+            term = self.term(k, y, weight)
+            simple = self.fit(k, term, rows[1], self.constant_memories[k])
+            constant[outputs] = self.best_constant(k, simple)
+            fit = self.fit(k, term, rows[0], self.with_prior(k, term, rows[0]))
+            at_constant = np.zeros(theta[outputs].shape)
+            at_constant[:, -1:] = constant[outputs]
+            found = self.learned(k, fit, theta[outputs], at_constant)
+            self.flat[k] = self.is_worse(k, fit, found, at_constant, n_new)
+            if self.flat[k] and not self.is_exact:
+                if self.prior > 0:
+                    return self.begin_anew(constant)
+                self.memories[k] = fit.memory = self.kind.nothing(at_constant)
+                self.lead[k] = 0.0
+                found = at_constant
+            if not self.is_exact:
+                self.flat[k] = self.is_behind(k, fit, simple, found, constant[outputs])
+            theta[outputs] = found
+            fits.append((fit, simple))
+        self.theta, self.constant = theta, constant
+        if len(y) > self.most:
+            self.fold(fits, len(y) - self.most * LEFT // 4)
+
+    def is_worse(self, k, fit, theta, at_constant, n_new):
+        """Whether a constant is better: on all rows, or else on the newest ones.
+
+        On the newest ones it has to be so by far, as after a jump of the features: what
+        the memory says about a constant far away is of no use.
+        """
+        if self.is_exact:
+            return not fit.value(theta) <= fit.value(at_constant)
+        loss, loss_of_constant = (
+            fit.term.newest(fit.raw(t), n_new) for t in (theta, at_constant)
+        )
+        excess = min(loss - loss_of_constant, 1e300)  # nan is as bad
+        fading = max(0.0, 1.0 - n_new / self.most)
+        self.excess[k] = fading * self.excess[k] + excess
+        if self.own < self.doubts:
+            return False
+        return self.excess[k] > WORSE * self.stake[k] * min(self.own, self.most)
+
+    def is_behind(self, k, fit, simple, theta, constant):
+        """Whether a constant is better as far as the memories can tell.
+
+        That may change, so theta is not given up for it.
+        """
+        ahead = fit.value(theta) - simple.value(constant) + self.lead[k]
+        return self.prior == 0 and not ahead <= 0.0
+
+    def begin_anew(self, constant):
+        """Drop the coefficients that were given: they are worse than a constant."""
+        self.n, self.prior = self.own, 0.0
+        self.constant = constant
+        self.theta = np.zeros(self.theta.shape)
+        self.theta[:, -1:] = constant
+        self.excess[:] = self.lead[:] = 0.0
+        self._forget()
+        self.learn(len(self.kept[1]))
+
+    def rows(self, X):
+        return DenseRows(X, self.coordinates)
+
+    def constant_rows(self, n):
+        """Rows without features."""
+        return DenseRows(np.zeros((n, 0)), Coordinates(0, self.objective.fit_intercept))
+
+    def term(self, k, y, weight):
+        objective = self.objective
+        y, weight = self.of_objective(k, y, weight)
+        if objective.is_joint:
+            return coupled_term(objective.loss, y, weight, objective.n_outputs)
+        return Column(objective.loss, y, weight)
+
+    def of_objective(self, k, y, weight):
+        """The targets and weights of one objective."""
+        targets = replace(self.objective.targets, y=y)
+        if self.objective.is_joint:
+            return y, weight
+        factor = targets.factor(k)
+        return targets.of_output(k), weight if factor is None else weight * factor
+
+    def fit(self, k, term, rows, memory):
+        objective, penalty = self.objective, self.objective.penalty
+        scale = np.zeros(memory.at.shape[1])
+        if len(scale) > 1:
+            scale[:-1] = self.coordinates.scale
+        return StreamFit(
+            term,
+            rows,
+            memory,
+            self.n * penalty.l1 * scale,
+            self.n * penalty.l2 * scale**2,
+            offset=0.0 if objective.fit_intercept else self.constant[self.groups[k], 0],
+            n=self.n,
+            stake=self.stake[k],
+        )
+
+    @property
+    def n_kept(self):
+        return len(self.kept[1])
+
+    @property
+    def is_exact(self):
+        """Whether all rows are still here."""
+        return self.prior == 0 and self.n == self.n_kept
+
+    def with_prior(self, k, term, rows):
+        """The memory, with the rows that the stream has not seen itself."""
+        memory, scale = self.memories[k], self.coordinates.scale
+        if self.prior == 0:
+            return memory
+        p, penalty = rows.dot(memory.at), self.objective.penalty
+        unit = term.unit = term.typical_residual(p)
+        slopes, curvatures = term.model(p, FIRST_WIDTH * unit)
+        per_row = np.einsum("nkk->", curvatures) / slopes.size
+        least = JITTER * np.abs(slopes).sum() / slopes.size / unit
+        ridge = np.full(memory.at.shape, self.prior * max(per_row, least))
+        coef = memory.at[:, :-1]
+        slope = np.zeros(memory.at.shape)  # that of their loss undoes the penalty's
+        slope[:, :-1] = penalty.l2 * scale**2 * coef
+        slope[:, :-1] += penalty.l1 * scale * np.sign(coef)
+        return memory.with_ridge(-self.prior * slope, ridge)
+
+    def undo(self):
+        """Put back what has been changed in place: nothing has."""
+
+    # ------------------------------------------------------------- learning
+    def best_constant(self, k, simple):
+        """The constant of one objective, and what depends on it."""
+        term, constant = simple.term, self.constant[self.groups[k]]
+        if not self.objective.fit_intercept:
+            found = constant
+        elif self.has_memory:
+            found = self.at_kink(simple, self.minimised(k, simple, constant))
+        elif not self.objective.is_joint:
+            found = np.array([[term.best_constant()]])
+        else:
+            # Without a stake one class alone would be learned without end.
+            above = term.value(simple.raw(constant)) - term.lowest
+            self.stake[k] = above / len(term.weight)
+            nothing = np.zeros(constant.shape)
+            found = self.minimised_anew(k, simple, constant, nothing)
+            found = self.in_a_corner(simple, found)
+        # As long as there is nothing to lose, the first rows have been all the same.
+        if not self.has_memory or self.stake[k] == 0:
+            p = simple.raw(found)
+            self.unit[k] = term.typical_residual(p)
+            self.stake[k] = (term.value(p) - term.lowest) / len(p)
+        return found
+
+    def at_kink(self, simple, found):
+        """The best constant of the rows that are here, if smoothing has hidden it."""
+        if self.objective.loss.differentiable or self.objective.is_joint:
+            return found
+        here = np.array([[simple.term.best_constant()]])
+        near = abs(here - found)[0, 0] <= KINK * self.width(simple.term)
+        return here if near or simple.value(here) < simple.value(found) else found
+
+    def in_a_corner(self, simple, found):
+        """The best constants of a joint loss with kinks, which smoothing rounds off."""
+        if self.objective.loss.differentiable or not self.objective.is_joint:
+            return found
+        width, best = self.width(simple.term), found
+        while width > CORNER * simple.term.unit:
+            width /= WIDTH_DIVISOR
+            found, _ = simple.minimise(found, width, MORE_STEPS)
+            best = min(best, found, key=simple.value)
+        return best
+
+    @property
+    def has_memory(self):
+        return self.own > self.n_kept
+
+    def learned(self, k, fit, theta, at_constant):
+        """The new theta of one objective."""
+        if not self.is_exact:
+            return self.minimised(k, fit, theta)
+        return self.minimised_anew(k, fit, theta, at_constant)
+
+    def minimised_anew(self, k, fit, theta, at_constant):
+        """From theta or a constant, and as in `fit` from the convex relative's minimum.
+
+        A loss that is not convex has several minima. Where the stream is may be the
+        best of those of few rows, and not of all that are here.
+        """
+        start = theta if fit.value(theta) < fit.value(at_constant) else at_constant
+        found = self.minimised(k, fit, start)
+        if fit.term.relative is None:
+            return found
+        near = copy(fit)
+        near.term = fit.term.relative
+        start = min(at_constant, theta, key=near.value)
+        other = self.minimised(k, fit, self.minimised(k, near, start))
+        return min(found, other, key=fit.value)
+
+    def minimised(self, k, fit, theta):
+        """Straight to the last width of smoothing, or, if it is far, step by step."""
+        fit.stake = self.stake[k]
+        self.set_unit(k, fit.term, fit.raw(theta))
+        if fit.term.loss.differentiable:
+            return fit.minimise(theta, 0.0)[0]
+        last = self.width(fit.term)
+        if not self.is_exact:
+            near, converged = fit.minimise(theta, last, FEW_STEPS)
+            if converged:
+                return near
+        width = FIRST_WIDTH * self.unit[k]
+        while width > WIDTH_DIVISOR * last:
+            theta, _ = fit.minimise(theta, width, MORE_STEPS)
+            width /= WIDTH_DIVISOR
+        return fit.minimise(theta, last)[0]
+
+    def set_unit(self, k, term, p):
+        """The typical residual, if it is not much less than that of the constant."""
+        most = self.unit[k] or np.inf
+        term.unit = min(max(term.typical_residual(p), LEAST_UNIT * self.unit[k]), most)
+
+    def width(self, term):
+        return max(FIRST_WIDTH * self.n**-WIDTH_POWER, SMALLEST_WIDTH) * term.unit
+
+    def fold(self, fits, n_rows):
+        """Turn rows into memory: those with least curvature, and of them the oldest.
+
+        Of a row without curvature nothing is lost, unless the coefficients go far.
+        """
+        X, y, weight = self.kept
+        bend = np.zeros(len(y))
+        for k, (fit, _) in enumerate(fits):
+            own = np.einsum("nkk->n", self.model(k, fit, self.theta)[1])
+            bend += own / max(own.mean(), 1e-300)
+        order = np.argsort(bend, kind="stable")
+        old, new = np.sort(order[:n_rows]), np.sort(order[n_rows:])
+        rows, ones = self.rows(X[old]), self.constant_rows(n_rows)
+        for k, (fit, simple) in enumerate(fits):
+            outputs = self.groups[k]
+            # Not at a kink, where slope and curvature say nothing.
+            best, smooth = self.constant[outputs], self.constant.copy()
+            smooth[outputs] = self.minimised(k, simple, best)
+            fit.term = simple.term = self.term(k, y[old], weight[old])
+            fit.rows, simple.rows = rows, ones
+            self.lead[k] += fit.unpriced(self.theta[outputs]) - simple.unpriced(best)
+            both = (fit, self.theta), (simple, smooth)
+            self.memories[k], self.constant_memories[k] = (
+                one.memory.with_rows(
+                    theta[outputs], one.rows, *self.model(k, one, theta)
+                )
+                for one, theta in both
+            )
+            self.lead[k] += self.constant_memories[k].value(best)
+        self.prior = 0.0
+        self.kept = X[new], y[new], weight[new]
+
+    def model(self, k, fit, theta):
+        """Slopes as smooth as the last steps saw them, and curvatures more so."""
+        p = fit.raw(theta[self.groups[k]])
+        self.set_unit(k, fit.term, p)
+        if self.objective.loss.differentiable:
+            return fit.term.model(p, 0.0)
+        slopes = fit.term.slopes(p, self.width(fit.term)).copy()
+        wide = FOLD_WIDTH * max(fit.term.unit, FOLD_SHARE * self.unit[k])
+        return slopes, fit.term.model(p, wide)[1]
+
+
+def groups_of(objective):
+    """The outputs of each objective."""
+    n_outputs = objective.n_outputs
+    if objective.is_joint:
+        return [slice(0, n_outputs)]
+    return [slice(k, k + 1) for k in range(n_outputs)]
+
+
+def remembered(objective, start):
+    """What a stream has left in a state, by name; None if that is of no use.
+
+    So it is if there has been another loss, or another intercept: what is remembered
+    of rows is how they pulled then.
+    """
+    values = {
+        name.removeprefix(PREFIX): array
+        for name, array in start.items()
+        if name.startswith(PREFIX)
+    }
+    if not values or values["loss"][0] != objective.loss.name:
+        return None
+    if bool(values["has_intercept"][0]) != objective.fit_intercept:
+        return None
+    return values
+
+
+def stacked(kind, memories, prefix):
+    return {
+        prefix + name: np.stack([getattr(memory, name) for memory in memories])
+        for name in kind.names
+    }
+
+
+def unstacked(kind, values, prefix):
+    parts = [values[prefix + name] for name in kind.names]
+    return [kind(*part) for part in zip(*parts)]
+
+
+def joined(first, second):
+    if len(first[1]) == 0:
+        return second
+    if len(second[1]) == 0:
+        return first
+    X = np.vstack([first[0], second[0]])
+    return X, *(np.concatenate(pair) for pair in zip(first[1:], second[1:]))
+
+
+def packed(name, X, y, weight):
+    return {f"{name}_X": X, f"{name}_y": y, f"{name}_weight": weight}
+
+
+def unpacked(values, name):
+    return tuple(values[f"{name}_{part}"] for part in ("X", "y", "weight"))

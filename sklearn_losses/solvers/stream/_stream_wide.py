@@ -1,0 +1,655 @@
+"""A stream of sparse rows with more features than a matrix may have.
+
+A call costs what its rows cost, and a few passes over a vector: nothing is solved for
+coefficients whose columns do not occur. The rows that are kept have dual variables, the
+slopes g of their losses, and each call visits its own rows and some of the older ones a
+few times (_stream_passes.pyx). Rows that are gone leave their slopes, which all
+coefficients share in one sum, and the diagonal of their curvature.
+"""
+
+from itertools import compress
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_losses.solvers.sgd._weights import coefficients
+from sklearn_losses.solvers.stream._stream_fit import Column, coupled_term
+from sklearn_losses.solvers.stream._stream_memory import Matrix, fits_matrix
+from sklearn_losses.solvers.stream._stream_passes import (
+    Passes,
+    add_rows,
+    chosen_rows,
+    dot_rows,
+    local_columns,
+    put,
+    shrink,
+    taken,
+)
+from sklearn_losses.solvers.stream._stream_past import (
+    DOUBTS,
+    FEWEST_ROWS,
+    FOLD_SHARE,
+    FOLD_WIDTH,
+    LEFT,
+    MOST_ROWS,
+    PREFIX,
+    WAIT,
+    WORSE,
+    Past,
+    groups_of,
+    remembered,
+    stacked,
+    unstacked,
+)
+
+MOST_ENTRIES = 1 << 19  # of the rows that are kept: 6 MB
+FEWER_ENTRIES = 100_000  # where the penalty is weak
+WEAK = 30  # passes that dual ascent needs there, about
+MOST_WIDE_ROWS = 10_000
+MOST_ENTRY = 1e140  # of X
+LOOK = 1.05  # times as many rows, and the constant is looked for again
+PRICE = 1.1  # times as many rows, and all coefficients feel it
+OLD = 4  # of the older rows are visited for each new one
+VISITS = 8  # for each new row
+ENOUGH, ALL = 1 << 18, 1 << 17  # entries are visited anyway, and so of all kept rows
+MOST_PASSES, MOST_ROUNDS = 20, 5
+HOLD = 0.1  # of the curvature of the rows holds coefficients where they are
+BEND = 0.1  # of the slope over the typical residual, at least, is remembered
+NOTHING = np.zeros((0, 0))
+
+
+class SharedVectors:
+    """Slopes and curvatures of all coefficients, which states of a stream share.
+
+    Each call would otherwise copy them. A state says what is to be changed first, so
+    that it can be done again if a call fails after that; and which changes it expects
+    to be the last, for it must not be gone on from where another state has, as after
+    `copy.copy` of a model.
+
+    Attributes
+    ----------
+    slope, curvature : ndarray of shape (n_outputs, n_features + 1)
+        The last column is that of the intercepts. The outputs of a column lie together,
+        for it is columns that are looked up.
+    stamp : ndarray of shape (1,)
+        Of the last changes.
+    """
+
+    def __init__(self, slope, curvature, stamp):
+        self.slope, self.curvature, self.stamp = slope, curvature, stamp
+        self._before, self._waiting = [], None
+
+    @classmethod
+    def nothing(cls, n_outputs, n_columns):
+        shape = n_columns, n_outputs
+        return cls(np.zeros(shape).T, np.zeros(shape).T, np.zeros(1))
+
+    @classmethod
+    def from_state(cls, values):
+        """The vectors after the changes of a state, or None if they have moved on."""
+        self = cls(values["slope"], values["curvature"], values["stamp"])
+        known = values["expected"]
+        if self.stamp[0] not in known:
+            return None
+        names = "columns", "new_slope", "new_curvature"
+        self._put(*(values[name] for name in names))
+        self.stamp[0] = known[1]
+        return self
+
+    def at(self, columns, outputs=slice(None)):
+        """Copies of some columns of both."""
+        both = self.slope[outputs], self.curvature[outputs]
+        return [taken(vectors, columns) for vectors in both]
+
+    def change(self, columns, slope, curvature=NOTHING):
+        """Change some columns, or the slopes alone, but not before somebody reads."""
+        self.settle()
+        self._waiting = columns, slope, curvature
+
+    def settle(self):
+        """Make the change that waits."""
+        if self._waiting is not None:
+            columns, *new = self._waiting
+            self._before.append((columns, *self.at(columns)))
+            self._put(columns, *new)
+        self._waiting = None
+
+    def _put(self, columns, slope, curvature):
+        put(self.slope, columns, slope)
+        if curvature.size:
+            put(self.curvature, columns, curvature)
+
+    def undo(self):
+        """Undo all changes."""
+        self._waiting = None
+        while self._before:
+            self._put(*self._before.pop())
+
+    def withdrawn(self, n):
+        """Undo all changes; the state that makes them again.
+
+        Parameters
+        ----------
+        n : float
+            The rows so far, which with the changes makes the stamp.
+        """
+        if self._before:
+            self.settle()
+            touched = np.concatenate([before[0] for before in self._before])
+            columns = local_columns(touched, self.slope.shape[1])[0]
+            change = columns, *self.at(columns)
+        else:
+            change = self._waiting or (np.zeros(0, np.int32), NOTHING, NOTHING)
+        self.undo()
+        names = "columns", "new_slope", "new_curvature"
+        return dict(zip(names, change)) | {
+            "slope": self.slope,
+            "curvature": self.curvature,
+            "stamp": self.stamp,
+            "expected": np.array([self.stamp[0], n + float(np.abs(change[1]).sum())]),
+        }
+
+
+class Entries:
+    """The entries of rows as CSR, without the checks of scipy's class.
+
+    Attributes
+    ----------
+    data, columns, starts : ndarray of float64, int32 and int32
+    """
+
+    def __init__(self, data, columns, starts):
+        self.data, self.columns, self.starts = data, columns, starts
+
+    @classmethod
+    def of(cls, X):
+        X = X if sparse.issparse(X) else sparse.csr_array(X)
+        data = X.data.astype(np.float64, copy=False)
+        return cls(data, *(a.astype(np.int32) for a in (X.indices, X.indptr)))
+
+    @classmethod
+    def nothing(cls):
+        return cls(np.zeros(0), np.zeros(0, np.int32), np.zeros(1, np.int32))
+
+    def __len__(self):
+        return len(self.starts) - 1
+
+    def arrays(self):
+        return self.data, self.columns, self.starts
+
+    def chosen(self, rows):
+        return Entries(*chosen_rows(*self.arrays(), rows))
+
+    def newest(self, n):
+        """The last n rows."""
+        return Entries(self.data, self.columns, self.starts[-n - 1 :])
+
+    def joined(self, other):
+        starts = other.starts[1:] + self.starts[-1]
+        both = zip(self.arrays(), (other.data, other.columns, starts))
+        return Entries(*(np.concatenate(pair) for pair in both))
+
+    def dot(self, theta):
+        """Raw predictions; theta is of shape (n_outputs, n_columns + 1)."""
+        return dot_rows(*self.arrays(), theta)
+
+    def squares(self, n_columns):
+        """The mean squares of the columns, and of the 1 of the intercept."""
+        sums = np.zeros((1, n_columns + 1))
+        add_rows(*self.arrays(), np.ones((len(self), 1)), True, sums)
+        return sums[0] / len(self)
+
+    def local(self, n_features):
+        """The same with columns numbered anew, and which they are.
+
+        The last is that of the intercept, whose number is that of all features.
+        """
+        columns, places = local_columns(self.columns, n_features)
+        columns = np.append(columns, np.int32(n_features))
+        return Entries(self.data, places, self.starts), columns
+
+
+class Kept:
+    """Rows, their targets, weights, and slopes g as the vectors have them."""
+
+    def __init__(self, rows, y, weight, g):
+        self.rows, self.y, self.weight, self.g = rows, y, weight, g
+
+    @classmethod
+    def new(cls, rows, y, weight, n_outputs):
+        return cls(rows, y, weight, np.zeros((len(y), n_outputs)))
+
+    @classmethod
+    def from_state(cls, values, name):
+        parts = ("data", "columns", "starts", "y", "weight", "g")
+        *rows, y, weight, g = (values[f"{name}_{part}"] for part in parts)
+        return cls(Entries(*rows), y, weight, g)
+
+    def state(self, name):
+        parts = dict(zip(("data", "columns", "starts"), self.rows.arrays()))
+        parts |= {"y": self.y, "weight": self.weight, "g": self.g}
+        return {f"{name}_{part}": array for part, array in parts.items()}
+
+    def __len__(self):
+        return len(self.y)
+
+    def joined(self, other):
+        if len(self) == 0 or len(other) == 0:
+            return other if len(self) == 0 else self
+        pairs = (self.y, other.y), (self.weight, other.weight), (self.g, other.g)
+        return Kept(self.rows.joined(other.rows), *map(np.concatenate, pairs))
+
+    def chosen(self, some):
+        return Kept(
+            self.rows.chosen(some), self.y[some], self.weight[some], self.g[some]
+        )
+
+
+def is_wide(objective, start):
+    """Whether a stream, or one that begins now, is a `WidePast`."""
+    values = remembered(objective, start)
+    if values is not None:
+        return "priced" in values
+    shape = objective.n_outputs, objective.rows.n_features
+    return objective.rows.is_sparse and not fits_matrix(*shape, objective.is_joint)
+
+
+class WidePast(Past):
+    """See `Past`.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_outputs, n_features)
+    intercept : ndarray of shape (n_outputs,)
+    vectors : SharedVectors
+    kept, waiting : Kept
+    priced : float
+        The rows by which the penalty was multiplied when coef was formed.
+    looked : float
+        The rows when the best constant was last looked for.
+    """
+
+    NUMBERS = (*Past.NUMBERS, "priced", "looked")
+    ARRAYS = ("intercept", "constant", "unit", "stake", "excess", "flat", "steep")
+
+    def __init__(self, objective):
+        self.objective = objective
+        self.groups = groups_of(objective)
+        self.n_objectives = len(self.groups)
+        self.n_features = objective.rows.n_features
+
+    # --------------------------------------------------------------- state
+    @classmethod
+    def resumed(cls, objective, start):
+        values = remembered(objective, start)
+        vectors = None if values is None else SharedVectors.from_state(values)
+        if vectors is None:
+            return cls._begun(objective, start)
+        self = cls(objective)
+        self.vectors, self.coef = vectors, values.get("hidden", start["v"])
+        for name in cls.NUMBERS:
+            setattr(self, name, float(values[name][0]))
+        for name in cls.ARRAYS:
+            setattr(self, name, values[name].copy())
+        self.constant_memories = unstacked(Matrix, values, "constant_")
+        self.kept = Kept.from_state(values, "kept")
+        self.kept.g = self.kept.g.copy()
+        self.waiting = Kept.from_state(values, "waiting")
+        return self
+
+    @classmethod
+    def _begun(cls, objective, start):
+        self = cls(objective)
+        self.coef, self.intercept = coefficients(start)
+        self.n = self.prior = self.priced = float(start["t"].max()) - 1.0
+        self.own, self.doubts, self.looked = 0.0, min(self.prior, DOUBTS), 0.0
+        for name in ("unit", "stake", "excess", "flat", "steep"):
+            setattr(self, name, np.zeros(self.n_objectives))
+        self.constant = np.zeros((len(self.coef), 1))
+        if not objective.fit_intercept:
+            self.constant[:, 0] = self.intercept
+        self.kept = self.waiting = self.no_rows()
+        self._forget()
+        return self
+
+    @property
+    def n_kept(self):
+        return len(self.kept)
+
+    def no_rows(self):
+        nothing = np.zeros(0), np.zeros(0)
+        return Kept.new(Entries.nothing(), *nothing, len(self.coef))
+
+    def _forget(self):
+        self.vectors = SharedVectors.nothing(len(self.coef), self.n_features + 1)
+        self.constant_memories = [Matrix.nothing(self.constant[g]) for g in self.groups]
+
+    def state(self):
+        values = {name: np.array([getattr(self, name)]) for name in self.NUMBERS}
+        values |= {name: getattr(self, name) for name in self.ARRAYS}
+        values["loss"] = np.array([self.objective.loss.name])
+        values["has_intercept"] = np.array([self.objective.fit_intercept])
+        values |= stacked(Matrix, self.constant_memories, "constant_")
+        values |= self.kept.state("kept") | self.waiting.state("waiting")
+        values |= self.vectors.withdrawn(self.n)
+        if self.flat.any():
+            values["hidden"] = self.coef
+        values = {PREFIX + name: array for name, array in values.items()}
+        # It is what is published: a copy would be one more vector.
+        return values | {"v": self.published}
+
+    def coefficients(self):
+        self.published, intercept = self.coef, self.intercept
+        if self.flat.any():
+            self.published, intercept = self.coef.copy(), intercept.copy()
+        for outputs in compress(self.groups, self.flat):
+            self.published[outputs] = 0.0
+            intercept[outputs] = self.constant[outputs, 0]
+        return self.published, intercept
+
+    def undo(self):
+        self.vectors.undo()
+
+    # ---------------------------------------------------------------- rows
+    def most_at_once(self, X):
+        return max(MOST_ENTRIES * X.shape[0] // (_n_entries(X) + 1), FEWEST_ROWS)
+
+    def take(self, X, y, weight):
+        rows = Entries.of(X)
+        _check_size(rows)
+        self.waiting = self.waiting.joined(Kept.new(rows, y, weight, len(self.coef)))
+        self.n += len(y)
+        self.own += len(y)
+        n_new = len(self.waiting)
+        if n_new >= min(self.n, MOST_ROWS) // WAIT:
+            self.kept, self.waiting = self.kept.joined(self.waiting), self.no_rows()
+            self.learn(n_new)
+
+    def learn(self, n_new):
+        """Visit the newest rows and some others; let go of rows if they are many."""
+        if self.own >= LOOK * self.looked:
+            self.look()
+        self.price()
+        visit = Visit(self, self.chosen(n_new), n_new)
+        self.flat = np.array([visit.learn(k) for k in range(self.n_objectives)], float)
+        visit.end()
+        if not self.is_exact:  # else it is only that it has not yet got there
+            for k in np.flatnonzero(self.flat):
+                self.begin_anew(k)
+        size, n = int(self.kept.rows.starts[-1]), len(self.kept)
+        most = min(MOST_WIDE_ROWS, n * self.most_entries() // max(size, 1))
+        if n > most:
+            self.fold(n - most * LEFT // 4)
+
+    def most_entries(self):
+        """Of the rows that are kept: so many that their slopes do not grow stale.
+
+        Slopes of rows that are not visited go on pulling, and only the penalty holds
+        against that: if it is weak, all rows have to be visited each time.
+        """
+        rows = self.kept.rows
+        size = self.steep.max() * (rows.data**2).sum() / len(rows)
+        is_weak = size > WEAK * self.n * self.objective.penalty.l2
+        return FEWER_ENTRIES if is_weak else MOST_ENTRIES
+
+    def chosen(self, n_new):
+        """Which rows are visited, the newest last."""
+        n = len(self.kept)
+        old = np.arange(n - n_new)
+        if len(old) > OLD * n_new and self.kept.rows.starts[-1] > ALL:
+            rng = np.random.default_rng(int(self.own))
+            old = np.sort(rng.choice(len(old), OLD * n_new, replace=False))
+        return np.append(old, np.arange(n - n_new, n))
+
+    def price(self):
+        """Multiply the penalty by all rows, which moves all coefficients.
+
+        Those that are visited move in any case.
+        """
+        penalty, more = self.objective.penalty, self.n - self.priced
+        if self.n < PRICE * self.priced:
+            self.coef = self.coef.copy()
+            return
+        before, self.coef = self.coef, np.zeros(self.coef.shape)
+        strengths = self.priced * penalty.l2, more * penalty.l1, more * penalty.l2
+        shrink(before, self.vectors.curvature[:, :-1], *strengths, self.coef)
+        self.priced = self.n
+
+    def look(self):
+        """Find the best constants, and begin with them if this is the beginning."""
+        for k, outputs in enumerate(self.groups):
+            simple = self.simple(k, self.kept)
+            self.constant[outputs] = self.best_constant(k, simple)
+            p = simple.raw(self.constant[outputs])
+            self.steep[k] = typical_curvature(simple.term, p)
+        if self.looked == 0 and self.prior == 0 and self.objective.fit_intercept:
+            self.intercept = self.constant[:, 0].copy()
+        if self.looked == 0 and self.prior > 0:
+            self.remember_prior()
+        self.looked = self.own
+
+    def simple(self, k, rows):
+        """The fit of a constant."""
+        term, ones = self.term(k, rows.y, rows.weight), self.constant_rows(len(rows))
+        return self.fit(k, term, ones, self.constant_memories[k])
+
+    def remember_prior(self):
+        """Rows that were not seen: they agree with the coefficients, as if at rest."""
+        rows, columns = self.kept.rows.local(self.n_features)
+        once = (rows.data**2).sum() / max(len(rows.data), 1) / len(rows)
+        size = np.full(self.n_features + 1, once)
+        size[columns] = np.maximum(rows.squares(len(columns) - 1), once)
+        penalty, vectors = self.objective.penalty, self.vectors
+        for k, outputs in enumerate(self.groups):
+            at = np.column_stack([self.coef[outputs], self.intercept[outputs]])
+            per_row = self.steep[k]
+            vectors.curvature[outputs] = self.prior * per_row * size
+            vectors.slope[outputs] = -vectors.curvature[outputs] * at
+            coef = at[:, :-1]
+            pull = penalty.l2 * coef + penalty.l1 * np.sign(coef)
+            vectors.slope[outputs, :-1] -= self.prior * pull
+
+    def begin_anew(self, k):
+        """Drop what is worse than a constant: what was given, or an objective's all."""
+        outputs = self.groups[k] if self.prior == 0 else slice(None)
+        self.vectors.settle()
+        slope, curvature = self.vectors.slope.copy(), self.vectors.curvature.copy()
+        self.vectors.undo()
+        slope[outputs] = curvature[outputs] = 0.0
+        self.vectors = SharedVectors(slope, curvature, np.zeros(1))
+        self.coef[outputs], self.kept.g[:, outputs] = 0.0, 0.0
+        self.intercept[outputs] = self.constant[outputs, 0]
+        self.excess[k] = self.flat[k] = 0.0
+        if self.prior > 0:
+            self.n, self.prior = self.own, 0.0
+
+    def fold(self, n_rows):
+        """Let rows go, as `Past.fold` does: of each the curvature is remembered."""
+        bends = self.bends()
+        score = (bends / np.maximum(bends.mean(axis=0), 1e-300)).sum(axis=1)
+        order = np.argsort(score, kind="stable")
+        old, new = np.sort(order[:n_rows]), np.sort(order[n_rows:])
+        rows, columns = self.kept.rows.chosen(old).local(self.n_features)
+        self.vectors.settle()
+        slope, curvature = self.vectors.at(columns)
+        more = np.zeros(slope.shape)
+        add_rows(*rows.arrays(), bends[old], True, more)
+        at = np.column_stack([taken(self.coef, columns[:-1]), self.intercept])
+        self.vectors.change(columns, slope - more * at, curvature + more)
+        self.fold_constants(self.kept.chosen(old))
+        self.prior = 0.0
+        self.kept = self.kept.chosen(new)
+
+    def bends(self):
+        """The curvatures of the rows that are kept, by output."""
+        rows, columns = self.kept.rows.local(self.n_features)
+        found = np.empty(self.kept.g.shape)
+        for k, outputs in enumerate(self.groups):
+            at = taken(self.coef[outputs], columns[:-1])
+            p = rows.dot(np.column_stack([at, self.intercept[outputs]]))
+            found[:, outputs] = self.bend(k, p)
+        return found
+
+    def bend(self, k, p):
+        term = self.term(k, self.kept.y, self.kept.weight)
+        self.set_unit(k, term, p)
+        wide = FOLD_WIDTH * max(term.unit, FOLD_SHARE * self.unit[k])
+        is_smooth = self.objective.loss.differentiable
+        curvatures = term.model(p, 0.0 if is_smooth else wide)[1]
+        least = BEND * np.abs(self.kept.g[:, self.groups[k]]) / term.unit
+        return np.maximum(np.einsum("nkk->nk", curvatures), least)
+
+    def fold_constants(self, rows):
+        for k, outputs in enumerate(self.groups):
+            simple = self.simple(k, rows)
+            at = self.constant[outputs]
+            self.constant_memories[k] = simple.memory.with_rows(
+                at, simple.rows, *self.model(k, simple, self.constant)
+            )
+
+
+class Visit:
+    """Some of the rows that are kept are visited.
+
+    Parameters
+    ----------
+    past : WidePast
+    chosen : ndarray of int of shape (n_rows,)
+        Which of the rows, the newest last.
+    n_new : int
+    """
+
+    def __init__(self, past, chosen, n_new):
+        self.past, self.chosen, self.n_new = past, chosen, n_new
+        self.is_all = past.is_exact and len(chosen) == len(past.kept)
+        self.kept = past.kept.chosen(chosen)
+        self.rows, self.columns = self.kept.rows.local(past.n_features)
+        enough = ENOUGH // max(len(self.rows.data), len(chosen))
+        self.n_passes = max(VISITS * n_new // len(chosen), min(enough, MOST_PASSES), 1)
+        self.squares = self.rows.squares(len(self.columns) - 1)
+        past.vectors.settle()
+        self.slope, self.curvature = past.vectors.at(self.columns)
+
+    def end(self):
+        self.past.kept.g[self.chosen] = self.kept.g
+        self.past.vectors.change(self.columns, self.slope)
+
+    def learn(self, k):
+        """Learn one objective; returns whether it is worse than a constant."""
+        past, outputs, columns = self.past, self.past.groups[k], self.columns[:-1]
+        g = np.ascontiguousarray(self.kept.g[:, outputs])
+        coef, intercept = past.coef[outputs], past.intercept
+        theta = np.column_stack([taken(coef, columns), intercept[outputs]])
+        ascent = Ascent(self, k)
+        g, slope, theta = ascent.found(g, self.slope[outputs], theta)
+        for _ in range(MOST_ROUNDS if self.is_all else 0):
+            if not ascent.is_worse(theta):
+                break
+            g, slope, theta = ascent.ascend(ascent.loss, g, slope, theta)
+        self.kept.g[:, outputs], self.slope[outputs] = g, slope
+        put(coef, columns, theta)
+        if past.objective.fit_intercept:
+            intercept[outputs] = theta[:, -1]
+        return ascent.is_worse(theta)
+
+
+class Ascent:
+    """One objective of a visit."""
+
+    def __init__(self, visit, k):
+        self.visit, self.past, self.k = visit, visit.past, k
+        self.rows, self.outputs = visit.rows, visit.past.groups[k]
+        self.loss = self.past.objective.loss
+        own = self.past.of_objective(k, visit.kept.y, visit.kept.weight)
+        self.y, self.weight = (np.ascontiguousarray(part, np.float64) for part in own)
+
+    def found(self, g, slope, theta):
+        """From where they are and, of all rows, as in `fit` from a convex relative."""
+        found = self.ascend(self.loss, g, slope, theta)
+        relative = self.loss.convex_relative()
+        if relative is None or not self.visit.is_all:
+            return found
+        nothing = np.zeros(g.shape), np.zeros(slope.shape), self.at_constant
+        near = self.ascend(relative, *nothing)
+        other = self.ascend(self.loss, *near)
+        return min(found, other, key=lambda each: self.value(each[-1]))
+
+    def ascend(self, loss, g, slope, theta):
+        """New g, slope and theta after some passes."""
+        past, rows, penalty = self.past, self.rows, self.past.objective.penalty
+        fits_intercept = past.objective.fit_intercept
+        once = past.steep[self.k] * self.visit.squares
+        hold = HOLD * len(self.y) * once
+        l1, l2 = np.full((2, len(hold)), past.n) * [[penalty.l1], [penalty.l2]]
+        l1[-1] = l2[-1] = 0.0
+        offset = np.zeros(len(theta)) if fits_intercept else theta[:, -1].copy()
+        before, g, theta = g, g.copy(), theta.copy()
+        points = self.y, self.weight, offset, g
+        passes = Passes(loss.checked(), *rows.arrays(), *points, fits_intercept)
+        passes.begin(slope, self.visit.curvature[self.outputs], l1, l2, hold, theta)
+        rng = np.random.default_rng(int(past.own))
+        for _ in range(self.visit.n_passes):
+            passes.run(rng.permutation(len(g)).astype(np.uint32))
+            passes.follow()
+        if not fits_intercept:
+            theta[:, -1] = offset
+        slope = slope.copy()
+        add_rows(*rows.arrays(), g - before, False, slope)
+        return g, slope, theta
+
+    def term(self, loss, some=slice(None)):
+        y, weight = self.y[some].copy(), self.weight[some].copy()
+        if self.past.objective.is_joint:
+            return coupled_term(loss, y, weight, self.outputs.stop)
+        return Column(loss, y, weight)
+
+    @property
+    def at_constant(self):
+        constant = self.past.constant[self.outputs]
+        return np.column_stack(
+            [np.zeros((len(constant), len(self.visit.columns) - 1)), constant]
+        )
+
+    def value(self, theta):
+        """The whole objective, of all rows."""
+        penalty, coef = self.past.objective.penalty, theta[:, :-1]
+        price = penalty.l1 * np.abs(coef).sum() + penalty.l2 / 2 * np.vdot(coef, coef)
+        loss = self.term(self.loss).value(self.rows.dot(theta))
+        return loss + self.past.n * float(price)
+
+    def is_worse(self, theta):
+        """Whether a constant is better: see `Past.is_worse`."""
+        past, k, n_new = self.past, self.k, self.visit.n_new
+        if self.visit.is_all:
+            return not self.value(theta) <= self.value(self.at_constant)
+        newest = slice(-n_new, None)
+        term = self.term(self.loss, newest)
+        p = self.rows.newest(n_new).dot(theta)
+        constant = np.broadcast_to(past.constant[self.outputs].T, p.shape)
+        excess = term.value(p) - term.value(constant)
+        excess = min(excess, 1e300)  # nan is as bad
+        fading = max(0.0, 1.0 - n_new / MOST_ROWS)
+        past.excess[k] = fading * past.excess[k] + excess
+        if past.own < past.doubts:
+            return False
+        return past.excess[k] > WORSE * past.stake[k] * min(past.own, MOST_ROWS)
+
+
+def _n_entries(X):
+    return X.size if sparse.issparse(X) else X.shape[0] * X.shape[1]
+
+
+def typical_curvature(term, p):
+    """Of a row: its slope over how far its loss is from the least, about."""
+    slopes = (term.relative or term).slopes(p, 0.0)
+    return np.abs(slopes).sum() / len(slopes) / term.typical_residual(p)
+
+
+def _check_size(rows):
+    """Raise an error if the squares of a column overflow."""
+    if len(rows.data) and not np.abs(rows.data).max() < MOST_ENTRY:
+        column = int(rows.columns[np.abs(rows.data).argmax()])
+        raise ValueError(
+            f"Feature {column} is too large: the sum of its squares overflows. "
+            "Scale the features, for instance with StandardScaler."
+        )

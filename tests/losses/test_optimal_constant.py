@@ -24,7 +24,8 @@ from sklearn_losses.losses import (
     Savage,
     SquaredError,
 )
-from sklearn_losses.terms._loss_term import PointTerm, uniform
+from sklearn_losses.terms._points import PointTerm
+from sklearn_losses.terms._term import uniform
 from tests.cases import (
     DEFAULTS,
     LOSSES,

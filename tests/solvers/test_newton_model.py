@@ -19,7 +19,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.solvers.descent import _newton_model
 from sklearn_losses.solvers.descent._curvature import FIRST_DAMPING
 from sklearn_losses.solvers.descent._newton_model import NewtonModel
-from sklearn_losses.terms._loss_term import row_term
+from sklearn_losses.terms._rows import row_term
 from tests.cases import each
 
 N, D, K = 60, 4, 3

@@ -22,13 +22,9 @@ from sklearn_losses.solvers.descent._curvature import JITTER
 from sklearn_losses.solvers.descent._line_search import is_finite, step_length
 from sklearn_losses.solvers.descent._newton_model import JointModel, NewtonModel
 from sklearn_losses.solvers.descent._quasi_newton_model import QuasiNewtonModel
-from sklearn_losses.terms._loss_term import (
-    Model,
-    PointTerm,
-    RowTerm,
-    row_term,
-    uniform,
-)
+from sklearn_losses.terms._points import PointTerm
+from sklearn_losses.terms._rows import RowTerm, row_term
+from sklearn_losses.terms._term import Model, uniform
 
 PATIENCE = 100  # passes of "lbfgs", until it gives way to "newton" for a loss of rows
 LONGER = 3  # times as many, as long as nothing is better than the constant

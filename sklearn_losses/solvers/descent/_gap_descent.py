@@ -25,7 +25,7 @@ from sklearn_losses.solvers.descent._newton_model import (
     ProductModel,
 )
 from sklearn_losses.solvers.descent._quasi_newton_model import QuasiNewtonModel
-from sklearn_losses.terms._loss_term import RowTerm
+from sklearn_losses.terms._rows import RowTerm
 
 NEWTON, LBFGS = "newton", "lbfgs"
 MODELS = {NEWTON: NewtonModel, LBFGS: QuasiNewtonModel}

@@ -12,12 +12,9 @@ from sklearn_losses.solvers.descent._coordinate_descent import minimize_quadrati
 from sklearn_losses.solvers.descent._curvature import scaled_solve
 from sklearn_losses.solvers.descent._line_search import is_finite, step_length
 from sklearn_losses.solvers.stream._stream_memory import Sketch
-from sklearn_losses.terms._loss_term import (
-    DIFFERENCE,
-    PointTerm,
-    RowTerm,
-    SoftenedRowTerm,
-)
+from sklearn_losses.terms._points import PointTerm
+from sklearn_losses.terms._rows import RowTerm, SoftenedRowTerm
+from sklearn_losses.terms._term import DIFFERENCE
 
 MOST_STEPS = 30
 ENOUGH = 1e-2  # of the mean loss of a row may still be gained on all rows together

@@ -6,7 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 
 from sklearn_losses import CrossEntropy, Hinge, LogLoss, MulticlassHinge, Poisson
-from sklearn_losses.terms._loss_term import PointTerm, row_term
+from sklearn_losses.terms._points import PointTerm
+from sklearn_losses.terms._rows import row_term
 from tests.cases import DEFAULTS, each, targets
 
 N = 2500  # more than two blocks

@@ -1,0 +1,281 @@
+"""The term of a loss of points: one raw prediction a sample.
+
+Kinks are smoothed: with a half-width h, the slope is (f(p + h) - f(p - h)) / 2h, that
+of the mean of f over [p - h, p + h] (Fernandes, Guerre and Horta 2021), and the
+curvature (f'(p + h) - f'(p - h)) / 2h. With h = 0 they are those of the loss.
+"""
+
+import math
+from functools import cached_property
+
+import numpy as np
+
+from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.terms._point_sums import PointSums
+from sklearn_losses.terms._term import DIFFERENCE, FEW, LossTerm, Model
+
+MAX_ROOT_STEPS = 100
+ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
+SAME = 1e-6  # of ROOT_TOL: values that differ by less are those of one kink
+WEAK = 0.1  # of the curvature of a parabola as steep, or of all rows: too little ...
+STRONG = 10.0  # ... and times it: too much to be so at a distance
+ROWS_PER_COEF = 10  # that bend say enough of where the minimum is, however few they are
+ENOUGH = 0.5  # of the curvature of a smoothed loss: it need not be smoothed any more
+FLAT = 1e-12  # times its value: what a loss without a minimum may still have to gain
+
+
+def effective(curvatures, weight):
+    """The share of the rows that bend, of rows' curvatures times their weights.
+
+    (sum w c)^2 / (sum w c^2 sum w), which is 1 where all curvatures are the same.
+    """
+    total = float(curvatures.sum())
+    if not total > 0:
+        return 0.0
+    each = np.divide(
+        curvatures, weight * total, out=np.zeros(len(weight)), where=weight > 0
+    )
+    return 1.0 / (float(curvatures / total @ each) * float(weight.sum()))
+
+
+class PointTerm(LossTerm):
+    """A loss of points; p is of shape (n_rows,)."""
+
+    def __init__(self, loss, y, weight, functions=None):
+        super().__init__(loss, y, weight, functions)
+        self.is_smoothed = not loss.differentiable
+        self._sums = PointSums(self._functions, y, weight)
+        self._evaluate = self._functions.evaluate_points
+
+    def with_loss(self, loss):
+        """The same rows with another loss."""
+        return PointTerm(loss, self.y, self.weight)
+
+    @cached_property
+    def _few(self):
+        if len(self.y) <= 2 or not ((self.y == 0) | (self.y == 1)).all():
+            return None
+        ones = float(self.weight @ self.y)
+        both = np.array([self.total - ones, ones])
+        return PointTerm(self.loss, np.array([0.0, 1.0]), both, self._functions)
+
+    def some(self, p):
+        """A term of rows that stand for all, and the raw predictions p of these."""
+        step = max(1, len(self.y) // FEW)
+        if step == 1:
+            return self, p
+        y, weight = (array[::step].copy() for array in (self.y, self.weight))
+        some = PointTerm(self.loss, y, weight, self._functions)
+        some.unit = self.unit
+        return some, p[::step].copy()
+
+    @property
+    def may_lack_curvature(self):
+        """Whether the loss may be linear around most rows.
+
+        One with a link, whose raw predictions have no unit, bends at the best constant.
+        """
+        has_unit = self.loss.task != "regression" or isinstance(
+            self.loss.link, IdentityLink
+        )
+        return not self.is_smoothed and self.loss.convex and has_unit
+
+    def lacks_curvature(self, p, n_coefs, count):
+        """Whether a quadratic model at raw predictions p would know too little.
+
+        As where all rows are where the loss is linear, or all but a few.
+
+        Parameters
+        ----------
+        p : ndarray of shape (n,)
+        n_coefs : int
+        count : callable
+            () -> how many rows differ, asked if few of them bend.
+        """
+        some, p = self.some(p)
+        around = some.model(p, 0.0)
+        strength = around.curvatures.sum() * self.unit
+        if not WEAK * around.steepness <= strength <= STRONG * around.steepness:
+            return True
+        if some.bends_everywhere(around.curvatures):
+            return False
+        share = effective(around.curvatures, some.weight)
+        return share < WEAK and share * count() < ROWS_PER_COEF * n_coefs
+
+    def bends_everywhere(self, curvatures):
+        """Whether that is seen at once, as of the squared error."""
+        is_uniform = self.weight.strides == (0,)
+        return is_uniform and curvatures.min() >= WEAK * curvatures.max()
+
+    def width(self, p, h):
+        """h, or less where that would make another loss of it, as of exponentials."""
+        if self.is_smoothed:
+            return h
+        some, p = self.some(p)
+        while some.model(p, h).excess > max(some.value(p) - some.minimum(), 0.0):
+            h *= 0.25
+        return h
+
+    def may_drop(self, p, h):
+        """Whether the loss bends at p about as much as it does if smoothed over h."""
+        if self.is_smoothed:
+            return False
+        smoothed = self.model(p, h).curvatures.copy()
+        curvatures = self.model(p, 0.0).curvatures
+        return curvatures.sum() >= ENOUGH * smoothed.sum() and effective(
+            curvatures, self.weight
+        ) >= ENOUGH * effective(smoothed, self.weight)
+
+    def value(self, p, q=None, t=0.0):
+        """The weighted sum of the losses, at p or at p + t q."""
+        return self._sums.value(p, q, t)
+
+    def value_at(self, c):
+        return self._sums.value_at(c)
+
+    def slope_along(self, p, q, t, h):
+        """The derivative by t of the smoothed value at p + t q."""
+        return self._sums.slope_along(p, q, t, h)
+
+    def steepness_at(self, c):
+        return self._sums.slopes_at(c)[1]
+
+    def slopes(self, p, h):
+        """The derivatives of the weighted losses."""
+        upper, lower = np.empty_like(p), np.empty_like(p)
+        if h == 0:
+            self._evaluate(self.y, p, None, upper, None)
+            return self._weighted(upper)
+        self._evaluate(self.y, p + h, upper, None, None)
+        self._evaluate(self.y, p - h, lower, None, None)
+        upper -= lower
+        upper *= 0.5 / h
+        return self._weighted(upper)
+
+    def model(self, p, h, block=None, with_curvatures=True):
+        """Value, slopes, curvatures and the excess of smoothing.
+
+        Parameters
+        ----------
+        p : ndarray of shape (n,)
+        h : float
+        block : slice, default=None
+            Of which rows p is; None means all.
+        with_curvatures : bool, default=True
+        """
+        if block is None:
+            slopes, curvatures, begin = np.empty_like(p), np.empty_like(p), 0
+        else:
+            (slopes, curvatures), begin = self._scratch(len(p)), block.start
+        difference = 0.0 if self._has_curvature else DIFFERENCE * self.unit
+        curvatures = curvatures if with_curvatures else None
+        value, middle, *of_slopes = self._sums.bend(
+            p, h, difference, slopes, curvatures, begin
+        )
+        excess = 0.5 * (middle - value) if h > 0 else 0.0
+        return Model(value, slopes, curvatures, excess, *of_slopes)
+
+    def sums_of(self, block):
+        """The sums of the losses of a block of rows."""
+        if block.stop - block.start == len(self.y):
+            return self._sums
+        return PointSums(self._functions, self.y[block], self.weight[block])
+
+    def best_constant(self):
+        """The one raw prediction for all rows with the least value, about.
+
+        An infinite one, as of the log loss on one class, is cut where the slope
+        vanishes.
+        """
+        if not self.loss.convex:
+            return self._searched_constant()
+        if self.grouped is not self:
+            return self.grouped.best_constant()
+        start = self._linked_mean()
+        slope, steepness = self._sums.slopes_at(start)
+        if abs(slope) <= ROOT_TOL * steepness and 0 < steepness < np.inf:
+            return start
+        found = self._root(self._sums.slopes_at, self._likely_constant(start))
+        value = self.value_at(found)
+        return found if np.isfinite(value) else self._searched_constant()
+
+    def _linked_mean(self):
+        """Where the mean of y is predicted, which many losses like best."""
+        is_uniform = self.weight.strides == (0,)
+        mean = float(self.y.mean() if is_uniform else self.weight @ self.y / self.total)
+        if self.loss.task != "regression":
+            return mean
+        with np.errstate(all="ignore"):
+            linked = float(self.loss.link.link(np.array([mean]))[0])
+        return linked if np.isfinite(linked) else mean
+
+    def _likely_constant(self, mean):
+        """Where a search begins: there, at 0, or at an end of the targets.
+
+        From the wrong side of an exponential all that is left to gain would look like
+        rounding.
+        """
+        starts = [mean, 0.0]
+        if self.loss.task == "regression":
+            ends = np.array([self.y.min(), self.y.max()])
+            with np.errstate(all="ignore"):
+                linked = self.loss.link.link(ends)
+            starts += linked[np.isfinite(linked)].tolist()
+        return min(starts, key=self.value_at)
+
+    def _searched_constant(self):
+        """The loss's own search: slow, but it begins in many places."""
+        here = self.weight > 0
+        best = float(self.loss.optimal_constant(self.y[here], self.weight[here]))
+        return best if np.isfinite(best) else float(np.clip(best, -30.0, 30.0))
+
+    def _root(self, slope, start):
+        """Bracket the root of an increasing function, then halve or interpolate.
+
+        Of a loss with kinks the slopes jump: there the tangents meet where one kink is.
+        """
+        values = {}
+
+        def value(c):
+            if c not in values:
+                values[c] = self.value_at(c)
+            return values[c]
+
+        first, steepness = slope(start)
+        if not math.isfinite(first) or abs(first) <= ROOT_TOL * steepness:
+            return start
+        # A loss of value f and slope g is about f / g away from its minimum.
+        size = abs(value(start))
+        step = size / abs(first) if first else 0.0
+        step = min(max(step, 1e-6 * abs(start), 1e-300), 1e300)
+        near, near_slope, far, far_slope = start, first, None, math.inf
+        has_slopes = self.loss.differentiable  # between which it is about linear
+        margin = 0.01 if has_slopes else 1e-10
+        for trial in range(MAX_ROOT_STEPS):
+            if far is None:
+                c = near - math.copysign(step, first)
+                step *= 2.0
+            else:
+                share = 0.5
+                if trial % 3:
+                    bend = (near_slope - far_slope) or math.inf  # it may underflow
+                    share = near_slope / bend
+                    if not has_slopes:
+                        rise = value(far) - value(near)
+                        share = (rise / ((far - near) or math.inf) - far_slope) / bend
+                share = min(max(share, margin), 1.0 - margin) if share == share else 0.5
+                c = near + share * (far - near)
+            here, steepness = slope(c)
+            is_flat = far is None and abs(here) * step <= FLAT * size
+            if is_flat or abs(here) <= ROOT_TOL * steepness:
+                return c
+            if math.isfinite(here) and here * first > 0:
+                near, near_slope = c, here
+            else:
+                far, far_slope = c, here if math.isfinite(here) else math.inf
+            if far is not None and abs(far - near) <= 1e-9 * (abs(far) + abs(near)):
+                # At a kink: where most rows are flat, to smooth over the others.
+                if abs(value(near) - value(far)) > SAME * ROOT_TOL * size:
+                    return min(near, far, key=value)
+                return min(near, far, key=lambda c: self._sums.slopes_at(c)[1])
+        return near

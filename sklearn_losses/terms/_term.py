@@ -1,0 +1,156 @@
+"""A loss on many samples, as a function of their raw predictions.
+
+A term is what everybody above sees of a loss: its value, its slopes, its curvature
+and where it is least. Kinks are smoothed: see `_points` and `_rows`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import blas
+
+CHUNK = 1 << 16  # raw predictions of rows that are evaluated at a time
+FEW = 2000  # rows, or twice as many, from which a mean is known
+DIFFERENCE = 1e-4  # in units of the raw prediction, for a loss without curvature
+ALL = slice(None)
+
+
+@dataclass
+class Model:
+    """A loss term around raw predictions p; the slopes are of the smoothed loss.
+
+    Attributes
+    ----------
+    value : float
+        Of the loss itself.
+    slopes, curvatures : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        Of all rows or of a block; the model of another block overwrites them.
+        Curvatures that are not wanted are None.
+    excess : float
+        About how much the smoothing adds to the value, never too little at one kink.
+    moment, size : float
+        The sum of the slopes times p, and that of the absolute values, at the least.
+    steepness : float
+        The sum of the slopes' absolute values.
+    """
+
+    value: float
+    slopes: np.ndarray
+    curvatures: np.ndarray
+    excess: float
+    moment: float = 0.0
+    size: float = 0.0
+    steepness: float = 0.0
+
+
+def finite(curvatures):
+    """Without nan and infinities, which are looked for by their sum alone."""
+    if np.isfinite(curvatures.sum()):
+        return curvatures
+    return np.nan_to_num(curvatures, copy=False, posinf=0.0)
+
+
+def uniform(weight, n):
+    """A weight of n rows that takes the memory of one."""
+    found = np.ndarray(n, np.float64, np.array([weight]), strides=(0,))
+    found.flags.writeable = False  # or all would be written
+    return found
+
+
+class LossTerm:
+    """sum_i weight_i loss(y_i, p_i).
+
+    Parameters
+    ----------
+    loss : Loss
+    y : ndarray of float64 of shape (n_rows,)
+    weight : ndarray of float64 of shape (n_rows,)
+        Rows of weight 0 are as if they were not there, whatever their loss is.
+    """
+
+    n_arrays = 2  # slopes and curvatures
+
+    def __init__(self, loss, y, weight, functions=None):
+        self.loss = loss
+        self.y = y
+        self.weight = weight
+        self.total = weight.sum()
+        self._some_absent = not weight.all()
+        self._arrays = None
+        self.unit = 1.0
+        self.is_smoothed = False
+        self._functions = functions or loss.checked()
+        self._has_curvature = self._functions.has_curvature
+
+    def _weighted(self, array, block=ALL):
+        weight = self.weight[block]
+        array *= weight if array.ndim == 1 else weight[:, None]
+        if self._some_absent:
+            array[weight == 0] = 0.0
+        return array
+
+    def _scratch(self, *shape):
+        """Arrays for a block of rows, the first of which has the most."""
+        if self._arrays is None:
+            self._arrays = [np.empty(shape) for _ in range(self.n_arrays)]
+        return [array[: shape[0]] for array in self._arrays]
+
+    def at_constant(self, c):
+        """The raw predictions of all rows if their mean is c."""
+        return np.full((len(self.y), *np.shape(c)), c)
+
+    def value_at(self, c):
+        """The value if the raw predictions of all rows are c."""
+        return self.value(self.at_constant(c))
+
+    @property
+    def grouped(self):
+        """A term of the same sums where all rows have the same raw prediction.
+
+        It has a row for each target, if those are few, or is this term.
+        """
+        return self._few or self
+
+    _few = None
+
+    may_lack_curvature = False  # anywhere, so that it has to be looked for
+
+    def may_drop(self, p, h):
+        """Whether the loss bends at p about as much as it does if smoothed over h."""
+        return False
+
+    def width(self, p, h):
+        """h, or less where that would make another loss of it."""
+        return h
+
+    @cached_property
+    def known_minimum(self):
+        """The infimum over all raw predictions, None if there is no formula for it."""
+        if self.grouped is not self:
+            return self.grouped.known_minimum
+        total = 0.0
+        for i in range(0, len(self.y), CHUNK):
+            y, weight = self.y[i : i + CHUNK], self.weight[i : i + CHUNK]
+            if self._some_absent:
+                y, weight = y[weight > 0], weight[weight > 0]
+            try:
+                total += float(weight @ self.loss.minimum(y))
+            except ValueError:
+                return None
+        return total
+
+    def minimum(self):
+        """The infimum over all raw predictions, 0 if it is not known.
+
+        Where it is -inf, what a step of 1 could make of the best constant.
+        """
+        found = self.known_minimum or 0.0
+        if found > -np.inf:
+            return found
+        best = self.best_constant()
+        return self.value_at(best) - self.steepness_at(best)
+
+    def steepness_at(self, c):
+        """The sum of the slopes' absolute values where all raw predictions are c."""
+        return float(blas.dasum(self.slopes(self.at_constant(c), 0.0).ravel()))

@@ -183,7 +183,7 @@ class _Result:
     @cached_property
     def raw(self):
         """Raw predictions of all rows."""
-        return self.objective.rows.dot(self.coef, self.intercept)
+        return self.objective.raw(self.coef, self.intercept)
 
     # ------------------------------------------------------ a default that is wrong
     def strong_penalty(self):

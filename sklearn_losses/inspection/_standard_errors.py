@@ -99,7 +99,7 @@ def _of_objective(objective, coef, intercept):
     rows, loss, y = objective.rows, objective.loss, objective.targets.y
     weight = objective.sample_weight
     weight = np.ones(rows.n_rows) if weight is None else weight
-    raw = rows.dot(coef[None], np.array([float(intercept)]))[:, 0]
+    raw = objective.raw(coef[None], np.array([float(intercept)]))[:, 0]
     slopes = loss.gradient(y, raw, weight)
     curvatures = loss.curvature(y, raw, weight)
     features = Centred(rows, weight, objective.fit_intercept)

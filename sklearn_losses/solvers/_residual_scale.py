@@ -44,6 +44,10 @@ def residual_scale(objective, train=None):
     n_features = objective.rows.n_features
     y, weight = objective.targets.of_output(0), objective.weight_of(0)
     weight = np.ones(len(y)) if weight is None else weight
+    if objective.offset is not None:
+        y = y - objective.offset[:, 0]
+        targets = replace(objective.targets, y=y)
+        objective = replace(objective, targets=targets, offset=None)
     rows = slice(None) if train is None else train
     deviations = y[rows] - weighted_quantile(y[rows], weight[rows], 0.5)
     # With this factor it grows with the unit of y as the l2 penalty does.

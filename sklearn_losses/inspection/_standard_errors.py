@@ -18,7 +18,7 @@ from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
 
 
-def standard_errors(estimator, X, y, sample_weight=None):
+def standard_errors(estimator, X, y, sample_weight=None, offset=None):
     """Standard errors of the coefficients of a model that was fitted without penalty.
 
     With slopes g_i and curvatures c_i of the weighted losses, the covariance of the
@@ -33,7 +33,8 @@ def standard_errors(estimator, X, y, sample_weight=None):
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
-        X, y and weights are those of the fit.
+    offset : array-like of the shape of raw predictions, default=None
+        X, y, weights and offsets are those of the fit.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def standard_errors(estimator, X, y, sample_weight=None):
     n_features = estimator._check_model()
     loss = estimator.loss_
     _check_settings(estimator, loss)
-    objectives, _ = copy(estimator)._objectives(X, y, sample_weight, loss)
+    objectives, _ = copy(estimator)._objectives(X, y, sample_weight, loss, offset)
     if (objectives[0].rows.n_features, len(objectives)) != (
         n_features,
         estimator._n_published(),

@@ -10,7 +10,11 @@ from scipy.optimize import minimize_scalar
 from scipy.special import entr, logit
 
 from sklearn_losses._machine._params import Interval
-from sklearn_losses.losses._base import PointLoss
+from sklearn_losses.losses._base import (
+    CONVEX_RELATIVES,
+    PointLoss,
+    usual_relative,
+)
 from sklearn_losses.losses._links import (
     ArctanLink,
     ClippedLink,
@@ -65,9 +69,7 @@ class LogLoss(BinaryLoss):
         return entr(y_true) + entr(1.0 - y_true)
 
 
-def log_loss_unless_convex(loss):
-    """The convex relative of a loss that grows slowly, where Newton gets stuck."""
-    return None if loss.convex else LogLoss()
+CONVEX_RELATIVES["binary"] = lambda loss: LogLoss()
 
 
 class Hinge(BinaryLoss):
@@ -209,7 +211,7 @@ class Focal(BinaryLoss):
     probabilistic = True
     proper = True
     _constraints = {"gamma": [Interval(0, None, "left")]}
-    convex_relative = log_loss_unless_convex
+    convex_relative = usual_relative
 
     def __init__(self, gamma=2.0):
         self.gamma = gamma
@@ -253,7 +255,7 @@ class GeneralizedCrossEntropy(BinaryLoss):
     convex = False
     bounded = True
     _constraints = {"q": [Interval(0, 1, "right")]}
-    convex_relative = log_loss_unless_convex
+    convex_relative = usual_relative
 
     def __init__(self, q=0.7):
         self.q = q
@@ -389,7 +391,7 @@ class Sigmoid(BinaryLoss):
     bounded = True
     lipschitz = 0.25
     smoothness = 1.0 / (6.0 * np.sqrt(3.0))
-    convex_relative = log_loss_unless_convex
+    convex_relative = usual_relative
 
     def _optimal_constant(self, y_true, sample_weight):
         return _majority(np.average(y_true, weights=sample_weight) - 0.5)

@@ -16,6 +16,7 @@ and a combination that is not known to be convex says that it is not.
 """
 
 from functools import reduce
+from numbers import Real
 from operator import and_
 
 import numpy as np
@@ -28,16 +29,15 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     check_parameters,
 )
-from sklearn_losses.losses._base import Loss, PointOrRowLoss
+from sklearn_losses.losses._base import Loss, usual_relative
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.losses._mixture import mixture
-from sklearn_losses.losses._regression import AbsoluteError
 
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
 
 
-class Combination(PointOrRowLoss):
+class Combination(Loss):
     """Base of the combinators: traits that follow from those of the parts."""
 
     def _terms(self):
@@ -141,7 +141,7 @@ class Combination(PointOrRowLoss):
             return None
         of_residuals = self.task == "regression" and self.link == IdentityLink()
         if of_residuals and 0 < self.lipschitz < np.inf:
-            return self.lipschitz * AbsoluteError()
+            return usual_relative(self)
         return self._relative_of_parts()
 
     def _relative_of_parts(self):
@@ -178,11 +178,6 @@ class Combination(PointOrRowLoss):
         return self.value(kinds, np.array(constants))[which.ravel()]
 
 
-def split_weight(loss):
-    """A loss and its factor in a sum."""
-    return (loss.loss, loss.weight) if isinstance(loss, Scaled) else (loss, 1.0)
-
-
 def _written(loss, weight):
     """A loss, with the factor before it, as in a sum."""
     if weight == 1 and not isinstance(loss, Scaled):
@@ -210,6 +205,9 @@ class Scaled(Combination):
 
     def __str__(self):
         return _written(self.loss, self.weight)
+
+    def split_weight(self):
+        return self.loss, self.weight
 
     def _terms(self):
         return [(self.loss, self.weight)]
@@ -281,6 +279,34 @@ class Sum(Combination):
             )
 
 
+def _times(loss, weight):
+    """weight * loss; see `Scaled`."""
+    if not isinstance(weight, Real):
+        return NotImplemented
+    return Scaled(loss, weight.item() if isinstance(weight, np.generic) else weight)
+
+
+def _plus(left, right):
+    """The sum of two losses, each perhaps with a weight; see `Sum`."""
+    if not isinstance(right, Loss):
+        return NotImplemented
+    (left, left_weight), (right, right_weight) = map(_as_term, (left, right))
+    return Sum(left, right, left_weight, right_weight)
+
+
+def _as_term(loss):
+    return (loss.loss, loss.weight) if isinstance(loss, Scaled) else (loss, 1.0)
+
+
+def _plus_zero(loss, zero):
+    """So that ``sum([a, b])``, which begins with 0, is a + b."""
+    return loss if isinstance(zero, Real) and zero == 0 else NotImplemented
+
+
+Loss.__mul__ = Loss.__rmul__ = _times
+Loss.__add__, Loss.__radd__ = _plus, _plus_zero
+
+
 class Truncated(Combination):
     """min(loss, limit): beyond the limit a sample has no influence.
 
@@ -320,7 +346,7 @@ class Truncated(Combination):
         if found is self or isinstance(self.loss, Combination):
             return found
         # What brings values to the unit of y squared is no part of the limit's.
-        loss, factor = split_weight(found.loss)
+        loss, factor = found.loss.split_weight()
         return found if factor == 1.0 else factor * found.set_params(loss=loss)
 
     @property

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import entr, xlogy
 
 from sklearn_losses._machine._params import Interval
-from sklearn_losses.losses._base import RowLoss, class_frequencies
+from sklearn_losses.losses._base import RowLoss
+from sklearn_losses.losses._best_constant import class_frequencies
 from sklearn_losses.losses._links import SoftmaxLink, SparsemaxLink
 
 ROUNDING = 1e-12  # of slopes of one row, and of their sum

@@ -8,7 +8,7 @@ array([0.9, 0.1])
 import numpy as np
 
 from sklearn_losses._machine._params import Interval
-from sklearn_losses.losses._base import PointLoss
+from sklearn_losses.losses._base import CONVEX_RELATIVES, PointLoss
 from sklearn_losses.losses._links import Log1pLink
 from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss
 
@@ -54,6 +54,9 @@ class AbsoluteError(PointLoss):
 
     def _optimal_constant(self, y_true, sample_weight):
         return weighted_quantile(y_true, sample_weight, 0.5)
+
+
+CONVEX_RELATIVES["regression"] = lambda loss: loss.lipschitz * AbsoluteError()
 
 
 class Quantile(PointLoss):

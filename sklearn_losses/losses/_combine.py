@@ -207,7 +207,8 @@ class Scaled(Combination):
         return _written(self.loss, self.weight)
 
     def split_weight(self):
-        return self.loss, self.weight
+        loss, factor = self.loss.split_weight()
+        return loss, factor * self.weight
 
     def _terms(self):
         return [(self.loss, self.weight)]

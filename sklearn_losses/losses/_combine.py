@@ -37,12 +37,26 @@ A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
 
 
+def _true_of_all(trait):
+    """A trait that a sum has if all of its terms have it."""
+    return property(
+        lambda self: all(getattr(t, trait) for t, _ in self._active_terms())
+    )
+
+
+def _total(trait):
+    """An upper bound that is the sum of the terms'."""
+    return property(
+        lambda self: sum(w * getattr(loss, trait) for loss, w in self._active_terms())
+    )
+
+
 class Combination(Loss):
     """Base of the combinators: traits that follow from those of the parts."""
 
     def _terms(self):
         """The losses that it is made of, each with its largest factor."""
-        raise NotImplementedError
+        return [(self.loss, 1.0)]
 
     def _check(self):
         """Raise if the parts cannot be combined; they check themselves."""
@@ -68,12 +82,6 @@ class Combination(Loss):
         """The terms that a weight of 0 does not switch off."""
         return [(loss, weight) for loss, weight in self._terms() if weight != 0]
 
-    def _all(self, trait):
-        return all(getattr(loss, trait) for loss, _ in self._active_terms())
-
-    def _total(self, trait):
-        return sum(w * getattr(loss, trait) for loss, w in self._active_terms())
-
     @property
     def task(self):
         return self._losses()[0].task
@@ -97,39 +105,21 @@ class Combination(Loss):
 
     @property
     def probabilistic(self):
-        return self._all("probabilistic") and self.link == self._losses()[0].link
+        all_are = all(loss.probabilistic for loss, _ in self._active_terms())
+        return all_are and self.link == self._losses()[0].link
 
     @property
     def proper(self):
-        return self.probabilistic and self._all("proper")
+        all_are = all(loss.proper for loss, _ in self._active_terms())
+        return self.probabilistic and all_are
 
-    @property
-    def convex(self):
-        return self._all("convex")
-
-    @property
-    def differentiable(self):
-        return self._all("differentiable")
-
-    @property
-    def piecewise_linear(self):
-        return self._all("piecewise_linear")
-
-    @property
-    def symmetric(self):
-        return self._all("symmetric")
-
-    @property
-    def bounded(self):
-        return self._all("bounded")
-
-    @property
-    def lipschitz(self):
-        return self._total("lipschitz")
-
-    @property
-    def smoothness(self):
-        return self._total("smoothness")
+    convex = _true_of_all("convex")
+    differentiable = _true_of_all("differentiable")
+    piecewise_linear = _true_of_all("piecewise_linear")
+    symmetric = _true_of_all("symmetric")
+    bounded = _true_of_all("bounded")
+    lipschitz = _total("lipschitz")
+    smoothness = _total("smoothness")
 
     def convex_relative(self):
         """Made of the parts' relatives; None if a part that needs one has none.
@@ -291,12 +281,11 @@ def _plus(left, right):
     """The sum of two losses, each perhaps with a weight; see `Sum`."""
     if not isinstance(right, Loss):
         return NotImplemented
-    (left, left_weight), (right, right_weight) = map(_as_term, (left, right))
+    (left, left_weight), (right, right_weight) = (
+        (loss.loss, loss.weight) if isinstance(loss, Scaled) else (loss, 1.0)
+        for loss in (left, right)
+    )
     return Sum(left, right, left_weight, right_weight)
-
-
-def _as_term(loss):
-    return (loss.loss, loss.weight) if isinstance(loss, Scaled) else (loss, 1.0)
 
 
 def _plus_zero(loss, zero):
@@ -334,9 +323,6 @@ class Truncated(Combination):
     def __init__(self, loss, limit=1.0):
         self.loss = loss
         self.limit = limit
-
-    def _terms(self):
-        return [(self.loss, 1.0)]
 
     def compiled(self):
         self._check()
@@ -461,9 +447,6 @@ class LabelSmoothing(Combination):
     def __init__(self, loss, smoothing=0.1):
         self.loss = loss
         self.smoothing = smoothing
-
-    def _terms(self):
-        return [(self.loss, 1.0)]
 
     def _parts(self):
         # For y in {0, 1} the sum over both is loss(y) + loss(1 - y).

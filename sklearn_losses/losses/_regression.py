@@ -59,6 +59,11 @@ class AbsoluteError(PointLoss):
 CONVEX_RELATIVES["regression"] = lambda loss: loss.lipschitz * AbsoluteError()
 
 
+# Traits of losses of a quantile.
+STEEPER_SIDE = property(lambda loss: max(loss.quantile, 1.0 - loss.quantile))
+IS_MEDIAN = property(lambda loss: loss.quantile == 0.5)
+
+
 class Quantile(PointLoss):
     """The pinball loss: q (y - p) if y >= p, else (1 - q) (p - y).
 
@@ -75,20 +80,14 @@ class Quantile(PointLoss):
     """
 
     name = "quantile"
+    lipschitz = STEEPER_SIDE
+    symmetric = IS_MEDIAN
     differentiable = False
     piecewise_linear = True
     _constraints = {"quantile": [Interval(0, 1, "neither")]}
 
     def __init__(self, quantile=0.5):
         self.quantile = quantile
-
-    @property
-    def lipschitz(self):
-        return max(self.quantile, 1.0 - self.quantile)
-
-    @property
-    def symmetric(self):
-        return self.quantile == 0.5
 
     def _optimal_constant(self, y_true, sample_weight):
         return weighted_quantile(y_true, sample_weight, self.quantile)
@@ -120,6 +119,8 @@ class SmoothQuantile(ThresholdLoss):
     """
 
     name = "smooth_quantile"
+    lipschitz = STEEPER_SIDE
+    symmetric = IS_MEDIAN
     value_power = 1
     _constraints = {
         "quantile": [Interval(0, 1, "neither")],
@@ -136,16 +137,8 @@ class SmoothQuantile(ThresholdLoss):
         return self.quantile, self.delta * self._scale
 
     @property
-    def lipschitz(self):
-        return max(self.quantile, 1.0 - self.quantile)
-
-    @property
     def smoothness(self):
         return self.lipschitz / (self.delta * self._scale)
-
-    @property
-    def symmetric(self):
-        return self.quantile == 0.5
 
 
 class Expectile(PointLoss):
@@ -208,9 +201,6 @@ class Huber(ThresholdLoss):
         self.delta = delta
         self.scale = scale
 
-    def _c_parameters(self):
-        return (self.delta * self._scale,)
-
     @property
     def lipschitz(self):
         return self.delta * self._scale
@@ -240,9 +230,6 @@ class PseudoHuber(ThresholdLoss):
     def __init__(self, delta=1.0, scale=1.0):
         self.delta = delta
         self.scale = scale
-
-    def _c_parameters(self):
-        return (self.delta * self._scale,)
 
     @property
     def lipschitz(self):

@@ -372,7 +372,7 @@ class Loss(BaseEstimator):
     @property
     def needs_scale(self):
         """Whether a scale is "mad", here or in a loss that this one is made of."""
-        return any(loss.needs_scale for loss in self._nested().values())
+        return any(loss.needs_scale for loss in self._inner_losses().values())
 
     def at_scale(self, sigma):
         """This loss for residuals of a known scale.
@@ -390,10 +390,10 @@ class Loss(BaseEstimator):
         """
         if not self.needs_scale:
             return self
-        nested = {k: loss.at_scale(sigma) for k, loss in self._nested().items()}
+        nested = {k: loss.at_scale(sigma) for k, loss in self._inner_losses().items()}
         return clone(self).set_params(**nested)
 
-    def _nested(self):
+    def _inner_losses(self):
         """The parameters that are losses."""
         if not any(isinstance(held, Loss) for held in vars(self).values()):
             return {}  # most have none, and get_params reads the signature

@@ -103,15 +103,15 @@ def _best_of_many(loss, y_true, sample_weight):
         (starts[max(k - 1, 0)], starts[min(k + 1, len(starts) - 1)])
         for k in np.argsort(means, kind="stable")[:N_INTERVALS]
     ]
-    there = [
+    minima = [
         _local_minimum(*ends, partial(mean, **some), partial(slope, **some))
         for ends in intervals
     ]
     if some["y"] is not y_true:
-        order = np.argsort([mean(raw, **some) for raw in there], kind="stable")
-        there = [_local_minimum(*intervals[k], mean, slope) for k in order[:N_EXACT]]
+        order = np.argsort([mean(raw, **some) for raw in minima], kind="stable")
+        minima = [_local_minimum(*intervals[k], mean, slope) for k in order[:N_EXACT]]
     # An end is the place only if it is better than all others, not as good.
-    return min([*there, starts[np.argmin(means)], -np.inf, np.inf], key=mean) + 0.0
+    return min([*minima, starts[np.argmin(means)], -np.inf, np.inf], key=mean) + 0.0
 
 
 def _representatives(y_true, sample_weight, n=N_REPRESENTATIVES):

@@ -137,7 +137,7 @@ class Combination(Loss):
     def _relative_of_parts(self):
         relatives = {
             name: loss if loss.convex else loss.convex_relative()
-            for name, loss in self._nested().items()
+            for name, loss in self._inner_losses().items()
         }
         if None in relatives.values():
             return None
@@ -168,7 +168,7 @@ class Combination(Loss):
         return self.value(kinds, np.array(constants))[which.ravel()]
 
 
-def _written(loss, weight):
+def _as_text(loss, weight):
     """A loss, with the factor before it, as in a sum."""
     if weight == 1 and not isinstance(loss, Scaled):
         return str(loss)
@@ -194,7 +194,7 @@ class Scaled(Combination):
         self.weight = weight
 
     def __str__(self):
-        return _written(self.loss, self.weight)
+        return _as_text(self.loss, self.weight)
 
     def split_weight(self):
         loss, factor = self.loss.split_weight()
@@ -243,10 +243,10 @@ class Sum(Combination):
         self.right_weight = right_weight
 
     def __str__(self):
-        right = _written(self.right, self.right_weight)
+        right = _as_text(self.right, self.right_weight)
         if isinstance(self.right, Sum) and self.right_weight == 1:
             right = f"({right})"
-        return f"{_written(self.left, self.left_weight)} + {right}"
+        return f"{_as_text(self.left, self.left_weight)} + {right}"
 
     def _terms(self):
         return [(self.left, self.left_weight), (self.right, self.right_weight)]
@@ -347,9 +347,10 @@ class Truncated(Combination):
         same_for_all = self.loss.symmetric and self.granularity == "point"
         if self.loss.lipschitz < np.inf or not (self.loss.convex and same_for_all):
             return self.loss.lipschitz
-        return max(abs(self.loss.gradient(0.0, self._cut(s))) for s in (-1.0, 1.0))
+        ends = map(self._raw_at_limit, (-1.0, 1.0))
+        return max(abs(self.loss.gradient(0.0, end)) for end in ends)
 
-    def _cut(self, side):
+    def _raw_at_limit(self, side):
         """The raw prediction on one side of y = 0 where the loss reaches the limit."""
         far = side
         while abs(far) < 1e300 and self.loss.value(0.0, far) < self.limit:

@@ -13,11 +13,10 @@ ORDINARY = 1e-100, 1e100  # the sizes of the largest of many weights
 _MANY_TARGETS = 1 << 14
 
 
-def check_domain(loss, y_true, name):
-    """Refuse targets of a loss of points that lie outside of its domain."""
-    if not loss.domain.contains_all(y_true):
-        bad = ~loss.domain.contains(y_true)
-        raise _target_error(loss, y_true, bad, name, loss.domain.wanted())
+def domain_error(loss, y_true, name):
+    """The error of targets of points, some of which lie outside of the domain."""
+    bad = ~loss.domain.contains(y_true)
+    return _target_error(loss, y_true, bad, name, loss.domain.wanted())
 
 
 def check_classes(loss, y_true, name, n_classes):
@@ -60,7 +59,7 @@ def limits_of_targets(loss, y_true, raw, domain, outputs):
     if (
         y_true.ndim != 1
         or len(y_true) < _MANY_TARGETS
-        or loss.has_own_check
+        or loss._has_own_check
         or y_true.shape != raw.shape[:1]
         or y_true.dtype not in (np.float32, np.float64)
         or any(

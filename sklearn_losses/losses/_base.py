@@ -25,7 +25,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn_losses._machine._params import Interval, check_parameters
 from sklearn_losses.losses._arguments import (
     check_classes,
-    check_domain,
+    domain_error,
     weights_of_mean,
 )
 from sklearn_losses.losses._best_constant import best_constant
@@ -363,10 +363,11 @@ class Loss(BaseEstimator):
         ValueError
             It names the first bad target and its index.
         """
+        y_true = np.asarray(y_true)
         if self.granularity == "row":
-            check_classes(self, np.asarray(y_true), name, n_classes)
-        else:
-            check_domain(self, np.asarray(y_true), name)
+            check_classes(self, y_true, name, n_classes)
+        elif not self.domain.contains_all(y_true):
+            raise domain_error(self, y_true, name)
 
     # ------------------------------------------------------------ for fitting
     @property
@@ -447,16 +448,12 @@ class Loss(BaseEstimator):
         return self.compiled().check(name, self.granularity)
 
     @property
-    def has_own_check(self):
+    def _has_own_check(self):
         """Whether `check_targets` may refuse more than the domain does."""
         return type(self).check_targets is not Loss.check_targets
 
-    def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
-        """Evaluate the outputs that are named, in the order of their names."""
-        return evaluate(self, y_true, raw_prediction, sample_weight, outputs)
-
-    def _optimal_constant(self, y_true, sample_weight):
-        return best_constant(self, y_true, sample_weight)
+    _evaluate = evaluate
+    _optimal_constant = best_constant
 
     def _minimum(self, y_true):
         return np.zeros(y_true.shape[:1])

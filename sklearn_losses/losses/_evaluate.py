@@ -18,15 +18,15 @@ from sklearn_losses.losses._arguments import (
 _OUTPUTS = "value", "gradient", "curvature"  # as kernels take them
 
 
-def evaluate(loss, y_true, raw_prediction, sample_weight, outputs):
-    """Results of a loss, weighted: one array, or a tuple.
+def evaluate(loss, y_true, raw_prediction, sample_weight, **outputs):
+    """Results of a loss, weighted: one array, or a tuple in the order of the names.
 
     Parameters
     ----------
     loss : Loss
     y_true, raw_prediction, sample_weight
         As in `Loss.value`.
-    outputs : dict of str to (ndarray or None)
+    **outputs : ndarray or None
         What is wanted of value, gradient and curvature, and where to write it.
     """
     functions = loss.checked()
@@ -61,8 +61,8 @@ def _point_arrays(loss, y_true, raw_prediction, outputs):
     y = np.asarray(y_true)
     y = y if y.dtype == dtype else y.astype(np.float64)
     raw = raw.astype(dtype, copy=False)
-    if raw.ndim:
-        require_shape("y_true", y, raw.shape, raw.shape, ())
+    if y.shape != raw.shape and raw.ndim:
+        require_shape("y_true", y, raw.shape, ())
     limits = None
     if y.dtype == dtype:
         limits = limits_of_targets(loss, y, raw, loss.domain, outputs)
@@ -140,8 +140,8 @@ def conjugate(loss, y_true, dual):
         require_shape("y_true", y, dual.shape, dual.shape[:1], dual.shape)
         loss.check_targets(y, n_classes=dual.shape[1])
         return loss._conjugate(y, dual)
-    if dual.ndim:
-        require_shape("y_true", y, dual.shape, dual.shape, ())
+    if y.shape != dual.shape and dual.ndim:
+        require_shape("y_true", y, dual.shape, ())
     loss.check_targets(y)
     y, dual = np.broadcast_arrays(y, dual)
     result = np.empty(dual.shape)

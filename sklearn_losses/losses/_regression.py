@@ -201,6 +201,9 @@ class Huber(ThresholdLoss):
         self.delta = delta
         self.scale = scale
 
+    def _c_parameters(self):
+        return (self.delta * self._scale,)
+
     @property
     def lipschitz(self):
         return self.delta * self._scale
@@ -230,6 +233,9 @@ class PseudoHuber(ThresholdLoss):
     def __init__(self, delta=1.0, scale=1.0):
         self.delta = delta
         self.scale = scale
+
+    def _c_parameters(self):
+        return (self.delta * self._scale,)
 
     @property
     def lipschitz(self):

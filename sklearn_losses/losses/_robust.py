@@ -243,6 +243,9 @@ class Hampel(ThresholdLoss):
         self.c = c
         self.scale = scale
 
+    def _c_parameters(self):
+        return self.a * self._scale, self.b * self._scale, self.c * self._scale
+
     @property
     def lipschitz(self):
         return self.a * self._scale

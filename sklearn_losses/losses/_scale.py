@@ -71,10 +71,6 @@ class ThresholdLoss(ResidualLoss):
 
     scale = 1.0  # of a subclass whose constructor does not take it
 
-    def _c_parameters(self):
-        scale = self._scale
-        return [getattr(self, k) * scale for k in self._constraints if k != "scale"]
-
 
 @lru_cache
 def _usual_scale(cls):

@@ -45,7 +45,7 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.estimators._watching import EpochCallbacks
-from sklearn_losses.losses._base import moderate_weight
+from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties._penalties import Penalty
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet

@@ -23,7 +23,7 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.losses import Loss, get_loss, loss_names
-from sklearn_losses.losses._base import ORDINARY
+from sklearn_losses.losses._arguments import ORDINARY
 from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers.sgd._optimizers import OPTIMIZERS, Optimizer
 

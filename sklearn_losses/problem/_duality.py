@@ -15,7 +15,6 @@ from itertools import chain
 import numpy as np
 
 from sklearn_losses.design._centred import Sums
-from sklearn_losses.losses._combine import split_weight
 from sklearn_losses.penalties._penalties import conjugate_excess
 
 FAR = 1e100  # a raw prediction where slopes are at their limits
@@ -64,7 +63,7 @@ class Dual:
     def __init__(
         self, loss, y, weight, features, l2, l1, has_intercept, positive, offset=None
     ):
-        self.loss, factor = split_weight(loss)
+        self.loss, factor = loss.split_weight()
         self.features = features
         self.l2, self.l1 = l2, l1
         self.has_intercept, self.positive = has_intercept, positive

@@ -16,7 +16,6 @@ import numpy as np
 
 from sklearn_losses.design._centred import Sums
 from sklearn_losses.losses import SquaredError
-from sklearn_losses.losses._combine import split_weight
 from sklearn_losses.problem._sweep import N_SUMS, sweep
 from sklearn_losses.solvers.descent._curvature import JITTER
 from sklearn_losses.solvers.descent._line_search import is_finite, step_length
@@ -81,7 +80,7 @@ def term_of(objective, chosen=None):
     else:
         weight = weight / objective.total_weight
     if objective.is_joint:
-        loss, factor = split_weight(objective.loss)  # which may know how to be smooth
+        loss, factor = objective.loss.split_weight()  # which may know how to be smooth
         weight = weight if factor == 1 else factor * weight
         n_outputs, offset = objective.n_outputs, objective.offset
         return row_term(loss, objective.targets.y, weight, n_outputs, offset)

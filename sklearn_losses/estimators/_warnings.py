@@ -22,6 +22,8 @@ DEFAULT_ALPHA = 1e-4
 OF_STEPS = "eta0", "power_t", "average", "batch_size", "shuffle"
 OBJECT = {"has": "it", "have": "them"}
 ROUNDING = 1e-12  # of entries of X times deviations of y
+FEW = 500  # rows, or twice as many, that are looked at for rounding ...
+MUCH_LOST = 0.01  # ... which may cost so much of the gain
 LARGE_SHARE = 0.1  # of the gain over the best constant is much for a penalty
 FAR_MARGIN = 100.0  # of a loss of margins, whose unit is 1
 AT_LIMIT, FAR = 0.9, 1e100  # of what it costs that far away: a row that hardly counts
@@ -166,6 +168,7 @@ def odd_results(
             (result.overflow(), UserWarning),
             (result.out_of_reach(), UserWarning),
             (result.no_model() if converged else None, UserWarning),
+            (result.rounding(), UserWarning),
         )
     return [(message, category) for message, category in found if message]
 
@@ -294,6 +297,30 @@ class _Result:
             f"prediction is {raw[bad[0]]:.6g}: that overflows {self.dtype}, the dtype "
             "of X. Divide y by a large number, use X of float64 or, with a schedule, a "
             "smaller eta0."
+        )
+
+    def rounding(self):
+        """That float32, the dtype of X, is too short for the coefficients.
+
+        As of columns far from 0, whose intercept is large: a few rows show it.
+        """
+        if self.dtype == np.float64 or self._gained is None:
+            return None
+        rows = np.arange(self.objective.rows.n_rows, dtype=np.uint32)
+        rows = rows if self.train is None else self.train
+        rows = np.ascontiguousarray(rows[:: 1 + len(rows) // FEW])
+        exact = self.coef, self.intercept
+        rounded = [array.astype(self.dtype).astype(np.float64) for array in exact]
+        lost = self.objective.mean_loss(*rounded, rows)
+        lost -= self.objective.mean_loss(*exact, rows)
+        share = float(lost.sum() / max(self._gained.sum(), 1e-300))
+        if not share > MUCH_LOST:
+            return None
+        return (
+            f"Coefficients of {self.name} have the dtype of X, {self.dtype}, and lose "
+            f"{min(share, 10.0):.0%} of what this fit has gained over the best "
+            "constant when they are rounded to it. Use X of float64, or centre the "
+            "columns of X."
         )
 
     # ------------------------------------------------------------ rows without pull

@@ -155,7 +155,7 @@ def test_steps_after_which_predictions_overflow():
 # --------------------------------------------------------- parameters without effect
 @pytest.mark.parametrize("cls", [SGDRegressor, LinearRegressor])
 def test_coefficients_that_float32_is_too_short_for(cls):
-    short, far = X.astype(np.float32), Y + 1e9
+    short, far = X.astype(np.float32), Y + 1e9 + 30.0
     found = said(cls(penalty=None), short, far)
     assert any("float32, and lose" in message for _, message in found)
     for rows, y in ((X, far), (short, Y)):

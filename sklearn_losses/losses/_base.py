@@ -177,6 +177,37 @@ class Loss(BaseEstimator):
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, curvature=out)
 
+    def hessian(self, y_true, raw_prediction, sample_weight=None, out=None):
+        """The second derivatives of each sample's loss by its raw predictions.
+
+        For losses of rows; that of a loss of points is the `curvature`. Where the
+        gradient or the curvature jumps they are those of one side.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class indices or, if the loss takes `soft_targets`, probabilities.
+        raw_prediction : array-like of shape (n_samples, n_classes)
+            Raw predictions, before the inverse link. float32 gives a float32 result,
+            everything else float64.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Factors of the result; None means 1.
+        out : ndarray of shape (n_samples, n_classes, n_classes), default=None
+            Where to write the result: C-contiguous and of the result's dtype.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes, n_classes)
+            Symmetric matrices, with the `curvature` as diagonal; `out` where given.
+
+        Raises
+        ------
+        ValueError
+            If the loss has none or is one of points, shapes do not fit, or a target
+            lies outside the domain.
+        """
+        return self._evaluate(y_true, raw_prediction, sample_weight, hessian=out)
+
     def conjugate(self, y_true, dual):
         """The convex conjugate, sup over p of dual * p - loss(y_true, p).
 
@@ -502,6 +533,11 @@ class PointLoss(Loss):
     """A loss with one raw prediction a sample."""
 
     def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
+        if "hessian" in outputs:
+            raise ValueError(
+                f"{type(self).__name__} has no Hessian, because it is a loss of points "
+                "here, with one raw prediction a sample. Use curvature()."
+            )
         functions = self.checked()
         raw, dtype = _raw_array(raw_prediction)
         y = np.asarray(y_true)
@@ -669,7 +705,14 @@ class RowLoss(Loss):
         weight = _factors(sample_weight, raw.shape[:1])
         if "curvature" in outputs and not functions.has_curvature:
             raise ValueError(f"{type(self).__name__} has no curvature.")
-        shapes = {"value": raw.shape[:1], "gradient": raw.shape, "curvature": raw.shape}
+        if "hessian" in outputs and not functions.has_hessian:
+            raise ValueError(f"{type(self).__name__} has no Hessian.")
+        shapes = {
+            "value": raw.shape[:1],
+            "gradient": raw.shape,
+            "curvature": raw.shape,
+            "hessian": (*raw.shape, raw.shape[1]),
+        }
         results = {
             name: _output(out, name, shapes[name], dtype)
             for name, out in outputs.items()
@@ -683,12 +726,13 @@ class RowLoss(Loss):
             else np.empty(result.shape)
             for name, result in results.items()
         }
-        are_inside = functions.evaluate_rows(
-            np.ascontiguousarray(y if y.ndim == 2 else y[:, np.newaxis]),
-            raw,
-            *(work.get(name) for name in ("value", "gradient", "curvature")),
-            limits,
-        )
+        y_rows = np.ascontiguousarray(y if y.ndim == 2 else y[:, np.newaxis])
+        if "hessian" in outputs:
+            found = work["hessian"]
+            are_inside = functions.evaluate_hessians(y_rows, raw, found, limits)
+        else:
+            found = (work.get(name) for name in ("value", "gradient", "curvature"))
+            are_inside = functions.evaluate_rows(y_rows, raw, *found, limits)
         if not are_inside:
             self.check_targets(y, n_classes=raw.shape[1])
         for name, result in results.items():
@@ -825,7 +869,7 @@ def _ignored_method(cls):
     def depth(name):
         return next(i for i, base in enumerate(cls.__mro__) if name in vars(base))
 
-    methods = ("value", "gradient", "curvature")
+    methods = ("value", "gradient", "curvature", "hessian")
     return next((name for name in methods if depth(name) < depth("compiled")), None)
 
 

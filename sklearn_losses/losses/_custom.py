@@ -408,8 +408,9 @@ class CFunctionLoss(CustomLoss):
     }
 
     def __setattr__(self, name, value):
-        if name in ("value", "gradient") or name == "curvature" and value is not None:
-            value = CFunction(value)
+        if name in ("value", "gradient", "curvature"):
+            is_there = name != "curvature" or value is not None
+            value = CFunction(value) if is_there else None
         super().__setattr__(name, value)
 
     def _given(self, name):

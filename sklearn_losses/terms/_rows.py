@@ -146,7 +146,7 @@ class RowTerm(LossTerm):
         return finite(0.25 / width * (found + found.T))
 
     def hessians(self, p, h, block):
-        """Those of the rows' weighted losses, by differences if the loss has none.
+        """Those of the rows' weighted losses, none with a negative eigenvalue.
 
         Parameters
         ----------
@@ -174,7 +174,8 @@ class RowTerm(LossTerm):
         return found
 
     def _has_hessians(self, h):
-        return self._functions.has_hessian
+        # Of a kink that nobody smooths differences know, and second derivatives do not.
+        return self._functions.has_hessian and self.loss.differentiable
 
     def _exact_hessians(self, p, h, block):
         found = np.empty((*p.shape, p.shape[1]))
@@ -231,7 +232,7 @@ class SoftenedRowTerm(RowTerm):
         return self._weighted(slopes, block)
 
     def _has_hessians(self, h):
-        return (self._softened if h > 0 else self._functions).has_hessian
+        return self._softened.has_hessian if h > 0 else super()._has_hessians(h)
 
     def _exact_hessians(self, p, h, block):
         if h == 0:

@@ -51,8 +51,8 @@ class Residuals:
 class CoupledRowTerm(Residuals, RowTerm):
     """A loss of rows, with the whole Hessian of each row.
 
-    Kinks are smoothed by a mean over steps of h along each output. Curvatures there, and
-    of a loss without Hessian, are differences of slopes, made diagonally dominant: the
+    Kinks are smoothed by a mean over steps of h along each output. There curvatures are
+    differences of slopes, as of a loss without Hessian, made diagonally dominant: the
     Hessian of a loss that depends on differences of raw predictions is so by itself.
     """
 

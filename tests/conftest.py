@@ -9,13 +9,18 @@ from collections import Counter, defaultdict
 from itertools import combinations
 
 import pytest
+import scipy.linalg  # noqa: F401  its BLAS has to be there to be limited
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 # The same examples in every run, and no clock in any verdict.
 settings.register_profile(
     "repeatable", deadline=None, derandomize=True, max_examples=60
 )
 settings.load_profile("repeatable")
+
+# Several processes run tests side by side: threads of BLAS would wait for each other.
+threadpool_limits(1, user_api="blas")
 
 
 BEGIN = {}

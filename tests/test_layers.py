@@ -3,7 +3,9 @@
     _machine -> losses -> terms -> design -> penalties -> problem -> solvers
     -> estimators -> inspection
 
-A layer imports from itself and from those before it.
+A layer imports from itself and from those before it, and no modules import each other
+in a circle, inside of functions neither. A .pxd is a module besides its .pyx, as it may
+be cimported by what that imports.
 """
 
 import ast
@@ -47,7 +49,7 @@ def _python_imports(source):
 
 
 def _cython_imports(source):
-    source = source.replace("\\\n", " ")
+    source = re.sub(r'"""(?s:.*?)"""', "", source).replace("\\\n", " ")
     for match in _CYTHON.finditer(source):
         if match["source"]:
             names = re.sub(r"#[^\n]*", "", match["names"]).strip("() \n")
@@ -58,14 +60,59 @@ def _cython_imports(source):
                 yield match["plain"], module.split()[0], None
 
 
+def _imports(source, suffix):
+    return (_python_imports if suffix == ".py" else _cython_imports)(source)
+
+
+def module_of(path):
+    """The dotted name of a file; that of a .pxd ends with it, of a package in none."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    name = ".".join(part for part in parts if part != "__init__")
+    return name + ".pxd" * (path.suffix == ".pxd")
+
+
+def imported(sources):
+    """The modules that each module imports, of those in a dict of names to sources.
+
+    Parameters
+    ----------
+    sources : dict of str to (str, str)
+        The text and the suffix of each.
+    """
+    graph = {}
+    for module, (source, suffix) in sources.items():
+        names = {f"{module}.pxd"} if suffix == ".pyx" else set()
+        for kind, package, name in _imports(source, suffix):
+            ending = ".pxd" if kind == "cimport" else ""
+            inner = f"{package}.{name}{ending}"
+            names.add(inner if inner in sources else package + ending)
+        graph[module] = names & sources.keys() - {module}
+    return graph
+
+
+def circles(graph):
+    """The groups of modules that import each other, each with a way around."""
+    found, seen = [], set()
+    for start in sorted(graph):
+        ways = {name: [start, name] for name in sorted(graph[start])}
+        queue = list(ways)
+        for name in queue:  # which grows: the nearest come first
+            for following in sorted(graph[name] - ways.keys()):
+                ways[following] = [*ways[name], following]
+                queue.append(following)
+        if start in ways and start not in seen:
+            found.append(" -> ".join(ways[start]))
+            seen.update(ways[start])
+    return found
+
+
 def violations(source, layer, suffix):
     """The imports that a source of that layer may not have, as sentences.
 
     `layer` is None for the modules of the package's root, which may see all layers.
     """
-    imports = _python_imports if suffix == ".py" else _cython_imports
     found = []
-    for kind, module, name in imports(source):
+    for kind, module, name in _imports(source, suffix):
         statement = f"{kind} {module}" + (f": {name}" if name else "")
         package, *path = [*module.split("."), *([name] if name else [])]
         if module.startswith("."):
@@ -87,6 +134,48 @@ def test_imports(path):
     layer = parts[0] if len(parts) > 1 else None
     assert layer is None or layer in LAYERS
     assert violations(path.read_text(encoding="utf-8"), layer, path.suffix) == []
+
+
+def test_no_modules_import_each_other():
+    sources = {module_of(p): (p.read_text(encoding="utf-8"), p.suffix) for p in SOURCES}
+    graph = imported(sources)
+    assert sum(map(len, graph.values())) > len(graph)
+    assert circles(graph) == []
+
+
+LAZY = "def f():\n    from p.a import A\n"
+
+
+@pytest.mark.parametrize(
+    ("sources", "circle"),
+    [
+        ({"p.a": ("import p.b", ".py"), "p.b": (LAZY, ".py")}, "p.a -> p.b -> p.a"),
+        (
+            {
+                "p.a": ("from p import b", ".py"),
+                "p.b": ("from p.c cimport f", ".pyx"),
+                "p.c.pxd": ("from p.d cimport g", ".pxd"),
+                "p.d.pxd": ("from p.e import H", ".pxd"),
+                "p.e": ("class C:\n    def f(self):\n        import p.a", ".py"),
+                "p": ("from p.a import A", ".py"),
+            },
+            "p.a -> p.b -> p.c.pxd -> p.d.pxd -> p.e -> p.a",
+        ),
+        ({"p": ("from p.a import A", ".py"), "p.a": ("from p import A", ".py")}, "p"),
+    ],
+)
+def test_circles_are_found(sources, circle):
+    (found,) = circles(imported(sources))
+    assert found.startswith(circle)
+
+
+def test_a_header_is_no_circle():
+    sources = {
+        "p.a": ("from p.b cimport f", ".pyx"),
+        "p.a.pxd": ('"""Use it thus:\n    from p import a\n"""', ".pxd"),
+        "p.b.pxd": ("from p.a cimport T", ".pxd"),
+    }
+    assert circles(imported(sources)) == []
 
 
 def test_there_is_something_to_test():

@@ -33,17 +33,19 @@ from sklearn_losses.estimators._validation import (
     check_l1_ratio,
     check_large_rows,
     check_numbers,
+    check_offset,
     check_weights,
     class_factors,
     classes_of,
     draw_seed,
     encode_labels,
     measured_scale,
+    split_offset,
     unchanged_on_error,
 )
 from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.estimators._watching import EpochCallbacks
-from sklearn_losses.losses._base import moderate_weight
+from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties._penalties import Penalty
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
@@ -186,7 +188,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
     }
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, offset=None):
         """Fit the model.
 
         Parameters
@@ -201,6 +203,12 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; None means 1.
 
+        offset : array-like of shape (n_samples,) or (n_samples, n_classes), or \
+                float, default=None
+            What is known of raw predictions: it is added to them, and has no
+            coefficient. With a log link, ``np.log(exposure)``. Of more than two
+            classes, a column for each. None means 0.
+
         Returns
         -------
         self : object
@@ -212,14 +220,16 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             before.
         """
         with unchanged_on_error(self):
-            return self._fit(X, y, sample_weight)
+            return self._fit(X, y, sample_weight, offset)
 
     @with_callbacks  # within unchanged_on_error, which takes away what it looks for
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, offset):
         check_parameters(self, self._constraints)
         check_l1_ratio(self)
         loss = self._usable_loss()
-        objectives, dtype = self._objectives(X, y, sample_weight, loss, solves=True)
+        objectives, dtype = self._objectives(
+            X, y, sample_weight, loss, offset, solves=True
+        )
         look_at_objective(objectives[0])
         solver, starts = self._solver(objectives[0]), self._starts(objectives)
         fitted = partial(self._fitted, objectives[0].loss, dtype)
@@ -240,7 +250,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         found = _joined([(r.coef, r.intercept) for r in results])
         if callbacks is not None:
             callbacks.end_fit(*found)
-        vars(self).update(fitted(*found))
+        vars(self).update(fitted(*found), _has_offset=offset is not None)
         self.solver_ = solver.method
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
         self._certify(objectives, results, dtype)
@@ -258,7 +268,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         context = self._init_callback_context(max_subtasks=None)
         return EpochCallbacks(self, context, "iteration", given, fitted)
 
-    def _objectives(self, X, y, sample_weight, loss, solves=False):
+    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         """The objectives that data and parameters make, and the dtype of X.
 
         A solver sees whether X is finite; for everybody else that has been checked.
@@ -274,12 +284,18 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         if not solves or loss.needs_scale:
             rows.verify()
         per_objective = n_outputs // len(targets)
+        n_public = 1 if n_outputs == 2 else n_outputs
+        offset = split_offset(check_offset(offset, X.shape[0], n_public), n_outputs)
+        offsets = [None] * len(targets)
+        if offset is not None:
+            offsets = np.split(offset, len(targets), axis=1)
         objectives = [
             Objective(
                 *(loss, rows, Targets(target), weight, total, penalty, per_objective),
                 fit_intercept=self.fit_intercept,
+                offset=own,
             )
-            for target in targets
+            for target, own in zip(targets, offsets)
         ]
         return self._with_scale(objectives), X.dtype
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -13,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_losses._machine._arrays import choose_by_sign
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
-from sklearn_losses.estimators._validation import resolve_loss
+from sklearn_losses.estimators._validation import check_offset, resolve_loss
 from sklearn_losses.losses import Loss
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
@@ -80,6 +81,14 @@ class LinearModel(BaseEstimator):
     _other_losses = ()
     _objects = {"loss": "Huber()"}  # parameters with parameters, and an example of each
     _labels_in = ()  # the fitted attributes with labels
+    # Whoever passes an offset means it, so that nobody has to ask for it.
+    __metadata_request__fit = {"offset": True}
+    __metadata_request__partial_fit = {"offset": True}
+    __metadata_request__predict = {"offset": True}
+    __metadata_request__predict_proba = {"offset": True}
+    __metadata_request__predict_log_proba = {"offset": True}
+    __metadata_request__decision_function = {"offset": True}
+    __metadata_request__score = {"offset": True}
 
     def set_params(self, **params):
         """Set parameters, those of the loss as ``loss__delta``.
@@ -116,14 +125,16 @@ class LinearModel(BaseEstimator):
     def _resolve_loss(self):
         return resolve_loss(self, self._tasks, self._other_losses)
 
-    def raw_prediction(self, X):
-        """X @ coef_.T + intercept_, before the inverse link of the loss.
+    def raw_prediction(self, X, offset=None):
+        """X @ coef_.T + intercept_ + offset, before the inverse link of the loss.
 
         What the functions of `loss_` take; of a classifier the `decision_function`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
 
         Returns
         -------
@@ -132,7 +143,22 @@ class LinearModel(BaseEstimator):
         given, X = X, self._unchecked(X)
         raw, is_finite = self._product(X)
         self._refuse_infinite(given, is_finite)
-        return raw
+        if offset is None:
+            self._warn_of_missing_offset()
+            return raw
+        n_outputs = 1 if raw.ndim == 1 else raw.shape[1]
+        offset = check_offset(offset, len(raw), n_outputs)
+        return raw + offset.reshape(raw.shape).astype(raw.dtype, copy=False)
+
+    def _warn_of_missing_offset(self):
+        """Say so if a model that was fitted with offsets predicts without them."""
+        if getattr(self, "_has_offset", False):
+            warnings.warn(
+                f"{type(self).__name__} was fitted with an offset, and predicts as if "
+                "it were 0. Pass offset= here too; offset=0 says that this is meant.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _unchecked(self, X):
         """X as an array or a sparse matrix, whose entries may not be finite."""
@@ -311,12 +337,14 @@ class LinearModel(BaseEstimator):
 class LinearRegressorMixin(RegressorMixin):
     """Predictions on the scale of y."""
 
-    def predict(self, X):
-        """Predict the target: the inverse link of X @ coef_ + intercept_.
+    def predict(self, X, offset=None):
+        """Predict the target: the inverse link of X @ coef_ + intercept_ + offset.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
 
         Returns
         -------
@@ -324,11 +352,28 @@ class LinearRegressorMixin(RegressorMixin):
             On the scale of y: exp of the raw prediction for a loss with the log link.
             A UserWarning says if it overflows.
         """
-        raw = self.raw_prediction(X)
+        raw = self.raw_prediction(X, offset)
         predicted = _loss_of(self).inverse_link(raw)
         if predicted is not raw and not _is_finite(predicted):
             self._warn_of_infinite(raw, predicted)
         return predicted
+
+    def score(self, X, y, sample_weight=None, offset=None):
+        """R^2 of `predict`, as of every scikit-learn regressor.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        float
+        """
+        return r2_score(y, self.predict(X, offset), sample_weight=sample_weight)
 
     def _warn_of_infinite(self, raw, predicted):
         """Say so if finite raw predictions have no finite predictions."""
@@ -380,31 +425,39 @@ class LinearClassifierMixin(ClassifierMixin):
             )
         return 1 if len(classes) == 2 else len(classes)
 
-    def decision_function(self, X):
-        """Raw predictions: X @ coef_.T + intercept_.
+    def decision_function(self, X, offset=None):
+        """Raw predictions: X @ coef_.T + intercept_ + offset.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             With two classes one column, positive where `classes_[1]` is predicted.
         """
-        return self.raw_prediction(X)
+        return self.raw_prediction(X, offset)
 
-    def predict(self, X):
+    def predict(self, X, offset=None):
         """Predict the label of each row.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
 
         Returns
         -------
         ndarray of shape (n_samples,)
         """
+        if offset is not None:
+            raw, classes = self.raw_prediction(X, offset), np.asarray(self.classes_)
+            return classes[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0) * 1]
+        self._warn_of_missing_offset()
         given, X = X, self._unchecked(X)
         streamed, classes = self._streamed(X), np.asarray(self.classes_)
         if streamed is not None:
@@ -421,8 +474,25 @@ class LinearClassifierMixin(ClassifierMixin):
         self._refuse_infinite(given, is_finite)
         return labels
 
+    def score(self, X, y, sample_weight=None, offset=None):
+        """The accuracy of `predict`, as of every scikit-learn classifier.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        float
+        """
+        return accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight)
+
     @available_if(_defines_probabilities)
-    def predict_proba(self, X):
+    def predict_proba(self, X, offset=None):
         """Probabilities of the classes; there is no such method if the loss has none.
 
         Binary losses on several classes are fitted one versus rest; their
@@ -432,13 +502,15 @@ class LinearClassifierMixin(ClassifierMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        raw = self.raw_prediction(X)
+        raw = self.raw_prediction(X, offset)
         if raw.ndim == 1:
             return np.exp(self._binary_log_proba(raw)).astype(raw.dtype, copy=False)
         probability = _loss_of(self).inverse_link(raw)
@@ -449,25 +521,27 @@ class LinearClassifierMixin(ClassifierMixin):
         return probability.astype(raw.dtype, copy=False)
 
     @available_if(_defines_probabilities)
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X, offset=None):
         """The logarithms of `predict_proba`, with all their digits.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             -inf where a probability is 0.
         """
-        raw = self.raw_prediction(X)
+        raw = self.raw_prediction(X, offset)
         if raw.ndim == 1:
             return self._binary_log_proba(raw)
         if _loss_of(self).granularity == "row":
             return _loss_of(self).link.log_probabilities(raw)
         with np.errstate(divide="ignore"):  # log(0) is -inf
-            return np.log(self.predict_proba(X))
+            return np.log(self.predict_proba(X, offset))
 
     def _binary_log_proba(self, raw):
         if _loss_of(self).granularity == "row":

@@ -15,11 +15,12 @@ from sklearn.utils import Bunch
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.penalties._penalties import conjugate_excess
+from sklearn_losses.solvers.descent._descent import term_of
 
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
 
 
-def alpha_max(estimator, X, y, sample_weight=None):
+def alpha_max(estimator, X, y, sample_weight=None, offset=None):
     """The alpha from which on the l1 norm leaves no coefficient.
 
     Parameters
@@ -29,6 +30,7 @@ def alpha_max(estimator, X, y, sample_weight=None):
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
+    offset : array-like of the shape of raw predictions, default=None
 
     Returns
     -------
@@ -47,7 +49,7 @@ def alpha_max(estimator, X, y, sample_weight=None):
     if not loss.convex or (loss.granularity == "row" and not loss.differentiable):
         reason = "it has kinks in rows" if loss.convex else "it is not convex"
         raise ValueError(f"alpha_max cannot use {loss!r}, because {reason}.")
-    objectives, _ = model._objectives(X, y, sample_weight, loss)
+    objectives, _ = model._objectives(X, y, sample_weight, loss, offset)
     if objectives[0].penalty.l1 == 0:
         raise ValueError(
             f"alpha_max needs an l1 norm. Got penalty={model.penalty!r} and l1_ratio="
@@ -74,17 +76,21 @@ def _balanced_slopes(objective, loss, y, weight):
     """Slopes at the best constant which, if there is an intercept, sum to 0."""
     shape = (len(y), objective.n_outputs) if objective.is_joint else (len(y),)
     here = weight > 0
+    offset = 0.0 if objective.offset is None else objective.offset.reshape(shape)
     if not objective.fit_intercept:
-        return loss.gradient(y, np.zeros(shape), weight)
-    best = loss.optimal_constant(y[here], weight[here])
+        return loss.gradient(y, np.zeros(shape) + offset, weight)
+    if objective.offset is None:
+        best = loss.optimal_constant(y[here], weight[here])
+    else:
+        best = term_of(objective).best_constant()
     if not np.isfinite(best).all():
         return np.zeros(shape)  # the constant fits all rows perfectly
     if objective.is_joint:
         best = np.append(best, np.zeros(shape[1] - len(best)))
-        return loss.gradient(y, np.broadcast_to(best, shape).copy(), weight)
+        return loss.gradient(y, np.broadcast_to(best, shape) + offset, weight)
     unit = NEAR * max(1e-300, abs(best), float(np.std(y)))
     low, high = (
-        loss.gradient(y, np.full(shape, at), weight)
+        loss.gradient(y, np.full(shape, at) + offset, weight)
         for at in (best - unit, best + unit)
     )
     down, up = low.sum(), high.sum()
@@ -93,7 +99,15 @@ def _balanced_slopes(objective, loss, y, weight):
 
 
 def regularization_path(
-    estimator, X, y, alphas=None, sample_weight=None, *, n_alphas=50, ratio=1e-3
+    estimator,
+    X,
+    y,
+    alphas=None,
+    sample_weight=None,
+    *,
+    offset=None,
+    n_alphas=50,
+    ratio=1e-3,
 ):
     """Fits with decreasing alphas, each of which starts from the one before.
 
@@ -111,6 +125,7 @@ def regularization_path(
         None means `n_alphas` of them, from `alpha_max` to `ratio` times it, with the
         same ratio between any two; it needs a penalty with an l1 norm.
     sample_weight : array-like of shape (n_samples,), default=None
+    offset : array-like of the shape of raw predictions, default=None
     n_alphas : int, default=50
     ratio : float, default=1e-3
 
@@ -122,7 +137,7 @@ def regularization_path(
     """
     _check_kind(estimator, "regularization_path")
     if alphas is None:
-        largest = alpha_max(estimator, X, y, sample_weight)
+        largest = alpha_max(estimator, X, y, sample_weight, offset)
         alphas = largest * np.geomspace(1.0, ratio, n_alphas)
     alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
     model = clone(estimator).set_params(warm_start=True)
@@ -135,7 +150,7 @@ def regularization_path(
     )
     found = {name: [] for name in names}
     for alpha in alphas:
-        model.set_params(alpha=float(alpha)).fit(X, y, sample_weight=sample_weight)
+        model.set_params(alpha=float(alpha)).fit(X, y, sample_weight, offset)
         for name, attribute in names.items():
             found[name].append(getattr(model, attribute))
     found = {name: np.array(values) for name, values in found.items()}

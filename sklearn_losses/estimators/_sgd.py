@@ -177,7 +177,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         self.clip_by = clip_by
         self.n_jobs = n_jobs
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X, y, sample_weight=None, offset=None):
         """Make one epoch over these rows, starting from the current coefficients.
 
         With learning_rate='auto' take them in: the model is then, about, that of all
@@ -194,6 +194,12 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; None means 1. If all are 0, the model stays as it is.
 
+        offset : array-like of shape (n_samples,) or (n_samples, n_classes), or \
+                float, default=None
+            What is known of raw predictions: it is added to them, and has no
+            coefficient. With a log link, ``np.log(exposure)``. Of more than two
+            classes, a column for each. None means 0.
+
         Returns
         -------
         self : object
@@ -204,7 +210,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
             As in `fit`. The model is then as it was before, also if weights overflow.
         """
         with unchanged_on_error(self):
-            return self._fit(X, y, sample_weight, partial=True)
+            return self._fit(X, y, sample_weight, partial=True, offset=offset)
 
     def _encoder(self, y, weight, loss, classes, partial, resumes):
         def encode(y, weight, name):
@@ -354,7 +360,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self.clip_gradient = clip_gradient
         self.clip_by = clip_by
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None, offset=None):
         """Make one epoch over these rows, starting from the current coefficients.
 
         With learning_rate='auto' take them in: the model is then, about, that of all
@@ -375,6 +381,12 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; None means 1. If all are 0, the model stays as it is.
 
+        offset : array-like of shape (n_samples,) or (n_samples, n_classes), or \
+                float, default=None
+            What is known of raw predictions: it is added to them, and has no
+            coefficient. With a log link, ``np.log(exposure)``. Of more than two
+            classes, a column for each. None means 0.
+
         Returns
         -------
         self : object
@@ -386,7 +398,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             it was before, also if weights overflow.
         """
         with unchanged_on_error(self):
-            return self._fit(X, y, sample_weight, partial=True, classes=classes)
+            return self._fit(
+                X, y, sample_weight, partial=True, classes=classes, offset=offset
+            )
 
     def _check_parameters(self, partial):
         super()._check_parameters(partial)

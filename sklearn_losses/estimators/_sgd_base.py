@@ -31,11 +31,13 @@ from sklearn_losses.estimators._validation import (
     ROWS,
     check_l1_ratio,
     check_large_rows,
+    check_offset,
     check_size_of_weights,
     check_weights,
     draw_seed,
     measured_scale,
     resolve_optimizer,
+    split_offset,
     unchanged_on_error,
 )
 from sklearn_losses.estimators._warnings import (
@@ -105,6 +107,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         X_val=None,
         y_val=None,
         sample_weight_val=None,
+        offset=None,
+        offset_val=None,
     ):
         """Fit the model.
 
@@ -139,6 +143,15 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         sample_weight_val : array-like of shape (n_validation,), default=None
             Their weights >= 0; None means 1.
 
+        offset : array-like of shape (n_samples,) or (n_samples, n_classes), or \
+                float, default=None
+            What is known of raw predictions: it is added to them, and has no
+            coefficient. With a log link, ``np.log(exposure)``. Of more than two
+            classes, a column for each. None means 0.
+
+        offset_val : array-like, default=None
+            That of the validation rows.
+
         Returns
         -------
         self : object
@@ -160,7 +173,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 sample_weight,
                 coef_init=coef_init,
                 intercept_init=intercept_init,
-                validation=(X_val, y_val, sample_weight_val),
+                validation=(X_val, y_val, sample_weight_val, offset_val),
+                offset=offset,
             )
 
     @property
@@ -198,7 +212,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         classes=None,
         coef_init=None,
         intercept_init=None,
-        validation=(None, None, None),
+        validation=(None, None, None, None),
+        offset=None,
     ):
         self._check_parameters(partial)
         loss = self._resolve_loss()
@@ -214,6 +229,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         check_size_of_weights(weight)
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
+        n_public = 1 if n_outputs == 2 else n_outputs
+        offset = check_offset(offset, X.shape[0], n_public)
         if resumes:
             start = self._resume(n_outputs, X.shape[1], loss)
         else:
@@ -239,6 +256,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 Penalty.from_name(self.penalty, self.alpha, self.l1_ratio),
                 n_outputs,
                 self.fit_intercept,
+                split_offset(offset, n_outputs),
             )
             objective = self._with_scale(objective, solver, train, partial, resumes)
             loss = objective.loss
@@ -249,7 +267,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 )
                 self._warn_of_ignored(solver, has_validation)
             fitted = functools.partial(self._fitted, loss, X.dtype)
-            data = X, y, given_weight
+            data = X, y, given_weight, offset
             watch = self._watch(objective, encode, data, aside, validation, fitted)
             callbacks = None if partial else self._callbacks(given, fitted)
             if not partial and (self.trace or callbacks is not None):
@@ -271,6 +289,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         vars(self).update(self._fitted(loss, X.dtype, *found))
         self._state, self._state_layout = state, _layout(state)
         self.t_ = float(state["t"].max())
+        had_offset = resumes and getattr(self, "_has_offset", False)
+        self._has_offset = had_offset or offset is not None
         if overflow is not None:
             raise overflow
         return self
@@ -334,17 +354,19 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             Of the rows to learn from.
         encode : callable
             From `_encoder`.
-        rows : tuple of X, y and sample_weight
+        rows : tuple of X, y, sample_weight and offset
             All that was given to `fit`.
         aside : ndarray of uint32 or None
             Those that were set aside.
-        validation : tuple of X_val, y_val and sample_weight_val
+        validation : tuple of X_val, y_val, sample_weight_val and offset_val
         fitted : callable
             As in `_callbacks`.
         """
         watch = Watch(verbose=self.verbose)
         X, y = check_validation_data(self, *validation, **ROWS)
+        n_public = 1 if objective.n_outputs == 2 else objective.n_outputs
         if X is not None:
+            offset = check_offset(validation[3], X.shape[0], n_public, "offset_val")
             weight = check_weights(validation[2], X.shape[0], "sample_weight_val")
             targets, factors = encode(y, weight, "y_val")
             if factors is not None:
@@ -355,9 +377,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                         "to validate on."
                     )
             objective = replace(
-                objective, rows=Rows(X), targets=targets, sample_weight=factors
+                objective,
+                rows=Rows(X),
+                targets=targets,
+                sample_weight=factors,
+                offset=split_offset(offset, objective.n_outputs),
             )
-            rows = X, y, weight
+            rows = X, y, weight, offset
         elif aside is None:
             return watch
         score = None

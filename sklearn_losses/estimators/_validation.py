@@ -23,7 +23,7 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.losses import Loss, get_loss, loss_names
-from sklearn_losses.losses._base import ORDINARY
+from sklearn_losses.losses._arguments import ORDINARY
 from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers.sgd._optimizers import OPTIMIZERS, Optimizer
 
@@ -309,6 +309,59 @@ def check_weights(sample_weight, n_samples, name="sample_weight"):
             f"{name} must be finite and >= 0: {name}[{bad[0]}] is {weight[bad[0]]}."
         )
     return weight
+
+
+def check_offset(offset, n_samples, n_outputs, name="offset"):
+    """Offsets of raw predictions, as float64 with a column for each output.
+
+    Parameters
+    ----------
+    offset : array-like of shape (n_samples,) or (n_samples, n_outputs), float or None
+    n_samples, n_outputs : int
+    name : str, default="offset"
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_outputs), or None
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, or an offset is no finite number; it names the first.
+    """
+    if offset is None:
+        return None
+    try:
+        found = np.asarray(offset, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be real numbers. {error}") from error
+    if found.ndim == 0:
+        found = np.full((n_samples, n_outputs), found)
+    shapes = [(n_samples, n_outputs)] + [(n_samples,)] * (n_outputs == 1)
+    if found.shape not in shapes:
+        what = "row" if n_outputs == 1 else "row and class"
+        raise ValueError(
+            f"{name} must have the shape {shapes[-1]}, a number for each {what} that "
+            f"is added to its raw prediction. Got the shape {found.shape}."
+        )
+    found = np.ascontiguousarray(found.reshape(n_samples, n_outputs))
+    bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"{name} must be finite: {name}[{bad[0]}] is {found[bad[0]].squeeze()}. "
+            "Rows that are to count for nothing get the sample weight 0."
+        )
+    return found
+
+
+def split_offset(offset, n_outputs):
+    """Offsets of the raw predictions that a fit has.
+
+    Of two classes of a joint loss it has two, whose difference is published.
+    """
+    if offset is None or offset.shape[1] == n_outputs:
+        return offset
+    return np.ascontiguousarray(offset * np.array([-0.5, 0.5]))
 
 
 def check_size_of_weights(weight):

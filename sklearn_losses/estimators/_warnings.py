@@ -13,8 +13,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses.estimators._validation import EPSILON_IS
+from sklearn_losses.losses._contradictions import is_foreign, refuse_contradictions
 from sklearn_losses.losses._links import IdentityLink
-from sklearn_losses.losses._look import is_foreign, look_at
 from sklearn_losses.solvers.descent._newton import best_constants
 from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
@@ -30,7 +30,7 @@ AT_LIMIT, FAR = 0.9, 1e100  # of what it costs that far away: a row that hardly 
 def look_at_objective(objective, train=None):
     """Refuse a loss of somebody else's that contradicts itself on a few targets.
 
-    See `look_at`.
+    See `refuse_contradictions`.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def look_at_objective(objective, train=None):
     weight = objective.weight_of(0)
     if weight is not None:
         rows = np.flatnonzero(weight[rows] > 0) if train is None else train
-    look_at(objective.loss, y[rows], objective.n_outputs)
+    refuse_contradictions(objective.loss, y[rows], objective.n_outputs)
 
 
 def ignored_parameters(estimator, makes_steps, has_validation):
@@ -183,7 +183,7 @@ class _Result:
     @cached_property
     def raw(self):
         """Raw predictions of all rows."""
-        return self.objective.rows.dot(self.coef, self.intercept)
+        return self.objective.raw(self.coef, self.intercept)
 
     # ------------------------------------------------------ a default that is wrong
     def strong_penalty(self):

@@ -25,7 +25,9 @@ CURVES = (
 )
 
 
-def check_validation_data(estimator, X_val, y_val, sample_weight_val, **checks):
+def check_validation_data(
+    estimator, X_val, y_val, sample_weight_val, offset_val, **checks
+):
     """X_val and y_val, checked as X and y were; None, None without them.
 
     Raises
@@ -33,7 +35,11 @@ def check_validation_data(estimator, X_val, y_val, sample_weight_val, **checks):
     ValueError
         If one of them is missing, or cannot be used; it names X_val or y_val.
     """
-    given = {"y_val": y_val, "sample_weight_val": sample_weight_val}
+    given = {
+        "y_val": y_val,
+        "sample_weight_val": sample_weight_val,
+        "offset_val": offset_val,
+    }
     if X_val is None:
         for name, value in given.items():
             if value is not None:
@@ -55,7 +61,7 @@ def check_validation_data(estimator, X_val, y_val, sample_weight_val, **checks):
         raise ValueError(f"The validation rows cannot be used. {message}") from error
 
 
-def make_score(estimator, X, y, sample_weight, fitted):
+def make_score(estimator, X, y, sample_weight, offset, fitted):
     """The function (coef, intercept) -> score of `estimator.scoring`.
 
     Parameters
@@ -64,13 +70,24 @@ def make_score(estimator, X, y, sample_weight, fitted):
     X, y : of the validation rows
     sample_weight : ndarray of shape (n_rows,) or None
         It is passed to the scorer if that takes it.
+    offset : ndarray of shape (n_rows, n_outputs) or None
+        A scorer that does not take it is refused: it would predict without.
     fitted : callable
         (coef, intercept) -> dict, the attributes that make a model fitted.
     """
     scorer = check_scoring(estimator, estimator.scoring)
     weights = {}
-    if sample_weight is not None and _takes_weights(scorer):
+    if sample_weight is not None and _takes(scorer, "sample_weight"):
         weights = {"sample_weight": sample_weight}
+    if offset is not None:
+        if "offset" not in signature(scorer).parameters:
+            raise ValueError(
+                f"The 'scoring' parameter of {type(estimator).__name__} cannot be "
+                f"{estimator.scoring!r} with an offset, which that scorer does not "
+                "pass to predict. Use scoring=loss_scorer(loss), a function "
+                "(estimator, X, y, offset=None) -> float, or None for the loss."
+            )
+        weights["offset"] = offset
 
     def score(coef, intercept):
         model = copy.copy(estimator)
@@ -95,7 +112,7 @@ def make_score(estimator, X, y, sample_weight, fitted):
     return score
 
 
-def _takes_weights(scorer):
+def _takes(scorer, name):
     """Whether sample weights may be passed to a scorer: as scikit-learn would.
 
     With metadata routing a scorer says whether it wants them. Without, it gets them if
@@ -103,9 +120,9 @@ def _takes_weights(scorer):
     """
     if get_config()["enable_metadata_routing"]:
         routing = getattr(scorer, "get_metadata_routing", None)
-        return bool(routing and routing().consumes("score", ["sample_weight"]))
+        return bool(routing and routing().consumes("score", [name]))
     metric = getattr(scorer, "_score_func", scorer)
-    return "sample_weight" in signature(metric).parameters
+    return name in signature(metric).parameters
 
 
 class EpochCallbacks:

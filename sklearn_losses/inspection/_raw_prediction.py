@@ -11,6 +11,8 @@
 (array([0., 1., 0., 1.]), True)
 """
 
+from functools import partial
+
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
@@ -19,8 +21,10 @@ from sklearn.utils.validation import column_or_1d
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.losses import Loss
 
+PREDICT = "raw_prediction", "predict", "predict_proba", "decision_function"
 
-def targets_and_raw_predictions(estimator, X, y, loss):
+
+def targets_and_raw_predictions(estimator, X, y, loss, offset=None):
     """Targets and raw predictions at which a loss of an estimator can be evaluated.
 
     Parameters
@@ -31,6 +35,9 @@ def targets_and_raw_predictions(estimator, X, y, loss):
     y : array-like of shape (n_samples,)
         Targets or labels.
     loss : Loss
+    offset : array-like of the shape of raw predictions, default=None
+        Only estimators of this package, maybe at the end of a pipeline or in a search,
+        know what to do with it.
 
     Returns
     -------
@@ -45,6 +52,8 @@ def targets_and_raw_predictions(estimator, X, y, loss):
     """
     check_structure(X)  # others' estimators may not
     y = column_or_1d(y)
+    if offset is not None:
+        estimator, X = _with_offset(estimator, X, offset)
     if loss.task == "regression":
         if is_classifier(estimator):
             raise _refusal(
@@ -119,6 +128,36 @@ def _own_raw_prediction(estimator, X):
     if isinstance(estimator, Pipeline) and len(estimator) > 1:
         X = estimator[:-1].transform(X)
     return _own_raw_prediction(_behind(estimator), X)
+
+
+class _WithOffset:
+    """A fitted model of this package whose methods add an offset."""
+
+    def __init__(self, model, offset):
+        self._model, self._offset = model, offset
+
+    def __getattr__(self, name):
+        found = getattr(self._model, name)
+        return partial(found, offset=self._offset) if name in PREDICT else found
+
+    def __sklearn_tags__(self):
+        return self._model.__sklearn_tags__()
+
+
+def _with_offset(estimator, X, offset):
+    """The model at the end of pipelines and searches, and what it is to see of X."""
+    while not hasattr(estimator, "raw_prediction"):
+        if isinstance(estimator, Pipeline) and len(estimator) > 1:
+            X = estimator[:-1].transform(X)
+        behind = _behind(estimator)
+        if behind is None:
+            raise ValueError(
+                f"loss_scorer cannot score {type(estimator).__name__} with an offset, "
+                "which only estimators of sklearn_losses take when they predict. Score "
+                "it without, or one of these, maybe in a Pipeline or a search."
+            )
+        estimator = behind
+    return _WithOffset(estimator, offset), X
 
 
 # ---------------------------------------------------------------- classification

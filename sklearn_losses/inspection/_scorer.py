@@ -36,17 +36,17 @@ class LossScorer(BaseEstimator):
     """
 
     # The estimator is no metadata, although it is a parameter of `score`.
-    __metadata_request__score = {"estimator": UNUSED}
+    __metadata_request__score = {"estimator": UNUSED, "offset": True}
 
     def __init__(self, loss, d2=False):
         self.loss = loss
         self.d2 = d2
 
-    def __call__(self, estimator, X, y, sample_weight=None):
+    def __call__(self, estimator, X, y, sample_weight=None, offset=None):
         """The score of a fitted estimator; see `score`."""
-        return self.score(estimator, X, y, sample_weight)
+        return self.score(estimator, X, y, sample_weight, offset)
 
-    def score(self, estimator, X, y, sample_weight=None):
+    def score(self, estimator, X, y, sample_weight=None, offset=None):
         """The score of a fitted estimator, the larger the better.
 
         Parameters
@@ -58,6 +58,9 @@ class LossScorer(BaseEstimator):
             Targets, or labels that are among the estimator's classes.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the mean.
+        offset : array-like of the shape of raw predictions, default=None
+            Passed to the methods of the estimator that predict. With metadata routing
+            it is requested by itself.
 
         Returns
         -------
@@ -70,7 +73,7 @@ class LossScorer(BaseEstimator):
             probabilities or no decision function where it needs them, or a prediction
             or a target is outside of what the loss can take.
         """
-        y, raw = targets_and_raw_predictions(estimator, X, y, self.loss)
+        y, raw = targets_and_raw_predictions(estimator, X, y, self.loss, offset)
         if self.d2:
             return d2_loss_score(y, raw, self.loss, sample_weight)
         means = [self.loss.mean(*column, sample_weight) for column in _columns(y, raw)]
@@ -117,7 +120,7 @@ def loss_scorer(loss, *, d2=False):
     Returns
     -------
     LossScorer
-        A callable ``scorer(estimator, X, y, sample_weight=None)``.
+        A callable ``scorer(estimator, X, y, sample_weight=None, offset=None)``.
 
     Raises
     ------

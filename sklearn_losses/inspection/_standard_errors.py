@@ -11,14 +11,13 @@ array([2.54])
 from copy import copy
 
 import numpy as np
-from scipy import linalg
 from sklearn.utils import Bunch
 
-from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
+from sklearn_losses.solvers.descent._exact import ExactCurvature
 
 
-def standard_errors(estimator, X, y, sample_weight=None):
+def standard_errors(estimator, X, y, sample_weight=None, offset=None):
     """Standard errors of the coefficients of a model that was fitted without penalty.
 
     With slopes g_i and curvatures c_i of the weighted losses, the covariance of the
@@ -33,7 +32,8 @@ def standard_errors(estimator, X, y, sample_weight=None):
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
-        X, y and weights are those of the fit.
+    offset : array-like of the shape of raw predictions, default=None
+        X, y, weights and offsets are those of the fit.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def standard_errors(estimator, X, y, sample_weight=None):
     n_features = estimator._check_model()
     loss = estimator.loss_
     _check_settings(estimator, loss)
-    objectives, _ = copy(estimator)._objectives(X, y, sample_weight, loss)
+    objectives, _ = copy(estimator)._objectives(X, y, sample_weight, loss, offset)
     if (objectives[0].rows.n_features, len(objectives)) != (
         n_features,
         estimator._n_published(),
@@ -96,47 +96,20 @@ def _check_settings(estimator, loss):
 
 def _of_objective(objective, coef, intercept):
     """The errors of the coefficients and of the intercept of one objective."""
-    rows, loss, y = objective.rows, objective.loss, objective.targets.y
-    weight = objective.sample_weight
-    weight = np.ones(rows.n_rows) if weight is None else weight
-    raw = rows.dot(coef[None], np.array([float(intercept)]))[:, 0]
-    slopes = loss.gradient(y, raw, weight)
-    curvatures = loss.curvature(y, raw, weight)
-    features = Centred(rows, weight, objective.fit_intercept)
-    bread = _second_moments(features, curvatures, objective.fit_intercept)
-    meat = _second_moments(features, slopes**2, objective.fit_intercept)
-    try:
-        if not (features.scale > 0).all():
-            raise linalg.LinAlgError
-        factor = linalg.cho_factor(bread)
-        if np.min(np.diag(factor[0])) ** 2 <= 1e-13 * np.max(np.diag(bread)):
-            raise linalg.LinAlgError
-    except linalg.LinAlgError:
+    intercept = np.atleast_1d(np.asarray(intercept, dtype=np.float64))
+    curvature = ExactCurvature(objective, coef[None], intercept)
+    features, d = curvature.features, curvature.features.n_features
+    if not ((features.scale > 0).all() and curvature.is_regular):
         raise ValueError(
             "standard_errors has none here: a column of X is constant, or a "
             "combination of others, or the loss is flat. Leave out columns until "
             "coefficients are unique."
-        ) from None
-    half = linalg.cho_solve(factor, meat)
-    covariance = linalg.cho_solve(factor, half.T)
-    d = features.n_features
+        )
+    slopes = curvature.term.slopes(curvature.p, 0.0)
+    meat = curvature.second_moments(slopes**2)
+    covariance = curvature.solve(curvature.solve(meat).T)
     errors = np.sqrt(np.diag(covariance)[:d]) * features.scale
     if not objective.fit_intercept:
         return errors, 0.0
     from_mean = np.append(-features.mean * features.scale, 1.0)
     return errors, float(np.sqrt(from_mean @ covariance @ from_mean))
-
-
-def _second_moments(features, weights, has_intercept):
-    """sum_i weights_i z_i z_i', where the last entry of z is 1 with an intercept."""
-    # `moments` takes weights >= 0; a loss that is not convex has others.
-    second = first = 0.0
-    for sign in (1.0, -1.0):
-        part = np.maximum(sign * weights, 0.0)
-        if part.any():
-            _, squares, means = features.moments(part, part)
-            second, first = second + sign * squares, first + sign * means
-    if not has_intercept:
-        return second
-    total = np.array([[weights.sum()]])
-    return np.block([[second, first[:, None]], [first[None], total]])

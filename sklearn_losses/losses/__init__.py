@@ -7,11 +7,7 @@ __path__ = with_chosen_build(__path__, __name__)
 # isort: on
 
 from sklearn_losses._machine._params import Interval, InvalidParameterError
-from sklearn_losses.losses._base import (
-    Loss,
-    PointLoss,
-    RowLoss,
-)
+from sklearn_losses.losses._base import Loss, PointLoss, RowLoss
 from sklearn_losses.losses._binary import (
     Exponential,
     Focal,
@@ -41,10 +37,7 @@ from sklearn_losses.losses._counts import (
     Poisson,
     Tweedie,
 )
-from sklearn_losses.losses._custom import (
-    CFunctionLoss,
-    NumpyLoss,
-)
+from sklearn_losses.losses._custom import CFunctionLoss, NumpyLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -62,10 +55,7 @@ from sklearn_losses.losses._multiclass import (
     MulticlassSquaredHinge,
     Sparsemax,
 )
-from sklearn_losses.losses._registry import (
-    get_loss,
-    loss_names,
-)
+from sklearn_losses.losses._registry import get_loss, loss_names
 from sklearn_losses.losses._regression import (
     AbsoluteError,
     AbsolutePercentageError,

@@ -17,23 +17,27 @@ Conventions: predictions are *raw* (before the inverse link), values are not red
 and the derivatives are those with respect to the raw prediction.
 """
 
-from functools import lru_cache, partial
-from numbers import Real
+from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import brentq, minimize, minimize_scalar
 from sklearn.base import BaseEstimator, clone
 
 from sklearn_losses._machine._params import Interval, check_parameters
+from sklearn_losses.losses._arguments import (
+    check_classes,
+    domain_error,
+    weights_of_mean,
+)
+from sklearn_losses.losses._best_constant import best_constant
 from sklearn_losses.losses._builtin import builtin
+from sklearn_losses.losses._evaluate import conjugate, evaluate
 from sklearn_losses.losses._links import IdentityLink
 
 REAL_LINE = Interval(None, None, "neither")
 
-ORDINARY = 1e-100, 1e100  # the sizes of the largest of many weights
-
-# With fewer targets, that they are read twice costs next to nothing.
-_MANY_TARGETS = 1 << 14
+# For each task, what makes of a loss the convex one that a fit begins from. The module
+# of that one adds it.
+CONVEX_RELATIVES = {}
 
 
 class Loss(BaseEstimator):
@@ -239,12 +243,13 @@ class Loss(BaseEstimator):
         ----------
         Rockafellar 1970, "Convex analysis", section 12.
         """
-        raise NotImplementedError
+        return conjugate(self, y_true, dual)
 
     @property
     def has_conjugate(self):
         """Whether `conjugate` is defined: convex, and in a loss of rows a formula."""
-        return self.convex
+        has_formula = type(self)._conjugate is not Loss._conjugate
+        return self.convex and (has_formula or self.granularity == "point")
 
     def minimum(self, y_true):
         """The infimum of each sample's loss over all raw predictions.
@@ -316,7 +321,7 @@ class Loss(BaseEstimator):
         if value.size == 0:
             raise ValueError("The mean of a loss needs at least one sample.")
         if sample_weight is not None:
-            sample_weight = _mean_weight(sample_weight, value)
+            sample_weight = weights_of_mean(sample_weight, value)
             # A sample of weight 0 is no sample, even if its loss is infinite.
             seen = sample_weight != 0
             value, sample_weight = value[seen], sample_weight[seen]
@@ -371,9 +376,9 @@ class Loss(BaseEstimator):
             )
         if sample_weight is None:
             return self._optimal_constant(y_true, np.ones(len(y_true)))
-        return self._optimal_constant(y_true, _mean_weight(sample_weight, y_true))
+        return self._optimal_constant(y_true, weights_of_mean(sample_weight, y_true))
 
-    def check_targets(self, y_true, name="y_true"):
+    def check_targets(self, y_true, name="y_true", n_classes=None):
         """Refuse targets outside the domain.
 
         Parameters
@@ -381,6 +386,8 @@ class Loss(BaseEstimator):
         y_true : ndarray of float
         name : str, default="y_true"
             What the error message calls it.
+        n_classes : int, default=None
+            Of a loss of rows, if it is known.
 
         Raises
         ------
@@ -388,15 +395,16 @@ class Loss(BaseEstimator):
             It names the first bad target and its index.
         """
         y_true = np.asarray(y_true)
-        if not self.domain.contains_all(y_true):
-            bad = ~self.domain.contains(y_true)
-            raise self._domain_error(y_true, bad, name, self.domain.wanted())
+        if self.granularity == "row":
+            check_classes(self, y_true, name, n_classes)
+        elif not self.domain.contains_all(y_true):
+            raise domain_error(self, y_true, name)
 
     # ------------------------------------------------------------ for fitting
     @property
     def needs_scale(self):
         """Whether a scale is "mad", here or in a loss that this one is made of."""
-        return any(loss.needs_scale for loss in self._nested().values())
+        return any(loss.needs_scale for loss in self._inner_losses().values())
 
     def at_scale(self, sigma):
         """This loss for residuals of a known scale.
@@ -414,10 +422,10 @@ class Loss(BaseEstimator):
         """
         if not self.needs_scale:
             return self
-        nested = {k: loss.at_scale(sigma) for k, loss in self._nested().items()}
+        nested = {k: loss.at_scale(sigma) for k, loss in self._inner_losses().items()}
         return clone(self).set_params(**nested)
 
-    def _nested(self):
+    def _inner_losses(self):
         """The parameters that are losses."""
         if not any(isinstance(held, Loss) for held in vars(self).values()):
             return {}  # most have none, and get_params reads the signature
@@ -435,31 +443,18 @@ class Loss(BaseEstimator):
         return None
 
     # --------------------------------------------------------------- algebra
+    # `_combine` adds the operators, since a sum of losses derives from this class.
     __array_ufunc__ = None  # array * loss is an error, not an array of losses
 
-    def __mul__(self, weight):
-        """weight * loss; see `Scaled`."""
-        if not isinstance(weight, Real):
-            return NotImplemented
-        from sklearn_losses.losses._combine import Scaled
+    def split_weight(self):
+        """The loss and the factor that this one is the product of.
 
-        number = weight.item() if isinstance(weight, np.generic) else weight
-        return Scaled(self, number)
-
-    __rmul__ = __mul__
-
-    def __add__(self, other):
-        """The sum of two losses, each perhaps with a weight; see `Sum`."""
-        if not isinstance(other, Loss):
-            return NotImplemented
-        from sklearn_losses.losses._combine import Sum, split_weight
-
-        (left, left_weight), (right, right_weight) = map(split_weight, (self, other))
-        return Sum(left, right, left_weight, right_weight)
-
-    def __radd__(self, zero):
-        """So that ``sum([a, b])``, which begins with 0, is a + b."""
-        return self if isinstance(zero, Real) and zero == 0 else NotImplemented
+        Returns
+        -------
+        Loss, float
+            The loss itself and 1.0, unless it is a `Scaled`.
+        """
+        return self, 1.0
 
     # --------------------------------------------------------- for subclasses
     def checked(self):
@@ -483,184 +478,26 @@ class Loss(BaseEstimator):
             )
         return self.compiled().check(name, self.granularity)
 
-    def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
-        """Evaluate the outputs that are named, in the order of their names."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must derive from PointLoss or from RowLoss."
-        )
+    @property
+    def _has_own_check(self):
+        """Whether `check_targets` may refuse more than the domain does."""
+        return type(self).check_targets is not Loss.check_targets
 
-    def _optimal_constant(self, y_true, sample_weight):
-        raise NotImplementedError
+    _evaluate = evaluate
+    _optimal_constant = best_constant
 
     def _minimum(self, y_true):
         return np.zeros(y_true.shape[:1])
 
-    def _limits(self, y_true, raw, domain, outputs):
-        """The limits that targets are held to block by block, while they are evaluated.
-
-        So many targets come from memory once. None: they are to be checked before, as
-        few are, and those of a loss with its own check, or that a result may overwrite.
-        """
-        has_own_check = type(self).check_targets not in (
-            Loss.check_targets,
-            RowLoss.check_targets,
-        )
-        if (
-            has_own_check
-            or y_true.ndim != 1
-            or len(y_true) < _MANY_TARGETS
-            or y_true.shape != raw.shape[:1]
-            or y_true.dtype not in (np.float32, np.float64)
-            or any(
-                out is not None and np.may_share_memory(out, array)
-                for out in outputs.values()
-                for array in (y_true, raw)
-            )
-        ):
-            return None
-        return domain.limits()
-
-    def _domain_error(self, y_true, bad, name, wanted):
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
-        where = f"[{', '.join(map(str, first))}]" if first else ""
-        return ValueError(
-            f"{type(self).__name__} needs every target {wanted}: {name}{where} is "
-            f"{np.asarray(y_true)[first]}."
+    def _conjugate(self, y_true, dual):
+        raise ValueError(
+            f"{type(self).__name__} has no conjugate, because there is no formula for "
+            "it. Override _conjugate(y_true, dual)."
         )
 
 
 class PointLoss(Loss):
     """A loss with one raw prediction a sample."""
-
-    def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
-        if "hessian" in outputs:
-            raise ValueError(
-                f"{type(self).__name__} has no Hessian, because it is a loss of points "
-                "here, with one raw prediction a sample. Use curvature()."
-            )
-        functions = self.checked()
-        raw, dtype = _raw_array(raw_prediction)
-        y = np.asarray(y_true)
-        y = y if y.dtype == dtype else y.astype(np.float64)
-        raw = raw.astype(dtype, copy=False)
-        if y.shape != raw.shape and y.ndim and raw.ndim:
-            raise ValueError(_shape_message("y_true", y, raw))
-        limits = (
-            self._limits(y, raw, self.domain, outputs) if y.dtype == dtype else None
-        )
-        if limits is None:
-            self.check_targets(y)  # as they are: rounding may move them to an end
-        y, raw = np.broadcast_arrays(y.astype(dtype, copy=False), raw)
-        shape = raw.shape
-        weight = _factors(sample_weight, shape)
-        if "curvature" in outputs and not functions.has_curvature:
-            raise ValueError(f"{type(self).__name__} has no curvature.")
-        results = {
-            name: _output(out, name, shape, dtype) for name, out in outputs.items()
-        }
-        are_inside = functions.evaluate_points(
-            np.ascontiguousarray(y).ravel(),
-            np.ascontiguousarray(raw).ravel(),
-            *(
-                results[name].reshape(-1) if name in results else None
-                for name in ("value", "gradient", "curvature")
-            ),
-            limits,
-        )
-        if not are_inside:
-            self.check_targets(y)
-        return _finish(results, weight, outputs)
-
-    def conjugate(self, y_true, dual):
-        functions = self.checked()
-        if not self.convex:
-            raise ValueError(
-                f"{type(self).__name__} has no conjugate, because it is not convex."
-            )
-        y = np.asarray(y_true, dtype=np.float64)
-        dual = np.asarray(dual, dtype=np.float64)
-        if y.shape != dual.shape and y.ndim and dual.ndim:
-            raise ValueError(_shape_message("y_true", y, dual))
-        self.check_targets(y)
-        y, dual = np.broadcast_arrays(y, dual)
-        result = np.empty(dual.shape)
-        functions.evaluate_conjugate(y.ravel(), dual.ravel(), result.reshape(-1))
-        return result[()]
-
-    def _optimal_constant(self, y_true, sample_weight):
-        """A root of the mean gradient; the best of many if the loss is not convex.
-
-        Which are the best is seen from some of the targets, if there are many.
-        """
-        if self.convex:
-            return self._stationary_constant(y_true, sample_weight)
-
-        def mean(raw, y=y_true, weight=sample_weight):
-            return self.mean(y, np.full(len(y), raw), weight)
-
-        def slope(raw, y=y_true, weight=sample_weight):
-            return np.dot(weight, self.gradient(y, raw))
-
-        some = dict(zip(("y", "weight"), _representatives(y_true, sample_weight)))
-        starts = np.unique(self._starts(some["y"]))
-        means = [mean(start, **some) for start in starts]
-        intervals = [
-            (starts[max(k - 1, 0)], starts[min(k + 1, len(starts) - 1)])
-            for k in np.argsort(means, kind="stable")[:16]
-        ]
-        there = [
-            _local_minimum(*ends, partial(mean, **some), partial(slope, **some))
-            for ends in intervals
-        ]
-        if some["y"] is not y_true:
-            order = np.argsort([mean(raw, **some) for raw in there], kind="stable")
-            there = [_local_minimum(*intervals[k], mean, slope) for k in order[:2]]
-        # An end is the place only if it is better than all others, not as good.
-        return min([*there, starts[np.argmin(means)], -np.inf, np.inf], key=mean) + 0.0
-
-    def _starts(self, y_true):
-        """Raw predictions, one of which is near to the best constant."""
-        if self.task == "binary":
-            size = np.logspace(-3, 3, 61)
-            return np.concatenate([-size, [0.0], size])
-        quantiles = np.quantile(y_true, np.linspace(0, 1, min(len(y_true), 256)))
-        raw = np.asarray(self.link.link(np.append(quantiles, np.mean(y_true))))
-        raw = np.append(raw[np.isfinite(raw)], 0.0)
-        beyond = np.logspace(-2, 3, 11)  # the best may lie outside of the targets
-        return np.concatenate([raw, raw.min() - beyond, raw.max() + beyond])
-
-    def _stationary_constant(self, y_true, sample_weight):
-        """The root of the mean gradient, which grows where the loss is convex.
-
-        Where it is 0 on an interval, the middle of it, or its end if it has but one.
-        """
-        total = sample_weight.sum()
-
-        def slope(raw):
-            return np.dot(sample_weight, self.gradient(y_true, raw)) / total
-
-        low, high = -1.0, 1.0
-        while slope(low) >= 0 and low > -1e300:
-            low *= 4.0
-        while slope(high) <= 0 and high < 1e300:
-            high *= 4.0
-        falls, rises = slope(low) < 0, slope(high) > 0
-        if falls and rises:
-            root = float(
-                brentq(slope, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000)
-            )
-            if slope(root) != 0:
-                return root
-            left = _edge(lambda raw: slope(raw) < 0, low, root)
-            right = _edge(lambda raw: slope(raw) <= 0, root, high)
-            return 0.5 * (left + right)
-        if falls:
-            flat = slope(high) == 0
-            return _edge(lambda raw: slope(raw) < 0, low, high) if flat else np.inf
-        if rises:
-            flat = slope(low) == 0
-            return _edge(lambda raw: slope(raw) <= 0, low, high) if flat else -np.inf
-        return 0.0
 
 
 class RowLoss(Loss):
@@ -682,184 +519,16 @@ class RowLoss(Loss):
     domain = Interval(0, None, "left", integer=True)
     soft_targets = False
 
-    def _evaluate(self, y_true, raw_prediction, sample_weight, **outputs):
-        functions = self.checked()
-        raw, dtype = _raw_array(raw_prediction)
-        if raw.ndim != 2:
-            raise ValueError(
-                f"raw_prediction must have the shape (n_samples, n_classes) in "
-                f"{type(self).__name__}. Got {raw.shape}."
-            )
-        if raw.shape[1] < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs raw predictions of at least two classes. "
-                f"Got the shape {raw.shape}."
-            )
-        y = np.asarray(y_true, dtype=np.float64)
-        if y.shape not in ((len(raw),), raw.shape):
-            raise ValueError(_shape_message("y_true", y, raw))
-        labels = Interval(0, raw.shape[1] - 1, "both", integer=True)
-        limits = self._limits(y, raw, labels, outputs)
-        if limits is None:
-            self.check_targets(y, n_classes=raw.shape[1])
-        weight = _factors(sample_weight, raw.shape[:1])
-        if "curvature" in outputs and not functions.has_curvature:
-            raise ValueError(f"{type(self).__name__} has no curvature.")
-        if "hessian" in outputs and not functions.has_hessian:
-            raise ValueError(f"{type(self).__name__} has no Hessian.")
-        shapes = {
-            "value": raw.shape[:1],
-            "gradient": raw.shape,
-            "curvature": raw.shape,
-            "hessian": (*raw.shape, raw.shape[1]),
-        }
-        results = {
-            name: _output(out, name, shapes[name], dtype)
-            for name, out in outputs.items()
-        }
-        raw = np.ascontiguousarray(raw, dtype=np.float64)
-        work = {  # an input may be overwritten, but only once all is read
-            name: result
-            if dtype == np.float64
-            and not np.may_share_memory(result, raw)
-            and not np.may_share_memory(result, y)
-            else np.empty(result.shape)
-            for name, result in results.items()
-        }
-        y_rows = np.ascontiguousarray(y if y.ndim == 2 else y[:, np.newaxis])
-        if "hessian" in outputs:
-            found = work["hessian"]
-            are_inside = functions.evaluate_hessians(y_rows, raw, found, limits)
-        else:
-            found = (work.get(name) for name in ("value", "gradient", "curvature"))
-            are_inside = functions.evaluate_rows(y_rows, raw, *found, limits)
-        if not are_inside:
-            self.check_targets(y, n_classes=raw.shape[1])
-        for name, result in results.items():
-            if result is not work[name]:
-                result[...] = work[name]
-        return _finish(results, weight, outputs)
-
-    def conjugate(self, y_true, dual):
-        name = type(self).__name__
-        self.checked()
-        if not self.convex:
-            raise ValueError(f"{name} has no conjugate, because it is not convex.")
-        dual = np.asarray(dual, dtype=np.float64)
-        if dual.ndim != 2 or dual.shape[1] < 2:
-            raise ValueError(
-                f"dual must have the shape (n_samples, n_classes) in {name}. Got "
-                f"{dual.shape}."
-            )
-        y = np.asarray(y_true, dtype=np.float64)
-        if y.shape not in (dual.shape[:1], dual.shape):
-            raise ValueError(_shape_message("y_true", y, dual))
-        self.check_targets(y, n_classes=dual.shape[1])
-        return self._conjugate(y, dual)
-
-    @property
-    def has_conjugate(self):
-        return self.convex and type(self)._conjugate is not RowLoss._conjugate
-
-    def _conjugate(self, y_true, dual):
-        raise ValueError(
-            f"{type(self).__name__} has no conjugate, because there is no formula for "
-            "it. Override _conjugate(y_true, dual)."
-        )
-
     def _distribution(self, y_true, n_classes):
         """The probabilities that labels stand for, one-hot rows; or those given."""
         if y_true.ndim == 2:
             return y_true
         return np.eye(n_classes)[y_true.astype(np.intp)]
 
-    def check_targets(self, y_true, name="y_true", n_classes=None):
-        y_true = np.asarray(y_true)
-        if y_true.ndim == 2 and not self.soft_targets:
-            raise ValueError(
-                f"{type(self).__name__} needs a class index for each sample: {name} of "
-                f"shape {y_true.shape} has more."
-            )
-        if y_true.ndim < 2:
-            last = None if n_classes is None else n_classes - 1
-            labels = Interval(0, last, "both" if n_classes else "left", integer=True)
-            if labels.contains_all(y_true):
-                return
-            bad = ~labels.contains(y_true)
-            wanted = "a class index " + (f"in 0..{last}" if n_classes else "0, 1, ...")
-        else:
-            positive = (y_true >= 0).all(axis=1)
-            bad = ~(positive & (np.abs(y_true.sum(axis=1) - 1) < 1e-6))
-            wanted = "a row of probabilities that are >= 0 and sum to 1"
-        if np.any(bad):
-            raise self._domain_error(y_true, bad, name, wanted)
 
-    def _optimal_constant(self, y_true, sample_weight):
-        """The best centred minimum of the mean loss, from several starts if need be.
-
-        They are 0, the logarithms of the class frequencies, and one class ahead.
-        """
-        frequency = class_frequencies(y_true, sample_weight)
-        weight = sample_weight / sample_weight.sum()
-
-        def objective(raw):
-            rows = np.tile(raw, (len(y_true), 1))
-            value, gradient = self.value_gradient(y_true, rows, weight)
-            return value.sum(), gradient.sum(axis=0)
-
-        options = {"maxiter": 10_000, "ftol": 0.0, "gtol": 1e-12}
-        starts = [np.zeros(len(frequency))]
-        if not self.convex:
-            starts += [np.log(frequency + 1e-3), *5.0 * np.eye(len(frequency))]
-        found = [
-            minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-            for start in starts
-        ]
-        best = min(found, key=lambda result: result.fun).x
-        return best - best.mean()
-
-
-class PointOrRowLoss(Loss):
-    """A loss of points or of rows, as its `granularity` says."""
-
-    def _base(self):
-        return PointLoss if self.granularity == "point" else RowLoss
-
-    def _evaluate(self, *args, **outputs):
-        return self._base()._evaluate(self, *args, **outputs)
-
-    def conjugate(self, y_true, dual):
-        return self._base().conjugate(self, y_true, dual)
-
-    def _optimal_constant(self, y_true, sample_weight):
-        return self._base()._optimal_constant(self, y_true, sample_weight)
-
-    @property
-    def has_conjugate(self):
-        return self.convex and self.granularity == "point"
-
-    _conjugate = RowLoss._conjugate
-    _stationary_constant = PointLoss._stationary_constant
-    _starts = PointLoss._starts
-
-
-def class_frequencies(y_true, sample_weight):
-    """The share of each class in labels, or in rows of probabilities.
-
-    Parameters
-    ----------
-    y_true : ndarray of float of shape (n_samples,) or (n_samples, n_classes)
-    sample_weight : ndarray of float of shape (n_samples,)
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        The classes are those up to the largest label, seen or not.
-    """
-    if y_true.ndim == 2:
-        return np.average(y_true, axis=0, weights=sample_weight)
-    counts = np.bincount(y_true.astype(np.intp), weights=sample_weight)
-    return counts / counts.sum()
+def usual_relative(loss):
+    """The convex relative of a loss that is like all others of its task."""
+    return None if loss.convex else CONVEX_RELATIVES[loss.task](loss)
 
 
 @lru_cache(maxsize=256)
@@ -884,132 +553,3 @@ def _refuse_other_parameters(cls):
                 f"{base.__name__} has parameters of its own, and the functions of "
                 f"{cls.name!r}, which do not know them. Override compiled()."
             )
-
-
-def _representatives(y_true, sample_weight, n=2048):
-    """n targets of equal weight, distributed as all are; these, if they are no more."""
-    if len(y_true) <= n:
-        return y_true, sample_weight
-    order = np.argsort(y_true, kind="stable")
-    cumulated = np.cumsum(sample_weight[order])
-    levels = (np.arange(n) + 0.5) / n * cumulated[-1]
-    return y_true[order][np.searchsorted(cumulated, levels)], np.ones(n)
-
-
-def _local_minimum(low, high, mean, slope):
-    """A local minimum of a mean loss, as exact as the root of its slope is."""
-    if not low < high:
-        return float(low)
-    options = {"xatol": 1e-7 * (high - low)}
-    near = minimize_scalar(
-        mean, bounds=(low, high), method="bounded", options=options
-    ).x
-    reach = 1e-4 * (high - low)
-    low, high = near - reach, near + reach
-    if not slope(low) < 0 < slope(high):
-        return float(near)
-    return float(brentq(slope, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000))
-
-
-def _shape_message(name, array, reference):
-    return (
-        f"{name} of shape {np.shape(array)} does not fit raw predictions or targets of "
-        f"shape {np.shape(reference)}."
-    )
-
-
-def _output(out, name, shape, dtype):
-    if out is None:
-        return np.empty(shape, dtype=dtype)
-    if not (
-        isinstance(out, np.ndarray)
-        and out.shape == shape
-        and out.dtype == dtype
-        and out.flags.c_contiguous
-        and out.flags.writeable
-    ):
-        got = (
-            f"{type(out).__name__}"
-            if not isinstance(out, np.ndarray)
-            else f"shape {out.shape}, dtype {out.dtype}"
-        )
-        raise ValueError(
-            f"out for the {name} must be a writeable C-contiguous array of shape "
-            f"{shape} and dtype {np.dtype(dtype)}. Got {got}."
-        )
-    return out
-
-
-def _raw_array(raw_prediction):
-    """Raw predictions as an array, and the dtype of what is computed from them."""
-    raw = np.asarray(raw_prediction)
-    if raw.dtype.kind not in "biuf":
-        raise ValueError(
-            f"raw_prediction must be real numbers. Got the dtype {raw.dtype}."
-        )
-    return raw, np.float32 if raw.dtype == np.float32 else np.float64
-
-
-def _factors(sample_weight, shape):
-    """Sample weights that multiply results, or None."""
-    if sample_weight is None:
-        return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape not in ((), shape):
-        raise ValueError(_shape_message("sample_weight", weight, np.empty(shape)))
-    return np.broadcast_to(weight, shape)
-
-
-def _mean_weight(sample_weight, reference):
-    """Sample weights of which a mean can be taken."""
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != np.shape(reference)[:1]:
-        raise ValueError(_shape_message("sample_weight", weight, reference))
-    weight = moderate_weight(weight)
-    if not (weight.min() >= 0 and 0 < weight.sum() < np.inf):
-        raise ValueError(
-            "sample_weight must be >= 0 and have a positive and finite sum."
-        )
-    return weight
-
-
-def moderate_weight(weight):
-    """Weights in the same ratios, whose sums and products neither over- nor underflow.
-
-    They are multiplied by a power of 2, which rounds nothing but what is negligible.
-
-    Parameters
-    ----------
-    weight : ndarray of float64 of shape (n_samples,)
-
-    Returns
-    -------
-    ndarray of float64 of shape (n_samples,)
-        The weights themselves if the largest is of an ordinary size.
-    """
-    largest = weight.max(initial=0.0)
-    if ORDINARY[0] < largest < ORDINARY[1] or not 0.0 < largest < np.inf:
-        return weight
-    return np.ldexp(weight, -np.frexp(largest)[1])
-
-
-def _edge(is_left, low, high):
-    """The end of the stretch, from `low` on, where `is_left` holds."""
-    while low < (middle := low + 0.5 * (high - low)) < high:
-        low, high = (middle, high) if is_left(middle) else (low, middle)
-    return high
-
-
-def _finish(results, weight, outputs):
-    """Weight the results and hand them out as asked: one array, or a tuple."""
-    if weight is not None:
-        for result in results.values():
-            factor = weight.reshape(weight.shape + (1,) * (result.ndim - weight.ndim))
-            # Weight 0 gives 0, also where the loss is infinite.
-            np.multiply(result, factor, out=result, where=factor != 0)
-            result[weight == 0] = 0.0
-    found = tuple(
-        result if outputs[name] is not None else result[()]
-        for name, result in results.items()
-    )
-    return found if len(found) > 1 else found[0]

@@ -10,13 +10,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import entr, logit
 
 from sklearn_losses._machine._params import Interval
-from sklearn_losses.losses._base import PointLoss
-from sklearn_losses.losses._links import (
-    ArctanLink,
-    ClippedLink,
-    FocalLink,
-    LogitLink,
-)
+from sklearn_losses.losses._base import CONVEX_RELATIVES, PointLoss, usual_relative
+from sklearn_losses.losses._links import ArctanLink, ClippedLink, FocalLink, LogitLink
 
 
 def largest(function):
@@ -31,6 +26,10 @@ def largest(function):
         options={"xatol": 1e-10},
     )
     return float(max(size.max(), -peak.fun))
+
+
+STEEPEST = property(lambda loss: largest(lambda z: loss.gradient(1, z)))
+MOST_CURVED = property(lambda loss: largest(lambda z: loss.curvature(1, z)))
 
 
 class BinaryLoss(PointLoss):
@@ -65,9 +64,7 @@ class LogLoss(BinaryLoss):
         return entr(y_true) + entr(1.0 - y_true)
 
 
-def log_loss_unless_convex(loss):
-    """The convex relative of a loss that grows slowly, where Newton gets stuck."""
-    return None if loss.convex else LogLoss()
+CONVEX_RELATIVES["binary"] = lambda loss: LogLoss()
 
 
 class Hinge(BinaryLoss):
@@ -208,8 +205,10 @@ class Focal(BinaryLoss):
     name = "focal"
     probabilistic = True
     proper = True
+    lipschitz = STEEPEST
+    smoothness = MOST_CURVED
     _constraints = {"gamma": [Interval(0, None, "left")]}
-    convex_relative = log_loss_unless_convex
+    convex_relative = usual_relative
 
     def __init__(self, gamma=2.0):
         self.gamma = gamma
@@ -221,14 +220,6 @@ class Focal(BinaryLoss):
     @property
     def convex(self):
         return self.gamma == 0
-
-    @property
-    def lipschitz(self):
-        return largest(lambda z: self.gradient(1, z))
-
-    @property
-    def smoothness(self):
-        return largest(lambda z: self.curvature(1, z))
 
 
 class GeneralizedCrossEntropy(BinaryLoss):
@@ -252,8 +243,9 @@ class GeneralizedCrossEntropy(BinaryLoss):
     probabilistic = True
     convex = False
     bounded = True
+    smoothness = MOST_CURVED
     _constraints = {"q": [Interval(0, 1, "right")]}
-    convex_relative = log_loss_unless_convex
+    convex_relative = usual_relative
 
     def __init__(self, q=0.7):
         self.q = q
@@ -262,10 +254,6 @@ class GeneralizedCrossEntropy(BinaryLoss):
     def lipschitz(self):
         # Where P = q / (1 + q).
         return (self.q / (1.0 + self.q)) ** self.q / (1.0 + self.q)
-
-    @property
-    def smoothness(self):
-        return largest(lambda z: self.curvature(1, z))
 
     def _optimal_constant(self, y_true, sample_weight):
         # The odds are those of the frequencies, to the power 1 / (1 - q).
@@ -293,6 +281,7 @@ class PolyLoss(BinaryLoss):
     name = "poly_loss"
     link = LogitLink()
     probabilistic = True
+    smoothness = MOST_CURVED
     _constraints = {"epsilon": [Interval(-1, None, "left")]}
 
     def __init__(self, epsilon=1.0):
@@ -321,10 +310,6 @@ class PolyLoss(BinaryLoss):
             return 1.0
         return (1.0 + self.epsilon) ** 2 / (4.0 * self.epsilon)
 
-    @property
-    def smoothness(self):
-        return largest(lambda z: self.curvature(1, z))
-
 
 class Savage(BinaryLoss):
     """1 / (1 + exp(2 z))^2, bounded, with P(y = 1) = expit(2 p).
@@ -342,10 +327,7 @@ class Savage(BinaryLoss):
     convex = False
     bounded = True
     lipschitz = 16.0 / 27.0
-
-    @property
-    def smoothness(self):
-        return largest(lambda z: self.curvature(1, z))
+    smoothness = MOST_CURVED
 
 
 class Tangent(BinaryLoss):
@@ -365,14 +347,8 @@ class Tangent(BinaryLoss):
     proper = True
     convex = False
     bounded = True
-
-    @property
-    def lipschitz(self):
-        return largest(lambda z: self.gradient(1, z))
-
-    @property
-    def smoothness(self):
-        return largest(lambda z: self.curvature(1, z))
+    lipschitz = STEEPEST
+    smoothness = MOST_CURVED
 
 
 class Sigmoid(BinaryLoss):
@@ -389,7 +365,7 @@ class Sigmoid(BinaryLoss):
     bounded = True
     lipschitz = 0.25
     smoothness = 1.0 / (6.0 * np.sqrt(3.0))
-    convex_relative = log_loss_unless_convex
+    convex_relative = usual_relative
 
     def _optimal_constant(self, y_true, sample_weight):
         return _majority(np.average(y_true, weights=sample_weight) - 0.5)

@@ -16,6 +16,7 @@ and a combination that is not known to be convex says that it is not.
 """
 
 from functools import reduce
+from numbers import Real
 from operator import and_
 
 import numpy as np
@@ -28,21 +29,34 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     check_parameters,
 )
-from sklearn_losses.losses._base import Loss, PointOrRowLoss
+from sklearn_losses.losses._base import Loss, usual_relative
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.losses._mixture import mixture
-from sklearn_losses.losses._regression import AbsoluteError
 
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
 
 
-class Combination(PointOrRowLoss):
+def _true_of_all(trait):
+    """A trait that a sum has if all of its terms have it."""
+    return property(
+        lambda self: all(getattr(t, trait) for t, _ in self._active_terms())
+    )
+
+
+def _total(trait):
+    """An upper bound that is the sum of the terms'."""
+    return property(
+        lambda self: sum(w * getattr(loss, trait) for loss, w in self._active_terms())
+    )
+
+
+class Combination(Loss):
     """Base of the combinators: traits that follow from those of the parts."""
 
     def _terms(self):
         """The losses that it is made of, each with its largest factor."""
-        raise NotImplementedError
+        return [(self.loss, 1.0)]
 
     def _check(self):
         """Raise if the parts cannot be combined; they check themselves."""
@@ -68,12 +82,6 @@ class Combination(PointOrRowLoss):
         """The terms that a weight of 0 does not switch off."""
         return [(loss, weight) for loss, weight in self._terms() if weight != 0]
 
-    def _all(self, trait):
-        return all(getattr(loss, trait) for loss, _ in self._active_terms())
-
-    def _total(self, trait):
-        return sum(w * getattr(loss, trait) for loss, w in self._active_terms())
-
     @property
     def task(self):
         return self._losses()[0].task
@@ -97,39 +105,21 @@ class Combination(PointOrRowLoss):
 
     @property
     def probabilistic(self):
-        return self._all("probabilistic") and self.link == self._losses()[0].link
+        all_are = all(loss.probabilistic for loss, _ in self._active_terms())
+        return all_are and self.link == self._losses()[0].link
 
     @property
     def proper(self):
-        return self.probabilistic and self._all("proper")
+        all_are = all(loss.proper for loss, _ in self._active_terms())
+        return self.probabilistic and all_are
 
-    @property
-    def convex(self):
-        return self._all("convex")
-
-    @property
-    def differentiable(self):
-        return self._all("differentiable")
-
-    @property
-    def piecewise_linear(self):
-        return self._all("piecewise_linear")
-
-    @property
-    def symmetric(self):
-        return self._all("symmetric")
-
-    @property
-    def bounded(self):
-        return self._all("bounded")
-
-    @property
-    def lipschitz(self):
-        return self._total("lipschitz")
-
-    @property
-    def smoothness(self):
-        return self._total("smoothness")
+    convex = _true_of_all("convex")
+    differentiable = _true_of_all("differentiable")
+    piecewise_linear = _true_of_all("piecewise_linear")
+    symmetric = _true_of_all("symmetric")
+    bounded = _true_of_all("bounded")
+    lipschitz = _total("lipschitz")
+    smoothness = _total("smoothness")
 
     def convex_relative(self):
         """Made of the parts' relatives; None if a part that needs one has none.
@@ -141,13 +131,13 @@ class Combination(PointOrRowLoss):
             return None
         of_residuals = self.task == "regression" and self.link == IdentityLink()
         if of_residuals and 0 < self.lipschitz < np.inf:
-            return self.lipschitz * AbsoluteError()
+            return usual_relative(self)
         return self._relative_of_parts()
 
     def _relative_of_parts(self):
         relatives = {
             name: loss if loss.convex else loss.convex_relative()
-            for name, loss in self._nested().items()
+            for name, loss in self._inner_losses().items()
         }
         if None in relatives.values():
             return None
@@ -178,12 +168,7 @@ class Combination(PointOrRowLoss):
         return self.value(kinds, np.array(constants))[which.ravel()]
 
 
-def split_weight(loss):
-    """A loss and its factor in a sum."""
-    return (loss.loss, loss.weight) if isinstance(loss, Scaled) else (loss, 1.0)
-
-
-def _written(loss, weight):
+def _as_text(loss, weight):
     """A loss, with the factor before it, as in a sum."""
     if weight == 1 and not isinstance(loss, Scaled):
         return str(loss)
@@ -209,7 +194,11 @@ class Scaled(Combination):
         self.weight = weight
 
     def __str__(self):
-        return _written(self.loss, self.weight)
+        return _as_text(self.loss, self.weight)
+
+    def split_weight(self):
+        loss, factor = self.loss.split_weight()
+        return loss, factor * self.weight
 
     def _terms(self):
         return [(self.loss, self.weight)]
@@ -254,10 +243,10 @@ class Sum(Combination):
         self.right_weight = right_weight
 
     def __str__(self):
-        right = _written(self.right, self.right_weight)
+        right = _as_text(self.right, self.right_weight)
         if isinstance(self.right, Sum) and self.right_weight == 1:
             right = f"({right})"
-        return f"{_written(self.left, self.left_weight)} + {right}"
+        return f"{_as_text(self.left, self.left_weight)} + {right}"
 
     def _terms(self):
         return [(self.left, self.left_weight), (self.right, self.right_weight)]
@@ -279,6 +268,33 @@ class Sum(Combination):
             raise InvalidParameterError(
                 f"Sum cannot add {left!r} and {right!r}, because {reason}."
             )
+
+
+def _times(loss, weight):
+    """weight * loss; see `Scaled`."""
+    if not isinstance(weight, Real):
+        return NotImplemented
+    return Scaled(loss, weight.item() if isinstance(weight, np.generic) else weight)
+
+
+def _plus(left, right):
+    """The sum of two losses, each perhaps with a weight; see `Sum`."""
+    if not isinstance(right, Loss):
+        return NotImplemented
+    (left, left_weight), (right, right_weight) = (
+        (loss.loss, loss.weight) if isinstance(loss, Scaled) else (loss, 1.0)
+        for loss in (left, right)
+    )
+    return Sum(left, right, left_weight, right_weight)
+
+
+def _plus_zero(loss, zero):
+    """So that ``sum([a, b])``, which begins with 0, is a + b."""
+    return loss if isinstance(zero, Real) and zero == 0 else NotImplemented
+
+
+Loss.__mul__ = Loss.__rmul__ = _times
+Loss.__add__, Loss.__radd__ = _plus, _plus_zero
 
 
 class Truncated(Combination):
@@ -308,9 +324,6 @@ class Truncated(Combination):
         self.loss = loss
         self.limit = limit
 
-    def _terms(self):
-        return [(self.loss, 1.0)]
-
     def compiled(self):
         self._check()
         return mixture(self._parts(), float(self.limit))
@@ -320,7 +333,7 @@ class Truncated(Combination):
         if found is self or isinstance(self.loss, Combination):
             return found
         # What brings values to the unit of y squared is no part of the limit's.
-        loss, factor = split_weight(found.loss)
+        loss, factor = found.loss.split_weight()
         return found if factor == 1.0 else factor * found.set_params(loss=loss)
 
     @property
@@ -334,9 +347,10 @@ class Truncated(Combination):
         same_for_all = self.loss.symmetric and self.granularity == "point"
         if self.loss.lipschitz < np.inf or not (self.loss.convex and same_for_all):
             return self.loss.lipschitz
-        return max(abs(self.loss.gradient(0.0, self._cut(s))) for s in (-1.0, 1.0))
+        ends = map(self._raw_at_limit, (-1.0, 1.0))
+        return max(abs(self.loss.gradient(0.0, end)) for end in ends)
 
-    def _cut(self, side):
+    def _raw_at_limit(self, side):
         """The raw prediction on one side of y = 0 where the loss reaches the limit."""
         far = side
         while abs(far) < 1e300 and self.loss.value(0.0, far) < self.limit:
@@ -434,9 +448,6 @@ class LabelSmoothing(Combination):
     def __init__(self, loss, smoothing=0.1):
         self.loss = loss
         self.smoothing = smoothing
-
-    def _terms(self):
-        return [(self.loss, 1.0)]
 
     def _parts(self):
         # For y in {0, 1} the sum over both is loss(y) + loss(1 - y).

@@ -32,7 +32,7 @@ from sklearn_losses._machine._params import (
     Options,
     check_parameter,
 )
-from sklearn_losses.losses._base import PointLoss, PointOrRowLoss, RowLoss
+from sklearn_losses.losses._base import Loss, PointLoss, RowLoss
 from sklearn_losses.losses._binary import BinaryLoss
 from sklearn_losses.losses._callbacks import callback_loss
 from sklearn_losses.losses._cfunctions import c_function_loss
@@ -92,7 +92,7 @@ _PARAMETERS = """task : {tasks}, default='regression'
         Traits, as in :class:`Loss`: upper bounds."""
 
 
-class CustomLoss(PointOrRowLoss):
+class CustomLoss(Loss):
     """What losses made of the user's functions share: everything but the call.
 
     ``loss.value`` is the method of every loss; the function that the user gave under
@@ -214,12 +214,9 @@ class CustomLoss(PointOrRowLoss):
     def probabilistic(self):
         return self.task != "regression" and hasattr(self.link, "log_probabilities")
 
-    def check_targets(self, y_true, name="y_true", **n_classes):
+    def check_targets(self, y_true, name="y_true", n_classes=None):
         self._check_parameters()
-        if self.task == "multiclass":
-            RowLoss.check_targets(self, y_true, name, **n_classes)
-        else:
-            PointLoss.check_targets(self, y_true, name)
+        super().check_targets(y_true, name, n_classes)
 
     # -------------------------------------------------------------------- for kernels
     def _check_parameters(self):

@@ -9,13 +9,14 @@ import numpy as np
 from scipy.special import entr, xlogy
 
 from sklearn_losses._machine._params import Interval
-from sklearn_losses.losses._base import RowLoss, class_frequencies
+from sklearn_losses.losses._base import RowLoss
+from sklearn_losses.losses._best_constant import class_frequencies
 from sklearn_losses.losses._links import SoftmaxLink, SparsemaxLink
 
 ROUNDING = 1e-12  # of slopes of one row, and of their sum
 
 
-def _is_outside(slopes, *bounded):
+def _inf_outside(slopes, *bounded):
     """inf for the rows outside of the domain of a conjugate, else 0.
 
     There slopes sum to 0, as no loss of rows feels a constant that is added to all raw
@@ -76,7 +77,7 @@ class CrossEntropy(RowLoss):
         """A negative entropy, of what are probabilities where dual is a gradient."""
         probability = self._distribution(y_true, dual.shape[1]) + dual
         inside = np.maximum(probability, 0.0)
-        return xlogy(inside, inside).sum(axis=1) + _is_outside(dual, probability)
+        return xlogy(inside, inside).sum(axis=1) + _inf_outside(dual, probability)
 
     def _minimum(self, y_true):
         if y_true.ndim == 2:
@@ -110,7 +111,7 @@ class MulticlassHinge(RowLoss):
         target = self._distribution(y_true, dual.shape[1])
         own = (target * dual).sum(axis=1)
         rivals = np.where(target == 1, 0.0, dual)
-        return own + _is_outside(dual, rivals, 1.0 + own[:, None])
+        return own + _inf_outside(dual, rivals, 1.0 + own[:, None])
 
     def _optimal_constant(self, y_true, sample_weight):
         """One ahead for a class that more than half of the samples have, else 0."""
@@ -136,7 +137,7 @@ class MulticlassSquaredHinge(RowLoss):
         target = self._distribution(y_true, dual.shape[1])
         rivals = np.where(target == 1, 0.0, dual)
         value = (rivals * (0.25 * rivals - 1.0)).sum(axis=1)
-        return value + _is_outside(dual, rivals)
+        return value + _inf_outside(dual, rivals)
 
     def _optimal_constant(self, y_true, sample_weight):
         """All terms are active at the optimum, which makes it a linear system.
@@ -174,7 +175,7 @@ class Sparsemax(RowLoss):
         """That of half the squared length of probabilities."""
         target = self._distribution(y_true, dual.shape[1])
         value = (dual * (0.5 * dual + target)).sum(axis=1)
-        return value + _is_outside(dual, target + dual)
+        return value + _inf_outside(dual, target + dual)
 
     def _optimal_constant(self, y_true, sample_weight):
         frequency = class_frequencies(y_true, sample_weight)

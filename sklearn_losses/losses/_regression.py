@@ -8,7 +8,7 @@ array([0.9, 0.1])
 import numpy as np
 
 from sklearn_losses._machine._params import Interval
-from sklearn_losses.losses._base import PointLoss
+from sklearn_losses.losses._base import CONVEX_RELATIVES, PointLoss
 from sklearn_losses.losses._links import Log1pLink
 from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss
 
@@ -56,6 +56,14 @@ class AbsoluteError(PointLoss):
         return weighted_quantile(y_true, sample_weight, 0.5)
 
 
+CONVEX_RELATIVES["regression"] = lambda loss: loss.lipschitz * AbsoluteError()
+
+
+# Traits of losses of a quantile.
+STEEPER_SIDE = property(lambda loss: max(loss.quantile, 1.0 - loss.quantile))
+IS_MEDIAN = property(lambda loss: loss.quantile == 0.5)
+
+
 class Quantile(PointLoss):
     """The pinball loss: q (y - p) if y >= p, else (1 - q) (p - y).
 
@@ -72,20 +80,14 @@ class Quantile(PointLoss):
     """
 
     name = "quantile"
+    lipschitz = STEEPER_SIDE
+    symmetric = IS_MEDIAN
     differentiable = False
     piecewise_linear = True
     _constraints = {"quantile": [Interval(0, 1, "neither")]}
 
     def __init__(self, quantile=0.5):
         self.quantile = quantile
-
-    @property
-    def lipschitz(self):
-        return max(self.quantile, 1.0 - self.quantile)
-
-    @property
-    def symmetric(self):
-        return self.quantile == 0.5
 
     def _optimal_constant(self, y_true, sample_weight):
         return weighted_quantile(y_true, sample_weight, self.quantile)
@@ -117,6 +119,8 @@ class SmoothQuantile(ThresholdLoss):
     """
 
     name = "smooth_quantile"
+    lipschitz = STEEPER_SIDE
+    symmetric = IS_MEDIAN
     value_power = 1
     _constraints = {
         "quantile": [Interval(0, 1, "neither")],
@@ -133,16 +137,8 @@ class SmoothQuantile(ThresholdLoss):
         return self.quantile, self.delta * self._scale
 
     @property
-    def lipschitz(self):
-        return max(self.quantile, 1.0 - self.quantile)
-
-    @property
     def smoothness(self):
         return self.lipschitz / (self.delta * self._scale)
-
-    @property
-    def symmetric(self):
-        return self.quantile == 0.5
 
 
 class Expectile(PointLoss):

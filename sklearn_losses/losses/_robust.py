@@ -27,11 +27,16 @@ class ScaledLoss(ResidualLoss):
     """A loss of r / scale, with the curvature 1 at r = 0.
 
     `scale` is c: the size of residual, in units of y, from which the loss holds back.
+    With c = 1 the largest gradient is `steepest`.
     """
 
     convex = False
     smoothness = 1.0
     _constraints = {"scale": SCALE}
+
+    @property
+    def lipschitz(self):
+        return self.steepest * self._scale
 
 
 class Fair(ScaledLoss):
@@ -49,14 +54,11 @@ class Fair(ScaledLoss):
     """
 
     name = "fair"
+    steepest = 1
     convex = True
 
     def __init__(self, scale=1.3998):
         self.scale = scale
-
-    @property
-    def lipschitz(self):
-        return self._scale
 
 
 class Cauchy(ScaledLoss):
@@ -75,13 +77,10 @@ class Cauchy(ScaledLoss):
     """
 
     name = "cauchy"
+    steepest = 0.5
 
     def __init__(self, scale=2.3849):
         self.scale = scale
-
-    @property
-    def lipschitz(self):
-        return self._scale / 2.0
 
 
 class StudentT(ResidualLoss):
@@ -138,14 +137,11 @@ class GemanMcClure(ScaledLoss):
     """
 
     name = "geman_mcclure"
+    steepest = 9.0 / (16.0 * np.sqrt(3.0))
     bounded = True
 
     def __init__(self, scale=1.0):
         self.scale = scale
-
-    @property
-    def lipschitz(self):
-        return 9.0 / (16.0 * np.sqrt(3.0)) * self._scale
 
 
 class Welsch(ScaledLoss):
@@ -164,14 +160,11 @@ class Welsch(ScaledLoss):
     """
 
     name = "welsch"
+    steepest = np.sqrt(0.5) * np.exp(-0.5)
     bounded = True
 
     def __init__(self, scale=2.9846):
         self.scale = scale
-
-    @property
-    def lipschitz(self):
-        return np.sqrt(0.5) * np.exp(-0.5) * self._scale
 
 
 class TukeyBiweight(ScaledLoss):
@@ -190,14 +183,11 @@ class TukeyBiweight(ScaledLoss):
     """
 
     name = "tukey_biweight"
+    steepest = 16.0 / (25.0 * np.sqrt(5.0))
     bounded = True
 
     def __init__(self, scale=4.685):
         self.scale = scale
-
-    @property
-    def lipschitz(self):
-        return 16.0 / (25.0 * np.sqrt(5.0)) * self._scale
 
 
 class Andrews(ScaledLoss):
@@ -215,14 +205,11 @@ class Andrews(ScaledLoss):
     """
 
     name = "andrews"
+    steepest = 1
     bounded = True
 
     def __init__(self, scale=1.339):
         self.scale = scale
-
-    @property
-    def lipschitz(self):
-        return self._scale
 
 
 class Hampel(ThresholdLoss):

@@ -15,7 +15,7 @@ from functools import lru_cache
 from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, InvalidParameterError, Options
-from sklearn_losses.losses._base import PointLoss
+from sklearn_losses.losses._base import PointLoss, usual_relative
 
 MAD = "mad"
 POSITIVE = [Interval(0, None, "neither")]
@@ -63,12 +63,7 @@ class ResidualLoss(PointLoss):
         _ = self._scale
         return super().minimum(y_true)
 
-    def convex_relative(self):
-        if self.convex:
-            return None
-        from sklearn_losses.losses._regression import AbsoluteError
-
-        return self.lipschitz * AbsoluteError()
+    convex_relative = usual_relative
 
 
 class ThresholdLoss(ResidualLoss):

@@ -59,7 +59,7 @@ def searched_conjugates(functions, y, dual):
         at_target = _peaks_at_target(points)
         there, others = np.flatnonzero(at_target), np.flatnonzero(~at_target)
         found[usable[there]] = points[there].gain(points.y[there])
-        found[usable[others]] = _search(points[others])
+        found[usable[others]] = _largest_gains(points[others])
     return found
 
 
@@ -69,7 +69,7 @@ def _peaks_at_target(points):
     return (points.rise(before) <= 0.0) & (points.rise(after) >= 0.0)
 
 
-def _search(points):
+def _largest_gains(points):
     """The largest gains, wherever they are."""
     low, below = _end_of_bracket(points, -1.0)
     high, above = _end_of_bracket(points, 1.0)
@@ -181,7 +181,7 @@ def searched_minimum(loss, y_true):
     """
     if len(y_true) == 0:
         return np.zeros(0)
-    centre = _perfect(loss, y_true)
+    centre = _perfect_predictions(loss, y_true)
     with np.errstate(all="ignore"):
         if loss.granularity == "point" and loss.convex:
             slope, value = np.empty(len(y_true)), np.empty(len(y_true))
@@ -195,7 +195,7 @@ def searched_minimum(loss, y_true):
         return _least_on_grid(loss, y_true, centre)
 
 
-def _perfect(loss, y_true):
+def _perfect_predictions(loss, y_true):
     """Raw predictions that may be perfect: of the targets, or 0."""
     if loss.task == "regression":
         with np.errstate(all="ignore"):

@@ -5,8 +5,9 @@ With omega = s / S, the penalty P, and the conjugates loss* and P*, any slopes u
     min F >= D(u) = - sum_i omega_i loss*(y_i, u_i) - P*(-z),  z = sum_i omega_i u_i x_i
 
 where with an intercept sum_i omega_i u_i = 0 (Rockafellar 1970, "Convex analysis",
-section 31). F at any coefficients minus D at any slopes is a duality gap: no other
-coefficients are better by more. It is 0 at the optimum, with the loss's own slopes.
+section 31), and to which offsets o add sum_i omega_i u_i o_i. F at any coefficients
+minus D at any slopes is a duality gap: no other coefficients are better by more. It is
+0 at the optimum, with the loss's own slopes.
 """
 
 from itertools import chain
@@ -14,7 +15,6 @@ from itertools import chain
 import numpy as np
 
 from sklearn_losses.design._centred import Sums
-from sklearn_losses.losses._combine import split_weight
 from sklearn_losses.penalties._penalties import conjugate_excess
 
 FAR = 1e100  # a raw prediction where slopes are at their limits
@@ -51,6 +51,8 @@ class Dual:
     has_intercept : bool
     positive : bool
         Whether coefficients are >= 0.
+    offset : ndarray of shape (n_rows,) or (n_rows, n_outputs), default=None
+        o, which raw predictions contain.
 
     Attributes
     ----------
@@ -58,11 +60,14 @@ class Dual:
         That of the last slopes, in units of centred features.
     """
 
-    def __init__(self, loss, y, weight, features, l2, l1, has_intercept, positive):
-        self.loss, factor = split_weight(loss)
+    def __init__(
+        self, loss, y, weight, features, l2, l1, has_intercept, positive, offset=None
+    ):
+        self.loss, factor = loss.split_weight()
         self.features = features
         self.l2, self.l1 = l2, l1
         self.has_intercept, self.positive = has_intercept, positive
+        self.offset = offset
         self.y, self.weight = y, weight if factor == 1 else factor * weight
         self.some_absent = not weight.all()
         self.is_soft = bool((l2 > 0).all())  # every z has a finite P*
@@ -104,7 +109,7 @@ class Dual:
         ----------
         seen : object
             `value`, the sum of omega loss(y, p); `moment` and `size`, those of
-            omega u p and its absolute values; `steepness`, that of |omega u|;
+            omega u (p - o) and its absolute values; `steepness`, that of |omega u|;
             `sums`, a `Sums` of omega u.
         at : callable
             Of a block of rows: p, omega u and the sum of omega loss(y, p) there.
@@ -132,6 +137,7 @@ class Dual:
             for block, u in zip(blocks, changed):
                 p, slopes, value = at(block)
                 change.add(block, u * _column(self.weight[block], u) - slopes)
+                p = p if self.offset is None else p - self.offset[block]
                 total -= float(np.vdot(slopes, p)) - value
             total += self._conjugates(zip(blocks, changed), 1.0)[0]
             z = z + change.by_g.T
@@ -162,7 +168,11 @@ class Dual:
         total = sizes = 0.0
         for block, u in parts:
             weight = self.weight[block]
-            each = weight * self._conjugate(self.y[block], factor * u)
+            u = factor * u
+            each = self._conjugate(self.y[block], u)
+            if self.offset is not None:
+                each = each - (u * self.offset[block]).reshape(len(u), -1).sum(axis=1)
+            each = weight * each
             if self.some_absent:
                 each = np.where(weight > 0, each, 0.0)
             total += each.sum()

@@ -1,6 +1,6 @@
 """The objective: what rows, a loss, weights and a penalty ask of w and b.
 
-    F(w, b) = sum_i s_i loss(y_i, x_i . w + b) / S + l1 |w|_1 + l2 / 2 |w|_2^2
+    F(w, b) = sum_i s_i loss(y_i, x_i . w + b + o_i) / S + l1 |w|_1 + l2 / 2 |w|_2^2
 
 It knows no algorithm: a solver asks it for values and gradients, or hands its parts to
 a kernel.
@@ -72,6 +72,8 @@ class Objective:
         How many rows coef has. A loss of rows sums its outputs to one objective; with
         a loss of points each output has an objective of its own.
     fit_intercept : bool
+    offset : ndarray of float64 of shape (n_rows, n_outputs) or None
+        o, what is known of raw predictions; None means 0.
     """
 
     loss: Loss
@@ -82,6 +84,7 @@ class Objective:
     penalty: Penalty
     n_outputs: int
     fit_intercept: bool = True
+    offset: np.ndarray | None = None
 
     def of_outputs(self, outputs):
         """The objective of some of the one-versus-rest outputs.
@@ -96,12 +99,30 @@ class Objective:
             first_class=self.targets.first_class + outputs.start,
             class_factor=None if factor is None else factor[outputs],
         )
-        return replace(self, targets=targets, n_outputs=outputs.stop - outputs.start)
+        offset = self.offset
+        return replace(
+            self,
+            targets=targets,
+            n_outputs=outputs.stop - outputs.start,
+            offset=None if offset is None else np.ascontiguousarray(offset[:, outputs]),
+        )
 
     @property
     def is_joint(self):
         """Whether all outputs share one objective."""
         return self.loss.granularity == "row"
+
+    def raw(self, coef, intercept, subset=None):
+        """Raw predictions, of some of the rows or of all (None).
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_outputs)
+        """
+        found = self.rows.dot(coef, intercept, subset)
+        if self.offset is not None:
+            found += self.offset if subset is None else self.offset[subset]
+        return found
 
     def value(self, coef, intercept):
         """F.
@@ -118,9 +139,9 @@ class Objective:
         used = np.flatnonzero(coef.any(axis=0))
         if len(used) < FEW * coef.shape[1]:
             fewer = np.ascontiguousarray(coef[:, used])
-            raw = self.rows.with_columns(used).dot(fewer, intercept)
+            raw = self.with_columns(used).raw(fewer, intercept)
         else:
-            raw = self.rows.dot(coef, intercept)
+            raw = self.raw(coef, intercept)
         penalty = self.penalty.value(coef)
         if self.is_joint:
             total = self.loss.value(self.targets.y, raw, self.sample_weight).sum()
@@ -138,7 +159,7 @@ class Objective:
 
         The l1 norm contributes sign(w), which is 0 at 0.
         """
-        raw = self.rows.dot(coef, intercept)
+        raw = self.raw(coef, intercept)
         if self.is_joint:
             slope = self.loss.gradient(self.targets.y, raw, self.sample_weight)
         else:
@@ -171,6 +192,7 @@ class Objective:
             targets=replace(self.targets, y=self.targets.y[subset]),
             sample_weight=weight,
             total_weight=total,
+            offset=None if self.offset is None else self.offset[subset],
         )
 
     def with_columns(self, chosen):
@@ -207,7 +229,7 @@ class Objective:
         -------
         value, norm : ndarray as from `value`
         """
-        raw = self.rows.dot(coef, intercept)
+        raw = self.raw(coef, intercept)
         joint = self.is_joint
         values, slopes = [], []
         for k in range(1 if joint else self.n_outputs):
@@ -246,7 +268,7 @@ class Objective:
         -------
         ndarray as from `value`
         """
-        raw = self.rows.dot(coef, intercept, subset)
+        raw = self.raw(coef, intercept, subset)
         subset = slice(None) if subset is None else subset
         if self.is_joint:
             weight = None if self.sample_weight is None else self.sample_weight[subset]

@@ -104,7 +104,7 @@ class _Search:
         self.dual = Dual(
             *(objective.loss, objective.targets.y, term.weight, self.features),
             *(penalty.l2 * scale**2, self.l1),
-            *(objective.fit_intercept, solver.positive),
+            *(objective.fit_intercept, solver.positive, term.offset),
         )
         self.bound, self.lowest = -np.inf, term.minimum()
         coef[:, scale == 0] = 0.0

@@ -36,6 +36,8 @@ class SolverResult:
     gained : ndarray of shape (n_objectives,) or None
         By how much the objectives are below those of the best constants; None: nobody
         has computed it.
+    curvature : ExactCurvature or None
+        At coef and intercept, where a solver was asked to polish them.
     """
 
     coef: np.ndarray
@@ -49,6 +51,7 @@ class SolverResult:
     bound: float = np.nan
     value: float | None = None
     gained: np.ndarray | None = None
+    curvature: object = None
 
 
 def finish(steps):

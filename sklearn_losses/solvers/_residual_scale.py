@@ -44,6 +44,10 @@ def residual_scale(objective, train=None):
     n_features = objective.rows.n_features
     y, weight = objective.targets.of_output(0), objective.weight_of(0)
     weight = np.ones(len(y)) if weight is None else weight
+    if objective.offset is not None:
+        y = y - objective.offset[:, 0]
+        targets = replace(objective.targets, y=y)
+        objective = replace(objective, targets=targets, offset=None)
     rows = slice(None) if train is None else train
     deviations = y[rows] - weighted_quantile(y[rows], weight[rows], 0.5)
     # With this factor it grows with the unit of y as the l2 penalty does.
@@ -106,7 +110,8 @@ class ScaleRows:
 
     def joined(self, objective, train):
         """The rows so far and those of an objective."""
-        X, y, weight = chosen_arrays(objective, train)
+        X, y, weight, offset = chosen_arrays(objective, train)
+        y = y - offset[:, 0] if offset.size else y
         other = ScaleRows()
         other.n_measured = self.n_measured
         other.rows = X.copy(), y.copy(), weight.copy()
@@ -143,11 +148,14 @@ class ScaleRows:
             targets=replace(like.targets, y=y),
             sample_weight=None if np.all(weight == 1.0) else weight,
             total_weight=len(y),
+            offset=None,
         )
 
 
 def chosen_arrays(objective, train):
-    """X, targets and weights of the rows that count.
+    """X, targets, weights and offsets of the rows that count.
+
+    The latter have no columns if there are none.
 
     Parameters
     ----------
@@ -163,9 +171,10 @@ def chosen_arrays(objective, train):
     y, weight = objective.targets.y, objective.sample_weight
     if weight is None:
         weight = np.ones(len(y))
+    offset = np.zeros((len(y), 0)) if objective.offset is None else objective.offset
     if train is not None:
-        X, y, weight = X[train], y[train], weight[train]
-    return X, y, weight
+        X, y, weight, offset = X[train], y[train], weight[train], offset[train]
+    return X, y, weight, offset
 
 
 def robust_scale(residuals, weight, negligible=0.0):

@@ -9,6 +9,7 @@ import math
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.terms._point_sums import PointSums
@@ -21,6 +22,8 @@ WEAK = 0.1  # of the curvature of a parabola as steep, or of all rows: too littl
 STRONG = 10.0  # ... and times it: too much to be so at a distance
 ROWS_PER_COEF = 10  # that bend say enough of where the minimum is, however few they are
 ENOUGH = 0.5  # of the curvature of a smoothed loss: it need not be smoothed any more
+TRIED = 33  # constants, where an offset leaves no formula for the best one
+MIDDLE = 0.1, 0.5, 0.9  # of the offsets are rows that margins are tried for
 FLAT = 1e-12  # times its value: what a loss without a minimum may still have to gain
 
 
@@ -41,15 +44,15 @@ def effective(curvatures, weight):
 class PointTerm(LossTerm):
     """A loss of points; p is of shape (n_rows,)."""
 
-    def __init__(self, loss, y, weight, functions=None):
-        super().__init__(loss, y, weight, functions)
+    def __init__(self, loss, y, weight, functions=None, offset=None):
+        super().__init__(loss, y, weight, functions, offset)
         self.is_smoothed = not loss.differentiable
         self._sums = PointSums(self._functions, y, weight)
         self._evaluate = self._functions.evaluate_points
 
     def with_loss(self, loss):
         """The same rows with another loss."""
-        return PointTerm(loss, self.y, self.weight)
+        return PointTerm(loss, self.y, self.weight, offset=self.offset)
 
     @cached_property
     def _few(self):
@@ -65,7 +68,8 @@ class PointTerm(LossTerm):
         if step == 1:
             return self, p
         y, weight = (array[::step].copy() for array in (self.y, self.weight))
-        some = PointTerm(self.loss, y, weight, self._functions)
+        offset = None if self.offset is None else self.offset[::step].copy()
+        some = PointTerm(self.loss, y, weight, self._functions, offset)
         some.unit = self.unit
         return some, p[::step].copy()
 
@@ -131,14 +135,23 @@ class PointTerm(LossTerm):
         return self._sums.value(p, q, t)
 
     def value_at(self, c):
+        if self.offset is not None:
+            return super().value_at(c)
         return self._sums.value_at(c)
+
+    def slopes_at(self, c):
+        """The sums of the slopes, and of their sizes, of a model that is constant."""
+        if self.offset is None:
+            return self._sums.slopes_at(c)
+        slopes = self.slopes(self.at_constant(c), 0.0)
+        return float(slopes.sum()), float(np.abs(slopes).sum())
 
     def slope_along(self, p, q, t, h):
         """The derivative by t of the smoothed value at p + t q."""
         return self._sums.slope_along(p, q, t, h)
 
     def steepness_at(self, c):
-        return self._sums.slopes_at(c)[1]
+        return self.slopes_at(c)[1]
 
     def slopes(self, p, h):
         """The derivatives of the weighted losses."""
@@ -192,10 +205,10 @@ class PointTerm(LossTerm):
         if self.grouped is not self:
             return self.grouped.best_constant()
         start = self._linked_mean()
-        slope, steepness = self._sums.slopes_at(start)
+        slope, steepness = self.slopes_at(start)
         if abs(slope) <= ROOT_TOL * steepness and 0 < steepness < np.inf:
             return start
-        found = self._root(self._sums.slopes_at, self._likely_constant(start))
+        found = self._root(self.slopes_at, self._likely_constant(start))
         value = self.value_at(found)
         return found if np.isfinite(value) else self._searched_constant()
 
@@ -207,7 +220,13 @@ class PointTerm(LossTerm):
             return mean
         with np.errstate(all="ignore"):
             linked = float(self.loss.link.link(np.array([mean]))[0])
-        return linked if np.isfinite(linked) else mean
+        return (linked if np.isfinite(linked) else mean) - self._mean_offset
+
+    @property
+    def _mean_offset(self):
+        if self.offset is None:
+            return 0.0
+        return float(self.weight @ self.offset / self.total)
 
     def _likely_constant(self, mean):
         """Where a search begins: there, at 0, or at an end of the targets.
@@ -217,17 +236,43 @@ class PointTerm(LossTerm):
         """
         starts = [mean, 0.0]
         if self.loss.task == "regression":
-            ends = np.array([self.y.min(), self.y.max()])
-            with np.errstate(all="ignore"):
-                linked = self.loss.link.link(ends)
-            starts += linked[np.isfinite(linked)].tolist()
+            own = self._own_constants()
+            starts += [own.min(), own.max()] if len(own) else []
         return min(starts, key=self.value_at)
+
+    def _own_constants(self):
+        """The constant that predicts each row's target, where that is finite."""
+        y = self.y
+        if self.offset is None:
+            y = np.array([y.min(), y.max()])  # the others lie between
+        with np.errstate(all="ignore"):
+            linked = np.asarray(self.loss.link.link(y), dtype=np.float64)
+        own = linked if self.offset is None else linked - self.offset
+        return own[np.isfinite(own)]
 
     def _searched_constant(self):
         """The loss's own search: slow, but it begins in many places."""
+        if self.offset is not None:
+            return self._constant_beside_offset()
         here = self.weight > 0
         best = float(self.loss.optimal_constant(self.y[here], self.weight[here]))
         return best if np.isfinite(best) else float(np.clip(best, -30.0, 30.0))
+
+    def _constant_beside_offset(self):
+        """The best of some constants that suit single rows, and then around it."""
+        if self.loss.task == "regression":
+            tried = np.quantile(self._own_constants(), np.linspace(0.0, 1.0, TRIED))
+        else:
+            margins = np.sinh(np.linspace(-4.0, 4.0, TRIED))  # up to 27
+            tried = np.sort(np.add.outer(-np.quantile(self.offset, MIDDLE), margins))
+        tried = np.unique(tried)
+        values = [self.value_at(c) for c in tried]
+        k = int(np.argmin(values))
+        low, high = tried[max(k - 1, 0)], tried[min(k + 1, len(tried) - 1)]
+        if not low < high:
+            return float(tried[k])
+        near = minimize_scalar(self.value_at, bounds=(low, high), method="bounded")
+        return float(near.x if near.fun < values[k] else tried[k])
 
     def _root(self, slope, start):
         """Bracket the root of an increasing function, then halve or interpolate.
@@ -277,5 +322,5 @@ class PointTerm(LossTerm):
                 # At a kink: where most rows are flat, to smooth over the others.
                 if abs(value(near) - value(far)) > SAME * ROOT_TOL * size:
                     return min(near, far, key=value)
-                return min(near, far, key=lambda c: self._sums.slopes_at(c)[1])
+                return min(near, far, key=self.steepness_at)
         return near

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy.linalg import blas
+from scipy.optimize import minimize
 
 from sklearn_losses.terms._term import (
     ALL,
@@ -29,15 +30,15 @@ class RowTerm(LossTerm):
 
     n_arrays = 3  # and one to work in
 
-    def __init__(self, loss, y, weight, n_outputs):
-        super().__init__(loss, y, weight)
+    def __init__(self, loss, y, weight, n_outputs, offset=None):
+        super().__init__(loss, y, weight, offset=offset)
         self._evaluate = self._functions.evaluate_rows
         self._y = y[:, None]
         self._shape = len(y), n_outputs
 
     def with_loss(self, loss):
         """The same rows with another loss."""
-        return row_term(loss, self.y, self.weight, self._shape[1])
+        return row_term(loss, self.y, self.weight, self._shape[1], self.offset)
 
     @cached_property
     def _few(self):
@@ -202,16 +203,28 @@ class RowTerm(LossTerm):
 
     def best_constant(self):
         """The raw predictions, one for each class, with the least value, about."""
-        few = self.grouped
+        few = self._few or self
         best = self.loss.optimal_constant(few.y, few.weight)
-        return np.clip(np.nan_to_num(best), -30.0, 30.0)
+        best = np.clip(np.nan_to_num(best), -30.0, 30.0)
+        return best if self.offset is None else self._constant_beside_offset(best)
+
+    def _constant_beside_offset(self, likely):
+        """The same with offsets, from constants that are best without."""
+
+        def value_and_slopes(c):
+            p = self.at_constant(c)
+            return self.value(p), self.slopes(p, 0.0).sum(axis=0)
+
+        starts = likely - self.weight @ self.offset / self.total, likely
+        found = [minimize(value_and_slopes, c, jac=True, method="BFGS") for c in starts]
+        return min(found, key=lambda each: each.fun).x
 
 
 class SoftenedRowTerm(RowTerm):
     """A loss of rows whose kinks are those of a maximum (`RowLoss.softened`)."""
 
-    def __init__(self, loss, y, weight, n_outputs):
-        super().__init__(loss, y, weight, n_outputs)
+    def __init__(self, loss, y, weight, n_outputs, offset=None):
+        super().__init__(loss, y, weight, n_outputs, offset)
         self.is_smoothed = True
         self._softened = loss.softened.checked()
         self._soft = self._softened.evaluate_rows
@@ -266,9 +279,8 @@ def without_negative(hessians):
     return scaled @ vectors.transpose(0, 2, 1)
 
 
-def row_term(loss, y, weight, n_outputs):
+def row_term(loss, y, weight, n_outputs, offset=None):
     """The term of a loss of rows, which smooths kinks if it can."""
     softened = getattr(loss, "softened", None)
-    return (RowTerm if softened is None else SoftenedRowTerm)(
-        loss, y, weight, n_outputs
-    )
+    kind = RowTerm if softened is None else SoftenedRowTerm
+    return kind(loss, y, weight, n_outputs, offset)

@@ -67,14 +67,18 @@ class LossTerm:
     y : ndarray of float64 of shape (n_rows,)
     weight : ndarray of float64 of shape (n_rows,)
         Rows of weight 0 are as if they were not there, whatever their loss is.
+    offset : ndarray of float64 of the shape of raw predictions, default=None
+        What a constant is added to: the raw predictions of a model without features.
+        All raw predictions that a term is asked about contain it.
     """
 
     n_arrays = 2  # slopes and curvatures
 
-    def __init__(self, loss, y, weight, functions=None):
+    def __init__(self, loss, y, weight, functions=None, offset=None):
         self.loss = loss
         self.y = y
         self.weight = weight
+        self.offset = offset
         self.total = weight.sum()
         self._some_absent = not weight.all()
         self._arrays = None
@@ -97,20 +101,22 @@ class LossTerm:
         return [array[: shape[0]] for array in self._arrays]
 
     def at_constant(self, c):
-        """The raw predictions of all rows if their mean is c."""
+        """The raw predictions of all rows of a model that is the constant c."""
+        if self.offset is not None:
+            return self.offset + c
         return np.full((len(self.y), *np.shape(c)), c)
 
     def value_at(self, c):
-        """The value if the raw predictions of all rows are c."""
+        """The value of a model that is the constant c."""
         return self.value(self.at_constant(c))
 
     @property
     def grouped(self):
-        """A term of the same sums where all rows have the same raw prediction.
+        """A term of the same sums of constant models.
 
         It has a row for each target, if those are few, or is this term.
         """
-        return self._few or self
+        return (self._few if self.offset is None else None) or self
 
     _few = None
 
@@ -152,5 +158,5 @@ class LossTerm:
         return self.value_at(best) - self.steepness_at(best)
 
     def steepness_at(self, c):
-        """The sum of the slopes' absolute values where all raw predictions are c."""
+        """The sum of the slopes' absolute values of a model that is the constant c."""
         return float(blas.dasum(self.slopes(self.at_constant(c), 0.0).ravel()))

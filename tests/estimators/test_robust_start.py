@@ -36,7 +36,6 @@ from sklearn_losses import (
     TukeyBiweight,
     Welsch,
 )
-from sklearn_losses.losses._combine import split_weight
 
 COEF = np.array([10.0, -20.0, 30.0, 0.0, 5.0])
 REDESCENDING = [
@@ -189,7 +188,7 @@ def test_scale_is_the_mad_of_the_least_absolute_deviations():
         model = auto(loss, alpha=0).fit(X, y)
         np.testing.assert_allclose(model.scale_, expected, rtol=2e-3)
         usual = type(loss)().scale
-        assert split_weight(model.loss_)[0].scale == usual * model.scale_
+        assert model.loss_.split_weight()[0].scale == usual * model.scale_
         assert model.loss.scale == "mad"
 
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sklearn_losses.losses
-from sklearn_losses import SGDClassifier, SGDRegressor
+from sklearn_losses import LinearClassifier, SGDClassifier, SGDRegressor
 from sklearn_losses.losses import (
     AbsoluteError,
     Asymmetric,
@@ -187,6 +187,19 @@ def test_text_can_be_pasted_back(loss):
     written = eval(str(loss), NAMES)
     y, raw = sample(loss, 20)
     np.testing.assert_array_equal(written.value(y, raw), loss.value(y, raw))
+
+
+def test_a_product_of_products_is_a_loss_with_one_factor():
+    loss, factor = (2 * (3 * MulticlassHinge())).split_weight()
+    assert isinstance(loss, MulticlassHinge)
+    assert factor == 6
+    X, y = np.eye(3).repeat(4, axis=0), np.arange(3).repeat(4)
+    twice, once = (  # a product that is not split has its kinks fitted as they are
+        LinearClassifier(weighted).fit(X, y).coef_
+        for weighted in (2 * (3 * MulticlassHinge()), 6 * MulticlassHinge())
+    )
+    assert once.any()
+    np.testing.assert_array_equal(twice, once)
 
 
 def test_text_of_sums():

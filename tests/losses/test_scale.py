@@ -27,7 +27,6 @@ from sklearn_losses.losses import (
     Truncated,
     TukeyBiweight,
 )
-from sklearn_losses.losses._combine import split_weight
 from tests.cases import LOSSES, each
 
 R = np.linspace(-30.0, 30.0, 241)
@@ -91,7 +90,7 @@ def test_mad_is_kept_by_copies(loss):
 def test_at_scale_is_the_usual_constant_times_the_scale(loss):
     usual = type(loss)()
     found = loss.at_scale(2.5)
-    inner, factor = split_weight(found)
+    inner, factor = found.split_weight()
     assert type(inner) is type(loss)
     assert inner.scale == 2.5 * usual.scale
     assert not found.needs_scale

@@ -23,6 +23,7 @@ from sklearn_losses.solvers.descent._descent import (
     slopes_at_start,
     term_of,
 )
+from sklearn_losses.solvers.descent._exact import polished
 from sklearn_losses.solvers.descent._gap_descent import (
     LBFGS,
     NEWTON,
@@ -116,6 +117,9 @@ class Certified(Solver):
     may_change : bool
         Whether "lbfgs" may become "newton", where many passes have not been enough for
         a loss of rows whose Hessian is small.
+    polish : bool
+        Whether exact Newton steps end a fit, after which its coefficients do not depend
+        on how they were found; the result then has their `curvature`.
     """
 
     def __init__(
@@ -129,12 +133,13 @@ class Certified(Solver):
         verbose=0,
         owner="LinearModel",
         may_change=False,
+        polish=False,
     ):
         self.method, self.owner = method, owner
         self.positive, self.seed = positive, seed
         self.verbose = verbose
         self.max_iter, self.tol = max_iter, tol
-        self.may_change = may_change
+        self.may_change, self.polish = may_change, polish
 
     def check(self, objective):
         is_large = objective.is_joint and not has_small_matrix(objective)
@@ -196,6 +201,10 @@ class Certified(Solver):
         )
         coef[outputs], intercept[outputs] = point
         self.method = fit.method
+        value, curvature = fit.best if features.is_near else None, None
+        if self.polish:
+            value, start = None, (np.atleast_2d(coef), np.atleast_1d(intercept))
+            coef, intercept, curvature = polished(objective, *start, self.positive)
         result = SolverResult(
             coef,
             intercept,
@@ -203,7 +212,8 @@ class Certified(Solver):
             fit.converged,
             warnings=fit.warnings(self.owner),
             bound=fit.bound,
-            value=fit.best if features.is_near else None,
+            value=value,
+            curvature=curvature,
             gained=np.array([fit.at_constant - fit.best]),
         )
         return result, fit

@@ -16,7 +16,6 @@ import numpy as np
 
 from sklearn_losses.design._centred import Sums
 from sklearn_losses.losses import SquaredError
-from sklearn_losses.losses._combine import split_weight
 from sklearn_losses.problem._sweep import N_SUMS, sweep
 from sklearn_losses.solvers.descent._curvature import JITTER
 from sklearn_losses.solvers.descent._line_search import is_finite, step_length
@@ -81,10 +80,14 @@ def term_of(objective, chosen=None):
     else:
         weight = weight / objective.total_weight
     if objective.is_joint:
-        loss, factor = split_weight(objective.loss)  # which may know how to be smooth
+        loss, factor = objective.loss.split_weight()  # which may know how to be smooth
         weight = weight if factor == 1 else factor * weight
-        return row_term(loss, objective.targets.y, weight, objective.n_outputs)
-    return PointTerm(objective.loss, objective.targets.of_output(0), weight)
+        n_outputs, offset = objective.n_outputs, objective.offset
+        return row_term(loss, objective.targets.y, weight, n_outputs, offset)
+    offset = None if objective.offset is None else objective.offset[:, 0]
+    return PointTerm(
+        objective.loss, objective.targets.of_output(0), weight, offset=offset
+    )
 
 
 def slopes_at_start(objective, coef, intercept, chosen=None):
@@ -307,8 +310,14 @@ class Fit:
         """A loss without kinks will be smoothed."""
 
     def raw(self, theta):
+        """What features and intercept add to raw predictions, in a pass."""
         self.passes += 1
         return self.features.raw(theta)
+
+    def raw_at(self, theta):
+        """The raw predictions at a point."""
+        found, offset = self.raw(theta), self.term.offset
+        return found if offset is None else found + offset
 
     def sweep(self, p, q=None, delta=None):
         """The loss and its slopes at p, in one pass over the rows.
@@ -391,7 +400,7 @@ class Fit:
             self.n_iterations += 1
             self.change_model()
             if self.n_iterations % REFRESH == 0:
-                p, ahead = self.raw(theta), None
+                p, ahead = self.raw_at(theta), None
             value, excess = self.look(p, theta, ahead)
             ahead = None
             if step is not None:
@@ -653,7 +662,7 @@ class Fit:
         """That of the objective at the best point, for another model to begin with."""
         if not self.model.needs_curvatures:
             self.model.forget()
-            self.look(self.raw(self.kept), self.kept)
+            self.look(self.raw_at(self.kept), self.kept)
         return self.model.curvature()
 
     def jitter(self, steepness, curvature):

@@ -71,6 +71,7 @@ class GapFit(Fit):
             self.l1[:-1],
             self.has_intercept,
             self.positive,
+            self.term.offset,
         )
         lowest = self.term.known_minimum
         if lowest is None:
@@ -103,7 +104,7 @@ class GapFit(Fit):
             self.n_iterations += 1
             self.change_model()
             if self.n_iterations % REFRESH == 0:
-                p, ahead = self.raw(theta), None
+                p, ahead = self.raw_at(theta), None
             value, excess = self.look(p, theta, ahead)
             new, delta, slope_at_0, predicted = self.model.minimum()
             promised, predicted = predicted, self.possible(value, predicted)
@@ -211,9 +212,17 @@ class GapFit(Fit):
             here = self.term.model(p[block], 0.0, block, False)
             return p[block], here.slopes, here.value
 
+        if self.term.offset is not None:
+            self.seen.moment = self.linear_moment(theta)
         found = self.dual.bound_at(self.seen, at, self.reach(theta), least)
         if found > self.bound:
             self.bound, self.best_slopes, self.best_point = found, None, p
+
+    def linear_moment(self, theta):
+        """The sum of the slopes times what features and intercept have predicted."""
+        by_g, of_g = self.seen.sums.by_g, self.seen.sums.of_g
+        theta = theta.reshape(len(of_g), -1)
+        return float(np.vdot(by_g, theta[:, :-1]) + of_g @ theta[:, -1])
 
     def slopes(self):
         """Those that the bound is of, about."""

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_losses.design._centred import Centred
-from sklearn_losses.losses._combine import split_weight
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers.descent._descent import product_of, slopes_at_start, term_of
@@ -184,7 +183,7 @@ def _state(points, features):
 
 def _warnings(loss):
     """What to say of kinks that nobody knows how to smooth."""
-    own, _ = split_weight(loss)
+    own, _ = loss.split_weight()
     known = loss.granularity == "point" or getattr(own, "softened", None) is not None
     if loss.differentiable or known:
         return []

@@ -28,7 +28,8 @@ class LongRows:
     def can_take(rows, Epoch e):
         """Whether the steps are of one dense row, for one output, and linear in w."""
         cdef Output *o = &e.weights.outputs[0]
-        return (e.n_rows > 0 and not rows.is_sparse and e.weights.n_outputs == 1
+        return (e.n_rows > 0 and e.offset is None
+                and not rows.is_sparse and e.weights.n_outputs == 1
                 and e.steps is None and e.batch_size == 1 and e.clip == INFINITY
                 and e.loss.table.row == NULL and o.l1 == 0.0 and o.average == NULL
                 and o.n_features * rows.data.itemsize >= LONG_ROW)

@@ -263,6 +263,7 @@ class SGD(Solver):
             self.schedule,
             objective.targets,
             objective.sample_weight,
+            objective.offset,
             order,
             n_rows,
             self.batch_size,

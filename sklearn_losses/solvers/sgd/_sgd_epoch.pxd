@@ -32,6 +32,7 @@ cdef class Epoch:
     cdef const double[::1] y
     cdef const double[::1] class_factor
     cdef const double[::1] sample_weight
+    cdef const double[:, ::1] offset
     cdef uint32_t[::1] order
     cdef double[::1] raw            # of row b of a batch and output k: at
     cdef double[::1] gradient       # b * row_stride + k * output_stride
@@ -122,6 +123,11 @@ cdef inline double target(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
     if e.first_class < 0:
         return e.y[i]
     return 1.0 if e.y[i] == e.first_class + k else e.rest
+
+
+cdef inline double offset_of(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
+    """What is known of the raw prediction of output k for row i."""
+    return 0.0 if e.offset is None else e.offset[i, k]
 
 
 cdef inline double weight_of(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:

@@ -51,6 +51,7 @@ cdef class Epoch:
     schedule : Schedule
     targets : Targets
     sample_weight : ndarray of float64 of shape (n_rows,) or None
+    offset : ndarray of float64 of shape (n_rows, n_outputs) or None
     order : ndarray of uint32 of shape (n_rows,) or None
         The rows of an epoch; it is shuffled in place. None: all rows as they come.
     n_rows : int
@@ -73,7 +74,7 @@ cdef class Epoch:
     """
 
     def __cinit__(self, CLoss loss, ScaledWeights weights, Schedule schedule, targets,
-                  sample_weight, order, n_rows, batch_size, n_threads, average, counts_loss, seed,
+                  sample_weight, offset, order, n_rows, batch_size, n_threads, average, counts_loss, seed,
                   t, steps=None, double clip=INFINITY):
         self.loss = loss
         self.weights = weights
@@ -83,6 +84,7 @@ cdef class Epoch:
         self.rest = targets.rest
         self.class_factor = targets.class_factor
         self.sample_weight = sample_weight
+        self.offset = offset
         self.order = order
         self.n_rows = n_rows
         self.batch_size = min(batch_size, n_rows)
@@ -197,6 +199,7 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                 before_step(&outputs[k], step_size(e, rate, &outputs[k]), 1)
                 e.dot[k] = dot_and_ask(&outputs[k], x, j, n, ahead)
                 e.raw[k] = outputs[k].scale * e.dot[k] + outputs[k].intercept
+                e.raw[k] += offset_of(e, i, k)
                 if not isfinite(e.raw[k]):
                     e.bad_row = i
             if e.bad_row >= 0:
@@ -356,19 +359,20 @@ cdef void predict_rows(const real[::1] data, const index[::1] columns,
         j = NULL
         if index is not no_index:
             j = &columns[start]
-        predict_row(e, active, b, x, j, n, ahead)
+        predict_row(e, active, b, i, x, j, n, ahead)
 
 
 cdef inline void predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t b,
-                             const real *x, const index *j, Py_ssize_t n,
+                             Py_ssize_t i, const real *x, const index *j, Py_ssize_t n,
                              const real *ahead) noexcept nogil:
-    """The raw predictions of row b of the batch."""
+    """The raw predictions of row b of the batch, which is row i of all."""
     cdef Output *o
     cdef Py_ssize_t a
     for a in range(active.shape[0]):
         o = &e.weights.outputs[active[a]]
         e.raw[place(e, b, active[a])] = (
-            o.scale * dot_and_ask(o, x, j, n, ahead) + o.intercept)
+            o.scale * dot_and_ask(o, x, j, n, ahead) + o.intercept
+            + offset_of(e, i, active[a]))
 
 
 cdef inline void add_batch(const real[::1] data, const index[::1] columns,

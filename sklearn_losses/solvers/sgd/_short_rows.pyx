@@ -45,7 +45,7 @@ class ShortRows:
         for each other.
         """
         cdef Output *o = &e.weights.outputs[0]
-        return (e.n_rows > 0 and e.steps is None and e.batch_size == 1
+        return (e.n_rows > 0 and e.offset is None and e.steps is None and e.batch_size == 1
                 and e.clip == INFINITY and o.n_features <= WIDTH
                 and e.first_class < 0 and e.loss.table.row == NULL
                 and e.schedule.sample_rate == NULL and o.l1 == 0.0 and o.average == NULL)

@@ -22,23 +22,24 @@ class Stream(Solver):
 
     def solve(self, objective, start, train=None, watch=None):
         """Take in the rows of one chunk; see `SGD.solve`. There is nothing to watch."""
-        X, y, weight = chosen_arrays(objective, train)
+        X, *samples = chosen_arrays(objective, train)
+        n_rows = X.shape[0]
         past = (WidePast if is_wide(objective, start) else Past).resumed(
             objective, start
         )
         size = past.most_at_once(X)
         try:
             with np.errstate(all="ignore"):
-                for i in range(0, len(y), size):
+                for i in range(0, n_rows, size):
                     piece = slice(i, i + size)
-                    some = X if size >= len(y) else X[piece]
-                    past.take(some, y[piece], weight[piece])
+                    some = X if size >= n_rows else X[piece]
+                    past.take(some, *(array[piece] for array in samples))
         except BaseException:
             past.undo()
             raise
         coef, intercept = past.coefficients()
         state = SGD.start(coef[:, :0], intercept) | past.state()
-        state["t"] = start["t"] + len(y)
+        state["t"] = start["t"] + n_rows
         n_iter = np.ones(past.n_objectives, dtype=int)
         return SolverResult(coef, intercept, n_iter, True, state)
 

@@ -66,7 +66,7 @@ class CoupledRowTerm(Residuals, RowTerm):
 
     def with_loss(self, loss):
         """The same rows with another loss."""
-        return coupled_term(loss, self.y, self.weight, self._shape[1])
+        return coupled_term(loss, self.y, self.weight, self._shape[1], self.offset)
 
     def _slopes(self, p, h, block):
         p = np.ascontiguousarray(p)
@@ -105,8 +105,8 @@ class SoftenedCoupledTerm(CoupledRowTerm):
     each output.
     """
 
-    def __init__(self, loss, y, weight, n_outputs):
-        super().__init__(loss, y, weight, n_outputs)
+    def __init__(self, loss, y, weight, n_outputs, offset=None):
+        super().__init__(loss, y, weight, n_outputs, offset)
         self._softened = SoftenedRowTerm(loss, y, weight, n_outputs)
 
     def _slopes(self, p, h, block):
@@ -121,22 +121,23 @@ class SoftenedCoupledTerm(CoupledRowTerm):
         return self.slopes(p, h), self._softened.hessians(at, h, ALL)
 
 
-def coupled_term(loss, y, weight, n_outputs):
+def coupled_term(loss, y, weight, n_outputs, offset=None):
     soft = getattr(loss, "softened", None) is not None
     kind = SoftenedCoupledTerm if soft else CoupledRowTerm
-    return kind(loss, y, weight, n_outputs)
+    return kind(loss, y, weight, n_outputs, offset)
 
 
 class Column(Residuals):
     """A `PointTerm` for raw predictions of shape (n_rows, 1)."""
 
-    def __init__(self, loss, y, weight):
-        self.loss, self.weight = loss, weight
-        self.term = PointTerm(loss, y, weight)
+    def __init__(self, loss, y, weight, offset=None):
+        self.loss, self.weight, self.offset = loss, weight, offset
+        offset = None if offset is None else offset.ravel()
+        self.term = PointTerm(loss, y, weight, offset=offset)
 
     def with_loss(self, loss):
         """The same rows with another loss."""
-        return Column(loss, self.term.y, self.weight)
+        return Column(loss, self.term.y, self.weight, self.offset)
 
     def value(self, p):
         return self.term.value(p.ravel())
@@ -179,7 +180,7 @@ class StreamFit:
     memory : Matrix or Sketch
     l1, l2 : ndarray of shape (n_features + 1,)
         The strengths by coordinate, times the number of rows seen.
-    offset : float or ndarray of shape (n_outputs,)
+    constant : float or ndarray of shape (n_outputs,)
         An intercept that is not fitted.
     n : float
         The rows seen.
@@ -187,13 +188,14 @@ class StreamFit:
         The mean loss of a row with a constant prediction.
     """
 
-    def __init__(self, term, rows, memory, l1, l2, *, offset, n, stake):
+    def __init__(self, term, rows, memory, l1, l2, *, constant, n, stake):
         self.term, self.rows, self.memory = term, rows, memory
-        self.l1, self.l2, self.offset = l1, l2, offset
+        self.l1, self.l2, self.constant = l1, l2, constant
         self.n, self.stake = n, stake
 
     def raw(self, theta):
-        return self.rows.dot(theta) + self.offset
+        p = self.rows.dot(theta) + self.constant
+        return p if self.term.offset is None else p + self.term.offset
 
     def value(self, theta):
         """The whole sum, up to a constant of the memory."""

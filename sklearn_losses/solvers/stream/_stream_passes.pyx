@@ -181,7 +181,7 @@ cdef class Passes:
     data, columns, starts : ndarray
         The rows as CSR, of float64 and int32.
     y, weight : ndarray of float64 of shape (n_rows,)
-    offset : ndarray of float64 of shape (n_outputs,)
+    offset : ndarray of float64 of shape (n_rows, n_outputs)
         What is added to raw predictions.
     g : ndarray of float64 of shape (n_rows, n_outputs)
         It is changed.
@@ -193,7 +193,7 @@ cdef class Passes:
     cdef const int32_t[::1] starts
     cdef const double[::1] y
     cdef const double[::1] weight
-    cdef const double[::1] offset
+    cdef const double[:, ::1] offset
     cdef double[:, ::1] g
     cdef double[:, ::1] q          # sum_j x_ij^2 / H_j
     cdef double[:, ::1] u
@@ -269,7 +269,7 @@ cdef class Passes:
         cdef const double *u = &self.u[k, 0]
         cdef const double *t = &self.threshold[k, 0]
         cdef Py_ssize_t m, j
-        cdef double p = self.offset[k]
+        cdef double p = self.offset[i, k]
         if self.has_intercept:
             p += u[self.u.shape[1] - 1]
         if self.has_l1:

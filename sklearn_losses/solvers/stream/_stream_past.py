@@ -46,6 +46,8 @@ KINK = 10  # widths of the smoothing, at most, is a constant off for it
 WORSE = 0.1  # of what a constant loses: so much worse is a reason to begin anew
 DOUBTS = 100  # rows, after which coefficients from elsewhere may be dropped
 PREFIX = "stream_"
+PARTS = "X", "y", "weight", "offset"
+NO_SAMPLES = np.zeros(0), np.zeros(0), np.zeros((0, 0))
 
 
 class Past:
@@ -75,7 +77,8 @@ class Past:
     lead : ndarray of shape (n_objectives,)
         By how much the constant has been better on rows that are gone.
     kept, waiting : tuple
-        Rows, targets and weights: those that theta knows, and the newest.
+        Rows, targets, weights and offsets (no columns: there are none): those that
+        theta knows, and the newest.
     """
 
     NUMBERS = ("n", "own", "prior", "doubts")
@@ -124,7 +127,7 @@ class Past:
         if not objective.fit_intercept:
             self.constant[:, 0] = intercept
         self._forget()
-        nothing = np.zeros((0, self.n_features)), np.zeros(0), np.zeros(0)
+        nothing = np.zeros((0, self.n_features)), *NO_SAMPLES
         self.kept = self.waiting = nothing
         return self
 
@@ -159,11 +162,11 @@ class Past:
         size = MOST_ENTRIES // (X.shape[1] + 1 + self.objective.n_outputs**2)
         return max(size, FEWEST_ROWS)
 
-    def take(self, X, y, weight):
+    def take(self, X, y, weight, offset):
         """Take in rows, and learn from them unless they are few."""
         X = X.toarray() if sparse.issparse(X) else X
         X = X.astype(np.float64, copy=False)
-        self.waiting = joined(self.waiting, (X, y, weight))
+        self.waiting = joined(self.waiting, (X, y, weight, offset))
         self.n += len(y)
         self.own += len(y)
         self.coordinates.update(X, weight)
@@ -179,12 +182,13 @@ class Past:
         if move is not None:
             self.theta = move.coefficients(self.theta)
             self.memories = [memory.move(move) for memory in self.memories]
-        X, y, weight = self.kept
-        rows = (self.rows(X), self.constant_rows(len(y)))
+        X, *samples = self.kept
+        n_rows = len(X)
+        rows = (self.rows(X), self.constant_rows(n_rows))
         theta, constant = self.theta.copy(), self.constant.copy()
         fits = []
         for k, outputs in enumerate(self.groups):
-            term = self.term(k, y, weight)
+            term = self.term(k, *samples)
             simple = self.fit(k, term, rows[1], self.constant_memories[k])
             constant[outputs] = self.best_constant(k, simple)
             fit = self.fit(k, term, rows[0], self.with_prior(k, term, rows[0]))
@@ -203,8 +207,8 @@ class Past:
             theta[outputs] = found
             fits.append((fit, simple))
         self.theta, self.constant = theta, constant
-        if len(y) > self.most:
-            self.fold(fits, len(y) - self.most * LEFT // 4)
+        if n_rows > self.most:
+            self.fold(fits, n_rows - self.most * LEFT // 4)
 
     def is_worse(self, k, fit, theta, at_constant, n_new):
         """Whether a constant is better: on all rows, or else on the newest ones.
@@ -249,12 +253,13 @@ class Past:
         """Rows without features."""
         return DenseRows(np.zeros((n, 0)), Coordinates(0, self.objective.fit_intercept))
 
-    def term(self, k, y, weight):
+    def term(self, k, y, weight, offset):
         objective = self.objective
         y, weight = self.of_objective(k, y, weight)
+        offset = offset[:, self.groups[k]].copy() if offset.size else None
         if objective.is_joint:
-            return coupled_term(objective.loss, y, weight, objective.n_outputs)
-        return Column(objective.loss, y, weight)
+            return coupled_term(objective.loss, y, weight, objective.n_outputs, offset)
+        return Column(objective.loss, y, weight, offset)
 
     def of_objective(self, k, y, weight):
         """The targets and weights of one objective."""
@@ -266,6 +271,7 @@ class Past:
 
     def fit(self, k, term, rows, memory):
         objective, penalty = self.objective, self.objective.penalty
+        given = 0.0 if objective.fit_intercept else self.constant[self.groups[k], 0]
         scale = np.zeros(memory.at.shape[1])
         if len(scale) > 1:
             scale[:-1] = self.coordinates.scale
@@ -275,7 +281,7 @@ class Past:
             memory,
             self.n * penalty.l1 * scale,
             self.n * penalty.l2 * scale**2,
-            offset=0.0 if objective.fit_intercept else self.constant[self.groups[k], 0],
+            constant=given,
             n=self.n,
             stake=self.stake[k],
         )
@@ -295,6 +301,7 @@ class Past:
         if self.prior == 0:
             return memory
         p, penalty = rows.dot(memory.at), self.objective.penalty
+        p = p if term.offset is None else p + term.offset
         unit = term.unit = term.typical_residual(p)
         slopes, curvatures = term.model(p, FIRST_WIDTH * unit)
         per_row = np.einsum("nkk->", curvatures) / slopes.size
@@ -408,8 +415,8 @@ class Past:
 
         Of a row without curvature nothing is lost, unless the coefficients go far.
         """
-        X, y, weight = self.kept
-        bend = np.zeros(len(y))
+        X, *samples = self.kept
+        bend = np.zeros(len(X))
         for k, (fit, _) in enumerate(fits):
             own = np.einsum("nkk->n", self.model(k, fit, self.theta)[1])
             bend += own / max(own.mean(), 1e-300)
@@ -421,7 +428,7 @@ class Past:
             # Not at a kink, where slope and curvature say nothing.
             best, smooth = self.constant[outputs], self.constant.copy()
             smooth[outputs] = self.minimised(k, simple, best)
-            fit.term = simple.term = self.term(k, y[old], weight[old])
+            fit.term = simple.term = self.term(k, *(part[old] for part in samples))
             fit.rows, simple.rows = rows, ones
             self.lead[k] += fit.unpriced(self.theta[outputs]) - simple.unpriced(best)
             both = (fit, self.theta), (simple, smooth)
@@ -433,7 +440,7 @@ class Past:
             )
             self.lead[k] += self.constant_memories[k].value(best)
         self.prior = 0.0
-        self.kept = X[new], y[new], weight[new]
+        self.kept = X[new], *(part[new] for part in samples)
 
     def model(self, k, fit, theta):
         """Slopes as smooth as the last steps saw them, and curvatures more so."""
@@ -489,13 +496,20 @@ def joined(first, second):
         return second
     if len(second[1]) == 0:
         return first
-    X = np.vstack([first[0], second[0]])
-    return X, *(np.concatenate(pair) for pair in zip(first[1:], second[1:]))
+    *parts, offsets = zip(first, second)
+    return *(np.concatenate(pair) for pair in parts), joined_offsets(*offsets)
 
 
-def packed(name, X, y, weight):
-    return {f"{name}_X": X, f"{name}_y": y, f"{name}_weight": weight}
+def joined_offsets(first, second):
+    """Those of rows after each other; where only some have them the others have 0."""
+    width = max(first.shape[1], second.shape[1])
+    both = [o if o.shape[1] else np.zeros((len(o), width)) for o in (first, second)]
+    return np.concatenate(both)
+
+
+def packed(name, *rows):
+    return dict(zip((f"{name}_{part}" for part in PARTS), rows))
 
 
 def unpacked(values, name):
-    return tuple(values[f"{name}_{part}"] for part in ("X", "y", "weight"))
+    return tuple(values[f"{name}_{part}"] for part in PARTS)

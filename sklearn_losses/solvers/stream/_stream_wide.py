@@ -32,11 +32,13 @@ from sklearn_losses.solvers.stream._stream_past import (
     FOLD_WIDTH,
     LEFT,
     MOST_ROWS,
+    NO_SAMPLES,
     PREFIX,
     WAIT,
     WORSE,
     Past,
     groups_of,
+    joined_offsets,
     remembered,
     stacked,
     unstacked,
@@ -210,24 +212,25 @@ class Entries:
 
 
 class Kept:
-    """Rows, their targets, weights, and slopes g as the vectors have them."""
+    """Rows, their targets, weights, offsets, and slopes g as the vectors have them."""
 
-    def __init__(self, rows, y, weight, g):
-        self.rows, self.y, self.weight, self.g = rows, y, weight, g
+    def __init__(self, rows, y, weight, offset, g):
+        self.rows, self.y, self.weight, self.offset, self.g = rows, y, weight, offset, g
 
     @classmethod
-    def new(cls, rows, y, weight, n_outputs):
-        return cls(rows, y, weight, np.zeros((len(y), n_outputs)))
+    def new(cls, rows, y, weight, offset, n_outputs):
+        return cls(rows, y, weight, offset, np.zeros((len(y), n_outputs)))
 
     @classmethod
     def from_state(cls, values, name):
-        parts = ("data", "columns", "starts", "y", "weight", "g")
-        *rows, y, weight, g = (values[f"{name}_{part}"] for part in parts)
-        return cls(Entries(*rows), y, weight, g)
+        parts = ("data", "columns", "starts", "y", "weight", "offset", "g")
+        *rows, y, weight, offset, g = (values[f"{name}_{part}"] for part in parts)
+        return cls(Entries(*rows), y, weight, offset, g)
 
     def state(self, name):
         parts = dict(zip(("data", "columns", "starts"), self.rows.arrays()))
-        parts |= {"y": self.y, "weight": self.weight, "g": self.g}
+        parts |= {"y": self.y, "weight": self.weight, "offset": self.offset}
+        parts["g"] = self.g
         return {f"{name}_{part}": array for part, array in parts.items()}
 
     def __len__(self):
@@ -236,13 +239,16 @@ class Kept:
     def joined(self, other):
         if len(self) == 0 or len(other) == 0:
             return other if len(self) == 0 else self
-        pairs = (self.y, other.y), (self.weight, other.weight), (self.g, other.g)
-        return Kept(self.rows.joined(other.rows), *map(np.concatenate, pairs))
+        rows, pairs = (
+            self.rows.joined(other.rows),
+            ((self.y, other.y), (self.weight, other.weight), (self.g, other.g)),
+        )
+        y, weight, g = map(np.concatenate, pairs)
+        return Kept(rows, y, weight, joined_offsets(self.offset, other.offset), g)
 
     def chosen(self, some):
-        return Kept(
-            self.rows.chosen(some), self.y[some], self.weight[some], self.g[some]
-        )
+        parts = self.y, self.weight, self.offset, self.g
+        return Kept(self.rows.chosen(some), *(part[some] for part in parts))
 
 
 def is_wide(objective, start):
@@ -317,8 +323,7 @@ class WidePast(Past):
         return len(self.kept)
 
     def no_rows(self):
-        nothing = np.zeros(0), np.zeros(0)
-        return Kept.new(Entries.nothing(), *nothing, len(self.coef))
+        return Kept.new(Entries.nothing(), *NO_SAMPLES, len(self.coef))
 
     def _forget(self):
         self.vectors = SharedVectors.nothing(len(self.coef), self.n_features + 1)
@@ -354,10 +359,11 @@ class WidePast(Past):
     def most_at_once(self, X):
         return max(MOST_ENTRIES * X.shape[0] // (_n_entries(X) + 1), FEWEST_ROWS)
 
-    def take(self, X, y, weight):
+    def take(self, X, y, weight, offset):
         rows = Entries.of(X)
         _check_size(rows)
-        self.waiting = self.waiting.joined(Kept.new(rows, y, weight, len(self.coef)))
+        new = Kept.new(rows, y, weight, offset, len(self.coef))
+        self.waiting = self.waiting.joined(new)
         self.n += len(y)
         self.own += len(y)
         n_new = len(self.waiting)
@@ -430,7 +436,8 @@ class WidePast(Past):
 
     def simple(self, k, rows):
         """The fit of a constant."""
-        term, ones = self.term(k, rows.y, rows.weight), self.constant_rows(len(rows))
+        term = self.term(k, rows.y, rows.weight, rows.offset)
+        ones = self.constant_rows(len(rows))
         return self.fit(k, term, ones, self.constant_memories[k])
 
     def remember_prior(self):
@@ -491,7 +498,8 @@ class WidePast(Past):
         return found
 
     def bend(self, k, p):
-        term = self.term(k, self.kept.y, self.kept.weight)
+        term = self.term(k, self.kept.y, self.kept.weight, self.kept.offset)
+        p = p if term.offset is None else p + term.offset
         self.set_unit(k, term, p)
         wide = FOLD_WIDTH * max(term.unit, FOLD_SHARE * self.unit[k])
         is_smooth = self.objective.loss.differentiable
@@ -562,6 +570,9 @@ class Ascent:
         self.loss = self.past.objective.loss
         own = self.past.of_objective(k, visit.kept.y, visit.kept.weight)
         self.y, self.weight = (np.ascontiguousarray(part, np.float64) for part in own)
+        self.offset = np.zeros((len(self.y), self.outputs.stop - self.outputs.start))
+        if visit.kept.offset.size:
+            self.offset += visit.kept.offset[:, self.outputs]
 
     def found(self, g, slope, theta):
         """From where they are and, of all rows, as in `fit` from a convex relative."""
@@ -582,7 +593,8 @@ class Ascent:
         hold = HOLD * len(self.y) * once
         l1, l2 = np.full((2, len(hold)), past.n) * [[penalty.l1], [penalty.l2]]
         l1[-1] = l2[-1] = 0.0
-        offset = np.zeros(len(theta)) if fits_intercept else theta[:, -1].copy()
+        given = theta[:, -1].copy()
+        offset = self.offset if fits_intercept else self.offset + given
         before, g, theta = g, g.copy(), theta.copy()
         points = self.y, self.weight, offset, g
         passes = Passes(loss.checked(), *rows.arrays(), *points, fits_intercept)
@@ -592,7 +604,7 @@ class Ascent:
             passes.run(rng.permutation(len(g)).astype(np.uint32))
             passes.follow()
         if not fits_intercept:
-            theta[:, -1] = offset
+            theta[:, -1] = given
         slope = slope.copy()
         add_rows(*rows.arrays(), g - before, False, slope)
         return g, slope, theta
@@ -614,7 +626,7 @@ class Ascent:
         """The whole objective, of all rows."""
         penalty, coef = self.past.objective.penalty, theta[:, :-1]
         price = penalty.l1 * np.abs(coef).sum() + penalty.l2 / 2 * np.vdot(coef, coef)
-        loss = self.term(self.loss).value(self.rows.dot(theta))
+        loss = self.term(self.loss).value(self.rows.dot(theta) + self.offset)
         return loss + self.past.n * float(price)
 
     def is_worse(self, theta):
@@ -624,8 +636,9 @@ class Ascent:
             return not self.value(theta) <= self.value(self.at_constant)
         newest = slice(-n_new, None)
         term = self.term(self.loss, newest)
-        p = self.rows.newest(n_new).dot(theta)
-        constant = np.broadcast_to(past.constant[self.outputs].T, p.shape)
+        offset = self.offset[newest]
+        p = self.rows.newest(n_new).dot(theta) + offset
+        constant = past.constant[self.outputs].T + offset
         excess = term.value(p) - term.value(constant)
         excess = min(excess, 1e300)  # nan is as bad
         fading = max(0.0, 1.0 - n_new / MOST_ROWS)

@@ -13,7 +13,7 @@ from sklearn_losses.losses import (
     SquaredError,
 )
 from sklearn_losses.losses._base import PointLoss
-from sklearn_losses.losses._look import look_at
+from sklearn_losses.losses._contradictions import refuse_contradictions
 from tests.cases import LOSSES, each, targets
 
 SIZES = [(1e-6, 0.0), (1.0, 0.0), (1.0, 1e4), (1e6, 1.0), (1e12, 0.0)]
@@ -46,7 +46,7 @@ def test_no_false_alarms(loss):
     right = in_python(loss, minimum=loss.minimum)
     for y in many_targets(loss):
         if len(y):
-            look_at(right, y, 3)
+            refuse_contradictions(right, y, 3)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_no_false_alarms(loss):
 def test_a_wrong_gradient_is_refused(loss, factor):
     for y in many_targets(loss):
         with pytest.raises(ValueError, match=r"The gradient of NumpyLoss.*check_loss"):
-            look_at(in_python(loss, factor), y, 1)
+            refuse_contradictions(in_python(loss, factor), y, 1)
 
 
 def test_a_wrong_gradient_inside_of_another_loss():
     wrong = in_python(Huber(), np.negative)
     for loss in (SquaredError() + wrong, 2 * wrong, Asymmetric(wrong, under=3.0)):
         with pytest.raises(ValueError, match="The gradient of NumpyLoss"):
-            look_at(loss, np.arange(9.0), 1)
+            refuse_contradictions(loss, np.arange(9.0), 1)
 
 
 class Foreign(PointLoss):
@@ -89,9 +89,9 @@ class Swapped(Foreign):
 
 def test_losses_of_other_packages():
     with pytest.raises(ValueError, match="The gradient of Swapped is not that of its"):
-        look_at(Swapped(), np.arange(9.0), 1)
+        refuse_contradictions(Swapped(), np.arange(9.0), 1)
     with pytest.raises(ValueError, match=r"below its minimum, 0, .*Override _minimum"):
-        look_at(Foreign(), np.arange(9.0), 1)
+        refuse_contradictions(Foreign(), np.arange(9.0), 1)
 
 
 def test_a_value_below_the_declared_minimum():
@@ -101,10 +101,10 @@ def test_a_value_below_the_declared_minimum():
     for minimum, is_wrong in ((0.0, True), (-3.0, False), (None, False)):
         loss = NumpyLoss(shifted, Huber().gradient, minimum=minimum)
         if not is_wrong:
-            look_at(loss, np.arange(9.0), 1)
+            refuse_contradictions(loss, np.arange(9.0), 1)
             continue
         with pytest.raises(ValueError, match=r"below its minimum, 0.*Use minimum=None"):
-            look_at(loss, np.arange(9.0), 1)
+            refuse_contradictions(loss, np.arange(9.0), 1)
 
 
 def test_where_a_loss_cannot_be_evaluated_nothing_is_said():
@@ -113,4 +113,4 @@ def test_where_a_loss_cannot_be_evaluated_nothing_is_said():
             raise ZeroDivisionError
         return raw
 
-    look_at(NumpyLoss(narrow, narrow), np.arange(9.0), 1)
+    refuse_contradictions(NumpyLoss(narrow, narrow), np.arange(9.0), 1)

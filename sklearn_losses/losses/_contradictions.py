@@ -22,7 +22,7 @@ FEW = 0.2  # of the intervals may fail: a value may jump somewhere
 PACKAGE = __name__.partition(".")[0] + "."
 
 
-def look_at(loss, y_true, n_outputs):
+def refuse_contradictions(loss, y_true, n_outputs):
     """Refuse a loss of somebody else's that contradicts itself at a few points.
 
     Parameters
@@ -41,11 +41,12 @@ def look_at(loss, y_true, n_outputs):
     """
     for part in _foreign(loss):
         try:
-            seen = _Seen(part, _some(part, y_true, n_outputs), n_outputs)
+            targets = _few_targets(part, y_true, n_outputs)
+            intervals = _Intervals(part, targets, n_outputs)
         except (ValueError, ArithmeticError):
             continue  # a fit may never go there; if it does, it says the same
-        seen.check_gradient()
-        seen.check_minimum()
+        intervals.check_gradient()
+        intervals.check_minimum()
 
 
 def is_foreign(loss):
@@ -55,13 +56,13 @@ def is_foreign(loss):
 
 def _foreign(loss):
     """The losses, in this one or itself, whose functions are not from here."""
-    for part in loss._nested().values():
+    for part in loss._inner_losses().values():
         yield from _foreign(part)
     if isinstance(loss, CustomLoss) or not type(loss).__module__.startswith(PACKAGE):
         yield loss
 
 
-def _some(loss, y_true, n_outputs):
+def _few_targets(loss, y_true, n_outputs):
     """A few targets, as different as they come."""
     if loss.task != "regression":
         n_classes = n_outputs if loss.granularity == "row" else 2
@@ -71,7 +72,7 @@ def _some(loss, y_true, n_outputs):
     return seen[at]
 
 
-class _Seen:
+class _Intervals:
     """Values at the ends of intervals, and gradients inside.
 
     Attributes

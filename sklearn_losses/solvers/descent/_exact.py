@@ -1,0 +1,197 @@
+"""The exact second derivatives of an objective at a point, and Newton steps with them.
+
+Solvers know curvature as well as they need to. What asks for more (standard errors,
+coefficients that do not depend on how they were found) asks here, once, at the end.
+"""
+
+import numpy as np
+
+from sklearn_losses.design._centred import Centred
+from sklearn_losses.solvers.descent._descent import term_of
+from sklearn_losses.terms._rows import RowTerm
+
+ALL = slice(None)
+MOST_STEPS = 5  # of Newton's method, from where a fit has ended
+SETTLED = 1e-13  # of the size of the coefficients: a step that is rounding
+NO_CURVATURE = 1e-12  # of the largest eigenvalue, scaled: it is 0 but for rounding
+ROUNDING = 1e-14  # of the objective may a step lose
+
+
+class ExactCurvature:
+    """The Hessian of an objective, by all coefficients that are free to move.
+
+    Those that an l1 norm or a bound holds at 0 are not. Everything is in the units of
+    features around their mean, and of the raw prediction at that mean.
+
+    Parameters
+    ----------
+    objective : Objective
+        Whose loss has second derivatives.
+    coef : ndarray of shape (n_outputs, n_features)
+    intercept : ndarray of shape (n_outputs,)
+    positive : bool, default=False
+        Whether coefficients are >= 0.
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (size, size)
+        With size = n_outputs * (n_features + 1); the entries of an output lie together,
+        that of its intercept last.
+    free : ndarray of bool of shape (size,)
+
+    Raises
+    ------
+    ValueError
+        If the loss has kinks, or no second derivatives.
+    """
+
+    def __init__(self, objective, coef, intercept, positive=False):
+        if not objective.loss.differentiable:
+            raise ValueError(
+                f"{objective.loss!r} has kinks, and no curvature there. Use a loss "
+                "that is differentiable."
+            )
+        self.objective = objective
+        self.term = term_of(objective)
+        weight = objective.sample_weight
+        self.features = Centred(objective.rows, weight, objective.fit_intercept)
+        scale, penalty = self.features.scale, objective.penalty
+        moves = np.append(scale > 0, objective.fit_intercept)
+        self.free = np.tile(moves, len(coef))
+        if penalty.l1 > 0 or positive:
+            is_held = np.append(coef == 0, np.zeros((len(coef), 1), bool), axis=1)
+            self.free &= ~is_held.ravel()
+        self.l2 = np.append(penalty.l2 * scale**2, 0.0)
+        self.l1 = np.append(penalty.l1 * scale, 0.0)
+        self.look(self.centred(coef, intercept))
+
+    def centred(self, coef, intercept):
+        """Coefficients in the units of the Hessian, of shape (n_outputs, d + 1)."""
+        scale = self.features.scale
+        u = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0)
+        return np.column_stack([u, intercept + coef @ self.features.mean])
+
+    def uncentred(self, theta):
+        """coef and intercept."""
+        return self.features.unscaled(theta[:, :-1], theta[:, -1])
+
+    def look(self, theta):
+        """Hessian and gradient at a point."""
+        self.theta, is_joint = theta, isinstance(self.term, RowTerm)
+        self.p = p = self.raw(theta)
+        if is_joint:
+            slopes, of_loss = self.term.slopes(p, 0.0), self._of_rows(p)
+        else:
+            slopes = self.term.slopes(p, 0.0)[:, None]
+            each = self.objective.loss.curvature(self.term.y, p, self.term.weight)
+            of_loss = self.second_moments(each)
+        self.matrix = of_loss + np.diag(np.tile(self.l2, len(theta)))
+        by_u = self.features.transposed_dot(np.ascontiguousarray(slopes)).T
+        gradient = np.column_stack([by_u, slopes.sum(axis=0)]) + self.l2 * theta
+        gradient += self.l1 * np.sign(theta)
+        self.gradient = np.where(self.free, gradient.ravel(), 0.0)
+        self.value = self.value_at(theta, p)
+
+    def raw(self, theta):
+        theta = theta if isinstance(self.term, RowTerm) else theta[0]
+        found = self.features.raw(theta)
+        return found if self.term.offset is None else found + self.term.offset
+
+    def value_at(self, theta, p):
+        penalty = 0.5 * np.vdot(self.l2 * theta, theta) + np.vdot(
+            np.broadcast_to(self.l1, theta.shape), np.abs(theta)
+        )
+        return self.term.value(p) + float(penalty)
+
+    def second_moments(self, weights):
+        """sum_i w_i (z_i, 1) (z_i, 1)', with weights of either sign."""
+        size = self.features.n_features + 1
+        found = np.zeros((size, size))
+        for sign in (1.0, -1.0):
+            part = np.maximum(sign * weights, 0.0)
+            if part.any():
+                _, squares, means = self.features.moments(part, part)
+                whole = np.block([[squares, means[:, None]], [means, part.sum()]])
+                found += sign * whole
+        return found
+
+    def _of_rows(self, p):
+        size, n_outputs = self.features.n_features + 1, p.shape[1]
+        found = np.zeros((n_outputs, size, n_outputs, size))
+        for block in self.features.blocks:
+            rows = np.arange(block.start, block.stop)
+            hessians = self.term.hessians(p[block], 0.0, block)
+            self.features.add_coupled(rows, hessians, found)
+        found = found.reshape(n_outputs * size, -1)
+        return np.tril(found) + np.tril(found, -1).T
+
+    def solve(self, v):
+        """The Hessian's inverse times v, and 0 for what is not free.
+
+        In directions without curvature, as of what all classes have in common, the
+        inverse is 0.
+
+        Parameters
+        ----------
+        v : ndarray of shape (size,) or (size, n)
+
+        Returns
+        -------
+        ndarray of the same shape
+        """
+        free = self.free
+        found = np.zeros(v.shape)
+        inverse, scale = self._factors()
+        scaled = scale * v[free].T
+        found[free] = (scale * (scaled @ inverse)).T
+        return found
+
+    def _factors(self):
+        """The inverse of the Hessian scaled to a diagonal of 1, and that scale."""
+        matrix = self.matrix[np.ix_(self.free, self.free)]
+        diagonal = np.sqrt(np.abs(np.diag(matrix)))
+        scale = np.divide(
+            1.0, diagonal, out=np.zeros(len(diagonal)), where=diagonal > 0
+        )
+        values, vectors = np.linalg.eigh(matrix * scale * scale[:, None])
+        is_flat = np.abs(values) <= NO_CURVATURE * np.abs(values).max(initial=0.0)
+        inverse = np.where(is_flat, 0.0, 1.0 / np.where(is_flat, 1.0, values))
+        return (vectors * inverse) @ vectors.T, scale
+
+    @property
+    def is_regular(self):
+        """Whether every direction that is free has curvature."""
+        inverse, _ = self._factors()
+        return np.linalg.matrix_rank(inverse, hermitian=True) == len(inverse)
+
+
+def polished(objective, coef, intercept, positive=False):
+    """The minimum near coefficients, by exact Newton steps.
+
+    Coefficients that are 0 with an l1 norm stay so, and no sign changes.
+
+    Returns
+    -------
+    coef, intercept : ndarray
+        As given, if no step lowers the objective.
+    curvature : ExactCurvature
+        At these.
+    """
+    found = ExactCurvature(objective, coef, intercept, positive)
+    holds_signs = objective.penalty.l1 > 0 or positive
+    sees_differences = objective.is_joint and objective.loss.has_conjugate
+    for _ in range(MOST_STEPS):
+        before, value, step = found.theta, found.value, -found.solve(found.gradient)
+        theta = before + step.reshape(before.shape)
+        if sees_differences:  # what all outputs have in common is for nobody to see
+            common = slice(-1, None) if holds_signs else slice(None)
+            theta[:, common] -= theta[:, common].mean(axis=0)
+        changes_sign = (theta[:, :-1] * before[:, :-1] < 0).any()
+        most = value + ROUNDING * abs(value)
+        is_lower = found.value_at(theta, found.raw(theta)) <= most
+        if not is_lower or (holds_signs and changes_sign):
+            break
+        found.look(theta)
+        if np.abs(step).max(initial=0.0) <= SETTLED * np.abs(theta).max(initial=0.0):
+            break
+    return *found.uncentred(found.theta), found

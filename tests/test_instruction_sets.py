@@ -28,7 +28,7 @@ def digest(arrays):
 
 
 def losses():
-    """Value, gradient and curvature of all losses."""
+    """Value and derivatives of all losses."""
     rng = np.random.default_rng(0)
     for loss in LOSSES:
         for dtype in (np.float64, np.float32):
@@ -37,6 +37,8 @@ def losses():
             yield from loss.value_gradient(y, raw)
             if loss.checked().has_curvature:
                 yield loss.curvature(y, raw)
+            if loss.checked().has_hessian:
+                yield loss.hessian(y, raw)
 
 
 def fits():

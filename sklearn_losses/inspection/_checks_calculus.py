@@ -7,6 +7,7 @@ subgradient; elsewhere they are one.
 
 import numpy as np
 
+from sklearn_losses.inspection._checks_object import require_equal
 from sklearn_losses.inspection._numeric import EPS, jumps, slope
 from sklearn_losses.inspection._report import CheckFailed, CheckSkipped, checks_of
 
@@ -40,7 +41,7 @@ def slopes(function, at, noise, unit, *, spread):
     return left, right, low - gap, high + gap
 
 
-def require_slopes(probe, method, claimed, words):
+def require_slopes(probe, method, claimed, words, output=None):
     """Fail unless `claimed` lies between the slopes of `method` on either side.
 
     Parameters
@@ -51,6 +52,8 @@ def require_slopes(probe, method, claimed, words):
     claimed : ndarray of the shape of probe.raw
     words : tuple of str
         Who claims it, and what has the slope: ("gradient()", "value()").
+    output : int, default=None
+        Whose slopes along all coordinates are claimed; None: that of the coordinate.
     """
     # Formulas may subtract numbers of the size of the predictions and of y.
     terms = np.abs(probe.raw).max(axis=1) if probe.is_row else np.abs(probe.raw)
@@ -64,7 +67,7 @@ def require_slopes(probe, method, claimed, words):
     for axis in probe.axes():
         at = probe.raw[:, axis] if probe.is_row else probe.raw
         claim = claimed[:, axis] if probe.is_row else claimed
-        function = probe.along(method, axis, probe.y, probe.raw)
+        function = probe.along(method, axis, probe.y, probe.raw, output)
         left, right, low, high = slopes(function, at, noise, probe.unit, spread=spread)
         excess = np.maximum(low - claim, claim - high)
         bad = np.isfinite(low) & np.isfinite(high) & ~(excess <= 0)  # nan is bad
@@ -78,6 +81,7 @@ def require_slopes(probe, method, claimed, words):
         if not is_smooth:
             truth = f"from {left[i]:.6g} to {truth}"
         entry = f"[{axis}]" if probe.is_row else ""
+        entry = entry if output is None else f"[{output}, {axis}]"
         raise CheckFailed(
             f"{probe.point(probe.y[i], probe.raw[i])} {words[0]}{entry} says "
             f"{claim[i]:.6g}, the slope of {words[1]} is {truth}"
@@ -127,6 +131,30 @@ def check_curvature(loss, probe):
         raise CheckSkipped("the loss has none")
     claimed = probe.curvature(probe.y, probe.raw)
     require_slopes(probe, probe.gradient, claimed, ("curvature()", "gradient()"))
+
+
+@check("compiled", "gradient", "curvature")
+def check_hessian(loss, probe):
+    """The Hessian of a row holds the slopes of the gradient, and the curvature."""
+    if not (probe.is_row and loss.checked().has_hessian):
+        raise CheckSkipped("the loss has none" if probe.is_row else "a loss of points")
+    claimed = probe.hessian(probe.y, probe.raw)
+    diagonal = np.einsum("nkk->nk", claimed)
+    words = "the diagonal of hessian()", "curvature()"
+    require_equal(probe, diagonal, probe.curvature(probe.y, probe.raw), words)
+    words = "hessian()", "the transposed one"
+    require_equal(probe, claimed, claimed.swapaxes(1, 2), words)
+    for output in probe.axes():
+        words = "hessian()", f"gradient()[{output}]"
+        require_slopes(probe, probe.gradient, claimed[:, output], words, output)
+    least = np.linalg.eigvalsh(claimed)[:, 0]
+    negative = -least - 1e-9 * np.abs(claimed).max(axis=(1, 2))
+    if loss.convex and negative.max() > 0:
+        i = int(np.argmax(negative))
+        raise CheckFailed(
+            f"{probe.point(probe.y[i], probe.raw[i])} hessian() has the eigenvalue "
+            f"{least[i]:.6g}, and convex is True"
+        )
 
 
 @check("compiled", "gradient")

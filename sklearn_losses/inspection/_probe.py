@@ -187,6 +187,10 @@ class Probe:
         """loss.curvature for arrays of any number of leading dimensions."""
         return self._evaluate(self.loss.curvature, y, raw)
 
+    def hessian(self, y, raw):
+        """loss.hessian for arrays of any number of leading dimensions."""
+        return self._evaluate(self.loss.hessian, y, raw)
+
     def _evaluate(self, method, y, raw):
         raw = np.asarray(raw, dtype=np.float64)
         shape = raw.shape[:-1] if self.is_row else raw.shape
@@ -199,11 +203,12 @@ class Probe:
         """The coordinates of a raw prediction: the classes, or one."""
         return range(N_CLASSES) if self.is_row else range(1)
 
-    def along(self, method, axis, y, raw):
+    def along(self, method, axis, y, raw, output=None):
         """`method` as a function of one coordinate of raw, the others held.
 
-        Of the gradient and the curvature it gives the same coordinate.
+        Of the gradient and the curvature it gives the same coordinate, or `output`.
         """
+        output = axis if output is None else output
         if not self.is_row:
             return lambda moved: method(y, moved)
 
@@ -211,7 +216,7 @@ class Probe:
             rows = np.broadcast_to(raw, (*moved.shape, N_CLASSES)).copy()
             rows[..., axis] = moved
             result = method(y, rows)
-            return result[..., axis] if result.ndim > moved.ndim else result
+            return result[..., output] if result.ndim > moved.ndim else result
 
         return function
 

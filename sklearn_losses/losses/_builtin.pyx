@@ -14,7 +14,8 @@ cimport sklearn_losses.losses._formulas.robust as robust
 from sklearn_losses.losses._formulas.parameters cimport zero
 from sklearn_losses.losses._loop cimport loop
 from sklearn_losses.losses._table cimport (
-    Block, LossTable, Row, RowBlock, block_fn, new_loss, point_fn, start_table,
+    Block, LossTable, Row, RowBlock, block_fn, new_loss, point_fn, row_fn, row_hessian_fn,
+    start_table,
 )
 
 cdef enum:
@@ -371,23 +372,63 @@ cdef double cross_entropy(const void *params, const Row *row) noexcept nogil:
     return value
 
 
+cdef void cross_entropy_hessians(const void *params, const RowBlock *block,
+                                 double *hessian) noexcept nogil:
+    multiclass.cross_entropy_hessian_block(params, block, hessian)
+
+
+cdef void cross_entropy_hessian(const void *params, const Row *row,
+                                double *hessian) noexcept nogil:
+    cdef RowBlock block
+    block.n, block.n_outputs, block.y_size = 1, row.n_outputs, row.y_size
+    block.y, block.raw = row.y, row.raw
+    block.value = block.gradient = block.curvature = NULL
+    cross_entropy_hessians(params, &block, hessian)
+
+
 cdef double multiclass_hinge(const void *params, const Row *row) noexcept nogil:
     return multiclass.multiclass_hinge_row(params, row)
+
+
+cdef void multiclass_hinge_hessian(const void *params, const Row *row,
+                                   double *hessian) noexcept nogil:
+    multiclass.multiclass_hinge_hessian(params, row, hessian)
 
 
 cdef double multiclass_squared_hinge(const void *params, const Row *row) noexcept nogil:
     return multiclass.multiclass_squared_hinge_row(params, row)
 
 
+cdef void multiclass_squared_hinge_hessian(const void *params, const Row *row,
+                                           double *hessian) noexcept nogil:
+    multiclass.multiclass_squared_hinge_hessian(params, row, hessian)
+
+
 cdef double sparsemax(const void *params, const Row *row) noexcept nogil:
     return multiclass.sparsemax_row(params, row)
 
 
-new_table("cross_entropy").row = cross_entropy
-tables[<Py_ssize_t> index_of["cross_entropy"]].row_block = cross_entropy_block
-new_table("multiclass_hinge").row = multiclass_hinge
-new_table("multiclass_squared_hinge").row = multiclass_squared_hinge
-new_table("sparsemax").row = sparsemax
+cdef void sparsemax_hessian(const void *params, const Row *row,
+                            double *hessian) noexcept nogil:
+    multiclass.sparsemax_hessian(params, row, hessian)
+
+
+cdef LossTable *add_rows(str name, row_fn row, row_hessian_fn hessian) except NULL:
+    """A loss of rows."""
+    cdef LossTable *table = new_table(name)
+    table.row = row
+    table.row_hessian = hessian
+    return table
+
+
+cdef LossTable *of_cross_entropy = add_rows(
+    "cross_entropy", cross_entropy, cross_entropy_hessian)
+of_cross_entropy.row_block = cross_entropy_block
+of_cross_entropy.row_hessian_block = cross_entropy_hessians
+add_rows("multiclass_hinge", multiclass_hinge, multiclass_hinge_hessian)
+add_rows("multiclass_squared_hinge", multiclass_squared_hinge,
+         multiclass_squared_hinge_hessian)
+add_rows("sparsemax", sparsemax, sparsemax_hessian)
 
 
 def builtin(str name, tuple parameters):

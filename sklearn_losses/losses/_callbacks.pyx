@@ -24,8 +24,9 @@ cdef enum:
     VALUE
     GRADIENT
     CURVATURE
+    HESSIAN
 
-NAMES = ("value", "gradient", "curvature")
+NAMES = ("value", "gradient", "curvature", "hessian")
 cdef object ndarray = np.ndarray
 cdef object float64 = np.dtype(np.float64)
 
@@ -71,6 +72,10 @@ cdef class Callbacks:
             self.table.row = one_row
             self.table.row_block = rows
             self.table.without_curvature = functions[CURVATURE] is None
+            if functions[HESSIAN] is not None:
+                self.table.without_curvature = False  # it is on the diagonal
+                self.table.row_hessian = one_hessian
+                self.table.row_hessian_block = hessians
             return
         self.table.value = point_value
         self.table.gradient = point_gradient
@@ -96,6 +101,8 @@ cdef class Callbacks:
             raise ValueError(f"{self.owner_name} has no {NAMES[which]}.")
         result = function(y, raw, **self.parameters)
         shape = raw.shape if which != VALUE else y.shape
+        if which == HESSIAN:
+            shape = (*raw.shape, raw.shape[1])
         if not (type(result) is ndarray and result.dtype is float64
                 and result.shape == shape and result.flags.c_contiguous):
             result = self.converted(result, which, shape, raw.shape)
@@ -132,7 +139,7 @@ cdef class Callbacks:
         """Raise for the first nan that no infinite or nan raw prediction explains."""
         bad, usable = np.isnan(result), np.isfinite(raw)
         if raw.ndim == 2:
-            bad = bad if bad.ndim == 1 else bad.any(axis=1)
+            bad = bad.reshape(len(bad), -1).any(axis=1)
             usable = usable.all(axis=1)
         found = np.flatnonzero(bad & usable)
         if len(found):
@@ -152,7 +159,7 @@ def callback_loss(str owner_name, str granularity, tuple functions, dict paramet
         The loss, for error messages.
     granularity : {"point", "row"}
     functions : tuple of callable
-        The value, the gradient, and the curvature or None.
+        The value, the gradient, and the curvature and the Hessian or None.
     parameters : dict
         Given to every call as keywords.
 
@@ -272,21 +279,36 @@ cdef void rows(const void *params, const RowBlock *block) noexcept nogil:
         write_nan(block.curvature, n)
 
 
+cdef tuple arguments(Callbacks callbacks, const RowBlock *block):
+    """Class indices and raw predictions as arrays."""
+    if block.y_size != 1:
+        raise ValueError(
+            f"{callbacks.owner_name} takes class indices as targets, not a "
+            "probability for each class."
+        )
+    y = targets(callbacks, block.y, block.n).astype(np.intp)
+    return y, predictions(callbacks, block.raw, (block.n, block.n_outputs))
+
+
 cdef int call_rows(Callbacks callbacks, const RowBlock *block) except -1:
     try:
-        if block.y_size != 1:
-            raise ValueError(
-                f"{callbacks.owner_name} takes class indices as targets, not a "
-                "probability for each class."
-            )
-        y = targets(callbacks, block.y, block.n).astype(np.intp)
-        raw = predictions(callbacks, block.raw, (block.n, block.n_outputs))
+        y, raw = arguments(callbacks, block)
         write(callbacks, VALUE, y, raw, block.value)
         write(callbacks, GRADIENT, y, raw, block.gradient)
-        write(callbacks, CURVATURE, y, raw, block.curvature)
+        if callbacks.functions[CURVATURE] is not None:
+            write(callbacks, CURVATURE, y, raw, block.curvature)
+        elif block.curvature != NULL:
+            write_diagonals(callbacks.ask(HESSIAN, y, raw), block)
     except BaseException as error:
         callbacks.fail(error)
     return 0
+
+
+cdef void write_diagonals(const double[::1] full, const RowBlock *block):
+    cdef Py_ssize_t i, j, k = block.n_outputs
+    for i in range(block.n):
+        for j in range(k):
+            block.curvature[i * k + j] = full[(i * k + j) * k + j]
 
 
 cdef double one_row(const void *params, const Row *row) noexcept nogil:
@@ -297,3 +319,35 @@ cdef double one_row(const void *params, const Row *row) noexcept nogil:
     block.value, block.gradient, block.curvature = &value, row.gradient, row.curvature
     rows(params, &block)
     return value
+
+
+cdef void hessians(const void *params, const RowBlock *block, double *out) noexcept nogil:
+    if not (<const Params *> params).failed:
+        with gil:
+            call_hessians(<Callbacks> (<const Params *> params).callbacks, block, out)
+    if (<const Params *> params).failed:
+        write_nan(out, block.n * (block.n_outputs * (block.n_outputs + 1) // 2))
+
+
+cdef int call_hessians(Callbacks callbacks, const RowBlock *block, double *out) except -1:
+    """The lower triangles of what Python gives."""
+    cdef const double[::1] full
+    cdef Py_ssize_t i, j, n = 0, k = block.n_outputs
+    try:
+        y, raw = arguments(callbacks, block)
+        full = callbacks.ask(HESSIAN, y, raw)
+        for i in range(block.n * k):
+            for j in range(i % k + 1):
+                out[n] = full[i * k + j]
+                n += 1
+    except BaseException as error:
+        callbacks.fail(error)
+    return 0
+
+
+cdef void one_hessian(const void *params, const Row *row, double *out) noexcept nogil:
+    cdef RowBlock block
+    block.y, block.y_size, block.n = row.y, row.y_size, 1
+    block.raw, block.n_outputs = row.raw, row.n_outputs
+    block.value = block.gradient = block.curvature = NULL
+    hessians(params, &block, out)

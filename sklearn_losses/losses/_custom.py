@@ -40,7 +40,7 @@ from sklearn_losses.losses._links import IdentityLink, Link, ProbabilityLink, Ro
 from sklearn_losses.losses._pointers import CFunction
 from sklearn_losses.losses._search import searched_minimum
 
-_FUNCTIONS = ("value", "gradient", "curvature")
+_FUNCTIONS = ("value", "gradient", "curvature", "hessian")
 # Parameters of the constructor that are also methods or properties of a loss.
 _HIDDEN = (*_FUNCTIONS, "minimum", "link", "domain")
 
@@ -107,6 +107,7 @@ class CustomLoss(Loss):
         gradient,
         curvature=None,
         *,
+        hessian=None,
         task="regression",
         link=None,
         domain=None,
@@ -132,6 +133,7 @@ class CustomLoss(Loss):
         self.value = value
         self.gradient = gradient
         self.curvature = curvature
+        self.hessian = hessian
         self.task = task
         self.link = link
         self.domain = domain
@@ -226,6 +228,12 @@ class CustomLoss(Loss):
                 f"The 'link' parameter of {type(self).__name__} must be a link for "
                 f"task={self.task!r}. Got {self.link!r} instead."
             )
+        if self._given("hessian") is not None and self.granularity == "point":
+            raise InvalidParameterError(
+                f"The 'hessian' parameter of {type(self).__name__} must be None for "
+                f"task={self.task!r}, whose second derivative is the curvature. Got "
+                f"{self._given('hessian')!r} instead."
+            )
         if self.proper and not self.probabilistic:
             raise InvalidParameterError(
                 f"The 'proper' parameter of {type(self).__name__} must be False for a "
@@ -272,6 +280,11 @@ class NumpyLoss(CustomLoss):
         The second derivative, in the shape of raw_prediction; with task="multiclass"
         the diagonal of the Hessian. Only needed by solvers of second order.
 
+    hessian : function of (y_true, raw_prediction, **parameters), default=None
+        With task="multiclass" the second derivatives, of shape
+        (n, n_classes, n_classes) and symmetric: what is above the diagonal is not read.
+        Newton's method is more exact with it, and asks for no `curvature`.
+
     {_PARAMETERS.format(tasks="{'regression', 'binary', 'multiclass'}")}
 
     **parameters
@@ -313,6 +326,7 @@ class NumpyLoss(CustomLoss):
         "value": [_PYTHON_FUNCTION],
         "gradient": [_PYTHON_FUNCTION],
         "curvature": [_PYTHON_FUNCTION, NONE],
+        "hessian": [_PYTHON_FUNCTION, NONE],
     }
 
     def compiled(self):
@@ -391,8 +405,9 @@ class CFunctionLoss(CustomLoss):
     }
 
     def __setattr__(self, name, value):
-        if name in _FUNCTIONS and (name != "curvature" or value is not None):
-            value = CFunction(value)
+        if name in ("value", "gradient", "curvature"):
+            is_there = name != "curvature" or value is not None
+            value = CFunction(value) if is_there else None
         super().__setattr__(name, value)
 
     def _given(self, name):
@@ -404,7 +419,7 @@ class CFunctionLoss(CustomLoss):
         parameters = self._own_parameters()
         for name, value in parameters.items():
             check_parameter(type(self).__name__, name, value, _NUMBER)
-        pointers = [self._pointer(name) for name in _FUNCTIONS]
+        pointers = [self._pointer(name) for name in ("value", "gradient", "curvature")]
         if parameters and not any(p and p.takes == "pointer" for p in pointers):
             raise TypeError(
                 f"No function of {type(self).__name__} takes a pointer as third "

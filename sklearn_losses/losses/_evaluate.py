@@ -27,18 +27,27 @@ def evaluate(loss, y_true, raw_prediction, sample_weight, **outputs):
     y_true, raw_prediction, sample_weight
         As in `Loss.value`.
     **outputs : ndarray or None
-        What is wanted of value, gradient and curvature, and where to write it.
+        What is wanted of value, gradient and curvature, and where to write it; or the
+        hessian, alone.
     """
     functions = loss.checked()
     is_point = loss.granularity == "point"
+    if is_point and "hessian" in outputs:
+        raise ValueError(
+            f"{type(loss).__name__} has no Hessian, because it is a loss of points "
+            "here, with one raw prediction a sample. Use curvature()."
+        )
     arrays, run = (_point_arrays, _run_points) if is_point else (_row_arrays, _run_rows)
     y, raw, dtype, limits = arrays(loss, y_true, raw_prediction, outputs)
     shape = raw.shape if is_point else raw.shape[:1]
     weight = factors_of_results(sample_weight, shape)
     if "curvature" in outputs and not functions.has_curvature:
         raise ValueError(f"{type(loss).__name__} has no curvature.")
+    if "hessian" in outputs and not functions.has_hessian:
+        raise ValueError(f"{type(loss).__name__} has no Hessian.")
+    others = {"value": shape, "hessian": (*raw.shape, *raw.shape[1:])}
     results = {
-        name: output_array(out, name, shape if name == "value" else raw.shape, dtype)
+        name: output_array(out, name, others.get(name, raw.shape), dtype)
         for name, out in outputs.items()
     }
     if not run(functions, y, raw, results, limits):
@@ -110,7 +119,11 @@ def _run_rows(functions, y, raw, results, limits):
         for name, result in results.items()
     }
     targets = np.ascontiguousarray(y if y.ndim == 2 else y[:, np.newaxis])
-    are_inside = functions.evaluate_rows(targets, raw, *map(work.get, _OUTPUTS), limits)
+    if "hessian" in work:
+        are_inside = functions.evaluate_hessians(targets, raw, work["hessian"], limits)
+    else:
+        arrays = map(work.get, _OUTPUTS)
+        are_inside = functions.evaluate_rows(targets, raw, *arrays, limits)
     if are_inside:
         for name, result in results.items():
             if result is not work[name]:

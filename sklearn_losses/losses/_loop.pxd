@@ -111,3 +111,20 @@ cdef inline void evaluate_rows(const LossTable *table, const void *params,
         value = table.row(params, &row)
         if block.value != NULL:
             block.value[i] = value
+
+
+cdef inline void evaluate_row_hessians(const LossTable *table, const void *params,
+                                       const RowBlock *block, double *hessian) noexcept nogil:
+    """The packed Hessians of a table that has them."""
+    cdef Row row
+    cdef Py_ssize_t i, size = block.n_outputs * (block.n_outputs + 1) // 2
+    if table.row_hessian_block != NULL:
+        table.row_hessian_block(params, block, hessian)
+        return
+    row.y_size = block.y_size
+    row.n_outputs = block.n_outputs
+    row.gradient = row.curvature = NULL
+    for i in range(block.n):
+        row.y = &block.y[i * block.y_size]
+        row.raw = &block.raw[i * block.n_outputs]
+        table.row_hessian(params, &row, hessian + i * size)

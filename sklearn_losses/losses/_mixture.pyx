@@ -15,7 +15,9 @@ once a block.
 from libc.math cimport INFINITY, NAN
 from libc.stdlib cimport free, malloc
 
-from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
+from sklearn_losses.losses._loop cimport (
+    evaluate_block, evaluate_row_hessians, evaluate_rows,
+)
 from sklearn_losses.losses._table cimport (
     Block, CLoss, LossTable, Row, RowBlock, start_table, point_fn,
 )
@@ -238,6 +240,42 @@ cdef void evaluate_row_block(const void *params, const RowBlock *block) noexcept
     free(memory)
 
 
+cdef void row_hessian(const void *params, const Row *one, double *hessian) noexcept nogil:
+    cdef RowBlock block
+    block.y = one.y
+    block.y_size = one.y_size
+    block.raw = one.raw
+    block.n_outputs = one.n_outputs
+    block.value = block.gradient = block.curvature = NULL
+    block.n = 1
+    evaluate_hessian_block(params, &block, hessian)
+
+
+cdef void evaluate_hessian_block(const void *params, const RowBlock *block,
+                                 double *hessian) noexcept nogil:
+    """The Hessians of rows that are cut off are 0."""
+    cdef const Mixture *m = <const Mixture *> params
+    cdef Py_ssize_t n = block.n, size = block.n_outputs * (block.n_outputs + 1) // 2, i
+    cdef double *memory = <double *> malloc(n * (size + 1) * sizeof(double))
+    cdef RowBlock values = block[0]
+    cdef int j
+    if memory == NULL:
+        fill(hessian, NAN, n * size)
+        return
+    fill(hessian, 0.0, n * size)
+    for j in range(m.n_parts):
+        if m.parts[j].over != 0:
+            evaluate_row_hessians(m.parts[j].table, m.parts[j].params, block, memory)
+            add_scaled(m.parts[j].over, memory, hessian, n * size)
+    if m.limit != INFINITY:
+        values.value = memory + n * size
+        evaluate_row_block(params, &values)
+        for i in range(n):
+            if values.value[i] >= m.limit:
+                fill(hessian + i * size, 0.0, size)
+    free(memory)
+
+
 # ------------------------------------------------------------------------ Python
 cdef class _Memory:
     """The table and the parameters of one mixture, and what its parts point to."""
@@ -265,7 +303,7 @@ def mixture(list parts, double limit=INFINITY):
     cdef _Memory memory = _Memory()
     cdef Mixture *m = &memory.mixture
     cdef CLoss part, made = CLoss()
-    cdef bint has_curvature = True, is_row = False
+    cdef bint has_curvature = True, has_hessian = True, is_row = False
     memory.parts = parts
     m.n_parts = len(parts)
     m.limit = limit
@@ -277,12 +315,16 @@ def mixture(list parts, double limit=INFINITY):
         m.parts[j].over = over
         m.parts[j].flips = flips
         has_curvature &= part.has_curvature
+        has_hessian &= part.has_hessian
         is_row = part.table.row != NULL
     start_table(&memory.table)
     if is_row:
         memory.table.row = row
         memory.table.row_block = evaluate_row_block
         memory.table.without_curvature = not has_curvature
+        if has_hessian:
+            memory.table.row_hessian = row_hessian
+            memory.table.row_hessian_block = evaluate_hessian_block
     else:
         memory.table.value = value
         memory.table.gradient = gradient

@@ -90,6 +90,17 @@ cdef struct RowBlock:
 
 ctypedef void (*row_block_fn)(const void *params, const RowBlock *block) noexcept nogil
 
+# The Hessian H of a row's loss by its K = n_outputs raw predictions. It is symmetric, and
+# what is written is its lower triangle, row after row, K (K + 1) / 2 numbers:
+# H[0][0], H[1][0], H[1][1], H[2][0], H[2][1], H[2][2], ... The `gradient` and `curvature`
+# of `row` are NULL. Where second derivatives jump it is that of one side.
+ctypedef void (*row_hessian_fn)(const void *params, const Row *row,
+                                double *hessian) noexcept nogil
+
+# Those of n rows, one after the other. The outputs of `block` are NULL.
+ctypedef void (*row_hessian_block_fn)(const void *params, const RowBlock *block,
+                                      double *hessian) noexcept nogil
+
 cdef struct LossTable:
     size_t size
     int abi_version
@@ -101,7 +112,10 @@ cdef struct LossTable:
     block_fn block          # NULL: loop over the point functions
     row_fn row              # NULL in a loss of points
     row_block_fn row_block  # NULL: loop over row
-    # All tables of version 1 reach this far; CLoss.check insists on it.
+    # All tables of version 1 reach this far; CLoss.check insists on it. The next two are
+    # for losses of rows that write the curvature, too; see has_row_hessian.
+    row_hessian_fn row_hessian              # NULL: the loss has none
+    row_hessian_block_fn row_hessian_block  # NULL: loop over row_hessian
 
 
 cdef class CLoss:
@@ -113,6 +127,12 @@ cdef class CLoss:
 
 cdef CLoss new_loss(const LossTable *table, parameters)
 cdef int check_table(int abi_version, size_t size) except -1
+
+
+cdef inline bint has_row_hessian(const LossTable *table) noexcept nogil:
+    """Whether the table reaches as far as row_hessian_block, and has a row_hessian."""
+    cdef size_t reach = <char *> (&table.row_hessian_block + 1) - <char *> table
+    return table.size >= reach and table.row_hessian != NULL
 
 
 cdef inline int start_table(LossTable *table) except -1:

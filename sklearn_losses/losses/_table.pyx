@@ -10,7 +10,9 @@ from cython.parallel cimport prange
 
 from sklearn_losses._machine._arrays cimport n_outside
 from sklearn_losses.losses._conjugate cimport searched_conjugate
-from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows, some_rows
+from sklearn_losses.losses._loop cimport (
+    evaluate_block, evaluate_row_hessians, evaluate_rows, some_rows,
+)
 from sklearn_losses._machine._threads cimport threads_for
 
 from sklearn_losses.losses._search import searched_conjugates
@@ -27,6 +29,7 @@ cdef enum:
     CHUNK = 4096
     CHECKED = 64
     GROUP = 16      # rows that a loss may evaluate side by side: chunks are of whole groups
+    ENTRIES = 1 << 14  # of Hessians: what of them stays in cache
     MANY = 1 << 18  # points that are worth a thread: a millisecond of most losses
 
 
@@ -139,6 +142,11 @@ cdef class CLoss:
                 f"{name} is a loss of {granularity}s and its table has no function "
                 f"{' and no '.join(missing)}."
             )
+        if self.has_hessian and not self.has_curvature:
+            raise TypeError(
+                f"{name} has a row_hessian and is without_curvature: write the diagonal as "
+                "the curvature of a row, too."
+            )
         return self
 
     @property
@@ -147,6 +155,11 @@ cdef class CLoss:
         if self.table.row != NULL:
             return not self.table.without_curvature
         return self.table.curvature != NULL
+
+    @property
+    def has_hessian(self):
+        """Whether this is a loss of rows whose Hessians can be asked for."""
+        return self.table.row != NULL and has_row_hessian(self.table)
 
     @property
     def calls_python(self):
@@ -219,6 +232,42 @@ cdef class CLoss:
                 n_bad += 1
             else:
                 evaluate_some_rows(table, params, &block, c * size, min(size, n - c * size))
+        self.raise_error()
+        return n_bad == 0
+
+    def evaluate_hessians(self, const double[:, ::1] y, const double[:, ::1] raw,
+                          double[:, :, ::1] hessian, limits=None):
+        """Write the Hessians of a loss of rows that has them.
+
+        `hessian` is of shape (n, n_outputs, n_outputs); the others are those of
+        `evaluate_rows`.
+        """
+        cdef Py_ssize_t c, n = raw.shape[0], n_chunks, n_bad = 0
+        cdef Py_ssize_t size = max(1, ENTRIES // (raw.shape[1] * raw.shape[1]))
+        cdef Limits within = limits_of(limits)
+        cdef int n_threads = 1 if self.calls_python else threads_for(hessian.size, MANY)
+        cdef const LossTable *table = self.table
+        cdef const void *params = self.params
+        cdef double *out
+        cdef RowBlock block
+        if n == 0:
+            return True
+        out = &hessian[0, 0, 0]
+        size = n if self.calls_python else size - (size % GROUP if size > GROUP else 0)
+        n_chunks = (n + size - 1) // size
+        block.n = n
+        block.n_outputs = raw.shape[1]
+        block.y_size = y.shape[1]
+        block.y = &y[0, 0]
+        block.raw = &raw[0, 0]
+        block.value = block.gradient = block.curvature = NULL
+        for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
+            if within.are_set and n_outside(block.y + c * size, min(size, n - c * size),
+                                            within.low, within.high, within.integer):
+                n_bad += 1
+            else:
+                evaluate_some_hessians(
+                    table, params, &block, c * size, min(size, n - c * size), out)
         self.raise_error()
         return n_bad == 0
 
@@ -300,3 +349,31 @@ cdef void evaluate_some_rows(const LossTable *table, const void *params, const R
                              Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef RowBlock block = some_rows(all_, start, n)
     evaluate_rows(table, params, &block)
+
+
+cdef void evaluate_some_hessians(const LossTable *table, const void *params,
+                                 const RowBlock *all_, Py_ssize_t start, Py_ssize_t n,
+                                 double *hessian) noexcept nogil:
+    cdef RowBlock block = some_rows(all_, start, n)
+    hessian += start * block.n_outputs * block.n_outputs
+    evaluate_row_hessians(table, params, &block, hessian)
+    unpack(hessian, n, block.n_outputs)
+
+
+cdef void unpack(double *hessian, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
+    """Make n matrices of the lower triangles, in the memory where these are.
+
+    From the last entry on: none moves to the left, so that those to come are still there.
+    """
+    cdef Py_ssize_t m, i, j, source
+    cdef double *matrix
+    for m in range(n - 1, -1, -1):
+        matrix = hessian + m * k * k
+        source = (m + 1) * (k * (k + 1) // 2)
+        for i in range(k - 1, -1, -1):
+            for j in range(i, -1, -1):
+                source -= 1
+                matrix[i * k + j] = hessian[source]
+        for i in range(k):
+            for j in range(i):
+                matrix[j * k + i] = matrix[i * k + j]

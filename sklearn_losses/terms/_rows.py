@@ -129,7 +129,7 @@ class RowTerm(LossTerm):
         return finite(self._weighted(curvatures, block))
 
     def mean_hessian(self, p, h):
-        """The sum of the Hessians of the rows' losses, of some rows, by differences.
+        """The sum of the Hessians of the rows' losses, of some rows.
 
         Returns
         -------
@@ -137,17 +137,17 @@ class RowTerm(LossTerm):
         """
         some = slice(None, None, max(1, len(p) // FEW))
         y, weight, p = (array[some].copy() for array in (self.y, self.weight, p))
-        few, width = (
-            row_term(self.loss, y, weight, p.shape[1]),
-            h or DIFFERENCE * self.unit,
-        )
+        few = row_term(self.loss, y, weight, p.shape[1])
+        if self._has_hessians(h):
+            return few._exact_hessians(p, h, ALL).sum(axis=0)
+        width = h or DIFFERENCE * self.unit
         shifts = width * np.eye(p.shape[1])
         both = ((few.slopes(p + s, h), few.slopes(p - s, h)) for s in shifts)
         found = np.array([(up - down).sum(axis=0) for up, down in both])
         return finite(0.25 / width * (found + found.T))
 
     def hessians(self, p, h, block):
-        """Those of the rows' weighted losses, by differences of slopes.
+        """Those of the rows' weighted losses, none with a negative eigenvalue.
 
         Parameters
         ----------
@@ -160,13 +160,10 @@ class RowTerm(LossTerm):
         -------
         ndarray of shape (n, n_outputs, n_outputs)
         """
-        n_outputs = p.shape[1]
-        width = NARROWER * h if h > 0 else DIFFERENCE * self.unit
-        found = np.empty((len(p), n_outputs, n_outputs))
-        for k, shift in enumerate(width * np.eye(n_outputs)):
-            found[:, k] = self._slopes(p + shift, h, block)
-            found[:, k] -= self._slopes(p - shift, h, block)
-        found = finite(0.5 / width * found)
+        if self._has_hessians(h):
+            found = self._exact_hessians(p, h, block)
+            return found if self.loss.convex else without_negative(found)
+        found = self._differences(p, h, block)
         other = found.transpose(0, 2, 1)
         # Where second derivatives jump, differences are no matrix of a convex loss.
         largest = found.max(axis=(1, 2), initial=0.0)
@@ -174,10 +171,26 @@ class RowTerm(LossTerm):
         odd = np.abs(found - other).max(axis=(1, 2)) > TWISTED * least
         odd = odd if self.loss.convex else ALL
         found = 0.5 * (found + other)
-        values, vectors = np.linalg.eigh(found[odd])
-        scaled = vectors * np.maximum(values, 0.0)[:, None]
-        found[odd] = scaled @ vectors.transpose(0, 2, 1)
+        found[odd] = without_negative(found[odd])
         return found
+
+    def _has_hessians(self, h):
+        # Of a kink that nobody smooths differences know, and second derivatives do not.
+        return self._functions.has_hessian and self.loss.differentiable
+
+    def _exact_hessians(self, p, h, block):
+        found = np.empty((*p.shape, p.shape[1]))
+        self._functions.evaluate_hessians(self._y[block], p, found)
+        return finite(self._weighted(found, block))
+
+    def _differences(self, p, h, block):
+        n_outputs = p.shape[1]
+        width = NARROWER * h if h > 0 else DIFFERENCE * self.unit
+        found = np.empty((len(p), n_outputs, n_outputs))
+        for k, shift in enumerate(width * np.eye(n_outputs)):
+            found[:, k] = self._slopes(p + shift, h, block)
+            found[:, k] -= self._slopes(p - shift, h, block)
+        return finite(0.5 / width * found)
 
     @cached_property
     def _signs(self):
@@ -213,7 +226,8 @@ class SoftenedRowTerm(RowTerm):
     def __init__(self, loss, y, weight, n_outputs, offset=None):
         super().__init__(loss, y, weight, n_outputs, offset)
         self.is_smoothed = True
-        self._soft = loss.softened.checked().evaluate_rows
+        self._softened = loss.softened.checked()
+        self._soft = self._softened.evaluate_rows
         self._own = y.astype(np.intp)
 
     def _shifted(self, p, h, block):
@@ -230,6 +244,17 @@ class SoftenedRowTerm(RowTerm):
         self._soft(self._y[block], self._shifted(p, h, block), None, slopes, None)
         return self._weighted(slopes, block)
 
+    def _has_hessians(self, h):
+        return self._softened.has_hessian if h > 0 else super()._has_hessians(h)
+
+    def _exact_hessians(self, p, h, block):
+        if h == 0:
+            return super()._exact_hessians(p, h, block)
+        found, y = np.empty((*p.shape, p.shape[1])), self._y[block]
+        self._softened.evaluate_hessians(y, self._shifted(p, h, block), found)
+        found /= h
+        return finite(self._weighted(found, block))
+
     def _model(self, p, h, block, arrays, with_curvatures):
         if h == 0:
             return super()._model(p, h, block, arrays, with_curvatures)
@@ -245,6 +270,13 @@ class SoftenedRowTerm(RowTerm):
             curvatures /= h
         slopes = self._weighted(slopes, block)
         return Model(value, slopes, self._positive(curvatures, block), excess)
+
+
+def without_negative(hessians):
+    """Symmetric matrices with 0 in place of their negative eigenvalues."""
+    values, vectors = np.linalg.eigh(hessians)
+    scaled = vectors * np.maximum(values, 0.0)[:, None]
+    return scaled @ vectors.transpose(0, 2, 1)
 
 
 def row_term(loss, y, weight, n_outputs, offset=None):

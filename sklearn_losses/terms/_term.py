@@ -89,7 +89,7 @@ class LossTerm:
 
     def _weighted(self, array, block=ALL):
         weight = self.weight[block]
-        array *= weight if array.ndim == 1 else weight[:, None]
+        array *= weight.reshape(-1, *(1,) * (array.ndim - 1))
         if self._some_absent:
             array[weight == 0] = 0.0
         return array

@@ -198,6 +198,35 @@ def curvature_of_another_class(curvature, y, raw):
     return np.roll(curvature, 1, axis=-1)
 
 
+@mutant_of("hessian")
+@patched(CrossEntropy(), "hessian")
+def hessian_without_the_entries_beside_the_diagonal(hessian, y, raw):
+    return hessian * np.eye(raw.shape[1])
+
+
+@mutant_of("hessian")
+@patched(MulticlassSquaredHinge(), "hessian")
+def hessian_with_a_factor(hessian, y, raw):
+    return hessian * 1.001
+
+
+@mutant_of("hessian")
+@patched(Sparsemax(), "hessian")
+def hessian_that_is_not_symmetric(hessian, y, raw):
+    return hessian + 1e-6 * np.triu(np.ones(hessian.shape[1:]), 1)
+
+
+@mutant_of("hessian")
+@patched(MulticlassSquaredHinge(), "hessian")
+def hessian_of_two_sides_of_a_jump(hessian, y, raw):
+    new, rows = hessian.copy(), np.arange(len(y))
+    own = y.astype(int)
+    for k in range(raw.shape[1]):
+        at_jump = (raw[rows, own] - raw[:, k] == 1.0) & (own != k)
+        new[at_jump, k, own[at_jump]] = new[at_jump, own[at_jump], k] = -2.0
+    return new
+
+
 @mutant_of("extremes")
 @patched(LogLoss(), "value")
 def nan_where_exp_overflows(value, y, raw):
@@ -548,7 +577,7 @@ def test_on_fail():
     with pytest.raises(AssertionError) as error:
         check_loss(wrong)
     assert str(error.value) == str(check_loss(wrong, on_fail=None))
-    with pytest.warns(UserWarning, match="1 of 28 checks failed") as record:
+    with pytest.warns(UserWarning, match="1 of 29 checks failed") as record:
         check_loss(wrong, on_fail="warn")
     assert record[0].filename == __file__
     with pytest.raises(ValueError, match=r"'on_fail' .* Got 'ignore' instead"):
@@ -559,15 +588,15 @@ def test_a_report_is_iterable_and_readable():
     report = check_loss(LipschitzTooSmall(quantile=0.9), on_fail=None)
     assert isinstance(report, LossReport)
     assert not report.passed
-    assert len(report) == len(list(report)) == 28
+    assert len(report) == len(list(report)) == 29
     assert all(isinstance(result, CheckResult) for result in report)
     assert report.failures == (report["lipschitz"],)
     assert str(report["lipschitz"]).startswith("lipschitz: at y_true=")
     lines = str(report).splitlines()
     assert lines[0] == (
-        "check_loss(LipschitzTooSmall(quantile=0.9)): 1 of 28 checks failed"
+        "check_loss(LipschitzTooSmall(quantile=0.9)): 1 of 29 checks failed"
     )
-    assert len(lines) == 29
+    assert len(lines) == 30
     failed = [line for line in lines if line.startswith("  FAILED   lipschitz  ")]
     assert len(failed) == 1
     assert "lipschitz claims at most 0.5" in failed[0]

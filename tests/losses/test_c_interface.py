@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sklearn_losses
-from sklearn_losses import SGDRegressor, SquaredError
+from sklearn_losses import SGDRegressor, SquaredError, check_loss
 from tests import compiling
 from tests.compiling import run
 
@@ -33,26 +33,82 @@ class Scaled(PointLoss):
     def compiled(self):
         return new_loss(&table, [-1.0, self.factor])
 """
+ROWS = """
+from sklearn_losses.losses import RowLoss
+from sklearn_losses.losses._table cimport Row
+
+cdef double squares(const void *params, const Row *row) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef double value = 0.0
+    for k in range(row.n_outputs):
+        value += 0.5 * (row.raw[k] + row.raw[0]) ** 2
+        if row.gradient != NULL:
+            row.gradient[k] = 0.0
+    for k in range(row.n_outputs):
+        if row.gradient != NULL:
+            row.gradient[k] += row.raw[k] + row.raw[0]
+            row.gradient[0] += row.raw[k] + row.raw[0]
+        if row.curvature != NULL:
+            row.curvature[k] = 1.0 if k > 0 else 3.0 + row.n_outputs
+    return value
+
+cdef LossTable of_rows
+start_table(&of_rows)
+of_rows.row = squares
+
+class Squares(RowLoss):
+    symmetric = False
+
+    def compiled(self):
+        return new_loss(&of_rows, [])
+"""
+HESSIAN_OF_ROWS = """
+cdef void hessian(const void *params, const Row *row, double *out) noexcept nogil:
+    cdef Py_ssize_t j, k, i = 0
+    for j in range(row.n_outputs):
+        for k in range(j + 1):
+            out[i] = 1.0 if j == k or k == 0 else 0.0
+            i += 1
+    out[0] = 3.0 + row.n_outputs
+
+of_rows.row_hessian = hessian
+"""
 PXD = Path(sklearn_losses.__file__).parent / "losses" / "_table.pxd"
-LAST_MEMBER = "    row_block_fn row_block  # NULL: loop over row\n"
+TEXT = PXD.read_text(encoding="utf-8")
+LAST_REQUIRED = "    row_block_fn row_block  # NULL: loop over row\n"
+LAST_MEMBER = (
+    "    row_hessian_block_fn row_hessian_block  # NULL: loop over row_hessian\n"
+)
 
 
-def build(folder, changes=()):
-    """Compile SOURCE against a changed _table.pxd and return the module's folder."""
+def between(start, end):
+    """A part of _table.pxd."""
+    return TEXT[TEXT.index(start) : TEXT.index(end, TEXT.index(start))]
+
+
+# What is left out is the interface of the first release.
+APPENDED = [
+    (between("    row_hessian_fn row_hessian ", "\n\ncdef class CLoss"), ""),
+    (between("cdef inline bint has_row_hessian", "cdef inline int start_table"), ""),
+]
+
+
+def build(folder, changes=(), source=SOURCE):
+    """Compile a source against a changed _table.pxd."""
     interface = folder / "interface" / "sklearn_losses" / "losses"
     interface.mkdir(parents=True)
     for package in (interface, interface.parent):
         (package / "__init__.py").touch()
-    text = PXD.read_text(encoding="utf-8")
+    text = TEXT
     for old, new in changes:
         assert text.count(old) == 1
         text = text.replace(old, new)
     (interface / "_table.pxd").write_text(text, encoding="utf-8")
-    compiling.build(folder, "elsewhere", SOURCE, "interface")
+    compiling.build(folder, "elsewhere", source, "interface")
 
 
 def test_a_loss_of_another_package(tmp_path, monkeypatch):
-    build(tmp_path)
+    build(tmp_path, source=SOURCE + ROWS + HESSIAN_OF_ROWS)
     monkeypatch.syspath_prepend(tmp_path)
     import elsewhere
 
@@ -67,6 +123,24 @@ def test_a_loss_of_another_package(tmp_path, monkeypatch):
         loss.set_params(factor=0.0).value(0.0, 2.0)
     with pytest.raises(ValueError, match="Scaled has no curvature"):
         loss.set_params(factor=1.0).curvature(0.0, 2.0)
+    assert check_loss(elsewhere.Squares())["hessian"].status == "passed"
+    found = (2.0 * elsewhere.Squares()).hessian(np.zeros(5), np.ones((5, 4)))
+    expected = np.eye(4) + np.eye(4)[:1] + np.eye(4)[:, :1]
+    expected[0, 0] = 7.0
+    np.testing.assert_array_equal(found, np.tile(2.0 * expected, (5, 1, 1)))
+
+
+OLDER = (
+    "import elsewhere\nloss = 2.0 * elsewhere.Squares()\n"
+    "print(loss.value([0], [[1.0, 1.0]]))\n"
+    "try:\n    loss.hessian([0], [[1.0, 1.0]])\n"
+    "except ValueError as error:\n    print(error)\n"
+)
+
+
+def test_a_shorter_table_of_the_first_release_is_read(tmp_path):
+    build(tmp_path, APPENDED, source=SOURCE + ROWS)
+    assert run(OLDER, tmp_path) == "[8.]\nScaled has no Hessian.\n"
 
 
 USE = "import elsewhere; print(elsewhere.Scaled(2.0).value(0.0, 3.0))"
@@ -82,14 +156,14 @@ def test_a_longer_table_of_a_later_release_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("changes", "message"),
     [
-        ("LOSS_ABI_VERSION = 1", "LOSS_ABI_VERSION = 2", "for version 2 of"),
-        (LAST_MEMBER, "", "with a table of"),
+        ([("LOSS_ABI_VERSION = 1", "LOSS_ABI_VERSION = 2")], "for version 2 of"),
+        ([(LAST_REQUIRED, ""), *APPENDED], "with a table of"),
     ],
 )
-def test_another_interface_is_refused_at_import(tmp_path, old, new, message):
-    build(tmp_path, [(old, new)])
+def test_another_interface_is_refused_at_import(tmp_path, changes, message):
+    build(tmp_path, changes)
     said = run(REFUSED, tmp_path)
     assert message in said
     assert "Rebuild the package" in said

@@ -8,6 +8,8 @@
 >>> value(Huber(delta=1.0), mpmath.mpf(0), mpmath.mpf(3))
 mpf('2.5')
 
+`HESSIANS` has the matrix of second derivatives of every loss of rows.
+
 A formula takes the loss, a target and a raw prediction: numbers, or in a loss of rows
 lists of the class probabilities and of the raw predictions. With 50 digits set, at
 least 30 of each result are right, for all raw predictions up to 1e4 in size.
@@ -19,7 +21,7 @@ coincidences of irrational numbers, and each is named where its terms are.
 """
 
 from tests.reference import _binary, _counts, _multiclass, _regression, _robust
-from tests.reference._multiclass import class_probabilities, projection
+from tests.reference._multiclass import HESSIANS, class_probabilities, projection
 
 _FAMILIES = (_regression, _robust, _counts, _binary, _multiclass)
 
@@ -28,4 +30,4 @@ REFERENCE = {
 }
 TERMS = {cls: terms for family in _FAMILIES for cls, terms in family.TERMS.items()}
 
-__all__ = ["REFERENCE", "TERMS", "class_probabilities", "projection"]
+__all__ = ["HESSIANS", "REFERENCE", "TERMS", "class_probabilities", "projection"]

@@ -133,6 +133,48 @@ FORMULAS = {
 }
 
 
+# ---------------------------------------------------------------------- Hessians
+def _cross_entropy_hessian(loss, t, p):
+    # The derivatives of softmax(p)_j by p_k.
+    q = _softmax(p)
+    return [
+        [q_j * (_others(q, j) if j == k else -q_k) for k, q_k in enumerate(q)]
+        for j, q_j in enumerate(q)
+    ]
+
+
+def _squared_hinge_hessian(loss, t, p):
+    # That of a square of p_k - p_y, for each rival that is pushed.
+    y, excess = _excess(t, p)
+    hessian = [[mpf(0)] * len(p) for _ in p]
+    for rival, e in enumerate(excess):
+        if rival != y and e > 0:
+            for j, sign_j in ((rival, 1), (y, -1)):
+                for k, sign_k in ((rival, 1), (y, -1)):
+                    hessian[j][k] += 2 * sign_j * sign_k
+    return hessian
+
+
+def _sparsemax_hessian(loss, t, p):
+    # p_j - tau moves by 1 with p_j, and by -1/n with each of the n in the support.
+    support = [q_k > 0 for q_k in projection(p)[0]]
+    return [
+        [
+            s_j * s_k * ((j == k) - 1 / mpf(sum(support)))
+            for k, s_k in enumerate(support)
+        ]
+        for j, s_j in enumerate(support)
+    ]
+
+
+HESSIANS = {
+    CrossEntropy: _cross_entropy_hessian,
+    MulticlassHinge: lambda loss, t, p: [[mpf(0)] * len(p) for _ in p],
+    MulticlassSquaredHinge: _squared_hinge_hessian,
+    Sparsemax: _sparsemax_hessian,
+}
+
+
 # --------------------------------------------- where the last sum itself cancels
 def _cross_entropy_gradient_terms(loss, t, p):
     # e_k (1 - t_k) - t_k (Z - e_k), or the form for probabilities that are all close.

@@ -19,7 +19,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.solvers.descent import _newton_model
 from sklearn_losses.solvers.descent._curvature import FIRST_DAMPING
 from sklearn_losses.solvers.descent._newton_model import NewtonModel
-from sklearn_losses.terms._rows import row_term
+from sklearn_losses.terms._rows import RowTerm, row_term
 from tests.cases import each
 
 N, D, K = 60, 4, 3
@@ -37,7 +37,33 @@ def test_the_hessians_of_the_softmax():
     s = softmax(p, axis=1)
     known = s[:, :, None] * (np.eye(K) - s[:, None])
     found = of_rows.hessians(p, 0.0, ALL)
-    assert_allclose(found, of_rows.weight[:, None, None] * known, rtol=1e-6, atol=1e-8)
+    assert_allclose(
+        found, of_rows.weight[:, None, None] * known, rtol=1e-14, atol=1e-16
+    )
+    whole = of_rows.mean_hessian(p, 0.0)
+    assert_allclose(whole, found.sum(axis=0), rtol=1e-14, atol=1e-14)
+
+
+@each([CrossEntropy(), CrossEntropy() + 0.5 * Sparsemax()])
+def test_the_hessians_of_a_loss_without_are_differences(loss, monkeypatch):
+    of_rows, p = term(loss)
+    monkeypatch.setattr(RowTerm, "_has_hessians", lambda self, h: False)
+    by_differences = of_rows.hessians(p, 0.0, ALL), of_rows.mean_hessian(p, 0.0)
+    monkeypatch.undo()
+    exact = of_rows.hessians(p, 0.0, ALL), of_rows.mean_hessian(p, 0.0)
+    for found, known in zip(by_differences, exact):
+        assert_allclose(found, known, atol=1e-6 * known.max())
+
+
+def test_differences_know_of_a_kink_that_nobody_smooths():
+    loss = CrossEntropy() + MulticlassHinge()
+    of_rows, p = term(loss)
+    p[:] = 0.0
+    p[np.arange(N), of_rows.y.astype(int)] = 1.0  # where the margins are 1
+    found = of_rows.hessians(p, 0.0, ALL)
+    assert np.trace(found.sum(axis=0)) > 100 * np.trace(
+        loss.hessian(of_rows.y, p).sum(0)
+    )
 
 
 @pytest.mark.parametrize("h", [1e-3, 1.0])
@@ -51,7 +77,7 @@ def test_the_hessians_of_a_smoothed_maximum(h):
     s = softmax(margins / h, axis=1)
     known = s[:, :, None] * (np.eye(K) - s[:, None]) / h
     known *= of_rows.weight[:, None, None]
-    assert_allclose(found, known, rtol=1e-5, atol=1e-5 * known.max())
+    assert_allclose(found, known, rtol=1e-12, atol=1e-14 * known.max())
 
 
 @each([MulticlassSquaredHinge(), Sparsemax(), CrossEntropy(), MulticlassHinge()])

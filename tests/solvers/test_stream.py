@@ -8,7 +8,16 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 
-from sklearn_losses import LogLoss, Quantile, SGDClassifier, SGDRegressor, SquaredError
+from sklearn_losses import (
+    CrossEntropy,
+    LogLoss,
+    MulticlassHinge,
+    Quantile,
+    SGDClassifier,
+    SGDRegressor,
+    SquaredError,
+)
+from sklearn_losses.solvers.stream._stream_fit import CoupledRowTerm, coupled_term
 from sklearn_losses.solvers.stream._stream_memory import (
     Coordinates,
     DenseRows,
@@ -249,3 +258,21 @@ def test_a_sketch_keeps_the_diagonal_and_the_strongest_direction():
     np.testing.assert_allclose(sketch.diagonal()[0], np.diag(whole))
     first = np.linalg.eigh(whole)[1][:, -1:].T
     np.testing.assert_allclose(sketch.product(first), first @ whole, rtol=0.01, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "h"), [(CrossEntropy(), 0.0), (MulticlassHinge(), 0.3)]
+)
+def test_curvatures_of_joint_classes_are_the_slopes_of_slopes(loss, h, monkeypatch):
+    rng = np.random.default_rng(0)
+    y, weight = rng.integers(4, size=50).astype(float), rng.uniform(size=50)
+    weight[7], p = 0.0, rng.normal(size=(50, 4))
+    term = coupled_term(loss, y, weight, 4)
+    slopes, found = term.model(p, h)
+    np.testing.assert_array_equal(slopes, term.slopes(p, h))
+    for k, shift in enumerate(1e-5 * np.eye(4)):
+        slope = (term.slopes(p + shift, h) - term.slopes(p - shift, h)) / 2e-5
+        np.testing.assert_allclose(found[:, k], slope, atol=1e-8)
+    if h == 0:  # a loss that has none
+        monkeypatch.setattr(CoupledRowTerm, "_has_hessians", lambda self, h: False)
+        np.testing.assert_allclose(term.model(p, h)[1], found, atol=1e-7)

@@ -193,6 +193,54 @@ cdef inline void curvatures(const RowBlock *rows, const Py_ssize_t n_rows, const
                 of_k * rest(of_k, others[i], top[i] == <double> k) / (z * z))
 
 
+cdef inline void cross_entropy_hessian_block(
+        const void *params, const RowBlock *block, double *hessian) noexcept nogil:
+    """diag(q) - q q', with q = softmax(p); the targets do not count.
+
+    Of many classes those of a row are the ones side by side.
+    """
+    cdef double few[ON_STACK]
+    cdef double *e = few
+    cdef RowBlock rows
+    cdef Py_ssize_t start = 0, n_classes = block.n_outputs
+    cdef Py_ssize_t size = n_classes * (n_classes + 1) // 2
+    if n_classes > ON_STACK:
+        e = <double *> malloc(n_classes * sizeof(double))
+    while start + LANES <= block.n and n_classes <= LANES:
+        rows = some_rows(block, start, LANES)
+        cross_entropy_hessians(&rows, LANES, e, hessian + start * size)
+        start += LANES
+    while start < block.n:
+        rows = some_rows(block, start, 1)
+        cross_entropy_hessians(&rows, 1, e, hessian + start * size)
+        start += 1
+    if n_classes > ON_STACK:
+        free(e)
+
+
+cdef inline void cross_entropy_hessians(const RowBlock *rows, const Py_ssize_t n_rows,
+                                        double *e, double *hessian) noexcept nogil:
+    """Those of a few rows, of which the diagonal is to the bit what `curvatures` says."""
+    cdef double maximum[LANES]
+    cdef double top[LANES]
+    cdef double others[LANES]
+    cdef Py_ssize_t i, j, k
+    cdef double of_j, z
+    side_by_side(rows, n_rows, e, maximum, top)
+    if n_rows == 1:
+        others[0] = exponentials_of_row(e, rows.n_outputs, maximum[0], <Py_ssize_t> top[0])
+    else:
+        exponentials(e, rows.n_outputs, n_rows, maximum, top, others)
+    for i in range(n_rows):
+        z = 1.0 + others[i]
+        for j in range(rows.n_outputs):
+            of_j = e[j * n_rows + i]
+            for k in range(j):
+                hessian[k] = -of_j / (z * z) * e[k * n_rows + i]
+            hessian[j] = of_j * rest(of_j, others[i], top[i] == <double> j) / (z * z)
+            hessian += j + 1
+
+
 cdef struct Exponentials:
     const double *e     # that of class k is e[k * stride]
     Py_ssize_t stride
@@ -276,6 +324,20 @@ cdef inline void fill(const Row *row, double with_) noexcept nogil:
             row.curvature[k] = with_
 
 
+cdef inline Py_ssize_t packed(Py_ssize_t j, Py_ssize_t k) noexcept nogil:
+    """Where H[j][k] is in the packed lower triangle."""
+    return j * (j + 1) // 2 + k if k <= j else k * (k + 1) // 2 + j
+
+
+cdef inline bint start_hessian(const Row *row, double *hessian) noexcept nogil:
+    """Set all of it to 0, or to nan if the row has no loss; whether it has one."""
+    cdef bint has_loss = not has_nan(row)
+    cdef Py_ssize_t i
+    for i in range(packed(row.n_outputs, 0)):
+        hessian[i] = 0.0 if has_loss else NAN
+    return has_loss
+
+
 cdef inline bint has_nan(const Row *row) noexcept nogil:
     cdef Py_ssize_t k
     for k in range(row.n_outputs):
@@ -311,6 +373,11 @@ cdef inline double multiclass_hinge_row(const void *params, const Row *row) noex
     return value
 
 
+cdef inline void multiclass_hinge_hessian(
+        const void *params, const Row *row, double *hessian) noexcept nogil:
+    start_hessian(row, hessian)
+
+
 cdef inline double multiclass_squared_hinge_row(
         const void *params, const Row *row) noexcept nogil:
     """sum_{k != y} max(0, 1 - p_y + p_k)^2: every rival that is too close is pushed off."""
@@ -334,6 +401,19 @@ cdef inline double multiclass_squared_hinge_row(
             row.curvature[k] = 2.0
             row.curvature[y] += 2.0
     return value
+
+
+cdef inline void multiclass_squared_hinge_hessian(
+        const void *params, const Row *row, double *hessian) noexcept nogil:
+    """2 (a_k - a_y) (a_k - a_y)', with unit vectors a, of every rival that is too close."""
+    cdef Py_ssize_t k, y = label_of(row)
+    if not start_hessian(row, hessian):
+        return
+    for k in range(row.n_outputs):
+        if k != y and shortfall(row, k) > 0:
+            hessian[packed(k, k)] = 2.0
+            hessian[packed(k, y)] = -2.0
+            hessian[packed(y, y)] += 2.0
 
 
 # -------------------------------------------------------------------- sparsemax
@@ -401,3 +481,24 @@ cdef inline double sparsemax_row(const void *params, const Row *row) noexcept no
         if row.curvature != NULL:
             row.curvature[k] = 1.0 - 1.0 / n_support if q > 0 else 0.0
     return value
+
+
+cdef inline void sparsemax_hessian(
+        const void *params, const Row *row, double *hessian) noexcept nogil:
+    """1 - 1/n on the diagonal of the n classes with a probability, and -1/n beside it."""
+    cdef Py_ssize_t j, k, top = 0, n_support = 0
+    cdef double tau
+    if not start_hessian(row, hessian):
+        return
+    for k in range(1, row.n_outputs):
+        if row.raw[k] > row.raw[top]:
+            top = k
+    tau = simplex_threshold(row, top)
+    for k in range(row.n_outputs):
+        n_support += below_top(row, k, top) - tau > 0
+    for j in range(row.n_outputs):
+        if below_top(row, j, top) - tau > 0:
+            for k in range(j):
+                if below_top(row, k, top) - tau > 0:
+                    hessian[packed(j, k)] = -1.0 / n_support
+            hessian[packed(j, j)] = 1.0 - 1.0 / n_support

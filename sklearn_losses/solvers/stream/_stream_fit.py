@@ -14,7 +14,7 @@ from sklearn_losses.solvers.descent._line_search import is_finite, step_length
 from sklearn_losses.solvers.stream._stream_memory import Sketch
 from sklearn_losses.terms._points import PointTerm
 from sklearn_losses.terms._rows import RowTerm, SoftenedRowTerm
-from sklearn_losses.terms._term import DIFFERENCE
+from sklearn_losses.terms._term import ALL, DIFFERENCE
 
 MOST_STEPS = 30
 ENOUGH = 1e-2  # of the mean loss of a row may still be gained on all rows together
@@ -51,9 +51,9 @@ class Residuals:
 class CoupledRowTerm(Residuals, RowTerm):
     """A loss of rows, with the whole Hessian of each row.
 
-    Kinks are smoothed by a mean over steps of h along each output. Curvatures are
-    differences of slopes, made diagonally dominant: the Hessian of a loss that depends
-    on differences of raw predictions is so by itself.
+    Kinks are smoothed by a mean over steps of h along each output. There curvatures are
+    differences of slopes, as of a loss without Hessian, made diagonally dominant: the
+    Hessian of a loss that depends on differences of raw predictions is so by itself.
     """
 
     def value(self, p):
@@ -80,6 +80,8 @@ class CoupledRowTerm(Residuals, RowTerm):
     def model(self, p, h):
         """Slopes, and curvatures of shape (n_rows, n_outputs, n_outputs)."""
         p = np.ascontiguousarray(p)
+        if h == 0 and self._has_hessians(h):
+            return self.slopes(p, h), self.hessians(p, h, ALL)
         e = h if h > 0 else DIFFERENCE * self.unit
         n, k = p.shape
         second, slopes = np.empty((n, k, k)), np.zeros((n, k))
@@ -99,8 +101,8 @@ class CoupledRowTerm(Residuals, RowTerm):
 class SoftenedCoupledTerm(CoupledRowTerm):
     """The same for kinks that are those of a maximum (`RowLoss.softened`).
 
-    The smoothed loss is a cross-entropy in units of h, whose Hessian is known: one
-    evaluation takes the place of two for each output.
+    The Hessian of the smoothed loss is known: one evaluation takes the place of two for
+    each output.
     """
 
     def __init__(self, loss, y, weight, n_outputs, offset=None):
@@ -115,14 +117,8 @@ class SoftenedCoupledTerm(CoupledRowTerm):
     def model(self, p, h):
         if h == 0:
             return super().model(p, h)
-        slopes = self.slopes(p, h)
-        weight = self.weight[:, None]
-        share = slopes.copy()  # of each class, by the weight of its row
-        share[np.arange(len(p)), self.y.astype(np.intp)] += self.weight
-        second = -share[:, :, None] * share[:, None, :]
-        second /= np.where(weight > 0, weight, 1.0)[:, :, None]
-        np.einsum("nkk->nk", second)[:] += share
-        return slopes, second / h
+        at = np.ascontiguousarray(p)
+        return self.slopes(p, h), self._softened.hessians(at, h, ALL)
 
 
 def coupled_term(loss, y, weight, n_outputs, offset=None):

@@ -58,6 +58,7 @@ def least_squares(rows, y, start, penalty, eta, batch_size):
         Schedule("constant", eta, 0.0, 1.0),
         Targets(y),
         sample_weight=None,
+        offset=None,
         order=None,
         n_rows=len(y),
         batch_size=batch_size,

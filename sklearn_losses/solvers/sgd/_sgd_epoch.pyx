@@ -74,8 +74,8 @@ cdef class Epoch:
     """
 
     def __cinit__(self, CLoss loss, ScaledWeights weights, Schedule schedule, targets,
-                  sample_weight, offset, order, n_rows, batch_size, n_threads, average, counts_loss, seed,
-                  t, steps=None, double clip=INFINITY):
+                  sample_weight, offset, order, n_rows, batch_size, n_threads, average,
+                  counts_loss, seed, t, steps=None, double clip=INFINITY):
         self.loss = loss
         self.weights = weights
         self.schedule = schedule

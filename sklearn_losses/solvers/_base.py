@@ -64,6 +64,7 @@ class Solver:
     """Base of the solvers."""
 
     convex_start = False  # whether it tries a start of its own where none is given
+    setting = "This solver"  # what a user has set to get it
     verifies = False  # whether it sees if an entry of X is not finite: `Rows.verify`
 
     def check(self, loss):
@@ -74,6 +75,21 @@ class Solver:
         ValueError
             "cannot use X with Y, because Z", and what to do.
         """
+
+    def check_price(self, price, penalty):
+        """Refuse a penalty that this solver cannot use, with numbers and as it is.
+
+        Raises
+        ------
+        ValueError
+            As of `check`.
+        """
+        if not price.is_uniform:
+            raise ValueError(
+                f"{self.setting} cannot use penalty={penalty!r}, because it knows one "
+                "l1 and one l2 norm of all features. Use learning_rate='auto' and fit, "
+                "or penalty='elasticnet'."
+            )
 
     def solve(self, objective, start):
         """Minimize the objective.

@@ -106,7 +106,7 @@ class SGD(Solver):
     def check(self, loss):
         if not self.schedule.is_passive_aggressive:
             return
-        setting = f"learning_rate={self.schedule.name!r}"
+        setting = self.setting
         if self.batch_size > 1:
             raise ValueError(
                 f"{setting} cannot use batch_size={self.batch_size}, because its step "
@@ -135,6 +135,10 @@ class SGD(Solver):
                 "loss, which is 0 at coefficients of 0, so that no step is ever made. "
                 "Use Hinge(), or another learning_rate."
             )
+
+    @property
+    def setting(self):
+        return f"learning_rate={self.schedule.name!r}"
 
     @staticmethod
     def start(coef, intercept):

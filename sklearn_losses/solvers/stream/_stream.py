@@ -16,9 +16,11 @@ from sklearn_losses.solvers.stream._stream_wide import WidePast, is_wide
 class Stream(Solver):
     """Newton's method for rows that come in chunks and are not seen again.
 
-    Any loss, any penalty. `solve` takes one chunk; its state is all there is between
-    two of them.
+    Any loss, any l1 and l2 norm of all features. `solve` takes one chunk; its state is
+    all there is between two of them.
     """
+
+    setting = "partial_fit with learning_rate='auto'"
 
     def solve(self, objective, start, train=None, watch=None):
         """Take in the rows of one chunk; see `SGD.solve`. There is nothing to watch."""

@@ -178,7 +178,7 @@ def _labels_of_lists(start, groups, n_features, names):
             label[j] = g
     missing = np.flatnonzero(label < 0)
     if len(missing):
-        name = missing[0] if names is None else names[missing[0]]
+        name = int(missing[0]) if names is None else names[missing[0]]
         raise InvalidParameterError(
             f"{start} misses the feature {name!r}. Each must be in one group: add "
             "["

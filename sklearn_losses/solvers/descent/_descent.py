@@ -546,8 +546,8 @@ class Fit:
         A fit that crawls gains as little at each step as one that has arrived; and so
         does one whose curvature is less, in some direction, than what kinks need.
         """
-        is_odd = self.model.is_stiff or (self.model.has_kinks and self.h > 0)
-        is_odd |= not self.price.is_convex
+        is_kinked = self.model.has_kinks and self.h > 0 and self.price.is_convex
+        is_odd = self.model.is_stiff or is_kinked
         return is_odd or self.n_iterations >= STRUGGLING
 
     def prove(self, p, theta, allowed):
@@ -557,11 +557,17 @@ class Fit:
         yield
 
     def is_level(self, theta, allowed):
-        """Whether the gradient leaves little to gain on a way as long as so far."""
-        slope = self.model.steepest_slope()
+        """Whether the gradient leaves little to gain on a way as long as so far.
+
+        With a penalty that is not convex, which a step so long would leave behind, on
+        as long a way as the typical curvature allows.
+        """
+        steep = float(np.linalg.norm(self.model.steepest_slope()))
         size = float(np.linalg.norm(theta[..., :-1]))
-        left = float(np.linalg.norm(slope)) * max(size, self.term.unit)
-        return left <= PROOF * allowed
+        way = max(size, self.term.unit)
+        if not self.price.is_convex:
+            way = min(way, 0.5 * steep / max(self.typical, 1e-300))
+        return steep * way <= PROOF * allowed
 
     def change_model(self):
         """Take to Newton's method where many passes have not been enough.

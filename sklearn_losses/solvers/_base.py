@@ -64,7 +64,6 @@ class Solver:
     """Base of the solvers."""
 
     convex_start = False  # whether it tries a start of its own where none is given
-    setting = "This solver"  # what a user has set to get it
     verifies = False  # whether it sees if an entry of X is not finite: `Rows.verify`
 
     def check(self, loss):
@@ -84,12 +83,6 @@ class Solver:
         ValueError
             As of `check`.
         """
-        if not price.is_uniform:
-            raise ValueError(
-                f"{self.setting} cannot use penalty={penalty!r}, because it knows one "
-                "l1 and one l2 norm of all features. Use learning_rate='auto' and fit, "
-                "or penalty='elasticnet'."
-            )
 
     def solve(self, objective, start):
         """Minimize the objective.

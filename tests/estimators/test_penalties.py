@@ -375,15 +375,69 @@ def test_bad_input_has_a_sentence(settings, sentence):
         LinearRegressor(alpha=0.1).set_params(**settings).fit(X, y)
 
 
+STEPPED = [
+    *(L1(WEIGHTS), ElasticNet(0.5, WEIGHTS), GroupLasso(GROUPS), SLOPE(SORTED)),
+    *(SparseGroupLasso(GROUPS) + 0.1 * L2(), MCP()),
+]
+
+
+@pytest.mark.parametrize("penalty", STEPPED, ids=lambda p: str(p)[:25])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_proximal_steps_lead_to_the_same_optimum(penalty, kind):
+    X, y = data(LogLoss())
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    known = LinearClassifier(penalty=penalty, alpha=0.05, tol=1e-10).fit(X, y)
+    steps = dict(learning_rate="invscaling", eta0=0.5, power_t=0.3, tol=None)
+    model = SGDClassifier(LogLoss(), penalty=penalty, alpha=0.05, random_state=0)
+    model.set_params(**steps, batch_size=50, max_iter=300).fit(kind(X), y)
+    raw = X @ model.coef_[0] + model.intercept_
+    value = LogLoss().mean(y, raw) + penalty.value(model.coef_, alpha=0.05)
+    assert value == pytest.approx(known.objective_, rel=2e-3)
+    zeros = known.coef_ == 0
+    assert not zeros.any() or (model.coef_[zeros] == 0).any()
+
+
+def test_proximal_steps_of_all_classes():
+    X, y = data(CrossEntropy())
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = SGDClassifier(CrossEntropy(), penalty=MultiTask(), alpha=0.1)
+    model.set_params(learning_rate="constant", eta0=0.1, batch_size=50, max_iter=200)
+    known = LinearClassifier(CrossEntropy(), penalty=MultiTask(), alpha=0.1).fit(X, y)
+    model.set_params(random_state=0).fit(X, y)
+    zeros = (known.coef_ == 0).all(axis=0)
+    assert zeros.any()
+    assert (model.coef_[:, zeros] == 0).all(axis=0).any()
+    assert_allclose(model.coef_, known.coef_, atol=0.05)
+
+
+@pytest.mark.parametrize("penalty", [L1(WEIGHTS), L2(WEIGHTS)], ids=["l1", "l2"])
+def test_streams_have_weights_for_each_feature(penalty):
+    X, y = data(SquaredError())
+    known = SGDRegressor(penalty=penalty, alpha=0.3, tol=1e-8).fit(X, y)
+    model = SGDRegressor(penalty=penalty, alpha=0.3)
+    for part in np.split(np.arange(N), 4):
+        model.partial_fit(X[part], y[part])
+    assert_allclose(model.coef_, known.coef_, atol=0.02)
+
+
 def test_what_others_cannot_use():
     X, y = data(SquaredError())
-    steps = SGDRegressor(
-        penalty=GroupLasso(GROUPS), learning_rate="constant", eta0=0.01
-    )
-    with pytest.raises(ValueError, match="learning_rate='constant' cannot use"):
-        steps.fit(X, y)
+    groups = GroupLasso(GROUPS)
+    steps = dict(learning_rate="constant", eta0=0.01)
+    for settings, reason in (
+        (dict(penalty=Tikhonov(FORM)), "a matrix has no proximal step"),
+        (dict(penalty=groups, average=True), "average counts iterates"),
+        (dict(penalty=groups, optimizer="adam"), "each weight its own step"),
+        (dict(penalty=groups, learning_rate="pa1"), "whatever a penalty says"),
+    ):
+        model = SGDRegressor("epsilon_insensitive", **steps).set_params(**settings)
+        with pytest.raises(ValueError, match=reason):
+            model.fit(X, y)
     with pytest.raises(ValueError, match=r"partial_fit with .*'auto' cannot use"):
-        SGDRegressor(penalty=L1(WEIGHTS)).partial_fit(X, y)
+        SGDRegressor(penalty=groups).partial_fit(X, y)
+    many = sparse.random_array((5, 5000), density=0.01, random_state=0).tocsr()
+    with pytest.raises(ValueError, match="weights of a penalty for each feature"):
+        SGDRegressor(penalty=L1(np.ones(5000))).partial_fit(many, y[:5])
     model = LinearRegressor(penalty=None, bounds=(None, 5.0)).fit(X, y)
     with pytest.raises(ValueError, match="bounds, as of positive=True"):
         standard_errors(model, X, y)

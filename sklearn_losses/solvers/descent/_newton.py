@@ -49,9 +49,6 @@ class Newton(Solver):
         self.convex_start = True
         self.stop = threading.Event()  # set: end after the current iteration
 
-    def check_price(self, price, penalty):
-        """It uses all."""
-
     def solve(self, objective, start, train=None, watch=NOTHING):
         """Minimize each output's objective, or the joint one; see `SGD.solve`."""
         n_rows = objective.rows.n_rows

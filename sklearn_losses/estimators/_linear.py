@@ -53,8 +53,9 @@ from sklearn_losses.solvers.descent._descent import MOST_FEATURES, PATIENCE
 from sklearn_losses.solvers.descent._gap_descent import LBFGS, NEWTON
 from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
-_PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
-        The penalty on the coefficients; the intercept is not penalised.
+_PARAMETERS = f"""penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='l2'
+        The penalty on the coefficients; the intercept is not penalised. An object, such
+        as ``GroupLasso(groups)`` or ``L1(weights)``, or a name: see docs/penalties.md.
 
     alpha : float, default=0.0001
         The strength of the penalty, >= 0. With a loss of regression whose slopes are
@@ -80,8 +81,8 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
         - 'lbfgs': a quasi-Newton method, for all losses and any number of features.
         - 'active-set': one of these two on the features that have coefficients, which
           become more until the duality gap of all features is small. It needs an l1
-          norm and a convex loss with a conjugate [3]_.
-        - 'auto': 'active-set' with an l1 norm and {WIDE} features or more; else
+          norm, or one of groups, and a convex loss with a conjugate [3]_.
+        - 'auto': 'active-set' with such a norm and {WIDE} features or more; else
           'newton' for a loss of points and up to {MOST_FEATURES} features, or for one
           of rows with kinks and up to {DEAR} coefficients; else 'lbfgs', which gives
           way to 'newton' where {PATIENCE} passes were not enough for a loss of rows
@@ -127,9 +128,9 @@ _ATTRIBUTES = """objective_ : float{several}
         The duality gap: no coefficients at all have an objective less than
         ``objective_ - gap_``, up to rounding. Without any penalty the bound is proved
         for coefficients up to ten times as large as the largest of the fit, in units
-        of 1 / spread of their features. It is nan if the loss is not convex, where
-        the fit is a local minimum, and inf if the loss has no conjugate, or a callback
-        ended the fit before there was a bound.
+        of 1 / spread of their features. It is nan if loss or penalty is not convex,
+        where the fit is a local minimum, and inf if the loss has no conjugate, or a
+        callback ended the fit before there was a bound.
 
     n_iter_ : int
         The passes over the rows that were made{most}.
@@ -408,7 +409,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
     It minimizes
 
         sum_i sample_weight_i loss(y_i, x_i . w + b) / S
-        + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
+        + alpha penalty(w)
 
     and proves how near the result is: `gap_` bounds what any other coefficients could
     gain.
@@ -489,7 +490,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
     It minimizes
 
         sum_i sample_weight_i loss(y_i, x_i . w + b) / S
-        + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
+        + alpha penalty(w)
 
     and proves how near the result is: `gap_` bounds what any other coefficients could
     gain. A binary loss on several classes is fitted one versus rest, each class with an

@@ -15,7 +15,8 @@ ROUNDS = 5  # of groups and Newton steps in turn
 NEWTON_STEPS, HALVINGS = 10, 8
 LITTLE = 1e-10  # of the first gain: a Newton step that gains no more is the last
 DAMPING = 1e-12
-PROX_STEPS, PROX_TOL = 2000, 1e-10
+PROX_ROUNDS, PROX_STEPS, PROX_TOL = 50, 20, 1e-9
+SAME = 1e-9  # of the largest: sizes that differ by less are equal
 POWERS = 30  # of the matrix, for its largest eigenvalue
 SAFE = 1.05  # times what they find
 
@@ -151,12 +152,24 @@ def _of_norm(x, group, weight):
 
 
 def _by_prox(problem):
-    """Accelerated proximal steps, which begin anew where they go up."""
+    """Accelerated proximal steps, and minima with the clusters that they find."""
     largest = SAFE * _largest_eigenvalue(problem)
-    x = momentum = problem.theta
+    x = problem.theta
     if not largest > 0:
         return x
-    t, first = 1.0, None
+    first = None
+    for _ in range(PROX_ROUNDS):
+        x, size, way = _prox_steps(problem, x, largest, first)
+        first = first or way
+        if size <= PROX_TOL * first:
+            break
+        x = _least_of_clusters(problem, x)
+    return x
+
+
+def _prox_steps(problem, x, largest, first):
+    """Some of them, which begin anew where they go up; and the last, and the first."""
+    momentum, t, way = x, 1.0, None
     for _ in range(PROX_STEPS):
         slope = problem.slope(momentum)
         new = problem.prox(momentum - slope / largest, 1.0 / largest)
@@ -166,10 +179,67 @@ def _by_prox(problem):
         after = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t))
         momentum, x, t = new + (t - 1.0) / after * step, new, after
         size = float(np.linalg.norm(step))
-        first = first or size
-        if size <= PROX_TOL * first:
+        way = size if way is None else way
+        if size <= PROX_TOL * (first or way):
             break
-    return x
+    return x, size, way
+
+
+def _least_of_clusters(problem, x):
+    """The minimum where coefficients of the same size stay so, up to the first tie."""
+    signs, charges, rows = _clusters(problem, x)
+    if len(signs) == 0:
+        return x
+    curved = signs @ problem.matrix(np.arange(len(x))) @ signs.T
+    slope = signs @ problem.slope(x) + charges
+    step = -scaled_solve(curved, slope, DAMPING)[0]
+    sizes = np.abs(signs @ x) / np.maximum(np.abs(signs).sum(axis=1), 1.0)
+    t = 1.0
+    for row in range(problem.shape[0]):
+        here = np.flatnonzero(rows == row)
+        size, change = np.append(sizes[here], 0.0), np.append(step[here], 0.0)
+        nearer, gap = -np.diff(change), -np.diff(size)
+        ties = nearer < -gap
+        t = min(t, float((-gap[ties] / nearer[ties]).min(initial=1.0)))
+    new = x + t * (step @ signs)
+    return new if problem.value(new) < problem.value(x) else x
+
+
+def _clusters(problem, x):
+    """Coefficients of the same size, from the largest on, and the intercepts.
+
+    Returns
+    -------
+    signs : ndarray of shape (n_clusters, d)
+    charges : ndarray of shape (n_clusters,)
+        The sum of their weights in the norm.
+    rows : ndarray of shape (n_clusters,)
+        Of which output, and -1 of an intercept.
+    """
+    coef, weight = x.reshape(problem.shape), problem.model.price.norm.weight
+    signs, charges, rows = [], [], []
+    for k, row in enumerate(coef):
+        sizes, begin = np.abs(row[:-1]), 0
+        order = np.argsort(-sizes, kind="stable")
+        order = order[sizes[order] > 0]
+        jumps = np.diff(sizes[order], append=0.0) < -SAME * sizes.max(initial=0.0)
+        for end in np.flatnonzero(jumps) + 1:
+            one = np.zeros(problem.shape)
+            members = order[begin:end]
+            one[k, members] = np.sign(row[members])
+            signs.append(one.ravel())
+            charges.append(weight[begin:end].sum())
+            rows.append(k)
+            begin = end
+        if problem.model.moves[-1]:
+            one = np.zeros(problem.shape)
+            one[k, -1] = 1.0
+            signs.append(one.ravel())
+            charges.append(0.0)
+            rows.append(-1)
+    if not signs:
+        return np.zeros((0, len(x))), np.zeros(0), np.zeros(0)
+    return np.array(signs), np.array(charges), np.array(rows)
 
 
 def _largest_eigenvalue(problem):

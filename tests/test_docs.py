@@ -1,5 +1,6 @@
-"""docs/catalogue.md is what the code says."""
+"""docs/catalogue.md and docs/penalties.md are what the code says."""
 
+import doctest
 import importlib.util
 from pathlib import Path
 
@@ -37,3 +38,9 @@ def test_every_loss_has_a_formula(maker, name):
     text = maker.formula(type(get_loss(name)))
     assert any(sign in text for sign in "()^/")
     assert 5 < len(text) < 90
+
+
+def test_the_examples_of_penalties():
+    found = doctest.testfile(str(DOCS / "penalties.md"), module_relative=False)
+    assert found.attempted > 10
+    assert found.failed == 0

@@ -95,6 +95,15 @@ class Centred:
         other._set(rows, self.mean, self.scale)
         return other
 
+    def in_units(self, scale):
+        """The same with other units of the columns, 0 for the constant ones."""
+        if np.array_equal(scale, self.scale):
+            return self
+        other = object.__new__(Centred)
+        other._set(self.rows, self.mean, scale)
+        other.by_slopes = self.by_slopes
+        return other
+
     def centred(self, block):
         """Rows of z and a column of ones, in memory which the next block overwrites."""
         if self._only_block is not None:

@@ -30,7 +30,6 @@ from sklearn_losses.estimators._linear_model import (
     LinearRegressorMixin,
 )
 from sklearn_losses.estimators._validation import (
-    check_l1_ratio,
     check_large_rows,
     check_numbers,
     check_offset,
@@ -40,13 +39,14 @@ from sklearn_losses.estimators._validation import (
     draw_seed,
     encode_labels,
     measured_scale,
+    price_of,
+    resolve_penalty,
     split_offset,
     unchanged_on_error,
 )
 from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.estimators._watching import EpochCallbacks
 from sklearn_losses.losses._arguments import moderate_weight
-from sklearn_losses.penalties._penalties import Penalty
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
@@ -55,8 +55,9 @@ from sklearn_losses.solvers.descent._descent import MOST_FEATURES, PATIENCE
 from sklearn_losses.solvers.descent._gap_descent import LBFGS, NEWTON
 from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
-_PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
-        The penalty on the coefficients; the intercept is not penalised.
+_PARAMETERS = f"""penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='l2'
+        The penalty on the coefficients; the intercept is not penalised. An object, such
+        as ``GroupLasso(groups)`` or ``L1(weights)``, or a name: see docs/penalties.md.
 
     alpha : float, default=0.0001
         The strength of the penalty, >= 0. With a loss of regression whose slopes are
@@ -82,8 +83,8 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
         - 'lbfgs': a quasi-Newton method, for all losses and any number of features.
         - 'active-set': one of these two on the features that have coefficients, which
           become more until the duality gap of all features is small. It needs an l1
-          norm and a convex loss with a conjugate [3]_.
-        - 'auto': 'active-set' with an l1 norm and {WIDE} features or more; else
+          norm, or one of groups, and a convex loss with a conjugate [3]_.
+        - 'auto': 'active-set' with such a norm and {WIDE} features or more; else
           'newton' for a loss of points and up to {MOST_FEATURES} features, or for one
           of rows with kinks and up to {DEAR} coefficients; else 'lbfgs', which gives
           way to 'newton' where {PATIENCE} passes were not enough for a loss of rows
@@ -107,6 +108,11 @@ _PARAMETERS = f"""penalty : {{{{'l2', 'l1', 'elasticnet', None}}}}, default='l2'
     positive : bool, default=False
         Whether coefficients must be >= 0. The intercept may have any sign.{{positive}}
 
+    bounds : tuple of (lower, upper), default=None
+        Between which coefficients must be: each a number, an array of one for each
+        feature, or None for no such bound; lower <= 0 <= upper. The intercept has no
+        bounds. ``positive=True`` is ``bounds=(0, None)``.
+
     random_state : int, RandomState instance or None, default=0
         Chooses the rows with which a fit of many rows begins. The optimum does not
         depend on it, and with an int `fit` is deterministic.
@@ -124,9 +130,9 @@ _ATTRIBUTES = """objective_ : float{several}
         The duality gap: no coefficients at all have an objective less than
         ``objective_ - gap_``, up to rounding. Without any penalty the bound is proved
         for coefficients up to ten times as large as the largest of the fit, in units
-        of 1 / spread of their features. It is nan if the loss is not convex, where
-        the fit is a local minimum, and inf if the loss has no conjugate, or a callback
-        ended the fit before there was a bound.
+        of 1 / spread of their features. It is nan if loss or penalty is not convex,
+        where the fit is a local minimum, and inf if the loss has no conjugate, or a
+        callback ended the fit before there was a bound.
 
     n_iter_ : int
         The passes over the rows that were made{most}.
@@ -175,8 +181,8 @@ _NOTES = """scikit-learn's callbacks (``set_callbacks``) see a task for each ite
 class BaseLinear(CallbackSupportMixin, LinearModel):
     """What the two estimators share: from checked arrays to fitted attributes."""
 
+    _objects = {"loss": "Huber()", "penalty": "MCP()"}
     _constraints = {
-        "penalty": [Options("l2", "l1", "elasticnet"), NONE],
         "alpha": [Interval(0, None, "left")],
         "l1_ratio": [Interval(0, 1, "both"), NONE],
         "fit_intercept": [BOOLEAN],
@@ -225,7 +231,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
     @with_callbacks  # within unchanged_on_error, which takes away what it looks for
     def _fit(self, X, y, sample_weight, offset):
         check_parameters(self, self._constraints)
-        check_l1_ratio(self)
+        resolve_penalty(self)
         loss = self._usable_loss()
         objectives, dtype = self._objectives(
             X, y, sample_weight, loss, offset, solves=True
@@ -280,7 +286,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         weight = None if weight is None else moderate_weight(weight)
         targets, weight, n_outputs = self._targets(y, weight, loss)
         total = X.shape[0] if weight is None else weight.sum()
-        penalty, rows = self._penalty(), Rows(X, check)
+        price = price_of(self, X.shape[1], loss.granularity == "row")
+        rows = Rows(X, check)
         if not solves or loss.needs_scale:
             rows.verify()
         per_objective = n_outputs // len(targets)
@@ -291,7 +298,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             offsets = np.split(offset, len(targets), axis=1)
         objectives = [
             Objective(
-                *(loss, rows, Targets(target), weight, total, penalty, per_objective),
+                *(loss, rows, Targets(target), weight, total, price, per_objective),
                 fit_intercept=self.fit_intercept,
                 offset=own,
             )
@@ -321,21 +328,20 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         settings = dict(
             max_iter=self.max_iter,
             tol=self.tol,
-            positive=self.positive,
             seed=draw_seed(self.random_state),
             verbose=self.verbose,
             owner=type(self).__name__,
         )
-        method, has_l1 = self.solver, objective.penalty.l1 > 0
+        method, selects = self.solver, objective.penalty.selects
         if method == "auto":
             method, settings["may_change"] = choose(objective), True
             is_wide = objective.rows.n_features >= WIDE
-            if has_l1 and is_wide and objective.loss.has_conjugate:
+            if selects and is_wide and objective.loss.has_conjugate:
                 method = ACTIVE_SET
-        if method == ACTIVE_SET and not has_l1:
+        if method == ACTIVE_SET and not selects:
             raise ValueError(
                 f"{type(self).__name__}(solver={ACTIVE_SET!r}) needs a penalty with an "
-                "l1 norm, which is what leaves features out. Got "
+                "l1 norm, or one of groups, which is what leaves features out. Got "
                 f"penalty={self.penalty!r}, alpha={self.alpha!r} and "
                 f"l1_ratio={self.l1_ratio!r}. Use solver='auto'."
             )
@@ -346,9 +352,6 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         solver.check(objective)
         return solver
 
-    def _penalty(self):
-        return Penalty.from_name(self.penalty, self.alpha, self.l1_ratio)
-
     def _starts(self, objectives):
         """Coefficients and intercepts to begin with, of each objective."""
         coef = intercept = None
@@ -356,8 +359,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         if self.warm_start and hasattr(self, "coef_"):
             coef, intercept = self._dense_coef(), self.intercept_
         coef = self._initial("coef", coef, (n_outputs, self.n_features_in_))
-        if self.positive:
-            coef = np.maximum(coef, 0.0)
+        price = objectives[0].penalty
+        coef = np.clip(coef, price.low, price.high)
         intercept = self._initial("intercept", intercept, (n_outputs,))
         if not self.fit_intercept:
             intercept = np.zeros(n_outputs)
@@ -422,7 +425,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
     It minimizes
 
         sum_i sample_weight_i loss(y_i, x_i . w + b) / S
-        + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
+        + alpha penalty(w)
 
     and proves how near the result is: `gap_` bounds what any other coefficients could
     gain.
@@ -474,6 +477,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
         max_iter=1000,
         warm_start=False,
         positive=False,
+        bounds=None,
         random_state=0,
         verbose=False,
     ):
@@ -487,6 +491,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.positive = positive
+        self.bounds = bounds
         self.random_state = random_state
         self.verbose = verbose
 
@@ -501,7 +506,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
     It minimizes
 
         sum_i sample_weight_i loss(y_i, x_i . w + b) / S
-        + alpha ((1 - l1_ratio) / 2 |w|_2^2 + l1_ratio |w|_1)
+        + alpha penalty(w)
 
     and proves how near the result is: `gap_` bounds what any other coefficients could
     gain. A binary loss on several classes is fitted one versus rest, each class with an
@@ -581,6 +586,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
         max_iter=1000,
         warm_start=False,
         positive=False,
+        bounds=None,
         random_state=0,
         verbose=False,
         class_weight=None,
@@ -596,6 +602,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.positive = positive
+        self.bounds = bounds
         self.random_state = random_state
         self.verbose = verbose
         self.class_weight = class_weight
@@ -603,9 +610,11 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
 
     def _usable_loss(self):
         loss = super()._usable_loss()
-        if self.positive and loss.granularity == "row":
+        has_bounds = self.positive or self.bounds is not None
+        if has_bounds and loss.granularity == "row":
+            setting = "positive=True" if self.positive else "bounds=(lower, upper)"
             raise InvalidParameterError(
-                f"LinearClassifier(positive=True) cannot use {loss!r}, because only "
+                f"LinearClassifier({setting}) cannot use {loss!r}, because only "
                 "differences between the coefficients of classes count there. Use a "
                 "binary loss."
             )

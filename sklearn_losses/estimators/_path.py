@@ -14,19 +14,22 @@ from sklearn.utils import Bunch
 
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
-from sklearn_losses.penalties._penalties import conjugate_excess
+from sklearn_losses.solvers.descent._certified import Certified, choose
 from sklearn_losses.solvers.descent._descent import term_of
 
+SHARP = 1e-10  # the tolerance of the features that nothing is paid for
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
 
 
 def alpha_max(estimator, X, y, sample_weight=None, offset=None):
-    """The alpha from which on the l1 norm leaves no coefficient.
+    """The alpha from which on a penalty leaves no coefficient.
 
     Parameters
     ----------
     estimator : LinearRegressor or LinearClassifier
-        With penalty='l1' or 'elasticnet' and l1_ratio > 0. Its alpha does not matter.
+        With a penalty that has an l1 norm, as 'l1', 'elasticnet' with l1_ratio > 0 and
+        MCP, or one of groups. Its alpha does not matter. Features of weight 0 have
+        coefficients all the same.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
@@ -41,7 +44,7 @@ def alpha_max(estimator, X, y, sample_weight=None, offset=None):
     Raises
     ------
     ValueError
-        If there is no l1 norm, or the loss is not convex or one of rows with kinks.
+        If there is no such norm, or the loss is not convex or one of rows with kinks.
     """
     _check_kind(estimator, "alpha_max")
     model = clone(estimator).set_params(alpha=1.0)
@@ -50,26 +53,54 @@ def alpha_max(estimator, X, y, sample_weight=None, offset=None):
         reason = "it has kinks in rows" if loss.convex else "it is not convex"
         raise ValueError(f"alpha_max cannot use {loss!r}, because {reason}.")
     objectives, _ = model._objectives(X, y, sample_weight, loss, offset)
-    if objectives[0].penalty.l1 == 0:
+    price = objectives[0].penalty
+    if not price.selects:
         raise ValueError(
-            f"alpha_max needs an l1 norm. Got penalty={model.penalty!r} and l1_ratio="
-            f"{model.l1_ratio!r}: use penalty='l1', or 'elasticnet' with l1_ratio > 0."
+            "alpha_max needs an l1 norm, or one of groups. Got penalty="
+            f"{model.penalty!r} and l1_ratio={model.l1_ratio!r}: use penalty='l1', or "
+            "'elasticnet' with l1_ratio > 0."
         )
-    return max(_steepest(o, model.positive) / o.penalty.l1 for o in objectives)
+    always = np.flatnonzero(price.never_selects(objectives[0].rows.n_features))
+    if len(always) and not price.of_features(always).is_nothing:
+        raise ValueError(
+            f"alpha_max cannot use penalty={model.penalty!r}, because some features "
+            "have an l2 norm or a matrix without an l1 norm: their coefficients are "
+            "never 0, and depend on alpha themselves."
+        )
+    return max(price.gauge(_slopes_at_0(o, always, model)) for o in objectives)
 
 
-def _steepest(objective, positive):
-    """The largest slope by a coefficient, at 0 and the best intercept."""
+def _slopes_at_0(objective, always, model):
+    """Those by the coefficients where all are 0 but those that nothing is paid for.
+
+    Returns
+    -------
+    ndarray of shape (n_outputs, n_features)
+    """
     rows, loss, y = objective.rows, objective.loss, objective.targets.y
     weight = objective.sample_weight
     weight = np.ones(rows.n_rows) if weight is None else weight
     features = Centred(rows, weight, objective.fit_intercept)
-    z = features.transposed_dot(_balanced_slopes(objective, loss, y, weight))
-    unit = features.scale[:, None] if z.ndim == 2 else features.scale
-    moves = unit > 0
-    slopes = np.divide(z, unit, out=np.zeros(z.shape), where=moves)
-    excess = conjugate_excess(slopes, 0.0, positive)
-    return float(excess.max(initial=0.0)) / objective.total_weight
+    if len(always):
+        slopes = _slopes_without_price(objective, always, model, weight)
+    else:
+        slopes = _balanced_slopes(objective, loss, y, weight)
+    z = features.transposed_dot(slopes).reshape(len(features.scale), -1).T
+    moves = features.scale > 0
+    found = np.divide(z, features.scale, out=np.zeros(z.shape), where=moves)
+    return found / objective.total_weight
+
+
+def _slopes_without_price(objective, always, model, weight):
+    """At the optimum of the features that nothing is paid for."""
+    few, loss, y = objective.with_columns(always), objective.loss, objective.targets.y
+    settings = dict(max_iter=model.max_iter, tol=SHARP, owner=type(model).__name__)
+    n_outputs = objective.n_outputs
+    start = np.zeros((n_outputs, len(always))), np.zeros(n_outputs)
+    found = Certified(choose(few), may_change=True, **settings).solve(few, start)
+    raw = few.rows.dot(found.coef, found.intercept)
+    raw = raw if objective.is_joint else np.ascontiguousarray(raw[:, 0])
+    return loss.gradient(y, raw, weight)
 
 
 def _balanced_slopes(objective, loss, y, weight):

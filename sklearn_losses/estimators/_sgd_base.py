@@ -29,14 +29,15 @@ from sklearn_losses.estimators._linear_model import (
 )
 from sklearn_losses.estimators._validation import (
     ROWS,
-    check_l1_ratio,
     check_large_rows,
     check_offset,
     check_size_of_weights,
     check_weights,
     draw_seed,
     measured_scale,
+    price_of,
     resolve_optimizer,
+    resolve_penalty,
     split_offset,
     unchanged_on_error,
 )
@@ -51,7 +52,6 @@ from sklearn_losses.estimators._watching import (
     make_score,
     publish_curves,
 )
-from sklearn_losses.penalties._penalties import Penalty
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
@@ -71,9 +71,8 @@ _ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
 class BaseSGD(CallbackSupportMixin, LinearModel):
     """Linear models of any loss, fitted with all rows at once or by SGD."""
 
-    _objects = {"loss": "Huber()", "optimizer": "Adam()"}
+    _objects = {"loss": "Huber()", "optimizer": "Adam()", "penalty": "MCP()"}
     _constraints = {
-        "penalty": [Options("l2", "l1", "elasticnet"), NONE],
         "alpha": [Interval(0, None, "left")],
         "l1_ratio": [Interval(0, 1, "both"), NONE],
         "fit_intercept": [BOOLEAN],
@@ -194,7 +193,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 "learning_rate='optimal', whose steps are 1 / (alpha (t0 + t - 1)). "
                 "Use another learning_rate, or penalty=None with a positive alpha."
             )
-        check_l1_ratio(self)
+        resolve_penalty(self)
         if partial and self.early_stopping:
             raise InvalidParameterError(
                 f"The 'early_stopping' parameter of {name} must be False for "
@@ -238,6 +237,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if not isinstance(solver, Stream):
             start = forget(start)
         train, aside = self._split(targets.y, weight, validation[0] is None)
+        price = price_of(self, X.shape[1], loss.granularity == "row")
+        solver.check_price(price, self.penalty)
         overflow, rows = None, Rows(X, check)
         if train is not None or loss.needs_scale or not solver.verifies:
             rows.verify()
@@ -253,7 +254,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 targets,
                 weight,
                 X.shape[0] if train is None else len(train),
-                Penalty.from_name(self.penalty, self.alpha, self.l1_ratio),
+                price,
                 n_outputs,
                 self.fit_intercept,
                 split_offset(offset, n_outputs),

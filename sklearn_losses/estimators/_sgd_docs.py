@@ -1,8 +1,10 @@
 """What the docstrings of SGDRegressor and SGDClassifier share."""
 
-PARAMETERS = """penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
-        The penalty on the coefficients; the intercept is not penalised. The l1 norm is
-        applied by cumulative truncation [3]_.
+PARAMETERS = """penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='l2'
+        The penalty on the coefficients; the intercept is not penalised. An object, such
+        as ``MCP(gamma=3.0)`` or ``L1(weights)``, or a name: see docs/penalties.md. In
+        steps one l1 norm is applied by cumulative truncation [3]_, and what is no l1
+        and l2 norm of all features alike by a proximal step after each batch.
 
     alpha : float, default=0.0001
         The strength of the penalty, >= 0. learning_rate='optimal' uses it too, and

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from sklearn_losses._machine._params import (
+    NONE,
     Instance,
     Interval,
     InvalidParameterError,
@@ -24,6 +26,8 @@ from sklearn_losses._machine._params import (
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.losses import Loss, get_loss, loss_names
 from sklearn_losses.losses._arguments import ORDINARY
+from sklearn_losses.penalties import L1, L2, ElasticNet, Penalty
+from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers.sgd._optimizers import OPTIMIZERS, Optimizer
 
@@ -44,6 +48,12 @@ ROWS = dict(
     dtype=(np.float64, np.float32),
     order="C",
 )
+
+PENALTY = [
+    Options("l2", "l1", "elasticnet"),
+    Instance(Penalty, "a penalty such as MCP(gamma=3.0)"),
+    NONE,
+]
 
 OPTIMIZER = [
     Options(*OPTIMIZERS),
@@ -193,6 +203,124 @@ def check_l1_ratio(estimator):
             f"The 'l1_ratio' parameter of {type(estimator).__name__} must be a float "
             "in the range [0.0, 1.0] with penalty='elasticnet'. Got None instead."
         )
+
+
+def resolve_penalty(estimator):
+    """The penalty that an estimator's `penalty` and `l1_ratio` stand for, or None.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is no penalty, or has a parameter that it may not have.
+    """
+    penalty, name = estimator.penalty, type(estimator).__name__
+    if isinstance(penalty, type) and issubclass(penalty, Penalty):
+        raise InvalidParameterError(
+            f"The 'penalty' parameter of {name} must be an instance of a penalty. Got "
+            f"the class {penalty.__name__} instead: write {penalty.__name__}(...)."
+        )
+    check_parameters(estimator, {"penalty": PENALTY})
+    check_l1_ratio(estimator)
+    if isinstance(penalty, Penalty):
+        penalty.check()
+        return penalty
+    named = {"l1": L1, "l2": L2}
+    if penalty == "elasticnet":
+        return ElasticNet(estimator.l1_ratio)
+    return None if penalty is None else named[penalty]()
+
+
+def price_of(estimator, n_features, is_joint):
+    """The estimator's penalty with numbers, and its bounds.
+
+    Parameters
+    ----------
+    estimator : estimator with the parameters penalty, alpha and l1_ratio
+    n_features : int
+    is_joint : bool
+        Whether its outputs share an objective.
+
+    Returns
+    -------
+    Price
+
+    Raises
+    ------
+    InvalidParameterError
+        If they do not suit the features or each other.
+    """
+    penalty, owner = resolve_penalty(estimator), type(estimator).__name__
+    names = getattr(estimator, "feature_names_in_", None)
+    price = Price()
+    if penalty is not None:
+        price = penalty.price(float(estimator.alpha), n_features, names)
+    if price.norm is not None and price.norm.shares and not is_joint:
+        raise InvalidParameterError(
+            f"{owner} cannot use penalty={penalty!r} with loss={estimator.loss!r}, "
+            "because each output has an objective of its own, or there is but one. Use "
+            "L1(), or a loss of rows such as CrossEntropy()."
+        )
+    low, high = bounds_of(estimator, n_features)
+    if np.isinf(low).all() and np.isinf(high).all():
+        return price
+    if price.norm is not None:
+        raise InvalidParameterError(
+            f"{owner} cannot use penalty={penalty!r} with bounds or positive=True, "
+            "because a norm of several coefficients with bounds has no proximal "
+            "operator in closed form. Use L1(), or leave the bounds out."
+        )
+    return replace(price, low=low, high=high)
+
+
+def bounds_of(estimator, n_features):
+    """What coefficients are at the least and at the most, by `bounds` and `positive`.
+
+    Raises
+    ------
+    InvalidParameterError
+        If they are no bounds, or leave out 0.
+    """
+    low, high = -np.inf, np.inf
+    bounds, owner = getattr(estimator, "bounds", None), type(estimator).__name__
+    if bounds is not None:
+        if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
+            raise InvalidParameterError(
+                f"The 'bounds' parameter of {owner} must be (lower, upper), each a "
+                f"number, an array of one for each feature or None. Got {bounds!r} "
+                "instead."
+            )
+        low, high = (
+            _end(owner, name, end, sign, n_features)
+            for name, end, sign in zip(("lower", "upper"), bounds, (-1.0, 1.0))
+        )
+    return np.maximum(low, 0.0) if getattr(estimator, "positive", False) else low, high
+
+
+def _end(owner, name, end, sign, n_features):
+    start = f"The {name} end of the 'bounds' parameter of {owner}"
+    if end is None:
+        return sign * np.inf
+    try:
+        found = np.asarray(end, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidParameterError(
+            f"{start} must be a number, an array of one for each feature or None. Got "
+            f"{end!r} instead."
+        ) from None
+    if found.shape not in ((), (n_features,)):
+        raise InvalidParameterError(
+            f"{start} must be a number, or an array of the shape ({n_features},), one "
+            f"for each feature. Got the shape {found.shape}."
+        )
+    bad = np.flatnonzero(~(sign * np.atleast_1d(found) >= 0))
+    if len(bad):
+        which = f" of feature {bad[0]}" if found.ndim else ""
+        side = "<=" if sign < 0 else ">="
+        raise InvalidParameterError(
+            f"{start} must be {side} 0, for a fit begins with coefficients of 0. Got "
+            f"{np.atleast_1d(found)[bad[0]]:g}{which}."
+        )
+    return found
 
 
 def check_numbers(y, loss, name="y"):

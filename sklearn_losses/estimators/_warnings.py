@@ -224,7 +224,7 @@ class _Result:
 
     def _leaves_nothing(self):
         """Whether an l1 norm keeps coefficients at 0, in spite of the loss's slopes."""
-        if self.coef.any() or self.objective.penalty.l1 == 0:
+        if self.coef.any() or not self.objective.penalty.selects:
             return False
         restricted = self.objective.restricted(self.train)
         slopes, _ = restricted.gradient(self.coef, self.intercept)
@@ -244,8 +244,7 @@ class _Result:
     # ----------------------------------------------------------- no minimum at all
     def separation(self):
         """That a plane separates classes, and a loss falls for ever."""
-        penalty = self.objective.penalty
-        is_penalised = penalty.l1 > 0 or penalty.l2 > 0
+        is_penalised = not self.objective.penalty.is_nothing
         if self.loss.task == "regression" or is_penalised or not self._falls_for_ever():
             return None
         if not self._separates():
@@ -351,8 +350,8 @@ class _Result:
         is at its kink, where slopes balance whatever the features say.
         """
         is_kinked = self.loss.task != "regression" and not self.loss.differentiable
-        has_l1 = self.objective.penalty.l1 > 0  # whose strength somebody has chosen
-        if not is_kinked or has_l1:
+        selects = self.objective.penalty.selects  # how much, somebody has chosen
+        if not is_kinked or selects:
             return None
         is_flat = ~self._has_features()
         if not is_flat.any() or is_least_at_0(self.loss):

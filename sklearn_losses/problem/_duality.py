@@ -15,12 +15,10 @@ from itertools import chain
 import numpy as np
 
 from sklearn_losses.design._centred import Sums
-from sklearn_losses.penalties._penalties import conjugate_excess
+from sklearn_losses.penalties._conjugate import Conjugate
 
 FAR = 1e100  # a raw prediction where slopes are at their limits
 INSIDE = 1e-9  # of a limit, by which what was beyond it is put before it
-NEGLIGIBLE = 1e-8  # of the slopes: what is left of z where it has to be 0
-REACH = 10.0  # times the largest coefficient, by which that is multiplied
 CHUNK = 1 << 14  # slopes that are worked on at a time
 ROUNDING = 2e-15  # of the sizes of what is summed
 MANY_TIMES = 30.0  # the surplus of all slopes: so much of some rows' may be changed
@@ -46,31 +44,29 @@ class Dual:
     weight : ndarray of float64 of shape (n_rows,)
         omega. Rows of weight 0 are as if they were not there.
     features : Centred
-    l2, l1 : ndarray of shape (n_features,)
-        The penalty of each feature.
+    price : Price
+        Convex, in the units of the features.
     has_intercept : bool
-    positive : bool
-        Whether coefficients are >= 0.
     offset : ndarray of shape (n_rows,) or (n_rows, n_outputs), default=None
         o, which raw predictions contain.
 
     Attributes
     ----------
+    conjugate : Conjugate
+        Of the price.
     z : ndarray of shape (n_features,) or (n_features, n_outputs)
         That of the last slopes, in units of centred features.
     """
 
-    def __init__(
-        self, loss, y, weight, features, l2, l1, has_intercept, positive, offset=None
-    ):
+    def __init__(self, loss, y, weight, features, price, has_intercept, offset=None):
         self.loss, factor = loss.split_weight()
         self.features = features
-        self.l2, self.l1 = l2, l1
-        self.has_intercept, self.positive = has_intercept, positive
+        self.conjugate = Conjugate(price, features.n_features)
+        self.has_intercept = has_intercept
         self.offset = offset
         self.y, self.weight = y, weight if factor == 1 else factor * weight
         self.some_absent = not weight.all()
-        self.is_soft = bool((l2 > 0).all())  # every z has a finite P*
+        self.is_soft = self.conjugate.is_soft  # every z has a finite P*
         self._functions, self._limits = self.loss.checked(), None
 
     def bound(self, slopes, reach=0.0):
@@ -81,9 +77,7 @@ class Dual:
         slopes : ndarray of shape (n_rows,) or (n_rows, n_outputs)
             omega u.
         reach : float
-            How large a coefficient is, in units of 1 / spread. Where nothing is
-            penalised z has to be 0, which rounding allows only nearly: the bound then
-            holds for coefficients up to `REACH` times this.
+            How large a coefficient is, in units of 1 / spread: see `Conjugate`.
 
         Returns
         -------
@@ -94,7 +88,7 @@ class Dual:
             feasible = self._feasible_rows if slopes.ndim == 2 else self._feasible
             u_of = feasible(slopes)
             self.z, size = self._z(slopes, u_of)
-            factor, cost = self._penalty(self.z, size, reach)
+            factor, cost = self.conjugate.shortened(self.z, size, reach)
             parts = ((block, u_of(block)) for block in self._chunks(slopes))
             return self._minus(*self._conjugates(parts, factor), cost)
 
@@ -126,7 +120,7 @@ class Dual:
         with np.errstate(all="ignore"):
             z, of_g = seen.sums.by_g.T, seen.sums.of_g
             total, sizes = seen.moment - seen.value, seen.size + abs(seen.value)
-            factor, cost = self._penalty(z, seen.steepness, reach)
+            factor, cost = self.conjugate.shortened(z, seen.steepness, reach)
             if factor == 1.0 and -(total + cost) < least:
                 return -np.inf
             blocks = self.features.blocks
@@ -142,7 +136,7 @@ class Dual:
             total += self._conjugates(zip(blocks, changed), 1.0)[0]
             z = z + change.by_g.T
             self.z = z if z.shape[1] > 1 else z[:, 0]
-            factor, cost = self._penalty(self.z, seen.steepness, reach)
+            factor, cost = self.conjugate.shortened(self.z, seen.steepness, reach)
             if factor != 1.0:
                 others = blocks[len(changed) :]
                 rest = (self._u(at(block)[1], block) for block in others)
@@ -330,26 +324,3 @@ class Dual:
 
     def _target(self, u, block):
         return self.loss._distribution(self.y[block], u.shape[1])
-
-    # ------------------------------------------------------------------ the penalty
-    def _penalty(self, z, size, reach):
-        """By what all slopes are shortened, and what P* then is.
-
-        Where there is no l2, |z| may be at most l1, or z has to be 0.
-        """
-        l2, l1 = (_column(a, z) for a in (self.l2, self.l1))
-        if self.is_soft:
-            excess = conjugate_excess(z, l1, self.positive)
-            return 1.0, float((excess * excess / (2.0 * l2)).sum())
-        hard = np.broadcast_to(l2 == 0, z.shape)
-        bare = hard & (l1 == 0)
-        excess = conjugate_excess(z, l1, self.positive)
-        charge = REACH * reach * excess[bare].sum()
-        if excess[bare].max(initial=0.0) > NEGLIGIBLE * size:
-            return 0.0, 0.0
-        over = hard & ~bare & (excess > 0)
-        limit = np.broadcast_to(l1, z.shape)[over]
-        factor = float((limit / (limit + excess[over])).min(initial=1.0))
-        excess = conjugate_excess(factor * z, l1, self.positive)
-        soft = np.where(hard, 0.0, excess**2 / np.where(hard, 1.0, 2.0 * l2))
-        return factor, float(soft.sum() + charge)

@@ -12,7 +12,7 @@ import numpy as np
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import Loss
-from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.penalties._price import Price
 
 FEW = 0.05  # of the columns are looked at alone, where the others have coefficient 0
 
@@ -67,7 +67,7 @@ class Objective:
         s; None means 1.
     total_weight : float
         S.
-    penalty : Penalty
+    penalty : Price
     n_outputs : int
         How many rows coef has. A loss of rows sums its outputs to one objective; with
         a loss of points each output has an objective of its own.
@@ -81,7 +81,7 @@ class Objective:
     targets: Targets
     sample_weight: np.ndarray | None
     total_weight: float
-    penalty: Penalty
+    penalty: Price
     n_outputs: int
     fit_intercept: bool = True
     offset: np.ndarray | None = None
@@ -123,6 +123,22 @@ class Objective:
         if self.offset is not None:
             found += self.offset if subset is None else self.offset[subset]
         return found
+
+    @property
+    def is_convex(self):
+        return self.loss.convex and self.penalty.is_convex
+
+    @property
+    def has_gap(self):
+        """Whether slopes of the loss give a lower bound."""
+        return self.loss.has_conjugate and self.penalty.is_convex
+
+    def relative(self):
+        """The convex objective at whose minimum this one begins, or None."""
+        loss, penalty = self.loss.convex_relative(), self.penalty.relative()
+        if loss is None and penalty is None:
+            return None
+        return replace(self, loss=loss or self.loss, penalty=penalty or self.penalty)
 
     def value(self, coef, intercept):
         """F.
@@ -171,7 +187,7 @@ class Objective:
             ]
             slope = np.ascontiguousarray(np.transpose(columns))
         by_coef = self.rows.transposed_dot(slope) / self.total_weight
-        by_coef += self.penalty.l2 * coef + self.penalty.l1 * np.sign(coef)
+        by_coef += self.penalty.subgradient(coef)
         by_intercept = slope.sum(axis=0) / self.total_weight
         return by_coef, by_intercept if self.fit_intercept else 0.0 * by_intercept
 
@@ -202,7 +218,11 @@ class Objective:
         ----------
         chosen : ndarray of int of shape (n_selected,)
         """
-        return replace(self, rows=self.rows.with_columns(chosen))
+        return replace(
+            self,
+            rows=self.rows.with_columns(chosen),
+            penalty=self.penalty.of_features(chosen),
+        )
 
     def restricted(self, subset):
         """The objective of some rows: the others have no weight, S stays what it is.

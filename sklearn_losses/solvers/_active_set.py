@@ -1,25 +1,28 @@
-"""An l1 norm and many features: the optimum of a few of them, until those are enough.
+"""Norms with zeros and many features: the optimum of a few, until those are enough.
 
 Where most coefficients are 0 the fit of the others alone has the same minimum. The
-bound of all objectives (`linear._duality`) says when it has: no feature that was left
-out has a slope that its l1 norm does not outweigh. The features with the most of it are
+bound of all objectives (`problem._duality`) says when it has: no feature that was left
+out has a slope that the penalty does not outweigh. A penalty that is not convex has no
+bound: a fit is over when no such feature is left. The features with the most of it are
 taken in, twice as many as are at work (Johnson and Guestrin 2015, "Blitz"; Massias,
 Gramfort and Salmon 2018, "Celer"). A path that begins where the fit before has ended
 begins with the features that this one has used.
 """
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from sklearn_losses.penalties._penalties import conjugate_excess
 from sklearn_losses.problem._duality import Dual
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers.descent._certified import (
+    START_TOL,
     Certified,
     choose,
     features_of,
+    rows_at,
     sample_of,
 )
 from sklearn_losses.solvers.descent._descent import least_allowed, term_of
@@ -30,6 +33,7 @@ FEWEST = 50  # features to begin with, and to take in at a time
 MOST = 0.5  # of the features: with more of them all are taken
 SHARPER = 0.1  # times the tolerance, where no feature is left to be taken in ...
 SHARPEST = 1e-4  # ... and not below this share of the given one
+NOTHING = 1e-9  # of the largest: a slope beyond the norm that is rounding
 NEAR = 1e-6  # of a constant: kinks are smoothed so little to have a slope there
 
 
@@ -47,8 +51,7 @@ class ActiveSet(Solver):
     def __init__(self, **settings):
         self.settings = settings
         self.tol, self.owner = settings["tol"], settings["owner"]
-        self.max_iter, self.positive = settings["max_iter"], settings["positive"]
-        self.seed = settings["seed"]
+        self.max_iter, self.seed = settings["max_iter"], settings["seed"]
 
     def check(self, objective):
         if not objective.loss.has_conjugate:
@@ -59,12 +62,18 @@ class ActiveSet(Solver):
             )
 
     def solve(self, objective, start):
-        """Minimize one objective with an l1 norm; see `Certified.solve`."""
+        """Minimize one objective; see `Certified.solve`."""
         return finish(self.steps(objective, start))[0]
 
     def steps(self, objective, start):
         """The iterations of `solve`; see `Certified.steps`. The fit is not returned."""
-        search = _Search(self, objective, start)
+        relative, n_before = objective.penalty.relative(), 0
+        if relative is not None:
+            convex = replace(objective, penalty=relative)
+            others = self.settings | {"tol": max(self.tol, START_TOL)}
+            result, _ = finish(ActiveSet(**others).steps(convex, start))
+            start, n_before = (result.coef, result.intercept), result.n_iter[0]
+        search = _Search(self, objective, start, n_before)
         if len(search.active):
             yield from search.solve(search.active)
         while not (search.is_over() or search.is_enough()):
@@ -86,36 +95,44 @@ class ActiveSet(Solver):
 class _Search:
     """How far it is: the features at work, the best coefficients and the bound."""
 
-    has_begun = is_stopped = False
+    has_begun = is_stopped = has_converged = False
 
-    def __init__(self, solver, objective, start):
+    def __init__(self, solver, objective, start, n_before=0):
         self.solver, self.objective, self.tol = solver, objective, solver.tol
         coef, intercept = (array.copy() for array in start)
         # Some of the rows say enough of mean and spread, but not of the gradient.
         sample = sample_of(objective, solver.seed)
         self.features, passes = features_of(objective, sample)
-        self.passes = float(passes)
+        self.passes = float(passes) + n_before
         scale, penalty, term = (
             self.features.scale,
             objective.penalty,
             term_of(objective),
         )
-        self.l1 = penalty.l1 * scale
-        self.dual = Dual(
-            *(objective.loss, objective.targets.y, term.weight, self.features),
-            *(penalty.l2 * scale**2, self.l1),
-            *(objective.fit_intercept, solver.positive, term.offset),
-        )
+        self.price = penalty.scaled(scale)
+        self.dual = None
+        if objective.has_gap:
+            self.dual = Dual(
+                *(objective.loss, objective.targets.y, term.weight, self.features),
+                *(self.price, objective.fit_intercept, term.offset),
+            )
         self.bound, self.lowest = -np.inf, term.minimum()
+        self.always = penalty.never_selects(len(scale)) & (scale > 0)
         coef[:, scale == 0] = 0.0
         slopes = self._at_constant(term, intercept)
-        self.active = np.flatnonzero(coef.any(axis=0))
+        self.active = self._active(coef.any(axis=0))
         if len(self.active):
             objective.rows.verify()  # the columns that are not active, too
             self.point = coef, intercept
         else:
             self.value = self.at_constant
             self.look(slopes)
+
+    def _active(self, is_active):
+        """These features, with their groups and all that have to be there."""
+        return self.objective.penalty.whole_groups(
+            np.flatnonzero(is_active | self.always)
+        )
 
     def _at_constant(self, term, intercept):
         """Begin with the best constant; returns the slopes there."""
@@ -129,18 +146,23 @@ class _Search:
         near = NEAR * (np.abs(found).max() or 1.0) if term.is_smoothed else 0.0
         return term.slopes(term.at_constant(best), near)
 
-    def look(self, slopes):
-        """What slopes say of all features."""
+    def look(self, slopes, coef=None):
+        """What slopes say of all features, at coefficients, those of the point."""
         self.passes += 1.0
         scale = self.features.scale
         spread = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)
-        reach = np.abs(self.point[0] * spread).max(initial=0.0)
-        self.bound = max(self.bound, self.dual.bound(slopes, reach))
+        u = (self.point[0] if coef is None else coef) * spread
+        if self.dual is None:
+            z = self.features.transposed_dot(slopes).reshape(len(scale), -1).T
+        else:
+            self.dual.conjugate.begin_at(u)
+            reach = np.abs(u).max(initial=0.0)
+            self.bound = max(self.bound, self.dual.bound(slopes, reach))
+            z = self.dual.conjugate.slopes(self.dual.z)
         if slopes.any():
-            self.objective.rows.verify(self.dual.z)
-        z = self.dual.z.reshape(len(scale), -1).T
-        steepest = conjugate_excess(z, 0.0, self.solver.positive).max(axis=0) * spread
-        self.excess = np.where(scale > 0, steepest - self.objective.penalty.l1, -np.inf)
+            self.objective.rows.verify(z)
+        excess = self.price.score(z) * spread
+        self.excess = np.where(scale > 0, excess, -np.inf)
 
     def allowed(self):
         gain = self.at_constant - self.bound
@@ -151,7 +173,12 @@ class _Search:
         return self.is_stopped or self.passes >= self.solver.max_iter
 
     def is_enough(self):
-        return self.value - self.bound <= self.allowed()
+        if self.dual is not None:
+            return self.value - self.bound <= self.allowed()
+        # No feature that is left out would move, but by rounding.
+        steep = self.excess > NOTHING * np.abs(self.excess[self.excess > -np.inf]).max()
+        steep[self.active] = False
+        return self.has_begun and self.has_converged and not steep.any()
 
     def more(self):
         """The features of the next fit, None for all of them."""
@@ -163,7 +190,9 @@ class _Search:
             n_new = min(max(FEWEST, len(self.active)), np.count_nonzero(outside > 0))
             self.tol *= 1.0 if n_new else SHARPER
         new = np.argsort(-outside, kind="stable")[:n_new]
-        chosen = np.sort(np.concatenate([self.active, new]))
+        is_chosen = np.zeros(len(outside), bool)
+        is_chosen[self.active] = is_chosen[new] = True
+        chosen = self._active(is_chosen)
         is_too_sharp = self.tol < SHARPEST * self.solver.tol or not len(chosen)
         return None if len(chosen) > MOST * len(outside) or is_too_sharp else chosen
 
@@ -177,15 +206,21 @@ class _Search:
         steps, place = inner.steps(objective, start), partial(self.placed, chosen)
         result, fit = yield from _seen_from_outside(steps, place)
         self.is_stopped = fit.is_stopped
-        coef, _ = self.point = place(result.coef, result.intercept)
-        self.value = fit.best
-        self.active = chosen[result.coef.any(axis=0)]
-        self.passes += fit.passes * len(chosen) / len(self.l1)
-        self.look(fit.slopes())
+        coef, intercept = self.point = place(result.coef, result.intercept)
+        self.value, self.has_converged = fit.best, fit.converged
+        self.active = self._active(coef.any(axis=0))
+        self.passes += fit.passes * len(chosen) / len(self.always)
+        if self.dual is None:
+            self.look(fit.term.slopes(fit.raw(fit.kept), fit.h))
+            return
+        at = None
+        if self.dual.conjugate.needs_point and fit.best_theta is not None:
+            at, _ = place(*rows_at(fit, fit.best_theta))
+        self.look(fit.slopes(), at)
 
     def placed(self, chosen, coef, intercept):
         """Coefficients of some features among those of all, which are 0."""
-        whole = np.zeros((len(coef), len(self.l1)))
+        whole = np.zeros((len(coef), len(self.always)))
         whole[:, chosen] = coef
         return whole, intercept
 
@@ -193,14 +228,19 @@ class _Search:
         warnings, converged = [], self.is_enough()
         if not (converged or self.is_stopped):
             limit, gap = self.solver.max_iter, self.value - self.bound
+            reason = "features that were left out, or those at work, still move"
+            if self.dual is not None:
+                reason = (
+                    f"the duality gap is {gap:.2g}, and tol={self.solver.tol:g} "
+                    f"allows {self.allowed():.2g}"
+                )
             warnings.append(
                 f"{self.solver.owner} did not converge in max_iter={limit} passes over "
-                f"the rows: the duality gap is {gap:.2g}, and tol={self.solver.tol:g} "
-                f"allows {self.allowed():.2g}. Increase max_iter or tol, or alpha."
+                f"the rows: {reason}. Increase max_iter or tol, or alpha."
             )
         n_iter = np.array([math.ceil(self.passes)])
         result = SolverResult(*self.point, n_iter, converged, warnings=warnings)
-        result.bound = self.bound
+        result.bound = np.nan if self.dual is None else self.bound
         result.value = self.value if self.features.is_near else None
         result.gained = np.array([self.at_constant - self.value])
         return result

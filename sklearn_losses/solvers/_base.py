@@ -78,6 +78,15 @@ class Solver:
             "cannot use X with Y, because Z", and what to do.
         """
 
+    def check_price(self, price, penalty):
+        """Refuse a penalty that this solver cannot use, with numbers and as it is.
+
+        Raises
+        ------
+        ValueError
+            As of `check`.
+        """
+
     def solve(self, objective, start):
         """Minimize the objective.
 

@@ -67,8 +67,7 @@ def residual_scale(objective, train=None):
 
 def in_units_of(scale, objective):
     """An objective in squared units of y, with its l1 norm in those as well."""
-    penalty = objective.penalty
-    return replace(objective, penalty=replace(penalty, l1=scale * penalty.l1))
+    return replace(objective, penalty=objective.penalty.times_kinks(scale))
 
 
 def at_scale(objective, scale):

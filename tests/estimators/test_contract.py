@@ -24,6 +24,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_losses import (
+    L1,
+    L2,
     AbsoluteError,
     CrossEntropy,
     EpsilonInsensitive,
@@ -58,6 +60,7 @@ ESTIMATORS = [
         )
     ),
     SGDRegressor(loss=Huber(), penalty="elasticnet"),
+    SGDRegressor(loss=Huber(), penalty=L1() + 0.5 * L2()),
     SGDClassifier(),
     *(
         SGDClassifier(loss=loss)

@@ -7,6 +7,7 @@ from sklearn import config_context
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_losses import (
+    MCP,
     AbsoluteError,
     CrossEntropy,
     EpsilonInsensitive,
@@ -42,6 +43,7 @@ ESTIMATORS = [
     LinearRegressor(loss=SquaredError(), penalty="l1"),
     LinearRegressor(loss=Huber(), penalty="elasticnet", positive=True),
     LinearRegressor(loss=Quantile(0.4), penalty=None, solver="lbfgs"),
+    LinearRegressor(penalty=MCP(), bounds=(-1.0, 10.0)),
     LinearClassifier(),
     *(
         LinearClassifier(loss=loss)

@@ -1,5 +1,6 @@
 """A dual bound is below every objective, and meets it at the optimum."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -32,7 +33,7 @@ from sklearn_losses import (
 )
 from sklearn_losses.design._centred import Centred, Sums
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.penalties._penalties import Penalty, conjugate_excess
+from sklearn_losses.penalties._price import Price, open_slopes
 from sklearn_losses.problem._duality import Dual
 from sklearn_losses.problem._objective import Objective, Targets
 from tests.cases import each
@@ -48,10 +49,10 @@ SMOOTH = [
 KINKED = [AbsoluteError(), Quantile(0.9), EpsilonInsensitive(), Hinge()]
 LOSSES = [*SMOOTH, *KINKED, MulticlassHinge(), 2 * MulticlassHinge()]
 PENALTIES = {
-    "l2": Penalty(l2=0.1),
-    "l1": Penalty(l1=0.05),
-    "both": Penalty(l1=0.03, l2=0.02),
-    "none": Penalty(),
+    "l2": Price(l2=0.1),
+    "l1": Price(l1=0.05),
+    "both": Price(l1=0.03, l2=0.02),
+    "none": Price(),
 }
 
 
@@ -80,11 +81,10 @@ class Problem:
             intercept,
         )
         self.features = Centred(rows, self.weight, intercept)
+        low = 0.0 if positive else -np.inf
         self.dual = Dual(
             *(loss, self.y, self.weight, self.features),
-            penalty.l2 * self.features.scale**2,
-            penalty.l1 * self.features.scale,
-            *(intercept, positive),
+            *(replace(penalty, low=low).scaled(self.features.scale), intercept),
         )
 
     @property
@@ -262,13 +262,13 @@ def test_a_ridge_has_its_known_dual():
     features = Centred(Rows(X), np.ones(5), centre=False)
     dual = Dual(
         *(SquaredError(), y, np.ones(5), features),
-        *(0.3 * features.scale**2, 0.0 * features.scale, False, False),
+        *(Price(l2=0.3).scaled(features.scale), False),
     )
     known = -u @ u / 2 - u @ y - np.sum((X.T @ u) ** 2) / 0.6
     assert dual.bound(u) == pytest.approx(known, rel=1e-13)
 
 
-def test_excess():
+def test_open_slopes():
     z = np.array([-2.0, -0.5, 0.5, 2.0])
-    np.testing.assert_array_equal(conjugate_excess(z, 1.0), [1, 0, 0, 1])
-    np.testing.assert_array_equal(conjugate_excess(z, 1.0, positive=True), [1, 0, 0, 0])
+    np.testing.assert_array_equal(open_slopes(z, True, True), [2, 0.5, 0.5, 2])
+    np.testing.assert_array_equal(open_slopes(z, False, True), [2, 0.5, 0, 0])

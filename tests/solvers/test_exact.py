@@ -18,7 +18,7 @@ from sklearn_losses import (
     TukeyBiweight,
 )
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers.descent._certified import Certified
 from sklearn_losses.solvers.descent._exact import ExactCurvature, polished
@@ -29,7 +29,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, D)) * [1.0, 10.0, 0.1, 1.0] + [0.0, 100.0, 0.0, -5.0]
 LOSSES = [SquaredError(), Huber(), Poisson(), Gamma(), LogLoss(), CrossEntropy()]
 LOSSES += [TukeyBiweight(scale=3.0), 0.5 * Huber() + SquaredError()]
-PENALTIES = {"none": Penalty(), "l2": Penalty(l2=0.01), "l1": Penalty(l1=0.02)}
+PENALTIES = {"none": Price(), "l2": Price(l2=0.01), "l1": Price(l1=0.02)}
 
 
 def objective_of(loss, penalty, *, form=np.asarray, offset=None, intercept=True):

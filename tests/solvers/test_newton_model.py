@@ -16,6 +16,7 @@ from sklearn_losses import (
 from sklearn_losses.design import _centred
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers.descent import _newton_model
 from sklearn_losses.solvers.descent._curvature import FIRST_DAMPING
 from sklearn_losses.solvers.descent._newton_model import NewtonModel
@@ -134,9 +135,8 @@ def test_enough_faces_lead_to_the_minimum(condition, seed, positive, monkeypatch
     d = _Features.n_features + 1
     Q = np.linalg.qr(rng.normal(size=(d, d)))[0]
     l1 = np.append(np.full(d - 1, 0.3), 0.0)
-    model = NewtonModel(_Features, np.zeros(d), l1, True, 1)
-    if positive:
-        model.keep_positive()
+    price = Price(l1=0.3, low=0.0 if positive else -np.inf)
+    model = NewtonModel(_Features, price, True, 1)
     model.hessian = Q @ np.diag(np.geomspace(1.0, condition, d)) @ Q.T
     model.theta, model.gradient = np.zeros(d), rng.normal(size=d)
     new, delta, _, predicted = model.minimum()

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import CrossEntropy, LogLoss
-from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers._progress import NOTHING, Progress, Watch, merge_curves
 from sklearn_losses.solvers.sgd._sgd import SGD
@@ -18,7 +18,7 @@ def objective(loss=None):
     loss = LogLoss() if loss is None else loss
     first = 0 if loss.granularity == "point" else None
     targets = Targets(np.array([0.0, 1.0, 2.0]), first)
-    return Objective(loss, Rows(X), targets, None, 3.0, Penalty(), 3)
+    return Objective(loss, Rows(X), targets, None, 3.0, Price(), 3)
 
 
 def state(*coef):
@@ -85,7 +85,7 @@ def test_a_joint_objective_has_one_value():
 
 def test_the_least_subgradient_is_the_least():
     """Against a fine grid of the subgradients of an l1 norm at 0."""
-    penalty = Penalty(l1=0.5, l2=0.1)
+    penalty = Price(l1=0.5, l2=0.1)
     coef = np.array([[0.0, 0.0, 0.0, 2.0, -1.0]])
     gradient = np.array([[0.3, -2.0, 0.5, 1.0, 1.0]])
     found = gradient + penalty.least_subgradient(coef, gradient)

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import AbsoluteError, EpsilonInsensitive, Hinge, Huber
-from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers.sgd._schedules import Schedule
 from sklearn_losses.solvers.sgd._sgd import SGD
@@ -16,7 +16,7 @@ from sklearn_losses.solvers.sgd._sgd import SGD
 def objective(X, y, loss, fit_intercept=False):
     X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
     return Objective(
-        loss, Rows(X), Targets(y), None, float(len(y)), Penalty(), 1, fit_intercept
+        loss, Rows(X), Targets(y), None, float(len(y)), Price(), 1, fit_intercept
     )
 
 
@@ -162,7 +162,7 @@ def test_long_dense_rows(n_features, batch_size, dtype):
     )
     dense, sparse = (
         solver.solve(
-            Objective(Huber(), Rows(Z), Targets(y), None, 30.0, Penalty(), 1, True),
+            Objective(Huber(), Rows(Z), Targets(y), None, 30.0, Price(), 1, True),
             SGD.start(np.zeros((1, n_features)), np.zeros(1)),
         )
         for Z in (X, csr_array(X))

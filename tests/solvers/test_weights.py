@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import CrossEntropy, Huber, LogLoss, SquaredError
-from sklearn_losses.penalties._penalties import Penalty
+from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers.sgd._schedules import Schedule
 from sklearn_losses.solvers.sgd._sgd import SGD
@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 30)) * (RNG.uniform(size=(120, 30)) < 0.15)
 Y = X @ RNG.normal(size=30) + RNG.normal(size=120)
 
-PENALTIES = [Penalty(0.0, 0.0), Penalty(0.0, 0.3), Penalty(0.2, 0.0), Penalty(0.1, 0.3)]
+PENALTIES = [Price(0.0, 0.0), Price(0.0, 0.3), Price(0.2, 0.0), Price(0.1, 0.3)]
 
 
 def textbook_epoch(X, y, w, received, u, penalty, eta, batch_size=1):
@@ -115,7 +115,7 @@ def objective(loss, y, n_outputs, targets=None):
         targets or Targets(y),
         RNG.uniform(0.5, 2.0, 120),
         120.0,
-        Penalty(0.01, 0.1),
+        Price(0.01, 0.1),
         n_outputs,
     )
 
@@ -199,7 +199,7 @@ def test_a_state_is_not_changed_by_a_fit():
     start = SGD.start(np.ones((1, 30)), np.zeros(1))
     before = {name: array.copy() for name, array in start.items()}
     whole = Objective(
-        Huber(), Rows(X), Targets(Y), None, 120.0, Penalty(0.1, 0.1), 1, True
+        Huber(), Rows(X), Targets(Y), None, 120.0, Price(0.1, 0.1), 1, True
     )
     SGD(Schedule("constant", 0.1, 0.0, 1.0), max_iter=2).solve(whole, start)
     assert start.keys() == before.keys()

@@ -8,7 +8,6 @@ those of L-BFGS).
 """
 
 import math
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from sklearn_losses.solvers.descent._descent import (
     slopes_at_start,
     term_of,
 )
-from sklearn_losses.solvers.descent._exact import polished
+from sklearn_losses.solvers.descent._exact import has_exact_curvature, polished
 from sklearn_losses.solvers.descent._gap_descent import (
     LBFGS,
     NEWTON,
@@ -33,7 +32,7 @@ from sklearn_losses.solvers.descent._gap_descent import (
 from sklearn_losses.solvers.descent._newton import Newton
 
 DEAR = 200  # coefficients of a loss of rows, from which on a Hessian takes long
-START_TOL = 1e-3  # of the convex relative of a loss that is not convex
+START_TOL = 1e-3  # of the convex relative of what is not convex
 SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 
@@ -88,11 +87,14 @@ def features_of(objective, sample, slopes=None):
     The mean and the spread of a sample will do, unless a column is constant in it.
     """
     rows, centre = objective.rows, objective.fit_intercept
+    units = objective.penalty.units
     if sample is not None:
         features = Centred(sample.rows, sample.sample_weight, centre)
         if features.scale.all():
+            features = features.in_units(units(features.scale))
             return features.with_rows(rows), 0
-    return Centred(rows, objective.sample_weight, centre, slopes), 1
+    features = Centred(rows, objective.sample_weight, centre, slopes)
+    return features.in_units(units(features.scale)), 1
 
 
 class Certified(Solver):
@@ -106,8 +108,6 @@ class Certified(Solver):
     tol : float
         The duality gap, as a share of the gain over the best constant, that is small
         enough. For a loss without bound the gain that the model predicts.
-    positive : bool
-        Whether coefficients are >= 0.
     seed : int
         Of the choice of the rows with which a fit of many begins.
     verbose : int
@@ -128,7 +128,6 @@ class Certified(Solver):
         *,
         max_iter,
         tol,
-        positive=False,
         seed=0,
         verbose=0,
         owner="LinearModel",
@@ -136,8 +135,7 @@ class Certified(Solver):
         polish=False,
     ):
         self.method, self.owner = method, owner
-        self.positive, self.seed = positive, seed
-        self.verbose = verbose
+        self.seed, self.verbose = seed, verbose
         self.max_iter, self.tol = max_iter, tol
         self.may_change, self.polish = may_change, polish
 
@@ -190,11 +188,11 @@ class Certified(Solver):
         slopes = None if sample else slopes_at_start(objective, *start)
         features, passes = features_of(objective, sample, slopes)
         point = coef[outputs], intercept[outputs]
-        relative = objective.loss.convex_relative()
+        relative = objective.relative()
         if relative is not None:
-            convex, tol = replace(objective, loss=relative), max(self.tol, START_TOL)
-            few = None if sample is None else replace(sample, loss=relative)
-            point, fit = finish(self._run(convex, few, features, point, tol, passes))
+            few = None if sample is None else sample.relative()
+            tol = max(self.tol, START_TOL)
+            point, fit = finish(self._run(relative, few, features, point, tol, passes))
             passes, sample = fit.passes, None
         point, fit = yield from self._run(
             objective, sample, features, point, self.tol, passes
@@ -202,9 +200,9 @@ class Certified(Solver):
         coef[outputs], intercept[outputs] = point
         self.method = fit.method
         value, curvature = fit.best if features.is_near else None, None
-        if self.polish:
+        if self.polish and has_exact_curvature(objective):
             value, start = None, (np.atleast_2d(coef), np.atleast_1d(intercept))
-            coef, intercept, curvature = polished(objective, *start, self.positive)
+            coef, intercept, curvature = polished(objective, *start)
         result = SolverResult(
             coef,
             intercept,
@@ -219,7 +217,7 @@ class Certified(Solver):
         return result, fit
 
     def _steps(self, tol):
-        return Newton(max_iter=self.max_iter, tol=tol, positive=self.positive)
+        return Newton(max_iter=self.max_iter, tol=tol)
 
     def _run(self, objective, sample, features, point, tol, passes):
         """Coefficients and intercept from a point on, and the fit; as `steps`."""
@@ -247,7 +245,7 @@ class Certified(Solver):
         Many rows say little more than some of them of where the minimum is, and of the
         curvature there.
         """
-        if objective is None or not objective.loss.convex:
+        if objective is None or not objective.is_convex:
             return None
         features = features.with_rows(objective.rows)
         term = term_of(objective)
@@ -287,5 +285,10 @@ def _unscaled(fit):
 
 def _rows_of(fit):
     """The same, with a row for each output, if it is but one."""
-    coef, intercept = _unscaled(fit)
+    return rows_at(fit, fit.kept)
+
+
+def rows_at(fit, theta):
+    """Coefficients and intercepts of theta, with a row for each output."""
+    coef, intercept = fit.features.unscaled(theta[..., :-1], theta[..., -1])
     return np.atleast_2d(coef), np.atleast_1d(intercept)

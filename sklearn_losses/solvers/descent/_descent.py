@@ -46,7 +46,6 @@ STALE = 1e-3  # times the allowed decrease: so little is no progress
 FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least ...
 RESOLUTION = 1e-9  # ... but no more of it may be missed, if next to nothing is gained
 KINK = 1e-6  # of a constant: so near it may be a kink
-LARGEST_SCALE = 1e150
 LEAST_CURVATURE = 1e-3  # of the typical one: what kinks without rows count as
 NO_CURVATURE = 1e-12  # of the largest: the row is flat
 MOST_NUMBERS = 1 << 20  # of some rows times outputs, from which the Hessian is formed
@@ -155,11 +154,9 @@ class Fit:
         self.n_outputs = np.size(intercept)
         self.theta_is_matrix = np.ndim(intercept) > 0
         self.has_intercept = objective.fit_intercept
-        self.is_convex = objective.loss.convex
-        scale = np.minimum(features.scale, LARGEST_SCALE)  # whose square is finite
-        self.l2 = np.append(objective.penalty.l2 * scale**2, 0.0)
-        self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
-        self.objective, self.positive = objective, solver.positive
+        self.is_convex = objective.is_convex
+        self.price = objective.penalty.scaled(features.scale)
+        self.objective = objective
         self.may_change = objective.is_joint and has_small_matrix(objective)
         self.begin_model(self.first_model())
         self.h, self.first_h = 0.0, None
@@ -180,7 +177,7 @@ class Fit:
         return QuasiNewtonModel if needs_more else NewtonModel
 
     def begin_model(self, cls):
-        parts = self.features, self.l2, self.l1, self.has_intercept
+        parts = self.features, self.price, self.has_intercept
         self.use(cls(*parts, self.n_outputs))
 
     def use(self, model):
@@ -190,11 +187,10 @@ class Fit:
         added to all outputs. Only the l2 norm does, and is least where they sum to 0.
         """
         self.model = model
-        if self.positive:
-            model.keep_positive()
+        self.l2, self.l1 = model.l2, model.l1
         is_joint = isinstance(self.term, RowTerm)
         model.is_centred = (
-            is_joint and self.term.loss.has_conjugate and not model.has_l1
+            is_joint and self.term.loss.has_conjugate and not model.has_kinks
         )
 
     # ------------------------------------------------------------------ points
@@ -209,8 +205,10 @@ class Fit:
 
     def penalty(self, theta):
         total = 0.5 * float(np.vdot(self.l2 * theta, theta))
-        if self.model.has_l1:
+        if self.model.has_kinks:
             total += float((np.abs(theta) @ self.l1).sum())
+        if not self.price.is_simple:
+            total += self.price.rest(theta[..., :-1])
         return total
 
     def arrive(self, theta, value, step_size):
@@ -557,7 +555,8 @@ class Fit:
         A fit that crawls gains as little at each step as one that has arrived; and so
         does one whose curvature is less, in some direction, than what kinks need.
         """
-        is_odd = self.model.is_stiff or (self.model.has_l1 and self.h > 0)
+        is_kinked = self.model.has_kinks and self.h > 0 and self.price.is_convex
+        is_odd = self.model.is_stiff or is_kinked
         return is_odd or self.n_iterations >= STRUGGLING
 
     def prove(self, p, theta, allowed):
@@ -567,11 +566,17 @@ class Fit:
         yield
 
     def is_level(self, theta, allowed):
-        """Whether the gradient leaves little to gain on a way as long as so far."""
-        slope = self.model.steepest_slope()
+        """Whether the gradient leaves little to gain on a way as long as so far.
+
+        With a penalty that is not convex, which a step so long would leave behind, on
+        as long a way as the typical curvature allows.
+        """
+        steep = float(np.linalg.norm(self.model.steepest_slope()))
         size = float(np.linalg.norm(theta[..., :-1]))
-        left = float(np.linalg.norm(slope)) * max(size, self.term.unit)
-        return left <= PROOF * allowed
+        way = max(size, self.term.unit)
+        if not self.price.is_convex:
+            way = min(way, 0.5 * steep / max(self.typical, 1e-300))
+        return steep * way <= PROOF * allowed
 
     def change_model(self):
         """Take to Newton's method where many passes have not been enough.
@@ -610,7 +615,7 @@ class Fit:
             curvature = sum(seen.sums.of_c.tolist())
         if self.h > 0 and curvature is not None:
             jitter = self.jitter(seen.steepness, curvature)
-        if self.model.has_l1:
+        if self.model.has_kinks:
             # Where all rows are flat a coefficient still has a way to 0.
             jitter = max(jitter, LEAST_CURVATURE * JITTER * self.typical)
         if self.model.needs_products:
@@ -681,15 +686,25 @@ class Fit:
         level, rise = float(np.vdot(bent, theta)), float(np.vdot(bent, delta))
         along, h = self.term.slope_along, self.h
 
+        is_simple, norm = self.price.is_simple, self.price.norm
+
         def smooth_slope(t):
             at = ahead.along if t == 1 and ahead is not None else along(p, q, t, h)
-            return at + level + t * rise
+            at += level + t * rise
+            if not is_simple:
+                rest = self.price.rest_slope((theta + t * delta)[..., :-1])
+                at += float(np.vdot(rest, delta[..., :-1]))
+            return at
 
-        def slope_with_l1(t):
+        def slope_with_kinks(t):
             x = theta + t * delta
             at_0 = np.abs(x) <= 1e-14 * np.abs(theta)
             from_left = np.where(at_0, -np.abs(delta), np.sign(x) * delta)
-            return smooth_slope(t) + float(np.sum(from_left @ self.l1))
+            found = smooth_slope(t) + float(np.sum(from_left @ self.l1))
+            if norm is not None:
+                here = np.atleast_2d(np.where(at_0, 0.0, x))[:, :-1]
+                found += norm.slope_before(here, np.atleast_2d(delta)[:, :-1])
+            return found
 
         def is_lower(t):
             most = self.previous + 2.0 * self.excess
@@ -698,7 +713,7 @@ class Fit:
             return self.value_along(p, q, t, theta + t * delta) <= most
 
         def slope(t):
-            self.left = slope_with_l1(t) if self.model.has_l1 else smooth_slope(t)
+            self.left = slope_with_kinks(t) if self.model.has_kinks else smooth_slope(t)
             return self.left
 
         return step_length(slope, slope_at_0, is_lower, self.is_convex)

@@ -20,17 +20,16 @@ ROUNDING = 1e-14  # of the objective may a step lose
 class ExactCurvature:
     """The Hessian of an objective, by all coefficients that are free to move.
 
-    Those that an l1 norm or a bound holds at 0 are not. Everything is in the units of
+    Those that an l1 norm holds at 0, or a bound, are not. Everything is in the units of
     features around their mean, and of the raw prediction at that mean.
 
     Parameters
     ----------
     objective : Objective
-        Whose loss has second derivatives.
+        Whose loss has second derivatives, and whose price is an l1 and l2 norm, bounds
+        and a matrix.
     coef : ndarray of shape (n_outputs, n_features)
     intercept : ndarray of shape (n_outputs,)
-    positive : bool, default=False
-        Whether coefficients are >= 0.
 
     Attributes
     ----------
@@ -45,24 +44,31 @@ class ExactCurvature:
         If the loss has kinks, or no second derivatives.
     """
 
-    def __init__(self, objective, coef, intercept, positive=False):
+    def __init__(self, objective, coef, intercept):
         if not objective.loss.differentiable:
             raise ValueError(
                 f"{objective.loss!r} has kinks, and no curvature there. Use a loss "
                 "that is differentiable."
             )
+        if not has_exact_curvature(objective):
+            raise ValueError(
+                "A norm of groups, a sorted norm, MCP or SCAD has no curvature that "
+                "could be told here. Use an l1 or l2 norm, or a matrix."
+            )
         self.objective = objective
         self.term = term_of(objective)
         weight = objective.sample_weight
         self.features = Centred(objective.rows, weight, objective.fit_intercept)
-        scale, penalty = self.features.scale, objective.penalty
+        scale, price = self.features.scale, objective.penalty
         moves = np.append(scale > 0, objective.fit_intercept)
-        self.free = np.tile(moves, len(coef))
-        if penalty.l1 > 0 or positive:
-            is_held = np.append(coef == 0, np.zeros((len(coef), 1), bool), axis=1)
-            self.free &= ~is_held.ravel()
-        self.l2 = np.append(penalty.l2 * scale**2, 0.0)
-        self.l1 = np.append(penalty.l1 * scale, 0.0)
+        is_held = (coef == 0) & (np.broadcast_to(price.l1, coef.shape) > 0)
+        is_held |= (coef <= price.low) | (coef >= price.high)
+        held = np.append(is_held, np.zeros((len(coef), 1), bool), axis=1)
+        self.free = np.tile(moves, len(coef)) & ~held.ravel()
+        self.price = price.scaled(scale)
+        d = len(scale)
+        self.l2 = np.append(np.broadcast_to(self.price.l2, d), 0.0)
+        self.l1 = np.append(np.broadcast_to(self.price.l1, d), 0.0)
         self.look(self.centred(coef, intercept))
 
     def centred(self, coef, intercept):
@@ -86,9 +92,13 @@ class ExactCurvature:
             each = self.objective.loss.curvature(self.term.y, p, self.term.weight)
             of_loss = self.second_moments(each)
         self.matrix = of_loss + np.diag(np.tile(self.l2, len(theta)))
+        if self.price.matrix is not None:
+            padded = np.pad(self.price.matrix, (0, 1))
+            self.matrix += np.kron(np.eye(len(theta)), padded)
         by_u = self.features.transposed_dot(np.ascontiguousarray(slopes)).T
         gradient = np.column_stack([by_u, slopes.sum(axis=0)]) + self.l2 * theta
         gradient += self.l1 * np.sign(theta)
+        gradient[:, :-1] += self.price.rest_slope(theta[:, :-1])
         self.gradient = np.where(self.free, gradient.ravel(), 0.0)
         self.value = self.value_at(theta, p)
 
@@ -101,7 +111,7 @@ class ExactCurvature:
         penalty = 0.5 * np.vdot(self.l2 * theta, theta) + np.vdot(
             np.broadcast_to(self.l1, theta.shape), np.abs(theta)
         )
-        return self.term.value(p) + float(penalty)
+        return self.term.value(p) + float(penalty) + self.price.rest(theta[:, :-1])
 
     def second_moments(self, weights):
         """sum_i w_i (z_i, 1) (z_i, 1)', with weights of either sign."""
@@ -165,10 +175,17 @@ class ExactCurvature:
         return np.linalg.matrix_rank(inverse, hermitian=True) == len(inverse)
 
 
-def polished(objective, coef, intercept, positive=False):
+def has_exact_curvature(objective):
+    """Whether there is an `ExactCurvature` of an objective."""
+    price = objective.penalty
+    return objective.loss.differentiable and price.norm is price.concave is None
+
+
+def polished(objective, coef, intercept):
     """The minimum near coefficients, by exact Newton steps.
 
-    Coefficients that are 0 with an l1 norm stay so, and no sign changes.
+    Coefficients that are 0 with an l1 norm, or at a bound, stay so. No sign changes
+    where there is an l1 norm, and no bound is crossed.
 
     Returns
     -------
@@ -177,19 +194,22 @@ def polished(objective, coef, intercept, positive=False):
     curvature : ExactCurvature
         At these.
     """
-    found = ExactCurvature(objective, coef, intercept, positive)
-    holds_signs = objective.penalty.l1 > 0 or positive
+    found = ExactCurvature(objective, coef, intercept)
+    price = found.price
+    holds_signs = price.has_l1
     sees_differences = objective.is_joint and objective.loss.has_conjugate
     for _ in range(MOST_STEPS):
         before, value, step = found.theta, found.value, -found.solve(found.gradient)
         theta = before + step.reshape(before.shape)
         if sees_differences:  # what all outputs have in common is for nobody to see
-            common = slice(-1, None) if holds_signs else slice(None)
+            common = slice(-1, None) if price.has_kinks else slice(None)
             theta[:, common] -= theta[:, common].mean(axis=0)
-        changes_sign = (theta[:, :-1] * before[:, :-1] < 0).any()
+        u = theta[:, :-1]
+        changes_sign = holds_signs and (u * before[:, :-1] < 0).any()
+        is_outside = ((u < price.low) | (u > price.high)).any()
         most = value + ROUNDING * abs(value)
         is_lower = found.value_at(theta, found.raw(theta)) <= most
-        if not is_lower or (holds_signs and changes_sign):
+        if not is_lower or changes_sign or is_outside:
             break
         found.look(theta)
         if np.abs(step).max(initial=0.0) <= SETTLED * np.abs(theta).max(initial=0.0):

@@ -2,7 +2,7 @@
 
 The steps are those of `_descent`; what is new is when to stop. Before a step that the
 model takes for nearly the last, slopes give a lower bound of all objectives
-(`linear._duality`). Of a quasi-Newton step they are those at the point itself, whose
+(`problem._duality`). Of a quasi-Newton step they are those at the point itself, whose
 sums a pass has made anyway. Newton's model predicts those at its minimum, which balance
 the penalty. Those of a smoothed loss are means of slopes of the loss.
 """
@@ -42,7 +42,7 @@ SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
 def fit_of(solver, objective, *parts):
     """The fit of an objective, which proves its end by a gap if there is one."""
-    kind = GapFit if objective.loss.has_conjugate else Fit
+    kind = GapFit if objective.has_gap else Fit
     return kind(solver, objective, *parts)
 
 
@@ -56,7 +56,7 @@ class GapFit(Fit):
     """
 
     promising, next_try = None, FIRST_TRY  # see is_promising
-    best_slopes = best_point = dual = None
+    best_slopes = best_point = best_theta = dual = None
     missing, is_improving = math.inf, False  # of the last slopes that were tried
     bound = -np.inf
 
@@ -67,10 +67,8 @@ class GapFit(Fit):
             self.term.y,
             self.term.weight,
             self.features,
-            self.l2[:-1],
-            self.l1[:-1],
+            self.price,
             self.has_intercept,
-            self.positive,
             self.term.offset,
         )
         lowest = self.term.known_minimum
@@ -87,6 +85,7 @@ class GapFit(Fit):
         """Go on until a gap is small, unless it is."""
         self.begin_bound()
         slopes = self.term.slopes(p, self.h)
+        self.dual.conjugate.begin_at(theta[..., :-1])
         self.bound = max(self.bound, self.dual.bound(slopes, self.reach(theta)))
         if self.best - self.bound <= PROOF * allowed:
             self.converged = True
@@ -118,7 +117,7 @@ class GapFit(Fit):
                     return
             q, ahead = self.attempt(p, delta)
             if not self.sees_gaps and (is_last or self.is_promising(predicted, enough)):
-                self.raise_bound(p, theta, q)
+                self.raise_bound(p, theta, q, new)
                 if self.is_certified():
                     self.arrive_ahead(new, ahead)
                     return
@@ -154,7 +153,7 @@ class GapFit(Fit):
                 self.arrive(theta, self.value_along(p, q, t, theta), t)
             is_newton = self.foresees and t == 1
             if is_newton and self.is_foreseen(self.reached, predicted, enough):
-                self.raise_bound(p, theta, q)
+                self.raise_bound(p, theta, q, new)
             p += q if t == 1 else t * q
 
     def begin_narrower(self, p, theta, value):
@@ -202,8 +201,8 @@ class GapFit(Fit):
 
     def length(self, *step):
         t = super().length(*step)
-        # Beyond the minimum of the model coefficients may be negative.
-        return min(t, 1.0) if self.positive else t
+        # Beyond the minimum of the model coefficients may be out of bounds.
+        return min(t, 1.0) if self.price.has_bounds else t
 
     def raise_bound_at(self, p, theta, least=-np.inf):
         """By the slopes at p, which have been summed."""
@@ -214,9 +213,11 @@ class GapFit(Fit):
 
         if self.term.offset is not None:
             self.seen.moment = self.linear_moment(theta)
+        self.dual.conjugate.begin_at(theta[..., :-1])
         found = self.dual.bound_at(self.seen, at, self.reach(theta), least)
         if found > self.bound:
             self.bound, self.best_slopes, self.best_point = found, None, p
+            self.best_theta = theta
 
     def linear_moment(self, theta):
         """The sum of the slopes times what features and intercept have predicted."""
@@ -238,7 +239,7 @@ class GapFit(Fit):
             return 0.0
         return np.abs(theta[..., :-1]).max(initial=0.0)
 
-    def raise_bound(self, p, theta, q):
+    def raise_bound(self, p, theta, q, new):
         """By the slopes that the model predicts at p + q and, if need be, by others."""
         reach = self.reach(theta)
         if p.ndim == 2:
@@ -249,13 +250,14 @@ class GapFit(Fit):
                 around = self.term.model(p, self.h)
             slopes = (around.slopes + around.curvatures * q, around.slopes)
         before = self.missing
-        for candidate in slopes:
+        for candidate, at in zip(slopes, (new, theta)):
+            self.dual.conjugate.begin_at(at[..., :-1])
             found = self.dual.bound(candidate, reach)
             if candidate is slopes[0]:
                 self.missing = self.best - found
                 self.is_improving = self.missing <= IMPROVING * before
             if found > self.bound:
-                self.bound, self.best_slopes = found, candidate
+                self.bound, self.best_slopes, self.best_theta = found, candidate, at
                 return
 
     def allowed(self, value=-math.inf, predicted=0.0):
@@ -284,11 +286,11 @@ class CertifiedFit(GapFit):
         self.method = solver.method
         super().__init__(steps, objective, features, term, *point_and_passes)
         self.may_change &= solver.may_change
-        if not objective.loss.convex:
+        if not objective.is_convex:
             self.bound = np.nan
 
     def run(self, coef, intercept):
-        if not self.objective.loss.has_conjugate:
+        if not self.objective.has_gap:
             yield from super().run(coef, intercept)
             return
         self.begin_bound()
@@ -297,13 +299,14 @@ class CertifiedFit(GapFit):
         yield from self.to_gap(p, theta, ahead)
 
     def prove(self, p, theta, allowed):
-        if self.objective.loss.has_conjugate:
+        if self.objective.has_gap:
             return super().prove(p, theta, allowed)
         return Fit.prove(self, p, theta, allowed)
 
     def first_model(self):
         is_long = self.features.n_features > MOST_FEATURES
-        needs_matrix = self.l1.any() or self.positive or self.term.is_smoothed
+        price = self.price
+        needs_matrix = price.has_kinks or not price.is_simple or self.term.is_smoothed
         if self.method == NEWTON and is_long and not needs_matrix:
             return ProductModel
         if self.method == NEWTON and isinstance(self.term, RowTerm):
@@ -331,7 +334,7 @@ class CertifiedFit(GapFit):
         """What the user should know: a tolerance that was missed, or no minimum."""
         if not self.converged:
             return [] if self.is_stopped else [self.failure(owner)]
-        penalised = self.l2.any() or self.l1.any()
+        penalised = not self.price.is_nothing
         possible = self.at_constant - self.lowest
         if penalised or self.best - self.lowest > self.solver.tol * possible:
             return []
@@ -359,6 +362,8 @@ class CertifiedFit(GapFit):
                 "not suit the units of y: scale y, or set the parameters of the loss."
             )
         reached = f"{self.objective.loss!r} has no duality gap"
+        if not self.price.is_convex:
+            reached = "a penalty that is not convex has no duality gap"
         if self.bound > -np.inf:
             gap, gain = self.best - self.bound, self.at_constant - self.bound
             share = gap / max(gain, self.least / self.solver.tol, TINY)

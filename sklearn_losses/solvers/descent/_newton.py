@@ -6,7 +6,6 @@ constant may lie in the valley of a worse local minimum.
 
 import math
 import threading
-from dataclasses import replace
 
 import numpy as np
 
@@ -32,20 +31,18 @@ class Newton(Solver):
         How much of the gain over the best constant may be missing, about.
     n_iter_no_change : int
         With validation rows: so many iterations without progress end the fit.
-    positive : bool
-        Whether coefficients are >= 0.
 
     Attributes
     ----------
     convex_start : bool or SolverResult
-        Whether a loss that is not convex begins at the minimum of its convex relative;
-        that minimum, if it is known.
+        Whether what is not convex begins at the minimum of its convex relative; that
+        minimum, if it is known.
     """
 
     verifies = True
 
-    def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5, positive=False):
-        self.max_iter, self.positive = max_iter, positive
+    def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5):
+        self.max_iter = max_iter
         self.tol = max(tol or 0.0, SMALLEST_TOL)
         self.n_iter_no_change = n_iter_no_change
         self.convex_start = True
@@ -59,6 +56,7 @@ class Newton(Solver):
         coef, intercept = coefficients(start)
         slopes = slopes_at_start(objective, coef, intercept, chosen)
         features = Centred(objective.rows, weight, objective.fit_intercept, slopes)
+        features = features.in_units(objective.penalty.units(features.scale))
         del weight, slopes
         fits = []
         for k, single in _singles(objective):
@@ -100,10 +98,10 @@ class Newton(Solver):
         if isinstance(self.convex_start, SolverResult):
             found = self.convex_start
             return (found.coef[k], found.intercept[k]), 1
-        relative = objective.loss.convex_relative() if self.convex_start else None
+        relative = objective.relative() if self.convex_start else None
         if relative is None:
             return (coef, intercept), 1
-        objective = replace(objective, loss=relative)
+        objective = relative
         term = term_of(objective, chosen)
         fit = fit_of(self, objective, features, term, coef, intercept)
         with np.errstate(all="ignore"):

@@ -57,21 +57,21 @@ class NewtonModel(QuadraticModel):
         return Curvature(self.hessian[None])
 
     def minimum(self):
-        if not self.has_l1:
+        if not self.has_kinks:
             delta = -self._solved().reshape(self.theta.shape)
             if self.is_centred:
                 delta -= delta.mean(axis=0)
             slope = float(np.vdot(self.gradient, delta))
             return self.theta + delta, delta, slope, -0.5 * slope
         nothing = np.empty((self.theta.size, 0))
-        new, change = self._least_with_l1(
+        new, change = self._least_with_kinks(
             self.hessian[None], nothing, nothing, SWEEPS, SWEEP_TOL
         )
         delta = new - self.theta
         slope, v = float(np.vdot(self.gradient, delta)) + change, delta.ravel()
         return new, delta, slope, -(slope + 0.5 * float(v @ self.hessian @ v))
 
-    def _polished(self, blocks, new, l1, low):
+    def _polished(self, blocks, new, l1, low, high):
         """Minima on faces and coordinate descent in turn, until no zero wants to move.
 
         Alone the latter takes many sweeps where the matrix is near singular, as kinks
@@ -82,18 +82,16 @@ class NewtonModel(QuadraticModel):
         self.n_models += 1
         n_left = min(FEW_FACES << min(self.n_models // PATIENCE, 10), MOST_FACES)
         while n_left > 0:
-            new, n_faces = self._least_on_face(blocks[0], new, l1, low, n_left)
+            new, n_faces = self._least_on_face(blocks[0], new, l1, low, high, n_left)
             n_left -= n_faces
             slope = gradient + blocks[0] @ (new - theta)
-            steep = np.where(low == 0, -slope, np.abs(slope))
-            if not ((new == 0) & (steep > (1.0 + SWEEP_TOL) * l1)).any():
+            if not _wants_to_move(new, slope, l1, low, high).any():
                 return new
-            new = minimize_quadratic(
-                *(blocks, nothing, nothing, slope, new, l1, low, SWEEPS, SWEEP_TOL)
-            )
+            args = blocks, nothing, nothing, slope, new, l1, low, high
+            new = minimize_quadratic(*args, SWEEPS, SWEEP_TOL)
         # Or from the minimum without the l1 norm, where columns are nearly parallel.
-        other = np.maximum(theta - _solution(blocks[0], gradient)[0], low)
-        other, _ = self._least_on_face(blocks[0], other, l1, low, FEW_FACES)
+        other = np.clip(theta - _solution(blocks[0], gradient)[0], low, high)
+        other, _ = self._least_on_face(blocks[0], other, l1, low, high, FEW_FACES)
 
         def value(x):
             step = x - theta
@@ -102,35 +100,39 @@ class NewtonModel(QuadraticModel):
 
         return min(new, other, key=value)
 
-    def _least_on_face(self, matrix, new, l1, low, most):
-        """Go on to the minimum for the zeros and the signs that there are.
+    def _least_on_face(self, matrix, new, l1, low, high, most):
+        """Go on to the minimum for the signs, and for what is at a kink or a bound.
 
-        What becomes 0 on the way stays there. Returns how many faces it saw, too.
+        What comes to one on the way stays there. Returns how many faces it saw, too.
         """
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
-        keeps_sign, is_curved = (l1 > 0) | (low > -np.inf), np.diag(matrix) > 0
-        n_faces = 0
+        is_curved, n_faces = np.diag(matrix) > 0, 0
         while n_faces < most:
             n_faces += 1
-            free = np.flatnonzero(is_curved & ((new != 0) | ~keeps_sign))
+            least = np.where((new > 0) & (l1 > 0), 0.0, low)
+            largest = np.where((new < 0) & (l1 > 0), 0.0, high)
+            is_at_kink = (new == 0) & (l1 > 0)
+            free = is_curved & ~is_at_kink & (new > least) & (new < largest)
+            free = np.flatnonzero(free)
             if len(free) == 0:
                 break
-            here = new[free]
+            here, least, largest = new[free], least[free], largest[free]
             slope = gradient[free] + matrix[free] @ (new - theta)
             slope += l1[free] * np.sign(here)
             inner = matrix[np.ix_(free, free)]
             step = -_solution(inner, slope)[0]
-            crosses = keeps_sign[free] & (here * (here + step) < 0)
+            ends = np.where(step < 0, least, largest)
+            crosses = np.abs(step) > np.abs(ends - here)
             if not crosses.any():
                 new[free] += step
                 break
-            # All that cross become 0, if that is lower; or else the first of them.
-            change = np.where(crosses, -here, step)
+            # All that cross go to their ends, if that is lower; or the first of them.
+            change = np.where(crosses, ends - here, step)
             if slope @ change + 0.5 * change @ inner @ change >= 0.0:
-                ends = np.where(crosses, -here / step, 1.0)
-                change, crosses = ends.min() * step, ends <= ends.min()
+                share = np.where(crosses, (ends - here) / step, 1.0)
+                change, crosses = share.min() * step, share <= share.min()
             new[free] += change
-            new[free[crosses]] = 0.0
+            new[free[crosses]] = ends[crosses]
         return new, n_faces
 
     def _solved(self):
@@ -141,6 +143,16 @@ class NewtonModel(QuadraticModel):
         if needed > more:
             self.damping = needed
         return found
+
+
+def _wants_to_move(x, slope, l1, low, high):
+    """Which coordinates would leave a kink or a bound."""
+    up = slope + np.where(x >= 0, l1, -l1)
+    down = slope - np.where(x <= 0, l1, -l1)
+    little = SWEEP_TOL * l1
+    is_at_end = ((x == 0) & (l1 > 0)) | (x == low) | (x == high)
+    moves = ((up < -little) & (x < high)) | ((down > little) & (x > low))
+    return is_at_end & moves
 
 
 def _solution(matrix, v, damping=FIRST_DAMPING):
@@ -178,6 +190,11 @@ class JointModel(NewtonModel):
         self.hessian.flat[:: len(l2) + 1] += (
             l2 + jitter * self.stiffness / JITTER * moves
         )
+        if not self.price.is_simple:
+            d = len(self.l2)
+            for k, of_output in enumerate(theta):
+                part = slice(k * d, (k + 1) * d)
+                self._add_rest(self.hessian[part, part], of_output)
 
 
 class ProductModel(QuadraticModel):

@@ -6,22 +6,26 @@ minimised by coordinate descent (Scheinberg and Tang 2016).
 """
 
 import numpy as np
+from scipy import linalg
 
 from sklearn_losses.design._matrices import add_curvature
 from sklearn_losses.solvers.descent._coordinate_descent import minimize_quadratic
 from sklearn_losses.solvers.descent._curvature import FIRST_DAMPING, LARGEST_DAMPING
+from sklearn_losses.solvers.descent._norm_model import minimize_with_norm
+
+CONVEX = 1e-3  # of the diagonal is what a concave part has to leave of the curvature
 
 
 class QuadraticModel:
-    """gradient.delta + delta' B delta / 2 + l1 |theta + delta|_1.
+    """gradient.delta + delta' B delta / 2 + kinks(theta + delta).
 
     theta is of shape (d + 1,) or (n_outputs, d + 1); the intercepts come last.
 
     Parameters
     ----------
     features : Centred
-    l2, l1 : ndarray of shape (d + 1,)
-        The penalty of each feature, and 0 for the intercept.
+    price : Price
+        In the units of the features.
     has_intercept : bool
     n_outputs : int
     """
@@ -34,11 +38,19 @@ class QuadraticModel:
     is_stiff = False  # whether what was added to its diagonal may decide its minimum
     predicts_slopes = False  # of each row at its minimum, by the curvatures
 
-    def __init__(self, features, l2, l1, has_intercept, n_outputs):
+    def __init__(self, features, price, has_intercept, n_outputs):
         self.features, self.n_outputs = features, n_outputs
-        self.l2, self.l1 = l2, l1
-        self.has_l1 = bool(l1.any())
-        self.low = np.full(len(l1), -np.inf)
+        self.price, self.kinks = price, price.kinks
+        self.l2, self.l1, self.low, self.high = (
+            np.append(np.broadcast_to(of_features, features.n_features), of_intercept)
+            for of_features, of_intercept in (
+                (price.l2, 0.0),
+                (price.l1, 0.0),
+                (price.low, -np.inf),
+                (price.high, np.inf),
+            )
+        )
+        self.has_kinks = price.has_kinks
         self.moves = np.append(features.scale > 0, float(has_intercept))
         self.damping = FIRST_DAMPING
 
@@ -87,11 +99,6 @@ class QuadraticModel:
         """
         raise NotImplementedError
 
-    def keep_positive(self):
-        """No coefficient may become negative, but the intercept."""
-        self.low[:-1] = 0.0
-        self.has_l1 = True  # which is minimised in the same way
-
     def forget(self):
         """What was seen so far belongs to another objective."""
 
@@ -104,17 +111,18 @@ class QuadraticModel:
         return self.damping <= LARGEST_DAMPING
 
     def steepest_slope(self):
-        """The gradient at theta, or with an l1 norm its smallest subgradient."""
-        slope = self.gradient
-        if not self.has_l1:
-            return slope
-        away = slope + np.sign(self.theta) * self.l1
-        at_0 = np.sign(slope) * np.maximum(np.abs(slope) - self.l1, 0.0)
-        at_0 = np.where(self.low == 0, np.minimum(slope + self.l1, 0.0), at_0)
-        return np.where(self.theta == 0, at_0, away)
+        """The gradient at theta, or with kinks its smallest subgradient."""
+        if not self.has_kinks:
+            return self.gradient
+        slope = np.atleast_2d(self.gradient).copy()
+        coef = np.atleast_2d(self.theta)[:, :-1]
+        slope[:, :-1] = self.kinks.residual(coef, slope[:, :-1])
+        return slope.reshape(self.gradient.shape)
 
     def _gradient(self, theta, sums):
         gradient = self.l2 * theta
+        if not self.price.is_simple:
+            gradient[..., :-1] += self.price.rest_slope(theta[..., :-1])
         gradient += sums.first.reshape(theta.shape)
         if not self.moves[-1]:
             gradient[..., -1] = 0.0
@@ -123,27 +131,56 @@ class QuadraticModel:
     def _hessian(self, sums, jitter):
         """The blocks of each output."""
         blocks = sums.second
-        for block in blocks:
+        for block, theta in zip(blocks, np.atleast_2d(self.theta)):
             add_curvature(block, self.l2, jitter, self.moves)
+            if not self.price.is_simple:
+                self._add_rest(block, theta)
         return blocks
 
-    def _polished(self, blocks, new, l1, low):
+    def _add_rest(self, block, theta):
+        """The curvature of a matrix and, if it leaves a minimum, of a concave part."""
+        price = self.price
+        if price.matrix is not None:
+            block[:-1, :-1] += price.matrix
+        if price.concave is None:
+            return
+        bend = np.where(theta[:-1] == 0, 0.0, price.concave.curvatures(theta[:-1]))
+        here = np.flatnonzero(np.append(theta[:-1] != 0, True) & (np.diag(block) > 0))
+        bent = block[np.ix_(here, here)] + np.diag(np.append(bend, 0.0)[here])
+        bent.flat[:: len(bent) + 1] -= CONVEX * np.diag(block)[here]
+        if not linalg.lapack.dpotrf(bent)[1]:
+            block[here, here] += np.append(bend, 0.0)[here]
+
+    def _polished(self, blocks, new, l1, low, high):
         """A better point than coordinate descent has found, if the model knows one."""
         return new
 
-    def _least_with_l1(self, blocks, left, right, sweeps, tol):
-        """Where the model is least, about, and how much the l1 norm changes."""
+    def _change(self, new):
+        """How much the kinks charge more there than at theta."""
+        here, there = (
+            self.kinks.value(np.atleast_2d(a)[:, :-1]).sum()
+            for a in (self.theta, new.reshape(self.theta.shape))
+        )
+        return float(there - here)
+
+    def _least_with_kinks(self, blocks, left, right, sweeps, tol):
+        """Where the model is least, about, and how much more the kinks charge."""
         blocks = blocks.copy()
         diagonal = np.einsum("bii->bi", blocks)
         diagonal *= 1 + self.damping
         theta = self.theta.ravel()
-        l1, low = (
-            np.broadcast_to(a, self.theta.shape).ravel() for a in (self.l1, self.low)
+        if self.price.norm is not None:
+            model = blocks, left, right, self.gradient.ravel(), theta
+            new = minimize_with_norm(self, *model, sweeps, tol)
+            return new.reshape(self.theta.shape), self._change(new)
+        l1, *ends = (
+            np.broadcast_to(a, self.theta.shape).ravel()
+            for a in (self.l1, self.low, self.high)
         )
         gradient = self.gradient.ravel()
         new = minimize_quadratic(
-            blocks, left, right, gradient, theta, l1, low, sweeps, tol
+            blocks, left, right, gradient, theta, l1, *ends, sweeps, tol
         )
-        new = self._polished(blocks, new, l1, low)
+        new = self._polished(blocks, new, l1, *ends)
         change = float(l1 @ (np.abs(new) - np.abs(theta)))
         return new.reshape(self.theta.shape), change

@@ -88,9 +88,11 @@ class QuasiNewtonModel(QuadraticModel):
         self.is_smoothed = jitter > 0
         if sums.wanted != "full":
             diagonal = sums.second * self.moves + self.l2 + jitter * self.moves
+            if self.price.matrix is not None:
+                diagonal[:, :-1] += np.diag(self.price.matrix)
             self.diagonal = Curvature(diagonal.reshape(-1, 1, 1))
             return
-        coupling = None if self.has_l1 else self.coupling
+        coupling = None if self.has_kinks else self.coupling
         self.hessian = Curvature(self._hessian(sums, jitter), coupling)
 
     def _rescale(self):
@@ -106,8 +108,8 @@ class QuasiNewtonModel(QuadraticModel):
             self.hessian = self.hessian.times(factor)
 
     def minimum(self):
-        if self.has_l1:
-            found = self._minimum_with_l1()
+        if self.has_kinks:
+            found = self._minimum_with_kinks()
         else:
             delta = self._two_loops(-self.gradient.ravel()).reshape(self.theta.shape)
             if self.is_centred:
@@ -131,9 +133,9 @@ class QuasiNewtonModel(QuadraticModel):
             v = v + (shares.pop() - rho * float(y @ v)) * s
         return v
 
-    def _minimum_with_l1(self):
+    def _minimum_with_kinks(self):
         left, right = self._low_rank()
-        new, change = self._least_with_l1(self.hessian.blocks, left, right, 20, 1e-4)
+        new, change = self._least_with_kinks(self.hessian.blocks, left, right, 20, 1e-4)
         delta = new - self.theta
         slope = float(np.vdot(self.gradient, delta)) + change
         v = delta.ravel()

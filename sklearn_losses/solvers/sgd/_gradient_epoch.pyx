@@ -94,6 +94,9 @@ cdef class GradientSteps:
         Whether that is each entry of the gradient, and not its norm.
     is_joint : bool
         Whether the outputs share one objective, and one norm.
+    prox : callable, default=None
+        (weights of some outputs, step size) -> their proximal step, of a penalty that is
+        no l1 and l2 norm of all weights alike. It is called after each step.
     """
 
     cdef ScaledWeights weights
@@ -107,9 +110,10 @@ cdef class GradientSteps:
     cdef double clip
     cdef bint clips_entries
     cdef bint is_joint
+    cdef object prox
 
     def __cinit__(self, ScaledWeights weights, str name, params, moments, double clip,
-                  bint clips_entries, bint is_joint):
+                  bint clips_entries, bint is_joint, prox=None):
         cdef Py_ssize_t n
         self.weights = weights
         self.function = function_of(name)
@@ -124,6 +128,18 @@ cdef class GradientSteps:
         self.clip = clip
         self.clips_entries = clips_entries
         self.is_joint = is_joint
+        self.prox = prox
+
+    def take_prox(self, const Py_ssize_t[::1] active, Epoch epoch, double rate):
+        """The proximal step of the outputs that have just moved."""
+        cdef Py_ssize_t k
+        v = self.weights.arrays["v"]
+        if self.is_joint:
+            v[:] = self.prox(v, step_size(epoch, rate, &self.weights.outputs[0]))
+            return
+        for k in active:
+            eta = step_size(epoch, rate, &self.weights.outputs[k])
+            v[k : k + 1] = self.prox(v[k : k + 1], eta)
 
     def run(self, rows, Epoch epoch, const Py_ssize_t[::1] active):
         """One pass over the rows, as `Epoch.run`."""
@@ -153,6 +169,9 @@ def take_steps(const real[::1] data, const index[::1] columns, const index[::1] 
             for a in range(active.shape[0]):
                 o = &e.weights.outputs[active[a]]
                 take_step(e, g, active[a], step_size(e, batch.rate, o))
+            if g.prox is not None:
+                with gil:
+                    g.take_prox(active, e, batch.rate)
             batch.first += batch.n
             e.t += 1.0
 

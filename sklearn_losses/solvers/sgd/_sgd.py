@@ -9,6 +9,7 @@ from copy import copy
 
 import numpy as np
 
+from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers.sgd._gradient_epoch import GradientSteps
@@ -106,7 +107,7 @@ class SGD(Solver):
     def check(self, loss):
         if not self.schedule.is_passive_aggressive:
             return
-        setting = f"learning_rate={self.schedule.name!r}"
+        setting = self.setting
         if self.batch_size > 1:
             raise ValueError(
                 f"{setting} cannot use batch_size={self.batch_size}, because its step "
@@ -134,6 +135,28 @@ class SGD(Solver):
                 f"{setting} cannot use {loss!r}, because its step is as long as the "
                 "loss, which is 0 at coefficients of 0, so that no step is ever made. "
                 "Use Hinge(), or another learning_rate."
+            )
+
+    @property
+    def setting(self):
+        return f"learning_rate={self.schedule.name!r}"
+
+    def check_price(self, price, penalty):
+        if price.is_uniform:
+            return
+        reason = None
+        if self.schedule.is_passive_aggressive:
+            reason = "its steps end where the loss is 0, whatever a penalty says"
+        elif price.matrix is not None:
+            reason = "a matrix has no proximal step of each coefficient"
+        elif self.average:
+            reason = "average counts iterates before the penalty has moved them"
+        elif self.optimizer is not None and self.optimizer.name != Plain.name:
+            reason = f"optimizer={self.optimizer.name!r} gives each weight its own step"
+        if reason is not None:
+            raise ValueError(
+                f"{self.setting} cannot use penalty={penalty!r} here, because {reason}."
+                " Use learning_rate='auto', or penalty='elasticnet'."
             )
 
     @staticmethod
@@ -191,6 +214,10 @@ class SGD(Solver):
             # A passive-aggressive model, as scikit-learn's, watches its loss alone, and
             # counts no penalty.
             losses = epoch.mean_objectives(objective.is_joint) if counts else None
+            if counts and not objective.penalty.is_uniform:
+                price = objective.penalty.value(coefficients(weights.state())[0])
+                price = price.sum(keepdims=True) if objective.is_joint else price
+                losses = (np.asarray(losses) + price).tolist()
             stopped = progress.end(
                 losses, lambda: self._step_size(epoch, weights), weights.state
             )
@@ -208,7 +235,7 @@ class SGD(Solver):
         found = []
         if epoch.n_clipped or any(t.last > t.first for t in trackers):
             found += _divergence(objective, watch, start, state)
-        if self.average and objective.penalty.l1 > 0:
+        if self.average and objective.penalty.has_l1:
             found += _runaway_mean(coef, state)
         return SolverResult(
             coef,
@@ -239,19 +266,22 @@ class SGD(Solver):
             drop_mean(state)  # one from before would not follow the weights
         if self.average > 0:
             make_room_for_mean(state)
-        if self.optimizer is None:
+        price, optimizer = objective.penalty, self.optimizer
+        if not price.is_uniform:
+            optimizer = optimizer or Plain()
+        if optimizer is None:
             drop_moments(state)
         else:
             drop_l1_total(state)
-            self.optimizer.make_room(state)
+            optimizer.make_room(state)
         weights = ScaledWeights(
             state,
-            objective.penalty,
+            price if price.is_uniform else Price(),
             objective.fit_intercept,
             counts and not self.schedule.is_passive_aggressive,
             objective.rows.is_sparse,
             self.schedule.eta0,
-            truncates=self.optimizer is None,
+            truncates=optimizer is None,
         )
         n_rows = objective.rows.n_rows if train is None else len(train)
         order = None if train is None else train.copy()
@@ -272,7 +302,7 @@ class SGD(Solver):
             counts,
             self.seed,
             t,
-            self._steps(weights, objective.is_joint),
+            self._steps(weights, optimizer, objective),
             self.clip,
         )
         for faster in (ShortRows, LongRows):
@@ -280,18 +310,20 @@ class SGD(Solver):
                 epoch.steps = faster()
         return weights, epoch
 
-    def _steps(self, weights, is_joint):
+    def _steps(self, weights, optimizer, objective):
         """What takes the steps of the optimizer, if there is one."""
-        if self.optimizer is None:
+        if optimizer is None:
             return None
+        price = objective.penalty
         return GradientSteps(
             weights,
-            self.optimizer.name,
-            self.optimizer.params(),
-            self.optimizer.keys(),
+            optimizer.name,
+            optimizer.params(),
+            optimizer.keys(),
             self.clip,
             self.clip_by == "value",
-            is_joint,
+            objective.is_joint,
+            None if price.is_uniform else price.prox,
         )
 
     def _overflow(self, n_epochs, objective, weights, epoch, train):

@@ -258,7 +258,7 @@ cdef class ScaledWeights:
     state : dict of str to ndarray of float64
         From `first_state` or an earlier `state`, with an "average" if this fit needs
         one. It is copied.
-    penalty : Penalty
+    penalty : Price
     fit_intercept : bool
     counts_penalty : bool
         Whether an epoch adds up the penalty of its states.

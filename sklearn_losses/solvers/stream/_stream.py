@@ -16,17 +16,31 @@ from sklearn_losses.solvers.stream._stream_wide import WidePast, is_wide
 class Stream(Solver):
     """Newton's method for rows that come in chunks and are not seen again.
 
-    Any loss, any penalty. `solve` takes one chunk; its state is all there is between
-    two of them.
+    Any loss, any l1 and l2 norm. `solve` takes one chunk; its state is all there is
+    between two of them.
     """
+
+    def check_price(self, price, penalty):
+        if not price.is_simple or price.has_bounds:
+            raise ValueError(
+                "partial_fit with learning_rate='auto' cannot use penalty="
+                f"{penalty!r}, because it knows l1 and l2 norms alone. Use fit, "
+                "learning_rate='invscaling', or penalty='elasticnet'."
+            )
 
     def solve(self, objective, start, train=None, watch=None):
         """Take in the rows of one chunk; see `SGD.solve`. There is nothing to watch."""
         X, *samples = chosen_arrays(objective, train)
         n_rows = X.shape[0]
-        past = (WidePast if is_wide(objective, start) else Past).resumed(
-            objective, start
-        )
+        wide = is_wide(objective, start)
+        if wide and not objective.penalty.is_uniform:
+            raise ValueError(
+                "partial_fit with learning_rate='auto' cannot use weights of a penalty "
+                "for each feature here, because X has so many features that the "
+                "penalty is applied to all coefficients alike. Use fit, or "
+                "learning_rate='invscaling'."
+            )
+        past = (WidePast if wide else Past).resumed(objective, start)
         size = past.most_at_once(X)
         try:
             with np.errstate(all="ignore"):

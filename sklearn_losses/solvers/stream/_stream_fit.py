@@ -278,9 +278,9 @@ class StreamFit:
             l1 = np.broadcast_to(self.l1, theta.shape).ravel()
             here, slope = theta.ravel(), gradient.ravel()
             blocks, nothing = hessian[None], np.empty((len(slope), 0))
-            low = np.full(len(slope), -np.inf)
+            low, high = np.full((2, len(slope)), [[-np.inf], [np.inf]])
             new = minimize_quadratic(
-                blocks, nothing, nothing, slope, here, l1, low, 200, 1e-8
+                blocks, nothing, nothing, slope, here, l1, low, high, 200, 1e-8
             )
             return new.reshape(theta.shape) - theta
         found, _ = scaled_solve(hessian, gradient.ravel(), damping)

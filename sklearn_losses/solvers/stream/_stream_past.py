@@ -272,15 +272,16 @@ class Past:
     def fit(self, k, term, rows, memory):
         objective, penalty = self.objective, self.objective.penalty
         given = 0.0 if objective.fit_intercept else self.constant[self.groups[k], 0]
-        scale = np.zeros(memory.at.shape[1])
-        if len(scale) > 1:
-            scale[:-1] = self.coordinates.scale
+        l1 = l2 = np.zeros(0)
+        if memory.at.shape[1] > 1:
+            scale = self.coordinates.scale
+            l1, l2 = self.n * penalty.l1 * scale, self.n * penalty.l2 * scale**2
         return StreamFit(
             term,
             rows,
             memory,
-            self.n * penalty.l1 * scale,
-            self.n * penalty.l2 * scale**2,
+            np.append(l1, 0.0),
+            np.append(l2, 0.0),
             constant=given,
             n=self.n,
             stake=self.stake[k],

@@ -1,0 +1,254 @@
+"""The contract of penalties: objects with parameters, which `price` makes numbers of.
+
+>>> from sklearn_losses import L1, L2
+>>> print(L1() + 0.1 * L2())
+L1() + 0.1 * L2()
+>>> (L1() + 0.1 * L2()).value([3.0, -4.0], alpha=2.0)
+np.float64(16.5)
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from sklearn_losses._machine._params import (
+    Instance,
+    Interval,
+    InvalidParameterError,
+    check_parameters,
+)
+from sklearn_losses.penalties._price import Price
+
+# What `weights` may be is seen when there are features.
+WEIGHTS = [
+    Instance(object, "an array of numbers >= 0, a dict of name to number or None")
+]
+
+
+class Penalty(BaseEstimator):
+    """Base of the penalties.
+
+    The penalty of coefficients is alpha times what the class says; alpha is that of the
+    estimator.
+    """
+
+    _constraints = {}
+    __array_ufunc__ = None  # array * penalty is an error, not an array of penalties
+
+    def _price(self, alpha, n_features, names):
+        """`price`, of parameters that have been checked."""
+        raise NotImplementedError
+
+    def check(self):
+        """Raise unless all parameters may have their values, whatever the features are.
+
+        Raises
+        ------
+        InvalidParameterError
+        """
+        check_parameters(self, self._constraints)
+
+    def price(self, alpha, n_features, names=None):
+        """The penalty with numbers, as solvers read it.
+
+        Parameters
+        ----------
+        alpha : float
+            >= 0.
+        n_features : int
+        names : sequence of str, default=None
+            Of the features, if they have some.
+
+        Returns
+        -------
+        Price
+
+        Raises
+        ------
+        InvalidParameterError
+            If a parameter does not suit the features.
+        """
+        self.check()
+        found = self._price(alpha, n_features, names)
+        return found if alpha > 0 else Price()
+
+    def value(self, coef, alpha=1.0):
+        """The penalty of coefficients.
+
+        Parameters
+        ----------
+        coef : array-like of shape (n_features,) or (n_outputs, n_features)
+        alpha : float, default=1.0
+
+        Returns
+        -------
+        float
+        """
+        coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
+        return self.price(alpha, coef.shape[1]).value(coef).sum()
+
+    def prox(self, coef, alpha=1.0):
+        """The proximal operator: argmin over w of |w - coef|^2 / 2 + penalty(w).
+
+        Parameters
+        ----------
+        coef : array-like of shape (n_features,) or (n_outputs, n_features)
+        alpha : float, default=1.0
+
+        Returns
+        -------
+        ndarray of the same shape
+        """
+        coef = np.asarray(coef, dtype=np.float64)
+        price = self.price(alpha, coef.shape[-1])
+        return price.prox(np.atleast_2d(coef), 1.0).reshape(coef.shape)
+
+    def _weights(self, n_features, names):
+        """The weight of each feature, or 1.0 where all are."""
+        if self.weights is None:
+            return 1.0
+        owner = type(self).__name__
+        if isinstance(self.weights, Mapping) or hasattr(self.weights, "to_dict"):
+            return weights_by_name(owner, dict(self.weights), names)
+        return numbers(owner, "weights", self.weights, n_features, "features")
+
+    def __mul__(self, weight):
+        if not Interval(0, None, "left").allows(weight):
+            return NotImplemented
+        return WeightedPenalty(self, weight)
+
+    __rmul__ = __mul__
+
+    def __add__(self, other):
+        return PenaltySum(self, other) if isinstance(other, Penalty) else NotImplemented
+
+    def __str__(self):
+        return repr(self)
+
+
+def numbers(owner, name, values, n, what):
+    """An array of n numbers >= 0.
+
+    Raises
+    ------
+    InvalidParameterError
+    """
+    start = f"The {name!r} parameter of {owner}"
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidParameterError(
+            f"{start} must be numbers >= 0, one for each of the {what}. "
+            f"Got {values!r} instead."
+        ) from None
+    if found.shape != (n,):
+        raise InvalidParameterError(
+            f"{start} must have the shape ({n},), one number for each of the {what}. "
+            f"Got the shape {found.shape}."
+        )
+    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    if len(bad):
+        raise InvalidParameterError(
+            f"{start} must be finite and >= 0: {name}[{bad[0]}] is {found[bad[0]]}."
+        )
+    return found
+
+
+def weights_by_name(owner, weights, names):
+    """The weight of each feature from a dict; those that it leaves out have 1.
+
+    Raises
+    ------
+    InvalidParameterError
+    """
+    if names is None:
+        raise InvalidParameterError(
+            f"The 'weights' parameter of {owner} has names, and X has none. Use a "
+            "DataFrame, or an array with a weight for each feature."
+        )
+    place = {name: j for j, name in enumerate(names)}
+    unknown = [name for name in weights if name not in place]
+    if unknown:
+        raise InvalidParameterError(
+            f"The 'weights' parameter of {owner} has a weight for {unknown[0]!r}, and "
+            f"X has no such feature. Its features are {', '.join(map(str, names))}."
+        )
+    found = np.ones(len(names))
+    for name, weight in weights.items():
+        if not Interval(0, None, "left").allows(weight):
+            raise InvalidParameterError(
+                f"The 'weights' parameter of {owner} must be finite and >= 0: "
+                f"weights[{name!r}] is {weight!r}."
+            )
+        found[place[name]] = weight
+    return found
+
+
+A_PENALTY = [Instance(Penalty, "a penalty such as L1()")]
+
+
+class WeightedPenalty(Penalty):
+    """A penalty times a number, as ``0.1 * L2()``.
+
+    Parameters
+    ----------
+    penalty : Penalty
+    weight : float
+        >= 0.
+    """
+
+    _constraints = {"penalty": A_PENALTY, "weight": [Interval(0, None, "left")]}
+
+    def __init__(self, penalty, weight):
+        self.penalty = penalty
+        self.weight = weight
+
+    def check(self):
+        super().check()
+        self.penalty.check()
+
+    def _price(self, alpha, n_features, names):
+        return self.penalty.price(self.weight * alpha, n_features, names)
+
+    def __str__(self):
+        inner = str(self.penalty)
+        is_sum = isinstance(self.penalty, PenaltySum)
+        return f"{self.weight} * ({inner})" if is_sum else f"{self.weight} * {inner}"
+
+
+class PenaltySum(Penalty):
+    """The sum of two penalties, as ``L1() + Tikhonov(matrix)``.
+
+    At most one of them may couple coefficients by a norm, or be not convex.
+
+    Parameters
+    ----------
+    left, right : Penalty
+    """
+
+    _constraints = {"left": A_PENALTY, "right": A_PENALTY}
+
+    def __init__(self, left, right):
+        self.left = left
+        self.right = right
+
+    def check(self):
+        super().check()
+        self.left.check()
+        self.right.check()
+
+    def _price(self, alpha, n_features, names):
+        left, right = (
+            part.price(alpha, n_features, names) for part in (self.left, self.right)
+        )
+        try:
+            return left + right
+        except ValueError as error:
+            raise InvalidParameterError(
+                f"The penalty {self} cannot be used, because it {error}: there is no "
+                "proximal operator of both in closed form. Use one of them."
+            ) from None
+
+    def __str__(self):
+        return f"{self.left} + {self.right}"

@@ -420,7 +420,8 @@ class Fit:
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
-            if promised > predicted and self.widens(p, theta, delta, q, t, value):
+            is_blind = promised > predicted or not slope_at_0 < 0
+            if is_blind and self.widens(p, theta, delta, q, t, value):
                 ahead = None
                 continue
             if t != 1:
@@ -474,7 +475,7 @@ class Fit:
 
         That is more than there is: nearly all rows are where the loss is linear, and
         the others, which are few or bend within a narrow band, say nothing of a step
-        that leads out of it.
+        that leads out of it. Where no row bends the model knows no step at all.
         """
         is_bent = isinstance(self.term, PointTerm) and self.is_convex
         if self.h > 0 or self.has_widened or not is_bent or self.term.is_smoothed:
@@ -549,7 +550,19 @@ class Fit:
         does one whose curvature is less, in some direction, than what kinks need.
         """
         is_odd = self.model.is_stiff or (self.model.has_l1 and self.h > 0)
-        return is_odd or self.n_iterations >= STRUGGLING
+        return is_odd or self.may_hide or self.n_iterations >= STRUGGLING
+
+    @property
+    def may_hide(self):
+        """Whether curvature may hide what is left to gain, as that of a far row does.
+
+        It ends where the loss of that row is flat, some 20 steps later. Where columns
+        are nearly parallel a row can be far from all others between them.
+        """
+        own, _ = split_weight(self.term.loss)
+        if isinstance(own, SquaredError):  # whose curvature does not end
+            return False
+        return self.features.has_far or self.model.is_collinear
 
     def prove(self, p, theta, allowed):
         """Make sure that an end is one; yields as `run` if that takes steps."""

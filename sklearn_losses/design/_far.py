@@ -34,9 +34,11 @@ def without_far(rows, here, size, largest, about, centre):
         x = _column(rows, j)[here]
         middle, limit = _middle_and_limit(x, centre)
         near = x[np.abs(x - middle) <= limit]
+        if len(near) == len(x) or not limit > 0:
+            continue
         mean = near.mean() if centre else 0.0
-        spread = np.sqrt(np.square(near - mean).mean())
-        if len(near) < len(x) and 0 < spread < np.inf:
+        spread = limit * np.sqrt(np.square((near - mean) / limit).mean())
+        if spread > 0:
             found.append((j, mean, spread))
     return found
 

@@ -43,6 +43,8 @@ class Centred:
         False: the mean is taken to be 0, and the spread is the root mean square.
     slopes : ndarray of shape (n_rows,), default=None
         Of CSR rows: `by_slopes` is formed in the pass over them that the spread takes.
+    keeps_far : bool, default=True
+        Whether entries far from all others count in mean and spread.
 
     Attributes
     ----------
@@ -50,8 +52,7 @@ class Centred:
     scale : ndarray of shape (n_features,)
         1 / spread, and 0 of a constant column, which is then 0 everywhere.
     has_far : bool
-        Whether some column has entries far from the others, without which its mean and
-        spread are.
+        Whether some column has entries far from all others.
     blocks : list of slice
         All rows, in blocks that stay in cache.
     is_near : bool
@@ -62,13 +63,13 @@ class Centred:
 
     by_slopes = None
 
-    def __init__(self, rows, weight, centre=True, slopes=None):
+    def __init__(self, rows, weight, centre=True, slopes=None, keeps_far=True):
         n_rows = rows.n_rows
         share = (
             np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
         )
         with np.errstate(over="ignore", invalid="ignore"):
-            found, self.by_slopes = _statistics(rows, share, centre, slopes)
+            found, self.by_slopes = _statistics(rows, share, centre, slopes, keeps_far)
         self._set(rows, *found)
 
     def _set(self, rows, mean, scale, has_far):
@@ -283,7 +284,7 @@ class Centred:
         return coef, at_mean - coef @ self.mean
 
 
-def _statistics(rows, share, centre, slopes=None):
+def _statistics(rows, share, centre, slopes=None, keeps_far=True):
     """The weighted mean of the columns, 1 / spread or 0, and whether entries are far.
 
     And sum slopes x. One pass, about the mean of a few rows, will do unless that is far
@@ -295,8 +296,8 @@ def _statistics(rows, share, centre, slopes=None):
         mean = found[0]
         found, _, sizes, _ = _pass_about(mean, rows, share, centre)
     far = without_far(rows, share > 0, *sizes, mean, centre)
-    for j, *mean_and_spread in far:
-        found[:, j] = mean_and_spread[0], 1.0 / mean_and_spread[1]
+    for j, near_mean, spread in [] if keeps_far else far:
+        found[:, j] = near_mean, 1.0 / spread
     return (*found, bool(far)), by_slopes
 
 

@@ -276,3 +276,17 @@ def check_gains_all(loss, X, y):
     gain = constant.objective_ - best.objective_
     assert best.gap_ < 1e-5 * gain
     assert value < best.objective_ + 0.01 * gain
+
+
+@pytest.mark.parametrize("unit", [1e3, 1e5, 1e9])
+@pytest.mark.parametrize("a", [1.0, -1.0])
+def test_rows_on_the_steep_side_of_exponentials_hide_nothing(a, unit):
+    """One of them may have most of the curvature, and gain 1 / a at each step."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    y = unit * (X @ [1.0, 2.0, -1.0, 0.5] + rng.normal(size=300))
+    for loss in (Linex(a), Linex(a) + Huber()):
+        best = LinearRegressor(loss, penalty=None).fit(X, y)
+        model = SGD(loss, penalty=None).fit(X, y)
+        value = loss.mean(y, model.predict(X))
+        assert value < 1.01 * best.objective_ + best.gap_

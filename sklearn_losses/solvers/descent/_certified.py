@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_losses.design._centred import Centred
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers.descent._curvature import Curvature
 from sklearn_losses.solvers.descent._descent import (
     MOST_FEATURES,
+    features_for,
     has_small_matrix,
     slopes_at_start,
     term_of,
@@ -88,10 +88,12 @@ def features_of(objective, sample, slopes=None):
     """
     rows, centre = objective.rows, objective.fit_intercept
     if sample is not None:
-        features = Centred(sample.rows, sample.sample_weight, centre)
+        parts = sample.rows, sample.sample_weight, centre
+        features = features_for(objective.loss, *parts)
         if features.scale.all():
             return features.with_rows(rows), 0
-    return Centred(rows, objective.sample_weight, centre, slopes), 1
+    weight = objective.sample_weight
+    return features_for(objective.loss, rows, weight, centre, slopes), 1
 
 
 class Certified(Solver):

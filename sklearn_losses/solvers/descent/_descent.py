@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_losses.design._centred import Sums
+from sklearn_losses.design._centred import Centred, Sums
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.losses._combine import split_weight
 from sklearn_losses.problem._sweep import N_SUMS, sweep
@@ -32,6 +32,7 @@ STRUGGLING = 12  # iterations, after which an arrival has to be proved
 PROOF = 10.0  # times what is allowed may be left by a proof, which is not sharp
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
 WRONG = 1e-6  # times the value below the minimum is no rounding
+OF_ONE = 0.2  # of the curvature is most of it
 EPS = np.finfo(np.float64).eps
 FIRST_WIDTH, WIDE_WIDTH = 0.3, 2.5  # of the smoothing, the second ...
 FEW_ROWS = 10  # ... for fewer rows a coefficient, of which 0.3 leaves too many out
@@ -87,6 +88,16 @@ def term_of(objective, chosen=None):
     return PointTerm(objective.loss, objective.targets.of_output(0), weight)
 
 
+def bends_alike(loss):
+    """Whether the curvature is the same everywhere."""
+    return isinstance(split_weight(loss)[0], SquaredError)
+
+
+def features_for(loss, rows, weight, centre, slopes=None):
+    """The centred features: where a loss may be flat the far rows do not count."""
+    return Centred(rows, weight, centre, slopes, keeps_far=bends_alike(loss))
+
+
 def slopes_at_start(objective, coef, intercept, chosen=None):
     """Those of one output at the constant where it begins, if `Centred` can sum them.
 
@@ -121,6 +132,10 @@ class Swept:
     sums : Sums
     whole : Model or None
         Of all rows, if they are one block: no other pass overwrites it.
+    largest : float
+        Of the rows' curvatures, if it may be large and is not that of `whole`.
+    curvature : float or None
+        Their sum, if they are wanted.
     """
 
     sums: Sums
@@ -131,6 +146,18 @@ class Swept:
     steepness: float = 0.0
     along: float = 0.0
     whole: Model | None = None
+    largest: float = 0.0
+    curvature: float | None = None
+
+    @property
+    def is_of_one(self):
+        """Whether most of the curvature may be that of one row, if that is known."""
+        if self.curvature is None:
+            return False
+        largest = self.largest
+        if self.whole is not None:
+            largest = float(self.whole.curvatures.max())
+        return largest >= OF_ONE * self.curvature
 
     def add(self, block):
         """Take in the `Model` of a block of rows."""
@@ -153,6 +180,7 @@ class Fit:
         self.theta_is_matrix = np.ndim(intercept) > 0
         self.has_intercept = objective.fit_intercept
         self.is_convex = objective.loss.convex
+        self.is_steep = not objective.loss.smoothness < math.inf
         scale = np.minimum(features.scale, LARGEST_SCALE)  # whose square is finite
         self.l2 = np.append(objective.penalty.l2 * scale**2, 0.0)
         self.l1 = np.append(objective.penalty.l1 * features.scale, 0.0)
@@ -345,6 +373,8 @@ class Fit:
             here = self.term.model(at, self.h, which, with_curvatures)
             seen.add(here)
             seen.whole = here if is_one else None
+            if with_curvatures and self.is_steep and not is_one:
+                seen.largest = max(seen.largest, float(here.curvatures.max()))
             if q is not None:
                 seen.along += float(np.vdot(here.slopes, along))
             seen.sums.add(block, here.slopes, here.curvatures)
@@ -557,12 +587,11 @@ class Fit:
         """Whether curvature may hide what is left to gain, as that of a far row does.
 
         It ends where the loss of that row is flat, some 20 steps later. Where columns
-        are nearly parallel a row can be far from all others between them.
+        are nearly parallel a row can be far from all others between them; and of
+        exponentials one row may have most of the curvature, whatever its X is.
         """
-        own, _ = split_weight(self.term.loss)
-        if isinstance(own, SquaredError):  # whose curvature does not end
-            return False
-        return self.features.has_far or self.model.is_collinear
+        is_odd = self.model.is_collinear or self.seen.is_of_one
+        return self.features.has_far or (is_odd and not bends_alike(self.term.loss))
 
     def prove(self, p, theta, allowed):
         """Make sure that an end is one; yields as `run` if that takes steps."""
@@ -611,7 +640,7 @@ class Fit:
         if self.model.needs_hessian:
             self.model.hessian, curvature = self._hessian(p)
         elif seen.sums.wanted is not None:
-            curvature = sum(seen.sums.of_c.tolist())
+            curvature = seen.curvature = sum(seen.sums.of_c.tolist())
         if self.h > 0 and curvature is not None:
             jitter = self.jitter(seen.steepness, curvature)
         if self.model.has_l1:

@@ -111,7 +111,7 @@ class _Seen:
         self.slopes = slopes.sum(axis=2) if slopes.ndim == 3 else slopes
         value = value.reshape(raw.shape[:2])
         with np.errstate(all="ignore"):
-            # Near its target a loss may be all rounding, of terms as large as elsewhere.
+            # Near a target a loss may be all rounding, of terms as large as elsewhere.
             elsewhere = np.quantile(np.abs(value[: len(y)]), LOW)
             self.noise = np.abs(np.diff(value, 2)).max(axis=1)
             self.noise += OF_TERMS * np.nan_to_num(elsewhere, posinf=0.0)

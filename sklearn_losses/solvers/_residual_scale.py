@@ -17,8 +17,8 @@ from sklearn_losses.solvers.sgd._sgd import SGD
 
 OF_MAD = 1.4826022185056018  # of normal residuals these give the standard deviation
 OF_MEAN_DEVIATION = 1.2533141373155003
-# What FINE_TOL may leave of residuals of 0: of what was gained, of the mean deviation of
-# y (see `least_allowed`) and of the median one.
+# What FINE_TOL may leave of residuals of 0: of what was gained, of the mean deviation
+# of y (see `least_allowed`) and of the median one.
 OF_GAIN, OF_ALL, OF_MOST = 1e-7, 1e-10, 1e-5
 LITTLE = 0.1  # of the deviations of y: a scale where most rows are fitted exactly
 TOL, MAX_ITER = 1e-6, 1000  # for three digits of the scale ...

@@ -421,8 +421,5 @@ def test_grid_search_over_parts():
 )
 def test_the_minimum_of_labels_is_not_searched_for(loss, monkeypatch):
     """A stream asks for it at each call, and a search took 99% of its time."""
-    soft = loss.minimum([0.0, 0.3, 1.0])
-    np.testing.assert_allclose(soft[[0, 2]], 0.0, atol=1e-12)
-    assert soft[1] > 0.1
     monkeypatch.setattr(type(loss), "_searched_minimum", None)
     np.testing.assert_allclose(loss.minimum([0.0, 1.0, 1.0]), 0.0)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
+from sklearn_losses.design._far import without_far
 from sklearn_losses.design._matrices import (
     add_moments,
     centre_rows,
@@ -42,12 +43,16 @@ class Centred:
         False: the mean is taken to be 0, and the spread is the root mean square.
     slopes : ndarray of shape (n_rows,), default=None
         Of CSR rows: `by_slopes` is formed in the pass over them that the spread takes.
+    keeps_far : bool, default=True
+        Whether entries far from all others count in mean and spread.
 
     Attributes
     ----------
     mean : ndarray of shape (n_features,)
     scale : ndarray of shape (n_features,)
         1 / spread, and 0 of a constant column, which is then 0 everywhere.
+    has_far : bool
+        Whether some column has entries far from all others.
     blocks : list of slice
         All rows, in blocks that stay in cache.
     is_near : bool
@@ -58,17 +63,18 @@ class Centred:
 
     by_slopes = None
 
-    def __init__(self, rows, weight, centre=True, slopes=None):
+    def __init__(self, rows, weight, centre=True, slopes=None, keeps_far=True):
         n_rows = rows.n_rows
         share = (
             np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
         )
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, scale, self.by_slopes = _statistics(rows, share, centre, slopes)
-        self._set(rows, mean, scale)
+            found, self.by_slopes = _statistics(rows, share, centre, slopes, keeps_far)
+        self._set(rows, *found)
 
-    def _set(self, rows, mean, scale):
+    def _set(self, rows, mean, scale, has_far):
         self.rows, self.mean, self.scale = rows, mean, scale
+        self.has_far = has_far
         self.n_rows, self.n_features = rows.n_rows, rows.n_features
         self.shift = mean * scale
         if rows.is_sparse:
@@ -92,7 +98,7 @@ class Centred:
     def with_rows(self, rows):
         """The same mean and spread for other rows."""
         other = object.__new__(Centred)
-        other._set(rows, self.mean, self.scale)
+        other._set(rows, self.mean, self.scale, self.has_far)
         return other
 
     def in_units(self, scale):
@@ -287,17 +293,21 @@ class Centred:
         return coef, at_mean - coef @ self.mean
 
 
-def _statistics(rows, share, centre, slopes=None):
-    """The weighted mean of the columns, 1 / spread or 0, and sum slopes x.
+def _statistics(rows, share, centre, slopes=None, keeps_far=True):
+    """The weighted mean of the columns, 1 / spread or 0, and whether entries are far.
 
-    One pass, about the mean of a few rows, will do unless that is far from the mean, as
-    it is where the rows are sorted or most columns constant.
+    And sum slopes x. One pass, about the mean of a few rows, will do unless that is far
+    from the mean, as it is where the rows are sorted or most columns constant.
     """
     mean = _mean_of_a_few(rows) if centre else np.zeros(rows.n_features)
-    found, moved, by_slopes = _pass_about(mean, rows, share, centre, slopes)
+    found, moved, sizes, by_slopes = _pass_about(mean, rows, share, centre, slopes)
     if moved > FAR:
-        found, *_ = _pass_about(found[0], rows, share, centre)
-    return *found, by_slopes
+        mean = found[0]
+        found, _, sizes, _ = _pass_about(mean, rows, share, centre)
+    far = without_far(rows, share > 0, *sizes, mean, centre)
+    for j, near_mean, spread in [] if keeps_far else far:
+        found[:, j] = near_mean, 1.0 / spread
+    return (*found, bool(far)), by_slopes
 
 
 def _mean_of_a_few(rows):
@@ -310,10 +320,13 @@ def _mean_of_a_few(rows):
 
 
 def _pass_about(centre, rows, share, moves, slopes=None):
-    """Mean and scale, how far off the mean was in spreads, and sum slopes x."""
+    """Mean and scale, how far off the mean was in spreads, sizes, sum slopes x.
+
+    The sizes are the root mean square of x - centre and the largest one.
+    """
     share, unit, by_slopes = share[:, None], np.ones(rows.n_features), None
     if slopes is None:
-        sums = np.concatenate(rows.deviations(share, centre, unit))
+        sums = np.concatenate(rows.deviations(share, centre, unit, with_largest=True))
     else:
         *sums, by_slopes = rows.moments(share[:, 0], slopes)
         sums = np.array(sums)
@@ -321,10 +334,10 @@ def _pass_about(centre, rows, share, moves, slopes=None):
     beyond = ~((sums[1] > SMALL) & (sums[1] < LARGE))
     if beyond.any():  # constant, or squares that are beyond the range of floats
         unit[beyond] = np.where(sums[1, beyond] <= SMALL, UNIT, 1.0 / UNIT)
-        sums = np.concatenate(rows.deviations(share, centre, unit))
-    found = np.empty(sums.shape)
+        sums = np.concatenate(rows.deviations(share, centre, unit, with_largest=True))
+    found = np.empty((2, rows.n_features))
     moved = set_mean_and_scale(sums, unit, centre, moves, CONSTANT, found)
-    return found, moved, by_slopes
+    return found, moved, np.sqrt(sums[1:]) / unit, by_slopes
 
 
 class Sums:

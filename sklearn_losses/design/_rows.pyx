@@ -210,7 +210,7 @@ class Rows:
         add_rows(data, self.columns, starts, gradient, out)
         return out
 
-    def deviations(self, weight, centre, scale, block=None):
+    def deviations(self, weight, centre, scale, block=None, with_largest=False):
         """Sums of e and of e^2, e = (x - centre) scale, over rows with weights.
 
         Parameters
@@ -219,32 +219,37 @@ class Rows:
         centre, scale : ndarray of float64 of shape (n_features,)
         block : slice, default=None
             Consecutive rows; None means all of them.
+        with_largest : bool, default=False
+            Whether the largest e^2 of all rows are wanted, too; of CSR rows those of
+            what is stored.
 
         Returns
         -------
         first, second : ndarray of shape (n_outputs, n_features)
+        largest : ndarray of shape (n_outputs, n_features)
+            If it is wanted.
         """
         data, starts = self._block(block)
-        n_outputs, d = weight.shape[1], self.n_features
+        n_outputs, d, size = weight.shape[1], self.n_features, 2 + with_largest
         if not self.is_sparse:
-            about, out = np.array([centre, scale]), np.zeros((n_outputs, 2, d))
+            about, out = np.array([centre, scale]), np.zeros((n_outputs, size, d))
             add_deviations(data, self.columns, starts, weight, about, out)
-            return out[:, 0], out[:, 1]
+            return tuple(np.moveaxis(out, 1, 0))
         if n_outputs == 1 and not centre.any() and (scale == 1.0).all():
-            out = np.zeros((d, 2))
+            out = np.zeros((d, 3))
             add_moments(data, self.columns, starts, weight[:, 0], None, out)
-            return out[None, :, 0], out[None, :, 1]
+            return tuple(out.T[:size, None])
         # What belongs to a column lies side by side.
-        about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 3))
+        about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 4))
         add_deviations(data, self.columns, starts, weight, about, out)
-        first, second, stored = np.moveaxis(out, 2, 0)
+        first, second, largest, stored = np.moveaxis(out, 2, 0)
         # Where nothing is stored, x is 0.
         rest = np.maximum(weight.sum(axis=0)[:, None] - stored, 0.0)
         e = -centre * scale
-        return first + rest * e, second + rest * e * e
+        return (first + rest * e, second + rest * e * e, largest)[:size]
 
     def moments(self, weight, gradient):
-        """Sums of w x, w x^2 and g x of CSR rows, in one pass.
+        """Sums of w x, w x^2 and g x of CSR rows, and the largest x^2, in one pass.
 
         Parameters
         ----------
@@ -252,9 +257,9 @@ class Rows:
 
         Returns
         -------
-        first, second, product : ndarray of shape (n_features,)
+        first, second, largest, product : ndarray of shape (n_features,)
         """
-        out = np.zeros((self.n_features, 3))
+        out = np.zeros((self.n_features, 4))
         add_moments(self.data, self.columns, self.starts, weight, gradient, out)
         return tuple(out.T)
 
@@ -394,9 +399,13 @@ cdef inline void add_some_rows(const double *c, const real *x, Py_ssize_t n,
 def add_deviations(const real[::1] data, const index[::1] columns,
                    const index[::1] starts, const double[:, ::1] weight,
                    const double[:, ::1] about, double[:, :, ::1] out):
-    """Add to sums of w e and w e^2 and, of CSR rows, of w where an entry is stored."""
+    """Add to sums of w e and w e^2, take the largest e^2 and, of CSR rows, add w.
+
+    Of dense rows the largest is of the first output, if there is room for it.
+    """
     cdef Py_ssize_t i, j, k, column, start, n
     cdef Py_ssize_t d = about.shape[1 if index is no_index else 0]
+    cdef bint with_largest = out.shape[1] > 2
     cdef const double *centre = &about[0, 0]
     cdef double w, e
     cdef double *sums
@@ -415,19 +424,51 @@ def add_deviations(const real[::1] data, const index[::1] columns,
                     else:
                         column = columns[start + j]
                         e = (data[start + j] - centre[2 * column]) * centre[2 * column + 1]
-                        sums[3 * column] += w * e
-                        sums[3 * column + 1] += w * e * e
-                        sums[3 * column + 2] += w
+                        sums = &out[k, column, 0]
+                        sums[0] += w * e
+                        sums[1] += w * e * e
+                        sums[2] = sl_larger(e * e, sums[2])
+                        sums[3] += w
+            if index is no_index:
+                if with_largest and i % ROWS == 0:
+                    n = min(ROWS, weight.shape[0] - i)
+                    raise_largest(&data[start], n, d, centre, &out[0, 2, 0])
+
+
+cdef extern from *:
+    """
+    /* One expression, which compilers vectorise. */
+    static inline double sl_larger(double a, double b) { return a > b ? a : b; }
+    """
+    double sl_larger(double a, double b) noexcept nogil
+
+
+cdef void raise_largest(const real *x, Py_ssize_t n, Py_ssize_t d, const double *centre,
+                        double *largest) noexcept nogil:
+    """The largest e^2 of dense rows, with ROWS more, or with fewer, n."""
+    cdef Py_ssize_t j
+    cdef double low, high
+    cdef const real *second = x + d * (n > 1)
+    cdef const real *third = x + 2 * d * (n > 2)
+    cdef const real *fourth = x + 3 * d * (n > 3)
+    for j in range(d):
+        low = sl_larger(sl_larger(-x[j], -second[j]), sl_larger(-third[j], -fourth[j]))
+        high = sl_larger(sl_larger(x[j], second[j]), sl_larger(third[j], fourth[j]))
+        high = sl_larger(high - centre[j], low + centre[j]) * centre[d + j]
+        largest[j] = sl_larger(high * high, largest[j])
 
 
 def add_moments(const real[::1] data, const index[::1] columns,
                 const index[::1] starts, const double[:] weight,
                 const double[:] gradient, double[:, ::1] out):
-    """Add to sums of w x, w x^2 and g x of CSR rows, which lie side by side."""
+    """Add to sums of w x, w x^2 and g x of CSR rows, which lie side by side.
+
+    The third of them is the largest x^2.
+    """
     cdef Py_ssize_t i, j, start, n, n_sums = out.shape[1]
     cdef const real *ahead
     cdef const index *columns_ahead
-    cdef double w, g, x
+    cdef double w, g, x, square
     cdef double *sums
     with nogil:
         for i in range(weight.shape[0]):
@@ -440,11 +481,13 @@ def add_moments(const real[::1] data, const index[::1] columns,
             g = 0.0 if gradient is None else gradient[i]
             for j in range(start, start + n):
                 x = data[j]
+                square = x * x
                 sums = &out[0, 0] + n_sums * <Py_ssize_t> columns[j]
                 sums[0] += w * x
-                sums[1] += w * x * x
-                if n_sums > 2:
-                    sums[2] += g * x
+                sums[1] += w * square
+                sums[2] = sl_larger(square, sums[2])
+                if n_sums > 3:
+                    sums[3] += g * x
 
 
 cdef double row_dot_asking(const real *x, const real *ahead, Py_ssize_t n,

@@ -33,6 +33,7 @@ from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
     check_offset,
+    check_two_have_weight,
     check_weights,
     class_factors,
     classes_of,
@@ -641,6 +642,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
                     "The products of class_weight and sample_weight are all zero: "
                     "nothing is left to fit."
                 )
+        check_two_have_weight(type(self).__name__, self.classes_, codes, weight)
         if loss.granularity == "row":
             return [codes], weight, n_classes
         if n_classes == 2:

@@ -34,6 +34,7 @@ from sklearn_losses.estimators._validation import (
     EPSILON_IS,
     check_classes,
     check_numbers,
+    check_two_have_weight,
     class_factors,
     classes_of,
     encode_labels,
@@ -428,11 +429,14 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
         def encode(y, weight, name):
             codes = encode_labels(y, self.classes_, name)
-            if loss.granularity == "point" and not is_binary:
-                return Targets(codes, 0, rest, factors), weight
-            if factors is not None:
+            is_each = loss.granularity == "point" and not is_binary
+            if factors is not None and not is_each:
                 of_row = factors[codes.astype(np.intp)]
                 weight = of_row if weight is None else weight * of_row
+            if name == "y" and not partial:
+                check_two_have_weight("SGDClassifier", self.classes_, codes, weight)
+            if is_each:
+                return Targets(codes, 0, rest, factors), weight
             return Targets(rest + (1.0 - rest) * codes if is_binary else codes), weight
 
         return encode, 1 if is_binary else n_classes

@@ -675,6 +675,28 @@ def class_factors(
     )
 
 
+def check_two_have_weight(owner, classes, codes, weight):
+    """Refuse weights that leave one class: rows of weight 0 are as if not there.
+
+    Parameters
+    ----------
+    owner : str
+        The estimator.
+    classes : ndarray of shape (n_classes,)
+    codes : ndarray of float64 of shape (n_samples,)
+        As from `encode_labels`.
+    weight : ndarray of shape (n_samples,) or None
+    """
+    if weight is None or weight.all():
+        return
+    left = np.unique(codes[weight > 0]).astype(np.intp)
+    if len(left) == 1:
+        raise ValueError(
+            f"{owner} needs at least two classes whose rows have weight. With these "
+            f"weights y has one class: {classes[left].tolist()}."
+        )
+
+
 def encode_labels(y, classes, name="y"):
     """The index in `classes` of each label.
 

@@ -35,6 +35,7 @@ from sklearn_losses.losses._mixture import mixture
 
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
+FAR_OUT = 1e100  # a raw prediction that is as sure as can be
 
 
 def _true_of_all(trait):
@@ -154,12 +155,18 @@ class Combination(Loss):
         bound = bound + np.zeros(len(y_true))
         if self.task == "multiclass" and y_true.ndim == 1:
             return bound  # all classes of the label far ahead
-        if self.task == "regression":
-            with np.errstate(invalid="ignore"):
-                attained = self.value(y_true, self.link.link(y_true))
+        if y_true.ndim == 1:
+            with np.errstate(all="ignore"):
+                attained = self.value(y_true, self._perfect(y_true))
             if np.all(attained <= bound + 1e-12 * (1.0 + np.abs(bound))):
                 return bound
         return self._searched_minimum(y_true)
+
+    def _perfect(self, y_true):
+        """Raw predictions that many losses like best: of labels they are far out."""
+        if self.task == "regression":
+            return self.link.link(y_true)
+        return np.where(y_true > 0.5, FAR_OUT, -FAR_OUT)
 
     def _searched_minimum(self, y_true):
         """The values at the best constants of the targets, one by one."""

@@ -18,6 +18,8 @@ AWAY = 0.2718  # of the range of targets, so that no place is a target
 # gradients: a share of their range, of their size, and of the values.
 OF_RANGE, OF_SIZE, OF_VALUE = 0.2, 0.02, 1e-6
 INFORMATIVE = 5.0  # times the rounding is a rise that says anything
+OF_TERMS, LOW = 8.0 * np.finfo(np.float64).eps, 0.25  # of values; exponentials are high
+FEW_TIMES = 4.0  # the noise of a value may it be below a minimum
 FEW = 0.2  # of the intervals may fail: a value may jump somewhere
 PACKAGE = __name__.partition(".")[0] + "."
 
@@ -81,6 +83,9 @@ class _Intervals:
     ends : ndarray of shape (n, 2) or (n, 2, n_outputs)
     width : ndarray of shape (n,)
     values : ndarray of shape (n, 2)
+    noise : ndarray of shape (n,)
+        How rough the values are inside: about the rounding in them, which terms that
+        cancel make larger than they are.
     slopes : ndarray of shape (n, N_INSIDE)
         Along the interval.
     """
@@ -105,7 +110,13 @@ class _Intervals:
             value, slope = loss.value_gradient(np.repeat(self.y, N_INSIDE), points)
         slopes = slope.reshape(raw.shape) * direction
         self.slopes = slopes.sum(axis=2) if slopes.ndim == 3 else slopes
-        self.values = value.reshape(raw.shape[:2])[:, [0, -1]]
+        value = value.reshape(raw.shape[:2])
+        with np.errstate(all="ignore"):
+            # Near a target a loss may be all rounding, of terms as large as elsewhere.
+            elsewhere = np.quantile(np.abs(value[: len(y)]), LOW)
+            self.noise = np.abs(np.diff(value, 2)).max(axis=1)
+            self.noise += OF_TERMS * np.nan_to_num(elsewhere, posinf=0.0)
+        self.values = value[:, [0, -1]]
         self.ends = raw[:, [0, -1]]
 
     def _places(self, y):
@@ -130,7 +141,8 @@ class _Intervals:
             rise = (self.values[:, 1] - self.values[:, 0]) / self.width
             low, high = self.slopes.min(axis=1), self.slopes.max(axis=1)
             size = np.maximum(np.abs(low), np.abs(high))
-            rounding = OF_VALUE * np.abs(self.values).sum(axis=1) / self.width
+            rounding = OF_VALUE * np.abs(self.values).sum(axis=1) + self.noise
+            rounding /= self.width
             margin = OF_RANGE * (high - low) + OF_SIZE * size + rounding
             tells = np.maximum(size, np.abs(rise)) > INFORMATIVE * rounding
             tells &= np.isfinite(rise) & np.isfinite(size)
@@ -157,7 +169,8 @@ class _Intervals:
         except ValueError:  # it depends on more than a target
             return
         values = np.where(np.isfinite(self.values), self.values, np.inf)
-        below = values < least - OF_VALUE * (1.0 + np.abs(least) + np.abs(values))
+        rounding = OF_VALUE * (1.0 + np.abs(least) + np.abs(values))
+        below = values < least - rounding - FEW_TIMES * self.noise[:, None]
         if not below.any():
             return
         i, k = np.argwhere(below)[0]

@@ -17,10 +17,14 @@ from sklearn_losses.solvers.sgd._sgd import SGD
 
 OF_MAD = 1.4826022185056018  # of normal residuals these give the standard deviation
 OF_MEAN_DEVIATION = 1.2533141373155003
-# What TOL may leave of residuals of 0: of the mean and the median deviation of y.
-OF_ALL, OF_MOST = 1e-7, 1e-5
+# What FINE_TOL may leave of residuals of 0: of what was gained, of the mean deviation
+# of y (see `least_allowed`) and of the median one.
+OF_GAIN, OF_ALL, OF_MOST = 1e-7, 1e-10, 1e-5
 LITTLE = 0.1  # of the deviations of y: a scale where most rows are fitted exactly
-TOL, MAX_ITER = 1e-8, 1000
+TOL, MAX_ITER = 1e-6, 1000  # for three digits of the scale ...
+SMALL = 1e-3  # ... unless it is less than this share of that of y: then to ...
+FINE_TOL, FINE_ITER = 1e-8, 300  # ... and if that takes longer to ...
+SETTLED = 1e-2  # ... within this share of what it was at first
 # Rows of a stream for each coefficient: to measure at all, and to leave it at that.
 FEWEST_ROWS, FINAL_ROWS, ENOUGH_ROWS = 3, 15, 1000
 AGAIN = 1.1  # times as many rows, and the scale is measured again
@@ -41,7 +45,6 @@ def residual_scale(objective, train=None):
     scale : float
     found : SolverResult
     """
-    n_features = objective.rows.n_features
     y, weight = objective.targets.of_output(0), objective.weight_of(0)
     weight = np.ones(len(y)) if weight is None else weight
     if objective.offset is not None:
@@ -49,19 +52,30 @@ def residual_scale(objective, train=None):
         targets = replace(objective.targets, y=y)
         objective = replace(objective, targets=targets, offset=None)
     rows = slice(None) if train is None else train
-    deviations = y[rows] - weighted_quantile(y[rows], weight[rows], 0.5)
+    middle = weighted_quantile(y[rows], weight[rows], 0.5)
+    deviations = y[rows] - middle
+    of_all, of_most = scales(deviations, weight[rows])
     # With this factor it grows with the unit of y as the l2 penalty does.
     unit = robust_scale(deviations, weight[rows])
     absolute = in_units_of(unit, replace(objective, loss=unit * AbsoluteError()))
-    start = SGD.start(np.zeros((1, n_features)), np.zeros(1))
-    solver = Newton(max_iter=MAX_ITER, tol=TOL)
-    found = solver.solve(absolute, start, train)
-    raw = objective.rows.dot(found.coef, found.intercept)[:, 0]
-    mean, median = scales(deviations, weight[rows])
-    negligible = max(OF_ALL * mean, OF_MOST * median)
-    residuals = y[rows] - raw[rows]
-    if scales(residuals, weight[rows])[1] <= negligible and median > 0:
-        return LITTLE * median, found  # the others are outliers, or there are none
+    middle = middle if objective.fit_intercept else 0.0
+    # Of targets far from 0 rounding would be seen.
+    absolute = replace(absolute, targets=replace(objective.targets, y=y - middle))
+    start, last = SGD.start(np.zeros((1, absolute.rows.n_features)), np.zeros(1)), 0.0
+    for tol, max_iter in (TOL, MAX_ITER), (FINE_TOL, FINE_ITER):
+        found = Newton(max_iter=max_iter, tol=tol).solve(absolute, start, train)
+        found.intercept = found.intercept + middle
+        residuals = (y - objective.rows.dot(found.coef, found.intercept)[:, 0])[rows]
+        median = scales(residuals, weight[rows])[1]
+        gained = float(found.gained[0]) / unit
+        negligible = max(OF_GAIN * gained, OF_ALL * of_all, OF_MOST * of_most)
+        is_exact = median <= negligible  # but for outliers, if there are any
+        found.converged |= is_exact or abs(median - last) <= SETTLED * median
+        if is_exact or median > SMALL * of_most:
+            break
+        start, last = found.state, median
+    if is_exact and of_most > 0:
+        return LITTLE * of_most, found
     return robust_scale(residuals, weight[rows], negligible), found
 
 

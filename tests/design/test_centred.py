@@ -125,3 +125,25 @@ def test_unscaled():
     coef, intercept = features.unscaled(u, 1.5)
     assert coef[4] == 0.0  # of a constant column
     np.testing.assert_allclose(X @ coef + intercept, features.dot(u) + 1.5, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_far_entries_are_left_out_of_mean_and_spread(make, unit):
+    X = np.random.default_rng(0).normal(size=(100, 3)) + 5.0
+    features = Centred(Rows(make(unit * X)), None, keeps_far=False)
+    far = X.copy()
+    far[[3, 50], 1] = 1e9, -1e7
+    found = Centred(Rows(make(unit * far)), None, keeps_far=False)
+    assert found.has_far
+    assert not features.has_far
+    near = np.delete(X[:, 1], [3, 50])
+    np.testing.assert_allclose(found.mean[1], unit * near.mean(), rtol=1e-12)
+    np.testing.assert_allclose(found.scale[1], 1 / (unit * near.std()), rtol=1e-12)
+    np.testing.assert_allclose(found.scale[::2], features.scale[::2], rtol=1e-12)
+
+
+def test_a_single_entry_of_a_column_is_not_far():
+    X = np.eye(200)[:, :5] + 0.0
+    for make in (np.asarray, sparse.csr_array):
+        assert not Centred(Rows(make(X)), None).has_far

@@ -16,6 +16,7 @@ from sklearn_losses import (
     CrossEntropy,
     Hinge,
     Huber,
+    LinearClassifier,
     LogLoss,
     Poisson,
     Quantile,
@@ -372,3 +373,16 @@ def test_no_probabilities_where_the_loss_has_none(loss):
     ) as error:
         model.predict_proba(X)
     assert "does not define them" in str(error.value.__cause__)
+
+
+@pytest.mark.parametrize("cls", [SGDClassifier, LinearClassifier])
+@pytest.mark.parametrize("loss", [LogLoss(), CrossEntropy()], ids=repr)
+def test_weights_that_leave_one_class(cls, loss):
+    """As with one class in y; and not a gap of 1e283 times what there is to gain."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 2)), np.arange(30) % 3
+    with pytest.raises(ValueError, match=r"at least two classes.*one class: \[1\]"):
+        cls(loss).fit(X, y, sample_weight=(y == 1).astype(float))
+    y = y > 0
+    with pytest.raises(ValueError, match=r"at least two classes.*one class: \[True\]"):
+        cls(loss, class_weight={False: 0.0, True: 1.0}).fit(X, y)

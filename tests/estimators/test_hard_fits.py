@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.optimize import linprog
 from sklearn.datasets import load_diabetes
 
@@ -15,16 +16,20 @@ from sklearn_losses.losses import (
     CrossEntropy,
     EpsilonInsensitive,
     Expectile,
+    Exponential,
     Hinge,
     Huber,
     Linex,
     LogCosh,
+    LogLoss,
     MulticlassHinge,
     NumpyLoss,
+    PolyLoss,
     Quantile,
     SmoothHinge,
     SmoothQuantile,
     SquaredEpsilonInsensitive,
+    SquaredHinge,
     TukeyBiweight,
     Tweedie,
 )
@@ -211,3 +216,77 @@ def test_rows_out_of_reach_of_a_bounded_loss_are_counted(cls):
         warnings.simplefilter("error")
         cls(TukeyBiweight(scale="mad"), alpha=0).fit(X, y)
         cls(AbsoluteError(), alpha=0).fit(X, y)
+
+
+def far_entries(kind, n=300):
+    """Rows of two classes, and some entries of X that are far from all others."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 4))
+    y = (X @ [1.0, 2.0, -1.0, 0.5] + rng.normal(size=n) > 0).astype(int)
+    if kind == "cell":
+        X[np.flatnonzero(y)[0], 1] = 1e5
+    elif kind == "huge cell":
+        X[np.flatnonzero(y)[0], 1] = 1e9
+    elif kind == "row":
+        X[np.flatnonzero(y)[0]] = 1e6
+    elif kind == "between two columns":
+        X[:, 1] = X[:, 0] + 1e-5 * X[:, 1]
+        X[np.flatnonzero(y)[0], 1] += 1.0
+    elif kind == "pareto":
+        X = rng.pareto(0.5, size=(n, 4))
+        y = (np.log1p(X) @ [1.0, 2.0, -1.0, 0.5] + rng.normal(size=n) > 3).astype(int)
+    return X, y
+
+
+@pytest.mark.parametrize("kind", ["cell", "huge cell", "row", "pareto"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        LogLoss(),
+        Hinge(),
+        SquaredHinge(),
+        SmoothHinge(gamma=0.1),
+        PolyLoss(),
+        Exponential(),
+    ],
+    ids=shown,
+)
+def test_far_entries_of_X_hide_nothing(kind, loss):
+    """The curvature of their rows is large until their loss is flat, steps later."""
+    check_gains_all(loss, *far_entries(kind))
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), SquaredHinge()], ids=shown)
+def test_a_row_that_is_far_between_parallel_columns_hides_nothing(loss):
+    check_gains_all(loss, *far_entries("between two columns"))
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), Hinge()], ids=shown)
+def test_far_entries_of_csr_rows_hide_nothing(loss):
+    X, y = far_entries("huge cell")
+    X[:, 2] *= np.arange(len(X)) % 3 == 0
+    check_gains_all(loss, sparse.csr_array(X), y)
+
+
+def check_gains_all(loss, X, y):
+    best = LinearClassifier(loss, penalty=None).fit(X, y)
+    model = SGDClassifier(loss, penalty=None).fit(X, y)
+    constant = LinearClassifier(loss, penalty=None).fit(np.zeros((len(y), 1)), y)
+    value = loss.mean(y.astype(float), model.decision_function(X))
+    gain = constant.objective_ - best.objective_
+    assert best.gap_ < 1e-5 * gain
+    assert value < best.objective_ + 0.01 * gain
+
+
+@pytest.mark.parametrize("unit", [1e3, 1e5, 1e9])
+@pytest.mark.parametrize("a", [1.0, -1.0])
+def test_rows_on_the_steep_side_of_exponentials_hide_nothing(a, unit):
+    """One of them may have most of the curvature, and gain 1 / a at each step."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    y = unit * (X @ [1.0, 2.0, -1.0, 0.5] + rng.normal(size=300))
+    for loss in (Linex(a), Linex(a) + Huber()):
+        best = LinearRegressor(loss, penalty=None).fit(X, y)
+        model = SGD(loss, penalty=None).fit(X, y)
+        value = loss.mean(y, model.predict(X))
+        assert value < 1.01 * best.objective_ + best.gap_

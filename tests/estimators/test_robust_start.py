@@ -1,6 +1,7 @@
 """Robust fits that outliers cannot trap, and scales that fit measures."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse, stats
 from scipy.optimize import linprog
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_losses import (
@@ -373,3 +375,26 @@ def test_csr_rows_begin_where_the_scale_was_measured():
     dense, csr = (clone(model).fit(kind(X), y) for kind in (np.array, sparse.csr_array))
     np.testing.assert_allclose(csr.loss_curve_, dense.loss_curve_, rtol=1e-10)
     assert csr.n_iter_ == dense.n_iter_
+
+
+@pytest.mark.parametrize("penalty", ["l2", None])
+@pytest.mark.parametrize("kind", ["outliers", "far from 0", "sorted", "on a plane"])
+def test_a_scale_that_is_right_is_not_warned_of(kind, penalty):
+    """Three digits will do, where the least absolute deviations to 1e-8 are hard."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(200, 4))
+    noise = rng.normal(size=200)
+    y = X @ [1.0, 2.0, -1.0, 0.5] + (0.0 if kind == "on a plane" else noise)
+    if kind == "far from 0":
+        y += 1e8
+    elif kind == "sorted":
+        y.sort()
+    else:
+        y[:20] += 300
+    loss = Huber(scale="mad")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model = SGDRegressor(loss, penalty=penalty).fit(X, y)
+    if kind == "far from 0":
+        scale = auto(loss, penalty=penalty).fit(X, y - 1e8).scale_
+        assert_allclose(model.scale_, scale, rtol=1e-3)

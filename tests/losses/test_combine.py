@@ -427,3 +427,12 @@ def test_grid_search_over_parts():
     best = search.best_params_["sgdregressor__loss__left__delta"]
     assert search.best_estimator_[-1].loss_.left.delta == best
     assert loss.left.delta == 1.345
+
+
+@pytest.mark.parametrize(
+    "loss", [LogLoss() + Hinge(), 2 * SquaredHinge() + Exponential()], ids=repr
+)
+def test_the_minimum_of_labels_is_not_searched_for(loss, monkeypatch):
+    """A stream asks for it at each call, and a search took 99% of its time."""
+    monkeypatch.setattr(type(loss), "_searched_minimum", None)
+    np.testing.assert_allclose(loss.minimum([0.0, 1.0, 1.0]), 0.0)

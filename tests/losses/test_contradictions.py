@@ -70,6 +70,38 @@ def test_a_wrong_gradient_inside_of_another_loss():
             refuse_contradictions(loss, np.arange(9.0), 1)
 
 
+def pseudo_huber(y, raw, c):
+    r = (raw - y) / c
+    return c * c * (np.sqrt(1 + r * r) - 1)
+
+
+def pseudo_huber_slope(y, raw, c):
+    r = (raw - y) / c
+    return c * r / np.sqrt(1 + r * r)
+
+
+def linex(y, raw, c):
+    return c * c * (np.exp((raw - y) / c) - (raw - y) / c - 1)
+
+
+def linex_slope(y, raw, c):
+    return c * np.expm1((raw - y) / c)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e7, 1e8, 1e9, 1e12])
+@pytest.mark.parametrize(
+    "functions",
+    [(pseudo_huber, pseudo_huber_slope), (linex, linex_slope)],
+    ids=["pseudo_huber", "linex"],
+)
+def test_terms_that_cancel_say_nothing_near_a_target(functions, unit):
+    y = unit * np.random.default_rng(0).normal(size=200)
+    refuse_contradictions(NumpyLoss(*functions, convex=True, c=unit, minimum=0.0), y, 1)
+    wrong = NumpyLoss(functions[0], functions[0], convex=True, c=unit)
+    with pytest.raises(ValueError, match="The gradient of NumpyLoss"):
+        refuse_contradictions(wrong, y, 1)
+
+
 class Foreign(PointLoss):
     """As a loss that another package has compiled."""
 

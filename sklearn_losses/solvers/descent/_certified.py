@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_losses.design._centred import Centred
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers.descent._curvature import Curvature
 from sklearn_losses.solvers.descent._descent import (
     MOST_FEATURES,
+    features_for,
     has_small_matrix,
     slopes_at_start,
     term_of,
@@ -89,11 +89,13 @@ def features_of(objective, sample, slopes=None):
     rows, centre = objective.rows, objective.fit_intercept
     units = objective.penalty.units
     if sample is not None:
-        features = Centred(sample.rows, sample.sample_weight, centre)
+        parts = sample.rows, sample.sample_weight, centre
+        features = features_for(objective.loss, *parts)
         if features.scale.all():
             features = features.in_units(units(features.scale))
             return features.with_rows(rows), 0
-    features = Centred(rows, objective.sample_weight, centre, slopes)
+    weight = objective.sample_weight
+    features = features_for(objective.loss, rows, weight, centre, slopes)
     return features.in_units(units(features.scale)), 1
 
 

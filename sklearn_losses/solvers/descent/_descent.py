@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_losses.design._centred import Sums
+from sklearn_losses.design._centred import Centred, Sums
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.problem._sweep import N_SUMS, sweep
 from sklearn_losses.solvers.descent._curvature import JITTER
@@ -31,6 +31,7 @@ STRUGGLING = 12  # iterations, after which an arrival has to be proved
 PROOF = 10.0  # times what is allowed may be left by a proof, which is not sharp
 NOTHING_TO_GAIN = 1e-12  # times the value: where a constant is perfect
 WRONG = 1e-6  # times the value below the minimum is no rounding
+OF_ONE = 0.2  # of the curvature is most of it
 EPS = np.finfo(np.float64).eps
 FIRST_WIDTH, WIDE_WIDTH = 0.3, 2.5  # of the smoothing, the second ...
 FEW_ROWS = 10  # ... for fewer rows a coefficient, of which 0.3 leaves too many out
@@ -89,6 +90,16 @@ def term_of(objective, chosen=None):
     )
 
 
+def bends_alike(loss):
+    """Whether the curvature is the same everywhere."""
+    return isinstance(loss.split_weight()[0], SquaredError)
+
+
+def features_for(loss, rows, weight, centre, slopes=None):
+    """The centred features: where a loss may be flat the far rows do not count."""
+    return Centred(rows, weight, centre, slopes, keeps_far=bends_alike(loss))
+
+
 def slopes_at_start(objective, coef, intercept, chosen=None):
     """Those of one output at the constant where it begins, if `Centred` can sum them.
 
@@ -123,6 +134,10 @@ class Swept:
     sums : Sums
     whole : Model or None
         Of all rows, if they are one block: no other pass overwrites it.
+    largest : float
+        Of the rows' curvatures, if it may be large and is not that of `whole`.
+    curvature : float or None
+        Their sum, if they are wanted.
     """
 
     sums: Sums
@@ -133,6 +148,18 @@ class Swept:
     steepness: float = 0.0
     along: float = 0.0
     whole: Model | None = None
+    largest: float = 0.0
+    curvature: float | None = None
+
+    @property
+    def is_of_one(self):
+        """Whether most of the curvature may be that of one row, if that is known."""
+        if self.curvature is None:
+            return False
+        largest = self.largest
+        if self.whole is not None:
+            largest = float(self.whole.curvatures.max())
+        return largest >= OF_ONE * self.curvature
 
     def add(self, block):
         """Take in the `Model` of a block of rows."""
@@ -155,6 +182,7 @@ class Fit:
         self.theta_is_matrix = np.ndim(intercept) > 0
         self.has_intercept = objective.fit_intercept
         self.is_convex = objective.is_convex
+        self.is_steep = not objective.loss.smoothness < math.inf
         self.price = objective.penalty.scaled(features.scale)
         self.objective = objective
         self.may_change = objective.is_joint and has_small_matrix(objective)
@@ -352,6 +380,8 @@ class Fit:
             here = self.term.model(at, self.h, which, with_curvatures)
             seen.add(here)
             seen.whole = here if is_one else None
+            if with_curvatures and self.is_steep and not is_one:
+                seen.largest = max(seen.largest, float(here.curvatures.max()))
             if q is not None:
                 seen.along += float(np.vdot(here.slopes, along))
             seen.sums.add(block, here.slopes, here.curvatures)
@@ -427,7 +457,8 @@ class Fit:
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
-            if promised > predicted and self.widens(p, theta, delta, q, t, value):
+            is_blind = promised > predicted or not slope_at_0 < 0
+            if is_blind and self.widens(p, theta, delta, q, t, value):
                 ahead = None
                 continue
             if t != 1:
@@ -481,7 +512,7 @@ class Fit:
 
         That is more than there is: nearly all rows are where the loss is linear, and
         the others, which are few or bend within a narrow band, say nothing of a step
-        that leads out of it.
+        that leads out of it. Where no row bends the model knows no step at all.
         """
         is_bent = isinstance(self.term, PointTerm) and self.is_convex
         if self.h > 0 or self.has_widened or not is_bent or self.term.is_smoothed:
@@ -556,8 +587,19 @@ class Fit:
         does one whose curvature is less, in some direction, than what kinks need.
         """
         is_kinked = self.model.has_kinks and self.h > 0 and self.price.is_convex
-        is_odd = self.model.is_stiff or is_kinked
+        is_odd = self.model.is_stiff or is_kinked or self.may_hide
         return is_odd or self.n_iterations >= STRUGGLING
+
+    @property
+    def may_hide(self):
+        """Whether curvature may hide what is left to gain, as that of a far row does.
+
+        It ends where the loss of that row is flat, some 20 steps later. Where columns
+        are nearly parallel a row can be far from all others between them; and of
+        exponentials one row may have most of the curvature, whatever its X is.
+        """
+        is_odd = self.model.is_collinear or self.seen.is_of_one
+        return self.features.has_far or (is_odd and not bends_alike(self.term.loss))
 
     def prove(self, p, theta, allowed):
         """Make sure that an end is one; yields as `run` if that takes steps."""
@@ -612,7 +654,7 @@ class Fit:
         if self.model.needs_hessian:
             self.model.hessian, curvature = self._hessian(p)
         elif seen.sums.wanted is not None:
-            curvature = sum(seen.sums.of_c.tolist())
+            curvature = seen.curvature = sum(seen.sums.of_c.tolist())
         if self.h > 0 and curvature is not None:
             jitter = self.jitter(seen.steepness, curvature)
         if self.model.has_kinks:

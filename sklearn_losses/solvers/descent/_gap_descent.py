@@ -131,7 +131,8 @@ class GapFit(Fit):
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
-            if promised > predicted and self.widens(p, theta, delta, q, t, value):
+            is_blind = promised > predicted or not slope_at_0 < 0
+            if is_blind and self.widens(p, theta, delta, q, t, value):
                 ahead = None
                 continue
             if t == 0:

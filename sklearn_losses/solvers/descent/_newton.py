@@ -9,10 +9,14 @@ import threading
 
 import numpy as np
 
-from sklearn_losses.design._centred import Centred
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._progress import NOTHING, Progress
-from sklearn_losses.solvers.descent._descent import product_of, slopes_at_start, term_of
+from sklearn_losses.solvers.descent._descent import (
+    features_for,
+    product_of,
+    slopes_at_start,
+    term_of,
+)
 from sklearn_losses.solvers.descent._gap_descent import fit_of
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._weights import coefficients
@@ -55,9 +59,10 @@ class Newton(Solver):
         weight = product_of(chosen, objective.sample_weight)
         coef, intercept = coefficients(start)
         slopes = slopes_at_start(objective, coef, intercept, chosen)
-        features = Centred(objective.rows, weight, objective.fit_intercept, slopes)
+        parts = objective.rows, weight, objective.fit_intercept, slopes
+        features = features_for(objective.loss, *parts)
         features = features.in_units(objective.penalty.units(features.scale))
-        del weight, slopes
+        del weight, slopes, parts
         fits = []
         for k, single in _singles(objective):
             point, n_passes = self._begin(

@@ -24,6 +24,7 @@ SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
 SWEEPS, SWEEP_TOL = 200, 1e-6  # of coordinate descent on a model with an l1 norm
 FEW_FACES, MOST_FACES = 2, 64  # that it may lead to: more save fewer steps than they
 NEAR_STIFFNESS = 100.0  # times it: so small a pivot is one that it decides
+COLLINEAR = 1e-2  # a pivot where columns are nearly parallel
 PATIENCE = 20  # cost, unless so many models, and so many again, have not been enough
 LARGEST_RESIDUAL, MOST_PRODUCTS = 0.1, 100  # of conjugate gradients
 
@@ -140,6 +141,7 @@ class NewtonModel(QuadraticModel):
         more = self.damping + (self.stiffness if self.is_smoothed else 0.0)
         found, needed, pivot = _solution(self.hessian, self.gradient.ravel(), more)
         self.is_stiff = self.is_smoothed and pivot < NEAR_STIFFNESS * self.stiffness
+        self.is_collinear = pivot < COLLINEAR
         if needed > more:
             self.damping = needed
         return found

@@ -36,6 +36,7 @@ class QuadraticModel:
     certain = 0.0
     needs_products = needs_hessian = False
     is_stiff = False  # whether what was added to its diagonal may decide its minimum
+    is_collinear = False  # whether columns are known to be nearly parallel
     predicts_slopes = False  # of each row at its minimum, by the curvatures
 
     def __init__(self, features, price, has_intercept, n_outputs):

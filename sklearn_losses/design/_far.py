@@ -1,0 +1,74 @@
+"""Columns with entries far from all others: their mean and spread without these.
+
+One cell of 1e9 makes mean and spread of its column its own. To all other rows the
+column is then a constant, up to rounding, and they need it as soon as the far row is
+where its loss is flat.
+"""
+
+import numpy as np
+
+FAR = 100.0  # times the median deviation is far
+SHARE, MANY = 0.4, 30.0  # of n_rows, or times the mean square: worth a look
+SAMPLE = 1000  # rows or stored entries from which a median is known
+
+
+def without_far(rows, here, size, largest, about, centre):
+    """Mean and spread of those columns that have far entries, without these.
+
+    Parameters
+    ----------
+    rows : Rows
+    here : ndarray of bool of shape (n_rows,)
+        The rows that count.
+    size, largest, about : ndarray of shape (n_features,)
+        Of each column the root mean square of x - about, and the largest one.
+    centre : bool
+        False: the mean is taken to be 0.
+
+    Returns
+    -------
+    list of (column, mean, spread)
+    """
+    found = []
+    for j in _may_be_far(rows, size, largest, about, centre):
+        x = _column(rows, j)[here]
+        middle, limit = _middle_and_limit(x, centre)
+        near = x[np.abs(x - middle) <= limit]
+        if len(near) == len(x) or not limit > 0:
+            continue
+        mean = near.mean() if centre else 0.0
+        spread = limit * np.sqrt(np.square((near - mean) / limit).mean())
+        if spread > 0:
+            found.append((j, mean, spread))
+    return found
+
+
+def _may_be_far(rows, size, largest, about, centre):
+    """Columns that are worth a look at all of their entries."""
+    are_odd = largest > np.sqrt(min(SHARE * rows.n_rows, MANY)) * size
+    if not are_odd.any():
+        return []
+    if rows.is_sparse:  # columns with few entries are odd, whatever these are
+        stored = rows.data[:: max(1, len(rows.data) // SAMPLE)]
+        are_odd &= largest >= MANY * np.median(np.abs(stored))
+        return np.flatnonzero(are_odd)
+    some = rows.to_dense()[:: max(1, rows.n_rows // SAMPLE)]
+    found = []
+    for j in np.flatnonzero(are_odd):
+        middle, limit = _middle_and_limit(some[:, j].astype(np.float64), centre)
+        if not largest[j] + abs(middle - about[j]) <= limit:
+            found.append(j)
+    return found
+
+
+def _middle_and_limit(x, centre):
+    """The median, and what is far from it: by the deviations that are not 0."""
+    middle = np.median(x) if centre else 0.0
+    size = np.abs(x - middle)
+    size = size[size > 0]
+    return middle, FAR * np.median(size) if len(size) else 0.0
+
+
+def _column(rows, j):
+    found = rows.with_columns(np.array([j])).to_dense()[:, 0]
+    return found.astype(np.float64)

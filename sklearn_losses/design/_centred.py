@@ -106,7 +106,7 @@ class Centred:
         if np.array_equal(scale, self.scale):
             return self
         other = object.__new__(Centred)
-        other._set(self.rows, self.mean, scale)
+        other._set(self.rows, self.mean, scale, self.has_far)
         other.by_slopes = self.by_slopes
         return other
 

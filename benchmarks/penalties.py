@@ -73,7 +73,7 @@ def fit_skglm(X, y, penalty, alpha, tol):
 
     settings = dict(tol=tol, fit_intercept=True)
     if isinstance(penalty, ours.GroupLasso):
-        starts, indices = grp_converter(GROUP, X.shape[1])
+        indices, starts = grp_converter(GROUP, X.shape[1])
         weights = np.full(len(starts) - 1, np.sqrt(GROUP))
         parts = (
             datafits.QuadraticGroup(starts, indices),

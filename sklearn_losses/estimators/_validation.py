@@ -55,6 +55,8 @@ PENALTY = [
     NONE,
 ]
 
+NAMED = {"l1": L1(), "l2": L2()}
+
 OPTIMIZER = [
     Options(*OPTIMIZERS),
     Instance(Optimizer, "an optimizer such as Adam(beta_1=0.9)"),
@@ -214,6 +216,8 @@ def resolve_penalty(estimator):
         If it is no penalty, or has a parameter that it may not have.
     """
     penalty, name = estimator.penalty, type(estimator).__name__
+    if isinstance(penalty, str) and penalty in NAMED:
+        return NAMED[penalty]
     if isinstance(penalty, type) and issubclass(penalty, Penalty):
         raise InvalidParameterError(
             f"The 'penalty' parameter of {name} must be an instance of a penalty. Got "
@@ -224,10 +228,7 @@ def resolve_penalty(estimator):
     if isinstance(penalty, Penalty):
         penalty.check()
         return penalty
-    named = {"l1": L1, "l2": L2}
-    if penalty == "elasticnet":
-        return ElasticNet(estimator.l1_ratio)
-    return None if penalty is None else named[penalty]()
+    return None if penalty is None else ElasticNet(estimator.l1_ratio)
 
 
 def price_of(estimator, n_features, is_joint):
@@ -261,7 +262,7 @@ def price_of(estimator, n_features, is_joint):
             "L1(), or a loss of rows such as CrossEntropy()."
         )
     low, high = bounds_of(estimator, n_features)
-    if np.isinf(low).all() and np.isinf(high).all():
+    if not (np.any(low > -np.inf) or np.any(high < np.inf)):
         return price
     if price.norm is not None:
         raise InvalidParameterError(
@@ -282,6 +283,8 @@ def bounds_of(estimator, n_features):
     """
     low, high = -np.inf, np.inf
     bounds, owner = getattr(estimator, "bounds", None), type(estimator).__name__
+    if bounds is None and not getattr(estimator, "positive", False):
+        return low, high
     if bounds is not None:
         if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
             raise InvalidParameterError(

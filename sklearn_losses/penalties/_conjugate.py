@@ -36,20 +36,28 @@ class Conjugate:
         Whether there is a quadratic part without a formula: see `begin_at`.
     """
 
+    extra = factor = None  # l2 that is part of Q, and the factor of Q
+    needs_point, pull, quadratic = False, 0.0, 0.0
+
     def __init__(self, price, n_features):
-        self.price, self.norm, self.matrix = price, price.norm, price.matrix
+        self.price, self.n_features = price, n_features
+        self.norm, self.matrix = price.norm, price.matrix
+        self.l1, self.l2 = price.l1, price.l2
+        self.low, self.high = price.low, price.high
+        self.is_plain = price.is_simple and not price.has_bounds
+        if self.is_plain:  # most are, and a small fit feels the rest
+            self.is_soft = self.is_plain = bool(np.all(self.l2 > 0))
+            return
         self.l1, self.l2, self.low, self.high = (
             np.broadcast_to(a, n_features)
-            for a in (price.l1, price.l2, price.low, price.high)
+            for a in (self.l1, self.l2, self.low, self.high)
         )
-        self.extra = None  # l2 that is part of Q
         self.factor = self._factored() if self._is_quadratic() else None
         if self.norm is not None:
             self._split_l2()
         self.needs_point = self.factor is None and not (
             self.matrix is None and self.extra is None
         )
-        self.pull, self.quadratic = 0.0, 0.0
         bounded = (self.low > -np.inf) & (self.high < np.inf)
         is_soft = (self.l2 > 0) | bounded
         self.is_soft = self.factor is not None or bool(is_soft.all())
@@ -97,7 +105,8 @@ class Conjugate:
 
     def slopes(self, z):
         """z and what the quadratic part adds, as a row for each output."""
-        return z.T.reshape(-1, len(self.l1)) + self.pull
+        found = z.T.reshape(-1, self.n_features)
+        return found + self.pull if self.needs_point else found
 
     def shortened(self, z, size, reach):
         """By what all slopes are shortened, and what P* then is.
@@ -166,6 +175,9 @@ class Conjugate:
         return factor, float(charge)
 
     def _cost(self, slopes):
+        if self.is_plain:
+            excess = np.maximum(np.abs(slopes) - self.l1, 0.0)
+            return float((excess * excess / (2.0 * self.l2)).sum())
         total = 0.0
         for excess, end in self._sides(self._alone(slopes)):
             with np.errstate(divide="ignore", invalid="ignore"):

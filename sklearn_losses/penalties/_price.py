@@ -4,7 +4,7 @@ It is a sum of parts, most of which are not there:
 
     l1 |w|_1 + l2 / 2 |w|_2^2 + w' matrix w / 2 + norm(w) + concave(w),
 
-where low <= w <= high. A norm couples coefficients (`_blocks`, `_sorted`); the concave
+where low <= w <= high. A norm couples coefficients (`_norms`); the concave
 part, which is smooth, takes from the l1 norm what large coefficients need not pay
 (`_concave`). A solver says which of the parts it can use.
 
@@ -14,6 +14,7 @@ Price(l1=0.05, l2=0.05)
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -23,6 +24,11 @@ LARGEST_SCALE = 1e150  # whose square is finite
 def soft(v, threshold):
     """v, nearer to 0 by a threshold, at the most at 0."""
     return np.sign(v) * np.maximum(np.abs(v) - threshold, 0.0)
+
+
+def _is_any(condition):
+    """Whether an array, or what a comparison of numbers gives, is true anywhere."""
+    return bool(condition.any()) if isinstance(condition, np.ndarray) else condition
 
 
 def open_slopes(z, low, high):
@@ -80,7 +86,7 @@ class Price:
         return cls(l1=alpha * share, l2=alpha * (1.0 - share))
 
     # ------------------------------------------------------------------- what it has
-    @property
+    @cached_property
     def is_simple(self):
         """Whether it is l1, l2 and bounds, of each coefficient by itself."""
         return self.matrix is self.norm is self.concave is None
@@ -92,13 +98,13 @@ class Price:
             self.is_simple and not self.has_bounds and np.ndim(self.l1 + self.l2) == 0
         )
 
-    @property
+    @cached_property
     def has_l1(self):
-        return bool(np.any(self.l1 > 0))
+        return _is_any(self.l1 > 0)
 
-    @property
+    @cached_property
     def has_bounds(self):
-        return bool(np.any(self.low > -np.inf) or np.any(self.high < np.inf))
+        return _is_any(self.low > -np.inf) or _is_any(self.high < np.inf)
 
     @property
     def selects(self):
@@ -111,7 +117,7 @@ class Price:
 
     @property
     def is_nothing(self):
-        return self.is_simple and not (self.has_l1 or np.any(self.l2 > 0))
+        return self.is_simple and not (self.has_l1 or _is_any(self.l2 > 0))
 
     @property
     def kinks(self):
@@ -296,13 +302,15 @@ class Price:
 
     def scaled(self, scale):
         """The price of u, where coefficients are u * scale, with `units` for scale."""
-        unit = np.where(scale > 0, scale, 1.0)  # a constant column does not move
-        least = np.minimum(scale, LARGEST_SCALE)
+        low, high, least = self.low, self.high, np.minimum(scale, LARGEST_SCALE)
+        if self.has_bounds:
+            unit = np.where(scale > 0, scale, 1.0)  # a constant column does not move
+            low, high = low / unit, high / unit
         return Price(
             self.l1 * scale,
             self.l2 * least**2,
-            self.low / unit,
-            self.high / unit,
+            low,
+            high,
             None if self.matrix is None else self.matrix * np.outer(least, least),
             None if self.norm is None else self.norm.scaled(scale),
             None if self.concave is None else self.concave.scaled(scale),

@@ -439,7 +439,7 @@ def test_what_others_cannot_use():
     with pytest.raises(ValueError, match="weights of a penalty for each feature"):
         SGDRegressor(penalty=L1(np.ones(5000))).partial_fit(many, y[:5])
     model = LinearRegressor(penalty=None, bounds=(None, 5.0)).fit(X, y)
-    with pytest.raises(ValueError, match="bounds, as of positive=True"):
+    with pytest.raises(ValueError, match="bounds bind coefficients"):
         standard_errors(model, X, y)
     with pytest.raises(ValueError, match="only differences"):
         LinearClassifier(CrossEntropy(), bounds=(0, 1)).fit(*data(CrossEntropy()))

@@ -42,15 +42,13 @@ class QuadraticModel:
     def __init__(self, features, price, has_intercept, n_outputs):
         self.features, self.n_outputs = features, n_outputs
         self.price, self.kinks = price, price.kinks
-        self.l2, self.l1, self.low, self.high = (
-            np.append(np.broadcast_to(of_features, features.n_features), of_intercept)
-            for of_features, of_intercept in (
-                (price.l2, 0.0),
-                (price.l1, 0.0),
-                (price.low, -np.inf),
-                (price.high, np.inf),
-            )
+        self.l2, self.l1, self.low, self.high = of_all = np.empty(
+            (4, features.n_features + 1)
         )
+        parts = price.l2, price.l1, price.low, price.high
+        for array, of_features in zip(of_all, parts):
+            array[:-1] = of_features
+        of_all[:, -1] = 0.0, 0.0, -np.inf, np.inf  # of the intercept
         self.has_kinks = price.has_kinks
         self.moves = np.append(features.scale > 0, float(has_intercept))
         self.damping = FIRST_DAMPING

@@ -17,6 +17,7 @@ Conventions: predictions are *raw* (before the inverse link), values are not red
 and the derivatives are those with respect to the raw prediction.
 """
 
+import re
 from functools import lru_cache, partial
 from numbers import Real
 
@@ -31,6 +32,8 @@ from sklearn_losses.losses._links import IdentityLink
 REAL_LINE = Interval(None, None, "neither")
 
 ORDINARY = 1e-100, 1e100  # the sizes of the largest of many weights
+
+_NUMPY_NUMBER = re.compile(r"np\.(?:float|u?int)\d+\(([^()]*)\)")
 
 # With fewer targets, that they are read twice costs next to nothing.
 _MANY_TARGETS = 1 << 14
@@ -402,6 +405,10 @@ class Loss(BaseEstimator):
             None for a convex loss, and where no such relative is known.
         """
         return None
+
+    def __repr__(self, N_CHAR_MAX=700):
+        """As scikit-learn's, but numbers of numpy look like those of Python."""
+        return _NUMPY_NUMBER.sub(r"\1", super().__repr__(N_CHAR_MAX))
 
     # --------------------------------------------------------------- algebra
     __array_ufunc__ = None  # array * loss is an error, not an array of losses

@@ -159,7 +159,7 @@ def with_far_entries(rng, X, Z, dtype, notes):
     elif kind == "row":
         X[i] = far * unit
     else:
-        X = unit * ((1.0 - ndtr(np.clip(Z, -8.0, 8.0))) ** -2.0 - 1.0)
+        X = unit * ((1.0 - ndtr(np.clip(Z, -4.0, 4.0))) ** -2.0 - 1.0)
     notes.append("pareto X" if kind == "pareto" else f"{kind} of {far:g} spreads")
     return X.astype(dtype).astype(np.float64)
 

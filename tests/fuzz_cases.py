@@ -1,14 +1,15 @@
 """Cases for the fuzzer: an estimator with a loss, and data, all drawn from one number.
 
 What is drawn is what users have and tests forget: units from 1e-6 to 1e9, features far
-from 0, ties, constant columns, copies of rows, weights of zero, rare classes, few rows.
+from 0, cells and rows far from all others, ties, constant columns, copies of rows,
+weights of zero, rare classes, few rows.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit
+from scipy.special import expit, ndtr
 from sklearn.base import clone
 
 from sklearn_losses import (
@@ -98,7 +99,9 @@ def draw(number, loss=None):
     weight = weights(rng, len(y), notes)
     model = estimator(rng, is_classifier, loss)
     form = str(rng.choice(FORMS))
-    return Case(number, model, X, y, weight, form, dtype, chunk(rng, len(y)), notes)
+    size = chunk(rng, len(y))
+    X = with_far_entries(np.random.default_rng([number, 21]), X, Z, dtype, notes)
+    return Case(number, model, X, y, weight, form, dtype, size, notes)
 
 
 def chunk(rng, n):
@@ -141,6 +144,24 @@ def features(rng, notes):
         notes.append("constant column")
     notes.append(f"{kind} X times {unit:g}, centre {offset:g}")
     return X.astype(dtype).astype(np.float64), Z, dtype
+
+
+def with_far_entries(rng, X, Z, dtype, notes):
+    """X with a cell or a row far from all others, or with a Pareto law, or as it is."""
+    kind = rng.choice(["none", "cell", "row", "pareto"], p=[0.8, 0.08, 0.04, 0.08])
+    n, d = X.shape
+    if kind == "none" or n < 5:
+        return X
+    far, unit = float(f"{10 ** rng.uniform(3, 9):.2g}"), np.std(X) or 1.0
+    X, i = X.copy(), rng.integers(n)
+    if kind == "cell":
+        X[i, rng.integers(d)] = rng.choice([-1.0, 1.0]) * far * unit
+    elif kind == "row":
+        X[i] = far * unit
+    else:
+        X = unit * ((1.0 - ndtr(np.clip(Z, -4.0, 4.0))) ** -2.0 - 1.0)
+    notes.append("pareto X" if kind == "pareto" else f"{kind} of {far:g} spreads")
+    return X.astype(dtype).astype(np.float64)
 
 
 # --------------------------------------------------------------------- targets

@@ -9,6 +9,7 @@ import numpy as np
 
 FAR = 100.0  # times the median deviation is far
 SHARE, MANY = 0.4, 30.0  # of n_rows, or times the mean square: worth a look
+OF_SPREAD = 0.1  # is a mean that few entries do not make
 SAMPLE = 1000  # rows or stored entries from which a median is known
 
 
@@ -50,7 +51,8 @@ def _may_be_far(rows, size, largest, about, centre):
         return []
     if rows.is_sparse:  # columns with few entries are odd, whatever these are
         stored = rows.data[:: max(1, len(rows.data) // SAMPLE)]
-        are_odd &= largest >= MANY * np.median(np.abs(stored))
+        has_many = np.abs(about) >= OF_SPREAD * size
+        are_odd &= has_many | (largest >= MANY * np.median(np.abs(stored)))
         return np.flatnonzero(are_odd)
     some = rows.to_dense()[:: max(1, rows.n_rows // SAMPLE)]
     found = []

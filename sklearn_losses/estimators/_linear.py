@@ -4,7 +4,6 @@ SGD streams; these two solve. Here parameters and labels become objectives, and 
 solver found becomes attributes. Everything numeric is in the layers below.
 """
 
-import warnings
 from collections.abc import Mapping
 from functools import partial
 
@@ -44,6 +43,7 @@ from sklearn_losses.estimators._validation import (
     resolve_penalty,
     split_offset,
     unchanged_on_error,
+    warn_caller,
 )
 from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.estimators._watching import EpochCallbacks
@@ -246,14 +246,14 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         else:
             results = _solve_seen(solver, objectives, starts, callbacks)
         objectives[0].rows.verify()  # if the best constant was enough
-        for message in dict.fromkeys(m for r in results for m in r.warnings):
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        for message in dict.fromkeys(self._said_by(results)):
+            warn_caller(message, ConvergenceWarning)
         for objective, r in zip(objectives, results):
             point = r.coef, r.intercept, r.gained, dtype
             for message, category in odd_results(
                 self, objective, *point, separation=False, converged=r.converged
             ):
-                warnings.warn(message, category, stacklevel=3)
+                warn_caller(message, category)
         found = _joined([(r.coef, r.intercept) for r in results])
         if callbacks is not None:
             callbacks.end_fit(*found)
@@ -262,6 +262,15 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
         self._certify(objectives, results, dtype)
         return self
+
+    def _said_by(self, results):
+        """What solvers have to say, of which class if there are several."""
+        for k, result in enumerate(results):
+            for message in result.warnings:
+                if len(results) > 1:
+                    label = self.classes_.tolist()[k]
+                    message = f"The class {label!r} against the others: {message}"
+                yield message
 
     def _fitted(self, loss, dtype, coef, intercept):
         """The attributes that a model of these coefficients predicts with."""

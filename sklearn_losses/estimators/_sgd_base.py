@@ -5,7 +5,6 @@ attributes. Everything numeric is in the layers below.
 """
 
 import functools
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -40,6 +39,7 @@ from sklearn_losses.estimators._validation import (
     resolve_penalty,
     split_offset,
     unchanged_on_error,
+    warn_caller,
 )
 from sklearn_losses.estimators._warnings import (
     ignored_parameters,
@@ -55,6 +55,7 @@ from sklearn_losses.estimators._watching import (
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
+from sklearn_losses.solvers.descent._gap_descent import overflows
 from sklearn_losses.solvers.descent._newton import Newton
 from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
 from sklearn_losses.solvers.sgd._schedules import Schedule
@@ -276,7 +277,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             problem = objective, start, train, watch
             try:
                 results = self._solve_in_groups(solver, *problem)
-                self._warn(solver, results)
+                self._warn(solver, results, loss)
                 rows.verify()  # if no pass was needed
             except WeightsOverflow as error:
                 overflow, results = self._solve_before(error, solver, *problem)
@@ -434,18 +435,18 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             clip_by=self.clip_by,
         )
 
-    def _warn(self, solver, results):
+    def _warn(self, solver, results, loss):
         """Warn of what the solver found."""
         for message in dict.fromkeys(m for r in results for m in r.warnings):
-            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+            warn_caller(message, ConvergenceWarning)
         if not all(r.converged for r in results):
+            gained = [r.gained for r in results if r.gained is not None]
             n_iter = int(max(r.n_iter.max() for r in results))
-            failure = self._failure(solver, n_iter)
-            warnings.warn(
-                f"{type(self).__name__} did not converge {failure}",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+            failure = f" {self._failure(solver, n_iter)}"
+            if gained and not np.isfinite(np.concatenate(gained)).all():
+                failure = f": {overflows(loss)}"
+            text = f"{type(self).__name__} did not converge{failure}"
+            warn_caller(text, ConvergenceWarning)
 
     def _failure(self, solver, n_iter):
         """Where a fit has stopped short, and what to do."""
@@ -470,7 +471,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         """Warn of parameters that were set in vain."""
         makes_steps = isinstance(solver, SGD)
         for message in ignored_parameters(self, makes_steps, has_validation):
-            warnings.warn(message, UserWarning, stacklevel=5)
+            warn_caller(message)
 
     def _warn_of_results(self, objective, results, coef, intercept, dtype, train):
         """Warn of what is odd about the coefficients."""
@@ -482,7 +483,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             converged=converged,
         )
         for message, category in odd:
-            warnings.warn(message, category, stacklevel=5)
+            warn_caller(message, category)
 
     def _solve_before(self, error, solver, objective, start, train, watch):
         """The error of the first overflow, and the results of the epochs before.

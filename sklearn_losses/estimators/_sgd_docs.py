@@ -227,8 +227,9 @@ NOTES = """**learning_rate='auto'**, in `fit`, uses all rows at once, with centr
     MB of rows, whose dual variables it moves: a call visits its own rows and some of
     those, and holds two vectors of the size of `coef_` besides [9]_. An entry of such a
     `coef_` that is changed in place is where it goes on, and what it remembers stays;
-    to begin anew, set another array. Labels may come in any order; n_jobs has no
-    effect."""
+    to begin anew, set another array. `classes` may have any order, but rows should not
+    be sorted: of a stream that is sorted by class a fit sees one class at a time, and
+    ends worse than one of the rows shuffled. n_jobs has no effect."""
 
 REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, "Online
        passive-aggressive algorithms", JMLR 7.

@@ -1,5 +1,7 @@
 """What comes in at the boundary: losses, weights, labels, and the promise on errors."""
 
+import re
+import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -38,6 +40,9 @@ EPSILON_IS = {
     "squared_epsilon_insensitive": "epsilon",
 }
 
+
+PACKAGE = __name__.partition(".")[0] + "."
+LONG_NUMBER = re.compile(r"\b\d+\.\d{2,}(e[+-]?\d+)?\b")
 
 LARGE = 1 << 20  # entries of an X that is better not read without need
 
@@ -176,6 +181,25 @@ def resolve_optimizer(estimator):
     return optimizer
 
 
+def warn_caller(message, category=UserWarning):
+    """Warn at the line that has called this package, with long numbers rounded.
+
+    Where many fits are made numbers make one warning of each, which Python would
+    otherwise show once.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_ours(frame):
+        frame, level = frame.f_back, level + 1
+    text = LONG_NUMBER.sub(lambda found: f"{float(found[0]):.2g}", message)
+    warnings.warn(text, category, stacklevel=level)
+
+
+def _is_ours(frame):
+    """Whether it is a function of this package, or what scikit-learn puts around it."""
+    name = frame.f_globals.get("__name__", "")
+    return name.startswith((PACKAGE, "sklearn.callback"))
+
+
 def measured_scale(objective, train=None):
     """The scale that scale='mad' stands for, and where it was measured, or a warning.
 
@@ -183,12 +207,11 @@ def measured_scale(objective, train=None):
     """
     scale, found = residual_scale(objective, train)
     if not found.converged:
-        warnings.warn(
+        warn_caller(
             "The least absolute deviations that scale='mad' is measured at did not "
             f"converge, so that scale_={scale:.4g} may be wrong. Scale the features, "
             "or use a number for the scale.",
             ConvergenceWarning,
-            stacklevel=5,
         )
     return scale, found
 

@@ -24,7 +24,10 @@ OBJECT = {"has": "it", "have": "them"}
 ROUNDING = 1e-12  # of entries of X times deviations of y
 FEW = 500  # rows, or twice as many, that are looked at for rounding ...
 MUCH_LOST = 0.01  # ... which may cost so much of the gain
-LARGE_SHARE = 0.1  # of the gain over the best constant is much for a penalty
+# Of the gain over the best constant is much for a penalty; in classification, where
+# nearly separate classes make large coefficients, for one of X in too small a unit.
+LARGE_SHARE, LARGE_OF_CLASSES = 0.1, 0.5
+ALL_APART = "the classes of all rows"
 FAR_MARGIN = 100.0  # of a loss of margins, whose unit is 1
 AT_LIMIT, FAR = 0.9, 1e100  # of what it costs that far away: a row that hardly counts
 
@@ -87,8 +90,14 @@ def ignored_parameters(estimator, makes_steps, has_validation):
         ),
         (
             not has_validation,
-            ["scoring"],
+            ["scoring", "validation_fraction"],
             "no validation rows",
+            "Use early_stopping=True, or fit with X_val and y_val",
+        ),
+        (
+            is_auto and not has_validation,
+            ["n_iter_no_change"],
+            "learning_rate='auto' and no validation rows",
             "Use early_stopping=True, or fit with X_val and y_val",
         ),
         (
@@ -114,7 +123,8 @@ def ignored_parameters(estimator, makes_steps, has_validation):
 def _defaults(cls):
     """The defaults of the parameters that may have no effect."""
     constructor = inspect.signature(cls).parameters
-    names = (*OF_STEPS, "epsilon", "scoring", "clip_by")
+    of_watching = "scoring", "validation_fraction", "n_iter_no_change"
+    names = (*OF_STEPS, *of_watching, "epsilon", "clip_by")
     return {name: constructor[name].default for name in names}
 
 
@@ -190,36 +200,38 @@ class _Result:
 
     # ------------------------------------------------------ a default that is wrong
     def strong_penalty(self):
-        """That the default alpha, and not the rows, decides what a regression is.
-
-        In classification there is no unit that could be too large.
-        """
-        is_default = self.estimator.alpha == DEFAULT_ALPHA
-        if self.loss.task != "regression" or not is_default:
+        """That the default alpha, and not the rows, decides what a fit is."""
+        is_regression = self.loss.task == "regression"
+        is_known = is_regression or self._gained is not None
+        if self.estimator.alpha != DEFAULT_ALPHA or not is_known:
             return None
         penalty = float(self.objective.penalty.value(self.coef).sum())
         if not np.isfinite(penalty):
             return None
+        units = "Large units of y do that, and small ones of X."
+        units = units if is_regression else "Small units of X do that."
         if penalty > 0:
             gained = float(np.sum(self.gained))
-            if not 0 < gained < penalty / LARGE_SHARE:
+            least = LARGE_SHARE if is_regression else LARGE_OF_CLASSES
+            if not 0 < gained < penalty / least:
                 return None  # or the fit has failed, for other reasons
             what = (
-                f"decides much of this fit of {self.loss!r}: it is {penalty:.3g}, "
-                f"{penalty / gained:.0%} of what {self.name} gained over the best "
-                "constant. Large units of y do that, and small ones of X."
+                f"decides much of this fit of {self.loss!r}: it is about "
+                f"{_one_digit(penalty / gained):.0%} of what {self.name} gained over "
+                f"the best constant. {units}"
             )
-        elif self._leaves_nothing():
+        elif is_regression and self._leaves_nothing():
             what = (
                 f"leaves no coefficient in this fit of {self.loss!r}: its l1 norm "
                 "outweighs all slopes of the loss. Small units of y or X do that."
             )
         else:
             return None
+        y = ", and y by TransformedTargetRegressor(transformer=StandardScaler())"
+        scaled = f"X{y}" if is_regression else "X"
         return (
-            f"The penalty of the default alpha={DEFAULT_ALPHA:g} {what} Use a smaller "
-            "alpha, standardize X, and y by TransformedTargetRegressor(transformer="
-            "StandardScaler()), or search over alpha."
+            f"The penalty of alpha={DEFAULT_ALPHA:g} (the default) {what} Use a "
+            f"smaller alpha, standardize {scaled}, or search over alpha."
         )
 
     def _leaves_nothing(self):
@@ -247,10 +259,11 @@ class _Result:
         is_penalised = not self.objective.penalty.is_nothing
         if self.loss.task == "regression" or is_penalised or not self._falls_for_ever():
             return None
-        if not self._separates():
+        apart = self._separates()
+        if apart is None:
             return None
         return (
-            f"{self.name} separates the classes of all rows by a plane. Without a "
+            f"{self.name} separates {apart} by a plane. Without a "
             f"penalty {self.loss!r} then has no minimum, and coefficients grow without "
             "end; these are where the fit was stopped. Use a penalty and alpha > 0."
         )
@@ -264,6 +277,7 @@ class _Result:
         return bool(self.loss.gradient([1.0], [FAR_MARGIN])[0] < 0.0)
 
     def _separates(self):
+        """What a plane separates, or None."""
         rows = slice(None) if self.train is None else self.train
         raw, targets = self.raw[rows], self.objective.targets
         if self.objective.is_joint:
@@ -272,13 +286,16 @@ class _Result:
             others = raw.copy()
             np.put_along_axis(others, own, -np.inf, axis=1)
             margin = np.take_along_axis(raw, own, axis=1)[:, 0] - others.max(axis=1)
-            return bool((margin[here] > 0).all())
+            return ALL_APART if (margin[here] > 0).all() else None
         for k in range(self.objective.n_outputs):
             sides = 2.0 * targets.of_output(k, rows) - 1.0
             here = _positive(self.objective.weight_of(k, rows), slice(None), len(raw))
             if (sides * raw[:, k] > 0)[here].all():
-                return True
-        return False
+                return ALL_APART if self.objective.n_outputs == 1 else self._class(k)
+        return None
+
+    def _class(self, k):
+        return f"the class {self.estimator.classes_.tolist()[k]!r} from all others"
 
     # --------------------------------------------------------------- predictions
     def overflow(self):
@@ -334,12 +351,12 @@ class _Result:
         share = float(np.average(is_far, weights=weight))
         if not share > 0.5:
             return None
-        has_scale = any(name.endswith("scale") for name in self.loss.get_params())
-        advice = "scale='mad' or a larger scale" if has_scale else "a larger limit"
+        tenths = np.floor(10.0 * share) / 10.0
         return (
-            f"{share:.0%} of the residuals of this fit are out of reach of "
-            f"{self.loss!r}: they cost about as much as they ever do, and have next to "
-            f"no pull on the coefficients. Use {advice}, in units of y."
+            f"At least {tenths:.0%} of the residuals of this fit are out of reach of "
+            f"{self.loss!r}: they cost about as much as they ever do, and "
+            "have next to no pull on the coefficients. Use "
+            f"{_to_reach_further(self.loss)}."
         )
 
     # ------------------------------------------------------- a constant is the model
@@ -379,6 +396,23 @@ class _Result:
                 return True
         # Or a raw prediction itself may overflow.
         return max(np.abs(self.coef).max(), abs(self.intercept[0])) > largest**0.25
+
+
+def _to_reach_further(loss):
+    """The parameter that decides how far a bounded loss reaches."""
+    if "limit" in loss.get_params(deep=False):
+        return "a larger limit, in units of the loss"
+    if "scale" in loss.get_params(deep=False):
+        return "scale='mad' or a larger scale, in units of y"
+    for part in loss._nested().values():
+        if part.bounded:
+            return _to_reach_further(part)
+    return "a loss that reaches further"
+
+
+def _one_digit(number):
+    """Rounded, for a warning that is shown once for many fits."""
+    return float(f"{number:.1g}")
 
 
 def _positive(weight, rows, n):

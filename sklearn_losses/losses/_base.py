@@ -17,6 +17,7 @@ Conventions: predictions are *raw* (before the inverse link), values are not red
 and the derivatives are those with respect to the raw prediction.
 """
 
+import re
 from functools import lru_cache
 
 import numpy as np
@@ -38,6 +39,8 @@ REAL_LINE = Interval(None, None, "neither")
 # For each task, what makes of a loss the convex one that a fit begins from. The module
 # of that one adds it.
 CONVEX_RELATIVES = {}
+
+_NUMPY_NUMBER = re.compile(r"np\.(?:float|u?int)\d+\(([^()]*)\)")
 
 
 class Loss(BaseEstimator):
@@ -441,6 +444,10 @@ class Loss(BaseEstimator):
             None for a convex loss, and where no such relative is known.
         """
         return None
+
+    def __repr__(self, N_CHAR_MAX=700):
+        """As scikit-learn's, but numbers of numpy look like those of Python."""
+        return _NUMPY_NUMBER.sub(r"\1", super().__repr__(N_CHAR_MAX))
 
     # --------------------------------------------------------------- algebra
     # `_combine` adds the operators, since a sum of losses derives from this class.

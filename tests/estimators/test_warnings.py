@@ -23,7 +23,10 @@ from sklearn_losses import (
     SGDClassifier,
     SGDRegressor,
     SquaredError,
+    Truncated,
+    TukeyBiweight,
 )
+from sklearn_losses.losses import NumpyLoss
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 3))
@@ -53,10 +56,10 @@ def said(model, *data, **more):
     ids=["auto", "linear", "schedule"],
 )
 def test_a_default_alpha_that_decides(make, loss):
-    found = [(c, m) for c, m in said(make(loss), X, 1e6 * Y) if "default alpha" in m]
+    found = [(c, m) for c, m in said(make(loss), X, 1e6 * Y) if "(the default)" in m]
     ((category, message),) = found
     assert category is UserWarning
-    assert "default alpha=0.0001 decides" in message
+    assert "alpha=0.0001 (the default) decides" in message
     assert "TransformedTargetRegressor" in message
     assert not any(
         "default" in m for _, m in said(make(loss, penalty=None), X, 1e6 * Y)
@@ -67,7 +70,7 @@ def test_a_default_alpha_that_decides(make, loss):
 @pytest.mark.parametrize("cls", [SGDRegressor, LinearRegressor])
 def test_an_l1_norm_that_leaves_nothing(cls):
     message = said(cls(SquaredError(), penalty="l1"), X, 1e-6 * Y)[0][1]
-    assert "default alpha=0.0001 leaves no coefficient" in message
+    assert "alpha=0.0001 (the default) leaves no coefficient" in message
     assert said(cls(SquaredError(), penalty="l1"), X, np.ones(200)) == []
     assert said(cls(SquaredError(), penalty="l1"), np.ones((200, 1)), Y) == []
 
@@ -84,7 +87,86 @@ def test_ordinary_regressions_say_nothing(cls, loss):
 def test_ordinary_classifications_say_nothing(load):
     data = load(return_X_y=True)
     for model in (SGDClassifier(), SGDClassifier(CrossEntropy()), LinearClassifier()):
-        assert not [m for _, m in said(model, *data) if "default alpha" in m]
+        assert not [m for _, m in said(model, *data) if "(the default)" in m]
+
+
+@pytest.mark.parametrize("cls", [SGDClassifier, LinearClassifier])
+def test_a_default_alpha_that_decides_a_classification(cls):
+    """Of X in too small a unit; a schedule would need a pass to know."""
+    message = said(cls(LogLoss()), 1e-4 * X, Y > 0)[0][1]
+    assert "alpha=0.0001 (the default) decides" in message
+    assert "Small units of X do that" in message
+    assert "standardize X, or" in message
+    assert not said(cls(LogLoss(), alpha=1e-9), 1e-4 * X, Y > 0)
+
+
+# ---------------------------------------------------------------- how it is said
+@pytest.mark.parametrize(
+    "model",
+    [
+        SGDRegressor(Huber()),
+        LinearRegressor(Huber()),
+        LinearRegressor(AbsoluteError(), max_iter=3),
+    ],
+    ids=repr,
+)
+def test_warnings_point_to_the_line_that_calls(model):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, 1e6 * Y)
+    assert {w.filename for w in caught} == {__file__}
+
+
+def test_warnings_of_many_fits_are_the_same():
+    """Python then shows them once."""
+    model, found = SGDRegressor(Huber(np.float64(1.23456789))), set()
+    for k in range(5):
+        found.update(m for _, m in said(model, X[k:], 1e6 * Y[k:]))
+    assert len(found) == 1
+    assert "Huber(delta=1.2)" in found.pop()
+
+
+@pytest.mark.parametrize(
+    ("loss", "advice"),
+    [
+        (Truncated(Huber(), 3.0), "Use a larger limit"),
+        (2 * Truncated(Huber(), 3.0), "Use a larger limit"),
+        (TukeyBiweight(), "Use scale='mad' or a larger scale"),
+    ],
+    ids=str,
+)
+def test_what_reaches_further(loss, advice):
+    y = 1e6 * np.random.default_rng(0).normal(size=200)
+    assert any(advice in m for _, m in said(LinearRegressor(loss), X, y))
+
+
+@pytest.mark.parametrize("cls", [SGDRegressor, LinearRegressor])
+def test_an_objective_that_overflows_where_it_begins(cls):
+    def value(y, raw):
+        return np.log(np.cosh(raw - y))
+
+    loss = NumpyLoss(value, lambda y, raw: np.tanh(raw - y), convex=True, minimum=0.0)
+    for fit in (cls(loss), X, 1e4 * Y), (cls(penalty=None), X, 1e300 * Y):
+        messages = [m for _, m in said(*fit)]
+        assert any("overflows float64" in m and "scale y" in m for m in messages)
+
+
+@pytest.mark.parametrize("name", ["n_iter_no_change", "validation_fraction"])
+def test_parameters_of_stopping_early_without_it(name):
+    value = {"n_iter_no_change": 7, "validation_fraction": 0.2}[name]
+    ((_, message),) = said(SGDRegressor(**{name: value}), X, Y)
+    assert f"{name}={value} of SGDRegressor has no effect" in message
+    assert said(SGDRegressor(**{name: value}, early_stopping=True), X, Y) == []
+
+
+@pytest.mark.parametrize("cls", [SGDClassifier, LinearClassifier])
+def test_the_class_that_is_apart_is_named(cls):
+    rng = np.random.default_rng(0)
+    y = np.repeat(["a", "b", "c"], 30)
+    A = np.repeat([-10.0, 0.0, 10.0], 30)[:, None] + rng.normal(size=(90, 1))
+    messages = [m for _, m in said(cls(LogLoss(), penalty=None), A, y)]
+    assert all("'a'" in m or "'c'" in m for m in messages)
+    assert messages
 
 
 # --------------------------------------------------------------------- no minimum
@@ -96,7 +178,7 @@ def test_classes_that_a_plane_separates(loss, classes, learning_rate):
     labels = np.repeat(np.arange(classes), 30)
     A = 10.0 * np.eye(3)[labels] + 0.1 * rng.normal(size=(len(labels), 3))
     model = SGDClassifier(loss, penalty=None, learning_rate=learning_rate)
-    found = [c for c, m in said(model, A, labels) if "separates the classes" in m]
+    found = [c for c, m in said(model, A, labels) if "separates the class" in m]
     assert found == [ConvergenceWarning]
     model.set_params(penalty="l2")
     assert not any("separates" in m for _, m in said(model, A, labels))

@@ -40,6 +40,16 @@ IMPROVING = 0.1  # of what was missing at the step before: a step more will do
 SURELY = 1e-3  # of what may be left to gain: there is nothing else to do
 
 
+def overflows(loss):
+    """What to do where an objective is infinite."""
+    what = "y: scale y" if loss.task == "regression" else "X: scale X"
+    return (
+        "its objective overflows float64 where it begins, and no step has led from "
+        f"there. {loss!r} does not suit the units of {what}, or set the parameters of "
+        "the loss."
+    )
+
+
 def fit_of(solver, objective, *parts):
     """The fit of an objective, which proves its end by a gap if there is one."""
     kind = GapFit if objective.has_gap else Fit
@@ -357,11 +367,7 @@ class CertifiedFit(GapFit):
         if not over:
             reason = f"after {self.passes} passes, as no step lowers its objective"
         if not math.isfinite(self.best):
-            return (
-                f"{owner} did not converge: its objective overflows float64 where it "
-                f"begins, and no step has led from there. {self.objective.loss!r} does "
-                "not suit the units of y: scale y, or set the parameters of the loss."
-            )
+            return f"{owner} did not converge: {overflows(self.objective.loss)}"
         reached = f"{self.objective.loss!r} has no duality gap"
         if not self.price.is_convex:
             reached = "a penalty that is not convex has no duality gap"
@@ -369,7 +375,7 @@ class CertifiedFit(GapFit):
             gap, gain = self.best - self.bound, self.at_constant - self.bound
             share = gap / max(gain, self.least / self.solver.tol, TINY)
             reached = (
-                f"the duality gap is {gap:.2g}, which is {share:.2g} of the gain over "
+                f"the duality gap is {gap:.1g}, which is {share:.1g} of the gain over "
                 f"the best constant, and tol={self.solver.tol:g}"
             )
         advice = "max_iter or tol" if over else "tol"

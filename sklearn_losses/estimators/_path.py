@@ -98,7 +98,7 @@ def _slopes_without_price(objective, always, model, weight):
     n_outputs = objective.n_outputs
     start = np.zeros((n_outputs, len(always))), np.zeros(n_outputs)
     found = Certified(choose(few), may_change=True, **settings).solve(few, start)
-    raw = few.rows.dot(found.coef, found.intercept)
+    raw = few.raw(found.coef, found.intercept)
     raw = raw if objective.is_joint else np.ascontiguousarray(raw[:, 0])
     return loss.gradient(y, raw, weight)
 

@@ -404,7 +404,7 @@ def _to_reach_further(loss):
         return "a larger limit, in units of the loss"
     if "scale" in loss.get_params(deep=False):
         return "scale='mad' or a larger scale, in units of y"
-    for part in loss._nested().values():
+    for part in loss._inner_losses().values():
         if part.bounded:
             return _to_reach_further(part)
     return "a loss that reaches further"

@@ -89,7 +89,7 @@ def test_one_versus_rest():
     [
         (LinearRegressor(), "penalty shrinks are biased"),
         (LinearRegressor(Quantile(), penalty=None), "has kinks"),
-        (LinearRegressor(penalty=None, positive=True), "as of positive=True, bind"),
+        (LinearRegressor(penalty=None, positive=True), "positive=True binds"),
     ],
     ids=str,
 )

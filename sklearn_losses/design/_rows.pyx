@@ -9,6 +9,8 @@ from sklearn_losses.design._structure import check_structure, same_indices
 from sklearn_losses._machine._prefetch cimport sl_prefetch
 from sklearn_losses._machine._threads cimport threads_for
 
+EPS = np.finfo(np.float64).eps
+
 # Dense rows that are read one after the other are asked for so many bytes ahead; less was
 # slower. The hardware alone does not use all of the memory's rate.
 cdef enum:
@@ -243,8 +245,10 @@ class Rows:
         about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 4))
         add_deviations(data, self.columns, starts, weight, about, out)
         first, second, largest, stored = np.moveaxis(out, 2, 0)
-        # Where nothing is stored, x is 0.
-        rest = np.maximum(weight.sum(axis=0)[:, None] - stored, 0.0)
+        # Where nothing is stored, x is 0. Of a column that is stored rounding is left.
+        total = weight.sum(axis=0)[:, None]
+        rest = total - stored
+        rest[rest <= len(weight) * EPS * total] = 0.0
         e = -centre * scale
         return (first + rest * e, second + rest * e * e, largest)[:size]
 

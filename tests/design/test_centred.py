@@ -147,3 +147,11 @@ def test_a_single_entry_of_a_column_is_not_far():
     X = np.eye(200)[:, :5] + 0.0
     for make in (np.asarray, sparse.csr_array):
         assert not Centred(Rows(make(X)), None).has_far
+
+
+def test_a_constant_column_of_csr_rows_has_no_spread():
+    """Weights of its entries sum to 1 up to rounding, and nothing is left for zeros."""
+    for n in range(2, 60):
+        for weight in (None, np.random.default_rng(n).uniform(size=n)):
+            X = sparse.csr_array(np.full((n, 1), 0.001136))
+            assert Centred(Rows(X), weight).scale[0] == 0.0

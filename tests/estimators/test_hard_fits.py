@@ -292,3 +292,15 @@ def test_rows_on_the_steep_side_of_exponentials_hide_nothing(a, unit):
         model = SGD(loss, penalty=None).fit(X, y)
         value = loss.mean(y, model.predict(X))
         assert value < 1.01 * best.objective_ + best.gap_
+
+
+def test_an_end_with_much_smoothing_left_is_proved():
+    """Most rows are the same: to the model their band is all there is."""
+    X = np.zeros((21, 1))
+    X[:6, 0] = [0.72, -8.7, 3.0, -6.4, -1.6, 0.0]
+    y = np.array([0.0, 3.0, -1.0, 2.0, 1.0] + 16 * [0.0])
+    weight = np.array([1.0, 0.8, 1.89, 1.05, 0.91, 1.3] + 15 * [1.3])
+    best = LinearRegressor(AbsoluteError()).fit(X, y, sample_weight=weight)
+    model = SGD(AbsoluteError()).fit(X, y, sample_weight=weight)
+    value = np.average(np.abs(y - model.predict(X)), weights=weight)
+    assert value < 1.01 * best.objective_

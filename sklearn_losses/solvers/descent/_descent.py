@@ -444,7 +444,8 @@ class Fit:
             is_narrow = done or (self.narrowed and predicted <= LITTLE * excess)
             if self.h > 0 and is_narrow and self.is_at_constant:
                 is_stale = True  # for the constant may be the optimum
-            if is_stale or (has_arrived and self.is_in_doubt()):
+            is_rough = excess > SMOOTHING_TOL * allowed  # more than may be left to gain
+            if is_stale or (has_arrived and (is_rough or self.is_in_doubt())):
                 yield from self.prove(p, theta, allowed)
                 return
             if has_arrived:

@@ -40,6 +40,7 @@ FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, in units of the resid
 WIDTH_POWER, SMALLEST_WIDTH = 0.5, 2e-4  # it falls with this power of the rows seen
 FEW_STEPS, MORE_STEPS = 8, 10  # at the last width if all goes well, and before it
 FOLD_WIDTH, FOLD_SHARE = 0.3, 0.5  # of the curvature that is remembered
+ANOTHER = 1e-3  # of the value is more than a search for the same minimum leaves
 CORNER = 1e-9  # in units of the residuals, is all that is left of the smoothing
 LEAST_UNIT = 0.02  # of the typical residual, in that of the constant
 KINK = 10  # widths of the smoothing, at most, is a constant off for it
@@ -325,15 +326,18 @@ class Past:
             found = constant
         elif self.has_memory:
             found = self.at_kink(simple, self.minimised(k, simple, constant))
-        elif not self.objective.is_joint:
+        elif not self.objective.is_joint and term.relative is None:
             found = np.array([[term.best_constant()]])
         else:
             # Without a stake one class alone would be learned without end.
             above = term.value(simple.raw(constant)) - term.lowest
             self.stake[k] = above / len(term.weight)
-            nothing = np.zeros(constant.shape)
-            found = self.minimised_anew(k, simple, constant, nothing)
+            likely = np.zeros(constant.shape)
+            if not self.objective.is_joint:
+                likely[:] = term.relative.best_constant()
+            found = self.minimised_anew(k, simple, constant, likely)
             found = self.in_a_corner(simple, found)
+            found = self.in_another_place(simple, found)
         # As long as there is nothing to lose, the first rows have been all the same.
         if not self.has_memory or self.stake[k] == 0:
             p = simple.raw(found)
@@ -359,6 +363,14 @@ class Past:
             found, _ = simple.minimise(found, width, MORE_STEPS)
             best = min(best, found, key=simple.value)
         return best
+
+    def in_another_place(self, simple, found):
+        """The best of several minima of a loss of points, if it is another one."""
+        if self.objective.is_joint:
+            return found
+        best = np.array([[simple.term.best_constant()]])
+        value, least = simple.value(found), simple.value(best)
+        return best if least < value - ANOTHER * abs(value) else found
 
     @property
     def has_memory(self):

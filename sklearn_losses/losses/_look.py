@@ -19,6 +19,7 @@ AWAY = 0.2718  # of the range of targets, so that no place is a target
 OF_RANGE, OF_SIZE, OF_VALUE = 0.2, 0.02, 1e-6
 INFORMATIVE = 5.0  # times the rounding is a rise that says anything
 OF_TERMS, LOW = 8.0 * np.finfo(np.float64).eps, 0.25  # of values; exponentials are high
+TAME = 100.0  # times as large is a value at most a little further on
 FEW_TIMES = 4.0  # the noise of a value may it be below a minimum
 FEW = 0.2  # of the intervals may fail: a value may jump somewhere
 PACKAGE = __name__.partition(".")[0] + "."
@@ -112,7 +113,7 @@ class _Seen:
         value = value.reshape(raw.shape[:2])
         with np.errstate(all="ignore"):
             # Near a target a loss may be all rounding, of terms as large as elsewhere.
-            elsewhere = np.quantile(np.abs(value[: len(y)]), LOW)
+            elsewhere = _usual_size(np.abs(value[: len(y)]))
             self.noise = np.abs(np.diff(value, 2)).max(axis=1)
             self.noise += OF_TERMS * np.nan_to_num(elsewhere, posinf=0.0)
         self.values = value[:, [0, -1]]
@@ -188,6 +189,12 @@ class _Seen:
         function = self.loss.get_params(deep=False).get("gradient")
         name = getattr(function, "__qualname__", None)
         return type(self.loss).__name__ + (f" ({name})" if name else "")
+
+
+def _usual_size(values):
+    """Of values in intervals, where they are no exponentials, which say nothing."""
+    tame = values[values.max(axis=1) <= TAME * values.min(axis=1)]
+    return np.quantile(tame, LOW) if tame.size else 0.0
 
 
 def _shown(raw):

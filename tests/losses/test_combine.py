@@ -194,7 +194,7 @@ def test_text_of_sums():
         "2 * Huber() + 0.1 * SquaredError()"
     )
     nested = Huber() + 3 * (LogCosh() + Huber(delta=np.float64(2.0)))
-    assert str(nested) == "Huber() + 3 * (LogCosh() + Huber(delta=np.float64(2.0)))"
+    assert str(nested) == "Huber() + 3 * (LogCosh() + Huber(delta=2.0))"
     assert str(np.float64(0.5) * (2 * Huber())) == "0.5 * (2 * Huber())"
     assert str(LogCosh() + (Huber() + LogCosh())) == "LogCosh() + (Huber() + LogCosh())"
 

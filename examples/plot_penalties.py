@@ -81,7 +81,7 @@ def main():
     draw_paths(axes[2:])
     axes[2].set_ylabel("coefficients")
     figure.savefig(OUTPUT, dpi=90)
-    print(f"wrote {OUTPUT}")
+    print(f"Wrote {OUTPUT.name}")
 
 
 if __name__ == "__main__":

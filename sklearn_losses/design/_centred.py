@@ -304,7 +304,7 @@ def _statistics(rows, share, centre, slopes=None, keeps_far=True):
     if moved > FAR:
         mean = found[0]
         found, _, sizes, _ = _pass_about(mean, rows, share, centre)
-    far = without_far(rows, share > 0, *sizes, mean, centre)
+    far = without_far(rows, share, *sizes, mean, centre)
     for j, near_mean, spread in [] if keeps_far else far:
         found[:, j] = near_mean, 1.0 / spread
     return (*found, bool(far)), by_slopes
@@ -322,7 +322,8 @@ def _mean_of_a_few(rows):
 def _pass_about(centre, rows, share, moves, slopes=None):
     """Mean and scale, how far off the mean was in spreads, sizes, sum slopes x.
 
-    The sizes are the root mean square of x - centre and the largest one.
+    The sizes are the mean square of x - centre, the largest, and the unit of their
+    roots.
     """
     share, unit, by_slopes = share[:, None], np.ones(rows.n_features), None
     if slopes is None:
@@ -337,7 +338,7 @@ def _pass_about(centre, rows, share, moves, slopes=None):
         sums = np.concatenate(rows.deviations(share, centre, unit, with_largest=True))
     found = np.empty((2, rows.n_features))
     moved = set_mean_and_scale(sums, unit, centre, moves, CONSTANT, found)
-    return found, moved, np.sqrt(sums[1:]) / unit, by_slopes
+    return found, moved, (sums[1], sums[2], unit), by_slopes
 
 
 class Sums:

@@ -13,16 +13,16 @@ OF_SPREAD = 0.1  # is a mean that few entries do not make
 SAMPLE = 1000  # rows or stored entries from which a median is known
 
 
-def without_far(rows, here, size, largest, about, centre):
+def without_far(rows, weight, square, largest, unit, about, centre):
     """Mean and spread of those columns that have far entries, without these.
 
     Parameters
     ----------
     rows : Rows
-    here : ndarray of bool of shape (n_rows,)
-        The rows that count.
-    size, largest, about : ndarray of shape (n_features,)
-        Of each column the root mean square of x - about, and the largest one.
+    weight : ndarray of shape (n_rows,)
+        Rows of weight 0 do not count.
+    square, largest, unit, about : ndarray of shape (n_features,)
+        Of each column the mean square of (x - about) unit, and the largest one.
     centre : bool
         False: the mean is taken to be 0.
 
@@ -30,8 +30,12 @@ def without_far(rows, here, size, largest, about, centre):
     -------
     list of (column, mean, spread)
     """
-    found = []
-    for j in _may_be_far(rows, size, largest, about, centre):
+    are_odd = largest > min(SHARE * rows.n_rows, MANY) * square
+    if not are_odd.any():
+        return []
+    found, here = [], weight > 0
+    sizes = np.sqrt(square) / unit, np.sqrt(largest) / unit
+    for j in _may_be_far(rows, are_odd, *sizes, about, centre):
         x = _column(rows, j)[here]
         middle, limit = _middle_and_limit(x, centre)
         near = x[np.abs(x - middle) <= limit]
@@ -44,11 +48,8 @@ def without_far(rows, here, size, largest, about, centre):
     return found
 
 
-def _may_be_far(rows, size, largest, about, centre):
+def _may_be_far(rows, are_odd, size, largest, about, centre):
     """Columns that are worth a look at all of their entries."""
-    are_odd = largest > np.sqrt(min(SHARE * rows.n_rows, MANY)) * size
-    if not are_odd.any():
-        return []
     if rows.is_sparse:  # columns with few entries are odd, whatever these are
         stored = rows.data[:: max(1, len(rows.data) // SAMPLE)]
         has_many = np.abs(about) >= OF_SPREAD * size

@@ -236,7 +236,7 @@ class Rows:
         if not self.is_sparse:
             about, out = np.array([centre, scale]), np.zeros((n_outputs, size, d))
             add_deviations(data, self.columns, starts, weight, about, out)
-            return tuple(np.moveaxis(out, 1, 0))
+            return (out[:, 0], out[:, 1], out[:, 2]) if size > 2 else (out[:, 0], out[:, 1])
         if n_outputs == 1 and not centre.any() and (scale == 1.0).all():
             out = np.zeros((d, 3))
             add_moments(data, self.columns, starts, weight[:, 0], None, out)

@@ -205,6 +205,12 @@ class _Result:
         is_known = is_regression or self._gained is not None
         if self.estimator.alpha != DEFAULT_ALPHA or not is_known:
             return None
+        is_plain = not is_regression and self.estimator.penalty == "l2"
+        if (
+            is_plain
+            and DEFAULT_ALPHA * np.vdot(self.coef, self.coef) < self.gained.sum()
+        ):
+            return None  # after a quick look
         penalty = float(self.objective.penalty.value(self.coef).sum())
         if not np.isfinite(penalty):
             return None

@@ -151,16 +151,6 @@ class Swept:
     largest: float = 0.0
     curvature: float | None = None
 
-    @property
-    def is_of_one(self):
-        """Whether most of the curvature may be that of one row, if that is known."""
-        if self.curvature is None:
-            return False
-        largest = self.largest
-        if self.whole is not None:
-            largest = float(self.whole.curvatures.max())
-        return largest >= OF_ONE * self.curvature
-
     def add(self, block):
         """Take in the `Model` of a block of rows."""
         self.value += block.value
@@ -599,8 +589,18 @@ class Fit:
         are nearly parallel a row can be far from all others between them; and of
         exponentials one row may have most of the curvature, whatever its X is.
         """
-        is_odd = self.model.is_collinear or self.seen.is_of_one
+        is_odd = self.model.is_collinear or self.is_of_one
         return self.features.has_far or (is_odd and not bends_alike(self.term.loss))
+
+    @property
+    def is_of_one(self):
+        """Whether most of the curvature may be that of one row, or there is none."""
+        seen = self.seen
+        if not self.is_steep or seen.curvature is None:
+            return seen.curvature == 0.0
+        whole = None if seen.whole is None else seen.whole.curvatures
+        largest = seen.largest if whole is None else float(whole.max())
+        return largest >= OF_ONE * seen.curvature
 
     def prove(self, p, theta, allowed):
         """Make sure that an end is one; yields as `run` if that takes steps."""

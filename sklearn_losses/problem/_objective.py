@@ -240,6 +240,26 @@ class Objective:
             offset=None if self.offset is None else self.offset[subset],
         )
 
+    def part(self, block):
+        """The share of consecutive rows in the loss, in the same memory; S stays.
+
+        Parameters
+        ----------
+        block : slice
+            With a start and a stop within the rows.
+        """
+
+        def of(array):
+            return None if array is None else array[block]
+
+        return replace(
+            self,
+            rows=self.rows.part(block),
+            targets=replace(self.targets, y=self.targets.y[block]),
+            sample_weight=of(self.sample_weight),
+            offset=of(self.offset),
+        )
+
     def with_columns(self, chosen):
         """The objective of a copy of some columns, as if the others had coefficient 0.
 

@@ -17,6 +17,9 @@ from sklearn_losses._machine._typing import Array, NDArray
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties._price import Price
+from sklearn_losses.terms._points import PointTerm
+from sklearn_losses.terms._rows import row_term
+from sklearn_losses.terms._term import LossTerm, uniform
 
 FEW = 0.05  # of the columns are looked at alone, where the others have coefficient 0
 
@@ -115,6 +118,32 @@ class Objective:
     def is_joint(self) -> bool:
         """Whether all outputs share one objective."""
         return self.loss.granularity == "row"
+
+    def term(self, chosen: Array | None = None) -> LossTerm:
+        """The loss on the rows, as a function of their raw predictions.
+
+        Parameters
+        ----------
+        chosen : ndarray of shape (n_rows,), default=None
+            Factors of the weights, without which S is as it is; None means 1.
+
+        Returns
+        -------
+        LossTerm
+            Of weights over S; of one output, or of all that share the objective.
+        """
+        weight = product_of(self.weight_of(0), chosen)
+        if weight is None:
+            weight = uniform(1.0 / self.total_weight, self.rows.n_rows)
+        else:
+            weight = weight / self.total_weight
+        if not self.is_joint:
+            offset = None if self.offset is None else self.offset[:, 0]
+            y = self.targets.of_output(0)
+            return PointTerm(self.loss, y, weight, offset=offset)
+        loss, factor = self.loss.split_weight()  # which may know how to be smooth
+        weight = weight if factor == 1 else factor * weight
+        return row_term(loss, self.targets.y, weight, self.n_outputs, self.offset)
 
     def raw(
         self, coef: Array, intercept: Array, subset: NDArray[Any] | None = None
@@ -215,6 +244,26 @@ class Objective:
             sample_weight=weight,
             total_weight=total,
             offset=None if self.offset is None else self.offset[subset],
+        )
+
+    def part(self, block: slice) -> Objective:
+        """The share of consecutive rows in the loss, in the same memory; S stays.
+
+        Parameters
+        ----------
+        block : slice
+            With a start and a stop within the rows.
+        """
+
+        def of(array):
+            return None if array is None else array[block]
+
+        return replace(
+            self,
+            rows=self.rows.part(block),
+            targets=replace(self.targets, y=self.targets.y[block]),
+            sample_weight=of(self.sample_weight),
+            offset=of(self.offset),
         )
 
     def with_columns(self, chosen: NDArray[Any]) -> Objective:
@@ -323,3 +372,10 @@ class Objective:
             return factor
         weight = self.sample_weight[subset]
         return weight if factor is None else weight * factor
+
+
+def product_of(a, b):
+    """The product of two weights, of which None is 1 everywhere."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a * b

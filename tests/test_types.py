@@ -67,6 +67,7 @@ def test_pyright(tmp_path):
     _expect_marked_lines(_errors(tmp_path, "basedpyright", *options))
 
 
+@pytest.mark.usefixtures("registry")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_right_program_runs():
     runpy.run_path(str(RIGHT))
@@ -100,12 +101,9 @@ def _untyped(function):
     if function.__name__ == "<lambda>":  # of a property, whose base has one
         return
     signature = inspect.signature(function)
-    for parameter in signature.parameters.values():
-        if parameter.annotation is parameter.empty and parameter.name not in (
-            "self",
-            "cls",
-        ):
-            yield parameter.name
+    for name, parameter in signature.parameters.items():
+        if parameter.annotation is parameter.empty and name not in ("self", "cls"):
+            yield name
     if signature.return_annotation is signature.empty:
         yield "what it returns"
 

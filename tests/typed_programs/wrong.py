@@ -27,6 +27,8 @@ NumpyLoss(np.add, 3)  # wrong
 sl.get_loss(Huber())  # wrong
 sl.loss_names(task=["binary"])  # wrong
 sl.Interval("0", 1)  # wrong
+sl.register_loss(Huber)  # wrong
+sl.register_loss("mine")(sl.L1)  # wrong
 
 sl.L1(weight=[1.0, 2.0])  # wrong
 sl.MCP(gamma="3")  # wrong

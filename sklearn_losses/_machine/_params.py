@@ -253,6 +253,25 @@ def _closest(value, constraints):
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def refuse_negative(array, owner, name, error):
+    """Raise an error that names the first number that is not finite and >= 0.
+
+    Parameters
+    ----------
+    array : ndarray of float
+    owner : str
+        What the message begins with: the array in words.
+    name : str
+        The array.
+    error : type of exception
+    """
+    bad = np.flatnonzero(~(np.isfinite(array) & (array >= 0)))
+    if len(bad):
+        raise error(
+            f"{owner} must be finite and >= 0: {name}[{bad[0]}] is {array[bad[0]]}."
+        )
+
+
 def check_parameters(holder, constraints):
     """check_parameter for the parameters of an object, which are its attributes.
 

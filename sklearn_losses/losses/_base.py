@@ -245,30 +245,10 @@ class Loss(BaseEstimator):
         """The second derivatives of each sample's loss by its raw predictions.
 
         For losses of rows; that of a loss of points is the `curvature`. Where the
-        gradient or the curvature jumps they are those of one side.
-
-        Parameters
-        ----------
-        y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class indices or, if the loss takes `soft_targets`, probabilities.
-        raw_prediction : array-like of shape (n_samples, n_classes)
-            Raw predictions, before the inverse link. float32 gives a float32 result,
-            everything else float64.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Factors of the result; None means 1.
-        out : ndarray of shape (n_samples, n_classes, n_classes), default=None
-            Where to write the result: C-contiguous and of the result's dtype.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes, n_classes)
-            Symmetric matrices, with the `curvature` as diagonal; `out` where given.
-
-        Raises
-        ------
-        ValueError
-            If the loss has none or is one of points, shapes do not fit, or a target
-            lies outside the domain.
+        gradient or the curvature jumps they are those of one side. Parameters and
+        errors are those of `value`; the result has the shape
+        (n_samples, n_classes, n_classes), of symmetric matrices with the `curvature` as
+        diagonal. A ValueError says if the loss has none or is one of points.
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, hessian=out)
 

@@ -3,6 +3,8 @@
 scikit-learn and scipy have no types, which mypy has to be told, as here.
 """
 
+import ast
+import importlib
 import importlib.util
 import inspect
 import os
@@ -112,3 +114,18 @@ def test_public_signatures_are_complete():
     missing = {name: list(_untyped(function)) for name, function in _public_functions()}
     assert len(missing) > 500
     assert {name: what for name, what in missing.items() if what} == {}
+
+
+STUBS = sorted(Path(sklearn_losses.__file__).parent.rglob("*.pyi"))
+
+
+@pytest.mark.parametrize("path", STUBS, ids=lambda path: path.stem)
+def test_a_stub_names_what_is_compiled(path):
+    parts = path.relative_to(Path(sklearn_losses.__file__).parents[1]).with_suffix("")
+    module = importlib.import_module(".".join(parts.parts))
+    for stub in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(stub, ast.ClassDef):
+            functions = {f.name for f in stub.body if isinstance(f, ast.FunctionDef)}
+            fields = {a.target.id for a in stub.body if isinstance(a, ast.AnnAssign)}
+            found = {k for k in vars(getattr(module, stub.name)) if k[0] != "_"}
+            assert functions - {"__init__"} <= found <= functions | fields

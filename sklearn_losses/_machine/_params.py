@@ -54,8 +54,8 @@ class Interval:
                 "closed must be 'both', 'left', 'right' or 'neither'. Got "
                 f"{closed!r} instead."
             )
-        self.low = -np.inf if low is None else low
-        self.high = np.inf if high is None else high
+        self.low: float = -np.inf if low is None else low
+        self.high: float = np.inf if high is None else high
         if not self.low <= self.high:
             raise ValueError(
                 f"low must not be above high. Got {low!r} and {high!r} instead."
@@ -142,13 +142,13 @@ class Interval:
         below = number < self.high or (number == self.high and self._has_high)
         return above and below and math.isfinite(number)
 
-    def __str__(self):
+    def __str__(self) -> str:
         left = "[" if self._has_low else "("
         right = "]" if self._has_high else ")"
         number = (lambda x: str(x)) if self.integer else (lambda x: str(float(x)))
         return f"{left}{number(self.low)}, {number(self.high)}{right}"
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         low, high = (end if np.isfinite(end) else None for end in (self.low, self.high))
         integer = ", integer=True" if self.integer else ""
         return f"Interval({low!r}, {high!r}, {self.closed!r}{integer})"

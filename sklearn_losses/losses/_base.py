@@ -131,7 +131,7 @@ class Loss(BaseEstimator):
     _hessian: Any = None
 
     @property
-    def __name__(self):
+    def __name__(self) -> str:
         return type(self).__name__  # scikit-learn shows the name of a scorer's function
 
     # ------------------------------------------------------------ for kernels
@@ -502,7 +502,7 @@ class Loss(BaseEstimator):
         """
         return None
 
-    def __repr__(self, N_CHAR_MAX=700):
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """As scikit-learn's, but numbers of numpy look like those of Python."""
         return _NUMPY_NUMBER.sub(r"\1", super().__repr__(N_CHAR_MAX))
 

@@ -135,7 +135,7 @@ def register_loss(name: str) -> Callable[[type[A_LOSS]], type[A_LOSS]]:
     ...     def _gradient(self, y_true, raw_prediction):
     ...         return (raw_prediction - y_true) ** 3
     >>> X = np.linspace(-1.0, 1.0, 50)[:, np.newaxis]
-    >>> LinearRegressor("quartic", penalty=None).fit(X, 3.0 * X[:, 0]).coef_.round(2)
+    >>> LinearRegressor("quartic", penalty=None).fit(X, 3.0 * X[:, 0]).coef_.round(1)
     array([3.])
     """
     if not (isinstance(name, str) and name.isidentifier()):

@@ -122,7 +122,7 @@ class Penalty(BaseEstimator):
     def __add__(self, other: Penalty) -> PenaltySum:
         return PenaltySum(self, other) if isinstance(other, Penalty) else NotImplemented
 
-    def __str__(self):
+    def __str__(self) -> str:
         return repr(self)
 
 
@@ -230,7 +230,7 @@ class WeightedPenalty(Penalty):
     def _price(self, alpha, n_features, names):
         return self.penalty.price(self.weight * alpha, n_features, names)
 
-    def __str__(self):
+    def __str__(self) -> str:
         inner = str(self.penalty)
         is_sum = isinstance(self.penalty, PenaltySum)
         return f"{self.weight} * ({inner})" if is_sum else f"{self.weight} * {inner}"
@@ -269,5 +269,5 @@ class PenaltySum(Penalty):
                 "proximal operator of both in closed form. Use one of them."
             ) from None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.left} + {self.right}"

@@ -17,15 +17,16 @@ from sklearn_losses.solvers import *  # noqa: F403
 
 __version__ = "0.1.0.dev0"
 __all__ = [
-    *losses.__all__,
-    *penalties.__all__,
     "LinearClassifier",
     "LinearRegressor",
     "SGDClassifier",
     "SGDRegressor",
-    *solvers.__all__,
     "alpha_max",
-    "regularization_path",
-    *inspection.__all__,
     "instruction_set",
+    "regularization_path",
 ]
+# Pyright reads sums of lists, and no lists within lists.
+__all__ += losses.__all__
+__all__ += penalties.__all__
+__all__ += solvers.__all__
+__all__ += inspection.__all__

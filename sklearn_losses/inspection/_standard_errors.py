@@ -8,16 +8,25 @@
 array([2.54])
 """
 
+from __future__ import annotations
+
 from copy import copy
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.solvers.descent._exact import ExactCurvature
 
 
-def standard_errors(estimator, X, y, sample_weight=None, offset=None):
+def standard_errors(
+    estimator: BaseLinear,
+    X: Matrix,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> Bunch:
     """Standard errors of the coefficients of a model that was fitted without penalty.
 
     With slopes g_i and curvatures c_i of the weighted losses, the covariance of the

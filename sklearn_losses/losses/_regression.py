@@ -5,6 +5,10 @@
 array([0.9, 0.1])
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from sklearn_losses._machine._params import Interval
@@ -60,8 +64,8 @@ CONVEX_RELATIVES["regression"] = lambda loss: loss.lipschitz * AbsoluteError()
 
 
 # Traits of losses of a quantile.
-STEEPER_SIDE = property(lambda loss: max(loss.quantile, 1.0 - loss.quantile))
-IS_MEDIAN = property(lambda loss: loss.quantile == 0.5)
+STEEPER_SIDE: Any = property(lambda loss: max(loss.quantile, 1.0 - loss.quantile))
+IS_MEDIAN: Any = property(lambda loss: loss.quantile == 0.5)
 
 
 class Quantile(PointLoss):
@@ -86,7 +90,7 @@ class Quantile(PointLoss):
     piecewise_linear = True
     _constraints = {"quantile": [Interval(0, 1, "neither")]}
 
-    def __init__(self, quantile=0.5):
+    def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
 
     def _optimal_constant(self, y_true, sample_weight):
@@ -128,7 +132,9 @@ class SmoothQuantile(ThresholdLoss):
         "scale": SCALE,
     }
 
-    def __init__(self, quantile=0.5, delta=1.0, scale=1.0):
+    def __init__(
+        self, quantile: float = 0.5, delta: float = 1.0, scale: float | str = 1.0
+    ) -> None:
         self.quantile = quantile
         self.delta = delta
         self.scale = scale
@@ -137,7 +143,7 @@ class SmoothQuantile(ThresholdLoss):
         return self.quantile, self.delta * self._scale
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return self.lipschitz / (self.delta * self._scale)
 
 
@@ -161,15 +167,15 @@ class Expectile(PointLoss):
     name = "expectile"
     _constraints = {"expectile": [Interval(0, 1, "neither")]}
 
-    def __init__(self, expectile=0.5):
+    def __init__(self, expectile: float = 0.5) -> None:
         self.expectile = expectile
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return 2.0 * max(self.expectile, 1.0 - self.expectile)
 
     @property
-    def symmetric(self):
+    def symmetric(self) -> bool:
         return self.expectile == 0.5
 
 
@@ -197,7 +203,7 @@ class Huber(ThresholdLoss):
     smoothness = 1.0
     _constraints = {"delta": POSITIVE, "scale": SCALE}
 
-    def __init__(self, delta=1.345, scale=1.0):
+    def __init__(self, delta: float = 1.345, scale: float | str = 1.0) -> None:
         self.delta = delta
         self.scale = scale
 
@@ -205,7 +211,7 @@ class Huber(ThresholdLoss):
         return (self.delta * self._scale,)
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return self.delta * self._scale
 
 
@@ -230,7 +236,7 @@ class PseudoHuber(ThresholdLoss):
     smoothness = 1.0
     _constraints = {"delta": POSITIVE, "scale": SCALE}
 
-    def __init__(self, delta=1.0, scale=1.0):
+    def __init__(self, delta: float = 1.0, scale: float | str = 1.0) -> None:
         self.delta = delta
         self.scale = scale
 
@@ -238,7 +244,7 @@ class PseudoHuber(ThresholdLoss):
         return (self.delta * self._scale,)
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return self.delta * self._scale
 
 
@@ -275,7 +281,7 @@ class EpsilonInsensitive(PointLoss):
     lipschitz = 1.0
     _constraints = {"epsilon": [Interval(0, None, "left")]}
 
-    def __init__(self, epsilon=0.1):
+    def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
 
@@ -292,7 +298,7 @@ class SquaredEpsilonInsensitive(PointLoss):
     smoothness = 2.0
     _constraints = {"epsilon": [Interval(0, None, "left")]}
 
-    def __init__(self, epsilon=0.1):
+    def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
 
@@ -319,7 +325,7 @@ class Linex(PointLoss):
         "a": [Interval(None, 0, "neither"), Interval(0, None, "neither")],
     }
 
-    def __init__(self, a=1.0):
+    def __init__(self, a: float = 1.0) -> None:
         self.a = a
 
 
@@ -341,11 +347,11 @@ class AbsolutePercentageError(PointLoss):
     symmetric = False
     _constraints = {"floor": [Interval(0, None, "neither")]}
 
-    def __init__(self, floor=1e-8):
+    def __init__(self, floor: float = 1e-8) -> None:
         self.floor = floor
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return 1.0 / self.floor
 
     def _optimal_constant(self, y_true, sample_weight):

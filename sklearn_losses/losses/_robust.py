@@ -12,6 +12,8 @@ standard deviation 1, where a textbook gives such a constant. With ``scale="mad"
 estimates the standard deviation, and the default is multiplied by it.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from sklearn_losses._machine._params import (
@@ -21,6 +23,7 @@ from sklearn_losses._machine._params import (
     check_parameters,
 )
 from sklearn_losses.losses._scale import POSITIVE, SCALE, ResidualLoss, ThresholdLoss
+from sklearn_losses.losses._table import CLoss
 
 
 class ScaledLoss(ResidualLoss):
@@ -35,7 +38,7 @@ class ScaledLoss(ResidualLoss):
     _constraints = {"scale": SCALE}
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return self.steepest * self._scale
 
 
@@ -57,7 +60,7 @@ class Fair(ScaledLoss):
     steepest = 1
     convex = True
 
-    def __init__(self, scale=1.3998):
+    def __init__(self, scale: float | str = 1.3998) -> None:
         self.scale = scale
 
 
@@ -79,7 +82,7 @@ class Cauchy(ScaledLoss):
     name = "cauchy"
     steepest = 0.5
 
-    def __init__(self, scale=2.3849):
+    def __init__(self, scale: float | str = 2.3849) -> None:
         self.scale = scale
 
 
@@ -108,16 +111,16 @@ class StudentT(ResidualLoss):
     value_power = 0
     _constraints = {"df": POSITIVE, "scale": SCALE}
 
-    def __init__(self, df=4.0, scale=1.0):
+    def __init__(self, df: float = 4.0, scale: float | str = 1.0) -> None:
         self.df = df
         self.scale = scale
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return (self.df + 1.0) / (2.0 * np.sqrt(self.df) * self._scale)
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return (self.df + 1.0) / (self.df * self._scale**2)
 
 
@@ -140,7 +143,7 @@ class GemanMcClure(ScaledLoss):
     steepest = 9.0 / (16.0 * np.sqrt(3.0))
     bounded = True
 
-    def __init__(self, scale=1.0):
+    def __init__(self, scale: float | str = 1.0) -> None:
         self.scale = scale
 
 
@@ -163,7 +166,7 @@ class Welsch(ScaledLoss):
     steepest = np.sqrt(0.5) * np.exp(-0.5)
     bounded = True
 
-    def __init__(self, scale=2.9846):
+    def __init__(self, scale: float | str = 2.9846) -> None:
         self.scale = scale
 
 
@@ -186,7 +189,7 @@ class TukeyBiweight(ScaledLoss):
     steepest = 16.0 / (25.0 * np.sqrt(5.0))
     bounded = True
 
-    def __init__(self, scale=4.685):
+    def __init__(self, scale: float | str = 4.685) -> None:
         self.scale = scale
 
 
@@ -208,7 +211,7 @@ class Andrews(ScaledLoss):
     steepest = 1
     bounded = True
 
-    def __init__(self, scale=1.339):
+    def __init__(self, scale: float | str = 1.339) -> None:
         self.scale = scale
 
 
@@ -237,7 +240,9 @@ class Hampel(ThresholdLoss):
     bounded = True
     _constraints = {"a": POSITIVE, "b": POSITIVE, "c": POSITIVE, "scale": SCALE}
 
-    def __init__(self, a=2.0, b=4.0, c=8.0, scale=1.0):
+    def __init__(
+        self, a: float = 2.0, b: float = 4.0, c: float = 8.0, scale: float | str = 1.0
+    ) -> None:
         self.a = a
         self.b = b
         self.c = c
@@ -247,14 +252,14 @@ class Hampel(ThresholdLoss):
         return self.a * self._scale, self.b * self._scale, self.c * self._scale
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return self.a * self._scale
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return max(1.0, self.a / (self.c - self.b))
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
         if not self.a <= self.b < self.c:
             raise InvalidParameterError(
@@ -294,20 +299,20 @@ class Barron(ResidualLoss):
         "scale": SCALE,
     }
 
-    def __init__(self, alpha=1.0, scale=1.0):
+    def __init__(self, alpha: float = 1.0, scale: float | str = 1.0) -> None:
         self.alpha = alpha
         self.scale = scale
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return self.alpha >= 1
 
     @property
-    def bounded(self):
+    def bounded(self) -> bool:
         return self.alpha < 0
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         if self.alpha > 1:
             return np.inf
         if self.alpha == 1:
@@ -320,5 +325,5 @@ class Barron(ResidualLoss):
         return np.sqrt(b / below_one) * slope / self._scale
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return 1.0 / self._scale**2 if self.alpha <= 2 else np.inf

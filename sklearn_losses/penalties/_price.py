@@ -13,10 +13,14 @@ part, which is smooth, takes from the l1 norm what large coefficients need not p
 Price(l1=0.05, l2=0.05)
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+
+from sklearn_losses._machine._typing import Array, NDArray
 
 LARGEST_SCALE = 1e150  # whose square is finite
 
@@ -107,12 +111,12 @@ class Price:
         return _is_any(self.low > -np.inf) or _is_any(self.high < np.inf)
 
     @property
-    def selects(self):
+    def selects(self) -> bool:
         """Whether it keeps coefficients at 0 that are worth little."""
         return self.has_l1 or self.norm is not None
 
     @property
-    def is_convex(self):
+    def is_convex(self) -> bool:
         return self.concave is None
 
     @property
@@ -134,7 +138,7 @@ class Price:
         return free if self.norm is None else free & ~self.norm.touches(n_features)
 
     # -------------------------------------------------------------------- values
-    def value(self, coef):
+    def value(self, coef: Array) -> Array:
         """The price of each output.
 
         Parameters
@@ -182,7 +186,7 @@ class Price:
             found += self.concave.slopes(coef)
         return found
 
-    def subgradient(self, coef):
+    def subgradient(self, coef: Array) -> Array:
         """One that is 0 where the kinks are."""
         found = self.l2 * coef + self.l1 * np.sign(coef)
         if not self.is_simple:
@@ -219,7 +223,7 @@ class Price:
         down = np.where(coef <= self.low, 0.0, np.maximum(down, 0.0))
         return up + down
 
-    def prox(self, v, step):
+    def prox(self, v: Array, step: float) -> Array:
         """argmin over w of |w - v|^2 / 2 + step * price(w).
 
         Parameters
@@ -253,7 +257,7 @@ class Price:
         return np.linalg.solve(whole, v.T).T
 
     # ----------------------------------------------------------- slopes of a loss at 0
-    def gauge(self, z):
+    def gauge(self, z: Array) -> float:
         """By what l1 and norm have to be multiplied to keep coefficients at 0.
 
         Parameters
@@ -268,7 +272,7 @@ class Price:
         l1 = np.broadcast_to(self.l1, z.shape)
         return float(np.divide(pull, l1, out=np.zeros(z.shape), where=l1 > 0).max())
 
-    def score(self, z):
+    def score(self, z: Array) -> Array:
         """How much slopes are beyond what keeps a feature at 0: > 0 wants to move.
 
         Parameters
@@ -316,7 +320,7 @@ class Price:
             None if self.concave is None else self.concave.scaled(scale),
         )
 
-    def of_features(self, chosen):
+    def of_features(self, chosen: NDArray[np.intp]) -> Price:
         """The price of some features, where all others have coefficient 0.
 
         Parameters
@@ -340,7 +344,7 @@ class Price:
         """The features, and all others of their groups; sorted."""
         return chosen if self.norm is None else self.norm.whole_groups(chosen)
 
-    def relative(self):
+    def relative(self) -> Price | None:
         """The convex price at whose minimum a fit with this one begins, or None."""
         return None if self.concave is None else replace(self, concave=None)
 
@@ -354,7 +358,7 @@ class Price:
         norm = None if self.norm is None else self.norm.times(factor)
         return replace(self, l1=factor * self.l1, norm=norm)
 
-    def __add__(self, other):
+    def __add__(self, other: Price) -> Price:
         """The sum of two prices, whose parts do not get in each other's way."""
         for name in ("norm", "concave"):
             mine, others = getattr(self, name), getattr(other, name)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import linalg
 
 from sklearn_losses.penalties._norms import BlockNorm
-from sklearn_losses.penalties._price import soft
+from sklearn_losses.penalties._price import is_any, soft
 
 NEGLIGIBLE = 1e-8  # of the slopes: what is left of z where it has to be 0
 REACH = 10.0  # times the largest coefficient, by which that is multiplied
@@ -46,7 +46,7 @@ class Conjugate:
         self.low, self.high = price.low, price.high
         self.is_plain = price.is_simple and not price.has_bounds
         if self.is_plain:  # most are, and a small fit feels the rest
-            self.is_soft = self.is_plain = bool(np.all(self.l2 > 0))
+            self.is_soft = self.is_plain = not is_any(self.l2 <= 0)
             return
         self.l1, self.l2, self.low, self.high = (
             np.broadcast_to(a, n_features)
@@ -176,7 +176,9 @@ class Conjugate:
 
     def _cost(self, slopes):
         if self.is_plain:
-            excess = np.maximum(np.abs(slopes) - self.l1, 0.0)
+            excess = slopes
+            if self.price.has_l1:
+                excess = np.maximum(np.abs(slopes) - self.l1, 0.0)
             return float((excess * excess / (2.0 * self.l2)).sum())
         total = 0.0
         for excess, end in self._sides(self._alone(slopes)):

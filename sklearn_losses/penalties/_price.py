@@ -26,7 +26,7 @@ def soft(v, threshold):
     return np.sign(v) * np.maximum(np.abs(v) - threshold, 0.0)
 
 
-def _is_any(condition):
+def is_any(condition):
     """Whether an array, or what a comparison of numbers gives, is true anywhere."""
     return bool(condition.any()) if isinstance(condition, np.ndarray) else condition
 
@@ -100,11 +100,11 @@ class Price:
 
     @cached_property
     def has_l1(self):
-        return _is_any(self.l1 > 0)
+        return is_any(self.l1 > 0)
 
     @cached_property
     def has_bounds(self):
-        return _is_any(self.low > -np.inf) or _is_any(self.high < np.inf)
+        return is_any(self.low > -np.inf) or is_any(self.high < np.inf)
 
     @property
     def selects(self):
@@ -117,7 +117,7 @@ class Price:
 
     @property
     def is_nothing(self):
-        return self.is_simple and not (self.has_l1 or _is_any(self.l2 > 0))
+        return self.is_simple and not (self.has_l1 or is_any(self.l2 > 0))
 
     @property
     def kinks(self):
@@ -145,11 +145,11 @@ class Price:
         -------
         ndarray of shape (n_outputs,), or (1,) if a norm couples the outputs
         """
-        if np.ndim(self.l2) == 0:
-            found = self.l2 / 2.0 * np.einsum("kj,kj->k", coef, coef)
-        else:
+        if isinstance(self.l2, np.ndarray):
             found = np.einsum("j,kj,kj->k", self.l2, coef, coef) / 2.0
-        if np.ndim(self.l1) > 0:
+        else:
+            found = self.l2 / 2.0 * np.einsum("kj,kj->k", coef, coef)
+        if isinstance(self.l1, np.ndarray):
             found = found + np.abs(coef) @ self.l1
         elif self.l1:
             found = found + self.l1 * np.abs(coef).sum(axis=1)
@@ -161,6 +161,13 @@ class Price:
             return found
         norms = self.norm.values(coef)
         return found + norms if len(norms) == len(found) else norms + found.sum()
+
+    def total(self, coef):
+        """The price of all outputs, as a number."""
+        if not self.is_simple or isinstance(self.l1 + self.l2, np.ndarray):
+            return float(self.value(coef).sum())
+        found = 0.5 * self.l2 * float(np.vdot(coef, coef))  # a small fit feels it
+        return found + self.l1 * float(np.abs(coef).sum()) if self.l1 else found
 
     def rest(self, coef):
         """The sum of what is neither l1 nor l2."""
@@ -307,8 +314,8 @@ class Price:
             unit = np.where(scale > 0, scale, 1.0)  # a constant column does not move
             low, high = low / unit, high / unit
         return Price(
-            self.l1 * scale,
-            self.l2 * least**2,
+            self.l1 * scale if self.has_l1 else 0.0,
+            self.l2 * (least * least),
             low,
             high,
             None if self.matrix is None else self.matrix * np.outer(least, least),

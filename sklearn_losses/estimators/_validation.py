@@ -17,6 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from sklearn_losses._machine._arrays import all_between
 from sklearn_losses._machine._params import (
     NONE,
     Instance,
@@ -47,6 +48,7 @@ LONG_NUMBER = re.compile(r"\b\d+\.\d{2,}(e[+-]?\d+)?\b")
 
 PLAIN = float, int, bool, str, type(None)  # parameters that need no copy
 
+LARGEST = float(np.finfo(np.float64).max)
 LARGE = 1 << 20  # entries of an X that is better not read without need
 
 # What scikit-learn's checks make of X.
@@ -431,7 +433,7 @@ def check_large_rows(estimator, X, y, reset=True):
     X, y = validate_data(estimator, X, y, **settings)
 
     def check():
-        if not _sums_to_a_number(X.data if sparse.issparse(X) else X):
+        if not _is_finite(X.data if sparse.issparse(X) else X):
             validate_data(estimator, given, reset=False, **ROWS)
 
     return X, y, check
@@ -443,15 +445,16 @@ def _is_sound(array, ndim):
         return False
     if ndim == 1 and array.dtype.kind in "iub":
         return True
-    if array.dtype not in (np.float32, np.float64) or not array.flags.c_contiguous:
+    dtype = array.dtype
+    if not (dtype.char in "fd" and dtype.isnative and array.flags.c_contiguous):
         return False
-    return _sums_to_a_number(array)
+    return _is_finite(array)
 
 
-def _sums_to_a_number(array):
-    """Whether the sum is finite, as it is of finite numbers that are not huge."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(array.sum()))
+def _is_finite(array):
+    """Whether all of an array of floats is."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return all_between(flat, -LARGEST, LARGEST, False)
 
 
 def check_weights(sample_weight, n_samples, name="sample_weight"):

@@ -59,6 +59,16 @@ class Price:
     norm : BlockNorm, SortedNorm or None
     concave : Concave or None
         Its l1 norm is that of the price.
+
+    Attributes
+    ----------
+    is_simple : bool
+        Whether it is l1, l2 and bounds, of each coefficient by itself.
+    has_l1, has_bounds : bool
+    selects : bool
+        Whether it keeps coefficients at 0 that are worth little.
+    has_kinks : bool
+        Whether it selects or has bounds.
     """
 
     l1: float | np.ndarray = 0.0
@@ -86,10 +96,18 @@ class Price:
         return cls(l1=alpha * share, l2=alpha * (1.0 - share))
 
     # ------------------------------------------------------------------- what it has
-    @cached_property
-    def is_simple(self):
-        """Whether it is l1, l2 and bounds, of each coefficient by itself."""
-        return self.matrix is self.norm is self.concave is None
+    def __post_init__(self):
+        """Look once at what solvers ask for again and again."""
+        has_l1 = is_any(self.l1 > 0)
+        has_bounds = is_any(self.low > -np.inf) or is_any(self.high < np.inf)
+        selects = has_l1 or self.norm is not None
+        vars(self).update(
+            is_simple=self.matrix is self.norm is self.concave is None,
+            has_l1=has_l1,
+            has_bounds=has_bounds,
+            selects=selects,
+            has_kinks=selects or has_bounds,
+        )
 
     @property
     def is_uniform(self):
@@ -97,19 +115,6 @@ class Price:
         return (
             self.is_simple and not self.has_bounds and np.ndim(self.l1 + self.l2) == 0
         )
-
-    @cached_property
-    def has_l1(self):
-        return is_any(self.l1 > 0)
-
-    @cached_property
-    def has_bounds(self):
-        return is_any(self.low > -np.inf) or is_any(self.high < np.inf)
-
-    @property
-    def selects(self):
-        """Whether it keeps coefficients at 0 that are worth little."""
-        return self.has_l1 or self.norm is not None
 
     @property
     def is_convex(self):
@@ -119,14 +124,10 @@ class Price:
     def is_nothing(self):
         return self.is_simple and not (self.has_l1 or is_any(self.l2 > 0))
 
-    @property
+    @cached_property
     def kinks(self):
         """What is not smooth, and the bounds."""
         return Price(l1=self.l1, low=self.low, high=self.high, norm=self.norm)
-
-    @property
-    def has_kinks(self):
-        return self.selects or self.has_bounds
 
     def never_selects(self, n_features):
         """Which features it does not keep at 0, whatever their slopes are."""
@@ -315,7 +316,7 @@ class Price:
             low, high = low / unit, high / unit
         return Price(
             self.l1 * scale if self.has_l1 else 0.0,
-            self.l2 * (least * least),
+            self.l2 * (least * least) if is_any(self.l2 > 0) else 0.0,
             low,
             high,
             None if self.matrix is None else self.matrix * np.outer(least, least),

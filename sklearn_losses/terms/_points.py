@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from sklearn_losses.losses import SquaredError
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.terms._point_sums import PointSums
 from sklearn_losses.terms._term import DIFFERENCE, FEW, LossTerm, Model, is_uniform
@@ -80,8 +81,11 @@ class PointTerm(LossTerm):
     def may_lack_curvature(self):
         """Whether the loss may be linear around most rows.
 
-        One with a link, whose raw predictions have no unit, bends at the best constant.
+        One with a link, whose raw predictions have no unit, bends at the best constant,
+        and the squared error everywhere.
         """
+        if isinstance(self.loss.split_weight()[0], SquaredError):
+            return False
         has_unit = self.loss.task != "regression" or isinstance(
             self.loss.link, IdentityLink
         )
@@ -251,6 +255,8 @@ class PointTerm(LossTerm):
         y = self.y
         if self.offset is None:
             y = np.array([y.min(), y.max()])  # the others lie between
+            if isinstance(self.loss.link, IdentityLink):
+                return y
         with np.errstate(all="ignore"):
             linked = np.asarray(self.loss.link.link(y), dtype=np.float64)
         own = linked if self.offset is None else linked - self.offset

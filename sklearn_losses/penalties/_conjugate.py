@@ -13,7 +13,7 @@ import numpy as np
 from scipy import linalg
 
 from sklearn_losses.penalties._norms import BlockNorm
-from sklearn_losses.penalties._price import soft
+from sklearn_losses.penalties._price import is_any, soft
 
 NEGLIGIBLE = 1e-8  # of the slopes: what is left of z where it has to be 0
 REACH = 10.0  # times the largest coefficient, by which that is multiplied
@@ -32,6 +32,8 @@ class Conjugate:
     ----------
     is_soft : bool
         Whether it is finite, whatever z is.
+    is_hard : bool
+        Whether it is that of an l1 norm alone, of all coefficients: 0 or infinite.
     needs_point : bool
         Whether there is a quadratic part without a formula: see `begin_at`.
     """
@@ -44,9 +46,12 @@ class Conjugate:
         self.norm, self.matrix = price.norm, price.matrix
         self.l1, self.l2 = price.l1, price.l2
         self.low, self.high = price.low, price.high
-        self.is_plain = price.is_simple and not price.has_bounds
-        if self.is_plain:  # most are, and a small fit feels the rest
-            self.is_soft = self.is_plain = bool(np.all(self.l2 > 0))
+        self.is_plain = self.is_hard = False
+        if price.is_simple and not price.has_bounds:
+            # Most are, and a small fit feels the rest.
+            self.is_soft = self.is_plain = not is_any(self.l2 <= 0)
+            self.is_hard = not (is_any(self.l2 > 0) or is_any(self.l1 <= 0))
+        if self.is_plain or self.is_hard:
             return
         self.l1, self.l2, self.low, self.high = (
             np.broadcast_to(a, n_features)
@@ -132,6 +137,9 @@ class Conjugate:
             return 1.0, 0.5 * float(np.vdot(found.T, slopes))
         if self.is_soft:
             return 1.0, self._cost(slopes) + self.quadratic
+        if self.is_hard:
+            beyond = float((np.abs(slopes) / self.l1).max(initial=0.0))
+            return 1.0 if beyond <= 1.0 else 1.0 / beyond, 0.0
         factor, charge = self._factor(slopes, size, reach)
         if factor == 0.0:
             return 0.0, 0.0
@@ -176,7 +184,9 @@ class Conjugate:
 
     def _cost(self, slopes):
         if self.is_plain:
-            excess = np.maximum(np.abs(slopes) - self.l1, 0.0)
+            excess = slopes
+            if self.price.has_l1:
+                excess = np.maximum(np.abs(slopes) - self.l1, 0.0)
             return float((excess * excess / (2.0 * self.l2)).sum())
         total = 0.0
         for excess, end in self._sides(self._alone(slopes)):

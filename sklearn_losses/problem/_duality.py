@@ -66,7 +66,6 @@ class Dual:
         self.offset = offset
         self.y, self.weight = y, weight if factor == 1 else factor * weight
         self.some_absent = not weight.all()
-        self.is_soft = self.conjugate.is_soft  # every z has a finite P*
         self._functions, self._limits = self.loss.checked(), None
 
     def bound(self, slopes, reach=0.0):
@@ -196,8 +195,7 @@ class Dual:
         for block in blocks if slopes.any() else []:
             mass = u_of(block)
             mass *= _column(self.weight[block], mass)
-            if not self.is_soft:  # or nobody asks
-                sizes = sizes + np.abs(mass).sum(axis=0)
+            sizes = sizes + np.abs(mass).sum(axis=0)
             sums.add(block, mass)
         return sums.by_g.T.reshape(-1, *slopes.shape[1:]), max(sizes)
 

@@ -304,3 +304,16 @@ def test_an_end_with_much_smoothing_left_is_proved():
     model = SGD(AbsoluteError()).fit(X, y, sample_weight=weight)
     value = np.average(np.abs(y - model.predict(X)), weights=weight)
     assert value < 1.01 * best.objective_
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+@pytest.mark.parametrize("alpha", [1e-13, 1e-10])
+@pytest.mark.parametrize("unit", [1.0, 1e6])
+def test_next_to_no_penalty_is_no_harder_than_none(penalty, alpha, unit):
+    """The bound was charged for rounding, divided by alpha."""
+    rng = np.random.default_rng(0)
+    X = unit * rng.normal(size=(60, 6))
+    y = X @ np.ones(6) / unit + rng.standard_t(2, size=60)
+    for loss in (AbsoluteError(), Huber(1.0)):
+        model = LinearRegressor(loss, penalty=penalty, alpha=alpha).fit(X, y)
+        assert model.gap_ < 1e-5 * np.abs(y).mean()

@@ -7,12 +7,14 @@ import pytest
 from scipy import sparse
 from scipy.optimize import linprog
 from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses import LinearClassifier, LinearRegressor, SGDClassifier
 from sklearn_losses import SGDRegressor as SGD
 from sklearn_losses.losses import (
     AbsoluteError,
     Asymmetric,
+    Barron,
     CrossEntropy,
     EpsilonInsensitive,
     Expectile,
@@ -30,6 +32,7 @@ from sklearn_losses.losses import (
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredHinge,
+    StudentT,
     TukeyBiweight,
     Tweedie,
 )
@@ -191,6 +194,15 @@ def test_numbers_whose_products_underflow(fit):
     X = np.random.default_rng(0).normal(size=(20, 3))
     model = fit(X, np.full(20, 0.9244))
     assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("cls", [LinearRegressor, SGD])
+@pytest.mark.parametrize(
+    "loss", [StudentT(scale=1e-200), Barron(2.0, scale=1e-300)], ids=shown
+)
+def test_an_objective_that_is_infinite_is_said_to_be(cls, loss):
+    with pytest.warns(ConvergenceWarning, match="objective overflows"):
+        cls(loss).fit(np.arange(10.0).reshape(-1, 1), np.arange(10.0) % 3)
 
 
 def test_a_finite_minimum_is_not_called_separation():

@@ -145,7 +145,7 @@ def test_the_conjugate_is_above_all_and_reached(penalty, bounds):
 
 @each([*CONVEX, L1() + Tikhonov(FORM), MultiTask() + L2(WEIGHTS)])
 def test_next_to_no_penalty_what_rounding_leaves_costs_next_to_nothing(penalty):
-    """As without a penalty; of all coefficients up to ten times the reach it is true."""
+    """As without a penalty; it is true of coefficients up to ten times the reach."""
     conjugate = Conjugate(penalty.price(1e-12, D), D)
     for z in points(5):
         z = 1e-9 * z

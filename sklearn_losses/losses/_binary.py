@@ -35,7 +35,8 @@ def largest(function):
         method="bounded",
         options={"xatol": 1e-10},
     )
-    return float(max(size.max(), -peak.fun))
+    found = float(max(size.max(), -peak.fun))
+    return np.inf if np.isnan(found) else found  # of parameters whose powers overflow
 
 
 STEEPEST: Any = property(lambda loss: largest(lambda z: loss.gradient(1, z)))
@@ -318,7 +319,7 @@ class PolyLoss(BinaryLoss):
     def lipschitz(self) -> float:
         if self.epsilon <= 1:
             return 1.0
-        return (1.0 + self.epsilon) ** 2 / (4.0 * self.epsilon)
+        return 0.25 * self.epsilon + 0.5 + 0.25 / self.epsilon
 
 
 class Savage(BinaryLoss):

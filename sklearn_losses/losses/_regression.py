@@ -14,7 +14,9 @@ import numpy as np
 from sklearn_losses._machine._params import Interval
 from sklearn_losses.losses._base import CONVEX_RELATIVES, PointLoss
 from sklearn_losses.losses._links import Log1pLink
-from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss
+from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss, ratio
+
+STEEPEST_RELATIVE = 1e150  # of a scale next to 0: a weight is finite
 
 
 def weighted_quantile(y_true, sample_weight, quantile):
@@ -60,7 +62,9 @@ class AbsoluteError(PointLoss):
         return weighted_quantile(y_true, sample_weight, 0.5)
 
 
-CONVEX_RELATIVES["regression"] = lambda loss: loss.lipschitz * AbsoluteError()
+CONVEX_RELATIVES["regression"] = lambda loss: (
+    min(loss.lipschitz, STEEPEST_RELATIVE) * AbsoluteError()
+)
 
 
 # Traits of losses of a quantile.
@@ -144,7 +148,7 @@ class SmoothQuantile(ThresholdLoss):
 
     @property
     def smoothness(self) -> float:
-        return self.lipschitz / (self.delta * self._scale)
+        return ratio(self.lipschitz, self.delta, self._scale)
 
 
 class Expectile(PointLoss):

@@ -22,7 +22,13 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     check_parameters,
 )
-from sklearn_losses.losses._scale import POSITIVE, SCALE, ResidualLoss, ThresholdLoss
+from sklearn_losses.losses._scale import (
+    POSITIVE,
+    SCALE,
+    ResidualLoss,
+    ThresholdLoss,
+    ratio,
+)
 from sklearn_losses.losses._table import CLoss
 
 
@@ -117,11 +123,11 @@ class StudentT(ResidualLoss):
 
     @property
     def lipschitz(self) -> float:
-        return (self.df + 1.0) / (2.0 * np.sqrt(self.df) * self._scale)
+        return ratio(self.df + 1.0, 2.0 * np.sqrt(self.df), self._scale)
 
     @property
     def smoothness(self) -> float:
-        return (self.df + 1.0) / (self.df * self._scale**2)
+        return ratio(self.df + 1.0, self.df, self._scale, self._scale)
 
 
 class GemanMcClure(ScaledLoss):
@@ -316,14 +322,14 @@ class Barron(ResidualLoss):
         if self.alpha > 1:
             return np.inf
         if self.alpha == 1:
-            return 1.0 / self._scale
+            return ratio(1.0, self._scale)
         # Where the curvature is 0, (r/c)^2 is b / (1 - alpha), with b = 2 - alpha.
         if self.alpha == -np.inf:
-            return np.exp(-0.5) / self._scale
+            return ratio(np.exp(-0.5), self._scale)
         b, below_one = 2.0 - self.alpha, 1.0 - self.alpha
         slope = np.exp(-0.5 * b * np.log1p(1.0 / below_one))
-        return np.sqrt(b / below_one) * slope / self._scale
+        return ratio(np.sqrt(b / below_one) * slope, self._scale)
 
     @property
     def smoothness(self) -> float:
-        return 1.0 / self._scale**2 if self.alpha <= 2 else np.inf
+        return ratio(1.0, self._scale, self._scale) if self.alpha <= 2 else np.inf

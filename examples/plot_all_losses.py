@@ -1,4 +1,8 @@
-"""The whole catalogue in one picture: every loss, its value and its gradient.
+"""
+The whole catalogue in one picture
+==================================
+
+Every loss, its value and its gradient.
 
 The gradient is how hard a sample pulls at its prediction. It tells families apart at a
 glance: what outliers do in regression (their pull grows, stays, or fades), what happens

@@ -1,6 +1,8 @@
-"""Claims of policies that were in force for different times: exposure is an offset.
+"""
+Counts with exposure
+====================
 
-    python examples/plot_exposure.py
+Claims of policies that were in force for different times: exposure is an offset.
 
 Young drivers change insurers often, so their policies are short. A model of claims that
 does not know how long each was in force takes them for safe; one of claims divided by

@@ -1,6 +1,8 @@
-"""How a fit went: four fits of digits, and what their loss curves say.
+"""
+Loss curves that tell how a fit went
+====================================
 
-Draws `plot_loss_curves.png`. The model learns to tell the eights from the other digits
+Four fits of digits, and what their loss curves say. The model learns to tell the eights from the other digits
 of scikit-learn's digits data:
 
 1. enough epochs with a sensible step: both curves level off;

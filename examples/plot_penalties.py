@@ -1,6 +1,8 @@
-"""Penalties in one picture: their value, what they make of a coefficient, and of a fit.
+"""
+Penalties in one picture
+========================
 
-    python examples/plot_penalties.py
+Their value, what they make of a coefficient, and what they make of a fit.
 
 Left: the penalty of a coefficient. Middle: its proximal operator, which an orthogonal
 design applies to the least squares; the dashed line is no penalty at all. Right: the

@@ -1,6 +1,8 @@
-"""Which coefficients an l1 norm keeps, and a proof that each fit is at its optimum.
+"""
+A regularization path and the alpha to choose
+=============================================
 
-    python examples/plot_regularization_path.py
+Which coefficients an l1 norm keeps, and a proof that each fit is at its optimum.
 
 A quantile with an l1 norm on scikit-learn's diabetes data: measures of 442 patients,
 and how far the disease goes within a year in the worst tenth of them. The path begins

@@ -1,6 +1,8 @@
-"""Lines through data of which 30% is wrong, and the noise that each of them sees.
+"""
+A third of the rows is wrong
+============================
 
-    python examples/plot_robust_start.py
+Lines through such data, and the noise that each of them sees.
 
 Three losses with the same estimator. The wrong rows lie all on one side. Least squares
 follow them, Huber's loss is pulled by each of them a little, and Tukey's biweight

@@ -1,6 +1,8 @@
-"""The unit of y: what a fit, and what a penalty makes of it.
+"""
+The unit of y
+=============
 
-    python examples/plot_units.py
+What a fit, and what a penalty makes of it.
 
 scikit-learn's diabetes data, whose y is multiplied by 1e-6 to 1e9, as if it came in
 other units. Left: without a penalty, how much of what Huber's loss could gain over the

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import sklearn_losses
-from sklearn_losses.losses import get_loss, loss_names
+from sklearn_losses.losses import Loss, PointLoss, RowLoss, get_loss, loss_names
+from sklearn_losses.losses._custom import CustomLoss
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -83,3 +84,28 @@ def test_every_public_name_is_on_the_page_of_the_reference():
 def test_every_public_name_says_what_it_is(name):
     first = (inspect.getdoc(getattr(sklearn_losses, name)) or "").split("\n\n")[0]
     assert 5 < len(first) < 250
+
+
+LOSSES = [
+    name
+    for name in sklearn_losses.__all__
+    if inspect.isclass(cls := getattr(sklearn_losses, name))
+    and issubclass(cls, Loss)
+    and not issubclass(cls, CustomLoss)
+    and cls not in (Loss, PointLoss, RowLoss)
+]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_says_what_it_estimates_and_when_to_take_it(name):
+    cls = getattr(sklearn_losses, name)
+    text = inspect.getdoc(cls)
+    flat = " ".join(text.split())
+    assert re.search(r"It estimates .+ Take it .+ Do not .+", flat)
+    sections = {"See Also", "Examples"}
+    sections |= {"Parameters"} if inspect.signature(cls).parameters else set()
+    sections |= {"References"} if cls.name in loss_names() else set()
+    missing = {s for s in sections if f"\n{s}\n{'-' * len(s)}\n" not in text}
+    assert not missing, missing
+    see_also = re.search(r"See Also\n-+\n(.*?)\n\n", text, re.DOTALL)[1]
+    assert set(re.findall(r"^(\w+) :", see_also, re.MULTILINE)) <= {*LOSSES} - {name}

@@ -349,8 +349,8 @@ class Truncated(Combination):
     loss : Loss
         The loss to be truncated.
     limit : float, default=1.0
-        The largest value of the truncated loss, > 0, in units of the loss: of the square
-        of y for `SquaredError`.
+        The largest value of the truncated loss, > 0, in units of the loss: those of y
+        squared for `SquaredError`.
 
     See Also
     --------

@@ -106,7 +106,7 @@ def main():
     for case in all_cases():
         if not all(word in case for word in options.k):
             continue
-        measures = [lambda _, ask=ask: ask(case) for ask in (there, here)]
+        measures = [lambda _, ask=ask, case=case: ask(case) for ask in (there, here)]
         other, this = in_turn(measures, options.rounds)
         least = f"{1e6 * other.min():.0f} | {1e6 * this.min():.0f}"
         print(f"| {case} | {least} | {np.median(other / this):.2f} |", flush=True)

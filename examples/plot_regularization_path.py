@@ -1,20 +1,15 @@
-"""Which coefficients an l1 norm keeps, and a proof that each fit is at its optimum.
+"""
+A regularization path and the alpha to choose
+=============================================
 
-    python examples/plot_regularization_path.py
+Which coefficients an l1 norm keeps, and a proof that each fit is at its optimum.
 
 A quantile with an l1 norm on scikit-learn's diabetes data: measures of 442 patients,
 and how far the disease goes within a year in the worst tenth of them. The path begins
 at `alpha_max`, from where on no coefficient is left, and each fit begins where the one
 before ended. Below are the duality gaps, as shares of the objective: no coefficients
-at all have an objective that is smaller by more. The picture is
-`plot_regularization_path.png`.
+at all have an objective that is smaller by more.
 """
-
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_diabetes
@@ -40,7 +35,7 @@ def main():
         print(f"alpha = {path.alphas[k]:.4f}: {', '.join(kept) or 'none'}")
     print(f"largest gap: {(path.gaps / path.objectives).max():.1e} of the objective")
 
-    figure, (coefs, gaps) = plt.subplots(
+    _, (coefs, gaps) = plt.subplots(
         *(2, 1),
         figsize=(8, 6.5),
         height_ratios=[3, 1],
@@ -55,9 +50,7 @@ def main():
     gaps.loglog(path.alphas, path.gaps / path.objectives, ".", color="black")
     gaps.set(xlabel="alpha, falling", ylabel="gap / objective")
     gaps.invert_xaxis()
-    output = Path(__file__).with_suffix(".png")
-    figure.savefig(output, dpi=100)
-    print(f"Wrote {output.name}")
+    plt.show()
 
 
 if __name__ == "__main__":

@@ -1,22 +1,20 @@
-"""Lines through data of which 30% is wrong, and the noise that each of them sees.
+"""
+A third of the rows is wrong
+============================
 
-    python examples/plot_robust_start.py
+Lines through such data, and the noise that each of them sees.
 
 Three losses with the same estimator. The wrong rows lie all on one side. Least squares
 follow them, Huber's loss is pulled by each of them a little, and Tukey's biweight
 leaves them out: with ``scale="mad"`` it needs no number in units of y, and it begins at
-the least absolute deviations, where outliers cannot trap it. The picture is
-`plot_robust_start.png`.
+the least absolute deviations, where outliers cannot trap it.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_losses import Huber, SGDRegressor, SquaredError, TukeyBiweight
 
-OUTPUT = Path(__file__).with_suffix(".png")
 SLOPE, INTERCEPT, NOISE = 40.0, 200.0, 25.0
 LOSSES = {
     "least squares": (SquaredError(), "tab:red"),
@@ -30,7 +28,7 @@ y = INTERCEPT + SLOPE * x + NOISE * rng.normal(size=200)
 wrong = (x > 5.0) & (rng.random(200) < 0.6)
 y[wrong] += rng.uniform(300.0, 900.0, size=wrong.sum())
 
-figure, (data, residuals) = plt.subplots(
+_, (data, residuals) = plt.subplots(
     1, 2, figsize=(11, 4.5), width_ratios=[3, 2], layout="constrained"
 )
 data.plot(x[~wrong], y[~wrong], ".", color="0.5")
@@ -54,5 +52,4 @@ data.set(xlabel="x", ylabel="y", title="Rows and lines")
 residuals.set(xlabel="y - prediction", ylabel="rows", title="Residuals")
 data.legend()
 residuals.legend()
-figure.savefig(OUTPUT, dpi=120)
-print(f"Wrote {OUTPUT.name}")
+plt.show()

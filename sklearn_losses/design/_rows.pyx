@@ -248,20 +248,18 @@ class Rows:
 
         Returns
         -------
-        first, second : ndarray of shape (n_outputs, n_features)
-        largest : ndarray of shape (n_outputs, n_features)
-            If it is wanted.
+        ndarray of shape (2, n_outputs, n_features), or 3 if the largest is wanted
         """
         data, starts = self._block(block)
         n_outputs, d, size = weight.shape[1], self.n_features, 2 + with_largest
         if not self.is_sparse:
             about, out = np.array([centre, scale]), np.zeros((n_outputs, size, d))
             add_deviations(data, self.columns, starts, weight, about, out)
-            return (out[:, 0], out[:, 1], out[:, 2]) if size > 2 else (out[:, 0], out[:, 1])
+            return out.swapaxes(0, 1)
         if n_outputs == 1 and not centre.any() and (scale == 1.0).all():
             out = np.zeros((d, 3))
             add_moments(data, self.columns, starts, weight[:, 0], None, out)
-            return tuple(out.T[:size, None])
+            return out.T[:size, None]
         # What belongs to a column lies side by side.
         about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 4))
         add_deviations(data, self.columns, starts, weight, about, out)
@@ -271,7 +269,7 @@ class Rows:
         rest = total - stored
         rest[rest <= len(weight) * EPS * total] = 0.0
         e = -centre * scale
-        return (first + rest * e, second + rest * e * e, largest)[:size]
+        return np.array([first + rest * e, second + rest * e * e, largest][:size])
 
     def moments(self, weight, gradient):
         """Sums of w x, w x^2 and g x of CSR rows, and the largest x^2, in one pass.

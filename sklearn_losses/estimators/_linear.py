@@ -390,7 +390,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             coef, intercept = self._dense_coef(), self.intercept_
         coef = self._initial("coef", coef, (n_outputs, self.n_features_in_))
         price = objectives[0].penalty
-        coef = np.clip(coef, price.low, price.high)
+        if price.has_bounds:
+            coef = np.clip(coef, price.low, price.high)
         intercept = self._initial("intercept", intercept, (n_outputs,))
         if not self.fit_intercept:
             intercept = np.zeros(n_outputs)
@@ -422,6 +423,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
 
 def _joined(points):
     """Coefficients and intercepts of all objectives."""
+    if len(points) == 1:
+        return points[0]
     coefs, intercepts = zip(*points)
     return np.concatenate(coefs), np.concatenate(intercepts)
 

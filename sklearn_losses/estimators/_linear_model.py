@@ -360,17 +360,15 @@ class LinearModel(BaseEstimator):
 
     def _published(self, coef, intercept, dtype):
         """`coef_` and `intercept_` of a solver's."""
-        with np.errstate(over="ignore"):  # is looked for
-            published = (
-                coef.astype(dtype, copy=False),
-                intercept.astype(dtype, copy=False),
-            )
-        if not all(np.isfinite(array).all() for array in published):
+        if coef.dtype != dtype or intercept.dtype != dtype:
+            with np.errstate(over="ignore"):  # is looked for
+                coef, intercept = coef.astype(dtype), intercept.astype(dtype)
+        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
             raise ValueError(
                 f"The coefficients overflow {np.dtype(dtype)}, which is that of X. "
                 "Scale the features, or use smaller steps or float64."
             )
-        return published
+        return coef, intercept
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -193,12 +193,27 @@ def _as_text(loss, weight):
 class Scaled(Combination):
     """weight * loss, written ``2.0 * Huber()``.
 
+    It estimates what the loss does. Take it in a sum, or to weigh a loss against a
+    penalty. Do not in place of `alpha`, which does the same the other way round.
+
     Parameters
     ----------
     loss : Loss
         The loss to be scaled.
     weight : float, default=1.0
         The factor, >= 0.
+
+    See Also
+    --------
+    Sum : Several losses.
+
+    Examples
+    --------
+    >>> from sklearn_losses import Huber, Scaled
+    >>> 2.0 * Huber()
+    Scaled(loss=Huber(), weight=2.0)
+    >>> (2.0 * Huber()).value(0.0, 1.0)
+    np.float64(1.0)
     """
 
     _constraints = {"loss": A_LOSS, "weight": WEIGHT}
@@ -233,6 +248,10 @@ class Scaled(Combination):
 class Sum(Combination):
     """left_weight * left + right_weight * right, written ``Huber() + 0.1 * LogCosh()``.
 
+    It estimates something between what its terms do. Take it for a compromise, or for
+    costs that add up. Do not for terms that estimate the same in other units: one of
+    them will do.
+
     Parameters
     ----------
     left, right : Loss
@@ -241,6 +260,18 @@ class Sum(Combination):
         different links defines no probabilities.
     left_weight, right_weight : float, default=1.0
         The factors of the two losses, >= 0.
+
+    See Also
+    --------
+    Scaled : One loss with a factor.
+    Truncated : A loss with a limit.
+
+    Examples
+    --------
+    >>> from sklearn_losses import AbsoluteError, SquaredError, Sum
+    >>> loss = SquaredError() + 10 * AbsoluteError()
+    >>> loss.optimal_constant([1, 2, 3, 4, 100])
+    16.0
     """
 
     _constraints = {
@@ -322,16 +353,32 @@ class Truncated(Combination):
 
     ``Truncated(Hinge(), 2)`` is the ramp loss.
 
+    It estimates what the loss does, of the rows that are within its limit. Take it to
+    leave out what is far wrong under any loss. Do not where one optimum has to be
+    certified: it is not convex.
+
     Parameters
     ----------
     loss : Loss
         The loss to be truncated.
     limit : float, default=1.0
-        The largest value of the truncated loss, > 0.
+        The largest value of the truncated loss, > 0, in units of the loss: those of y
+        squared for `SquaredError`.
+
+    See Also
+    --------
+    TukeyBiweight : A smooth one.
+    GeneralizedCrossEntropy : A smooth one for labels.
 
     References
     ----------
     Collobert, Sinz, Weston and Bottou 2006, "Trading convexity for scalability", ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import SquaredError, Truncated
+    >>> Truncated(SquaredError(), limit=8.0).optimal_constant([1, 2, 3, 4, 100])
+    2.5
     """
 
     convex = False
@@ -392,6 +439,10 @@ class Asymmetric(Combination):
     For predictions that cost more on one side of the target. It is convex if the loss
     is convex and has its minimum at p = y.
 
+    It estimates what the loss does, moved to the cheaper side. Take it for costs that
+    are a factor times larger on one side, with any shape of loss. Do not where a named
+    loss says it: `Quantile` is that of the absolute error, `Expectile` of the squared.
+
     Parameters
     ----------
     loss : Loss
@@ -399,6 +450,19 @@ class Asymmetric(Combination):
         scale of y.
     under, over : float, default=1.0
         The factors where the prediction is too low and too high, >= 0.
+
+    See Also
+    --------
+    Quantile : Asymmetric(AbsoluteError(), under=q, over=1 - q).
+    Expectile : The same of 2 SquaredError().
+    Linex : One side costs exponentially more.
+
+    Examples
+    --------
+    >>> from sklearn_losses import AbsoluteError, Asymmetric
+    >>> loss = Asymmetric(AbsoluteError(), under=3.0)
+    >>> round(loss.optimal_constant([1, 2, 3, 4, 100]), 6)
+    4.0
     """
 
     _constraints = {"loss": A_LOSS, "under": WEIGHT, "over": WEIGHT}
@@ -450,6 +514,10 @@ class LabelSmoothing(Combination):
 
     It is for binary losses; CrossEntropy has its own parameter, `label_smoothing`.
 
+    It estimates what the loss does, drawn towards one half. Take it where coefficients
+    grow without end, or probabilities of 0 and 1 are too sure. Do not for calibrated
+    probabilities: those of `predict_proba` are the smoothed ones.
+
     Parameters
     ----------
     loss : Loss
@@ -457,10 +525,22 @@ class LabelSmoothing(Combination):
     smoothing : float, default=0.1
         The share a of the label that is spread over both classes, in [0, 1].
 
+    See Also
+    --------
+    CrossEntropy : Its own label_smoothing, of several classes.
+    LogLoss : Takes probabilities as targets.
+
     References
     ----------
     Szegedy et al. 2016, "Rethinking the inception architecture for computer vision",
     CVPR, section 7.
+
+    Examples
+    --------
+    >>> from sklearn_losses import LabelSmoothing, LogLoss
+    >>> loss = LabelSmoothing(LogLoss(), smoothing=0.1)
+    >>> loss.inverse_link([loss.optimal_constant([1, 1])]).round(2)
+    array([0.95])
     """
 
     _constraints = {"loss": A_LOSS, "smoothing": [Interval(0, 1, "both")]}

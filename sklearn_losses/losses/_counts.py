@@ -38,9 +38,28 @@ class Poisson(CountLoss):
 
     It fits any non-negative y whose mean, not whose distribution, is modelled.
 
+    It estimates the mean of y, as exp of a linear function. Take it for counts, and for
+    any y >= 0 whose variance grows about as its mean; an exposure is
+    ``offset=np.log(exposure)``. Do not where y can be negative, where effects add up
+    instead of multiplying (`SquaredError`), or where the variance grows as the mean
+    squared (`Gamma`, `NegativeBinomial`).
+
+    See Also
+    --------
+    NegativeBinomial : Counts that vary more.
+    Gamma : Positive amounts.
+    Tweedie : Amounts of which many are 0.
+
     References
     ----------
     McCullagh and Nelder 1989, "Generalized linear models", chapter 6.
+
+    Examples
+    --------
+    >>> from sklearn_losses import Poisson
+    >>> loss = Poisson()
+    >>> loss.inverse_link([loss.optimal_constant([0.0, 1.0, 5.0])])
+    array([2.])
     """
 
     name = "poisson"
@@ -53,9 +72,27 @@ class Poisson(CountLoss):
 class Gamma(CountLoss):
     """p + y exp(-p): half the gamma deviance, up to terms in y alone; y > 0.
 
+    It estimates the mean of y, as exp of a linear function. Take it for positive
+    amounts whose errors are in proportion to their size, such as costs of claims. Do
+    not where y can be 0 (`Tweedie`), or for very small y that are wrong, as it is the
+    ratio of y to its mean that counts.
+
+    See Also
+    --------
+    Tweedie : Amounts of which many are 0.
+    InverseGaussian : Even heavier tails.
+    SquaredLogError : The typical value instead of the mean.
+
     References
     ----------
     McCullagh and Nelder 1989, "Generalized linear models", chapter 8.
+
+    Examples
+    --------
+    >>> from sklearn_losses import Gamma
+    >>> loss = Gamma()
+    >>> loss.inverse_link([loss.optimal_constant([1.0, 2.0, 6.0])])
+    array([3.])
     """
 
     name = "gamma"
@@ -70,9 +107,25 @@ class InverseGaussian(CountLoss):
 
     It is not convex in p, but every mean of it has one stationary point.
 
+    It estimates the mean of y, as exp of a linear function. Take it for positive
+    amounts with a long tail, whose variance grows as the mean cubed, such as times to
+    an event. Do not where y can be 0, or small y are uncertain: they weigh most.
+
+    See Also
+    --------
+    Gamma : The variance grows as the mean squared.
+    Tweedie : Any power.
+
     References
     ----------
     McCullagh and Nelder 1989, "Generalized linear models", table 2.1.
+
+    Examples
+    --------
+    >>> from sklearn_losses import InverseGaussian
+    >>> loss = InverseGaussian()
+    >>> loss.inverse_link([loss.optimal_constant([1.0, 2.0, 6.0])])
+    array([3.])
     """
 
     name = "inverse_gaussian"
@@ -90,15 +143,33 @@ class Tweedie(CountLoss):
     proportional to mean^k. The power 1 is `Poisson`, 2 is `Gamma`, 3 is
     `InverseGaussian`, and 0 is exp(2 p) / 2 - y exp(p): squared error of exp(p).
 
+    It estimates the mean of y, as exp of a linear function. Take it with a power in (1,
+    2) for amounts of which many are 0, such as the cost of a policy in a year. Do not
+    compare powers by the loss itself, whose terms differ: take a deviance of one power,
+    or the likelihood.
+
     Parameters
     ----------
     power : float, default=1.5
         k: up to 0 for any y, in [1, 2) for y >= 0, and from 2 on for y > 0. Between 0
         and 1 there is no such distribution.
 
+    See Also
+    --------
+    Poisson : power = 1.
+    Gamma : power = 2.
+    InverseGaussian : power = 3.
+
     References
     ----------
     Jorgensen 1987, "Exponential dispersion models", J. R. Stat. Soc. B 49.
+
+    Examples
+    --------
+    >>> from sklearn_losses import Tweedie
+    >>> loss = Tweedie()
+    >>> loss.inverse_link([loss.optimal_constant([0.0, 1.0, 5.0])])
+    array([2.])
     """
 
     name = "tweedie"
@@ -140,14 +211,31 @@ class NegativeBinomial(CountLoss):
     For counts with the variance m + d m^2: more than a Poisson's. Half the deviance, up
     to terms in y alone.
 
+    It estimates the mean of y, as exp of a linear function. Take it for counts that
+    vary more than a Poisson's, when large ones should weigh less. Do not expect a fit
+    to find the dispersion, which is given, or searched for. The mean is right with
+    `Poisson` too.
+
     Parameters
     ----------
     dispersion : float, default=1.0
-        d > 0. As it goes to 0 the loss becomes `Poisson`.
+        d > 0, of 1 / y. As it goes to 0 the loss becomes `Poisson`.
+
+    See Also
+    --------
+    Poisson : The limit of dispersion = 0.
+    Gamma : About the limit of large counts.
 
     References
     ----------
     Hilbe 2011, "Negative binomial regression", chapter 8 (NB2).
+
+    Examples
+    --------
+    >>> from sklearn_losses import NegativeBinomial
+    >>> loss = NegativeBinomial()
+    >>> loss.inverse_link([loss.optimal_constant([0.0, 1.0, 5.0])])
+    array([2.])
     """
 
     name = "negative_binomial"

@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 from functools import lru_cache
 
+import numpy as np
 from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, InvalidParameterError, Options
@@ -74,6 +75,14 @@ class ThresholdLoss(ResidualLoss):
     """A loss whose other parameters are multiples of `scale`."""
 
     scale = 1.0  # of a subclass whose constructor does not take it
+
+
+def ratio(number, *divisors):
+    """A number over all of these; 0 or inf where that is beyond float64."""
+    with np.errstate(over="ignore", divide="ignore"):
+        for divisor in divisors:
+            number = np.float64(number) / divisor
+    return float(number)
 
 
 @lru_cache

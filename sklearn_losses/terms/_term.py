@@ -7,7 +7,7 @@ and where it is least. Kinks are smoothed: see `_points` and `_rows`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,23 @@ def uniform(weight, n):
     return found
 
 
+def is_uniform(weight):
+    """Whether a weight is from `uniform`."""
+    return weight.strides == (0,)
+
+
+def some_are_0(weight):
+    """Whether some rows are absent."""
+    return not (weight[0] if is_uniform(weight) else weight.all())
+
+
+@lru_cache(maxsize=256)
+def _has_minimum_0(cls):
+    """Whether the infimum of a loss of this class is 0, whatever the target is."""
+    names = "minimum", "_minimum"
+    return all(getattr(cls, name) is getattr(Loss, name) for name in names)
+
+
 class LossTerm:
     """sum_i weight_i loss(y_i, p_i).
 
@@ -94,7 +111,7 @@ class LossTerm:
         self.weight = weight
         self.offset = offset
         self.total = weight.sum()
-        self._some_absent = not weight.all()
+        self._some_absent = some_are_0(weight)
         self._arrays = None
         self.unit = 1.0
         self.is_smoothed = False
@@ -167,6 +184,8 @@ class LossTerm:
     @cached_property
     def known_minimum(self) -> float | None:
         """The infimum over all raw predictions, None if there is no formula for it."""
+        if _has_minimum_0(type(self.loss)):
+            return 0.0
         if self.grouped is not self:
             return self.grouped.known_minimum
         total = 0.0

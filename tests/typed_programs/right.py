@@ -228,6 +228,11 @@ sgd = SGDRegressor("huber").partial_fit(X, y).partial_fit(X, y, offset=0.0)
 labelled = SGDClassifier(sl.Hinge(), class_weight="balanced", random_state=0)
 labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
+losses = sl.LossSearchCV(
+    LinearRegressor(), [Huber(), "squared_error"], alphas=2, scoring="r2", cv=2
+)
+label: str = losses.fit(X, y, sample_weight=np.ones(60)).why_
+best_loss: Loss = losses.losses_[losses.best_index_ // 2]
 search = GridSearchCV(
     SGDRegressor(Huber()), {"loss__delta": [1.0, 2.0]}, scoring=sl.loss_scorer("huber")
 ).fit(X, y)

@@ -61,6 +61,9 @@ SGDClassifier().fit(X, y).decision_function(X, y, y)  # wrong
 sl.Adam(beta_1="0.9")  # wrong
 sl.Adam(momentum=0.9)  # wrong
 
+sl.LossSearchCV(LinearRegressor(), 3)  # wrong
+sl.LossSearchCV(LinearRegressor(), refit=None)  # wrong
+
 sl.check_loss(3)  # wrong
 sl.check_loss(Huber)  # wrong
 sl.check_loss(LinearRegressor())  # wrong

@@ -248,7 +248,7 @@ class Fit:
         sizes = max(abs(self.at_constant), abs(self.lowest))
         largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
         self.rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
-        self.is_perfect = gain <= self.rounding
+        self.is_perfect = gain <= self.rounding < math.inf
         if gain < -WRONG * max(sizes, 1e-3 * self.term.total):
             raise ValueError(
                 f"The mean value of {self.term.loss!r} at the best constant is "

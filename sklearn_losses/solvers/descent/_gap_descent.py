@@ -141,7 +141,7 @@ class GapFit(Fit):
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
-            is_blind = promised > predicted or not slope_at_0 < 0
+            is_blind = promised > predicted or not slope_at_0 < 0 or self.has_flat
             if is_blind and self.widens(p, theta, delta, q, t, value):
                 ahead = None
                 continue

@@ -68,7 +68,7 @@ class GapFit(Fit):
     promising, next_try = None, FIRST_TRY  # see is_promising
     best_slopes = best_point = best_theta = dual = None
     missing, is_improving = math.inf, False  # of the last slopes that were tried
-    bound = -np.inf
+    bound, holds_to = -np.inf, np.inf
 
     def begin_bound(self):
         """The bound that slopes of 0 prove."""
@@ -81,7 +81,7 @@ class GapFit(Fit):
             self.has_intercept,
             self.term.offset,
         )
-        lowest = self.term.known_minimum
+        lowest, self.holds_to = self.term.known_minimum, np.inf
         if lowest is None:
             self.bound = self.dual.bound(self.no_slopes())
         else:
@@ -96,7 +96,7 @@ class GapFit(Fit):
         self.begin_bound()
         slopes = self.term.slopes(p, self.h)
         self.dual.conjugate.begin_at(theta[..., :-1])
-        self.bound = max(self.bound, self.dual.bound(slopes, self.reach(theta)))
+        self.raise_to(self.dual.bound(slopes, self.reach(theta)))
         if self.best - self.bound <= PROOF * allowed:
             self.converged = True
             return
@@ -226,9 +226,15 @@ class GapFit(Fit):
             self.seen.moment = self.linear_moment(theta)
         self.dual.conjugate.begin_at(theta[..., :-1])
         found = self.dual.bound_at(self.seen, at, self.reach(theta), least)
-        if found > self.bound:
-            self.bound, self.best_slopes, self.best_point = found, None, p
-            self.best_theta = theta
+        if self.raise_to(found):
+            self.best_slopes, self.best_point, self.best_theta = None, p, theta
+
+    def raise_to(self, found):
+        """Take the last bound if it is better; whether it is."""
+        is_better = found > self.bound
+        if is_better:
+            self.bound, self.holds_to = found, self.dual.conjugate.holds_to
+        return is_better
 
     def linear_moment(self, theta):
         """The sum of the slopes times what features and intercept have predicted."""
@@ -251,7 +257,7 @@ class GapFit(Fit):
 
     def raise_bound(self, p, theta, q, new):
         """By the slopes that the model predicts at p + q and, if need be, by others."""
-        reach = self.reach(theta)
+        reach = max(self.reach(theta), self.reach(new))
         if p.ndim == 2:
             slopes = (self.term.slopes(p + q, self.h), self.term.slopes(p, self.h))
         else:
@@ -266,8 +272,8 @@ class GapFit(Fit):
             if candidate is slopes[0]:
                 self.missing = self.best - found
                 self.is_improving = self.missing <= IMPROVING * before
-            if found > self.bound:
-                self.bound, self.best_slopes, self.best_theta = found, candidate, at
+            if self.raise_to(found):
+                self.best_slopes, self.best_theta = candidate, at
                 return
 
     def allowed(self, value=-math.inf, predicted=0.0):
@@ -280,8 +286,10 @@ class GapFit(Fit):
         return least_allowed(self.solver.tol, self.at_constant - self.lowest)
 
     def is_certified(self):
-        if not math.isfinite(self.best):
+        if not (math.isfinite(self.best) and self.bound > -math.inf):
             return False
+        if self.reach(self.kept) > self.holds_to:
+            self.begin_bound()  # it was for smaller ones
         enough = self.rounding if self.is_perfect else self.allowed()
         self.converged = self.best - self.bound <= enough
         return self.converged

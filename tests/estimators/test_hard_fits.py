@@ -361,3 +361,14 @@ def test_a_bound_for_small_coefficients_is_not_taken_for_one_for_larger_ones():
     coef = np.linalg.lstsq(np.column_stack([X, np.ones(200)]), y, rcond=1e-30)[0]
     least = 0.5 * np.mean((X @ coef[:4] + coef[4] - y) ** 2)
     assert model.objective_ - model.gap_ < least
+
+
+@pytest.mark.parametrize("cls", [LinearRegressor, SGD])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_a_row_that_hides_all_others_is_named(cls, form):
+    """Beside the square of 1e9 the curvature of the others is rounding."""
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    y = X @ [1.0, 2.0, -1.0]
+    X[7] *= 1e9
+    with pytest.warns(ConvergenceWarning, match=r"Row 7 of X .* correct such rows"):
+        cls(LogCosh(), penalty=None).fit(form(X), y)

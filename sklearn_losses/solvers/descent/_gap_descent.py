@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from sklearn_losses.design._far import what_hides
 from sklearn_losses.problem._duality import ROUNDING, Dual
 from sklearn_losses.solvers.descent._descent import (
     MOST_FEATURES,
@@ -48,6 +49,12 @@ def overflows(loss):
         f"there. {loss!r} does not suit the units of {what}, or set the parameters of "
         "the loss."
     )
+
+
+def what_hides_of(objective):
+    """What is said of a row that may hide all others where a fit did not arrive."""
+    weight, centre = objective.sample_weight, objective.fit_intercept
+    return what_hides(objective.rows, weight, centre)
 
 
 def fit_of(solver, objective, *parts):
@@ -387,6 +394,7 @@ class CertifiedFit(GapFit):
             )
         advice = "max_iter or tol" if over else "tol"
         advice = f"Increase {advice}, or alpha."
+        advice += what_hides_of(self.objective)
         return f"{owner} did not converge {reason}: {reached}. {advice}"
 
     def show(self):

@@ -40,10 +40,13 @@ class Conjugate:
         Whether it is that of an l1 norm alone, of all coefficients: 0 or infinite.
     needs_point : bool
         Whether there is a quadratic part without a formula: see `begin_at`.
+    holds_to : float
+        How large a coefficient may be where the last cost is that of P*.
     """
 
     extra = factor = None  # l2 that is part of Q, and the factor of Q
     needs_point, pull, quadratic = False, 0.0, 0.0
+    holds_to = np.inf
 
     def __init__(self, price, n_features):
         self.price, self.n_features = price, n_features
@@ -136,6 +139,7 @@ class Conjugate:
             A factor of 0 if there is no other.
         """
         slopes, most = self.slopes(z), REACH * reach
+        self.holds_to = np.inf
         if self.factor is not None:
             return 1.0, self._cost_of_matrix(slopes, size, most)
         if self.is_hard:
@@ -145,6 +149,7 @@ class Conjugate:
         kept = self._kept(slopes, most)
         kept = np.where(np.abs(slopes - kept) <= NEGLIGIBLE * size, kept, slopes)
         charge = most * float(np.abs(slopes - kept).sum())
+        self.holds_to = most if charge > 0 else np.inf
         if self.is_soft:
             return 1.0, self._cost(kept) + charge + self.quadratic
         factor = self._factor(kept)
@@ -161,6 +166,7 @@ class Conjugate:
         excess = np.maximum(sizes - self.l1, 0.0)
         if beyond <= NEARLY or excess.max() > NEGLIGIBLE * size:
             return 1.0 / beyond, 0.0
+        self.holds_to = most
         return 1.0, most * float(excess.sum())
 
     def _cost_of_matrix(self, slopes, size, most):
@@ -168,7 +174,10 @@ class Conjugate:
         cost = 0.5 * float(np.vdot(found.T, slopes))
         if np.abs(slopes).max(initial=0.0) > NEGLIGIBLE * size:
             return cost
-        return min(cost, most * float(np.abs(slopes).sum()))
+        charge = most * float(np.abs(slopes).sum())
+        if charge < cost:
+            self.holds_to = most
+        return min(cost, charge)
 
     def _kept(self, slopes, most):
         """What of slopes coefficients of at most `most` are paid for."""

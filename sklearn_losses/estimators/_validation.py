@@ -25,6 +25,7 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
     check_parameters,
+    refuse_negative,
 )
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.losses import Loss, get_loss, loss_names
@@ -481,11 +482,7 @@ def check_weights(sample_weight, n_samples, name="sample_weight"):
             f"row. Got the shape {weight.shape}."
         )
     weight = np.ascontiguousarray(weight, dtype=np.float64)
-    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
-    if len(bad):
-        raise ValueError(
-            f"{name} must be finite and >= 0: {name}[{bad[0]}] is {weight[bad[0]]}."
-        )
+    refuse_negative(weight, name, name, ValueError)
     return weight
 
 

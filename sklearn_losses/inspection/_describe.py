@@ -12,10 +12,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from sklearn_losses._machine._typing import Array
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._probe import Probe
 from sklearn_losses.inspection._profile import DESCRIPTIONS, Profile
@@ -101,10 +103,10 @@ class LossDescription:
     """
 
     loss: Loss
-    traits: dict
+    traits: dict[str, Any]
     axis: str
     y_true: float
-    landmarks: dict
+    landmarks: dict[str, Array]
     influence: Influence
     efficiency: float
     nanoseconds: float

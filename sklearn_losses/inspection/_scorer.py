@@ -103,11 +103,11 @@ class LossScorer(BaseEstimator):
         return True
 
     @property
-    def __name__(self):
+    def __name__(self) -> str:
         """What reports call it, as they do a function."""
         return repr(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"loss_scorer({self.loss!r}{', d2=True' if self.d2 else ''})"
 
 

@@ -55,7 +55,7 @@ from sklearn_losses.losses._multiclass import (
     MulticlassSquaredHinge,
     Sparsemax,
 )
-from sklearn_losses.losses._registry import get_loss, loss_names
+from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
     AbsolutePercentageError,
@@ -151,4 +151,5 @@ __all__ = [
     "Welsch",
     "get_loss",
     "loss_names",
+    "register_loss",
 ]

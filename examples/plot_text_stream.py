@@ -26,9 +26,8 @@ from sklearn_losses import LogLoss, SGDClassifier
 CHUNK, MOST = 200, 5000
 PACKAGES = {
     "numpy": ". fft linalg ma random",
-    "scipy": "integrate interpolate linalg ndimage optimize signal sparse spatial stats",
-    "sklearn": "cluster covariance decomposition ensemble linear_model manifold metrics "
-    "naive_bayes neighbors preprocessing svm",
+    "scipy": "integrate interpolate linalg ndimage optimize signal sparse stats",
+    "sklearn": "cluster covariance decomposition ensemble linear_model metrics svm",
 }
 
 

@@ -80,7 +80,7 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "show_prev_next": False,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "catalogue": [], "index": []},
     "footer_start": ["copyright"],
     "footer_end": [],
     "navbar_end": ["theme-switcher"],
@@ -114,7 +114,7 @@ class LinkNames(SphinxTransform):
             name = match and match[1]
             if name not in make_api.PAGES or self.env.docname.endswith(f".{name}"):
                 continue
-            if isinstance(node.parent, ALREADY):
+            if isinstance(node.parent, ALREADY) or self.is_of_others(node):
                 continue
             node.replace_self(
                 addnodes.pending_xref(
@@ -128,6 +128,13 @@ class LinkNames(SphinxTransform):
                     refwarn=False,
                 )
             )
+
+    def is_of_others(self, node):
+        """Whether a name is that of another package: the left column of a table."""
+        while not isinstance(node, (nodes.entry, nodes.document)):
+            node = node.parent
+        is_left = isinstance(node, nodes.entry) and node.parent.index(node) == 0
+        return is_left and self.env.docname == "coming_from"
 
 
 def is_plumbing(app, what, name, obj, skip, options):

@@ -49,6 +49,7 @@ myst_heading_anchors = 3
 suppress_warnings = ["config.cache"]
 
 autodoc_default_options = {"member-order": "bysource"}
+autodoc_typehints = "none"  # docstrings say what parameters may be
 autosummary_generate = True
 autosummary_context = {"bare": make_api.without_members()}
 numpydoc_show_class_members = False

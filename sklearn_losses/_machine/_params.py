@@ -7,15 +7,19 @@ Constraints are declared beside the parameters and read when they are used, neve
 >>> check_parameter("Huber", "delta", 1.5, [Interval(0, None, "neither")])
 """
 
+from __future__ import annotations
+
 import difflib
 import inspect
 import math
 from functools import lru_cache
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
 from sklearn_losses._machine._arrays import all_between
+from sklearn_losses._machine._typing import ArrayLike, NDArray
 
 _LARGEST = np.finfo(np.float64).max
 
@@ -37,7 +41,14 @@ class Interval:
         Whether only integers belong to it.
     """
 
-    def __init__(self, low, high, closed="neither", *, integer=False):
+    def __init__(
+        self,
+        low: float | None,
+        high: float | None,
+        closed: str = "neither",
+        *,
+        integer: bool = False,
+    ) -> None:
         if closed not in ("both", "left", "right", "neither"):
             raise ValueError(
                 "closed must be 'both', 'left', 'right' or 'neither'. Got "
@@ -60,7 +71,7 @@ class Interval:
     def _has_high(self):
         return self.closed in ("both", "right")
 
-    def contains(self, values):
+    def contains(self, values: ArrayLike) -> NDArray[np.bool_]:
         """Which of `values` lie inside; nan never does, nor does an infinity.
 
         Parameters
@@ -77,7 +88,7 @@ class Interval:
         inside = above & below & np.isfinite(values)
         return inside & (values == np.floor(values)) if self.integer else inside
 
-    def contains_all(self, values):
+    def contains_all(self, values: NDArray[Any]) -> bool:
         """Whether all of `values` lie inside: `contains` in one pass.
 
         Parameters
@@ -92,7 +103,7 @@ class Interval:
             return bool(np.all(self.contains(values)))
         return all_between(values.reshape(-1), *self.limits())
 
-    def limits(self):
+    def limits(self) -> tuple[float, float, bool]:
         """The least and the largest double inside, and whether it has to be an int."""
         low, high = max(self.low, -_LARGEST), min(self.high, _LARGEST)
         if low == self.low and not self._has_low:
@@ -101,7 +112,7 @@ class Interval:
             high = math.nextafter(high, -math.inf)
         return low, high, self.integer
 
-    def __and__(self, other):
+    def __and__(self, other: Interval) -> Interval:
         """The interval of the numbers that lie in both."""
         left, right = (
             max(self, other, key=lambda i: (i.low, not i._has_low)),
@@ -116,7 +127,7 @@ class Interval:
             integer=self.integer or other.integer,
         )
 
-    def allows(self, value):
+    def allows(self, value: object) -> bool:
         """Whether a parameter may have this value."""
         if type(value) is not (int if self.integer else float):  # mostly it is
             kind = Integral if self.integer else Real
@@ -142,12 +153,12 @@ class Interval:
         integer = ", integer=True" if self.integer else ""
         return f"Interval({low!r}, {high!r}, {self.closed!r}{integer})"
 
-    def wanted(self):
+    def wanted(self) -> str:
         """What a number that has to lie inside must be, in words."""
         is_binary = self.integer and (self.low, self.high) == (0, 1)
         return "to be 0 or 1" if is_binary else f"in {self}"
 
-    def describe(self):
+    def describe(self) -> str:
         kind = "an int" if self.integer else "a float"
         return f"{kind} in the range {self}"
 

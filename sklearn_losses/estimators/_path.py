@@ -8,10 +8,13 @@
 array([ 0,  4,  7,  9, 10])
 """
 
+from __future__ import annotations
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
+from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.solvers.descent._certified import Certified, choose
@@ -21,7 +24,13 @@ SHARP = 1e-10  # the tolerance of the features that nothing is paid for
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
 
 
-def alpha_max(estimator, X, y, sample_weight=None, offset=None):
+def alpha_max(
+    estimator: BaseLinear,
+    X: Matrix,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> float:
     """The alpha from which on a penalty leaves no coefficient.
 
     Parameters
@@ -130,16 +139,16 @@ def _balanced_slopes(objective, loss, y, weight):
 
 
 def regularization_path(
-    estimator,
-    X,
-    y,
-    alphas=None,
-    sample_weight=None,
+    estimator: BaseLinear,
+    X: Matrix,
+    y: ArrayLike,
+    alphas: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     *,
-    offset=None,
-    n_alphas=50,
-    ratio=1e-3,
-):
+    offset: ArrayLike | None = None,
+    n_alphas: int = 50,
+    ratio: float = 1e-3,
+) -> Bunch:
     """Fits with decreasing alphas, each of which starts from the one before.
 
     With an l1 norm and many features a fit begins with the features that the one before

@@ -6,6 +6,7 @@ regression by a schedule of SGD with the default alpha.
 """
 
 import inspect
+import math
 from functools import cached_property, lru_cache
 from numbers import Number
 
@@ -192,6 +193,7 @@ class _Result:
         self.coef, self.intercept = coef, intercept
         self.dtype, self.train = np.dtype(dtype), train
         self._gained = gained
+        self.largest = _largest(self.dtype)
 
     @cached_property
     def raw(self):
@@ -205,19 +207,13 @@ class _Result:
         is_known = is_regression or self._gained is not None
         if self.estimator.alpha != DEFAULT_ALPHA or not is_known:
             return None
-        is_plain = not is_regression and self.estimator.penalty == "l2"
-        if (
-            is_plain
-            and DEFAULT_ALPHA * np.vdot(self.coef, self.coef) < self.gained.sum()
-        ):
-            return None  # after a quick look
-        penalty = float(self.objective.penalty.value(self.coef).sum())
-        if not np.isfinite(penalty):
+        penalty = self.objective.penalty.total(self.coef)
+        if not math.isfinite(penalty):
             return None
         units = "Large units of y do that, and small ones of X."
         units = units if is_regression else "Small units of X do that."
         if penalty > 0:
-            gained = float(np.sum(self.gained))
+            gained = sum(self.gained.tolist())
             least = LARGE_SHARE if is_regression else LARGE_OF_CLASSES
             if not 0 < gained < penalty / least:
                 return None  # or the fit has failed, for other reasons
@@ -395,13 +391,16 @@ class _Result:
 
     def _can_overflow(self):
         """Whether there are finite raw predictions without finite predictions."""
-        largest = float(np.finfo(self.dtype).max)
         if not isinstance(self.loss.link, IdentityLink):
-            ends = self.loss.inverse_link(np.array([-largest, largest], self.dtype))
+            ends = np.array([-self.largest, self.largest], self.dtype)
+            ends = self.loss.inverse_link(ends)
             if not np.isfinite(ends).all():
                 return True
         # Or a raw prediction itself may overflow.
-        return max(np.abs(self.coef).max(), abs(self.intercept[0])) > largest**0.25
+        squares = float(np.vdot(self.coef, self.coef)) + float(
+            np.vdot(self.intercept, self.intercept)
+        )
+        return not squares <= math.sqrt(self.largest)
 
 
 def _to_reach_further(loss):
@@ -414,6 +413,12 @@ def _to_reach_further(loss):
         if part.bounded:
             return _to_reach_further(part)
     return "a loss that reaches further"
+
+
+@lru_cache
+def _largest(dtype):
+    """The largest number of a type."""
+    return float(np.finfo(dtype).max)
 
 
 def _one_digit(number):

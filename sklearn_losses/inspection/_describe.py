@@ -7,6 +7,8 @@
 (0.95, 1.345)
 """
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
 from html import escape
@@ -107,7 +109,7 @@ class LossDescription:
     efficiency: float
     nanoseconds: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [str(self.loss)]
         lines += [f"  {name:<11} {text}" for name, text in self._facts()]
         lines += ["", f"  {self._axis_title()}"]
@@ -181,7 +183,7 @@ class LossDescription:
         return text
 
 
-def describe(loss, y_true=None):
+def describe(loss: Loss | str, y_true: float | None = None) -> LossDescription:
     """Describe a loss: traits, landmarks, influence, efficiency, cost.
 
     Parameters

@@ -4,12 +4,17 @@
 again, elsewhere or in other colours, without computing anything.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
+from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._profile import DESCRIPTIONS, Profile
+from sklearn_losses.losses import Loss
 
 KINDS = ("value", "gradient", "curvature")
 LINE_STYLES = ("-", "--", "-.", ":")
@@ -60,7 +65,14 @@ class LossDisplay:
     'residual: raw prediction - y'
     """
 
-    def __init__(self, *, names, kind, curves, x_label):
+    def __init__(
+        self,
+        *,
+        names: list[str],
+        kind: tuple[str, ...],
+        curves: dict[str, list[Any]],
+        x_label: str,
+    ) -> None:
         self.names = names
         self.kind = kind
         self.curves = curves
@@ -69,15 +81,15 @@ class LossDisplay:
     @classmethod
     def from_losses(
         cls,
-        losses,
+        losses: Loss | str | Sequence[Loss | str] | Mapping[str, Loss | str],
         *,
-        kind=KINDS,
-        y_true=None,
-        raw_prediction=None,
-        names=None,
-        ax=None,
-        **line_kw,
-    ):
+        kind: str | tuple[str, ...] = KINDS,
+        y_true: float | None = None,
+        raw_prediction: ArrayLike | None = None,
+        names: str | list[str] | None = None,
+        ax: Any = None,
+        **line_kw: Any,
+    ) -> Self:
         """Compute the curves of losses and draw them.
 
         Parameters
@@ -136,7 +148,7 @@ class LossDisplay:
         display = cls(names=names, kind=kind, curves=curves, x_label=label)
         return display.plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
+    def plot(self, ax: Any = None, **line_kw: Any) -> Self:
         """Draw the curves.
 
         Parameters

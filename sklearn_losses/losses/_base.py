@@ -17,13 +17,17 @@ Conventions: predictions are *raw* (before the inverse link), values are not red
 and the derivatives are those with respect to the raw prediction.
 """
 
+from __future__ import annotations
+
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, check_parameters
+from sklearn_losses._machine._typing import Array, ArrayLike, BaseEstimator
 from sklearn_losses.losses._arguments import (
     check_classes,
     domain_error,
@@ -32,7 +36,8 @@ from sklearn_losses.losses._arguments import (
 from sklearn_losses.losses._best_constant import best_constant
 from sklearn_losses.losses._builtin import builtin
 from sklearn_losses.losses._evaluate import conjugate, evaluate
-from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.losses._links import IdentityLink, Link
+from sklearn_losses.losses._table import CLoss
 
 REAL_LINE = Interval(None, None, "neither")
 
@@ -96,29 +101,29 @@ class Loss(BaseEstimator):
     arguments have been checked.
     """
 
-    name = None
-    task = "regression"
-    granularity = "point"
-    domain = REAL_LINE
-    link = IdentityLink()
-    probabilistic = False
-    proper = False
-    convex = True
-    differentiable = True
-    piecewise_linear = False
-    lipschitz = np.inf
-    smoothness = np.inf
-    symmetric = True
-    bounded = False
+    name: str | None = None
+    task: str = "regression"
+    granularity: str = "point"
+    domain: Interval = REAL_LINE
+    link: Link = IdentityLink()
+    probabilistic: bool = False
+    proper: bool = False
+    convex: bool = True
+    differentiable: bool = True
+    piecewise_linear: bool = False
+    lipschitz: float = np.inf
+    smoothness: float = np.inf
+    symmetric: bool = True
+    bounded: bool = False
 
-    _constraints = {}
+    _constraints: dict[str, list[Any]] = {}
 
     @property
     def __name__(self):
         return type(self).__name__  # scikit-learn shows the name of a scorer's function
 
     # ------------------------------------------------------------ for kernels
-    def compiled(self):
+    def compiled(self) -> CLoss:
         """The C functions of this loss with its parameters as they are now.
 
         Returns
@@ -139,7 +144,13 @@ class Loss(BaseEstimator):
         return (getattr(self, name) for name in self._constraints)
 
     # ---------------------------------------------------------- for the user
-    def value(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def value(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: Array | None = None,
+    ) -> Array:
         """The loss of each sample, not reduced.
 
         Parameters
@@ -167,7 +178,13 @@ class Loss(BaseEstimator):
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, value=out)
 
-    def gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def gradient(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: Array | None = None,
+    ) -> Array:
         """The derivative of each sample's loss by its raw prediction.
 
         At a kink it is a subgradient. Parameters and errors are those of `value`;
@@ -175,7 +192,13 @@ class Loss(BaseEstimator):
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, gradient=out)
 
-    def curvature(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def curvature(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: Array | None = None,
+    ) -> Array:
         """The second derivative of each sample's loss by its raw prediction.
 
         In a loss of rows it is the diagonal of the Hessian. At a kink or a jump of
@@ -184,7 +207,13 @@ class Loss(BaseEstimator):
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, curvature=out)
 
-    def hessian(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def hessian(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: Array | None = None,
+    ) -> Array:
         """The second derivatives of each sample's loss by its raw predictions.
 
         For losses of rows; that of a loss of points is the `curvature`. Where the
@@ -215,7 +244,7 @@ class Loss(BaseEstimator):
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, hessian=out)
 
-    def conjugate(self, y_true, dual):
+    def conjugate(self, y_true: ArrayLike, dual: ArrayLike) -> Array:
         """The convex conjugate, sup over p of dual * p - loss(y_true, p).
 
         By the Fenchel-Young inequality loss(y, p) + conjugate(y, dual) >= dual * p,
@@ -249,12 +278,12 @@ class Loss(BaseEstimator):
         return conjugate(self, y_true, dual)
 
     @property
-    def has_conjugate(self):
+    def has_conjugate(self) -> bool:
         """Whether `conjugate` is defined: convex, and in a loss of rows a formula."""
         has_formula = type(self)._conjugate is not Loss._conjugate
         return self.convex and (has_formula or self.granularity == "point")
 
-    def minimum(self, y_true):
+    def minimum(self, y_true: ArrayLike) -> Array:
         """The infimum of each sample's loss over all raw predictions.
 
         Most losses have 0; Poisson and its kin leave out terms in y alone, so that it
@@ -279,7 +308,13 @@ class Loss(BaseEstimator):
         self.check_targets(y)
         return self._minimum(y)
 
-    def value_gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def value_gradient(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: tuple[Array, Array] | None = None,
+    ) -> tuple[Array, Array]:
         """`value` and `gradient` in one pass over the data.
 
         `out` is a pair of arrays; the other parameters and errors are those of
@@ -302,7 +337,12 @@ class Loss(BaseEstimator):
             y_true, raw_prediction, sample_weight, value=value, gradient=gradient
         )
 
-    def mean(self, y_true, raw_prediction, sample_weight=None):
+    def mean(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """The weighted mean of the loss, sum(weight * value) / sum(weight).
 
         Parameters
@@ -330,11 +370,16 @@ class Loss(BaseEstimator):
             value, sample_weight = value[seen], sample_weight[seen]
         return float(np.average(value, weights=sample_weight))
 
-    def __call__(self, y_true, raw_prediction, sample_weight=None):
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """The weighted mean of the loss; see `mean`."""
         return self.mean(y_true, raw_prediction, sample_weight)
 
-    def inverse_link(self, raw_prediction):
+    def inverse_link(self, raw_prediction: ArrayLike) -> Array:
         """Predictions on the scale of y; probabilities in a probabilistic loss.
 
         Parameters
@@ -347,7 +392,9 @@ class Loss(BaseEstimator):
         """
         return self.link.inverse(raw_prediction)
 
-    def optimal_constant(self, y_true, sample_weight=None):
+    def optimal_constant(
+        self, y_true: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float | Array:
         """The raw prediction that, made for every sample, has the least mean loss.
 
         Parameters
@@ -381,7 +428,9 @@ class Loss(BaseEstimator):
             return self._optimal_constant(y_true, np.ones(len(y_true)))
         return self._optimal_constant(y_true, weights_of_mean(sample_weight, y_true))
 
-    def check_targets(self, y_true, name="y_true", n_classes=None):
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", n_classes: int | None = None
+    ) -> None:
         """Refuse targets outside the domain.
 
         Parameters
@@ -405,11 +454,11 @@ class Loss(BaseEstimator):
 
     # ------------------------------------------------------------ for fitting
     @property
-    def needs_scale(self):
+    def needs_scale(self) -> bool:
         """Whether a scale is "mad", here or in a loss that this one is made of."""
         return any(loss.needs_scale for loss in self._inner_losses().values())
 
-    def at_scale(self, sigma):
+    def at_scale(self, sigma: float) -> Loss:
         """This loss for residuals of a known scale.
 
         Parameters
@@ -435,7 +484,7 @@ class Loss(BaseEstimator):
         parameters = self.get_params(deep=False)
         return {k: v for k, v in parameters.items() if isinstance(v, Loss)}
 
-    def convex_relative(self):
+    def convex_relative(self) -> Loss | None:
         """A convex loss whose minimum is a good place to begin from.
 
         Returns
@@ -452,8 +501,14 @@ class Loss(BaseEstimator):
     # --------------------------------------------------------------- algebra
     # `_combine` adds the operators, since a sum of losses derives from this class.
     __array_ufunc__ = None  # array * loss is an error, not an array of losses
+    if TYPE_CHECKING:
 
-    def split_weight(self):
+        def __mul__(self, weight: float) -> Loss: ...
+        def __rmul__(self, weight: float) -> Loss: ...
+        def __add__(self, other: Loss) -> Loss: ...
+        def __radd__(self, zero: int) -> Loss: ...
+
+    def split_weight(self) -> tuple[Loss, float]:
         """The loss and the factor that this one is the product of.
 
         Returns
@@ -464,7 +519,7 @@ class Loss(BaseEstimator):
         return self, 1.0
 
     # --------------------------------------------------------- for subclasses
-    def checked(self):
+    def checked(self) -> CLoss:
         """The C functions, once it is sure that they are there and are this loss's.
 
         Raises
@@ -493,10 +548,10 @@ class Loss(BaseEstimator):
     _evaluate = evaluate
     _optimal_constant = best_constant
 
-    def _minimum(self, y_true):
+    def _minimum(self, y_true: Array) -> Array:
         return np.zeros(y_true.shape[:1])
 
-    def _conjugate(self, y_true, dual):
+    def _conjugate(self, y_true: Array, dual: Array) -> Array:
         raise ValueError(
             f"{type(self).__name__} has no conjugate, because there is no formula for "
             "it. Override _conjugate(y_true, dual)."
@@ -520,11 +575,11 @@ class RowLoss(Loss):
         tends to this loss as h > 0 falls to 0.
     """
 
-    softened = None
+    softened: RowLoss | None = None
     task = "multiclass"
     granularity = "row"
     domain = Interval(0, None, "left", integer=True)
-    soft_targets = False
+    soft_targets: bool = False
 
     def _distribution(self, y_true, n_classes):
         """The probabilities that labels stand for, one-hot rows; or those given."""
@@ -533,7 +588,7 @@ class RowLoss(Loss):
         return np.eye(n_classes)[y_true.astype(np.intp)]
 
 
-def usual_relative(loss):
+def usual_relative(loss: Loss) -> Loss | None:
     """The convex relative of a loss that is like all others of its task."""
     return None if loss.convex else CONVEX_RELATIVES[loss.task](loss)
 

@@ -5,13 +5,23 @@
 array([0.75, 1.25])
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import entr, logit
 
 from sklearn_losses._machine._params import Interval
 from sklearn_losses.losses._base import CONVEX_RELATIVES, PointLoss, usual_relative
-from sklearn_losses.losses._links import ArctanLink, ClippedLink, FocalLink, LogitLink
+from sklearn_losses.losses._links import (
+    ArctanLink,
+    ClippedLink,
+    FocalLink,
+    Link,
+    LogitLink,
+)
 
 
 def largest(function):
@@ -25,11 +35,12 @@ def largest(function):
         method="bounded",
         options={"xatol": 1e-10},
     )
-    return float(max(size.max(), -peak.fun))
+    found = float(max(size.max(), -peak.fun))
+    return np.inf if np.isnan(found) else found  # of parameters whose powers overflow
 
 
-STEEPEST = property(lambda loss: largest(lambda z: loss.gradient(1, z)))
-MOST_CURVED = property(lambda loss: largest(lambda z: loss.curvature(1, z)))
+STEEPEST: Any = property(lambda loss: largest(lambda z: loss.gradient(1, z)))
+MOST_CURVED: Any = property(lambda loss: largest(lambda z: loss.curvature(1, z)))
 
 
 class BinaryLoss(PointLoss):
@@ -125,7 +136,7 @@ class Hinge(BinaryLoss):
     lipschitz = 1.0
     _constraints = {"threshold": [Interval(0, None, "left")]}
 
-    def __init__(self, threshold=1.0):
+    def __init__(self, threshold: float = 1.0) -> None:
         self.threshold = threshold
 
 
@@ -194,7 +205,7 @@ class SquaredHinge(BinaryLoss):
     smoothness = 2.0
     _constraints = {"threshold": [Interval(0, None, "left")]}
 
-    def __init__(self, threshold=1.0):
+    def __init__(self, threshold: float = 1.0) -> None:
         self.threshold = threshold
 
 
@@ -232,11 +243,11 @@ class SmoothHinge(BinaryLoss):
     lipschitz = 1.0
     _constraints = {"gamma": [Interval(0, None, "neither")]}
 
-    def __init__(self, gamma=1.0):
+    def __init__(self, gamma: float = 1.0) -> None:
         self.gamma = gamma
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return 1.0 / self.gamma
 
 
@@ -350,15 +361,15 @@ class Focal(BinaryLoss):
     _constraints = {"gamma": [Interval(0, None, "left")]}
     convex_relative = usual_relative
 
-    def __init__(self, gamma=2.0):
+    def __init__(self, gamma: float = 2.0) -> None:
         self.gamma = gamma
 
     @property
-    def link(self):
+    def link(self) -> Link:
         return FocalLink(self.gamma)
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return self.gamma == 0
 
 
@@ -404,11 +415,11 @@ class GeneralizedCrossEntropy(BinaryLoss):
     _constraints = {"q": [Interval(0, 1, "right")]}
     convex_relative = usual_relative
 
-    def __init__(self, q=0.7):
+    def __init__(self, q: float = 0.7) -> None:
         self.q = q
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         # Where P = q / (1 + q).
         return (self.q / (1.0 + self.q)) ** self.q / (1.0 + self.q)
 
@@ -456,7 +467,7 @@ class PolyLoss(BinaryLoss):
     smoothness = MOST_CURVED
     _constraints = {"epsilon": [Interval(-1, None, "left")]}
 
-    def __init__(self, epsilon=1.0):
+    def __init__(self, epsilon: float = 1.0) -> None:
         self.epsilon = epsilon
 
     def _optimal_constant(self, y_true, sample_weight):
@@ -469,18 +480,18 @@ class PolyLoss(BinaryLoss):
         return float(logit(frequency) + np.log((1.0 - a + root) / (1.0 + a + root)))
 
     @property
-    def proper(self):
+    def proper(self) -> bool:
         return self.epsilon == 0
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return self.epsilon <= 1
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         if self.epsilon <= 1:
             return 1.0
-        return (1.0 + self.epsilon) ** 2 / (4.0 * self.epsilon)
+        return 0.25 * self.epsilon + 0.5 + 0.25 / self.epsilon
 
 
 class Savage(BinaryLoss):

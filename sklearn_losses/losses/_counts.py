@@ -8,12 +8,15 @@ They are negative log-likelihoods without the terms in y alone, and so may be ne
 1.0
 """
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import xlog1py, xlogy
 
 from sklearn_losses._machine._params import Interval, check_parameters
 from sklearn_losses.losses._base import PointLoss
 from sklearn_losses.losses._links import LogLink
+from sklearn_losses.losses._table import CLoss
 
 NON_NEGATIVE = Interval(0, None, "left")
 POSITIVE = Interval(0, None, "neither")
@@ -172,10 +175,10 @@ class Tweedie(CountLoss):
     name = "tweedie"
     _constraints = {"power": [Interval(None, 0, "right"), Interval(1, None, "left")]}
 
-    def __init__(self, power=1.5):
+    def __init__(self, power: float = 1.5) -> None:
         self.power = power
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
         if self.power == 1:
             return Poisson().compiled()
@@ -184,13 +187,13 @@ class Tweedie(CountLoss):
         return super().compiled()
 
     @property
-    def domain(self):
+    def domain(self) -> Interval:
         if self.power <= 0:
             return PointLoss.domain
         return NON_NEGATIVE if self.power < 2 else POSITIVE
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return 1 <= self.power <= 2
 
     def _minimum(self, y_true):
@@ -239,7 +242,7 @@ class NegativeBinomial(CountLoss):
     domain = NON_NEGATIVE
     _constraints = {"dispersion": [POSITIVE]}
 
-    def __init__(self, dispersion=1.0):
+    def __init__(self, dispersion: float = 1.0) -> None:
         self.dispersion = dispersion
 
     def _minimum(self, y_true):

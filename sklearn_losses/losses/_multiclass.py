@@ -5,6 +5,8 @@
 array([[ 0.333,  0.333, -0.667]])
 """
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import entr, xlogy
 
@@ -70,11 +72,11 @@ class CrossEntropy(RowLoss):
     smoothness = 0.5
     _constraints = {"label_smoothing": [Interval(0, 1, "left")]}
 
-    def __init__(self, label_smoothing=0.0):
+    def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
     @property
-    def proper(self):
+    def proper(self) -> bool:
         return self.label_smoothing == 0
 
     def _optimal_constant(self, y_true, sample_weight):

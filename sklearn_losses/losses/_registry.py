@@ -5,7 +5,10 @@
 Huber(delta=2.0)
 """
 
+from __future__ import annotations
+
 import difflib
+from typing import Any
 
 from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
@@ -26,7 +29,7 @@ _CLASSES = {
 }
 
 
-def loss_names(task=None):
+def loss_names(task: str | None = None) -> list[str]:
     """The names of the losses.
 
     Parameters
@@ -49,7 +52,7 @@ def loss_names(task=None):
     return [n for n, cls in _CLASSES.items() if task is None or cls.task == task]
 
 
-def get_loss(name, **parameters):
+def get_loss(name: str, **parameters: Any) -> Loss:
     """The loss of that name.
 
     Parameters

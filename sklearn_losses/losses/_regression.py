@@ -5,12 +5,18 @@
 array([0.9, 0.1])
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from sklearn_losses._machine._params import Interval
 from sklearn_losses.losses._base import CONVEX_RELATIVES, PointLoss
 from sklearn_losses.losses._links import Log1pLink
-from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss
+from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss, ratio
+
+STEEPEST_RELATIVE = 1e150  # of a scale next to 0: a weight is finite
 
 
 def weighted_quantile(y_true, sample_weight, quantile):
@@ -100,12 +106,14 @@ class AbsoluteError(PointLoss):
         return weighted_quantile(y_true, sample_weight, 0.5)
 
 
-CONVEX_RELATIVES["regression"] = lambda loss: loss.lipschitz * AbsoluteError()
+CONVEX_RELATIVES["regression"] = lambda loss: (
+    min(loss.lipschitz, STEEPEST_RELATIVE) * AbsoluteError()
+)
 
 
 # Traits of losses of a quantile.
-STEEPER_SIDE = property(lambda loss: max(loss.quantile, 1.0 - loss.quantile))
-IS_MEDIAN = property(lambda loss: loss.quantile == 0.5)
+STEEPER_SIDE: Any = property(lambda loss: max(loss.quantile, 1.0 - loss.quantile))
+IS_MEDIAN: Any = property(lambda loss: loss.quantile == 0.5)
 
 
 class Quantile(PointLoss):
@@ -149,7 +157,7 @@ class Quantile(PointLoss):
     piecewise_linear = True
     _constraints = {"quantile": [Interval(0, 1, "neither")]}
 
-    def __init__(self, quantile=0.5):
+    def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = quantile
 
     def _optimal_constant(self, y_true, sample_weight):
@@ -207,7 +215,9 @@ class SmoothQuantile(ThresholdLoss):
         "scale": SCALE,
     }
 
-    def __init__(self, quantile=0.5, delta=1.0, scale=1.0):
+    def __init__(
+        self, quantile: float = 0.5, delta: float = 1.0, scale: float | str = 1.0
+    ) -> None:
         self.quantile = quantile
         self.delta = delta
         self.scale = scale
@@ -216,8 +226,8 @@ class SmoothQuantile(ThresholdLoss):
         return self.quantile, self.delta * self._scale
 
     @property
-    def smoothness(self):
-        return self.lipschitz / (self.delta * self._scale)
+    def smoothness(self) -> float:
+        return ratio(self.lipschitz, self.delta, self._scale)
 
 
 class Expectile(PointLoss):
@@ -259,15 +269,15 @@ class Expectile(PointLoss):
     name = "expectile"
     _constraints = {"expectile": [Interval(0, 1, "neither")]}
 
-    def __init__(self, expectile=0.5):
+    def __init__(self, expectile: float = 0.5) -> None:
         self.expectile = expectile
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return 2.0 * max(self.expectile, 1.0 - self.expectile)
 
     @property
-    def symmetric(self):
+    def symmetric(self) -> bool:
         return self.expectile == 0.5
 
 
@@ -314,7 +324,7 @@ class Huber(ThresholdLoss):
     smoothness = 1.0
     _constraints = {"delta": POSITIVE, "scale": SCALE}
 
-    def __init__(self, delta=1.345, scale=1.0):
+    def __init__(self, delta: float = 1.345, scale: float | str = 1.0) -> None:
         self.delta = delta
         self.scale = scale
 
@@ -322,7 +332,7 @@ class Huber(ThresholdLoss):
         return (self.delta * self._scale,)
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return self.delta * self._scale
 
 
@@ -365,7 +375,7 @@ class PseudoHuber(ThresholdLoss):
     smoothness = 1.0
     _constraints = {"delta": POSITIVE, "scale": SCALE}
 
-    def __init__(self, delta=1.0, scale=1.0):
+    def __init__(self, delta: float = 1.0, scale: float | str = 1.0) -> None:
         self.delta = delta
         self.scale = scale
 
@@ -373,7 +383,7 @@ class PseudoHuber(ThresholdLoss):
         return (self.delta * self._scale,)
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return self.delta * self._scale
 
 
@@ -443,7 +453,7 @@ class EpsilonInsensitive(PointLoss):
     lipschitz = 1.0
     _constraints = {"epsilon": [Interval(0, None, "left")]}
 
-    def __init__(self, epsilon=0.1):
+    def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
 
@@ -479,7 +489,7 @@ class SquaredEpsilonInsensitive(PointLoss):
     smoothness = 2.0
     _constraints = {"epsilon": [Interval(0, None, "left")]}
 
-    def __init__(self, epsilon=0.1):
+    def __init__(self, epsilon: float = 0.1) -> None:
         self.epsilon = epsilon
 
 
@@ -522,7 +532,7 @@ class Linex(PointLoss):
         "a": [Interval(None, 0, "neither"), Interval(0, None, "neither")],
     }
 
-    def __init__(self, a=1.0):
+    def __init__(self, a: float = 1.0) -> None:
         self.a = a
 
 
@@ -568,11 +578,11 @@ class AbsolutePercentageError(PointLoss):
     symmetric = False
     _constraints = {"floor": [Interval(0, None, "neither")]}
 
-    def __init__(self, floor=1e-8):
+    def __init__(self, floor: float = 1e-8) -> None:
         self.floor = floor
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return 1.0 / self.floor
 
     def _optimal_constant(self, y_true, sample_weight):

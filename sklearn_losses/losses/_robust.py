@@ -12,6 +12,8 @@ standard deviation 1, where a textbook gives such a constant. With ``scale="mad"
 estimates the standard deviation, and the default is multiplied by it.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from sklearn_losses._machine._params import (
@@ -20,7 +22,14 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     check_parameters,
 )
-from sklearn_losses.losses._scale import POSITIVE, SCALE, ResidualLoss, ThresholdLoss
+from sklearn_losses.losses._scale import (
+    POSITIVE,
+    SCALE,
+    ResidualLoss,
+    ThresholdLoss,
+    ratio,
+)
+from sklearn_losses.losses._table import CLoss
 
 
 class ScaledLoss(ResidualLoss):
@@ -35,7 +44,7 @@ class ScaledLoss(ResidualLoss):
     _constraints = {"scale": SCALE}
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return self.steepest * self._scale
 
 
@@ -75,7 +84,7 @@ class Fair(ScaledLoss):
     steepest = 1
     convex = True
 
-    def __init__(self, scale=1.3998):
+    def __init__(self, scale: float | str = 1.3998) -> None:
         self.scale = scale
 
 
@@ -115,7 +124,7 @@ class Cauchy(ScaledLoss):
     name = "cauchy"
     steepest = 0.5
 
-    def __init__(self, scale=2.3849):
+    def __init__(self, scale: float | str = 2.3849) -> None:
         self.scale = scale
 
 
@@ -161,17 +170,17 @@ class StudentT(ResidualLoss):
     value_power = 0
     _constraints = {"df": POSITIVE, "scale": SCALE}
 
-    def __init__(self, df=4.0, scale=1.0):
+    def __init__(self, df: float = 4.0, scale: float | str = 1.0) -> None:
         self.df = df
         self.scale = scale
 
     @property
-    def lipschitz(self):
-        return (self.df + 1.0) / (2.0 * np.sqrt(self.df) * self._scale)
+    def lipschitz(self) -> float:
+        return ratio(self.df + 1.0, 2.0 * np.sqrt(self.df), self._scale)
 
     @property
-    def smoothness(self):
-        return (self.df + 1.0) / (self.df * self._scale**2)
+    def smoothness(self) -> float:
+        return ratio(self.df + 1.0, self.df, self._scale, self._scale)
 
 
 class GemanMcClure(ScaledLoss):
@@ -212,7 +221,7 @@ class GemanMcClure(ScaledLoss):
     steepest = 9.0 / (16.0 * np.sqrt(3.0))
     bounded = True
 
-    def __init__(self, scale=1.0):
+    def __init__(self, scale: float | str = 1.0) -> None:
         self.scale = scale
 
 
@@ -254,7 +263,7 @@ class Welsch(ScaledLoss):
     steepest = np.sqrt(0.5) * np.exp(-0.5)
     bounded = True
 
-    def __init__(self, scale=2.9846):
+    def __init__(self, scale: float | str = 2.9846) -> None:
         self.scale = scale
 
 
@@ -296,7 +305,7 @@ class TukeyBiweight(ScaledLoss):
     steepest = 16.0 / (25.0 * np.sqrt(5.0))
     bounded = True
 
-    def __init__(self, scale=4.685):
+    def __init__(self, scale: float | str = 4.685) -> None:
         self.scale = scale
 
 
@@ -335,7 +344,7 @@ class Andrews(ScaledLoss):
     steepest = 1
     bounded = True
 
-    def __init__(self, scale=1.339):
+    def __init__(self, scale: float | str = 1.339) -> None:
         self.scale = scale
 
 
@@ -381,7 +390,9 @@ class Hampel(ThresholdLoss):
     bounded = True
     _constraints = {"a": POSITIVE, "b": POSITIVE, "c": POSITIVE, "scale": SCALE}
 
-    def __init__(self, a=2.0, b=4.0, c=8.0, scale=1.0):
+    def __init__(
+        self, a: float = 2.0, b: float = 4.0, c: float = 8.0, scale: float | str = 1.0
+    ) -> None:
         self.a = a
         self.b = b
         self.c = c
@@ -391,14 +402,14 @@ class Hampel(ThresholdLoss):
         return self.a * self._scale, self.b * self._scale, self.c * self._scale
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         return self.a * self._scale
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return max(1.0, self.a / (self.c - self.b))
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
         if not self.a <= self.b < self.c:
             raise InvalidParameterError(
@@ -456,31 +467,31 @@ class Barron(ResidualLoss):
         "scale": SCALE,
     }
 
-    def __init__(self, alpha=1.0, scale=1.0):
+    def __init__(self, alpha: float = 1.0, scale: float | str = 1.0) -> None:
         self.alpha = alpha
         self.scale = scale
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return self.alpha >= 1
 
     @property
-    def bounded(self):
+    def bounded(self) -> bool:
         return self.alpha < 0
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         if self.alpha > 1:
             return np.inf
         if self.alpha == 1:
-            return 1.0 / self._scale
+            return ratio(1.0, self._scale)
         # Where the curvature is 0, (r/c)^2 is b / (1 - alpha), with b = 2 - alpha.
         if self.alpha == -np.inf:
-            return np.exp(-0.5) / self._scale
+            return ratio(np.exp(-0.5), self._scale)
         b, below_one = 2.0 - self.alpha, 1.0 - self.alpha
         slope = np.exp(-0.5 * b * np.log1p(1.0 / below_one))
-        return np.sqrt(b / below_one) * slope / self._scale
+        return ratio(np.sqrt(b / below_one) * slope, self._scale)
 
     @property
-    def smoothness(self):
-        return 1.0 / self._scale**2 if self.alpha <= 2 else np.inf
+    def smoothness(self) -> float:
+        return ratio(1.0, self._scale, self._scale) if self.alpha <= 2 else np.inf

@@ -7,10 +7,12 @@ L1() + 0.1 * L2()
 np.float64(16.5)
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from sklearn_losses._machine._params import (
     Instance,
@@ -18,6 +20,7 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     check_parameters,
 )
+from sklearn_losses._machine._typing import Array, ArrayLike, BaseEstimator
 from sklearn_losses.penalties._price import Price
 
 # What `weights` may be is seen when there are features.
@@ -33,14 +36,16 @@ class Penalty(BaseEstimator):
     estimator.
     """
 
-    _constraints = {}
+    _constraints: dict[str, list[Any]] = {}
     __array_ufunc__ = None  # array * penalty is an error, not an array of penalties
 
-    def _price(self, alpha, n_features, names):
+    def _price(
+        self, alpha: float, n_features: int, names: Sequence[str] | None
+    ) -> Price:
         """`price`, of parameters that have been checked."""
         raise NotImplementedError
 
-    def check(self):
+    def check(self) -> None:
         """Raise unless all parameters may have their values, whatever the features are.
 
         Raises
@@ -49,7 +54,9 @@ class Penalty(BaseEstimator):
         """
         check_parameters(self, self._constraints)
 
-    def price(self, alpha, n_features, names=None):
+    def price(
+        self, alpha: float, n_features: int, names: Sequence[str] | None = None
+    ) -> Price:
         """The penalty with numbers, as solvers read it.
 
         Parameters
@@ -73,7 +80,7 @@ class Penalty(BaseEstimator):
         found = self._price(alpha, n_features, names)
         return found if alpha > 0 else Price()
 
-    def value(self, coef, alpha=1.0):
+    def value(self, coef: ArrayLike, alpha: float = 1.0) -> float:
         """The penalty of coefficients.
 
         Parameters
@@ -88,7 +95,7 @@ class Penalty(BaseEstimator):
         coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
         return self.price(alpha, coef.shape[1]).value(coef).sum()
 
-    def prox(self, coef, alpha=1.0):
+    def prox(self, coef: ArrayLike, alpha: float = 1.0) -> Array:
         """The proximal operator: argmin over w of |w - coef|^2 / 2 + penalty(w).
 
         Parameters
@@ -113,14 +120,14 @@ class Penalty(BaseEstimator):
             return weights_by_name(owner, dict(self.weights), names)
         return numbers(owner, "weights", self.weights, n_features, "features")
 
-    def __mul__(self, weight):
+    def __mul__(self, weight: float) -> WeightedPenalty:
         if not Interval(0, None, "left").allows(weight):
             return NotImplemented
         return WeightedPenalty(self, weight)
 
     __rmul__ = __mul__
 
-    def __add__(self, other):
+    def __add__(self, other: Penalty) -> PenaltySum:
         return PenaltySum(self, other) if isinstance(other, Penalty) else NotImplemented
 
     def __str__(self):
@@ -200,11 +207,11 @@ class WeightedPenalty(Penalty):
 
     _constraints = {"penalty": A_PENALTY, "weight": [Interval(0, None, "left")]}
 
-    def __init__(self, penalty, weight):
+    def __init__(self, penalty: Penalty, weight: float) -> None:
         self.penalty = penalty
         self.weight = weight
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         self.penalty.check()
 
@@ -229,11 +236,11 @@ class PenaltySum(Penalty):
 
     _constraints = {"left": A_PENALTY, "right": A_PENALTY}
 
-    def __init__(self, left, right):
+    def __init__(self, left: Penalty, right: Penalty) -> None:
         self.left = left
         self.right = right
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         self.left.check()
         self.right.check()

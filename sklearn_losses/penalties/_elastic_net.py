@@ -8,7 +8,10 @@
 array([4.5, 0. , 1. ])
 """
 
+from __future__ import annotations
+
 from sklearn_losses._machine._params import Interval
+from sklearn_losses._machine._typing import Weights
 from sklearn_losses.penalties._base import WEIGHTS, Penalty
 from sklearn_losses.penalties._price import Price
 
@@ -27,7 +30,7 @@ class L1(Penalty):
 
     _constraints = {"weights": WEIGHTS}
 
-    def __init__(self, weights=None):
+    def __init__(self, weights: Weights = None) -> None:
         self.weights = weights
 
     def _price(self, alpha, n_features, names):
@@ -46,7 +49,7 @@ class L2(Penalty):
 
     _constraints = {"weights": WEIGHTS}
 
-    def __init__(self, weights=None):
+    def __init__(self, weights: Weights = None) -> None:
         self.weights = weights
 
     def _price(self, alpha, n_features, names):
@@ -67,7 +70,7 @@ class ElasticNet(Penalty):
 
     _constraints = {"l1_ratio": [Interval(0, 1, "both")], "weights": WEIGHTS}
 
-    def __init__(self, l1_ratio=0.15, weights=None):
+    def __init__(self, l1_ratio: float = 0.15, weights: Weights = None) -> None:
         self.l1_ratio = l1_ratio
         self.weights = weights
 

@@ -7,6 +7,8 @@
 array([2.4, 3.2, 0. , 0. ])
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from sklearn_losses._machine._params import (
@@ -16,6 +18,7 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
 )
+from sklearn_losses._machine._typing import ArrayLike, Weights
 from sklearn_losses.penalties._base import WEIGHTS, Penalty, numbers
 from sklearn_losses.penalties._norms import BlockNorm
 from sklearn_losses.penalties._price import Price
@@ -51,7 +54,7 @@ class GroupLasso(Penalty):
 
     _constraints = {"groups": GROUPS, "weights": GROUP_WEIGHTS}
 
-    def __init__(self, groups, weights="sqrt"):
+    def __init__(self, groups: ArrayLike, weights: ArrayLike | None = "sqrt") -> None:
         self.groups = groups
         self.weights = weights
 
@@ -92,7 +95,12 @@ class SparseGroupLasso(GroupLasso):
 
     _constraints = GroupLasso._constraints | {"l1_ratio": [Interval(0, 1, "both")]}
 
-    def __init__(self, groups, l1_ratio=0.5, weights="sqrt"):
+    def __init__(
+        self,
+        groups: ArrayLike,
+        l1_ratio: float = 0.5,
+        weights: ArrayLike | None = "sqrt",
+    ) -> None:
         self.groups = groups
         self.l1_ratio = l1_ratio
         self.weights = weights
@@ -121,7 +129,7 @@ class MultiTask(Penalty):
 
     _constraints = {"weights": WEIGHTS}
 
-    def __init__(self, weights=None):
+    def __init__(self, weights: Weights = None) -> None:
         self.weights = weights
 
     def _price(self, alpha, n_features, names):

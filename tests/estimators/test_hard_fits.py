@@ -7,12 +7,14 @@ import pytest
 from scipy import sparse
 from scipy.optimize import linprog
 from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses import LinearClassifier, LinearRegressor, SGDClassifier
 from sklearn_losses import SGDRegressor as SGD
 from sklearn_losses.losses import (
     AbsoluteError,
     Asymmetric,
+    Barron,
     CrossEntropy,
     EpsilonInsensitive,
     Expectile,
@@ -30,6 +32,7 @@ from sklearn_losses.losses import (
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredHinge,
+    StudentT,
     TukeyBiweight,
     Tweedie,
 )
@@ -193,6 +196,15 @@ def test_numbers_whose_products_underflow(fit):
     assert np.isfinite(model.coef_).all()
 
 
+@pytest.mark.parametrize("cls", [LinearRegressor, SGD])
+@pytest.mark.parametrize(
+    "loss", [StudentT(scale=1e-200), Barron(2.0, scale=1e-300)], ids=shown
+)
+def test_an_objective_that_is_infinite_is_said_to_be(cls, loss):
+    with pytest.warns(ConvergenceWarning, match="objective overflows"):
+        cls(loss).fit(np.arange(10.0).reshape(-1, 1), np.arange(10.0) % 3)
+
+
 def test_a_finite_minimum_is_not_called_separation():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 3))
@@ -304,3 +316,16 @@ def test_an_end_with_much_smoothing_left_is_proved():
     model = SGD(AbsoluteError()).fit(X, y, sample_weight=weight)
     value = np.average(np.abs(y - model.predict(X)), weights=weight)
     assert value < 1.01 * best.objective_
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+@pytest.mark.parametrize("alpha", [1e-13, 1e-10])
+@pytest.mark.parametrize("unit", [1.0, 1e6])
+def test_next_to_no_penalty_is_no_harder_than_none(penalty, alpha, unit):
+    """The bound was charged for rounding, divided by alpha."""
+    rng = np.random.default_rng(0)
+    X = unit * rng.normal(size=(60, 6))
+    y = X @ np.ones(6) / unit + rng.standard_t(2, size=60)
+    for loss in (AbsoluteError(), Huber(1.0)):
+        model = LinearRegressor(loss, penalty=penalty, alpha=alpha).fit(X, y)
+        assert model.gap_ < 1e-5 * np.abs(y).mean()

@@ -172,6 +172,20 @@ def test_a_default_that_is_not_allowed_is_refused_as_any_other_value():
         check_parameters(Holder(0.5), Holder._constraints)
 
 
+@pytest.mark.parametrize("cls", sorted({type(x) for x in LOSSES}, key=str))
+def test_traits_at_the_ends_of_float64_are_numbers(cls):
+    """A square of a parameter overflows, or is 0 and divides."""
+    for name, value in cls().get_params().items():
+        for extreme in (1e-320, 1e-300, 1e-170, 1e170, 1e308):
+            loss = cls()
+            try:
+                loss.set_params(**{name: type(value)(extreme)}).compiled()
+            except (InvalidParameterError, TypeError, ValueError):
+                continue
+            assert min(loss.lipschitz, loss.smoothness) >= 0
+            assert loss.convex or (loss.convex_relative() or loss).checked()
+
+
 def test_set_params_takes_effect():
     loss = Huber(delta=1.0)
     assert loss.gradient(0.0, 5.0) == 1.0

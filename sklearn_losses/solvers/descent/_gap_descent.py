@@ -244,10 +244,9 @@ class GapFit(Fit):
             return self.term.slopes(self.best_point, 0.0)
         return self.no_slopes()
 
-    def reach(self, theta):
-        """How large a coefficient is, where that matters to a bound."""
-        if self.dual.is_soft:
-            return 0.0
+    @staticmethod
+    def reach(theta):
+        """How large a coefficient is, as a bound asks."""
         return np.abs(theta[..., :-1]).max(initial=0.0)
 
     def raise_bound(self, p, theta, q, new):

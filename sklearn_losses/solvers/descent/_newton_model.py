@@ -166,7 +166,7 @@ def _solution(matrix, v, damping=FIRST_DAMPING):
     found = solve_scaled(factor, scale, v)
     if needed == FIRST_DAMPING:
         found += solve_scaled(factor, scale, v - matrix @ found)
-    return found, needed, float(np.diagonal(factor).min()) ** 2
+    return found, needed, min(factor.diagonal().tolist()) ** 2
 
 
 class JointModel(NewtonModel):

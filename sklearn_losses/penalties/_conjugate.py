@@ -34,6 +34,8 @@ class Conjugate:
         Whether it is finite, whatever z is.
     is_hard : bool
         Whether it is that of an l1 norm alone, of all coefficients: 0 or infinite.
+    is_free : bool
+        Whether there is no price at all, so that z has to be 0.
     needs_point : bool
         Whether there is a quadratic part without a formula: see `begin_at`.
     """
@@ -46,12 +48,14 @@ class Conjugate:
         self.norm, self.matrix = price.norm, price.matrix
         self.l1, self.l2 = price.l1, price.l2
         self.low, self.high = price.low, price.high
-        self.is_plain = self.is_hard = False
+        self.is_soft = self.is_plain = self.is_hard = self.is_free = False
         if price.is_simple and not price.has_bounds:
             # Most are, and a small fit feels the rest.
-            self.is_soft = self.is_plain = not is_any(self.l2 <= 0)
-            self.is_hard = not (is_any(self.l2 > 0) or is_any(self.l1 <= 0))
-        if self.is_plain or self.is_hard:
+            has_l2 = is_any(self.l2 > 0)
+            self.is_soft = self.is_plain = has_l2 and not is_any(self.l2 <= 0)
+            self.is_free = not (has_l2 or price.has_l1)
+            self.is_hard = not (has_l2 or self.is_free or is_any(self.l1 <= 0))
+        if self.is_plain or self.is_hard or self.is_free:
             return
         self.l1, self.l2, self.low, self.high = (
             np.broadcast_to(a, n_features)
@@ -140,6 +144,10 @@ class Conjugate:
         if self.is_hard:
             beyond = float((np.abs(slopes) / self.l1).max(initial=0.0))
             return 1.0 if beyond <= 1.0 else 1.0 / beyond, 0.0
+        if self.is_free:
+            sizes = np.abs(slopes)
+            is_0 = sizes.max(initial=0.0) <= NEGLIGIBLE * size
+            return float(is_0), REACH * reach * float(sizes.sum()) if is_0 else 0.0
         factor, charge = self._factor(slopes, size, reach)
         if factor == 0.0:
             return 0.0, 0.0

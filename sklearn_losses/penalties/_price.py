@@ -14,7 +14,6 @@ Price(l1=0.05, l2=0.05)
 """
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -124,9 +123,11 @@ class Price:
     def is_nothing(self):
         return self.is_simple and not (self.has_l1 or is_any(self.l2 > 0))
 
-    @cached_property
+    @property
     def kinks(self):
         """What is not smooth, and the bounds."""
+        if not self.has_kinks:
+            return NOTHING
         return Price(l1=self.l1, low=self.low, high=self.high, norm=self.norm)
 
     def never_selects(self, n_features):
@@ -384,3 +385,6 @@ class Price:
             norm=norm,
             concave=concave,
         )
+
+
+NOTHING = Price()

@@ -10,7 +10,10 @@ from scipy.sparse import diags
 from scipy.sparse.linalg import LinearOperator, cg
 
 from sklearn_losses.design._centred import Sums
-from sklearn_losses.solvers.descent._coordinate_descent import minimize_quadratic
+from sklearn_losses.solvers.descent._coordinate_descent import (
+    minimize_quadratic,
+    wants_to_move,
+)
 from sklearn_losses.solvers.descent._curvature import (
     FIRST_DAMPING,
     JITTER,
@@ -86,7 +89,7 @@ class NewtonModel(QuadraticModel):
             new, n_faces = self._least_on_face(blocks[0], new, l1, low, high, n_left)
             n_left -= n_faces
             slope = gradient + blocks[0] @ (new - theta)
-            if not _wants_to_move(new, slope, l1, low, high).any():
+            if not wants_to_move(new, slope, l1, low, high, SWEEP_TOL):
                 return new
             args = blocks, nothing, nothing, slope, new, l1, low, high
             new = minimize_quadratic(*args, SWEEPS, SWEEP_TOL)
@@ -145,16 +148,6 @@ class NewtonModel(QuadraticModel):
         if needed > more:
             self.damping = needed
         return found
-
-
-def _wants_to_move(x, slope, l1, low, high):
-    """Which coordinates would leave a kink or a bound."""
-    up = slope + np.where(x >= 0, l1, -l1)
-    down = slope - np.where(x <= 0, l1, -l1)
-    little = SWEEP_TOL * l1
-    is_at_end = ((x == 0) & (l1 > 0)) | (x == low) | (x == high)
-    moves = ((up < -little) & (x < high)) | ((down > little) & (x > low))
-    return is_at_end & moves
 
 
 def _solution(matrix, v, damping=FIRST_DAMPING):

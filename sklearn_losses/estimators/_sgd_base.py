@@ -618,4 +618,4 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 def _layout(state):
     """Type and shape of each array of a state."""
     arrays = {name: np.asarray(value) for name, value in state.items()}
-    return {name: (array.dtype.str, array.shape) for name, array in arrays.items()}
+    return {name: (array.dtype, array.shape) for name, array in arrays.items()}

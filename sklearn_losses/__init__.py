@@ -4,10 +4,14 @@ from sklearn_losses import inspection, losses, penalties, solvers
 from sklearn_losses._machine._instruction_set import instruction_set
 from sklearn_losses.estimators import (
     LinearClassifier,
+    LinearRanker,
     LinearRegressor,
     SGDClassifier,
     SGDRegressor,
     alpha_max,
+    concordance_index_score,
+    ndcg_score,
+    pairwise_accuracy_score,
     regularization_path,
 )
 from sklearn_losses.inspection import *  # noqa: F403
@@ -20,11 +24,15 @@ __all__ = [
     *losses.__all__,
     *penalties.__all__,
     "LinearClassifier",
+    "LinearRanker",
     "LinearRegressor",
     "SGDClassifier",
     "SGDRegressor",
     *solvers.__all__,
     "alpha_max",
+    "concordance_index_score",
+    "ndcg_score",
+    "pairwise_accuracy_score",
     "regularization_path",
     *inspection.__all__,
     "instruction_set",

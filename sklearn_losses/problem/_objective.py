@@ -125,6 +125,11 @@ class Objective:
         return found
 
     @property
+    def is_centred(self):
+        """Whether a constant that is added to a column changes no minimum."""
+        return self.fit_intercept
+
+    @property
     def is_convex(self):
         return self.loss.convex and self.penalty.is_convex
 

@@ -74,6 +74,8 @@ def product_of(a, b):
 
 def term_of(objective, chosen=None):
     """The loss of one objective, on the rows with a factor in `chosen`."""
+    if objective.loss.granularity == "group":
+        return objective.term(chosen)
     weight = product_of(objective.weight_of(0), chosen)
     if weight is None:
         weight = uniform(1.0 / objective.total_weight, objective.rows.n_rows)

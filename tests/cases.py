@@ -224,10 +224,10 @@ GROUP_LOSSES = [
     ListNet(target="proportional"),
     ListNet(temperature=0.3),
     PlackettLuce(),
-    PlackettLuce(ties="breslow"),
+    PlackettLuce(ties="efron"),
     PlackettLuce(top_k=2),
     CoxPH(),
-    CoxPH(ties="breslow"),
+    CoxPH(ties="efron"),
 ]
 
 N_CLASSES = 3

@@ -9,11 +9,13 @@ from sklearn_losses.estimators._scores import (
     pairwise_accuracy_score,
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
+from sklearn_losses.estimators._survival import LinearSurvival
 
 __all__ = [
     "LinearClassifier",
     "LinearRanker",
     "LinearRegressor",
+    "LinearSurvival",
     "SGDClassifier",
     "SGDRegressor",
     "alpha_max",

@@ -59,7 +59,7 @@ class LinearRanker(BaseGroupLinear):
     >>> relevance = np.round(X @ [1.0, 0.0, -0.5] + rng.normal(size=300)).clip(0, 3)
     >>> model = LinearRanker(alpha=0.01).fit(X, relevance, groups=query)
     >>> model.coef_.round(1), bool(model.gap_ < 1e-5)
-    (array([ 1. ,  0.1, -0.6]), True)
+    (array([ 1.5, -0. , -0.6]), True)
     >>> model.rank(X[:4], groups=[0, 0, 1, 1])
     array([1, 0, 0, 1])
     """

@@ -31,9 +31,9 @@ def order_of(estimator, X, offset=None):
 class OrderScorer(BaseEstimator):
     """A scorer of an order, which says what it does.
 
-    It is a scikit-learn parameter holder, so that it can be cloned and pickled and takes
-    part in metadata routing, for which nothing has to be set: it asks for the groups, the
-    weights and the offset by itself.
+    It is a scikit-learn parameter holder, so that it can be cloned and pickled and
+    takes part in metadata routing, for which nothing has to be set: it asks for the
+    groups, the weights and the offset by itself.
     """
 
     _name = ""
@@ -189,7 +189,7 @@ def ndcg_scorer(k=None, gain="exponential", empty="skip"):
     >>> y = ranking_target((X[:, 0] + rng.normal(size=300)).round().clip(0, 3), query)
     >>> cross_val_score(LinearRanker(), X, y, cv=GroupKFold(3), groups=query,
     ...                 scoring=ndcg_scorer(k=5)).round(1)
-    array([0.7, 0.8, 0.8])
+    array([0.8, 0.8, 0.7])
     """
     return NdcgScorer(k, gain, empty)
 

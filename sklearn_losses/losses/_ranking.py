@@ -263,8 +263,9 @@ class PlackettLuce(RankingLoss):
 
     Parameters
     ----------
-    ties : {"efron", "breslow"}, default="efron"
-        What becomes of rows of the same relevance: which is drawn first is unknown.
+    ties : {"breslow", "efron"}, default="breslow"
+        What becomes of rows of the same relevance, of which it is unknown which is
+        drawn first; see `CoxPH`.
     top_k : int, default=None
         Only the first so many draws count, and all of a tie with the last of them.
         None: all do.
@@ -279,7 +280,7 @@ class PlackettLuce(RankingLoss):
     _kernel = "cox"
     _constraints = TIES | {"top_k": [Interval(1, None, "left", integer=True), NONE]}
 
-    def __init__(self, ties="efron", top_k=None):
+    def __init__(self, ties="breslow", top_k=None):
         self.ties = ties
         self.top_k = top_k
 

@@ -12,7 +12,7 @@ from sklearn_losses.losses._targets import (
     survival_columns,
 )
 
-TIES = {"ties": [Options("efron", "breslow")]}
+TIES = {"ties": [Options("breslow", "efron")]}
 
 
 def partial_likelihood_minimum(y, weight, starts, efron):
@@ -52,8 +52,10 @@ class CoxPH(GroupLoss):
 
     Parameters
     ----------
-    ties : {"efron", "breslow"}, default="efron"
-        What becomes of events at the same time.
+    ties : {"breslow", "efron"}, default="breslow"
+        What becomes of events at the same time. Efron's is nearer to what times without
+        ties would say, and the default of R and lifelines; with Breslow's, that of
+        scikit-survival and glmnet, a row of weight 2 is the same as two rows.
 
     References
     ----------
@@ -73,7 +75,7 @@ class CoxPH(GroupLoss):
     _kernel = "cox"
     _constraints = TIES
 
-    def __init__(self, ties="efron"):
+    def __init__(self, ties="breslow"):
         self.ties = ties
 
     def _c_parameters(self):
@@ -85,6 +87,14 @@ class CoxPH(GroupLoss):
 
     def _check_columns(self, columns, name):
         check_survival(columns)
+
+    def _prepared(self, y, weight, starts):
+        """With an entry, which row comes where those of a group are sorted by it."""
+        if y.shape[1] < 3:
+            return y
+        n = np.diff(starts)
+        by_entry = np.lexsort((y[:, 2], np.repeat(np.arange(len(n)), n)))
+        return np.column_stack([y, by_entry - np.repeat(starts[:-1], n)])
 
     def _minimum(self, y, weight, starts):
         return partial_likelihood_minimum(y, weight, starts, self.ties == "efron")

@@ -266,9 +266,7 @@ def test_bad_input(settings, change, message):
 
 
 def test_a_regressor_refuses_a_loss_of_groups():
-    with pytest.raises(
-        ValueError, match="because it is a loss for ranking. Use one of"
-    ):
+    with pytest.raises(ValueError, match="because it is a loss for ranking"):
         LinearRegressor(PairwiseLogistic()).fit(np.eye(3), np.arange(3.0))
 
 

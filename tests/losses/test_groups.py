@@ -109,6 +109,51 @@ def test_cox(rng, ties):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def late_likelihood(y, r, w, efron):
+    """The same of rows that enter late, with its gradient and its Hessian."""
+    value, gradient, hessian = 0.0, np.zeros(len(r)), np.zeros((len(r), len(r)))
+    for t in np.unique(y["time"][y["event"]]):
+        at_risk, now = (
+            (y["time"] >= t) & (y["entry"] < t),
+            (y["time"] == t) & y["event"],
+        )
+        d, W, top = now.sum(), w[now].sum(), r[at_risk].max()
+        rho = np.where(at_risk, w * np.exp(np.minimum(r - top, 0.0)), 0.0)
+        for step in range(d):
+            q = rho * (1 - step / d * efron * now)
+            value += W / d * (top + np.log(q.sum()))
+            q /= q.sum()
+            gradient += W / d * q
+            hessian += W / d * (np.diag(q) - np.outer(q, q))
+        value -= (w * r)[now].sum()
+        gradient -= w * now
+    return value, gradient, hessian
+
+
+@pytest.mark.parametrize("spread", [1.0, 20.0, 300.0])
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_rows_that_enter_late(rng, spread, ties):
+    for n in (2, 5, 40):
+        time = rng.integers(2, 12, size=n).astype(float)
+        entry = time - rng.integers(1, 12, size=n)
+        y = survival_target(rng.random(n) < 0.7, time, entry)
+        r, w = spread * rng.normal(size=n), rng.uniform(0.5, 2.0, size=n)
+        expected = late_likelihood(y, r, w, ties == "efron")
+        found = CoxPH(ties).value_gradient(y, r, None, w)
+        found = (*found, CoxPH(ties).hessian(y, r, None, w))
+        for one, other in zip(found, expected):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
+        curvature = CoxPH(ties).curvature(y, r, None, w)
+        np.testing.assert_allclose(curvature, np.diag(found[2]), atol=1e-7)
+        early = survival_target(y["event"], time, np.full(n, -1.0))
+        plain = survival_target(y["event"], time)
+        for method in ("value", "gradient", "hessian"):
+            one, other = (
+                getattr(CoxPH(ties), method)(y, r, None, w) for y in (early, plain)
+            )
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
 def test_plackett_luce_is_a_product_of_choices(rng):
     r, y = rng.normal(size=6), np.array([3.0, 1.0, 5.0, 0.0, 4.0, 2.0])
     s = r[np.argsort(-y)]

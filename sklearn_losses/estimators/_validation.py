@@ -66,6 +66,8 @@ PENALTY = [
     NONE,
 ]
 
+KINDS = {"binary": "classification", "multiclass": "classification"}  # of losses
+
 NAMED = {"l1": L1(), "l2": L2()}
 
 OPTIMIZER = [
@@ -144,7 +146,7 @@ def resolve_loss(estimator, tasks, also=()):
         usable = [n for task in tasks for n in loss_names(task)] + list(also)
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because it is a loss for "
-            f"{'regression' if found.task == 'regression' else 'classification'}. "
+            f"{KINDS.get(found.task, found.task)}. "
             f"Use one of {', '.join(usable)}, or another estimator."
         )
     if found.needs_scale and "regression" not in tasks:

@@ -38,6 +38,7 @@ from sklearn_losses.losses._counts import (
     Tweedie,
 )
 from sklearn_losses.losses._custom import CFunctionLoss, NumpyLoss
+from sklearn_losses.losses._groups import GroupLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -54,6 +55,15 @@ from sklearn_losses.losses._multiclass import (
     MulticlassHinge,
     MulticlassSquaredHinge,
     Sparsemax,
+)
+from sklearn_losses.losses._ranking import (
+    ListMLE,
+    ListNet,
+    PairwiseExponential,
+    PairwiseHinge,
+    PairwiseLogistic,
+    PairwiseSquaredHinge,
+    PlackettLuce,
 )
 from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
@@ -82,6 +92,8 @@ from sklearn_losses.losses._robust import (
     TukeyBiweight,
     Welsch,
 )
+from sklearn_losses.losses._survival import CoxPH
+from sklearn_losses.losses._targets import ranking_target, survival_target
 
 __all__ = [
     "AbsoluteError",
@@ -91,6 +103,7 @@ __all__ = [
     "Barron",
     "CFunctionLoss",
     "Cauchy",
+    "CoxPH",
     "CrossEntropy",
     "EpsilonInsensitive",
     "Expectile",
@@ -100,6 +113,7 @@ __all__ = [
     "Gamma",
     "GemanMcClure",
     "GeneralizedCrossEntropy",
+    "GroupLoss",
     "Hampel",
     "Hinge",
     "Huber",
@@ -110,6 +124,8 @@ __all__ = [
     "LabelSmoothing",
     "Linex",
     "Link",
+    "ListMLE",
+    "ListNet",
     "Log1pLink",
     "LogCosh",
     "LogLink",
@@ -121,7 +137,12 @@ __all__ = [
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "PairwiseExponential",
+    "PairwiseHinge",
+    "PairwiseLogistic",
+    "PairwiseSquaredHinge",
     "Perceptron",
+    "PlackettLuce",
     "PointLoss",
     "Poisson",
     "PolyLoss",
@@ -151,5 +172,7 @@ __all__ = [
     "Welsch",
     "get_loss",
     "loss_names",
+    "ranking_target",
     "register_loss",
+    "survival_target",
 ]

@@ -19,15 +19,19 @@ from sklearn_losses.losses import (
     _binary,
     _counts,
     _multiclass,
+    _ranking,
     _regression,
     _robust,
+    _survival,
 )
 from sklearn_losses.losses._base import Loss
 
 # In the order of the families, and of their files.
+FAMILIES = _regression, _robust, _counts, _binary, _multiclass, _ranking, _survival
+TASKS = "regression", "binary", "multiclass", "ranking", "survival"
 _CLASSES = {
     cls.name: cls
-    for family in (_regression, _robust, _counts, _binary, _multiclass)
+    for family in FAMILIES
     for cls in vars(family).values()
     if isinstance(cls, type) and issubclass(cls, Loss) and cls.name is not None
 }
@@ -42,7 +46,7 @@ def loss_names(task: str | None = None) -> list[str]:
 
     Parameters
     ----------
-    task : {"regression", "binary", "multiclass"}, default=None
+    task : {"regression", "binary", "multiclass", "ranking", "survival"}, default=None
         Only the losses of that task; None means all.
 
     Returns
@@ -55,7 +59,7 @@ def loss_names(task: str | None = None) -> list[str]:
         If there is no such task.
     """
     if task is not None:
-        check_parameter("loss_names", "task", task, [Options(*_TASKS)])
+        check_parameter("loss_names", "task", task, [Options(*TASKS)])
     return [n for n, cls in _CLASSES.items() if task is None or cls.task == task]
 
 

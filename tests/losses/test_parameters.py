@@ -48,7 +48,14 @@ from sklearn_losses.losses import (
     Welsch,
     loss_names,
 )
-from tests.cases import LOSSES, each, raw_predictions, targets, two_targets
+from tests.cases import (
+    GROUP_LOSSES,
+    LOSSES,
+    each,
+    raw_predictions,
+    targets,
+    two_targets,
+)
 
 # Each parameter with its range in words, values in it and values outside.
 SHARE = "(0.0, 1.0)", [1e-9, np.float32(0.5)], [0, 1, -1, 2.0]
@@ -278,7 +285,7 @@ def test_parameters_of_hampel_are_checked_together():
 def test_all_losses_are_covered():
     classes = {v for v in vars(public).values() if isinstance(v, type)}
     named = {c for c in classes if issubclass(c, Loss) and c.name in loss_names()}
-    assert named == {type(x) for x in LOSSES}
+    assert named == {type(x) for x in LOSSES + GROUP_LOSSES}
     assert len(named) == len(loss_names())
     assert sorted(public.__all__) == public.__all__
 

@@ -23,6 +23,13 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._censored import (
+    Censored,
+    ExponentialAFT,
+    LogLogisticAFT,
+    LogNormalAFT,
+    WeibullAFT,
+)
 from sklearn_losses.losses._combine import (
     Asymmetric,
     LabelSmoothing,
@@ -38,6 +45,13 @@ from sklearn_losses.losses._counts import (
     Tweedie,
 )
 from sklearn_losses.losses._custom import CFunctionLoss, NumpyLoss
+from sklearn_losses.losses._distributions import (
+    GammaDistribution,
+    GaussianDistribution,
+    LaplaceDistribution,
+    LogisticDistribution,
+    StudentTDistribution,
+)
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -54,6 +68,13 @@ from sklearn_losses.losses._multiclass import (
     MulticlassHinge,
     MulticlassSquaredHinge,
     Sparsemax,
+)
+from sklearn_losses.losses._ordinal import (
+    CumulativeCauchit,
+    CumulativeCloglog,
+    CumulativeLogit,
+    CumulativeLoglog,
+    CumulativeProbit,
 )
 from sklearn_losses.losses._registry import get_loss, loss_names
 from sklearn_losses.losses._regression import (
@@ -91,13 +112,22 @@ __all__ = [
     "Barron",
     "CFunctionLoss",
     "Cauchy",
+    "Censored",
     "CrossEntropy",
+    "CumulativeCauchit",
+    "CumulativeCloglog",
+    "CumulativeLogit",
+    "CumulativeLoglog",
+    "CumulativeProbit",
     "EpsilonInsensitive",
     "Expectile",
     "Exponential",
+    "ExponentialAFT",
     "Fair",
     "Focal",
     "Gamma",
+    "GammaDistribution",
+    "GaussianDistribution",
     "GemanMcClure",
     "GeneralizedCrossEntropy",
     "Hampel",
@@ -108,12 +138,16 @@ __all__ = [
     "InvalidParameterError",
     "InverseGaussian",
     "LabelSmoothing",
+    "LaplaceDistribution",
     "Linex",
     "Link",
     "Log1pLink",
     "LogCosh",
     "LogLink",
+    "LogLogisticAFT",
     "LogLoss",
+    "LogNormalAFT",
+    "LogisticDistribution",
     "LogitLink",
     "Loss",
     "ModifiedHuber",
@@ -143,11 +177,13 @@ __all__ = [
     "SquaredHinge",
     "SquaredLogError",
     "StudentT",
+    "StudentTDistribution",
     "Sum",
     "Tangent",
     "Truncated",
     "TukeyBiweight",
     "Tweedie",
+    "WeibullAFT",
     "Welsch",
     "get_loss",
     "loss_names",

@@ -110,6 +110,7 @@ class Loss(BaseEstimator):
     smoothness = np.inf
     symmetric = True
     bounded = False
+    outputs = ()  # names of outputs with predictors of their own: see `_outputs`
 
     _constraints = {}
 

@@ -11,12 +11,16 @@ They are negative log-likelihoods without the terms in y alone, and so may be ne
 import numpy as np
 from scipy.special import xlog1py, xlogy
 
-from sklearn_losses._machine._params import Interval, check_parameters
+from sklearn_losses._machine._params import Interval, Options, check_parameters
 from sklearn_losses.losses._base import PointLoss
 from sklearn_losses.losses._links import LogLink
+from sklearn_losses.losses._outputs import MLE, Likelihood
 
 NON_NEGATIVE = Interval(0, None, "left")
 POSITIVE = Interval(0, None, "neither")
+COUNTS = Interval(0, None, "left", integer=True)
+LEAST_AT_START = 0.1  # of a dispersion
+LEAST_DISPERSION = 1e-8  # what is fitted below is a Poisson's
 
 
 class CountLoss(PointLoss):
@@ -131,7 +135,7 @@ class Tweedie(CountLoss):
         return mean ** (2 - self.power) / ((self.power - 1) * (2 - self.power))
 
 
-class NegativeBinomial(CountLoss):
+class NegativeBinomial(Likelihood, CountLoss):
     """(y + 1/d) log(1 + d exp(p)) - y p, with d the dispersion.
 
     For counts with the variance m + d m^2: more than a Poisson's. Half the deviance, up
@@ -139,8 +143,10 @@ class NegativeBinomial(CountLoss):
 
     Parameters
     ----------
-    dispersion : float, default=1.0
-        d > 0. As it goes to 0 the loss becomes `Poisson`.
+    dispersion : float or "mle", default=1.0
+        d >= 0. At 0 the loss is `Poisson`. "mle": it is fitted, on the log scale, with
+        the sum of log(1 + d j) over j < y that likelihoods have besides; y must be
+        integers then.
 
     References
     ----------
@@ -148,13 +154,52 @@ class NegativeBinomial(CountLoss):
     """
 
     name = "negative_binomial"
-    domain = NON_NEGATIVE
-    _constraints = {"dispersion": [POSITIVE]}
+    formula = "negative_binomial"
+    parameters = {"dispersion": LogLink()}
+    takes_features = ("dispersion",)
+    least = {"dispersion": LEAST_DISPERSION}
+    _constraints = {"dispersion": [NON_NEGATIVE, Options(MLE)]}
 
     def __init__(self, dispersion=1.0):
         self.dispersion = dispersion
 
+    @property
+    def domain(self):
+        return COUNTS if self.dispersion == MLE else NON_NEGATIVE
+
+    @property
+    def convex(self):
+        return self.dispersion != MLE
+
+    def compiled(self):
+        check_parameters(self, self._constraints)
+        if self.dispersion == MLE:
+            return super().compiled()
+        if self.dispersion == 0:
+            return Poisson().compiled()
+        return CountLoss.compiled(self)
+
+    def _start(self, y, weight):
+        mean = np.average(y[:, 0], weights=weight)
+        variance = np.average((y[:, 0] - mean) ** 2, weights=weight)
+        dispersion = max((variance - mean) / max(mean, 1e-300) ** 2, LEAST_AT_START)
+        return np.log(max(mean, 1e-300)), np.log(dispersion)
+
+    def frozen(self, location, dispersion):
+        from scipy.stats import nbinom
+
+        n = 1.0 / np.maximum(dispersion, 1e-12)
+        return nbinom(n, n / (n + np.exp(location)))
+
+    def _optimal_constant(self, y_true, sample_weight):
+        base = Likelihood if self.dispersion == MLE else CountLoss
+        return base._optimal_constant(self, y_true, sample_weight)
+
     def _minimum(self, y_true):
+        if self.dispersion == MLE:
+            return super()._minimum(y_true)
+        if self.dispersion == 0:
+            return Poisson()._minimum(y_true)
         # y log((1 + d y) / y) + log(1 + d y) / d
         d, y = self.dispersion, y_true
         inverse = np.divide(1.0, d * y, where=d * y > 1, out=np.zeros_like(y))

@@ -1,11 +1,13 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators._path import alpha_max, regularization_path
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
 
 __all__ = [
     "LinearClassifier",
+    "LinearOrdinalClassifier",
     "LinearRegressor",
     "SGDClassifier",
     "SGDRegressor",

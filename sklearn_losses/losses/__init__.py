@@ -70,11 +70,13 @@ from sklearn_losses.losses._multiclass import (
     Sparsemax,
 )
 from sklearn_losses.losses._ordinal import (
+    AllThreshold,
     CumulativeCauchit,
     CumulativeCloglog,
     CumulativeLogit,
     CumulativeLoglog,
     CumulativeProbit,
+    ImmediateThreshold,
 )
 from sklearn_losses.losses._registry import get_loss, loss_names
 from sklearn_losses.losses._regression import (
@@ -107,6 +109,7 @@ from sklearn_losses.losses._robust import (
 __all__ = [
     "AbsoluteError",
     "AbsolutePercentageError",
+    "AllThreshold",
     "Andrews",
     "Asymmetric",
     "Barron",
@@ -134,6 +137,7 @@ __all__ = [
     "Hinge",
     "Huber",
     "IdentityLink",
+    "ImmediateThreshold",
     "Interval",
     "InvalidParameterError",
     "InverseGaussian",

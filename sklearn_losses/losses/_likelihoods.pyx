@@ -92,6 +92,117 @@ cdef double point_curvature(const void *params, double y, double raw) noexcept n
     return h[0]
 
 
+# ------------------------------------------------------ a binary loss at each threshold
+cdef struct Thresholds:
+    const LossTable *inner
+    const void *params
+    bint is_immediate
+    double width          # over which kinks are smoothed, as in terms._points
+    Py_ssize_t n          # of thresholds that share outputs, ...
+    Py_ssize_t *column    # ... and which output each is; NULL: none does
+
+
+cdef class _OwnerOfThresholds:
+    cdef Thresholds of
+    cdef object inner  # is kept alive
+
+    def __dealloc__(self):
+        free(self.of.column)
+
+
+cdef double at_thresholds(const void *params, const Row *row, double *hessian) noexcept nogil:
+    """sum_j f([y > j], r - t_j) of raw outputs (r, t_0, ...), of all j or the nearest."""
+    cdef const Thresholds *t = <const Thresholds *> params
+    cdef Py_ssize_t i, j, k, n = row.n_outputs, c = <Py_ssize_t> row.y[0]
+    cdef Py_ssize_t last = (n - 1 if t.column == NULL else t.n) - 1
+    cdef Py_ssize_t first = max(c - 1, 0) if t.is_immediate else 0
+    cdef double value = 0.0, slope, bend
+    for i in range(n):
+        if row.gradient != NULL:
+            row.gradient[i] = 0.0
+        if row.curvature != NULL:
+            row.curvature[i] = 0.0
+    if hessian != NULL:
+        for i in range(n * (n + 1) // 2):
+            hessian[i] = 0.0
+    last = min(c, last) if t.is_immediate else last
+    for j in range(first, last + 1):
+        k = j + 1 if t.column == NULL else t.column[j]
+        value += one_threshold(t, 1.0 if c > j else 0.0, row.raw[0] - row.raw[k], &slope, &bend)
+        if row.gradient != NULL:
+            row.gradient[0] += slope
+            row.gradient[k] -= slope
+        if row.curvature != NULL:
+            row.curvature[0] += bend
+            row.curvature[k] += bend
+        if hessian != NULL:
+            hessian[0] += bend
+            hessian[likelihoods.at(k, 0)] -= bend
+            hessian[likelihoods.at(k, k)] += bend
+    return value
+
+
+cdef double one_threshold(const Thresholds *t, double y, double p, double *slope,
+                          double *bend) noexcept nogil:
+    """Value, slope and curvature of f, or of its mean over [p - h, p + h] for the slopes."""
+    cdef double h = t.width, up, down, value = t.inner.value(t.params, y, p)
+    if h == 0.0:
+        slope[0] = t.inner.gradient(t.params, y, p)
+        bend[0] = t.inner.curvature(t.params, y, p) if t.inner.curvature != NULL else 0.0
+        return value
+    up, down = t.inner.value(t.params, y, p + h), t.inner.value(t.params, y, p - h)
+    slope[0] = 0.5 * (up - down) / h
+    bend[0] = 0.5 / h * (t.inner.gradient(t.params, y, p + h)
+                         - t.inner.gradient(t.params, y, p - h))
+    return value + 0.5 * (0.5 * (up + down) - value)
+
+
+cdef double threshold_row(const void *params, const Row *row) noexcept nogil:
+    return at_thresholds(params, row, NULL)
+
+
+cdef void threshold_hessian(const void *params, const Row *row, double *hessian) noexcept nogil:
+    at_thresholds(params, row, hessian)
+
+
+cdef LossTable of_thresholds
+start_table(&of_thresholds)
+of_thresholds.row, of_thresholds.row_hessian = threshold_row, threshold_hessian
+
+
+def thresholds(CLoss inner, *, bint is_immediate, double width=0.0, columns=()):
+    """The C functions of a binary loss at each threshold between ordered classes.
+
+    Parameters
+    ----------
+    inner : CLoss
+        A loss of points with y in {0, 1}.
+    is_immediate : bool
+        Whether only the thresholds beside a class count.
+    width : float, default=0.0
+        Over which kinks are smoothed.
+    columns : sequence of int
+        Which raw output each threshold is, if some share one.
+
+    Returns
+    -------
+    CLoss
+    """
+    cdef Py_ssize_t i
+    cdef _OwnerOfThresholds owner = _OwnerOfThresholds()
+    cdef CLoss loss = CLoss()
+    owner.of.inner, owner.of.params, owner.inner = inner.table, inner.params, inner
+    owner.of.is_immediate, owner.of.width = is_immediate, width
+    if len(columns):
+        owner.of.n = len(columns)
+        owner.of.column = <Py_ssize_t *> malloc(len(columns) * sizeof(Py_ssize_t))
+        for i in range(len(columns)):
+            owner.of.column[i] = columns[i]
+    loss.table, loss.params = &of_thresholds, <const void *> &owner.of
+    loss.owner, loss.parts = owner, (inner,)
+    return loss
+
+
 cdef LossTable of_rows, of_points
 start_table(&of_rows)
 of_rows.row, of_rows.row_hessian = row, row_hessian

@@ -11,10 +11,17 @@ array([[0.269, 0.462, 0.269]])
 
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri
+from sklearn.base import clone
 
-from sklearn_losses._machine._params import Interval, check_parameters
+from sklearn_losses._machine._params import (
+    Interval,
+    InvalidParameterError,
+    check_parameters,
+)
 from sklearn_losses.losses._arguments import check_classes, real_array, require_shape
-from sklearn_losses.losses._likelihoods import KINDS, likelihood
+from sklearn_losses.losses._base import Loss
+from sklearn_losses.losses._binary import LogLoss
+from sklearn_losses.losses._likelihoods import KINDS, likelihood, thresholds
 from sklearn_losses.losses._links import RowLink
 from sklearn_losses.losses._outputs import Likelihood
 
@@ -200,3 +207,116 @@ class CumulativeCauchit(Cumulative):
     name = "cumulative_cauchit"
     kind = "cauchy"
     convex = False
+
+
+class ThresholdLoss(OrdinalLoss):
+    """A binary loss of r - t_j, which says whether y is above the threshold t_j."""
+
+    is_immediate = False
+    _columns = ()  # which output each threshold is, if some share one
+    _constraints = {}
+
+    def __init__(self, loss=None):
+        self.loss = loss
+
+    @property
+    def inner(self):
+        return LogLoss() if self.loss is None else self.loss
+
+    def _checked_inner(self):
+        inner = self.inner
+        if not isinstance(inner, Loss) or inner.task != "binary":
+            raise InvalidParameterError(
+                f"The 'loss' parameter of {type(self).__name__} must be a binary loss "
+                f"such as LogLoss() or Hinge(). Got {inner!r} instead."
+            )
+        return inner.checked()
+
+    @property
+    def convex(self):
+        return self.inner.convex
+
+    @property
+    def differentiable(self):
+        return self.inner.differentiable
+
+    def compiled(self):
+        return self._thresholds(0.0)
+
+    def _thresholds(self, h):
+        return thresholds(
+            self._checked_inner(),
+            is_immediate=self.is_immediate,
+            width=h,
+            columns=self._columns,
+        )
+
+    def merged(self, columns):
+        """This loss where several thresholds are one output.
+
+        Parameters
+        ----------
+        columns : ndarray of int of shape (n_classes - 1,)
+            The raw output of each threshold; the first is 1.
+        """
+        other = clone(self)
+        other._columns = tuple(map(int, columns))
+        return other
+
+    def softened_by(self, h):
+        """The C functions with kinks that are a mean over [-h, h]."""
+        return self._thresholds(h)
+
+    def start(self, y, weight):
+        found = super().start(y, weight)
+        if not self._columns:
+            return found
+        columns = np.array(self._columns)
+        n = np.bincount(columns)[1:]
+        return np.append(0.0, np.bincount(columns, found[1:])[1:] / n)
+
+    def _quantile(self, share):
+        """Where the log loss has it, or another loss that has probabilities."""
+        found = logit(share)
+        return found if self.inner.name == "log_loss" else np.clip(found, -1.0, 1.0)
+
+    def _minimum(self, y_true):
+        return np.zeros(np.shape(y_true)[:1])
+
+
+class AllThreshold(ThresholdLoss):
+    """sum_j f(y > j, r - t_j): a binary loss at every threshold, all with one w.
+
+    Its best prediction is the median class; with the log loss it is consistent for the
+    mean absolute error.
+
+    Parameters
+    ----------
+    loss : Loss, default=None
+        f, a binary loss; None means ``LogLoss()``.
+
+    References
+    ----------
+    Rennie and Srebro 2005, "Loss functions for preference levels", IJCAI; Pedregosa,
+    Bach and Gramfort 2017, "On the consistency of ordinal regression methods", JMLR 18.
+    """
+
+    name = "all_threshold"
+
+
+class ImmediateThreshold(ThresholdLoss):
+    """f(1, r - t_k) + f(0, r - t_k+1): a binary loss at the two ends of the class k.
+
+    Parameters
+    ----------
+    loss : Loss, default=None
+        f, a binary loss; None means ``LogLoss()``.
+
+    References
+    ----------
+    Shashua and Levin 2003, "Ranking with large margin principle", NIPS; Chu and
+    Keerthi 2005, "New approaches to support vector ordinal regression", ICML.
+    """
+
+    name = "immediate_threshold"
+    is_immediate = True

@@ -9,6 +9,7 @@ columns that an output does not use are 0, and no part of any matrix.
 4
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -86,7 +87,7 @@ class Predictors:
         """The slices of the featured outputs in packed order."""
         sizes = [int(self.moves[k].sum()) for k, _ in self.featured]
         ends = np.cumsum([0, *sizes])
-        return [slice(a, b) for a, b in zip(ends[:-1], ends[1:])]
+        return [slice(a, b) for a, b in itertools.pairwise(ends)]
 
     def add_curvature(self, z, hessians, out):
         """Add sum_i z_i' H_i z_i of all outputs, in packed order.

@@ -453,8 +453,8 @@ class LinearRegressor(OutputsMixin, LinearRegressorMixin, BaseLinear):
 
     features : dict, default=None
         Of a loss with parameters that are "mle": which features they depend on,
-        ``{{"scale": "all"}}``, 'none' or a list of columns. By default each is one number,
-        which `loss_` has. The penalty is that of the location.
+        ``{{"scale": "all"}}``, 'none' or a list of columns. By default each is one
+        number, which `loss_` has. The penalty is that of the location.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""LinearOrdinalClassifier: ordered classes, one prediction, and thresholds between them."""
+"""LinearOrdinalClassifier: ordered classes, a latent value, and thresholds."""
 
 from dataclasses import replace
 
@@ -237,19 +237,21 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         self.classes_ = order_of(owner, given, self.categories)
         codes = codes_of(owner, y, self.classes_)
         weight = check_weights(sample_weight, X.shape[0])
+        if weight is not None and not weight.any():
+            raise ValueError("All sample weights are zero: nothing is left to fit.")
         weight = None if weight is None else moderate_weight(weight)
         counts = np.bincount(codes.astype(int), weight, len(self.classes_))
         self._seen = np.flatnonzero(counts > 0)
         if len(self._seen) < 2:
             raise ValueError(
                 f"{owner} needs at least two classes with rows of positive weight, and "
-                f"y has {len(self._seen)}: {self.classes_[self._seen].tolist()}."
+                f"y has one class: {self.classes_[self._seen].tolist()}."
             )
         if len(self._seen) < len(self.classes_):
             missing = np.setdiff1d(np.arange(len(counts)), self._seen)
+            names = ", ".join(repr(self.classes_.tolist()[k]) for k in missing)
             warn_caller(
-                f"No row of y has the class {self.classes_.tolist()[missing[0]]!r} of "
-                f"{owner}: it gets no probability."
+                f"No row of y has the class {names} of {owner}: it gets no probability."
             )
         # Rows of weight 0 may be of a class without a threshold; any will do.
         codes = np.searchsorted(self._seen, codes).astype(np.float64)
@@ -373,6 +375,11 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         float
         """
         return accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True  # on classes that have no order
+        return tags
 
 
 def _of_location(offset, n_outputs):

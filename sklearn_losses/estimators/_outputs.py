@@ -132,6 +132,8 @@ class OutputsMixin:
         total = float(X.shape[0]) if weight is None else weight.sum()
         offset = check_offset(offset, X.shape[0], 1)
         n_outputs = len(loss.outputs)
+        if offset is not None and loss.y_size > 1 and n_outputs > 1:
+            y, offset = loss.without(y, offset), None
         if offset is not None:
             others = np.zeros((len(offset), n_outputs - 1))
             offset = np.column_stack([offset, others])
@@ -146,7 +148,7 @@ class OutputsMixin:
 
     def _checked(self, X, y, loss):
         """X and y, which may have two columns where a target is an interval."""
-        if np.ndim(y) != 2 or loss.y_size == 1:
+        if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
             X, y, check = check_large_rows(self, X, y)
             return X, check_numbers(y, loss), check
         y = check_numbers(y, loss)
@@ -160,7 +162,9 @@ class OutputsMixin:
         weight = objective.sample_weight
         y = objective.loss.columns(objective.targets.y)
         weight = np.ones(len(y)) if weight is None else weight
-        start = objective.loss.start(y[weight > 0], weight[weight > 0])
+        y, weight = y[weight > 0], weight[weight > 0]
+        objective.loss.check_fit(y, weight)
+        start = objective.loss.start(y, weight)
         start[0] = 0.0 if not self.fit_intercept else start[0]
         coef = np.zeros((len(start), objective.rows.n_features))
         return [(coef, start)]
@@ -303,4 +307,5 @@ class OutputsMixin:
         return self.predict_quantile(X, [tail, 1.0 - tail], offset)
 
     def _frozen(self, X, offset):
-        return self.loss_.frozen(**self._values(X, offset))
+        values = self._values(X, offset)
+        return self.loss_.frozen(**values)

@@ -1,8 +1,8 @@
 """Targets of which only an interval is known: survival times, and limits of detection.
 
-y is a number where it is known, or two: ``[lower, upper]``, equal where it is known, with
-an infinite upper end where it is censored from the right (it is at least `lower`), and
-a lower end of 0 (without log, -inf) where it is from the left.
+y is a number where it is known, or two: ``[lower, upper]``, equal where it is known,
+with an infinite upper end where it is censored from the right (it is at least `lower`),
+and a lower end of 0 (without log, -inf) where it is from the left.
 
 A distribution F has (log y - location) / scale. What is fitted are location / scale and
 1 / scale, in which the loss is convex (Burridge 1981), so that a fit is certified; the
@@ -118,8 +118,8 @@ class CensoredLikelihood(Likelihood):
             why = "says nothing" if is_open[i] else "is no interval"
             raise ValueError(
                 f"{type(self).__name__} needs every target to be lower <= upper in "
-                f"[{least:g}, inf], and at the least one of them finite: {name}[{i}] is "
-                f"[{ends[0]:g}, {ends[1]:g}], which {why}."
+                f"[{least:g}, inf], and at the least one of them finite: {name}[{i}] "
+                f"is [{ends[0]:g}, {ends[1]:g}], which {why}."
             )
 
     def columns(self, y):
@@ -128,7 +128,28 @@ class CensoredLikelihood(Likelihood):
         with np.errstate(divide="ignore"):
             return np.ascontiguousarray(np.log(y) if self.is_log else y)
 
+    def without(self, y, offset):
+        """Targets of which an offset of the location has been taken off.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples,) or (n_samples, 2)
+        offset : ndarray of shape (n_samples, 1)
+        """
+        offset = offset if y.ndim == 2 else offset[:, 0]
+        return y * np.exp(-offset) if self.is_log else y - offset
+
     # --------------------------------------------------------------- what is fitted
+    def check_fit(self, y, weight):
+        low, high = np.isfinite(y).T
+        if not (low.any() and high.any()):
+            side = "right" if low.any() else "left"
+            raise ValueError(
+                f"{type(self).__name__} has nothing to fit, because every target is "
+                f"censored from the {side}: no event was observed."
+            )
+        super().check_fit(np.where(low & high, y[:, 0], np.nan)[:, None], weight)
+
     def start(self, y, weight):
         """From the middle of intervals, and a bit beyond what is censored."""
         low, high = y.T

@@ -179,11 +179,18 @@ class NegativeBinomial(Likelihood, CountLoss):
             return Poisson().compiled()
         return CountLoss.compiled(self)
 
+    def check_fit(self, y, weight):
+        if not y.any():
+            raise ValueError(
+                f"{type(self).__name__} cannot fit a dispersion to y, which is 0 in "
+                "every row. Give it a number: dispersion=1.0."
+            )
+
     def _start(self, y, weight):
         mean = np.average(y[:, 0], weights=weight)
         variance = np.average((y[:, 0] - mean) ** 2, weights=weight)
-        dispersion = max((variance - mean) / max(mean, 1e-300) ** 2, LEAST_AT_START)
-        return np.log(max(mean, 1e-300)), np.log(dispersion)
+        dispersion = max((variance - mean) / mean**2, LEAST_AT_START)
+        return np.log(mean), np.log(dispersion)
 
     def frozen(self, location, dispersion):
         from scipy.stats import nbinom

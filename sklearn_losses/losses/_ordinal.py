@@ -1,8 +1,8 @@
 """Losses of ordered categories: one raw prediction, and thresholds between them.
 
 The class is k where the raw prediction plus noise is between the thresholds t_k and
-t_k+1. The raw outputs are (r, t_1, ..., t_K-1): as many as classes, and y is the index of
-a class.
+t_k+1. The raw outputs are (r, t_1, ..., t_K-1): as many as classes, and y is the index
+of a class.
 
 >>> from sklearn_losses.losses import CumulativeLogit
 >>> CumulativeLogit().inverse_link([[0.0, -1.0, 1.0]]).round(3)  # r, two thresholds

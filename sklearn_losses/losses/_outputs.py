@@ -107,6 +107,27 @@ class Likelihood(Loss):
         return [(n,)]
 
     # ------------------------------------------------------------- what is fitted
+    def check_fit(self, y, weight):
+        """Refuse targets that leave the fitted parameters without a best value.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, y_size)
+            As `columns` makes them.
+        weight : ndarray of shape (n_samples,)
+            Without zeros.
+
+        Raises
+        ------
+        ValueError
+        """
+        if "scale" in self.outputs and len(y) > 1 and (y == y[0]).all():
+            raise ValueError(
+                f"{type(self).__name__} cannot fit a scale to y, which is "
+                f"{y[0, 0]:.6g} in every row: the likelihood grows without end as the "
+                "scale falls to 0. Give it a number: scale=1.0."
+            )
+
     def start(self, y, weight):
         """Raw outputs, all constant, to begin a fit with.
 

@@ -1,4 +1,4 @@
-"""The objective of a loss of several outputs with predictors of their own, and its bound.
+"""The objective of a loss of outputs with predictors of their own, and its bound.
 
 A convex loss needs no conjugate for a bound. With its own slopes u at raw predictions p
 it is u . p - loss(p) (Fenchel's equality), so that

@@ -1,4 +1,4 @@
-"""The term of a loss of several outputs with predictors of their own (`losses._outputs`).
+"""The term of a loss of outputs with predictors of their own (`losses._outputs`).
 
 Its Hessians are exact, and as they are: of a likelihood that is not convex those of
 single rows have negative eigenvalues where their sum has none.

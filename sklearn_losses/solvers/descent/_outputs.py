@@ -1,8 +1,8 @@
 """Newton's method for outputs with predictors of their own.
 
-The loop is that of `_descent`; the Hessian is that of what moves alone, and exact. Where
-a likelihood is not convex its directions of negative curvature are turned around, which
-makes them directions in which it falls.
+The loop is that of `_descent`; the Hessian is that of what moves alone, and exact.
+Where a likelihood is not convex its directions of negative curvature are turned around,
+which makes them directions in which it falls.
 """
 
 from dataclasses import replace
@@ -29,6 +29,7 @@ from sklearn_losses.terms._term import uniform
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
 EXACT_STEPS = 4  # after the tolerance is met, at the most ...
 LITTLE = 1e-13  # ... while they gain so much of the value
+VANISHED = 1e-4  # of the scale of a constant is none
 MOST_NUMBERS = 1 << 19  # of Hessians at a time
 
 
@@ -98,7 +99,7 @@ class OutputsModel(JointModel):
         return found
 
     def _whole(self, packed):
-        """The Hessian with rows of zeros for what does not move, none of it negative."""
+        """The Hessian, not negative, with zeros for what does not move."""
         values, vectors = np.linalg.eigh(packed)
         if values[0] < 0:
             packed = vectors * np.abs(values) @ vectors.T
@@ -121,6 +122,7 @@ class OutputsFit(Fit):
     def use(self, model):
         super().use(model)
         model.predictors, model.is_centred = self.predictors, False
+        model.moves[-1] = 1.0  # predictors know which intercepts do
 
     def is_in_doubt(self):
         """Of a smoothed kink the minimum is what the last width says it is."""
@@ -141,13 +143,22 @@ class OutputsFit(Fit):
             self.predictors.add_curvature(self.features.chosen(rows), hessians, found)
         return found, total
 
+    def is_perfect_fit(self):
+        """Whether the scale has all but vanished."""
+        loss = self.term.loss
+        if "scale" not in loss.outputs:
+            return False
+        before = loss.values_of(self.term.best_constant()[None])["scale"]
+        after = loss.values_of(self.raw_at(self.kept))["scale"]
+        return not np.min(after) > VANISHED * before[0]
+
     def polish(self):
         """Exact Newton steps from the best point on, as long as they gain."""
         theta = self.kept
         for _ in range(EXACT_STEPS if self.h == 0 else 0):
             p = self.raw_at(theta)
             value, _ = self.look(p, theta)
-            new, delta, slope, predicted = self.model.minimum()
+            new, delta, _slope, predicted = self.model.minimum()
             q = self.raw(delta)
             reached = self.value_along(p, q, 1.0, new)
             if not (np.isfinite(q).all() and reached <= value + LITTLE * abs(value)):
@@ -235,11 +246,21 @@ class OutputsSolver(Certified):
     def _warnings(self, fit):
         if fit.converged:
             return []
+        if fit.is_perfect_fit():
+            return [
+                f"{self.owner} fits nearly every row perfectly, so that the likelihood "
+                f"of {fit.term.loss!r} grows without end as its scale falls to 0; this "
+                "is where the fit was stopped. Give it a number, such as scale=1.0, or "
+                "use a larger alpha."
+            ]
         if not np.isfinite(fit.best):
             return [f"{self.owner} did not converge: its objective overflows."]
+        reason = f"in max_iter={self.max_iter} passes over the rows"
+        if fit.passes + 2 <= self.max_iter:
+            reason = f"after {fit.passes} passes, as no step lowers its objective"
         return [
-            f"{self.owner} did not converge in {fit.passes} passes over the rows, of "
-            f"max_iter={self.max_iter}. Increase max_iter, or alpha."
+            f"{self.owner} did not converge {reason}: {fit.term.loss!r} reached "
+            f"{fit.best:.6g}. Increase max_iter, tol or alpha."
         ]
 
     def _show(self, fit):

@@ -180,6 +180,7 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
     """
 
     _tasks = ("ordinal",)
+    _takes_outputs = True
     _objects = {"loss": "AllThreshold(Hinge())", "penalty": "MCP()"}
     _labels_in = ("classes_", "thresholds_")
     _constraints = {
@@ -309,6 +310,13 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         ndarray of shape (n_samples,)
         """
         return self.raw_prediction(X, offset)
+
+    def _targets_and_outputs(self, X, y, loss, offset):
+        """Codes of labels and raw outputs, as a loss of the class of `loss_` has them."""
+        latent = self.raw_prediction(X, offset)
+        values = {"location": latent, "thresholds": self.thresholds_}
+        codes = codes_of(type(self).__name__, np.asarray(y), np.asarray(self.classes_))
+        return codes, loss.raw_of(values, len(latent))
 
     def _index(self, latent):
         target = self.target

@@ -86,6 +86,8 @@ def _index_of(owner, column, n_features, names):
 class OutputsMixin:
     """Parameters of a loss that are fitted, as numbers or by features."""
 
+    _takes_outputs = True
+
     # ------------------------------------------------------------------ the problem
     def _predictors(self, loss, n_features):
         """Which columns each output of the loss uses."""
@@ -305,6 +307,12 @@ class OutputsMixin:
             raise ValueError(f"coverage must be in (0, 1). Got {coverage!r}.")
         tail = 0.5 * (1.0 - coverage)
         return self.predict_quantile(X, [tail, 1.0 - tail], offset)
+
+    def _targets_and_outputs(self, X, y, loss, offset):
+        """Targets and raw outputs as a loss of the class of `loss_` takes them."""
+        values = self._values(X, offset)
+        n = len(values["location"])
+        return check_numbers(y, loss), loss.raw_of(values, n)
 
     def _frozen(self, X, offset):
         values = self._values(X, offset)

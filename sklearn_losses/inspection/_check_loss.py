@@ -18,6 +18,7 @@ from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._checks_calculus import CALCULUS_CHECKS
 from sklearn_losses.inspection._checks_claims import CLAIM_CHECKS
 from sklearn_losses.inspection._checks_object import OBJECT_CHECKS
+from sklearn_losses.inspection._checks_outputs import OUTPUT_CHECKS, Examples
 from sklearn_losses.inspection._probe import Probe
 from sklearn_losses.inspection._report import LossReport
 
@@ -67,14 +68,15 @@ def check_loss(loss, *, on_fail="raise", random_state=0):
             f"The 'on_fail' parameter of check_loss must be 'raise', 'warn' or None. "
             f"Got {on_fail!r} instead."
         )
-    probe = Probe(loss, random_state)
+    if loss.outputs and loss.granularity == "row":
+        probe, checks = Examples(loss, random_state), OUTPUT_CHECKS
+    else:
+        probe = Probe(loss, random_state)
+        checks = (*OBJECT_CHECKS, *CALCULUS_CHECKS, *CLAIM_CHECKS)
     unsound = set()
     # Some points overflow on purpose, and what numpy would say about it is no finding.
     with np.errstate(all="ignore"):
-        results = [
-            check.run(loss, probe, unsound)
-            for check in (*OBJECT_CHECKS, *CALCULUS_CHECKS, *CLAIM_CHECKS)
-        ]
+        results = [check.run(loss, probe, unsound) for check in checks]
     report = LossReport(loss, results)
     if not report.passed and on_fail == "raise":
         raise AssertionError(str(report))

@@ -81,7 +81,7 @@ class CensoredLikelihood(Likelihood):
         return MedianLink(self._median() if self.scale != MLE else 0.0, self.is_log)
 
     def _median(self):
-        return self.scale * self._standard().median()
+        return float(self.scale * self._standard().median())
 
     def _standard(self):
         import scipy.stats
@@ -138,6 +138,27 @@ class CensoredLikelihood(Likelihood):
         """
         offset = offset if y.ndim == 2 else offset[:, 0]
         return y * np.exp(-offset) if self.is_log else y - offset
+
+    def usual_raw(self):
+        return np.array([0.0]) if self.scale != MLE else np.array([0.0, 1.0])
+
+    def examples(self, rng, n):
+        _, raw = super().examples(rng, n)
+        raw[:, 1:] = np.exp(raw[:, 1:])
+        low = np.round(rng.normal(size=n), 2)
+        high = np.where(rng.uniform(size=n) < 0.5, low, low + rng.exponential(size=n))
+        kind = rng.uniform(size=n)
+        ends = np.column_stack(
+            [np.where(kind < 0.2, -np.inf, low), np.where(kind > 0.8, np.inf, high)]
+        )
+        return (np.exp(ends) if self.is_log else ends), raw
+
+    def raw_of(self, values, n):
+        location = np.asarray(values["location"])
+        if self.scale != MLE:
+            return location[:, None]
+        s = np.full(n, 1.0 / values["scale"])
+        return np.column_stack([location * s, s])
 
     # --------------------------------------------------------------- what is fitted
     def check_fit(self, y, weight):

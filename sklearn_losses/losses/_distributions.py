@@ -10,7 +10,7 @@ array([1.419])
 import numpy as np
 
 from sklearn_losses._machine._params import Interval
-from sklearn_losses.losses._likelihoods import KINDS
+from sklearn_losses.losses._likelihoods import KINDS, likelihood
 from sklearn_losses.losses._links import LogLink
 from sklearn_losses.losses._outputs import (
     FITTED,
@@ -98,10 +98,18 @@ class LaplaceDistribution(LocationScale):
     kind = "laplace"
     differentiable = False
 
+    def _start(self, y, weight):
+        """The median and the mean distance from it, which are the best."""
+        order = np.argsort(y[:, 0])
+        sorted_y, below = y[order, 0], np.cumsum(weight[order])
+        median = sorted_y[np.searchsorted(below, 0.5 * below[-1])]
+        distance = np.average(np.abs(y[:, 0] - median), weights=weight)
+        if distance > 0:
+            return median, np.log(distance)
+        return super()._start(y, weight)
+
     def softened_by(self, h):
         """The C functions with kinks that are a mean over [-h, h]."""
-        from sklearn_losses.losses._likelihoods import likelihood
-
         return likelihood(self.formula, (float(KINDS["laplace"]), h), self._fixed())
 
     def frozen(self, location, scale):

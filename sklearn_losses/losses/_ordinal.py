@@ -54,6 +54,18 @@ class OrdinalLoss(Likelihood):
         self.check_targets(y, n_classes=raw.shape[1])
         return self.columns(y), np.ascontiguousarray(raw, dtype=np.float64), dtype, None
 
+    def usual_raw(self):
+        return np.array([0.0, -1.0, 1.0])
+
+    def examples(self, rng, n):
+        raw = np.round(2.0 * rng.normal(size=(n, 4)), 3)
+        raw[:, 1:] = np.sort(raw[:, 1:], axis=1) + [0.0, 0.1, 0.2]
+        return rng.integers(4, size=n).astype(float), raw
+
+    def raw_of(self, values, n):
+        ends = np.tile(values["thresholds"], (n, 1))
+        return np.column_stack([values["location"], ends])
+
     def start(self, y, weight):
         """No features: thresholds that give the classes their shares."""
         counts = np.bincount(y[:, 0].astype(np.intp), weight)

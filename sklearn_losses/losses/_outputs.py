@@ -106,6 +106,42 @@ class Likelihood(Loss):
     def _target_shapes(self, n):
         return [(n,)]
 
+    def usual_raw(self):
+        """Raw outputs beside which that of the location is looked at."""
+        return np.zeros(len(self.outputs))
+
+    def examples(self, rng, n):
+        """Targets and raw outputs that are valid, of moderate sizes.
+
+        Parameters
+        ----------
+        rng : numpy Generator
+        n : int
+
+        Returns
+        -------
+        y : ndarray of shape (n,) or (n, y_size)
+        raw : ndarray of shape (n, n_outputs)
+        """
+        raw = np.round(rng.normal(size=(n, len(self.outputs))), 3)
+        y = np.round(3.0 * rng.normal(size=n), 2)
+        if self.domain.low >= 0:
+            y = np.exp(np.round(rng.normal(size=n), 2))
+        return (np.floor(y) if self.domain.integer else y), raw
+
+    def raw_of(self, values, n):
+        """Raw outputs of a location and parameters: the inverse of `values_of`.
+
+        Parameters
+        ----------
+        values : dict of str to ndarray of shape (n_samples,) or float
+        n : int
+            The number of samples.
+        """
+        links = self.parameters
+        rest = [np.full(n, links[k].link(values[k])) for k in self.outputs[1:]]
+        return np.column_stack([values["location"], *rest])
+
     # ------------------------------------------------------------- what is fitted
     def check_fit(self, y, weight):
         """Refuse targets that leave the fitted parameters without a best value.

@@ -432,31 +432,32 @@ cdef inline double negative_binomial(
     """
     cdef double d = exp(raw[1]), m = exp(raw[0]), count = y[0], x = d * m, one = 1.0 + d * m
     cdef double s[3]
-    cdef double b = 0.0, b1 = 0.0, by_d, by_dd, value, term
+    cdef double b = 0.0, b1 = 0.0, by_d, by_dd, value, term, share
+    cdef double log_one = log1p(x) if x < 1e300 else raw[0] + raw[1]
     cdef Py_ssize_t i
     sums_of_log1p(d, count, s)
-    value = count * (log1p(x) - raw[0]) - s[0] + (log1p(x) / d if x > 1e-300 else m)
-    if x == INFINITY:
-        value = INFINITY
+    value = count * (log_one - raw[0]) - s[0] + (log_one / d if x > 1e-300 else m)
     if g == NULL and h == NULL:
         return value
-    # b = (log(1 + x) - x / (1 + x)) / x^2, and its derivative.
+    share = m / one if one < INFINITY else 1.0 / d
+    # b = m^2 (log(1 + x) - x / (1 + x)) / x^2, and its derivative by d.
     if x < 0.05:
         term = 1.0
         for i in range(2, 14):
             b += term * (1.0 - 1.0 / i)
             b1 -= term * (i - 1.0) * (1.0 - 1.0 / (i + 1.0))
             term *= -x
+        b, b1 = m * m * b, m * m * m * b1
     else:
-        b = (log1p(x) - x / one) / (x * x)
-        b1 = (1.0 / (one * one) - 2.0 * b) / x
-    by_d = -m * m * b + count * m / one - s[1]
+        b = (log_one - share * d) / (d * d)
+        b1 = (share * share - 2.0 * b) / d
+    by_d = count * share - b - s[1]
     if g != NULL:
-        g[0], g[1] = (m - count) / one, d * by_d
+        g[0], g[1] = share - count / one, d * by_d
     if h != NULL:
-        by_dd = -m * m * m * b1 - count * (m / one) * (m / one) - s[2]
-        h[0] = (m + count * x) / (one * one)
-        h[1] = -d * (m - count) * m / (one * one)
+        by_dd = -b1 - count * share * share - s[2]
+        h[0] = (share + count * share * d) / one
+        h[1] = -d * (share - count / one) * share
         h[2] = d * (d * by_dd + by_d)
     return value
 

@@ -4,6 +4,7 @@ from sklearn_losses import inspection, losses, model_selection, penalties, solve
 from sklearn_losses._machine._instruction_set import instruction_set
 from sklearn_losses.estimators import (
     LinearClassifier,
+    LinearOrdinalClassifier,
     LinearRanker,
     LinearRegressor,
     LinearSurvival,
@@ -24,6 +25,7 @@ from sklearn_losses.solvers import *  # noqa: F403
 __version__ = "0.1.0.dev0"
 __all__ = [
     "LinearClassifier",
+    "LinearOrdinalClassifier",
     "LinearRanker",
     "LinearRegressor",
     "LinearSurvival",

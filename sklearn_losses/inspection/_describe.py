@@ -327,10 +327,13 @@ def _cost(loss):
     if loss.granularity == "group":
         y, raw, groups = rows_of_groups(loss, BLOCK, BLOCK // GROUP)
         return _best_time(lambda: loss.value_gradient(y, raw, groups))
-    probe = Probe(loss)
-    repeats = -(-BLOCK // len(probe.y))
-    y = np.tile(probe.y, repeats)[:BLOCK]
-    raw = np.tile(probe.raw, (repeats, 1) if probe.is_row else repeats)[:BLOCK]
+    if loss.outputs and loss.granularity == "row":
+        y, raw = loss.examples(np.random.default_rng(0), BLOCK)
+    else:
+        probe = Probe(loss)
+        repeats = -(-BLOCK // len(probe.y))
+        y = np.tile(probe.y, repeats)[:BLOCK]
+        raw = np.tile(probe.raw, (repeats, 1) if probe.is_row else repeats)[:BLOCK]
     out = loss.value_gradient(y, raw)
     return _best_time(lambda: loss.value_gradient(y, raw, out=out))
 

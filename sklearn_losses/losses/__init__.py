@@ -23,6 +23,13 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._censored import (
+    Censored,
+    ExponentialAFT,
+    LogLogisticAFT,
+    LogNormalAFT,
+    WeibullAFT,
+)
 from sklearn_losses.losses._combine import (
     Asymmetric,
     LabelSmoothing,
@@ -38,6 +45,13 @@ from sklearn_losses.losses._counts import (
     Tweedie,
 )
 from sklearn_losses.losses._custom import CFunctionLoss, NumpyLoss
+from sklearn_losses.losses._distributions import (
+    GammaDistribution,
+    GaussianDistribution,
+    LaplaceDistribution,
+    LogisticDistribution,
+    StudentTDistribution,
+)
 from sklearn_losses.losses._groups import GroupLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
@@ -55,6 +69,15 @@ from sklearn_losses.losses._multiclass import (
     MulticlassHinge,
     MulticlassSquaredHinge,
     Sparsemax,
+)
+from sklearn_losses.losses._ordinal import (
+    AllThreshold,
+    CumulativeCauchit,
+    CumulativeCloglog,
+    CumulativeLogit,
+    CumulativeLoglog,
+    CumulativeProbit,
+    ImmediateThreshold,
 )
 from sklearn_losses.losses._ranking import (
     ListMLE,
@@ -98,19 +121,29 @@ from sklearn_losses.losses._targets import ranking_target, survival_target
 __all__ = [
     "AbsoluteError",
     "AbsolutePercentageError",
+    "AllThreshold",
     "Andrews",
     "Asymmetric",
     "Barron",
     "CFunctionLoss",
     "Cauchy",
+    "Censored",
     "CoxPH",
     "CrossEntropy",
+    "CumulativeCauchit",
+    "CumulativeCloglog",
+    "CumulativeLogit",
+    "CumulativeLoglog",
+    "CumulativeProbit",
     "EpsilonInsensitive",
     "Expectile",
     "Exponential",
+    "ExponentialAFT",
     "Fair",
     "Focal",
     "Gamma",
+    "GammaDistribution",
+    "GaussianDistribution",
     "GemanMcClure",
     "GeneralizedCrossEntropy",
     "GroupLoss",
@@ -118,10 +151,12 @@ __all__ = [
     "Hinge",
     "Huber",
     "IdentityLink",
+    "ImmediateThreshold",
     "Interval",
     "InvalidParameterError",
     "InverseGaussian",
     "LabelSmoothing",
+    "LaplaceDistribution",
     "Linex",
     "Link",
     "ListMLE",
@@ -129,7 +164,10 @@ __all__ = [
     "Log1pLink",
     "LogCosh",
     "LogLink",
+    "LogLogisticAFT",
     "LogLoss",
+    "LogNormalAFT",
+    "LogisticDistribution",
     "LogitLink",
     "Loss",
     "ModifiedHuber",
@@ -164,11 +202,13 @@ __all__ = [
     "SquaredHinge",
     "SquaredLogError",
     "StudentT",
+    "StudentTDistribution",
     "Sum",
     "Tangent",
     "Truncated",
     "TukeyBiweight",
     "Tweedie",
+    "WeibullAFT",
     "Welsch",
     "get_loss",
     "loss_names",

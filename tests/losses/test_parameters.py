@@ -62,6 +62,7 @@ SHARE = "(0.0, 1.0)", [1e-9, np.float32(0.5)], [0, 1, -1, 2.0]
 POSITIVE = "(0.0, inf)", [1e-9, 1, 1e300], [0, -1, np.inf, 10**400]
 SCALE = POSITIVE[0] + " or a str among {'mad'}", *POSITIVE[1:]
 NOT_NEGATIVE = "[0.0, inf)", [0, np.int64(3)], [-0.1, np.inf]
+FITTED = NOT_NEGATIVE[0] + " or a str among {'mle'}", *NOT_NEGATIVE[1:]
 PARAMETERS = [
     (Quantile, "quantile", *SHARE),
     (SmoothQuantile, "quantile", *SHARE),
@@ -108,7 +109,7 @@ PARAMETERS = [
         [-2, 0, 1, 1.5, 2, 7.5],
         [1e-9, 0.5, np.inf, -np.inf],
     ),
-    (NegativeBinomial, "dispersion", *POSITIVE),
+    (NegativeBinomial, "dispersion", *FITTED),
     (Hinge, "threshold", *NOT_NEGATIVE),
     (SquaredHinge, "threshold", *NOT_NEGATIVE),
     (SmoothHinge, "gamma", *POSITIVE),

@@ -49,6 +49,7 @@ myst_heading_anchors = 3
 suppress_warnings = ["config.cache"]
 
 autodoc_default_options = {"member-order": "bysource"}
+autodoc_typehints = "none"  # docstrings say what parameters may be
 autosummary_generate = True
 autosummary_context = {"bare": make_api.without_members()}
 numpydoc_show_class_members = False
@@ -80,7 +81,7 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "show_prev_next": False,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "catalogue": [], "index": []},
     "footer_start": ["copyright"],
     "footer_end": [],
     "navbar_end": ["theme-switcher"],
@@ -114,7 +115,7 @@ class LinkNames(SphinxTransform):
             name = match and match[1]
             if name not in make_api.PAGES or self.env.docname.endswith(f".{name}"):
                 continue
-            if isinstance(node.parent, ALREADY):
+            if isinstance(node.parent, ALREADY) or self.is_of_others(node):
                 continue
             node.replace_self(
                 addnodes.pending_xref(
@@ -128,6 +129,13 @@ class LinkNames(SphinxTransform):
                     refwarn=False,
                 )
             )
+
+    def is_of_others(self, node):
+        """Whether a name is that of another package: the left column of a table."""
+        while not isinstance(node, (nodes.entry, nodes.document)):
+            node = node.parent
+        is_left = isinstance(node, nodes.entry) and node.parent.index(node) == 0
+        return is_left and self.env.docname == "coming_from"
 
 
 def is_plumbing(app, what, name, obj, skip, options):

@@ -26,6 +26,7 @@ SECTIONS = {
     "penalties": "Penalties",
     "solvers": "Optimizers of SGD",
     "inspection": "Tools that look at losses and models",
+    "model_selection": "Searches",
     "": "Anything else",
 }
 HEAD = """# API

@@ -84,7 +84,7 @@ FAMILIES = [
     ),
     (
         "Asymmetric or relative regression",
-        "too high is not as bad as too low",
+        "one side costs more, or small targets do",
         x + 2.0,
         2.0,
         [
@@ -97,7 +97,7 @@ FAMILIES = [
     ),
     (
         "Robust regression",
-        "an outlier hardly pulls, or not at all",
+        "the pull of an outlier is bounded, and mostly fades",
         4 * x,
         0.0,
         [
@@ -127,8 +127,8 @@ FAMILIES = [
         ],
     ),
     (
-        "Binary, convex",
-        "the more wrong, the more pull",
+        "Binary classification",
+        "what is far wrong keeps pulling",
         x,
         1.0,
         [
@@ -140,14 +140,15 @@ FAMILIES = [
             ModifiedHuber(),
             Exponential(),
             PolyLoss(),
+            Focal(),
         ],
     ),
     (
-        "Binary, not convex",
-        "far wrong may be a wrong label",
+        "Binary classification, wrong labels",
+        "what is far wrong is left alone",
         x,
         1.0,
-        [Focal(), GeneralizedCrossEntropy(), Savage(), Tangent(), Sigmoid()],
+        [GeneralizedCrossEntropy(), Savage(), Tangent(), Sigmoid()],
     ),
     (
         "Multiclass",
@@ -178,11 +179,10 @@ FAMILIES = [
 drawn = {loss.name for *_, losses in FAMILIES for loss in losses}
 assert set(loss_names()) <= drawn, set(loss_names()) - drawn
 
-_, axes = plt.subplots(4, 4, figsize=(19, 15), layout="constrained")
-for pair, (family, motto, raw, y, losses) in zip(axes.reshape(8, 2), FAMILIES):
+_, axes = plt.subplots(8, 2, figsize=(11, 25), layout="constrained")
+for pair, (family, motto, raw, y, losses) in zip(axes, FAMILIES):
     LossDisplay.from_losses(
         losses, kind=("value", "gradient"), y_true=y, raw_prediction=raw, ax=pair
     )
-    pair[0].set_title(family, loc="left", fontweight="bold")
-    pair[1].set_title(motto, loc="left")
+    pair[0].set_title(f"{family}: {motto}", loc="left", fontweight="bold")
 plt.show()

@@ -4,8 +4,8 @@ Penalties in one picture
 
 Their value, what they make of a coefficient, and what they make of a fit.
 
-Left: the penalty of a coefficient. Middle: its proximal operator, which an orthogonal
-design applies to the least squares; the dashed line is no penalty at all. Right: the
+Above: the penalty of a coefficient, and its proximal operator, which an orthogonal
+design applies to the least squares; the dashed line is no penalty at all. Below: the
 coefficients of a fit of correlated features along alpha, for one that shrinks what it
 keeps (the l1 norm), one that does not (MCP), and one of groups; the dotted lines are
 what the data were made with.
@@ -72,10 +72,12 @@ def draw_paths(axes):
 
 
 def main():
-    _, axes = plt.subplots(1, 5, figsize=(19, 3.8), layout="constrained")
-    draw_values(axes[:2])
-    draw_paths(axes[2:])
-    axes[2].set_ylabel("coefficients")
+    figure = plt.figure(figsize=(10, 7.5), layout="constrained")
+    above, below = figure.subfigures(2, 1)
+    draw_values(above.subplots(1, 2))
+    paths = below.subplots(1, 3, sharey=True)
+    draw_paths(paths)
+    paths[0].set_ylabel("coefficients")
     plt.show()
 
 

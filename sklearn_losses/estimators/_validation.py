@@ -66,6 +66,8 @@ PENALTY = [
     NONE,
 ]
 
+KINDS = {"binary": "classification", "multiclass": "classification"}  # of losses
+
 NAMED = {"l1": L1(), "l2": L2()}
 
 OPTIMIZER = [
@@ -144,8 +146,22 @@ def resolve_loss(estimator, tasks, also=()):
         usable = [n for task in tasks for n in loss_names(task)] + list(also)
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because it is a loss for "
-            f"{'regression' if found.task == 'regression' else 'classification'}. "
+            f"{KINDS.get(found.task, found.task)}. "
             f"Use one of {', '.join(usable)}, or another estimator."
+        )
+    takes_outputs = getattr(estimator, "_takes_outputs", False)
+    if found.outputs and found.granularity == "row" and not takes_outputs:
+        fitted = ", ".join(f"{k}={getattr(found, k)!r}" for k in found.outputs[1:])
+        of = f"its {fitted} is fitted" if fitted else "y may be an interval"
+        raise InvalidParameterError(
+            f"{name} cannot use loss={loss!r}, because {of}. Use LinearRegressor, or "
+            "numbers for the parameters."
+        )
+    if found.task == "regression" and found.granularity == "row" and not found.outputs:
+        raise InvalidParameterError(
+            f"{name} cannot use loss={loss!r}, because a loss whose parameters are "
+            "fitted has no factor and is no part of another. Use it as it is, with "
+            "sample_weight."
         )
     if found.needs_scale and "regression" not in tasks:
         raise InvalidParameterError(

@@ -121,6 +121,8 @@ class Loss(BaseEstimator):
     smoothness: float = np.inf
     symmetric: bool = True
     bounded: bool = False
+    # Names of outputs with predictors of their own: see `_outputs`.
+    outputs: tuple[str, ...] = ()
 
     _constraints: dict[str, list[Any]] = {}
 

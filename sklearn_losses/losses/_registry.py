@@ -17,20 +17,36 @@ from typing import Any, TypeVar
 from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
     _binary,
+    _censored,
     _counts,
+    _distributions,
     _multiclass,
+    _ordinal,
+    _ranking,
     _regression,
     _robust,
+    _survival,
 )
 from sklearn_losses.losses._base import Loss
 
+TASKS = "regression", "binary", "multiclass", "ordinal", "ranking", "survival"
+
+
+def _named(*families):
+    """The losses in modules, by their names, in the order of the modules."""
+    return {
+        cls.name: cls
+        for family in families
+        for cls in vars(family).values()
+        if isinstance(cls, type) and issubclass(cls, Loss) and cls.name is not None
+    }
+
+
 # In the order of the families, and of their files.
-_CLASSES = {
-    cls.name: cls
-    for family in (_regression, _robust, _counts, _binary, _multiclass)
-    for cls in vars(family).values()
-    if isinstance(cls, type) and issubclass(cls, Loss) and cls.name is not None
-}
+_CLASSES = _named(
+    *(_regression, _robust, _counts, _binary, _multiclass, _ranking, _survival)
+)
+_OF_OUTPUTS = _named(_distributions, _censored, _ordinal)  # several raw predictions
 
 
 _TASKS = tuple(dict.fromkeys(cls.task for cls in _CLASSES.values()))
@@ -42,8 +58,10 @@ def loss_names(task: str | None = None) -> list[str]:
 
     Parameters
     ----------
-    task : {"regression", "binary", "multiclass"}, default=None
-        Only the losses of that task; None means all.
+    task : {"regression", "binary", "multiclass", "ordinal", "ranking", "survival"}, \
+            default=None
+        Only the losses of that task; None means all but "ordinal". Distributions and
+        censored targets have names, too, which are not among these.
 
     Returns
     -------
@@ -55,8 +73,9 @@ def loss_names(task: str | None = None) -> list[str]:
         If there is no such task.
     """
     if task is not None:
-        check_parameter("loss_names", "task", task, [Options(*_TASKS)])
-    return [n for n, cls in _CLASSES.items() if task is None or cls.task == task]
+        check_parameter("loss_names", "task", task, [Options(*TASKS)])
+    classes = _OF_OUTPUTS if task == "ordinal" else _CLASSES
+    return [n for n, cls in classes.items() if task is None or cls.task == task]
 
 
 def get_loss(name: str, **parameters: Any) -> Loss:
@@ -65,7 +84,7 @@ def get_loss(name: str, **parameters: Any) -> Loss:
     Parameters
     ----------
     name : str
-        One of `loss_names`.
+        One of `loss_names`, or of a distribution.
     **parameters
         Of the class: ``get_loss("huber", delta=2.0)`` is ``Huber(delta=2.0)``.
 
@@ -78,15 +97,16 @@ def get_loss(name: str, **parameters: Any) -> Loss:
     ValueError
         If there is no loss of that name; it says which names are close.
     """
-    if not isinstance(name, str) or name not in _CLASSES:
-        close = difflib.get_close_matches(str(name), _CLASSES)
+    classes = _CLASSES | _OF_OUTPUTS
+    if not isinstance(name, str) or name not in classes:
+        close = difflib.get_close_matches(str(name), classes)
         hint = (
             f"Did you mean {' or '.join(map(repr, close))}?"
             if close
             else f"Known are: {', '.join(_CLASSES)}."
         )
         raise ValueError(f"There is no loss named {name!r}. {hint}")
-    return _CLASSES[name](**parameters)
+    return classes[name](**parameters)
 
 
 def register_loss(name: str) -> Callable[[type[A_LOSS]], type[A_LOSS]]:

@@ -16,7 +16,6 @@ Price(l1=0.05, l2=0.05)
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -128,9 +127,11 @@ class Price:
     def is_nothing(self) -> bool:
         return self.is_simple and not (self.has_l1 or is_any(self.l2 > 0))
 
-    @cached_property
+    @property
     def kinks(self) -> Price:
         """What is not smooth, and the bounds."""
+        if not self.has_kinks:
+            return NOTHING
         return Price(l1=self.l1, low=self.low, high=self.high, norm=self.norm)
 
     def never_selects(self, n_features: int) -> NDArray[np.bool_]:
@@ -388,3 +389,6 @@ class Price:
             norm=norm,
             concave=concave,
         )
+
+
+NOTHING = Price()

@@ -160,6 +160,11 @@ class Objective:
         return found
 
     @property
+    def is_centred(self) -> bool:
+        """Whether a constant that is added to a column changes no minimum."""
+        return self.fit_intercept
+
+    @property
     def is_convex(self) -> bool:
         return self.loss.convex and self.penalty.is_convex
 

@@ -16,7 +16,7 @@ from sklearn_losses.losses import (
     loss_names,
     register_loss,
 )
-from tests.cases import LOSSES, each
+from tests.cases import GROUP_LOSSES, LOSSES, each
 
 
 @each(LOSSES)
@@ -30,7 +30,7 @@ def test_a_name_and_parameters_are_the_loss(loss):
 
 
 def test_loss_names():
-    assert set(loss_names()) == {loss.name for loss in LOSSES}
+    assert set(loss_names()) == {loss.name for loss in LOSSES + GROUP_LOSSES}
     assert len(loss_names()) == len(set(loss_names()))
     assert loss_names("multiclass") == [
         "cross_entropy",

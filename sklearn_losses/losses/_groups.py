@@ -204,7 +204,13 @@ class GroupLoss(Loss):
             return float("nan")
         return float(grouping.values(functions, raw).sum() / grouping.total)
 
-    def __call__(self, y_true, raw_prediction, groups=None, sample_weight=None):
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """The mean of the loss; see `mean`."""
         return self.mean(y_true, raw_prediction, groups, sample_weight)
 

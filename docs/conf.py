@@ -138,6 +138,19 @@ class LinkNames(SphinxTransform):
         return is_left and self.env.docname == "coming_from"
 
 
+class Trimmed(SphinxTransform):
+    """Code without the empty line that doctest wants after its last example."""
+
+    default_priority = 400
+
+    def apply(self):
+        for block in self.document.findall(nodes.literal_block):
+            if block.rawsource == block.astext():
+                block.rawsource = block.rawsource.rstrip("\n")
+                block.children = []
+                block += nodes.Text(block.rawsource)
+
+
 def is_plumbing(app, what, name, obj, skip, options):
     """Leave out what scikit-learn adds to every estimator."""
     return re.fullmatch(r"set_\w+_request|get_metadata_routing", name) or None
@@ -155,5 +168,6 @@ def escape_formulas(app, what, name, obj, options, lines):
 
 def setup(app):
     app.add_transform(LinkNames)
+    app.add_transform(Trimmed)
     app.connect("autodoc-process-docstring", escape_formulas, priority=900)
     app.connect("autodoc-skip-member", is_plumbing)

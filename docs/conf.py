@@ -110,6 +110,9 @@ class LinkNames(SphinxTransform):
     default_priority = 400
 
     def apply(self):
+        for node in self.document.findall(addnodes.pending_xref):
+            if node["refdomain"] == "py" and node["reftarget"] in make_api.PAGES:
+                node["reftarget"] = f"sklearn_losses.{node['reftarget']}"
         for node in list(self.document.findall(nodes.literal)):
             match = _CODE.fullmatch(node.astext())
             name = match and match[1]

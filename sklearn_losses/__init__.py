@@ -4,10 +4,16 @@ from sklearn_losses import inspection, losses, model_selection, penalties, solve
 from sklearn_losses._machine._instruction_set import instruction_set
 from sklearn_losses.estimators import (
     LinearClassifier,
+    LinearOrdinalClassifier,
+    LinearRanker,
     LinearRegressor,
+    LinearSurvival,
     SGDClassifier,
     SGDRegressor,
     alpha_max,
+    concordance_index_score,
+    ndcg_score,
+    pairwise_accuracy_score,
     regularization_path,
 )
 from sklearn_losses.inspection import *  # noqa: F403
@@ -19,11 +25,17 @@ from sklearn_losses.solvers import *  # noqa: F403
 __version__ = "0.1.0.dev0"
 __all__ = [
     "LinearClassifier",
+    "LinearOrdinalClassifier",
+    "LinearRanker",
     "LinearRegressor",
+    "LinearSurvival",
     "SGDClassifier",
     "SGDRegressor",
     "alpha_max",
+    "concordance_index_score",
     "instruction_set",
+    "ndcg_score",
+    "pairwise_accuracy_score",
     "regularization_path",
 ]
 # Pyright reads sums of lists, and no lists within lists.

@@ -3,11 +3,15 @@
 import doctest
 import importlib.util
 import inspect
+import pickle
 import re
+import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 import sklearn_losses
 from sklearn_losses.losses import Loss, PointLoss, RowLoss, get_loss, loss_names
@@ -53,6 +57,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
+@pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_of_a_page(page, monkeypatch, tmp_path):
     matplotlib = pytest.importorskip("matplotlib")
@@ -62,6 +67,34 @@ def test_examples_of_a_page(page, monkeypatch, tmp_path):
         warnings.simplefilter("error", UserWarning)
         found = doctest.testfile(str(page), module_relative=False, optionflags=FLAGS)
     assert found.failed == 0
+
+
+@pytest.fixture
+def power(tmp_path, monkeypatch, registry):
+    """The loss of docs/architecture.md, in a file of its own."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    lines = [example.source for example in doctest.DocTestParser().get_examples(text)]
+    recipe = "".join(lines[: 1 + next(i for i, s in enumerate(lines) if "@" in s)])
+    assert recipe.count("\n") <= 15
+    (tmp_path / "power_loss.py").write_text(recipe, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("power_loss")
+    del sys.modules["power_loss"]
+
+
+def test_the_recipe_of_a_loss(power):
+    assert get_loss("power", power=2.5).power == 2.5
+    assert "power" in loss_names("regression")
+    assert sklearn_losses.check_loss("power").passed
+    assert "convex" in str(sklearn_losses.describe("power"))
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = X @ [1.0, -2.0]
+    model = sklearn_losses.LinearRegressor("power", penalty="l1", alpha=0.01).fit(X, y)
+    assert 0.0 <= model.gap_ <= 1e-5 * model.objective_
+    assert pickle.loads(pickle.dumps(model)).loss_.power == 1.5
+    grid = {"loss": [power.Power()], "loss__power": [1.2, 2.0]}
+    search = GridSearchCV(sklearn_losses.SGDRegressor("power"), grid, cv=2).fit(X, y)
+    np.testing.assert_allclose(search.best_estimator_.coef_, [1.0, -2.0], atol=0.01)
 
 
 def test_every_page_is_in_a_table_of_contents():

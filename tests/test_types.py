@@ -3,6 +3,8 @@
 scikit-learn and scipy have no types, which mypy has to be told, as here.
 """
 
+import ast
+import importlib
 import importlib.util
 import inspect
 import os
@@ -67,6 +69,7 @@ def test_pyright(tmp_path):
     _expect_marked_lines(_errors(tmp_path, "basedpyright", *options))
 
 
+@pytest.mark.usefixtures("registry")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_right_program_runs():
     runpy.run_path(str(RIGHT))
@@ -100,12 +103,9 @@ def _untyped(function):
     if function.__name__ == "<lambda>":  # of a property, whose base has one
         return
     signature = inspect.signature(function)
-    for parameter in signature.parameters.values():
-        if parameter.annotation is parameter.empty and parameter.name not in (
-            "self",
-            "cls",
-        ):
-            yield parameter.name
+    for name, parameter in signature.parameters.items():
+        if parameter.annotation is parameter.empty and name not in ("self", "cls"):
+            yield name
     if signature.return_annotation is signature.empty:
         yield "what it returns"
 
@@ -114,3 +114,18 @@ def test_public_signatures_are_complete():
     missing = {name: list(_untyped(function)) for name, function in _public_functions()}
     assert len(missing) > 500
     assert {name: what for name, what in missing.items() if what} == {}
+
+
+STUBS = sorted(Path(sklearn_losses.__file__).parent.rglob("*.pyi"))
+
+
+@pytest.mark.parametrize("path", STUBS, ids=lambda path: path.stem)
+def test_a_stub_names_what_is_compiled(path):
+    parts = path.relative_to(Path(sklearn_losses.__file__).parents[1]).with_suffix("")
+    module = importlib.import_module(".".join(parts.parts))
+    for stub in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(stub, ast.ClassDef):
+            functions = {f.name for f in stub.body if isinstance(f, ast.FunctionDef)}
+            fields = {a.target.id for a in stub.body if isinstance(a, ast.AnnAssign)}
+            found = {k for k in vars(getattr(module, stub.name)) if k[0] != "_"}
+            assert functions - {"__init__"} <= found <= functions | fields

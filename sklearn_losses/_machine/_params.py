@@ -54,8 +54,8 @@ class Interval:
                 "closed must be 'both', 'left', 'right' or 'neither'. Got "
                 f"{closed!r} instead."
             )
-        self.low = -np.inf if low is None else low
-        self.high = np.inf if high is None else high
+        self.low: float = -np.inf if low is None else low
+        self.high: float = np.inf if high is None else high
         if not self.low <= self.high:
             raise ValueError(
                 f"low must not be above high. Got {low!r} and {high!r} instead."
@@ -142,13 +142,13 @@ class Interval:
         below = number < self.high or (number == self.high and self._has_high)
         return above and below and math.isfinite(number)
 
-    def __str__(self):
+    def __str__(self) -> str:
         left = "[" if self._has_low else "("
         right = "]" if self._has_high else ")"
         number = (lambda x: str(x)) if self.integer else (lambda x: str(float(x)))
         return f"{left}{number(self.low)}, {number(self.high)}{right}"
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         low, high = (end if np.isfinite(end) else None for end in (self.low, self.high))
         integer = ", integer=True" if self.integer else ""
         return f"Interval({low!r}, {high!r}, {self.closed!r}{integer})"
@@ -251,6 +251,25 @@ def _closest(value, constraints):
     names = [n for c in constraints if isinstance(c, Options) for n in c.names]
     close = difflib.get_close_matches(str(value).lower(), names) if names else []
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def refuse_negative(array, owner, name, error):
+    """Raise an error that names the first number that is not finite and >= 0.
+
+    Parameters
+    ----------
+    array : ndarray of float
+    owner : str
+        What the message begins with: the array in words.
+    name : str
+        The array.
+    error : type of exception
+    """
+    bad = np.flatnonzero(~(np.isfinite(array) & (array >= 0)))
+    if len(bad):
+        raise error(
+            f"{owner} must be finite and >= 0: {name}[{bad[0]}] is {array[bad[0]]}."
+        )
 
 
 def check_parameters(holder, constraints):

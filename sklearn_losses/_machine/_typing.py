@@ -20,6 +20,7 @@ __all__ = [
     "ClassifierMixin",
     "Labels",
     "Matrix",
+    "MetaEstimatorMixin",
     "NDArray",
     "RegressorMixin",
     "Seed",
@@ -47,10 +48,17 @@ if MYPY:
 
     class ClassifierMixin: ...
 
+    class MetaEstimatorMixin: ...
+
     class CallbackSupportMixin:
         def set_callbacks(self, *callbacks: Any) -> Self: ...
 else:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.base import (
+        BaseEstimator,
+        ClassifierMixin,
+        MetaEstimatorMixin,
+        RegressorMixin,
+    )
     from sklearn.callback import CallbackSupportMixin
 
 if TYPE_CHECKING:

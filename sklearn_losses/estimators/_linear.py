@@ -38,6 +38,7 @@ from sklearn_losses.estimators._linear_model import (
     LinearModel,
     LinearRegressorMixin,
 )
+from sklearn_losses.estimators._outputs import OutputsMixin
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
@@ -269,6 +270,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         for message in dict.fromkeys(self._said_by(results)):
             warn_caller(message, ConvergenceWarning)
         for objective, r in zip(objectives, results):
+            if objective.loss.outputs:
+                continue  # it has no single raw prediction
             point = r.coef, r.intercept, r.gained, dtype
             for message, category in odd_results(
                 self, objective, *point, separation=False, converged=r.converged
@@ -452,7 +455,7 @@ def _advance(steps, k, results, is_stopped=None):
         return result.coef, result.intercept
 
 
-class LinearRegressor(LinearRegressorMixin, BaseLinear):
+class LinearRegressor(OutputsMixin, LinearRegressorMixin, BaseLinear):
     __doc__ = f"""Linear regression with any loss, to its optimum.
 
     It minimizes
@@ -471,6 +474,11 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
 
     {_PARAMETERS.format(positive="")}
 
+    features : dict, default=None
+        Of a loss with parameters that are "mle": which features they depend on,
+        ``{{"scale": "all"}}``, 'none' or a list of columns. By default each is one
+        number, which `loss_` has. The penalty is that of the location.
+
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
@@ -478,6 +486,9 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
 
     intercept_ : ndarray of shape (1,)
         The intercept.
+
+    predictors_ : dict of str to (coef, intercept)
+        Of the parameters in `features`, before their links.
 
     {_ATTRIBUTES.format(several="", most="")}
 
@@ -516,6 +527,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
         bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
         random_state: Seed = 0,
         verbose: int = False,
+        features: Mapping[str, object] | None = None,
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -530,6 +542,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
         self.bounds = bounds
         self.random_state = random_state
         self.verbose = verbose
+        self.features = features
 
     def _targets(self, y, weight, loss):
         """The targets of each objective, the weights and the number of outputs."""

@@ -170,6 +170,30 @@ class LinearModel(BaseEstimator):
         offset = check_offset(offset, len(raw), n_outputs)
         return raw + offset.reshape(raw.shape).astype(raw.dtype, copy=False)
 
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
+        """R^2 of `predict`, or its accuracy if it gives labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        float
+        """
+        metric = accuracy_score if isinstance(self, ClassifierMixin) else r2_score
+        return metric(y, self.predict(X, offset), sample_weight=sample_weight)
+
     def _warn_of_missing_offset(self):
         """Say so if a model that was fitted with offsets predicts without them."""
         if getattr(self, "_has_offset", False):
@@ -355,6 +379,8 @@ class LinearModel(BaseEstimator):
 class LinearRegressorMixin(RegressorMixin):
     """Predictions on the scale of y."""
 
+    score = LinearModel.score  # which takes offsets
+
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Predict the target: the inverse link of X @ coef_ + intercept_ + offset.
 
@@ -375,29 +401,6 @@ class LinearRegressorMixin(RegressorMixin):
         if predicted is not raw and not _is_finite(predicted):
             self._warn_of_infinite(raw, predicted)
         return predicted
-
-    def score(
-        self,
-        X: Matrix,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-    ) -> float:
-        """R^2 of `predict`, as of every scikit-learn regressor.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-        offset : array-like of the shape of raw predictions, or float, default=None
-            What is added to them, as in `fit`; None means 0.
-
-        Returns
-        -------
-        float
-        """
-        return r2_score(y, self.predict(X, offset), sample_weight=sample_weight)
 
     def _warn_of_infinite(self, raw, predicted):
         """Say so if finite raw predictions have no finite predictions."""
@@ -441,6 +444,7 @@ class LinearClassifierMixin(ClassifierMixin):
 
     classes_: Labels
 
+    score = LinearModel.score
     _labels_in = ("classes_",)
 
     def _n_published(self):
@@ -499,29 +503,6 @@ class LinearClassifierMixin(ClassifierMixin):
                 _write_labels(raw, classes, labels[rows])
         self._refuse_infinite(given, is_finite)
         return labels
-
-    def score(
-        self,
-        X: Matrix,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-    ) -> float:
-        """The accuracy of `predict`, as of every scikit-learn classifier.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-        offset : array-like of the shape of raw predictions, or float, default=None
-            What is added to them, as in `fit`; None means 0.
-
-        Returns
-        -------
-        float
-        """
-        return accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight)
 
     @available_if(_defines_probabilities)
     def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:

@@ -56,6 +56,7 @@ def alpha_max(
         If there is no such norm, or the loss is not convex or one of rows with kinks.
     """
     _check_kind(estimator, "alpha_max")
+    _refuse_outputs(estimator, "alpha_max")
     model = clone(estimator).set_params(alpha=1.0)
     loss = model._usable_loss()
     if not loss.convex or (loss.granularity == "row" and not loss.differentiable):
@@ -176,6 +177,7 @@ def regularization_path(
         `coefs`, `intercepts`, `objectives`, `gaps`, `n_iter`.
     """
     _check_kind(estimator, "regularization_path")
+    _refuse_outputs(estimator, "regularization_path")
     if alphas is None:
         largest = alpha_max(estimator, X, y, sample_weight, offset)
         alphas = largest * np.geomspace(1.0, ratio, n_alphas)
@@ -195,6 +197,16 @@ def regularization_path(
             found[name].append(getattr(model, attribute))
     found = {name: np.array(values) for name, values in found.items()}
     return Bunch(alphas=alphas, **found)
+
+
+def _refuse_outputs(estimator, name):
+    """Paths are those of one predictor, or of a softmax."""
+    loss = estimator._resolve_loss()
+    if loss.outputs and loss.granularity == "row":
+        raise ValueError(
+            f"{name} cannot use {loss!r}, because it fits more than the coefficients "
+            "of one prediction. Give its parameters numbers, or search over alpha."
+        )
 
 
 def _check_kind(estimator, name):

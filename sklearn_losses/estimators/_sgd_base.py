@@ -65,7 +65,7 @@ from sklearn_losses.estimators._watching import (
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
-from sklearn_losses.solvers.descent._gap_descent import overflows
+from sklearn_losses.solvers.descent._gap_descent import overflows, what_hides_of
 from sklearn_losses.solvers.descent._newton import Newton
 from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
 from sklearn_losses.solvers.sgd._schedules import Schedule
@@ -296,7 +296,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             problem = objective, start, train, watch
             try:
                 results = self._solve_in_groups(solver, *problem)
-                self._warn(solver, results, loss)
+                self._warn(solver, results, objective)
                 rows.verify()  # if no pass was needed
             except WeightsOverflow as error:
                 overflow, results = self._solve_before(error, solver, *problem)
@@ -454,7 +454,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             clip_by=self.clip_by,
         )
 
-    def _warn(self, solver, results, loss):
+    def _warn(self, solver, results, objective):
         """Warn of what the solver found."""
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warn_caller(message, ConvergenceWarning)
@@ -463,7 +463,9 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             n_iter = int(max(r.n_iter.max() for r in results))
             failure = f" {self._failure(solver, n_iter)}"
             if gained and not np.isfinite(np.concatenate(gained)).all():
-                failure = f": {overflows(loss)}"
+                failure = f": {overflows(objective.loss)}"
+            elif isinstance(solver, Newton):
+                failure += what_hides_of(objective)
             text = f"{type(self).__name__} did not converge{failure}"
             warn_caller(text, ConvergenceWarning)
 
@@ -616,4 +618,4 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 def _layout(state):
     """Type and shape of each array of a state."""
     arrays = {name: np.asarray(value) for name, value in state.items()}
-    return {name: (array.dtype.str, array.shape) for name, array in arrays.items()}
+    return {name: (array.dtype, array.shape) for name, array in arrays.items()}

@@ -78,6 +78,11 @@ class LossCurveDisplay:
     'still falling'
     """
 
+    ax_: Any
+    figure_: Any
+    lines_: list[Any]
+    best_: Any
+
     def __init__(
         self,
         *,

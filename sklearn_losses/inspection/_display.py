@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklearn_losses._machine._typing import ArrayLike
+from sklearn_losses._machine._typing import ArrayLike, NDArray
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._profile import DESCRIPTIONS, Profile
 from sklearn_losses.losses import Loss
@@ -64,6 +64,11 @@ class LossDisplay:
     >>> display.ax_.get_xlabel()
     'residual: raw prediction - y'
     """
+
+    axes_: NDArray[Any]
+    ax_: Any
+    figure_: Any
+    lines_: NDArray[Any]
 
     def __init__(
         self,

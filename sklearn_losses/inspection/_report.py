@@ -94,7 +94,7 @@ class LossReport:
             lines.append(f"  {status:<8} {result.name:<17} {result.message}".rstrip())
         return "\n".join(lines)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<LossReport of {one_line(self.loss)}: {len(self.failures)} failed>"
 
 

@@ -103,11 +103,11 @@ class LossScorer(BaseEstimator):
         return True
 
     @property
-    def __name__(self):
+    def __name__(self) -> str:
         """What reports call it, as they do a function."""
         return repr(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"loss_scorer({self.loss!r}{', d2=True' if self.d2 else ''})"
 
 
@@ -252,9 +252,16 @@ def _excesses(y, raw, loss, sample_weight):
     of_model, of_constant, size : float
         The size is the one to which rounding errors are relative.
     """
+    of_model = loss.value(y, raw)  # or an error that says how raw should be
     least = _minimum(loss, y, raw)
+    if loss.outputs and not np.isfinite(least).all():
+        raise ValueError(
+            f"d2_loss_score cannot use {loss!r}, because it has no least value: the "
+            "likelihood of a prediction that is right grows without end as its scale "
+            "falls to 0. Use loss_scorer(...), or a number for the scale."
+        )
     constant = np.broadcast_to(_best_constant(loss, y, raw, sample_weight), raw.shape)
-    values = [loss.value(y, raw), loss.value(y, constant), np.abs(least)]
+    values = [of_model, loss.value(y, constant), np.abs(least)]
     lost = np.array(
         [values[0] - least, values[1] - least, np.abs(values[1]) + values[2]]
     )
@@ -266,7 +273,7 @@ def _excesses(y, raw, loss, sample_weight):
 
 def _best_constant(loss, y, raw, sample_weight):
     """optimal_constant, with all columns of raw as classes, seen or not."""
-    if loss.granularity == "point" or y.ndim == 2:
+    if loss.granularity == "point" or y.ndim == 2 or loss.outputs:
         return loss.optimal_constant(y, sample_weight)
     classes = np.arange(raw.shape[1])
     weight = np.ones(len(y)) if sample_weight is None else sample_weight

@@ -35,10 +35,12 @@ from sklearn_losses.losses._arguments import (
 )
 from sklearn_losses.losses._best_constant import best_constant
 from sklearn_losses.losses._builtin import builtin
+from sklearn_losses.losses._callbacks import callback_loss
 from sklearn_losses.losses._evaluate import conjugate, evaluate
 from sklearn_losses.losses._links import IdentityLink, Link
 from sklearn_losses.losses._table import CLoss
 
+PACKAGE = __name__.partition(".")[0] + "."
 REAL_LINE = Interval(None, None, "neither")
 
 # For each task, what makes of a loss the convex one that a fit begins from. The module
@@ -93,12 +95,16 @@ class Loss(BaseEstimator):
     -----
     Traits are those of valid parameters, which are checked when the loss is evaluated.
 
-    A loss of another package derives from `PointLoss` or `RowLoss`, overrides
-    `compiled`, and declares in `_constraints`, a dict of the parameters' names, what
-    each may be: a list of `Interval` and the like, of which one has to allow it. It may
-    override ``_optimal_constant(y_true, sample_weight)``, ``_minimum(y_true)`` and, as
-    a loss of rows, ``_conjugate(y_true, dual)`` where it has formulas for them; their
-    arguments have been checked.
+    A loss of one's own derives from `PointLoss` or `RowLoss`, and declares in
+    `_constraints`, a dict of the parameters' names, what each may be: a list of
+    `Interval` and the like, of which one has to allow it. Its formulas are the methods
+    ``_value(y_true, raw_prediction)`` and ``_gradient(y_true, raw_prediction)`` and,
+    for solvers of second order, ``_curvature`` or, of a loss of rows, ``_hessian``:
+    functions of numpy arrays, as `NumpyLoss` takes them. Or it overrides `compiled`,
+    which returns functions of C. It may override ``_minimum(y_true)``, which is 0
+    otherwise, ``_optimal_constant(y_true, sample_weight)`` and, as a loss of rows,
+    ``_conjugate(y_true, dual)`` where it has formulas for them; their arguments have
+    been checked. :func:`register_loss` gives it a name.
     """
 
     name: str | None = None
@@ -115,11 +121,19 @@ class Loss(BaseEstimator):
     smoothness: float = np.inf
     symmetric: bool = True
     bounded: bool = False
+    # Names of outputs with predictors of their own: see `_outputs`.
+    outputs: tuple[str, ...] = ()
 
     _constraints: dict[str, list[Any]] = {}
 
+    # The formulas of a loss that is written in numpy, as methods.
+    _value: Any = None
+    _gradient: Any = None
+    _curvature: Any = None
+    _hessian: Any = None
+
     @property
-    def __name__(self):
+    def __name__(self) -> str:
         return type(self).__name__  # scikit-learn shows the name of a scorer's function
 
     # ------------------------------------------------------------ for kernels
@@ -135,9 +149,25 @@ class Loss(BaseEstimator):
         InvalidParameterError
             If a parameter has a value that it may not have.
         """
-        _refuse_other_parameters(type(self))
+        formulas = self._formulas()
+        name = None if formulas else _name_of_functions(type(self))
         check_parameters(self, self._constraints)
-        return builtin(self.name, tuple(map(float, self._c_parameters())))
+        if formulas:
+            return callback_loss(type(self).__name__, self.granularity, formulas, {})
+        return builtin(name, tuple(map(float, self._c_parameters())))
+
+    def _formulas(self):
+        """The formulas in numpy; an empty tuple if there are none."""
+        formulas = self._value, self._gradient, self._curvature, self._hessian
+        if all(formula is None for formula in formulas):
+            return ()
+        if self._value is None or self._gradient is None:
+            missing = "_value" if self._value is None else "_gradient"
+            raise TypeError(
+                f"{type(self).__name__} has formulas, but none called {missing}: write "
+                f"{missing}(self, y_true, raw_prediction), too."
+            )
+        return formulas
 
     def _c_parameters(self):
         """The numbers that the C functions read, in their order."""
@@ -217,30 +247,10 @@ class Loss(BaseEstimator):
         """The second derivatives of each sample's loss by its raw predictions.
 
         For losses of rows; that of a loss of points is the `curvature`. Where the
-        gradient or the curvature jumps they are those of one side.
-
-        Parameters
-        ----------
-        y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class indices or, if the loss takes `soft_targets`, probabilities.
-        raw_prediction : array-like of shape (n_samples, n_classes)
-            Raw predictions, before the inverse link. float32 gives a float32 result,
-            everything else float64.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Factors of the result; None means 1.
-        out : ndarray of shape (n_samples, n_classes, n_classes), default=None
-            Where to write the result: C-contiguous and of the result's dtype.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes, n_classes)
-            Symmetric matrices, with the `curvature` as diagonal; `out` where given.
-
-        Raises
-        ------
-        ValueError
-            If the loss has none or is one of points, shapes do not fit, or a target
-            lies outside the domain.
+        gradient or the curvature jumps they are those of one side. Parameters and
+        errors are those of `value`; the result has the shape
+        (n_samples, n_classes, n_classes), of symmetric matrices with the `curvature` as
+        diagonal. A ValueError says if the loss has none or is one of points.
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, hessian=out)
 
@@ -494,7 +504,7 @@ class Loss(BaseEstimator):
         """
         return None
 
-    def __repr__(self, N_CHAR_MAX=700):
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """As scikit-learn's, but numbers of numpy look like those of Python."""
         return _NUMPY_NUMBER.sub(r"\1", super().__repr__(N_CHAR_MAX))
 
@@ -535,10 +545,16 @@ class Loss(BaseEstimator):
         if ignored is not None:
             raise TypeError(
                 f"{name} overrides {ignored}() but not compiled(), which has the C "
-                "functions that solvers call. Make a loss of functions of Python with "
-                "NumpyLoss(value, gradient), or override compiled()."
+                f"functions that solvers call. Call a formula in numpy _{ignored}, use "
+                "NumpyLoss(value, gradient) for functions, or override compiled()."
             )
-        return self.compiled().check(name, self.granularity)
+        functions = self.compiled()
+        if self._formulas() and not functions.calls_python:
+            raise TypeError(
+                f"{name} has formulas in numpy, which its compiled() does not call. "
+                "Leave out the one or the other."
+            )
+        return functions.check(name, self.granularity)
 
     @property
     def _has_own_check(self):
@@ -605,13 +621,21 @@ def _ignored_method(cls):
 
 
 @lru_cache(maxsize=256)
-def _refuse_other_parameters(cls):
-    """The functions of a built-in loss read its own parameters, in its order."""
-    for base in cls.__mro__:
-        if base.__dict__.get("name") is not None:
-            return
-        if "_constraints" in base.__dict__:
+def _name_of_functions(cls):
+    """The built-in loss whose functions a class has; they read its own parameters."""
+    others = [base for base in cls.__mro__ if not base.__module__.startswith(PACKAGE)]
+    built_in = next(base for base in cls.__mro__ if base not in others)
+    if built_in.name is None:
+        raise NotImplementedError(
+            f"{cls.__name__} has no formulas. Write _value(self, y_true, "
+            "raw_prediction) and _gradient(self, y_true, raw_prediction) in numpy, or "
+            "override compiled(), which returns functions of C."
+        )
+    for base in others:
+        if "_constraints" in vars(base):
             raise TypeError(
                 f"{base.__name__} has parameters of its own, and the functions of "
-                f"{cls.name!r}, which do not know them. Override compiled()."
+                f"{built_in.name!r}, which do not know them. Write _value and "
+                "_gradient, or override compiled()."
             )
+    return built_in.name

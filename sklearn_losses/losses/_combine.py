@@ -222,7 +222,7 @@ class Scaled(Combination):
         self.loss = loss
         self.weight = weight
 
-    def __str__(self):
+    def __str__(self) -> str:
         return _as_text(self.loss, self.weight)
 
     def split_weight(self) -> tuple[Loss, float]:
@@ -293,7 +293,7 @@ class Sum(Combination):
         self.left_weight = left_weight
         self.right_weight = right_weight
 
-    def __str__(self):
+    def __str__(self) -> str:
         right = _as_text(self.right, self.right_weight)
         if isinstance(self.right, Sum) and self.right_weight == 1:
             right = f"({right})"

@@ -13,13 +13,17 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import xlog1py, xlogy
 
-from sklearn_losses._machine._params import Interval, check_parameters
+from sklearn_losses._machine._params import Interval, Options, check_parameters
 from sklearn_losses.losses._base import PointLoss
 from sklearn_losses.losses._links import LogLink
+from sklearn_losses.losses._outputs import MLE, Likelihood
 from sklearn_losses.losses._table import CLoss
 
 NON_NEGATIVE = Interval(0, None, "left")
 POSITIVE = Interval(0, None, "neither")
+COUNTS = Interval(0, None, "left", integer=True)
+LEAST_AT_START = 0.1  # of a dispersion
+LEAST_DISPERSION = 1e-8  # what is fitted below is a Poisson's
 
 
 class CountLoss(PointLoss):
@@ -205,21 +209,22 @@ class Tweedie(CountLoss):
         return mean ** (2 - self.power) / ((self.power - 1) * (2 - self.power))
 
 
-class NegativeBinomial(CountLoss):
+class NegativeBinomial(Likelihood, CountLoss):
     """(y + 1/d) log(1 + d exp(p)) - y p, with d the dispersion.
 
     For counts with the variance m + d m^2: more than a Poisson's. Half the deviance, up
     to terms in y alone.
 
     It estimates the mean of y, as exp of a linear function. Take it for counts that
-    vary more than a Poisson's, when large ones should weigh less. Do not expect a fit
-    to find the dispersion, which is given, or searched for. The mean is right with
-    `Poisson` too.
+    vary more than a Poisson's, when large ones should weigh less. The dispersion is
+    given, or fitted. The mean is right with `Poisson` too.
 
     Parameters
     ----------
-    dispersion : float, default=1.0
-        d > 0, of 1 / y. As it goes to 0 the loss becomes `Poisson`.
+    dispersion : float or "mle", default=1.0
+        d >= 0, of 1 / y. At 0 the loss is `Poisson`. "mle": it is fitted, on the log
+        scale, with the sum of log(1 + d j) over j < y that likelihoods have besides; y
+        must be integers then.
 
     See Also
     --------
@@ -239,13 +244,59 @@ class NegativeBinomial(CountLoss):
     """
 
     name = "negative_binomial"
-    domain = NON_NEGATIVE
-    _constraints = {"dispersion": [POSITIVE]}
+    formula = "negative_binomial"
+    parameters = {"dispersion": LogLink()}
+    takes_features = ("dispersion",)
+    least = {"dispersion": LEAST_DISPERSION}
+    _constraints = {"dispersion": [NON_NEGATIVE, Options(MLE)]}
 
-    def __init__(self, dispersion: float = 1.0) -> None:
+    def __init__(self, dispersion: float | str = 1.0) -> None:
         self.dispersion = dispersion
 
+    @property
+    def domain(self):
+        return COUNTS if self.dispersion == MLE else NON_NEGATIVE
+
+    @property
+    def convex(self):
+        return self.dispersion != MLE
+
+    def compiled(self):
+        check_parameters(self, self._constraints)
+        if self.dispersion == MLE:
+            return super().compiled()
+        if self.dispersion == 0:
+            return Poisson().compiled()
+        return CountLoss.compiled(self)
+
+    def check_fit(self, y, weight):
+        if not y.any():
+            raise ValueError(
+                f"{type(self).__name__} cannot fit a dispersion to y, which is 0 in "
+                "every row. Give it a number: dispersion=1.0."
+            )
+
+    def _start(self, y, weight):
+        mean = np.average(y[:, 0], weights=weight)
+        variance = np.average((y[:, 0] - mean) ** 2, weights=weight)
+        dispersion = max((variance - mean) / mean**2, LEAST_AT_START)
+        return np.log(mean), np.log(dispersion)
+
+    def frozen(self, location, dispersion):
+        from scipy.stats import nbinom
+
+        n = 1.0 / np.maximum(dispersion, 1e-12)
+        return nbinom(n, n / (n + np.exp(location)))
+
+    def _optimal_constant(self, y_true, sample_weight):
+        base = Likelihood if self.dispersion == MLE else CountLoss
+        return base._optimal_constant(self, y_true, sample_weight)
+
     def _minimum(self, y_true):
+        if self.dispersion == MLE:
+            return super()._minimum(y_true)
+        if self.dispersion == 0:
+            return Poisson()._minimum(y_true)
         # y log((1 + d y) / y) + log(1 + d y) / d
         d, y = self.dispersion, y_true
         inverse = np.divide(1.0, d * y, where=d * y > 1, out=np.zeros_like(y))

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -40,9 +41,13 @@ from sklearn_losses.losses._base import Loss, PointLoss, RowLoss
 from sklearn_losses.losses._binary import BinaryLoss
 from sklearn_losses.losses._callbacks import callback_loss
 from sklearn_losses.losses._cfunctions import c_function_loss
+from sklearn_losses.losses._group_callbacks import group_callback_loss
+from sklearn_losses.losses._groups import GroupLoss
 from sklearn_losses.losses._links import IdentityLink, Link, ProbabilityLink, RowLink
 from sklearn_losses.losses._pointers import CFunction
+from sklearn_losses.losses._ranking import RankingLoss
 from sklearn_losses.losses._search import searched_minimum
+from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._table import CLoss
 
 _FUNCTIONS = ("value", "gradient", "curvature", "hessian")
@@ -296,6 +301,10 @@ class NumpyLoss(CustomLoss):
 
     {_PARAMETERS.format(tasks="{'regression', 'binary', 'multiclass'}")}
 
+    granularity : "group", default=None
+        Makes a loss of groups, for rankings and survival, whose functions are others:
+        see :class:`~sklearn_losses.losses._custom.NumpyGroupLoss`.
+
     **parameters
         Parameters of the loss's own. The functions get them as keywords, and
         `get_params`, `set_params`, `clone` and grid searches know them.
@@ -338,6 +347,17 @@ class NumpyLoss(CustomLoss):
         "hessian": [_PYTHON_FUNCTION, NONE],
     }
 
+    def __new__(cls, *args, granularity=None, **parameters):
+        if granularity is None:
+            return super().__new__(cls)
+        if granularity != "group":
+            raise InvalidParameterError(
+                "The 'granularity' parameter of NumpyLoss must be 'group', or left "
+                "out: the task says whether it is of points or rows. Got "
+                f"{granularity!r}."
+            )
+        return super().__new__(NumpyGroupLoss)
+
     def compiled(self) -> CLoss:
         self._check_parameters()
         return callback_loss(
@@ -346,6 +366,133 @@ class NumpyLoss(CustomLoss):
             tuple(self._given(name) for name in _FUNCTIONS),
             self._own_parameters(),
         )
+
+
+class NumpyGroupLoss(GroupLoss, NumpyLoss):
+    """A loss of groups whose formulas are functions of the rows of one group.
+
+    It is what ``NumpyLoss(..., granularity="group")`` makes.
+
+    Parameters
+    ----------
+    value : function of (y_true, raw_prediction, sample_weight, **parameters)
+        The loss of a group, a number. The arguments are arrays of shape (n,), sorted by
+        y_true; rows of weight 0 have been left out. With task="survival" y_true has the
+        columns time and event and, where it is given, entry.
+
+    gradient : function of the same
+        The derivatives by raw_prediction, of shape (n,).
+
+    hessian : function of the same, default=None
+        The second derivatives, of shape (n, n). None: differences of the gradient.
+
+    granularity : "group"
+
+    task : {"ranking", "survival"}, default="ranking"
+
+    minimum : float or function of (y_true, sample_weight, **parameters), default=0.0
+        The infimum of the loss of a group. It proves how near a fit of a convex loss is
+        to its optimum, and must not be above any value.
+
+    shift_invariant : bool, default=True
+        Whether a constant that is added to all raw predictions changes nothing.
+
+    convex, differentiable : bool, default=False, True
+        Traits, as in :class:`Loss`.
+
+    lipschitz, smoothness : float, default=inf
+        Traits, as in :class:`GroupLoss`.
+
+    **parameters
+        Parameters of the loss's own, as those of `NumpyLoss`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import NumpyLoss
+    >>> def value(y_true, raw_prediction, sample_weight):  # of neighbours in the order
+    ...     return np.logaddexp(0, -np.diff(raw_prediction)).sum()
+    >>> def gradient(y_true, raw_prediction, sample_weight):
+    ...     slope = -1 / (1 + np.exp(np.diff(raw_prediction)))
+    ...     return np.append(0, slope) - np.append(slope, 0)
+    >>> loss = NumpyLoss(value, gradient, granularity="group", convex=True)
+    >>> loss.value([2, 0, 1], [3.0, 0.0, 1.0]).round(3)
+    array([0.44])
+    """
+
+    def __init__(
+        self,
+        value,
+        gradient,
+        hessian=None,
+        *,
+        granularity="group",
+        task="ranking",
+        minimum=0.0,
+        shift_invariant=True,
+        convex=False,
+        differentiable=True,
+        lipschitz=np.inf,
+        smoothness=np.inf,
+        **parameters,
+    ):
+        super().__init__(
+            *(value, gradient),
+            hessian=hessian,
+            task=task,
+            minimum=minimum,
+            convex=convex,
+            differentiable=differentiable,
+            lipschitz=lipschitz,
+            smoothness=smoothness,
+            **parameters,
+        )
+        self.granularity, self.shift_invariant = granularity, shift_invariant
+
+    granularity = "group"
+    domain = GroupLoss.domain
+    link = GroupLoss.link
+    _constraints = {
+        "value": [_PYTHON_FUNCTION],
+        "gradient": [_PYTHON_FUNCTION],
+        "hessian": [_PYTHON_FUNCTION, NONE],
+        "shift_invariant": [BOOLEAN],
+    }
+
+    def _check_parameters(self):
+        own = ("convex", "differentiable", "lipschitz", "smoothness", "minimum")
+        rules = {name: _CONSTRAINTS[name] for name in own} | self._constraints
+        rules["task"] = [Options("ranking", "survival")]
+        for name, allowed in rules.items():
+            check_parameter("NumpyLoss", name, self._given(name), allowed)
+
+    def compiled(self):
+        self._check_parameters()
+        functions = (self._given(name) for name in ("value", "gradient", "hessian"))
+        return group_callback_loss("NumpyLoss", *functions, self._own_parameters())
+
+    # What targets are like, as of the losses of the task.
+    def _split(self, y_true, groups):
+        return self._like()._split(y_true, groups)
+
+    def _check_columns(self, columns, name):
+        self._like()._check_columns(columns, name)
+
+    def _scales(self, y, weight, starts):
+        return self._like()._scales(y, weight, starts)
+
+    def _like(self):
+        return CoxPH() if self.task == "survival" else RankingLoss()
+
+    def _minimum(self, y, weight, starts):
+        minimum = self._given("minimum")
+        if not callable(minimum):
+            least = -np.inf if minimum is None else minimum
+            return np.full(len(starts) - 1, float(least))
+        y = y[:, 0] if y.shape[1] == 1 else y
+        parts = (slice(*ends) for ends in pairwise(starts))
+        parameters = self._own_parameters()
+        return np.array([minimum(y[p], weight[p], **parameters) for p in parts])
 
 
 class CFunctionLoss(CustomLoss):

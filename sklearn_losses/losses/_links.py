@@ -27,14 +27,14 @@ class Link:
         """The prediction on the scale of y of a raw prediction."""
         raise NotImplementedError
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         parameters = (f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({', '.join(parameters)})"
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((type(self), *vars(self).items()))
 
 

@@ -19,8 +19,9 @@ from sklearn_losses._machine._params import (
     Interval,
     InvalidParameterError,
     check_parameters,
+    refuse_negative,
 )
-from sklearn_losses._machine._typing import Array, ArrayLike, BaseEstimator
+from sklearn_losses._machine._typing import Array, ArrayLike, BaseEstimator, Weights
 from sklearn_losses.penalties._price import Price
 
 # What `weights` may be is seen when there are features.
@@ -111,15 +112,6 @@ class Penalty(BaseEstimator):
         price = self.price(alpha, coef.shape[-1])
         return price.prox(np.atleast_2d(coef), 1.0).reshape(coef.shape)
 
-    def _weights(self, n_features, names):
-        """The weight of each feature, or 1.0 where all are."""
-        if self.weights is None:
-            return 1.0
-        owner = type(self).__name__
-        if isinstance(self.weights, Mapping) or hasattr(self.weights, "to_dict"):
-            return weights_by_name(owner, dict(self.weights), names)
-        return numbers(owner, "weights", self.weights, n_features, "features")
-
     def __mul__(self, weight: float) -> WeightedPenalty:
         if not Interval(0, None, "left").allows(weight):
             return NotImplemented
@@ -130,8 +122,32 @@ class Penalty(BaseEstimator):
     def __add__(self, other: Penalty) -> PenaltySum:
         return PenaltySum(self, other) if isinstance(other, Penalty) else NotImplemented
 
-    def __str__(self):
+    def __str__(self) -> str:
         return repr(self)
+
+
+class FeaturePenalty(Penalty):
+    """Base of penalties with a weight for each feature.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_features,), or dict of name to float, default=None
+        Each >= 0. None: all are 1.
+    """
+
+    _constraints = {"weights": WEIGHTS}
+
+    def __init__(self, weights: Weights = None) -> None:
+        self.weights = weights
+
+    def _weights(self, n_features, names):
+        """The weight of each feature, or 1.0 where all are."""
+        if self.weights is None:
+            return 1.0
+        owner = type(self).__name__
+        if isinstance(self.weights, Mapping) or hasattr(self.weights, "to_dict"):
+            return weights_by_name(owner, dict(self.weights), names)
+        return numbers(owner, "weights", self.weights, n_features, "features")
 
 
 def numbers(owner, name, values, n, what):
@@ -154,11 +170,7 @@ def numbers(owner, name, values, n, what):
             f"{start} must have the shape ({n},), one number for each of the {what}. "
             f"Got the shape {found.shape}."
         )
-    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
-    if len(bad):
-        raise InvalidParameterError(
-            f"{start} must be finite and >= 0: {name}[{bad[0]}] is {found[bad[0]]}."
-        )
+    refuse_negative(found, start, name, InvalidParameterError)
     return found
 
 
@@ -218,7 +230,7 @@ class WeightedPenalty(Penalty):
     def _price(self, alpha, n_features, names):
         return self.penalty.price(self.weight * alpha, n_features, names)
 
-    def __str__(self):
+    def __str__(self) -> str:
         inner = str(self.penalty)
         is_sum = isinstance(self.penalty, PenaltySum)
         return f"{self.weight} * ({inner})" if is_sum else f"{self.weight} * {inner}"
@@ -257,5 +269,5 @@ class PenaltySum(Penalty):
                 "proximal operator of both in closed form. Use one of them."
             ) from None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.left} + {self.right}"

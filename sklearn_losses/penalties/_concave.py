@@ -13,7 +13,7 @@ import numpy as np
 
 from sklearn_losses._machine._params import Interval
 from sklearn_losses._machine._typing import Weights
-from sklearn_losses.penalties._base import WEIGHTS, Penalty
+from sklearn_losses.penalties._base import WEIGHTS, FeaturePenalty
 from sklearn_losses.penalties._price import Price
 
 
@@ -103,7 +103,7 @@ class Concave:
         return Concave(pieces, self.lam[chosen], scale)
 
 
-class _Concave(Penalty):
+class _Concave(FeaturePenalty):
     """What the two share."""
 
     def _price(self, alpha, n_features, names):

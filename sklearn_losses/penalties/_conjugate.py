@@ -38,24 +38,31 @@ class Conjugate:
         Whether it is finite, whatever z is.
     is_hard : bool
         Whether it is that of an l1 norm alone, of all coefficients: 0 or infinite.
+    is_free : bool
+        Whether there is no price at all, so that z has to be 0.
     needs_point : bool
         Whether there is a quadratic part without a formula: see `begin_at`.
+    holds_to : float
+        How large a coefficient may be where the last cost is that of P*.
     """
 
     extra = factor = None  # l2 that is part of Q, and the factor of Q
     needs_point, pull, quadratic = False, 0.0, 0.0
+    holds_to = np.inf
 
     def __init__(self, price, n_features):
         self.price, self.n_features = price, n_features
         self.norm, self.matrix = price.norm, price.matrix
         self.l1, self.l2 = price.l1, price.l2
         self.low, self.high = price.low, price.high
-        self.is_plain = self.is_hard = False
+        self.is_soft = self.is_plain = self.is_hard = self.is_free = False
         if price.is_simple and not price.has_bounds:
             # Most are, and a small fit feels the rest.
-            self.is_soft = self.is_plain = not is_any(self.l2 <= 0)
-            self.is_hard = not (is_any(self.l2 > 0) or is_any(self.l1 <= 0))
-        if self.is_plain or self.is_hard:
+            has_l2 = is_any(self.l2 > 0)
+            self.is_soft = self.is_plain = has_l2 and not is_any(self.l2 <= 0)
+            self.is_free = not (has_l2 or price.has_l1)
+            self.is_hard = not (has_l2 or self.is_free or is_any(self.l1 <= 0))
+        if self.is_plain or self.is_hard or self.is_free:
             return
         self.l1, self.l2, self.low, self.high = (
             np.broadcast_to(a, n_features)
@@ -136,15 +143,19 @@ class Conjugate:
             A factor of 0 if there is no other.
         """
         slopes, most = self.slopes(z), REACH * reach
+        self.holds_to = np.inf
         if self.factor is not None:
             return 1.0, self._cost_of_matrix(slopes, size, most)
         if self.is_hard:
             return self._hard(slopes, size, most)
+        if self.is_free:
+            return self._free(slopes, size, most)
         if self.is_plain and not (np.abs(slopes) > self.l1 + self.l2 * most).any():
             return 1.0, self._cost(slopes)  # as nearly always
         kept = self._kept(slopes, most)
         kept = np.where(np.abs(slopes - kept) <= NEGLIGIBLE * size, kept, slopes)
         charge = most * float(np.abs(slopes - kept).sum())
+        self.holds_to = most if charge > 0 else np.inf
         if self.is_soft:
             return 1.0, self._cost(kept) + charge + self.quadratic
         factor = self._factor(kept)
@@ -161,14 +172,26 @@ class Conjugate:
         excess = np.maximum(sizes - self.l1, 0.0)
         if beyond <= NEARLY or excess.max() > NEGLIGIBLE * size:
             return 1.0 / beyond, 0.0
+        self.holds_to = most
         return 1.0, most * float(excess.sum())
+
+    def _free(self, slopes, size, most):
+        """What `shortened` returns without any price: z is 0, but for rounding."""
+        sizes = np.abs(slopes)
+        if sizes.max(initial=0.0) > NEGLIGIBLE * size:
+            return 0.0, 0.0
+        self.holds_to = most
+        return 1.0, most * float(sizes.sum())
 
     def _cost_of_matrix(self, slopes, size, most):
         found, _ = linalg.lapack.dpotrs(self.factor, np.asfortranarray(slopes.T))
         cost = 0.5 * float(np.vdot(found.T, slopes))
         if np.abs(slopes).max(initial=0.0) > NEGLIGIBLE * size:
             return cost
-        return min(cost, most * float(np.abs(slopes).sum()))
+        charge = most * float(np.abs(slopes).sum())
+        if charge < cost:
+            self.holds_to = most
+        return min(cost, charge)
 
     def _kept(self, slopes, most):
         """What of slopes coefficients of at most `most` are paid for."""

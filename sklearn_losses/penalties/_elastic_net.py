@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from sklearn_losses._machine._params import Interval
 from sklearn_losses._machine._typing import Weights
-from sklearn_losses.penalties._base import WEIGHTS, Penalty
+from sklearn_losses.penalties._base import WEIGHTS, FeaturePenalty
 from sklearn_losses.penalties._price import Price
 
 
-class L1(Penalty):
+class L1(FeaturePenalty):
     """The l1 norm: alpha sum_j weights_j |w_j|.
 
     It keeps coefficients at 0 whose slopes of the loss are no larger than alpha.
@@ -28,16 +28,11 @@ class L1(Penalty):
         missing have weight 1. None: all are 1.
     """
 
-    _constraints = {"weights": WEIGHTS}
-
-    def __init__(self, weights: Weights = None) -> None:
-        self.weights = weights
-
     def _price(self, alpha, n_features, names):
         return Price(l1=alpha * self._weights(n_features, names))
 
 
-class L2(Penalty):
+class L2(FeaturePenalty):
     """Half the squared l2 norm: alpha / 2 sum_j weights_j w_j^2.
 
     Parameters
@@ -47,16 +42,11 @@ class L2(Penalty):
         missing have weight 1. None: all are 1.
     """
 
-    _constraints = {"weights": WEIGHTS}
-
-    def __init__(self, weights: Weights = None) -> None:
-        self.weights = weights
-
     def _price(self, alpha, n_features, names):
         return Price(l2=alpha * self._weights(n_features, names))
 
 
-class ElasticNet(Penalty):
+class ElasticNet(FeaturePenalty):
     """alpha sum_j weights_j (l1_ratio |w_j| + (1 - l1_ratio) / 2 w_j^2).
 
     Parameters

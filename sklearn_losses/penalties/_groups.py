@@ -18,8 +18,8 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
 )
-from sklearn_losses._machine._typing import ArrayLike, Weights
-from sklearn_losses.penalties._base import WEIGHTS, Penalty, numbers
+from sklearn_losses._machine._typing import ArrayLike
+from sklearn_losses.penalties._base import FeaturePenalty, Penalty, numbers
 from sklearn_losses.penalties._norms import BlockNorm
 from sklearn_losses.penalties._price import Price
 
@@ -110,7 +110,7 @@ class SparseGroupLasso(GroupLasso):
         return Price(l1=alpha * self.l1_ratio, norm=norm)
 
 
-class MultiTask(Penalty):
+class MultiTask(FeaturePenalty):
     """alpha sum_j weights_j |w_.j|_2: the coefficients of a feature for all classes.
 
     They are 0 together, so that a feature is used for all classes or for none. The
@@ -126,11 +126,6 @@ class MultiTask(Penalty):
     Obozinski, Taskar and Jordan 2010, "Joint covariate selection and joint subspace
     selection for multiple classification problems", Statistics and Computing 20.
     """
-
-    _constraints = {"weights": WEIGHTS}
-
-    def __init__(self, weights: Weights = None) -> None:
-        self.weights = weights
 
     def _price(self, alpha, n_features, names):
         weight = alpha * np.ones(n_features) * self._weights(n_features, names)

@@ -16,7 +16,6 @@ Price(l1=0.05, l2=0.05)
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -84,7 +83,7 @@ class Price:
     concave: object = field(default=None, repr=False)
 
     @classmethod
-    def from_name(cls, name, alpha, l1_ratio):
+    def from_name(cls, name: str | None, alpha: float, l1_ratio: float) -> Price:
         """The price of a scikit-learn estimator's parameters.
 
         Parameters
@@ -114,7 +113,7 @@ class Price:
         )
 
     @property
-    def is_uniform(self):
+    def is_uniform(self) -> bool:
         """Whether it is the same l1 and l2 for all coefficients, and no bounds."""
         return (
             self.is_simple and not self.has_bounds and np.ndim(self.l1 + self.l2) == 0
@@ -125,15 +124,17 @@ class Price:
         return self.concave is None
 
     @property
-    def is_nothing(self):
+    def is_nothing(self) -> bool:
         return self.is_simple and not (self.has_l1 or is_any(self.l2 > 0))
 
-    @cached_property
-    def kinks(self):
+    @property
+    def kinks(self) -> Price:
         """What is not smooth, and the bounds."""
+        if not self.has_kinks:
+            return NOTHING
         return Price(l1=self.l1, low=self.low, high=self.high, norm=self.norm)
 
-    def never_selects(self, n_features):
+    def never_selects(self, n_features: int) -> NDArray[np.bool_]:
         """Which features it does not keep at 0, whatever their slopes are."""
         free = np.broadcast_to(self.l1 == 0, n_features)
         return free if self.norm is None else free & ~self.norm.touches(n_features)
@@ -174,7 +175,7 @@ class Price:
         found = 0.5 * self.l2 * float(np.vdot(coef, coef))  # a small fit feels it
         return found + self.l1 * float(np.abs(coef).sum()) if self.l1 else found
 
-    def rest(self, coef):
+    def rest(self, coef: Array) -> float:
         """The sum of what is neither l1 nor l2."""
         found = 0.0
         if self.matrix is not None:
@@ -185,7 +186,7 @@ class Price:
             found += float(self.norm.values(np.atleast_2d(coef)).sum())
         return found
 
-    def rest_slope(self, coef):
+    def rest_slope(self, coef: Array) -> Array:
         """The gradient of what is smooth and not l2."""
         found = np.zeros(coef.shape)
         if self.matrix is not None:
@@ -201,7 +202,7 @@ class Price:
             found = found + self.rest_slope(coef)
         return found if self.norm is None else found + self.norm.subgradient(coef)
 
-    def least_subgradient(self, coef, gradient):
+    def least_subgradient(self, coef: Array, gradient: Array) -> Array:
         """The subgradient that, added to `gradient`, leaves the least norm.
 
         Parameters
@@ -218,7 +219,7 @@ class Price:
             return self.l2 * coef + kinks
         return self.residual(coef, gradient) - gradient
 
-    def residual(self, coef, gradient):
+    def residual(self, coef: Array, gradient: Array) -> Array:
         """The least sum of a gradient and a subgradient, in 0 if nothing is to gain."""
         slope = gradient + self.l2 * coef
         if not self.is_simple:
@@ -297,7 +298,7 @@ class Price:
         return (pull - self.l1).max(axis=0)
 
     # ------------------------------------------------------------- other coordinates
-    def units(self, scale):
+    def units(self, scale: Array) -> Array:
         """Units of coefficients in which every part keeps its form.
 
         Parameters
@@ -312,7 +313,7 @@ class Price:
         """
         return scale if self.norm is None else self.norm.units(scale)
 
-    def scaled(self, scale):
+    def scaled(self, scale: Array) -> Price:
         """The price of u, where coefficients are u * scale, with `units` for scale."""
         low, high, least = self.low, self.high, np.minimum(scale, LARGEST_SCALE)
         if self.has_bounds:
@@ -348,7 +349,7 @@ class Price:
                 part[name] = getattr(self, name).of_features(chosen)
         return replace(self, **part) if part else self
 
-    def whole_groups(self, chosen):
+    def whole_groups(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
         """The features, and all others of their groups; sorted."""
         return chosen if self.norm is None else self.norm.whole_groups(chosen)
 
@@ -356,7 +357,7 @@ class Price:
         """The convex price at whose minimum a fit with this one begins, or None."""
         return None if self.concave is None else replace(self, concave=None)
 
-    def times_kinks(self, factor):
+    def times_kinks(self, factor: float) -> Price:
         """The same, with all but l2 and matrix times a factor."""
         if self.concave is not None:
             raise ValueError(
@@ -388,3 +389,6 @@ class Price:
             norm=norm,
             concave=concave,
         )
+
+
+NOTHING = Price()

@@ -19,7 +19,7 @@ from sklearn_losses.losses import Loss
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.terms._points import PointTerm
 from sklearn_losses.terms._rows import row_term
-from sklearn_losses.terms._term import uniform
+from sklearn_losses.terms._term import LossTerm, uniform
 
 FEW = 0.05  # of the columns are looked at alone, where the others have coefficient 0
 
@@ -119,7 +119,7 @@ class Objective:
         """Whether all outputs share one objective."""
         return self.loss.granularity == "row"
 
-    def term(self, chosen=None):
+    def term(self, chosen: Array | None = None) -> LossTerm:
         """The loss on the rows, as a function of their raw predictions.
 
         Parameters
@@ -158,6 +158,11 @@ class Objective:
         if self.offset is not None:
             found += self.offset if subset is None else self.offset[subset]
         return found
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether a constant that is added to a column changes no minimum."""
+        return self.fit_intercept
 
     @property
     def is_convex(self) -> bool:
@@ -246,7 +251,7 @@ class Objective:
             offset=None if self.offset is None else self.offset[subset],
         )
 
-    def part(self, block):
+    def part(self, block: slice) -> Objective:
         """The share of consecutive rows in the loss, in the same memory; S stays.
 
         Parameters

@@ -52,9 +52,9 @@ class SolverResult:
     intercept: np.ndarray
     n_iter: np.ndarray
     converged: bool
-    state: dict = field(default_factory=dict)
-    warnings: list = field(default_factory=list)
-    curves: dict = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    curves: dict[str, np.ndarray] = field(default_factory=dict)
     best_epoch: np.ndarray | None = None
     bound: float = np.nan
     value: float | None = None

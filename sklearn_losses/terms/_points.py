@@ -8,6 +8,7 @@ curvature (f'(p + h) - f'(p - h)) / 2h. With h = 0 they are those of the loss.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -234,13 +235,13 @@ class PointTerm(LossTerm):
             mean = float(np.add.reduce(self.y)) / len(self.y)
         else:
             mean = float(self.weight @ self.y / self.total)
-        if self.loss.task != "regression":
-            return mean
-        if isinstance(self.loss.link, IdentityLink):
+        linked = math.nan
+        has_link = self.loss.task == "regression" or self.loss.proper
+        if not has_link or isinstance(self.loss.link, IdentityLink):
             return mean - self._mean_offset
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), suppress(NotImplementedError):
             linked = float(self.loss.link.link(np.array([mean]))[0])
-        return (linked if np.isfinite(linked) else mean) - self._mean_offset
+        return (linked if math.isfinite(linked) else mean) - self._mean_offset
 
     @property
     def _mean_offset(self):

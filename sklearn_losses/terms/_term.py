@@ -118,6 +118,26 @@ class LossTerm:
         self._functions = functions or loss.checked()
         self._has_curvature = self._functions.has_curvature
 
+    def value(self, p: Array, q: Array | None = None, t: float = 0.0) -> float:
+        """The weighted sum of the losses, at p or at p + t q."""
+        raise NotImplementedError
+
+    def slopes(self, p: Array, h: float) -> Array:
+        """The derivatives of the weighted losses, smoothed over h."""
+        raise NotImplementedError
+
+    def slope_along(self, p: Array, q: Array, t: float, h: float) -> float:
+        """The derivative by t of the smoothed value at p + t q."""
+        raise NotImplementedError
+
+    def model(self, p: Array, h: float) -> Model:
+        """Value, slopes, curvatures and the excess of smoothing around p."""
+        raise NotImplementedError
+
+    def best_constant(self) -> Any:
+        """The one raw prediction for all rows with the least value, about."""
+        raise NotImplementedError
+
     def _weighted(self, array, block=ALL):
         weight = self.weight[block]
         array *= weight.reshape(-1, *(1,) * (array.ndim - 1))

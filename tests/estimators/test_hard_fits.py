@@ -329,3 +329,46 @@ def test_next_to_no_penalty_is_no_harder_than_none(penalty, alpha, unit):
     for loss in (AbsoluteError(), Huber(1.0)):
         model = LinearRegressor(loss, penalty=penalty, alpha=alpha).fit(X, y)
         assert model.gap_ < 1e-5 * np.abs(y).mean()
+
+
+@pytest.mark.parametrize("loss", [Huber(1e-3), SmoothQuantile(0.75, 1e-3)], ids=shown)
+def test_columns_none_of_whose_rows_bend(loss):
+    """Newton's model is blind there: it has a slope and no curvature."""
+    for seed in (9, 10, 11):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(60, 3)) * (rng.random((60, 3)) < 0.2)
+        X *= 100 ** rng.normal(size=(60, 3))
+        y = np.round(rng.normal(size=60))
+        objectives = []
+        for cls in (LinearRegressor, SGD):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                model = cls(loss, penalty=None, fit_intercept=False).fit(X, y)
+            objectives.append(loss.mean(y, X @ model.coef_))
+        assert objectives[1] < 1.01 * objectives[0]
+
+
+def test_a_bound_for_small_coefficients_is_not_taken_for_one_for_larger_ones():
+    """The slopes were those of a step from 0, a millionth as long as the way."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    X[:3] *= 1e9
+    y = X @ [1.0, 2.0, -1.0, 0.5] + rng.normal(size=200)
+    y[:3] = rng.normal(size=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LinearRegressor(penalty=None).fit(X, y)
+    coef = np.linalg.lstsq(np.column_stack([X, np.ones(200)]), y, rcond=1e-30)[0]
+    least = 0.5 * np.mean((X @ coef[:4] + coef[4] - y) ** 2)
+    assert model.objective_ - model.gap_ < least
+
+
+@pytest.mark.parametrize("cls", [LinearRegressor, SGD])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_a_row_that_hides_all_others_is_named(cls, form):
+    """Beside the square of 1e9 the curvature of the others is rounding."""
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    y = X @ [1.0, 2.0, -1.0]
+    X[7] *= 1e9
+    with pytest.warns(ConvergenceWarning, match=r"Row 7 of X .* correct such rows"):
+        cls(LogCosh(), penalty=None).fit(form(X), y)

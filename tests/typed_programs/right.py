@@ -147,15 +147,26 @@ own = CFunctionLoss(
 )
 
 
-class Nothing(PointLoss):
-    """A loss of one's own, with parameters and traits."""
+@sl.register_loss("quartic")
+class Quartic(PointLoss):
+    """A loss of one's own, with a name, parameters and traits."""
 
-    lipschitz = 1.0
-    convex = True
-    _constraints = {"power": [Interval(1, None, "left")]}
+    symmetric = True
+    _constraints = {"scale": [Interval(0, None)]}
 
-    def __init__(self, power: float = 2.0) -> None:
-        self.power = power
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+
+    def _value(self, y_true: Array, raw_prediction: Array) -> Array:
+        fourth: Array = ((raw_prediction - y_true) / self.scale) ** 4
+        return fourth
+
+    def _gradient(self, y_true: Array, raw_prediction: Array) -> Array:
+        cubed: Array = ((raw_prediction - y_true) / self.scale) ** 3
+        return 4.0 / self.scale * cubed
+
+
+scale: float = Quartic(scale=2.0).scale + Quartic().lipschitz
 
 
 # ------------------------------------------------------------------------ penalties
@@ -217,6 +228,11 @@ sgd = SGDRegressor("huber").partial_fit(X, y).partial_fit(X, y, offset=0.0)
 labelled = SGDClassifier(sl.Hinge(), class_weight="balanced", random_state=0)
 labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
+losses = sl.LossSearchCV(
+    LinearRegressor(), [Huber(), "squared_error"], alphas=2, scoring="r2", cv=2
+)
+label: str = losses.fit(X, y, sample_weight=np.ones(60)).why_
+best_loss: Loss = losses.losses_[losses.best_index_ // 2]
 search = GridSearchCV(
     SGDRegressor(Huber()), {"loss__delta": [1.0, 2.0]}, scoring=sl.loss_scorer("huber")
 ).fit(X, y)

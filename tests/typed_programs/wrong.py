@@ -27,6 +27,8 @@ NumpyLoss(np.add, 3)  # wrong
 sl.get_loss(Huber())  # wrong
 sl.loss_names(task=["binary"])  # wrong
 sl.Interval("0", 1)  # wrong
+sl.register_loss(Huber)  # wrong
+sl.register_loss("mine")(sl.L1)  # wrong
 
 sl.L1(weight=[1.0, 2.0])  # wrong
 sl.MCP(gamma="3")  # wrong
@@ -58,6 +60,9 @@ SGDClassifier().predict_proba()  # wrong
 SGDClassifier().fit(X, y).decision_function(X, y, y)  # wrong
 sl.Adam(beta_1="0.9")  # wrong
 sl.Adam(momentum=0.9)  # wrong
+
+sl.LossSearchCV(LinearRegressor(), 3)  # wrong
+sl.LossSearchCV(LinearRegressor(), refit=None)  # wrong
 
 sl.check_loss(3)  # wrong
 sl.check_loss(Huber)  # wrong

@@ -48,6 +48,7 @@ FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least ..
 RESOLUTION = 1e-9  # ... but no more of it may be missed, if next to nothing is gained
 KINK = 1e-6  # of a constant: so near it may be a kink
 LEAST_CURVATURE = 1e-3  # of the typical one: what kinks without rows count as
+FLAT = 1e-9  # of the slopes: less is rounding
 NO_CURVATURE = 1e-12  # of the largest: the row is flat
 MOST_NUMBERS = 1 << 20  # of some rows times outputs, from which the Hessian is formed
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
@@ -159,7 +160,8 @@ class Fit:
         self.begin_model(self.first_model())
         self.h, self.first_h = 0.0, None
         self.arrived, self.narrowed = True, False
-        self.previous, self.stretch, self.has_widened = math.inf, 1.0, False
+        self.previous, self.stretch = math.inf, 1.0
+        self.has_widened, self.may_drop = False, True
         self.here, self.reached, self.step_size = None, math.inf, 0.0
         self.best, self.kept = math.inf, None
         self.passes = passes  # the first is that for mean and spread
@@ -428,7 +430,7 @@ class Fit:
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
-            is_blind = promised > predicted or not slope_at_0 < 0
+            is_blind = promised > predicted or not slope_at_0 < 0 or self.has_flat
             if is_blind and self.widens(p, theta, delta, q, t, value):
                 ahead = None
                 continue
@@ -473,6 +475,11 @@ class Fit:
         q = np.empty_like(p)
         return q, self.sweep(p, q, delta)
 
+    @property
+    def has_flat(self):
+        """Whether there is a way down along a column none of whose rows bends."""
+        return self.model.is_flat(FLAT * self.seen.steepness)
+
     def possible(self, value, predicted):
         """What a model has predicted, but no more than there is to gain."""
         known = self.term.known_minimum
@@ -491,7 +498,7 @@ class Fit:
         left = value - self.penalty(theta) - self.lowest
         if value - self.value_along(p, q, t, theta + t * delta) >= HELPS * left:
             return False
-        self.has_widened = True
+        self.has_widened, self.may_drop = True, not self.has_flat
         self.smooths_to_begin()
         unit = left / max(self.seen.steepness, 1e-300)
         self.h = self.term.width(p, WIDE_WIDTH * min(max(unit, 1e-150), 1e150))
@@ -507,7 +514,8 @@ class Fit:
         p, theta : ndarray
             Where to go on: at the constant, as long as nothing better has been found.
         """
-        self.h = 0.0 if self.term.may_drop(p, self.h) else self.h / divisor
+        drops = self.may_drop and self.term.may_drop(p, self.h)
+        self.h = 0.0 if drops else self.h / divisor
         self.arrived = self.narrowed = True
         self.model.forget()
         is_constant = not self.kept[..., :-1].any()

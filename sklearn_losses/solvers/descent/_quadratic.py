@@ -41,7 +41,7 @@ class QuadraticModel:
 
     def __init__(self, features, price, has_intercept, n_outputs):
         self.features, self.n_outputs = features, n_outputs
-        self.price = price
+        self.price, self.kinks = price, price.kinks
         self.l2, self.l1, self.low, self.high = of_all = np.empty(
             (4, features.n_features + 1)
         )
@@ -52,11 +52,6 @@ class QuadraticModel:
         self.has_kinks = price.has_kinks
         self.moves = np.append(features.scale > 0, float(has_intercept))
         self.damping = FIRST_DAMPING
-
-    @property
-    def kinks(self):
-        """The part of the price that is not smooth."""
-        return self.price.kinks
 
     @property
     def needs_curvatures(self):
@@ -114,6 +109,10 @@ class QuadraticModel:
         self.damping = max(100 * self.damping, 1e-6)
         return self.damping <= LARGEST_DAMPING
 
+    def is_flat(self, least):
+        """Whether it knows a slope of more than this, but no curvature there."""
+        return False
+
     def steepest_slope(self):
         """The gradient at theta, or with kinks its smallest subgradient."""
         if not self.has_kinks:
@@ -135,9 +134,10 @@ class QuadraticModel:
     def _hessian(self, sums, jitter):
         """The blocks of each output."""
         blocks = sums.second
-        for block, theta in zip(blocks, np.atleast_2d(self.theta)):
+        for block in blocks:
             add_curvature(block, self.l2, jitter, self.moves)
-            if not self.price.is_simple:
+        if not self.price.is_simple:
+            for block, theta in zip(blocks, np.atleast_2d(self.theta)):
                 self._add_rest(block, theta)
         return blocks
 

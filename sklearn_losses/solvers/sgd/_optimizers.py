@@ -41,9 +41,9 @@ class Optimizer(BaseEstimator):
         What it keeps of each weight: of "first", "second" and "largest".
     """
 
-    name = None
-    moments = ()
-    _constraints = {}
+    name: str | None = None
+    moments: tuple[str, ...] = ()
+    _constraints: dict[str, list[Any]] = {}
 
     def check(self) -> None:
         """Raise unless all parameters may have their values.

@@ -14,7 +14,14 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 import sklearn_losses
-from sklearn_losses.losses import Loss, PointLoss, RowLoss, get_loss, loss_names
+from sklearn_losses.losses import (
+    GroupLoss,
+    Loss,
+    PointLoss,
+    RowLoss,
+    get_loss,
+    loss_names,
+)
 from sklearn_losses.losses._custom import CustomLoss
 
 ROOT = Path(__file__).parent.parent
@@ -125,7 +132,7 @@ LOSSES = [
     if inspect.isclass(cls := getattr(sklearn_losses, name))
     and issubclass(cls, Loss)
     and not issubclass(cls, CustomLoss)
-    and cls not in (Loss, PointLoss, RowLoss)
+    and cls not in (Loss, PointLoss, RowLoss, GroupLoss)
 ]
 
 

@@ -97,6 +97,15 @@ html_sidebars = {
     "changes": [],
 }
 
+# Files outside of docs/ to which pages link, for readers of the repository.
+OUTSIDE = {
+    "../CONTRIBUTING.md": "contributing.md",
+    "../CHANGELOG.md": "changes.md",
+    "../README.md": "index.md",
+    "../benchmarks/RESULTS.md": "benchmarks_results.md",
+    "../benchmarks/GAPS.md": "benchmarks_gaps.md",
+    "../benchmarks/STREAMS.md": "benchmarks_streams.md",
+}
 _CODE = re.compile(r"(\w+)(\(.*\))?")
 ALREADY = nodes.reference, nodes.title, addnodes.pending_xref
 _MARKUP = re.compile(
@@ -169,7 +178,14 @@ def escape_formulas(app, what, name, obj, options, lines):
             lines[i] = _MARKUP.sub(lambda m: f"\\{m[0]}" if m[1] else m[0], line)
 
 
+def link_inside(app, docname, source):
+    """Let links to files outside of docs/ be to the pages that include them."""
+    for outside, page in OUTSIDE.items():
+        source[0] = source[0].replace(f"]({outside}", f"]({page}")
+
+
 def setup(app):
+    app.connect("source-read", link_inside)
     app.add_transform(LinkNames)
     app.add_transform(Trimmed)
     app.connect("autodoc-process-docstring", escape_formulas, priority=900)

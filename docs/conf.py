@@ -97,6 +97,15 @@ html_sidebars = {
     "changes": [],
 }
 
+# Files outside of docs/ to which pages link, for readers of the repository.
+OUTSIDE = {
+    "../CONTRIBUTING.md": "contributing.md",
+    "../CHANGELOG.md": "changes.md",
+    "../README.md": "index.md",
+    "../benchmarks/RESULTS.md": "benchmarks_results.md",
+    "../benchmarks/GAPS.md": "benchmarks_gaps.md",
+    "../benchmarks/STREAMS.md": "benchmarks_streams.md",
+}
 _CODE = re.compile(r"(\w+)(\(.*\))?")
 ALREADY = nodes.reference, nodes.title, addnodes.pending_xref
 _MARKUP = re.compile(
@@ -110,6 +119,9 @@ class LinkNames(SphinxTransform):
     default_priority = 400
 
     def apply(self):
+        for node in self.document.findall(addnodes.pending_xref):
+            if node["refdomain"] == "py" and node["reftarget"] in make_api.PAGES:
+                node["reftarget"] = f"sklearn_losses.{node['reftarget']}"
         for node in list(self.document.findall(nodes.literal)):
             match = _CODE.fullmatch(node.astext())
             name = match and match[1]
@@ -138,6 +150,19 @@ class LinkNames(SphinxTransform):
         return is_left and self.env.docname == "coming_from"
 
 
+class Trimmed(SphinxTransform):
+    """Code without the empty line that doctest wants after its last example."""
+
+    default_priority = 400
+
+    def apply(self):
+        for block in self.document.findall(nodes.literal_block):
+            if block.rawsource == block.astext():
+                block.rawsource = block.rawsource.rstrip("\n")
+                block.children = []
+                block += nodes.Text(block.rawsource)
+
+
 def is_plumbing(app, what, name, obj, skip, options):
     """Leave out what scikit-learn adds to every estimator."""
     return re.fullmatch(r"set_\w+_request|get_metadata_routing", name) or None
@@ -153,7 +178,15 @@ def escape_formulas(app, what, name, obj, options, lines):
             lines[i] = _MARKUP.sub(lambda m: f"\\{m[0]}" if m[1] else m[0], line)
 
 
+def link_inside(app, docname, source):
+    """Let links to files outside of docs/ be to the pages that include them."""
+    for outside, page in OUTSIDE.items():
+        source[0] = source[0].replace(f"]({outside}", f"]({page}")
+
+
 def setup(app):
+    app.connect("source-read", link_inside)
     app.add_transform(LinkNames)
+    app.add_transform(Trimmed)
     app.connect("autodoc-process-docstring", escape_formulas, priority=900)
     app.connect("autodoc-skip-member", is_plumbing)

@@ -7,7 +7,7 @@ that is added to ``sklearn_losses.__all__`` is on it by itself.
 import inspect
 
 import sklearn_losses
-from sklearn_losses import Loss, Penalty, PointLoss, RowLoss
+from sklearn_losses import GroupLoss, Loss, Penalty, PointLoss, RowLoss
 
 # Where an object is written, from the most special, and under which title it goes.
 SECTIONS = {
@@ -17,9 +17,16 @@ SECTIONS = {
     "losses._counts": "Losses of counts and positive targets",
     "losses._binary": "Losses of two classes, or one versus rest",
     "losses._multiclass": "Losses of more classes, fitted jointly",
+    "losses._ordinal": "Losses of ordered classes",
+    "losses._distributions": "Distributions with a scale",
+    "losses._censored": "Times and numbers that are cut off",
+    "losses._survival": "Losses of survival and of rankings",
+    "losses._ranking": "Losses of survival and of rankings",
     "losses._combine": "Losses made of losses",
     "losses._custom": "Losses of your own",
     "losses._base": "What every loss has",
+    "losses._groups": "What every loss has",
+    "losses._targets": "Losses of survival and of rankings",
     "losses._registry": "What every loss has",
     "losses._links": "Links",
     "losses": "More about losses",
@@ -59,7 +66,7 @@ def without_members():
         for base in (Loss, Penalty)
         if inspect.isclass(cls := getattr(sklearn_losses, name))
         and issubclass(cls, base)
-        and cls not in (Loss, PointLoss, RowLoss, Penalty)
+        and cls not in (Loss, PointLoss, RowLoss, GroupLoss, Penalty)
     }
 
 

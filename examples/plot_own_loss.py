@@ -49,7 +49,7 @@ search = GridSearchCV(
     model,
     {"regressor__loss__power": powers},
     scoring="neg_mean_absolute_error",
-    cv=RepeatedKFold(n_splits=5, n_repeats=4, random_state=0),
+    cv=RepeatedKFold(n_splits=5, n_repeats=2, random_state=0),
 ).fit(X, y)
 print(search.best_params_)
 

@@ -279,14 +279,33 @@ class WeibullAFT(AFT):
     and one that is at least y, exp(z). That is minus the log-likelihood of log y: that
     of y has log y besides. The hazard ratio of a feature is exp(-coef / scale).
 
+    It estimates the distribution of a time, of which some are only known to be longer.
+    Take it where the hazard rises or falls with time, and both a hazard ratio and a
+    time ratio are wanted. Do not where the hazard rises and falls again
+    (`LogLogisticAFT`), or nothing is known of it (`CoxPH`).
+
     Parameters
     ----------
     scale : float or "mle", default="mle"
         1 / shape of the Weibull distribution.
 
+    See Also
+    --------
+    ExponentialAFT : A constant hazard.
+    LogNormalAFT : A hazard that rises and falls.
+    CoxPH : Any hazard.
+
     References
     ----------
     Kalbfleisch and Prentice 2002, "The statistical analysis of failure time data", 3.
+
+    Examples
+    --------
+    >>> from sklearn_losses import WeibullAFT
+    >>> import numpy as np
+    >>> y = [[1.0, 1.0], [2.0, np.inf]]  # exactly 1, and more than 2
+    >>> WeibullAFT(scale=1.0).value(y, [0.0, 0.0]).round(2)
+    array([1., 2.])
     """
 
     name = "weibull_aft"
@@ -299,13 +318,31 @@ class LogNormalAFT(AFT):
     An exact time costs z^2 / 2 + log(2 pi) / 2 + log(scale), with z = (log y -
     location) / scale, and one that is at least y, -log(1 - Phi(z)).
 
+    It estimates the distribution of a time, of which some are only known to be longer.
+    Take it where the logarithm of the time is about Gaussian. Do not with gross
+    outliers in the logarithm (`LogLogisticAFT`).
+
     Parameters
     ----------
     scale : float or "mle", default="mle"
 
+    See Also
+    --------
+    LogLogisticAFT : Longer tails.
+    WeibullAFT : A monotone hazard.
+    GaussianDistribution : Nothing censored, and no logarithm.
+
     References
     ----------
     Kalbfleisch and Prentice 2002, "The statistical analysis of failure time data", 3.
+
+    Examples
+    --------
+    >>> from sklearn_losses import LogNormalAFT
+    >>> import numpy as np
+    >>> y = [[1.0, 1.0], [2.0, np.inf]]  # exactly 1, and more than 2
+    >>> LogNormalAFT(scale=1.0).value(y, [0.0, 0.0]).round(2)
+    array([0.92, 1.41])
     """
 
     name = "log_normal_aft"
@@ -318,14 +355,32 @@ class LogLogisticAFT(AFT):
     An exact time costs 2 log(1 + exp(z)) - z + log(scale), with z = (log y -
     location) / scale, and one that is at least y, log(1 + exp(z)).
 
+    It estimates the distribution of a time, of which some are only known to be longer.
+    Take it where the hazard rises and falls again, with long tails. Do not where the
+    hazard is monotone (`WeibullAFT`).
+
     Parameters
     ----------
     scale : float or "mle", default="mle"
+
+    See Also
+    --------
+    LogNormalAFT : Shorter tails.
+    WeibullAFT : A monotone hazard.
+    CoxPH : Any hazard.
 
     References
     ----------
     Bennett 1983, "Log-logistic regression models for survival data", Applied
     Statistics 32.
+
+    Examples
+    --------
+    >>> from sklearn_losses import LogLogisticAFT
+    >>> import numpy as np
+    >>> y = [[1.0, 1.0], [2.0, np.inf]]  # exactly 1, and more than 2
+    >>> LogLogisticAFT(scale=1.0).value(y, [0.0, 0.0]).round(2)
+    array([1.39, 1.1 ])
     """
 
     name = "log_logistic_aft"
@@ -335,9 +390,26 @@ class LogLogisticAFT(AFT):
 class ExponentialAFT(AFT):
     """Times y of a constant hazard exp(-location): `WeibullAFT` with a scale of 1.
 
+    It estimates the distribution of a time, of which some are only known to be longer.
+    Take it where the hazard does not depend on time, or rows are few. Do not where it
+    does (`WeibullAFT` has one parameter more).
+
+    See Also
+    --------
+    WeibullAFT : A hazard that rises or falls.
+    Poisson : The same, of counts with an exposure.
+
     References
     ----------
     Kalbfleisch and Prentice 2002, "The statistical analysis of failure time data", 3.
+
+    Examples
+    --------
+    >>> from sklearn_losses import ExponentialAFT
+    >>> import numpy as np
+    >>> y = [[1.0, 1.0], [2.0, np.inf]]  # exactly 1, and more than 2
+    >>> ExponentialAFT().value(y, [0.0, 0.0]).round(2)
+    array([1., 2.])
     """
 
     name = "exponential_aft"
@@ -352,6 +424,11 @@ class ExponentialAFT(AFT):
 class Censored(CensoredLikelihood):
     """Numbers of which some are known to be in an interval alone: Tobit regression.
 
+    It estimates the distribution of y, of which some are only known to be beyond a
+    limit. Take it for measurements below a detection limit, or cut at a cap. Do not
+    where y is 0 for another reason than a limit (`Tweedie`), or the noise is not of the
+    kind that is named: with censoring the mean depends on it.
+
     Parameters
     ----------
     distribution : {"normal", "logistic", "extreme_value"}, default="normal"
@@ -360,11 +437,25 @@ class Censored(CensoredLikelihood):
         Whether it is that of the logarithm of y.
     scale : float or "mle", default="mle"
 
+    See Also
+    --------
+    LogNormalAFT : Of logarithms, for times.
+    Tweedie : Amounts that are truly 0.
+    GaussianDistribution : Nothing censored.
+
     References
     ----------
     Tobin 1958, "Estimation of relationships for limited dependent variables",
     Econometrica 26; Olsen 1978, "Note on the uniqueness of the maximum likelihood
     estimator for the Tobit model", Econometrica 46.
+
+    Examples
+    --------
+    >>> from sklearn_losses import Censored
+    >>> import numpy as np
+    >>> y = [[1.0, 1.0], [2.0, np.inf]]  # exactly 1, and more than 2
+    >>> Censored(scale=1.0).value(y, [0.0, 0.0]).round(2)
+    array([1.42, 3.78])
     """
 
     name = "censored"

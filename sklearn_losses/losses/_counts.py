@@ -219,7 +219,7 @@ class NegativeBinomial(Likelihood, CountLoss):
 
     It estimates the mean of y, as exp of a linear function. Take it for counts that
     vary more than a Poisson's, when large ones should weigh less. The dispersion is
-    given, or fitted. The mean is right with `Poisson` too.
+    given, or fitted. Do not for the mean alone, which is right with `Poisson` too.
 
     Parameters
     ----------

@@ -168,9 +168,26 @@ class Cumulative(OrdinalLoss):
 class CumulativeLogit(Cumulative):
     """-log(P(y = k)) with P(y <= k) = expit(t_k+1 - r): proportional odds.
 
+    It estimates the probabilities of ordered classes. Take it as the first choice for
+    grades and ratings: one coefficient a feature, whose effect on the odds is the same
+    at all thresholds. Do not where features move the classes apart in another way at
+    each threshold (`CrossEntropy`).
+
+    See Also
+    --------
+    CumulativeProbit : Gaussian noise.
+    CumulativeCloglog : Proportional hazards.
+    AllThreshold : The median class.
+
     References
     ----------
     McCullagh 1980, "Regression models for ordinal data", J. R. Stat. Soc. B 42.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeLogit
+    >>> CumulativeLogit().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.05, 0.22, 0.73]])
     """
 
     name = "cumulative_logit"
@@ -180,10 +197,26 @@ class CumulativeLogit(Cumulative):
 class CumulativeProbit(Cumulative):
     """-log(P(y = k)) with P(y <= k) = Phi(t_k+1 - r): rounded Gaussian numbers.
 
+    It estimates the probabilities of ordered classes. Take it where a class is what is
+    left of a Gaussian number that was rounded, or to compare with econometrics. Do not
+    for rows that are far from their class, which count as the square
+    (`CumulativeLogit`).
+
+    See Also
+    --------
+    CumulativeLogit : Nearly the same, with longer tails.
+    CumulativeCauchit : Much longer tails.
+
     References
     ----------
     McKelvey and Zavoina 1975, "A statistical model for the analysis of ordinal level
     dependent variables", Journal of Mathematical Sociology 4.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeProbit
+    >>> CumulativeProbit().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.  , 0.16, 0.84]])
     """
 
     name = "cumulative_probit"
@@ -193,9 +226,25 @@ class CumulativeProbit(Cumulative):
 class CumulativeCloglog(Cumulative):
     """-log(P(y = k)) with P(y <= k) = 1 - exp(-exp(t_k+1 - r)): proportional hazards.
 
+    It estimates the probabilities of ordered classes. Take it where classes are times
+    in intervals, as of survival: coefficients are minus the logarithms of hazard
+    ratios. Do not where the classes may as well be read from the other end, which makes
+    it `CumulativeLoglog`.
+
+    See Also
+    --------
+    CumulativeLoglog : The same from the other end.
+    CoxPH : Times that are known exactly.
+
     References
     ----------
     McCullagh 1980, "Regression models for ordinal data", J. R. Stat. Soc. B 42.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeCloglog
+    >>> CumulativeCloglog().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.05, 0.26, 0.69]])
     """
 
     name = "cumulative_cloglog"
@@ -205,9 +254,24 @@ class CumulativeCloglog(Cumulative):
 class CumulativeLoglog(Cumulative):
     """-log(P(y = k)) with P(y <= k) = exp(-exp(r - t_k+1)).
 
+    It estimates the probabilities of ordered classes. Take it where the lower classes
+    are reached slowly and the upper ones at once. Do not without a reason for one side:
+    `CumulativeLogit` has none.
+
+    See Also
+    --------
+    CumulativeCloglog : The same from the other end.
+    CumulativeLogit : Both ends alike.
+
     References
     ----------
     McCullagh 1980, "Regression models for ordinal data", J. R. Stat. Soc. B 42.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeLoglog
+    >>> CumulativeLoglog().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.  , 0.07, 0.93]])
     """
 
     name = "cumulative_loglog"
@@ -219,9 +283,23 @@ class CumulativeCauchit(Cumulative):
 
     It is not convex.
 
+    It estimates the probabilities of ordered classes. Take it where some rows are in a
+    class far from where they belong. Do not as the first choice: its optimum is a local
+    one (`CumulativeLogit`).
+
+    See Also
+    --------
+    CumulativeLogit : Convex.
+
     References
     ----------
     McCullagh 1980, "Regression models for ordinal data", J. R. Stat. Soc. B 42.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeCauchit
+    >>> CumulativeCauchit().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.1 , 0.15, 0.75]])
     """
 
     name = "cumulative_cauchit"
@@ -310,15 +388,30 @@ class AllThreshold(ThresholdLoss):
     Its best prediction is the median class; with the log loss it is consistent for the
     mean absolute error.
 
+    It estimates the median class, and no probabilities. Take it where an error of two
+    classes is twice as bad as one of one. Do not where probabilities are needed
+    (`CumulativeLogit`), or only hits count (`ImmediateThreshold`).
+
     Parameters
     ----------
     loss : Loss, default=None
         f, a binary loss; None means ``LogLoss()``.
 
+    See Also
+    --------
+    ImmediateThreshold : Only the thresholds beside the class.
+    CumulativeLogit : Probabilities.
+
     References
     ----------
     Rennie and Srebro 2005, "Loss functions for preference levels", IJCAI; Pedregosa,
     Bach and Gramfort 2017, "On the consistency of ordinal regression methods", JMLR 18.
+
+    Examples
+    --------
+    >>> from sklearn_losses import AllThreshold
+    >>> AllThreshold().value([0, 1, 2], 3 * [[2.0, -1.0, 1.0]]).round(2)
+    array([4.36, 1.36, 0.36])
     """
 
     name = "all_threshold"
@@ -327,15 +420,30 @@ class AllThreshold(ThresholdLoss):
 class ImmediateThreshold(ThresholdLoss):
     """f(1, r - t_k) + f(0, r - t_k+1): a binary loss at the two ends of the class k.
 
+    It estimates a class, about the most frequent one, and no probabilities. Take it
+    where an error is an error, however far off. Do not where far errors are worse
+    (`AllThreshold`), or probabilities are needed (`CumulativeLogit`).
+
     Parameters
     ----------
     loss : Loss, default=None
         f, a binary loss; None means ``LogLoss()``.
 
+    See Also
+    --------
+    AllThreshold : All thresholds count.
+    CumulativeLogit : Probabilities.
+
     References
     ----------
     Shashua and Levin 2003, "Ranking with large margin principle", NIPS; Chu and
     Keerthi 2005, "New approaches to support vector ordinal regression", ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import ImmediateThreshold
+    >>> ImmediateThreshold().value([0, 1, 2], 3 * [[2.0, -1.0, 1.0]]).round(2)
+    array([3.05, 1.36, 0.31])
     """
 
     name = "immediate_threshold"

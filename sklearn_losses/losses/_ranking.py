@@ -124,10 +124,27 @@ _PAIRWISE = """
 
 class PairwiseLogistic(PairwiseLoss):
     __doc__ = f"""Logistic loss of the margins of pairs:
-    log(1 + exp(-(r_i - r_j))), y_i > y_j{_PAIRWISE}
+    log(1 + exp(-(r_i - r_j))), y_i > y_j
+
+    It estimates an order of the rows of a query: the log-odds that one is before
+    another. Take it as the first choice for rankings. Do not where only the first
+    places count (`ListNet`, or `PlackettLuce` with a top_k).{_PAIRWISE}
+    See Also
+    --------
+    PairwiseHinge : Pairs in the right order have no say.
+    PlackettLuce : A likelihood of the whole order.
+    ListNet : The best rows count.
+
     References
     ----------
     Burges et al. 2005, "Learning to rank using gradient descent", ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import PairwiseLogistic, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PairwiseLogistic().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.44])
     """
 
     name = "pairwise_logistic"
@@ -138,11 +155,26 @@ class PairwiseLogistic(PairwiseLoss):
 
 class PairwiseExponential(PairwiseLoss):
     __doc__ = f"""Exponential loss of the margins of pairs:
-    exp(-(r_i - r_j)), y_i > y_j{_PAIRWISE}
+    exp(-(r_i - r_j)), y_i > y_j
+
+    It estimates an order of the rows of a query, and an area under the curve with two
+    relevances. Take it to compare with RankBoost. Do not with relevances that are
+    wrong, which count exponentially (`PairwiseLogistic`).{_PAIRWISE}
+    See Also
+    --------
+    PairwiseLogistic : Wrong pairs pull no more than 1.
+
     References
     ----------
     Freund, Iyer, Schapire and Singer 2003, "An efficient boosting algorithm for
     combining preferences".
+
+    Examples
+    --------
+    >>> from sklearn_losses import PairwiseExponential, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PairwiseExponential().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.579])
     """
 
     name = "pairwise_exponential"
@@ -151,10 +183,26 @@ class PairwiseExponential(PairwiseLoss):
 
 class PairwiseSquaredHinge(PairwiseLoss):
     __doc__ = f"""Squared hinge loss of the margins of pairs:
-    max(0, 1 - (r_i - r_j))^2, y_i > y_j{_PAIRWISE}
+    max(0, 1 - (r_i - r_j))^2, y_i > y_j
+
+    It estimates an order of the rows of a query. Take it as a smooth hinge that solvers
+    like. Do not with relevances that are wrong by far, which pull in proportion
+    (`PairwiseHinge`).{_PAIRWISE}
+    See Also
+    --------
+    PairwiseHinge : Wrong pairs all pull alike.
+    PairwiseLogistic : All pairs count a little.
+
     References
     ----------
     Chapelle and Keerthi 2010, "Efficient algorithms for ranking with SVMs".
+
+    Examples
+    --------
+    >>> from sklearn_losses import PairwiseSquaredHinge, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PairwiseSquaredHinge().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.333])
     """
 
     name = "pairwise_squared_hinge"
@@ -164,11 +212,27 @@ class PairwiseSquaredHinge(PairwiseLoss):
 
 class PairwiseHinge(PairwiseLoss):
     __doc__ = f"""Hinge loss of the margins of pairs:
-    max(0, 1 - (r_i - r_j)), y_i > y_j{_PAIRWISE}
+    max(0, 1 - (r_i - r_j)), y_i > y_j
+
+    It estimates an order of the rows of a query. Take it where pairs that are in the
+    right order by a margin should have no say. Do not where relevances are noisy and
+    many pairs are wrong (`PairwiseLogistic` is smooth there).{_PAIRWISE}
+    See Also
+    --------
+    PairwiseSquaredHinge : Without the kink.
+    PairwiseLogistic : All pairs count a little.
+
     References
     ----------
     Joachims 2002, "Optimizing search engines using clickthrough data", KDD; Airola,
     Pahikkala and Salakoski 2011, "Training linear ranking SVMs in linearithmic time".
+
+    Examples
+    --------
+    >>> from sklearn_losses import PairwiseHinge, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PairwiseHinge().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.333])
     """
 
     name = "pairwise_hinge"
@@ -203,6 +267,10 @@ class ListNet(RankingLoss):
     """Cross-entropy of the scores' softmax, within each query:
     -sum_i t_i log softmax(r)_i
 
+    It estimates the shares of the rows of a query. Take it where one row of each query
+    is chosen (then it is the conditional logit), or the best rows count most. Do not
+    where the order of all rows counts alike (`PairwiseLogistic`).
+
     Parameters
     ----------
     target : {"softmax", "proportional"}, default="softmax"
@@ -212,10 +280,23 @@ class ListNet(RankingLoss):
     temperature : float, default=1.0
         > 0; the smaller, the more counts the best row.
 
+    See Also
+    --------
+    PlackettLuce : The whole order.
+    PairwiseLogistic : All pairs alike.
+    CrossEntropy : The same, where the alternatives are classes.
+
     References
     ----------
     Cao et al. 2007, "Learning to rank: from pairwise approach to listwise approach",
     ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import ListNet, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> ListNet().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.886])
     """
 
     name = "list_net"
@@ -265,6 +346,10 @@ class PlackettLuce(RankingLoss):
     It is that of drawing the rows, of those that are left, in the order of relevance.
     Also known as ListMLE. It is Cox's partial likelihood with a stratum for each query.
 
+    It estimates the order of the rows of a query, as drawn one after another. Take it
+    where whole orders were observed, such as finishes of races. Do not where relevances
+    are grades with many ties (`PairwiseLogistic`).
+
     Parameters
     ----------
     ties : {"breslow", "efron"}, default="breslow"
@@ -274,10 +359,23 @@ class PlackettLuce(RankingLoss):
         Only the first so many draws count, and all of a tie with the last of them.
         None: all do.
 
+    See Also
+    --------
+    CoxPH : The same formula, of times.
+    ListNet : The best rows count.
+    PairwiseLogistic : Pairs.
+
     References
     ----------
     Plackett 1975, "The analysis of permutations"; Xia et al. 2008, "Listwise approach
     to learning to rank", ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import PlackettLuce, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PlackettLuce().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([1.245])
     """
 
     name = "plackett_luce"

@@ -191,6 +191,13 @@ class Centred:
             return found.reshape(len(found), *u.shape[1:])
         return self._product(u, block)
 
+    def n_different(self, weight):
+        """How many of the rows that have a weight differ, as a projection shows."""
+        along = self.dot(np.cos(np.arange(1.0, self.n_features + 1.0)))
+        along = (along if weight.all() else along[weight > 0]).round(6)
+        along.sort()
+        return int(len(along) > 0) + int(np.count_nonzero(along[1:] != along[:-1]))
+
     def raw(self, theta, block=None):
         """z u + c, where the last entry of theta is c, and the others are u.
 

@@ -13,7 +13,6 @@ minus D at any slopes is a duality gap: no other coefficients are better by more
 from itertools import chain
 
 import numpy as np
-
 from scipy.linalg import blas
 
 from sklearn_losses.design._centred import Sums

@@ -13,6 +13,11 @@ OF_SPREAD = 0.1  # is a mean that few entries do not make
 SAMPLE = 1000  # rows or stored entries from which a median is known
 
 
+def spike_of(rows):
+    """Times the mean square: larger squares of few rows are worth a look."""
+    return min(SHARE * rows.n_rows, MANY)
+
+
 def without_far(rows, weight, square, largest, unit, about, centre):
     """Mean and spread of those columns that have far entries, without these.
 
@@ -30,7 +35,7 @@ def without_far(rows, weight, square, largest, unit, about, centre):
     -------
     list of (column, mean, spread)
     """
-    are_odd = largest > min(SHARE * rows.n_rows, MANY) * square
+    are_odd = largest > spike_of(rows) * square
     if not are_odd.any():
         return []
     found, here = [], weight > 0

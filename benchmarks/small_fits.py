@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 import warnings
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,11 +94,6 @@ def child(folder):
     return ask
 
 
-def asked(ask, case, _):
-    """What a process says of a case, in a round."""
-    return ask(case)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -112,7 +106,7 @@ def main():
     for case in all_cases():
         if not all(word in case for word in options.k):
             continue
-        measures = [partial(asked, ask, case) for ask in (there, here)]
+        measures = [lambda _, ask=ask, case=case: ask(case) for ask in (there, here)]
         other, this = in_turn(measures, options.rounds)
         least = f"{1e6 * other.min():.0f} | {1e6 * this.min():.0f}"
         print(f"| {case} | {least} | {np.median(other / this):.2f} |", flush=True)

@@ -98,6 +98,13 @@ class Centred:
         elif not rows.is_sparse:
             self._only_block = self.centred(self.blocks[0]) if self.blocks else None
 
+    @classmethod
+    def about(cls, rows, mean, scale, has_far=False):
+        """Rows around a mean, in units of a spread, that others have found."""
+        other = object.__new__(cls)
+        other._set(rows, mean, scale, has_far)
+        return other
+
     @cached_property
     def ones(self):
         """As many as a block has rows: sums by BLAS are faster."""
@@ -105,16 +112,13 @@ class Centred:
 
     def with_rows(self, rows):
         """The same mean and spread for other rows."""
-        other = object.__new__(Centred)
-        other._set(rows, self.mean, self.scale, self.has_far)
-        return other
+        return self.about(rows, self.mean, self.scale, self.has_far)
 
     def in_units(self, scale):
         """The same with other units of the columns, 0 for the constant ones."""
         if scale is self.scale or np.array_equal(scale, self.scale):
             return self
-        other = object.__new__(Centred)
-        other._set(self.rows, self.mean, scale, self.has_far)
+        other = self.about(self.rows, self.mean, scale, self.has_far)
         other.by_slopes = self.by_slopes
         return other
 

@@ -133,6 +133,27 @@ class Rows:
         parts = self.data, self.columns, self.starts
         return Rows(sparse.csr_matrix(parts, shape, copy=False)[:, chosen])
 
+    def part(self, block):
+        """Consecutive rows by themselves, in the same memory.
+
+        Parameters
+        ----------
+        block : slice
+            With a start and a stop within the rows.
+        """
+        other = Rows.__new__(Rows)  # what has been checked needs no second look
+        other._check, other.n_features = self._check, self.n_features
+        other.n_rows = block.stop - block.start
+        other.data, other.starts = self._block(block)
+        other.columns = self.columns
+        if self.is_sparse:
+            first, last = other.starts[0], other.starts[-1]
+            other.starts = other.starts - first
+            other.data, other.columns = (
+                array[first:last] for array in (other.data, other.columns)
+            )
+        return other
+
     def _block(self, block):
         """`data` and `starts` of consecutive rows, which are views."""
         if block is None:

@@ -25,6 +25,7 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
     check_parameters,
+    refuse_negative,
 )
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.losses import Loss, get_loss, loss_names
@@ -65,6 +66,8 @@ PENALTY = [
     Instance(Penalty, "a penalty such as MCP(gamma=3.0)"),
     NONE,
 ]
+
+KINDS = {"binary": "classification", "multiclass": "classification"}  # of losses
 
 NAMED = {"l1": L1(), "l2": L2()}
 
@@ -144,8 +147,22 @@ def resolve_loss(estimator, tasks, also=()):
         usable = [n for task in tasks for n in loss_names(task)] + list(also)
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because it is a loss for "
-            f"{'regression' if found.task == 'regression' else 'classification'}. "
+            f"{KINDS.get(found.task, found.task)}. "
             f"Use one of {', '.join(usable)}, or another estimator."
+        )
+    takes_outputs = getattr(estimator, "_takes_outputs", False)
+    if found.outputs and found.granularity == "row" and not takes_outputs:
+        fitted = ", ".join(f"{k}={getattr(found, k)!r}" for k in found.outputs[1:])
+        of = f"its {fitted} is fitted" if fitted else "y may be an interval"
+        raise InvalidParameterError(
+            f"{name} cannot use loss={loss!r}, because {of}. Use LinearRegressor, or "
+            "numbers for the parameters."
+        )
+    if found.task == "regression" and found.granularity == "row" and not found.outputs:
+        raise InvalidParameterError(
+            f"{name} cannot use loss={loss!r}, because a loss whose parameters are "
+            "fitted has no factor and is no part of another. Use it as it is, with "
+            "sample_weight."
         )
     if found.needs_scale and "regression" not in tasks:
         raise InvalidParameterError(
@@ -482,11 +499,7 @@ def check_weights(sample_weight, n_samples, name="sample_weight"):
             f"row. Got the shape {weight.shape}."
         )
     weight = np.ascontiguousarray(weight, dtype=np.float64)
-    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
-    if len(bad):
-        raise ValueError(
-            f"{name} must be finite and >= 0: {name}[{bad[0]}] is {weight[bad[0]]}."
-        )
+    refuse_negative(weight, name, name, ValueError)
     return weight
 
 

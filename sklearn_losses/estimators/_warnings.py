@@ -45,7 +45,7 @@ def look_at_objective(objective, train=None):
     train : ndarray of uint32 of shape (n_train,), default=None
         The rows that count; None: all.
     """
-    if not is_foreign(objective.loss):
+    if not is_foreign(objective.loss) or objective.loss.granularity == "group":
         return
     rows = ALL if train is None else train
     y = objective.targets.of_output(0)
@@ -371,7 +371,7 @@ class _Result:
         """
         is_kinked = self.loss.task != "regression" and not self.loss.differentiable
         selects = self.objective.penalty.selects  # how much, somebody has chosen
-        if not is_kinked or selects:
+        if not is_kinked or selects or self.loss.granularity == "group":
             return None
         is_flat = ~self._has_features()
         if not is_flat.any() or is_least_at_0(self.loss):

@@ -13,9 +13,13 @@ part, which is smooth, takes from the l1 norm what large coefficients need not p
 Price(l1=0.05, l2=0.05)
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from sklearn_losses._machine._typing import Array, NDArray
 
 LARGEST_SCALE = 1e150  # whose square is finite
 
@@ -79,7 +83,7 @@ class Price:
     concave: object = field(default=None, repr=False)
 
     @classmethod
-    def from_name(cls, name, alpha, l1_ratio):
+    def from_name(cls, name: str | None, alpha: float, l1_ratio: float) -> Price:
         """The price of a scikit-learn estimator's parameters.
 
         Parameters
@@ -109,34 +113,34 @@ class Price:
         )
 
     @property
-    def is_uniform(self):
+    def is_uniform(self) -> bool:
         """Whether it is the same l1 and l2 for all coefficients, and no bounds."""
         return (
             self.is_simple and not self.has_bounds and np.ndim(self.l1 + self.l2) == 0
         )
 
     @property
-    def is_convex(self):
+    def is_convex(self) -> bool:
         return self.concave is None
 
     @property
-    def is_nothing(self):
+    def is_nothing(self) -> bool:
         return self.is_simple and not (self.has_l1 or is_any(self.l2 > 0))
 
     @property
-    def kinks(self):
+    def kinks(self) -> Price:
         """What is not smooth, and the bounds."""
         if not self.has_kinks:
             return NOTHING
         return Price(l1=self.l1, low=self.low, high=self.high, norm=self.norm)
 
-    def never_selects(self, n_features):
+    def never_selects(self, n_features: int) -> NDArray[np.bool_]:
         """Which features it does not keep at 0, whatever their slopes are."""
         free = np.broadcast_to(self.l1 == 0, n_features)
         return free if self.norm is None else free & ~self.norm.touches(n_features)
 
     # -------------------------------------------------------------------- values
-    def value(self, coef):
+    def value(self, coef: Array) -> Array:
         """The price of each output.
 
         Parameters
@@ -171,7 +175,7 @@ class Price:
         found = 0.5 * self.l2 * float(np.vdot(coef, coef))  # a small fit feels it
         return found + self.l1 * float(np.abs(coef).sum()) if self.l1 else found
 
-    def rest(self, coef):
+    def rest(self, coef: Array) -> float:
         """The sum of what is neither l1 nor l2."""
         found = 0.0
         if self.matrix is not None:
@@ -182,7 +186,7 @@ class Price:
             found += float(self.norm.values(np.atleast_2d(coef)).sum())
         return found
 
-    def rest_slope(self, coef):
+    def rest_slope(self, coef: Array) -> Array:
         """The gradient of what is smooth and not l2."""
         found = np.zeros(coef.shape)
         if self.matrix is not None:
@@ -191,14 +195,14 @@ class Price:
             found += self.concave.slopes(coef)
         return found
 
-    def subgradient(self, coef):
+    def subgradient(self, coef: Array) -> Array:
         """One that is 0 where the kinks are."""
         found = self.l2 * coef + self.l1 * np.sign(coef)
         if not self.is_simple:
             found = found + self.rest_slope(coef)
         return found if self.norm is None else found + self.norm.subgradient(coef)
 
-    def least_subgradient(self, coef, gradient):
+    def least_subgradient(self, coef: Array, gradient: Array) -> Array:
         """The subgradient that, added to `gradient`, leaves the least norm.
 
         Parameters
@@ -215,7 +219,7 @@ class Price:
             return self.l2 * coef + kinks
         return self.residual(coef, gradient) - gradient
 
-    def residual(self, coef, gradient):
+    def residual(self, coef: Array, gradient: Array) -> Array:
         """The least sum of a gradient and a subgradient, in 0 if nothing is to gain."""
         slope = gradient + self.l2 * coef
         if not self.is_simple:
@@ -228,7 +232,7 @@ class Price:
         down = np.where(coef <= self.low, 0.0, np.maximum(down, 0.0))
         return up + down
 
-    def prox(self, v, step):
+    def prox(self, v: Array, step: float) -> Array:
         """argmin over w of |w - v|^2 / 2 + step * price(w).
 
         Parameters
@@ -262,7 +266,7 @@ class Price:
         return np.linalg.solve(whole, v.T).T
 
     # ----------------------------------------------------------- slopes of a loss at 0
-    def gauge(self, z):
+    def gauge(self, z: Array) -> float:
         """By what l1 and norm have to be multiplied to keep coefficients at 0.
 
         Parameters
@@ -277,7 +281,7 @@ class Price:
         l1 = np.broadcast_to(self.l1, z.shape)
         return float(np.divide(pull, l1, out=np.zeros(z.shape), where=l1 > 0).max())
 
-    def score(self, z):
+    def score(self, z: Array) -> Array:
         """How much slopes are beyond what keeps a feature at 0: > 0 wants to move.
 
         Parameters
@@ -294,7 +298,7 @@ class Price:
         return (pull - self.l1).max(axis=0)
 
     # ------------------------------------------------------------- other coordinates
-    def units(self, scale):
+    def units(self, scale: Array) -> Array:
         """Units of coefficients in which every part keeps its form.
 
         Parameters
@@ -309,7 +313,7 @@ class Price:
         """
         return scale if self.norm is None else self.norm.units(scale)
 
-    def scaled(self, scale):
+    def scaled(self, scale: Array) -> Price:
         """The price of u, where coefficients are u * scale, with `units` for scale."""
         low, high, least = self.low, self.high, np.minimum(scale, LARGEST_SCALE)
         if self.has_bounds:
@@ -325,7 +329,7 @@ class Price:
             None if self.concave is None else self.concave.scaled(scale),
         )
 
-    def of_features(self, chosen):
+    def of_features(self, chosen: NDArray[np.intp]) -> Price:
         """The price of some features, where all others have coefficient 0.
 
         Parameters
@@ -345,15 +349,15 @@ class Price:
                 part[name] = getattr(self, name).of_features(chosen)
         return replace(self, **part) if part else self
 
-    def whole_groups(self, chosen):
+    def whole_groups(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
         """The features, and all others of their groups; sorted."""
         return chosen if self.norm is None else self.norm.whole_groups(chosen)
 
-    def relative(self):
+    def relative(self) -> Price | None:
         """The convex price at whose minimum a fit with this one begins, or None."""
         return None if self.concave is None else replace(self, concave=None)
 
-    def times_kinks(self, factor):
+    def times_kinks(self, factor: float) -> Price:
         """The same, with all but l2 and matrix times a factor."""
         if self.concave is not None:
             raise ValueError(
@@ -363,7 +367,7 @@ class Price:
         norm = None if self.norm is None else self.norm.times(factor)
         return replace(self, l1=factor * self.l1, norm=norm)
 
-    def __add__(self, other):
+    def __add__(self, other: Price) -> Price:
         """The sum of two prices, whose parts do not get in each other's way."""
         for name in ("norm", "concave"):
             mine, others = getattr(self, name), getattr(other, name)

@@ -70,8 +70,6 @@ class Dual:
         self.some_absent = some_are_0(weight)
         # All rows count alike: what is the same of each is not multiplied with it.
         self.share = factor * float(weight[0]) if is_uniform(weight) else None
-        self.is_soft = self.conjugate.is_soft  # every z has a finite P*
-        self.needs_size = not (self.is_soft or self.conjugate.is_hard)
         self._functions, self._limits = self.loss.checked(), None
 
     def bound(self, slopes, reach=0.0):
@@ -205,8 +203,7 @@ class Dual:
         for block in blocks if slopes.any() else []:
             mass = u_of(block)
             mass = mass * _column(self.weight[block], mass)
-            if self.needs_size:
-                sizes = sizes + np.abs(mass).sum(axis=0)
+            sizes = sizes + np.abs(mass).sum(axis=0)
             sums.add(block, mass)
         return sums.by_g.T.reshape(-1, *slopes.shape[1:]), max(sizes)
 

@@ -5,13 +5,17 @@ of the mean of f over [p - h, p + h] (Fernandes, Guerre and Horta 2021), and the
 curvature (f'(p + h) - f'(p - h)) / 2h. With h = 0 they are those of the loss.
 """
 
+from __future__ import annotations
+
 import math
 from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from sklearn_losses._machine._typing import Array
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.terms._point_sums import PointSums
@@ -137,7 +141,7 @@ class PointTerm(LossTerm):
             curvatures, self.weight
         ) >= ENOUGH * effective(smoothed, self.weight)
 
-    def value(self, p, q=None, t=0.0):
+    def value(self, p: Array, q: Array | None = None, t: float = 0.0) -> float:
         """The weighted sum of the losses, at p or at p + t q."""
         return self._sums.value(p, q, t)
 
@@ -153,14 +157,14 @@ class PointTerm(LossTerm):
         slopes = self.slopes(self.at_constant(c), 0.0)
         return float(slopes.sum()), float(np.abs(slopes).sum())
 
-    def slope_along(self, p, q, t, h):
+    def slope_along(self, p: Array, q: Array, t: float, h: float) -> float:
         """The derivative by t of the smoothed value at p + t q."""
         return self._sums.slope_along(p, q, t, h)
 
     def steepness_at(self, c):
         return self.slopes_at(c)[1]
 
-    def slopes(self, p, h):
+    def slopes(self, p: Array, h: float) -> Array:
         """The derivatives of the weighted losses."""
         upper, lower = np.empty_like(p), np.empty_like(p)
         if h == 0:
@@ -172,7 +176,13 @@ class PointTerm(LossTerm):
         upper *= 0.5 / h
         return self._weighted(upper)
 
-    def model(self, p, h, block=None, with_curvatures=True):
+    def model(
+        self,
+        p: Array,
+        h: float,
+        block: slice | None = None,
+        with_curvatures: bool = True,
+    ) -> Model:
         """Value, slopes, curvatures and the excess of smoothing.
 
         Parameters
@@ -201,7 +211,7 @@ class PointTerm(LossTerm):
             return self._sums
         return PointSums(self._functions, self.y[block], self.weight[block])
 
-    def best_constant(self):
+    def best_constant(self) -> Any:
         """The one raw prediction for all rows with the least value, about.
 
         An infinite one, as of the log loss on one class, is cut where the slope

@@ -144,6 +144,22 @@ def test_the_conjugate_is_above_all_and_reached(penalty, bounds):
         assert value + cost >= -factor * np.sum(z * w) - 1e-9
 
 
+@each([*CONVEX, L1() + Tikhonov(FORM), MultiTask() + L2(WEIGHTS)])
+def test_next_to_no_penalty_what_rounding_leaves_costs_next_to_nothing(penalty):
+    """As without a penalty; it is true of coefficients up to ten times the reach."""
+    conjugate = Conjugate(penalty.price(1e-12, D), D)
+    for z in points(5):
+        z = 1e-9 * z
+        conjugate.begin_at(np.zeros(z.shape))
+        factor, cost = conjugate.shortened(z.T, np.abs(z).max() * 1e8, 2.0)
+        assert factor > 0.99
+        assert cost <= 20.0 * np.abs(z).sum() * 1.01
+        for w in points(6):
+            w = np.clip(w, -20.0, 20.0)
+            value = conjugate.price.value(w).sum()
+            assert value + cost >= -factor * np.sum(z * w) - 1e-22
+
+
 @each([p for p in KINKED if "SLOPE" not in str(p)])
 def test_the_slope_before_a_point_is_that_of_the_values(penalty):
     price = penalty.price(1.0, D)

@@ -60,6 +60,10 @@ class NewtonModel(QuadraticModel):
     def curvature(self):
         return Curvature(self.hessian[None])
 
+    def is_flat(self, least):
+        is_steep = np.abs(self.gradient.ravel()) > least
+        return bool((is_steep & (np.diag(self.hessian) == 0)).any())
+
     def minimum(self):
         if not self.has_kinks:
             delta = -self._solved().reshape(self.theta.shape)

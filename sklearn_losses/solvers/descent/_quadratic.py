@@ -109,6 +109,10 @@ class QuadraticModel:
         self.damping = max(100 * self.damping, 1e-6)
         return self.damping <= LARGEST_DAMPING
 
+    def is_flat(self, least):
+        """Whether it knows a slope of more than this, but no curvature there."""
+        return False
+
     def steepest_slope(self):
         """The gradient at theta, or with kinks its smallest subgradient."""
         if not self.has_kinks:

@@ -6,16 +6,20 @@ Where every mean is small beside the spread, and in CSR matrices, the entries st
 they are, and the mean is accounted for in the sums.
 """
 
+from functools import cached_property
+
 import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
+from sklearn_losses._machine._arrays import all_between
 from sklearn_losses.design._far import without_far
 from sklearn_losses.design._matrices import (
     add_moments,
     centre_rows,
     mirror,
     set_mean_and_scale,
+    set_mean_of,
     weigh_rows,
 )
 
@@ -86,27 +90,35 @@ class Centred:
         self.blocks = [
             slice(i, min(i + size, self.n_rows)) for i in range(0, self.n_rows, size)
         ]
-        self.ones = np.ones(min(size, self.n_rows))  # sums by BLAS: faster
         self._scratch, self._only_block = [None, None], None
         self.is_plain = self.is_sparse = rows.is_sparse
-        self.is_near = bool(np.abs(self.shift).max(initial=0.0) <= NEAR)
+        self.is_near = all_between(self.shift, -NEAR, NEAR, False)
         if not rows.is_sparse and len(self.blocks) > 1:
             self.is_plain = self.is_near
         elif not rows.is_sparse:
             self._only_block = self.centred(self.blocks[0]) if self.blocks else None
 
+    @classmethod
+    def about(cls, rows, mean, scale, has_far=False):
+        """Rows around a mean, in units of a spread, that others have found."""
+        other = object.__new__(cls)
+        other._set(rows, mean, scale, has_far)
+        return other
+
+    @cached_property
+    def ones(self):
+        """As many as a block has rows: sums by BLAS are faster."""
+        return np.ones(self.blocks[0].stop if self.blocks else 0)
+
     def with_rows(self, rows):
         """The same mean and spread for other rows."""
-        other = object.__new__(Centred)
-        other._set(rows, self.mean, self.scale, self.has_far)
-        return other
+        return self.about(rows, self.mean, self.scale, self.has_far)
 
     def in_units(self, scale):
         """The same with other units of the columns, 0 for the constant ones."""
-        if np.array_equal(scale, self.scale):
+        if scale is self.scale or np.array_equal(scale, self.scale):
             return self
-        other = object.__new__(Centred)
-        other._set(self.rows, self.mean, scale, self.has_far)
+        other = self.about(self.rows, self.mean, scale, self.has_far)
         other.by_slopes = self.by_slopes
         return other
 
@@ -314,9 +326,9 @@ def _mean_of_a_few(rows):
     if rows.is_sparse:
         return np.zeros(rows.n_features)  # which most entries are
     X = rows.data.reshape(rows.n_rows, rows.n_features)
-    few = X[:: max(1, rows.n_rows // FEW)]
-    mean = np.add.reduce(few, axis=0, dtype=np.float64) / len(few)
-    return np.where(np.isfinite(mean), mean, 0.0)
+    mean = np.empty(rows.n_features)
+    set_mean_of(X[:: max(1, rows.n_rows // FEW)], mean)
+    return mean
 
 
 def _pass_about(centre, rows, share, moves, slopes=None):
@@ -327,15 +339,17 @@ def _pass_about(centre, rows, share, moves, slopes=None):
     """
     share, unit, by_slopes = share[:, None], np.ones(rows.n_features), None
     if slopes is None:
-        sums = np.concatenate(rows.deviations(share, centre, unit, with_largest=True))
+        sums = rows.deviations(share, centre, unit, with_largest=True)[:, 0]
     else:
         *sums, by_slopes = rows.moments(share[:, 0], slopes)
         sums = np.array(sums)
     rows.verify(sums)
-    beyond = ~((sums[1] > SMALL) & (sums[1] < LARGE))
-    if beyond.any():  # constant, or squares that are beyond the range of floats
-        unit[beyond] = np.where(sums[1, beyond] <= SMALL, UNIT, 1.0 / UNIT)
-        sums = np.concatenate(rows.deviations(share, centre, unit, with_largest=True))
+    squares = np.ascontiguousarray(sums[1])
+    if not all_between(squares, SMALL, LARGE, False):
+        # They are constant, or have squares that are beyond the range of floats.
+        beyond = ~((squares >= SMALL) & (squares <= LARGE))
+        unit[beyond] = np.where(squares[beyond] < SMALL, UNIT, 1.0 / UNIT)
+        sums = rows.deviations(share, centre, unit, with_largest=True)[:, 0]
     found = np.empty((2, rows.n_features))
     moved = set_mean_and_scale(sums, unit, centre, moves, CONSTANT, found)
     return found, moved, (sums[1], sums[2], unit), by_slopes

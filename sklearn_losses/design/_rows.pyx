@@ -133,6 +133,27 @@ class Rows:
         parts = self.data, self.columns, self.starts
         return Rows(sparse.csr_matrix(parts, shape, copy=False)[:, chosen])
 
+    def part(self, block):
+        """Consecutive rows by themselves, in the same memory.
+
+        Parameters
+        ----------
+        block : slice
+            With a start and a stop within the rows.
+        """
+        other = Rows.__new__(Rows)  # what has been checked needs no second look
+        other._check, other.n_features = self._check, self.n_features
+        other.n_rows = block.stop - block.start
+        other.data, other.starts = self._block(block)
+        other.columns = self.columns
+        if self.is_sparse:
+            first, last = other.starts[0], other.starts[-1]
+            other.starts = other.starts - first
+            other.data, other.columns = (
+                array[first:last] for array in (other.data, other.columns)
+            )
+        return other
+
     def _block(self, block):
         """`data` and `starts` of consecutive rows, which are views."""
         if block is None:
@@ -227,20 +248,18 @@ class Rows:
 
         Returns
         -------
-        first, second : ndarray of shape (n_outputs, n_features)
-        largest : ndarray of shape (n_outputs, n_features)
-            If it is wanted.
+        ndarray of shape (2, n_outputs, n_features), or 3 if the largest is wanted
         """
         data, starts = self._block(block)
         n_outputs, d, size = weight.shape[1], self.n_features, 2 + with_largest
         if not self.is_sparse:
             about, out = np.array([centre, scale]), np.zeros((n_outputs, size, d))
             add_deviations(data, self.columns, starts, weight, about, out)
-            return (out[:, 0], out[:, 1], out[:, 2]) if size > 2 else (out[:, 0], out[:, 1])
+            return out.swapaxes(0, 1)
         if n_outputs == 1 and not centre.any() and (scale == 1.0).all():
             out = np.zeros((d, 3))
             add_moments(data, self.columns, starts, weight[:, 0], None, out)
-            return tuple(out.T[:size, None])
+            return out.T[:size, None]
         # What belongs to a column lies side by side.
         about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 4))
         add_deviations(data, self.columns, starts, weight, about, out)
@@ -250,7 +269,7 @@ class Rows:
         rest = total - stored
         rest[rest <= len(weight) * EPS * total] = 0.0
         e = -centre * scale
-        return (first + rest * e, second + rest * e * e, largest)[:size]
+        return np.array([first + rest * e, second + rest * e * e, largest][:size])
 
     def moments(self, weight, gradient):
         """Sums of w x, w x^2 and g x of CSR rows, and the largest x^2, in one pass.

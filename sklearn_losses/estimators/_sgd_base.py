@@ -4,13 +4,16 @@ Here parameters and labels become the objective and the solver, and their result
 attributes. Everything numeric is in the layers below.
 """
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Self
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses._machine._params import (
@@ -21,6 +24,13 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
     check_parameters,
+)
+from sklearn_losses._machine._typing import (
+    Array,
+    ArrayLike,
+    CallbackSupportMixin,
+    Labels,
+    Matrix,
 )
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import (
@@ -72,6 +82,15 @@ _ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
 class BaseSGD(CallbackSupportMixin, LinearModel):
     """Linear models of any loss, fitted with all rows at once or by SGD."""
 
+    t_: float
+    loss_curve_: Array
+    validation_loss_curve_: Array
+    validation_score_curve_: Array
+    best_epoch_: int | Labels
+    objective_curve_: Array
+    learning_rate_curve_: Array
+    gradient_norm_curve_: Array
+
     _objects = {"loss": "Huber()", "optimizer": "Adam()", "penalty": "MCP()"}
     _constraints = {
         "alpha": [Interval(0, None, "left")],
@@ -99,17 +118,17 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 
     def fit(
         self,
-        X,
-        y,
-        coef_init=None,
-        intercept_init=None,
-        sample_weight=None,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-        offset=None,
-        offset_val=None,
-    ):
+        X: Matrix,
+        y: ArrayLike,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        X_val: Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        offset_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -599,4 +618,4 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 def _layout(state):
     """Type and shape of each array of a state."""
     arrays = {name: np.asarray(value) for name, value in state.items()}
-    return {name: (array.dtype.str, array.shape) for name, array in arrays.items()}
+    return {name: (array.dtype, array.shape) for name, array in arrays.items()}

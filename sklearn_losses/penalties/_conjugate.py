@@ -15,11 +15,12 @@ import numpy as np
 from scipy import linalg
 
 from sklearn_losses.penalties._norms import BlockNorm, _quotient
-from sklearn_losses.penalties._price import soft
+from sklearn_losses.penalties._price import is_any, soft
 
 NEGLIGIBLE = 1e-8  # of the slopes: what is left of z where it has to be small
 REACH = 10.0  # times the largest coefficient, by which that is multiplied
 ROUNDED = 1.0 - 1e-15  # of a limit is within it, after rounding
+NEARLY = 1.0 + 1e-6  # shortening by so little costs the bound nothing
 SINGULAR = 1e-12  # of the largest pivot: a matrix with less has no inverse
 
 
@@ -35,6 +36,10 @@ class Conjugate:
     ----------
     is_soft : bool
         Whether it is finite, whatever z is.
+    is_hard : bool
+        Whether it is that of an l1 norm alone, of all coefficients: 0 or infinite.
+    is_free : bool
+        Whether there is no price at all, so that z has to be 0.
     needs_point : bool
         Whether there is a quadratic part without a formula: see `begin_at`.
     holds_to : float
@@ -50,9 +55,14 @@ class Conjugate:
         self.norm, self.matrix = price.norm, price.matrix
         self.l1, self.l2 = price.l1, price.l2
         self.low, self.high = price.low, price.high
-        self.is_plain = price.is_simple and not price.has_bounds
-        if self.is_plain:  # most are, and a small fit feels the rest
-            self.is_soft = self.is_plain = bool(np.all(self.l2 > 0))
+        self.is_soft = self.is_plain = self.is_hard = self.is_free = False
+        if price.is_simple and not price.has_bounds:
+            # Most are, and a small fit feels the rest.
+            has_l2 = is_any(self.l2 > 0)
+            self.is_soft = self.is_plain = has_l2 and not is_any(self.l2 <= 0)
+            self.is_free = not (has_l2 or price.has_l1)
+            self.is_hard = not (has_l2 or self.is_free or is_any(self.l1 <= 0))
+        if self.is_plain or self.is_hard or self.is_free:
             return
         self.l1, self.l2, self.low, self.high = (
             np.broadcast_to(a, n_features)
@@ -136,6 +146,12 @@ class Conjugate:
         self.holds_to = np.inf
         if self.factor is not None:
             return 1.0, self._cost_of_matrix(slopes, size, most)
+        if self.is_hard:
+            return self._hard(slopes, size, most)
+        if self.is_free:
+            return self._free(slopes, size, most)
+        if self.is_plain and not (np.abs(slopes) > self.l1 + self.l2 * most).any():
+            return 1.0, self._cost(slopes)  # as nearly always
         kept = self._kept(slopes, most)
         kept = np.where(np.abs(slopes - kept) <= NEGLIGIBLE * size, kept, slopes)
         charge = most * float(np.abs(slopes - kept).sum())
@@ -146,6 +162,26 @@ class Conjugate:
         if factor == 0.0:
             return 0.0, 0.0
         return factor, self._cost(factor * kept) + charge + factor**2 * self.quadratic
+
+    def _hard(self, slopes, size, most):
+        """What `shortened` returns for an l1 norm alone."""
+        sizes = np.abs(slopes)
+        beyond = float((sizes / self.l1).max(initial=0.0))
+        if beyond <= 1.0:
+            return 1.0, 0.0
+        excess = np.maximum(sizes - self.l1, 0.0)
+        if beyond <= NEARLY or excess.max() > NEGLIGIBLE * size:
+            return 1.0 / beyond, 0.0
+        self.holds_to = most
+        return 1.0, most * float(excess.sum())
+
+    def _free(self, slopes, size, most):
+        """What `shortened` returns without any price: z is 0, but for rounding."""
+        sizes = np.abs(slopes)
+        if sizes.max(initial=0.0) > NEGLIGIBLE * size:
+            return 0.0, 0.0
+        self.holds_to = most
+        return 1.0, most * float(sizes.sum())
 
     def _cost_of_matrix(self, slopes, size, most):
         found, _ = linalg.lapack.dpotrs(self.factor, np.asfortranarray(slopes.T))
@@ -214,7 +250,9 @@ class Conjugate:
 
     def _cost(self, slopes):
         if self.is_plain:
-            excess = np.maximum(np.abs(slopes) - self.l1, 0.0)
+            excess = slopes
+            if self.price.has_l1:
+                excess = np.maximum(np.abs(slopes) - self.l1, 0.0)
             return float((excess * excess / (2.0 * self.l2)).sum())
         total = 0.0
         for excess, end in self._sides(self._alone(slopes)):

@@ -48,13 +48,21 @@ from sklearn_losses.losses import (
     Welsch,
     loss_names,
 )
-from tests.cases import LOSSES, each, raw_predictions, targets, two_targets
+from tests.cases import (
+    GROUP_LOSSES,
+    LOSSES,
+    each,
+    raw_predictions,
+    targets,
+    two_targets,
+)
 
 # Each parameter with its range in words, values in it and values outside.
 SHARE = "(0.0, 1.0)", [1e-9, np.float32(0.5)], [0, 1, -1, 2.0]
 POSITIVE = "(0.0, inf)", [1e-9, 1, 1e300], [0, -1, np.inf, 10**400]
 SCALE = POSITIVE[0] + " or a str among {'mad'}", *POSITIVE[1:]
 NOT_NEGATIVE = "[0.0, inf)", [0, np.int64(3)], [-0.1, np.inf]
+FITTED = NOT_NEGATIVE[0] + " or a str among {'mle'}", *NOT_NEGATIVE[1:]
 PARAMETERS = [
     (Quantile, "quantile", *SHARE),
     (SmoothQuantile, "quantile", *SHARE),
@@ -101,7 +109,7 @@ PARAMETERS = [
         [-2, 0, 1, 1.5, 2, 7.5],
         [1e-9, 0.5, np.inf, -np.inf],
     ),
-    (NegativeBinomial, "dispersion", *POSITIVE),
+    (NegativeBinomial, "dispersion", *FITTED),
     (Hinge, "threshold", *NOT_NEGATIVE),
     (SquaredHinge, "threshold", *NOT_NEGATIVE),
     (SmoothHinge, "gamma", *POSITIVE),
@@ -278,7 +286,7 @@ def test_parameters_of_hampel_are_checked_together():
 def test_all_losses_are_covered():
     classes = {v for v in vars(public).values() if isinstance(v, type)}
     named = {c for c in classes if issubclass(c, Loss) and c.name in loss_names()}
-    assert named == {type(x) for x in LOSSES}
+    assert named == {type(x) for x in LOSSES + GROUP_LOSSES}
     assert len(named) == len(loss_names())
     assert sorted(public.__all__) == public.__all__
 

@@ -1,5 +1,7 @@
 """The mathematics of penalties: proximal operators, conjugates and gauges."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -18,7 +20,6 @@ from sklearn_losses import (
     Tikhonov,
 )
 from sklearn_losses.penalties._conjugate import Conjugate
-from sklearn_losses.penalties._price import Price
 
 D = 5
 GROUPS = [[0, 3], [1, 2, 4]]
@@ -126,7 +127,7 @@ def test_the_conjugate_is_above_all_and_reached(penalty, bounds):
     price = penalty.price(0.8, D)
     if bounds[0] > -np.inf and price.norm is not None:
         pytest.skip("refused")
-    price = Price(**(vars(price) | {"low": bounds[0], "high": bounds[1]}))
+    price = replace(price, low=bounds[0], high=bounds[1])
     conjugate = Conjugate(price, D)
     for w in points(5):
         w = np.clip(w, *bounds)

@@ -29,6 +29,7 @@ from sklearn_losses.solvers.descent._gap_descent import (
     CertifiedFit,
     fit_of,
 )
+from sklearn_losses.solvers.descent._group_fit import GroupFit
 from sklearn_losses.solvers.descent._newton import Newton
 
 DEAR = 200  # coefficients of a loss of rows, from which on a Hessian takes long
@@ -66,7 +67,8 @@ def sample_of(objective, seed, enough=0):
     """
     n_rows, weight = objective.rows.n_rows, objective.sample_weight
     size = n_rows // SAMPLE
-    if size < max(SMALLEST_SAMPLE, enough):
+    is_small = size < max(SMALLEST_SAMPLE, enough)
+    if is_small or objective.loss.granularity == "group":  # rows have none alone
         return None
     # One of each SAMPLE rows that follow each other.
     chosen = np.random.default_rng(seed).integers(SAMPLE, size=size)
@@ -86,7 +88,7 @@ def features_of(objective, sample, slopes=None):
 
     The mean and the spread of a sample will do, unless a column is constant in it.
     """
-    rows, centre = objective.rows, objective.fit_intercept
+    rows, centre = objective.rows, objective.is_centred
     units = objective.penalty.units
     if sample is not None:
         parts = sample.rows, sample.sample_weight, centre
@@ -229,7 +231,8 @@ class Certified(Solver):
             point = sample.point
             passes += math.ceil(sample.passes / SAMPLE)
         term = term_of(objective)
-        fit = CertifiedFit(self, steps, objective, features, term, *point, passes)
+        kind = GroupFit if objective.loss.granularity == "group" else CertifiedFit
+        fit = kind(self, steps, objective, features, term, *point, passes)
         if sample is not None:
             fit.go_on(sample)
         while not (fit.ended or fit.is_stopped):

@@ -22,8 +22,8 @@ from sklearn_losses.solvers.descent._line_search import is_finite, step_length
 from sklearn_losses.solvers.descent._newton_model import JointModel, NewtonModel
 from sklearn_losses.solvers.descent._quasi_newton_model import QuasiNewtonModel
 from sklearn_losses.terms._points import PointTerm
-from sklearn_losses.terms._rows import RowTerm, row_term
-from sklearn_losses.terms._term import Model, uniform
+from sklearn_losses.terms._rows import RowTerm
+from sklearn_losses.terms._term import Model
 
 PATIENCE = 100  # passes of "lbfgs", until it gives way to "newton" for a loss of rows
 LONGER = 3  # times as many, as long as nothing is better than the constant
@@ -66,29 +66,9 @@ def least_allowed(tol, possible):
     return min(FLOOR * tol, RESOLUTION) * possible
 
 
-def product_of(a, b):
-    """The product of two weights, of which None is 1 everywhere."""
-    if a is None or b is None:
-        return b if a is None else a
-    return a * b
-
-
 def term_of(objective, chosen=None):
-    """The loss of one objective, on the rows with a factor in `chosen`."""
-    weight = product_of(objective.weight_of(0), chosen)
-    if weight is None:
-        weight = uniform(1.0 / objective.total_weight, objective.rows.n_rows)
-    else:
-        weight = weight / objective.total_weight
-    if objective.is_joint:
-        loss, factor = objective.loss.split_weight()  # which may know how to be smooth
-        weight = weight if factor == 1 else factor * weight
-        n_outputs, offset = objective.n_outputs, objective.offset
-        return row_term(loss, objective.targets.y, weight, n_outputs, offset)
-    offset = None if objective.offset is None else objective.offset[:, 0]
-    return PointTerm(
-        objective.loss, objective.targets.of_output(0), weight, offset=offset
-    )
+    """See `Objective.term`."""
+    return objective.term(chosen)
 
 
 def bends_alike(loss):

@@ -134,9 +134,10 @@ class QuadraticModel:
     def _hessian(self, sums, jitter):
         """The blocks of each output."""
         blocks = sums.second
-        for block, theta in zip(blocks, np.atleast_2d(self.theta)):
+        for block in blocks:
             add_curvature(block, self.l2, jitter, self.moves)
-            if not self.price.is_simple:
+        if not self.price.is_simple:
+            for block, theta in zip(blocks, np.atleast_2d(self.theta)):
                 self._add_rest(block, theta)
         return blocks
 

@@ -1,4 +1,4 @@
-"""docs/catalogue.md and docs/penalties.md are what the code says."""
+"""docs/catalogue.md and the guides in docs/ are what the code says."""
 
 import doctest
 import importlib.util
@@ -40,7 +40,8 @@ def test_every_loss_has_a_formula(maker, name):
     assert 5 < len(text) < 90
 
 
-def test_the_examples_of_penalties():
-    found = doctest.testfile(str(DOCS / "penalties.md"), module_relative=False)
+@pytest.mark.parametrize("name", ["penalties", "ranking", "survival"])
+def test_the_examples_of_a_guide(name):
+    found = doctest.testfile(str(DOCS / f"{name}.md"), module_relative=False)
     assert found.attempted > 10
     assert found.failed == 0

@@ -338,6 +338,15 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         ]
         return self._with_scale(objectives), X.dtype
 
+    def _grouped(self, y, groups):
+        """A target as `_objectives` takes it, of rows that are in no groups."""
+        if groups is not None:
+            raise ValueError(
+                f"{type(self).__name__} has no groups of rows. Leave `groups` out, or "
+                "use LinearRanker or LinearSurvival."
+            )
+        return y
+
     def _with_scale(self, objectives):
         """The objectives with a number for a scale "mad", which becomes `scale_`."""
         if not objectives[0].loss.needs_scale:

@@ -154,10 +154,17 @@ class LinearRanker(BaseGroupLinear):
                     "routing, scikit-learn's searches pass groups to the splitter "
                     "alone.)"
                 )
-            if sample_weight is not None:
-                sample_weight = np.asarray(sample_weight)
-            self._fit(X, (y, relevance[:, None], codes), sample_weight, offset)
+            given = y, relevance[:, None], codes
+            self._fit(X, given, sample_weight, offset)
             return self
+
+    _groups_are = "groups"
+
+    def _grouped(self, y, groups):
+        """A target as `_objectives` takes it."""
+        relevance, codes = _split(y, groups)
+        codes = group_codes(None, len(relevance)) if codes is None else codes
+        return y, relevance[:, None], codes
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         found, dtype = super()._objectives(X, y, sample_weight, loss, offset, solves)

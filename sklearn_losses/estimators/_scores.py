@@ -73,7 +73,9 @@ def _ranking(y_true, y_score, groups, sample_weight):
     codes = group_codes(None, n) if codes is None else codes
     weight = check_weights(sample_weight, n)
     found = _seen(weight, relevance, _scores(y_score, n), codes)
-    return *found[:3], group_codes(found[3], len(found[3]))
+    if len(found[3]) < n:
+        codes = group_codes(found[3], len(found[3]))
+    return *found[:3], codes
 
 
 def ndcg_score(

@@ -155,12 +155,18 @@ class LinearSurvival(BaseGroupLinear):
             before.
         """
         with unchanged_on_error(self):
-            columns = survival_columns(_flat(y))
-            codes = group_codes(strata, len(columns), "strata")
+            given = _, columns, codes = self._grouped(y, strata)
             self._strata = None if strata is None else _ids(strata, codes)
-            self._fit(X, (y, columns, codes), sample_weight, offset)
+            self._fit(X, given, sample_weight, offset)
             self._fit_baseline(X, columns, codes, sample_weight, offset)
             return self
+
+    _groups_are = "strata"
+
+    def _grouped(self, y, groups):
+        """A target as `_objectives` takes it."""
+        columns = survival_columns(_flat(y))
+        return y, columns, group_codes(groups, len(columns), "strata")
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         columns = y[1]

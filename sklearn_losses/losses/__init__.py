@@ -78,6 +78,7 @@ from sklearn_losses.losses._ordinal import (
     CumulativeProbit,
     ImmediateThreshold,
 )
+from sklearn_losses.losses._quantiles import Quantiles
 from sklearn_losses.losses._registry import get_loss, loss_names
 from sklearn_losses.losses._regression import (
     AbsoluteError,
@@ -166,6 +167,7 @@ __all__ = [
     "ProbabilityLink",
     "PseudoHuber",
     "Quantile",
+    "Quantiles",
     "RowLink",
     "RowLoss",
     "Savage",

@@ -59,7 +59,7 @@ class OrdinalLoss(Likelihood):
 
     def examples(self, rng, n):
         raw = np.round(2.0 * rng.normal(size=(n, 4)), 3)
-        raw[:, 1:] = np.sort(raw[:, 1:], axis=1) + [0.0, 0.1, 0.2]
+        raw[:, 1:] = np.sort(raw[:, 1:], axis=1) + np.array([0.0, 0.1, 0.2])
         return rng.integers(4, size=n).astype(float), raw
 
     def raw_of(self, values, n):

@@ -15,6 +15,7 @@ from sklearn_losses.losses import (
     _distributions,
     _multiclass,
     _ordinal,
+    _quantiles,
     _regression,
     _robust,
 )
@@ -32,7 +33,7 @@ def _named(*families):
 
 
 _CLASSES = _named(_regression, _robust, _counts, _binary, _multiclass)
-_OF_OUTPUTS = _named(_distributions, _censored, _ordinal)  # several raw predictions
+_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles)
 
 
 def loss_names(task=None):

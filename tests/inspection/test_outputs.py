@@ -100,7 +100,7 @@ def test_the_likelihood_of_models_is_a_score():
 
 def test_what_does_not_take_fitted_parameters_says_so():
     for loss in (GaussianDistribution(), NegativeBinomial("mle"), WeibullAFT()):
-        with pytest.raises(ValueError, match="='mle' is fitted. Use LinearRegressor"):
+        with pytest.raises(ValueError, match=r"='mle' is fitted\. Use LinearRegressor"):
             SGDRegressor(loss).fit(X, Y)
         with pytest.raises(ValueError, match="more than the coefficients of one"):
             regularization_path(LinearRegressor(loss, penalty="l1"), X, Y)

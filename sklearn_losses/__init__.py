@@ -4,6 +4,7 @@ from sklearn_losses import inspection, losses, penalties, solvers
 from sklearn_losses._machine._instruction_set import instruction_set
 from sklearn_losses.estimators import (
     LinearClassifier,
+    LinearMultiTask,
     LinearOrdinalClassifier,
     LinearRegressor,
     SGDClassifier,
@@ -21,6 +22,7 @@ __all__ = [
     *losses.__all__,
     *penalties.__all__,
     "LinearClassifier",
+    "LinearMultiTask",
     "LinearOrdinalClassifier",
     "LinearRegressor",
     "SGDClassifier",

@@ -5,6 +5,7 @@
 array([0.1])
 """
 
+from itertools import pairwise
 from numbers import Real
 
 import numpy as np
@@ -74,7 +75,7 @@ class Quantiles(Likelihood):
         levels = np.atleast_1d(np.asarray(self.levels, dtype=object)).tolist()
         are_numbers = all(isinstance(q, Real) for q in levels)
         if not (are_numbers and levels and all(0 < q < 1 for q in levels)) or any(
-            a >= b for a, b in zip(levels, levels[1:])
+            a >= b for a, b in pairwise(levels)
         ):
             raise InvalidParameterError(
                 "The 'levels' parameter of Quantiles must be increasing numbers in "

@@ -83,6 +83,12 @@ class OutputsTerm(RowTerm):
         best = self.best_constant()
         return self.value_at(best) - self.steepness_at(best)
 
+    @property
+    def lowest(self):
+        """The least that all rows could have, -inf if it is not known."""
+        least = getattr(self.loss, "minimum_of", None)
+        return -np.inf if least is None else least(self._y, self.weight)
+
     def values(self, p):
         """The losses of all rows, not weighted."""
         found = np.empty(len(p))

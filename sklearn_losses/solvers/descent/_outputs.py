@@ -182,7 +182,8 @@ class OutputsFit(Fit):
         gradient = seen.sums.first.reshape(theta.shape) * self.model._moves()
         sizes = np.abs(products).sum() + np.abs(values).sum()
         linear = products.sum()
-        return bound_of(self.price, theta, gradient, linear, seen.value, sizes)
+        lowest = self.term.lowest
+        return bound_of(self.price, theta, gradient, linear, seen.value, sizes, lowest)
 
 
 class OutputsSolver(Certified):

@@ -117,6 +117,8 @@ cdef double at_thresholds(const void *params, const Row *row, double *hessian) n
     cdef Py_ssize_t last = (n - 1 if t.column == NULL else t.n) - 1
     cdef Py_ssize_t first = max(c - 1, 0) if t.is_immediate else 0
     cdef double value = 0.0, slope, bend
+    cdef double *to_slope = &slope if row.gradient != NULL else NULL
+    cdef double *to_bend = &bend if row.curvature != NULL or hessian != NULL else NULL
     for i in range(n):
         if row.gradient != NULL:
             row.gradient[i] = 0.0
@@ -128,7 +130,8 @@ cdef double at_thresholds(const void *params, const Row *row, double *hessian) n
     last = min(c, last) if t.is_immediate else last
     for j in range(first, last + 1):
         k = j + 1 if t.column == NULL else t.column[j]
-        value += one_threshold(t, 1.0 if c > j else 0.0, row.raw[0] - row.raw[k], &slope, &bend)
+        value += one_threshold(t, hessian == NULL, 1.0 if c > j else 0.0,
+                               row.raw[0] - row.raw[k], to_slope, to_bend)
         if row.gradient != NULL:
             row.gradient[0] += slope
             row.gradient[k] -= slope
@@ -142,18 +145,26 @@ cdef double at_thresholds(const void *params, const Row *row, double *hessian) n
     return value
 
 
-cdef double one_threshold(const Thresholds *t, double y, double p, double *slope,
-                          double *bend) noexcept nogil:
-    """Value, slope and curvature of f, or of its mean over [p - h, p + h] for the slopes."""
-    cdef double h = t.width, up, down, value = t.inner.value(t.params, y, p)
+cdef double one_threshold(const Thresholds *t, bint has_value, double y, double p,
+                          double *slope, double *bend) noexcept nogil:
+    """Value, slope and curvature of f, or of its mean over [p - h, p + h] for the slopes.
+
+    What is not wanted is NULL.
+    """
+    cdef double h = t.width, up, down, value
+    value = t.inner.value(t.params, y, p) if has_value else 0.0
     if h == 0.0:
-        slope[0] = t.inner.gradient(t.params, y, p)
-        bend[0] = t.inner.curvature(t.params, y, p) if t.inner.curvature != NULL else 0.0
+        if slope != NULL:
+            slope[0] = t.inner.gradient(t.params, y, p)
+        if bend != NULL:
+            bend[0] = t.inner.curvature(t.params, y, p) if t.inner.curvature != NULL else 0.0
         return value
     up, down = t.inner.value(t.params, y, p + h), t.inner.value(t.params, y, p - h)
-    slope[0] = 0.5 * (up - down) / h
-    bend[0] = 0.5 / h * (t.inner.gradient(t.params, y, p + h)
-                         - t.inner.gradient(t.params, y, p - h))
+    if slope != NULL:
+        slope[0] = 0.5 * (up - down) / h
+    if bend != NULL:
+        bend[0] = 0.5 / h * (t.inner.gradient(t.params, y, p + h)
+                             - t.inner.gradient(t.params, y, p - h))
     return value + 0.5 * (0.5 * (up + down) - value)
 
 
@@ -249,7 +260,7 @@ cdef double sum_of_parts(const void *params, const Row *row, double *hessian) no
             value += part.weight * of_several(part, row, j, hessian)
             continue
         inner.inner, inner.params, i = part.table, part.params, part.first
-        value += part.weight * one_threshold(&inner, row.y[j], row.raw[i], &slope, &bend)
+        value += part.weight * one_threshold(&inner, True, row.y[j], row.raw[i], &slope, &bend)
         if row.gradient != NULL:
             row.gradient[i] = part.weight * slope
         if row.curvature != NULL:

@@ -136,6 +136,7 @@ class Cumulative(OrdinalLoss):
     formula = "ordinal"
     probabilistic = True
     proper = True
+    starts_at_best = True
     kind = None
 
     @property

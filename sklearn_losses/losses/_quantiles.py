@@ -48,6 +48,7 @@ class Quantiles(Likelihood):
     granularity = "row"
     differentiable = False
     piecewise_linear = True
+    starts_at_best = True
     _constraints = {"crossing": [Options(SORT, PARALLEL)]}
 
     def __init__(self, levels=(0.1, 0.5, 0.9), crossing=SORT):

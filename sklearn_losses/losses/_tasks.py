@@ -33,6 +33,7 @@ class Tasks(Likelihood):
 
     name = None
     granularity = "row"
+    starts_at_best = True
 
     def __init__(self, losses=(), sizes=(), weights=None):
         self.losses = losses

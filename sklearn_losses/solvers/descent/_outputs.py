@@ -29,7 +29,7 @@ from sklearn_losses.terms._term import FEW, uniform
 
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
-LITTLE = 1e-13  # ... while they gain so much of the value
+LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
 VANISHED = 1e-4  # of the scale of a constant is none
 MOST_NUMBERS = 1 << 19  # of Hessians at a time
@@ -172,7 +172,7 @@ class OutputsFit(Fit):
         return not np.min(after) > VANISHED * before[0]
 
     def polish(self):
-        """More steps from the best point on, with its curvature, as long as they gain."""
+        """More steps from the best point on, as long as they gain."""
         theta, before = self.kept, np.inf
         self._is_polishing = len(self.term.y) > FEW and self._last is not None
         for _ in range(EXACT_STEPS if self.h == 0 else 0):

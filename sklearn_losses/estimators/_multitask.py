@@ -673,8 +673,12 @@ class _Problem:
         """What the mean loss of a column counts."""
         return factors[self.place[k]] * self.share[self.place[k]]
 
-    def solve(self, factors):
-        return self._joint(factors) if self.is_coupled else self._apart(factors)
+    def solve(self, factors, start=None):
+        """The fit with weights of the tasks, perhaps from coefficients on."""
+        d = self.rows.n_features
+        start = start or (np.zeros((self.n_outputs, d)), np.zeros(self.n_outputs))
+        solve = self._joint if self.is_coupled else self._apart
+        return solve(factors, start)
 
     def _settings(self):
         model = self.model
@@ -686,7 +690,7 @@ class _Problem:
             owner=type(model).__name__,
         )
 
-    def _apart(self, factors):
+    def _apart(self, factors, start):
         """Each column by itself, with alpha divided by its weight."""
         coef = np.zeros((self.n_outputs, self.rows.n_features))
         intercept, results, said = np.zeros(self.n_outputs), [], []
@@ -704,8 +708,8 @@ class _Problem:
                 fit_intercept=self.model.fit_intercept,
             )
             solver = Certified(choose(objective), may_change=True, **self._settings())
-            start = np.zeros((n_outputs, self.rows.n_features)), np.zeros(n_outputs)
-            result = solver.solve(objective, start)
+            own = tuple(array[task.outputs] for array in start)
+            result = solver.solve(objective, own)
             coef[task.outputs], intercept[task.outputs] = result.coef, result.intercept
             results.append(result)
             said.append((task.name, result.warnings))
@@ -713,7 +717,7 @@ class _Problem:
             penalty += factor * float(objective.penalty.value(result.coef).sum())
         return _Found(coef, intercept, results, said, bound, penalty)
 
-    def _joint(self, factors):
+    def _joint(self, factors, start):
         """All at once."""
         if not self.are_same:
             raise ValueError(
@@ -743,7 +747,6 @@ class _Problem:
             fit_intercept=self.model.fit_intercept,
             predictors=Predictors.of(np.ones((self.n_outputs, d), bool), intercepts),
         )
-        start = np.zeros((self.n_outputs, d)), np.zeros(self.n_outputs)
         result = OutputsSolver(**self._settings()).solve(objective, start)
         penalty = float(objective.penalty.value(result.coef).sum())
         said = [(None, result.warnings)]
@@ -767,9 +770,10 @@ class _Problem:
 
     def with_uncertainty(self, factors):
         """Weights 1 / (2 L) of the mean losses L of the fit with them."""
-        least = None
+        least = start = None
         for _ in range(MOST_ROUNDS):
-            found = self.solve(factors)
+            found = self.solve(factors, start)
+            start = found.coef, found.intercept
             losses = self.losses(found)
             least = LEAST_LOSS * np.abs(losses) if least is None else least
             new = 0.5 / np.maximum(losses, least)

@@ -224,7 +224,7 @@ class OutputsSolver(Certified):
         sample = sample_of(objective, self.seed, 10 * objective.predictors.size)
         features, passes = features_of(objective, None)
         point = tuple(array.copy() for array in start)
-        if sample is not None and objective.is_convex:
+        if sample is not None and objective.is_convex and not point[0].any():
             point, _ = self._of_rows(sample, features, point)
         if objective.predictors.has_more:
             first = replace(objective, predictors=objective.predictors.of_first())

@@ -65,7 +65,7 @@ for mark, color in zip(marks, colors):
     here = y == mark
     height = mark + rng.uniform(-0.35, 0.35, size=here.sum())
     rows.plot(latent[here], height, ".", ms=3, color=color, alpha=0.6)
-ends = np.linspace(*np.quantile(latent, [0.0, 1.0]) + [-0.5, 0.5], 400)
+ends = np.linspace(latent.min() - 0.5, latent.max() + 0.5, 400)
 grid = np.column_stack([ends, np.tile(thresholds, (len(ends), 1))])
 for mark, color, p in zip(marks, colors, model.loss_.inverse_link(grid).T):
     curves.plot(ends, p, color=color, label=f"{mark}")

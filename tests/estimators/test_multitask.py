@@ -124,7 +124,7 @@ def test_weights_by_uncertainty_are_those_of_the_losses(penalty):
     for name, weight in model.weights_.items():
         assert weight == pytest.approx(0.5 / model.losses_[name], rel=1e-5)
     fixed = detector(penalty=penalty, alpha=0.05, weights=model.weights_, tol=1e-9)
-    np.testing.assert_allclose(fixed.fit(X, MISSING).coef_, model.coef_, atol=1e-6)
+    np.testing.assert_allclose(fixed.fit(X, MISSING).coef_, model.coef_, atol=1e-4)
 
 
 def test_losses_with_kinks_and_two_classes():

@@ -144,6 +144,7 @@ class Cumulative(OrdinalLoss):
     formula = "ordinal"
     probabilistic = True
     proper = True
+    starts_at_best = True
     kind = None
 
     @property

@@ -46,6 +46,8 @@ class Likelihood(Loss):
         What is fitted below is published as 0.
     takes_features : tuple of str
         Which of them may have a predictor, and need not be one number for all rows.
+    starts_at_best : bool
+        Whether `start` is the best that constants can do.
     y_size : int
         How many numbers the C function takes for a target.
     """
@@ -54,6 +56,7 @@ class Likelihood(Loss):
     parameters = {}
     least = {}
     takes_features = ()
+    starts_at_best = False
     y_size = 1
     symmetric = False
 

@@ -22,6 +22,7 @@ from sklearn_losses.losses import (
     _distributions,
     _multiclass,
     _ordinal,
+    _quantiles,
     _ranking,
     _regression,
     _robust,
@@ -46,7 +47,8 @@ def _named(*families):
 _CLASSES = _named(
     *(_regression, _robust, _counts, _binary, _multiclass, _ranking, _survival)
 )
-_OF_OUTPUTS = _named(_distributions, _censored, _ordinal)  # several raw predictions
+# Those with several raw predictions.
+_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles)
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 

@@ -4,6 +4,7 @@ from sklearn_losses import inspection, losses, model_selection, penalties, solve
 from sklearn_losses._machine._instruction_set import instruction_set
 from sklearn_losses.estimators import (
     LinearClassifier,
+    LinearMultiTask,
     LinearOrdinalClassifier,
     LinearRanker,
     LinearRegressor,
@@ -25,6 +26,7 @@ from sklearn_losses.solvers import *  # noqa: F403
 __version__ = "0.1.0.dev0"
 __all__ = [
     "LinearClassifier",
+    "LinearMultiTask",
     "LinearOrdinalClassifier",
     "LinearRanker",
     "LinearRegressor",

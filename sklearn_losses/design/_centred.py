@@ -13,15 +13,15 @@ from scipy import sparse
 from scipy.linalg import blas
 
 from sklearn_losses._machine._arrays import all_between
-from sklearn_losses.design._far import without_far
+from sklearn_losses.design._far import spike_of, without_far
 from sklearn_losses.design._matrices import (
     add_moments,
     centre_rows,
     mirror,
     set_mean_and_scale,
-    set_mean_of,
     weigh_rows,
 )
+from sklearn_losses.design._rows import look_at_columns
 
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
 SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
@@ -195,6 +195,13 @@ class Centred:
             return found.reshape(len(found), *u.shape[1:])
         return self._product(u, block)
 
+    def n_different(self, weight):
+        """How many of the rows that have a weight differ, as a projection shows."""
+        along = self.dot(np.cos(np.arange(1.0, self.n_features + 1.0)))
+        along = (along if weight.all() else along[weight > 0]).round(6)
+        along.sort()
+        return int(len(along) > 0) + int(np.count_nonzero(along[1:] != along[:-1]))
+
     def raw(self, theta, block=None):
         """z u + c, where the last entry of theta is c, and the others are u.
 
@@ -311,34 +318,36 @@ def _statistics(rows, share, centre, slopes=None, keeps_far=True):
     And sum slopes x. One pass, about the mean of a few rows, will do unless that is far
     from the mean, as it is where the rows are sorted or most columns constant.
     """
-    mean = _mean_of_a_few(rows) if centre else np.zeros(rows.n_features)
-    found, moved, sizes, by_slopes = _pass_about(mean, rows, share, centre, slopes)
+    mean, sums, may_be_far = np.zeros(rows.n_features), None, True
+    if not rows.is_sparse:
+        look, step = np.empty((5, rows.n_features)), max(1, rows.n_rows // FEW)
+        settings = step, centre, spike_of(rows)
+        may_be_far = look_at_columns(rows.data, share, *settings, look)
+        sums, mean = look[:3], look[3]
+    first = _pass_about(mean, rows, share, centre, slopes, sums)
+    found, moved, sizes, by_slopes = first
     if moved > FAR:
-        mean = found[0]
+        mean, may_be_far = found[0], True
         found, _, sizes, _ = _pass_about(mean, rows, share, centre)
-    far = without_far(rows, share, *sizes, mean, centre)
+    *_, unit = sizes
+    if not (may_be_far or all_between(unit, 1.0, 1.0, False)):
+        may_be_far = True  # what had no size in the first look
+    far = without_far(rows, share, *sizes, mean, centre) if may_be_far else []
     for j, near_mean, spread in [] if keeps_far else far:
         found[:, j] = near_mean, 1.0 / spread
     return (*found, bool(far)), by_slopes
 
 
-def _mean_of_a_few(rows):
-    if rows.is_sparse:
-        return np.zeros(rows.n_features)  # which most entries are
-    X = rows.data.reshape(rows.n_rows, rows.n_features)
-    mean = np.empty(rows.n_features)
-    set_mean_of(X[:: max(1, rows.n_rows // FEW)], mean)
-    return mean
-
-
-def _pass_about(centre, rows, share, moves, slopes=None):
+def _pass_about(centre, rows, share, moves, slopes=None, sums=None):
     """Mean and scale, how far off the mean was in spreads, sizes, sum slopes x.
 
     The sizes are the mean square of x - centre, the largest, and the unit of their
-    roots.
+    roots. The sums may be known from a first look.
     """
     share, unit, by_slopes = share[:, None], np.ones(rows.n_features), None
-    if slopes is None:
+    if sums is not None:
+        pass
+    elif slopes is None:
         sums = rows.deviations(share, centre, unit, with_largest=True)[:, 0]
     else:
         *sums, by_slopes = rows.moments(share[:, 0], slopes)

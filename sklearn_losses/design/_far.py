@@ -14,6 +14,11 @@ HIDES, LOOKED_AT = 1e4, 1000  # times the deviations, and columns: see `what_hid
 SAMPLE = 1000  # rows or stored entries from which a median is known
 
 
+def spike_of(rows):
+    """Times the mean square: larger squares of few rows are worth a look."""
+    return min(SHARE * rows.n_rows, MANY)
+
+
 def without_far(rows, weight, square, largest, unit, about, centre):
     """Mean and spread of those columns that have far entries, without these.
 
@@ -31,7 +36,7 @@ def without_far(rows, weight, square, largest, unit, about, centre):
     -------
     list of (column, mean, spread)
     """
-    are_odd = largest > min(SHARE * rows.n_rows, MANY) * square
+    are_odd = largest > spike_of(rows) * square
     if not are_odd.any():
         return []
     found, here = [], weight > 0

@@ -148,19 +148,6 @@ def add_curvature(double[:, ::1] matrix, const double[::1] l2, double jitter,
             matrix[j, j] += l2[j] + jitter * moves[j]
 
 
-def set_mean_of(const real[:, :] few, double[::1] mean):
-    """Write the mean of columns, 0 where it is not finite."""
-    cdef Py_ssize_t i, j, n = few.shape[0]
-    with nogil:
-        for i in range(n):
-            for j in range(mean.shape[0]):
-                mean[j] = few[i, j] if i == 0 else mean[j] + few[i, j]
-        for j in range(mean.shape[0]):
-            mean[j] /= n
-            if not fabs(mean[j]) < INFINITY:
-                mean[j] = 0.0
-
-
 def set_mean_and_scale(const double[:, :] sums, const double[::1] unit,
                        const double[::1] centre, bint moves, double constant,
                        double[:, ::1] out):

@@ -109,7 +109,12 @@ class Predictors:
             for (m, others), place in zip(self.featured, self._parts):
                 if m > k:
                     break
-                product = own.T @ (hessians[:, k, m, None] * z[:, others])
+                bend = hessians[:, k, m, None]
+                if m == k and bend.min(initial=0.0) >= 0.0:
+                    weighed = np.sqrt(bend) * own
+                    out[part, part] += weighed.T @ weighed  # by half of the products
+                    break
+                product = own.T @ (bend * z[:, others])
                 out[part, place] += product
                 if m < k:
                     out[place, part] += product.T

@@ -458,6 +458,64 @@ def add_deviations(const real[::1] data, const index[::1] columns,
                     raise_largest(&data[start], n, d, centre, &out[0, 2, 0])
 
 
+def look_at_columns(const real[::1] data, const double[::1] share, Py_ssize_t step,
+                    bint centre, double spike, double[:, ::1] out):
+    """`add_deviations` of dense rows and one output, about the mean of some rows.
+
+    Parameters
+    ----------
+    data : ndarray of shape (n_rows * n_features,)
+    share : ndarray of shape (n_rows,)
+    step : int
+        The mean is that of one row in so many.
+    centre : bool
+        False: it is taken to be 0.
+    spike : float
+    out : ndarray of shape (5, n_features)
+        Where to write the sums of w e and w e^2, the largest e^2, the mean about which
+        they are, and ones.
+
+    Returns
+    -------
+    bool
+        Whether some e^2 is more than `spike` times the sum of w e^2 of its column.
+    """
+    cdef Py_ssize_t i, j, n = share.shape[0], d = out.shape[1]
+    cdef Py_ssize_t n_some = (n + step - 1) // step
+    cdef double e
+    cdef const real *x
+    cdef double *first = &out[0, 0]
+    cdef double *second = first + d
+    cdef double *largest = first + 2 * d
+    cdef double *mean = first + 3 * d
+    cdef bint is_odd = False
+    with nogil:
+        for j in range(4 * d):
+            first[j] = 0.0
+        for j in range(d):
+            out[4, j] = 1.0
+        if centre:
+            for i in range(n_some):
+                x = &data[i * step * d]
+                for j in range(d):
+                    mean[j] += x[j]
+            for j in range(d):
+                mean[j] /= n_some
+                if not mean[j] - mean[j] == 0.0:
+                    mean[j] = 0.0
+        for i in range(n):
+            x = &data[i * d]
+            for j in range(d):
+                e = x[j] - mean[j]
+                first[j] += share[i] * e
+                second[j] += share[i] * e * e
+            if i % ROWS == 0:
+                raise_largest(x, min(ROWS, n - i), d, mean, largest)
+        for j in range(d):
+            is_odd |= largest[j] > spike * second[j]
+    return bool(is_odd)
+
+
 cdef extern from *:
     """
     /* One expression, which compilers vectorise. */

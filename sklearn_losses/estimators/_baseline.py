@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 TIME, EVENT, ENTRY = range(3)
+LEFT = 1e-4  # of a sum may be left by a subtraction, or it is formed anew
 
 
 @dataclass
@@ -80,11 +81,15 @@ def _log_at_risk(columns, log_rho, times):
     """log of the sum of rho over the risk set of each time."""
     order = np.argsort(columns[:, TIME], kind="stable")
     ends = np.logaddexp.accumulate(log_rho[order][::-1])[::-1]
-    first = np.searchsorted(columns[order, TIME], times)
+    log_S = ends[np.searchsorted(columns[order, TIME], times)]
     if columns.shape[1] <= ENTRY:
-        return ends[first]
-    found = np.empty(len(times))
-    for k, time in enumerate(times):  # rows that enter late are in few risk sets
-        here = (columns[:, TIME] >= time) & (columns[:, ENTRY] < time)
+        return log_S
+    order = np.argsort(columns[:, ENTRY], kind="stable")
+    late = np.append(np.logaddexp.accumulate(log_rho[order][::-1])[::-1], -np.inf)
+    share = np.exp(late[np.searchsorted(columns[order, ENTRY], times)] - log_S)
+    few = np.flatnonzero(1.0 - share < LEFT)  # are left by the subtraction
+    found = log_S + np.log1p(-np.where(1.0 - share < LEFT, 0.0, share))
+    for k in few:
+        here = (columns[:, TIME] >= times[k]) & (columns[:, ENTRY] < times[k])
         found[k] = np.logaddexp.reduce(log_rho[here])
     return found

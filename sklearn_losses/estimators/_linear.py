@@ -46,9 +46,8 @@ from sklearn_losses.estimators._validation import (
     check_two_have_weight,
     check_weights,
     class_factors,
-    classes_of,
+    classes_and_codes,
     draw_seed,
-    encode_labels,
     measured_scale,
     price_of,
     resolve_penalty,
@@ -338,6 +337,15 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             for target, own in zip(targets, offsets)
         ]
         return self._with_scale(objectives), X.dtype
+
+    def _grouped(self, y, groups):
+        """A target as `_objectives` takes it, of rows that are in no groups."""
+        if groups is not None:
+            raise ValueError(
+                f"{type(self).__name__} has no groups of rows. Leave `groups` out, or "
+                "use LinearRanker or LinearSurvival."
+            )
+        return y
 
     def _with_scale(self, objectives):
         """The objectives with a number for a scale "mad", which becomes `scale_`."""
@@ -674,14 +682,13 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
 
     def _targets(self, y, weight, loss):
         """The targets of each objective, the weights and the number of outputs."""
-        self.classes_ = classes_of(y)
+        self.classes_, codes = classes_and_codes(y)
         n_classes = len(self.classes_)
         if n_classes < 2:
             raise ValueError(
                 "LinearClassifier needs at least two classes, and y has one class: "
                 f"{self.classes_.tolist()}."
             )
-        codes = encode_labels(y, self.classes_)
         factors = class_factors(
             self.class_weight, self.classes_, y, weight, type(self).__name__, True
         )

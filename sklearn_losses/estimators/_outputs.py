@@ -5,16 +5,21 @@ number, published in `loss_`; with ``features={"scale": ...}`` it has a predicto
 own, published in `predictors_`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._params import InvalidParameterError
+from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._linear_model import LinearRegressorMixin
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
@@ -23,6 +28,7 @@ from sklearn_losses.estimators._validation import (
     draw_seed,
     price_of,
 )
+from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.problem._outputs import OutputsObjective
@@ -108,6 +114,11 @@ class OutputsMixin:
                 "a parameter is fitted if it is 'mle'."
             )
         uses = [np.ones(n_features, dtype=bool)]
+        if isinstance(loss, Quantiles) and features:
+            raise InvalidParameterError(
+                f"{owner} cannot use features={self.features!r} with {loss!r}, whose "
+                "outputs are quantiles of one prediction."
+            )
         for name in loss.outputs[1:]:
             what = features.get(name, "none")
             uses.append(columns_of(owner, what, n_features, names))
@@ -117,10 +128,21 @@ class OutputsMixin:
                     f"because its {name} is one number for all rows."
                 )
         intercepts = np.ones(len(uses), dtype=bool)
-        intercepts[0] = self.fit_intercept
+        intercepts[0] = self.fit_intercept and not isinstance(loss, Quantiles)
+        if isinstance(loss, Quantiles) and not self.fit_intercept and loss.is_parallel:
+            raise InvalidParameterError(
+                f"{owner}(fit_intercept=False) cannot use {loss!r}, whose quantiles "
+                "differ by their intercepts. Use crossing='sort'."
+            )
         return Predictors.of(np.array(uses), intercepts)
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        if isinstance(loss, Quantiles) and not loss.is_parallel:
+            self._predictors(loss, 1)
+            each = loss.each()
+            parts = X, y, sample_weight, each[0], offset, solves
+            objectives, dtype = super()._objectives(*parts)
+            return [replace(objectives[0], loss=level) for level in each], dtype
         if not has_outputs(loss):
             if getattr(self, "features", None):
                 self._predictors(loss, 1)  # which refuses them
@@ -190,8 +212,18 @@ class OutputsMixin:
 
     # ------------------------------------------------------------------ what is found
     def _fitted(self, loss, dtype, coef, intercept):
-        for name in ("predictors_",):
-            vars(self).pop(name, None)
+        vars(self).pop("predictors_", None)
+        if isinstance(loss, (Quantile, Quantiles)) and len(coef) > 1:
+            loss = self._resolve_loss()
+            if loss.is_parallel:
+                coef = np.tile(coef[:1], (len(coef) - 1, 1))
+                intercept = intercept[:1] + intercept[1:]
+            self.loss_ = loss
+        elif not has_outputs(loss):
+            return super()._fitted(loss, dtype, coef, intercept)
+        if isinstance(loss, Quantiles):
+            coef, intercept = self._published_rows(coef, intercept, dtype)
+            return {"loss_": loss, "coef_": coef, "intercept_": intercept}
         if not has_outputs(loss):
             return super()._fitted(loss, dtype, coef, intercept)
         is_constant = ~coef.any(axis=1)
@@ -220,12 +252,53 @@ class OutputsMixin:
             attributes["predictors_"] = found
         return attributes
 
+    def _published_rows(self, coef, intercept, dtype):
+        """`coef_` and `intercept_` of several outputs."""
+        return super(LinearRegressorMixin, self)._published(coef, intercept, dtype)
+
+    def _n_published(self):
+        loss = getattr(self, "loss_", None)
+        return len(loss.each()) if isinstance(loss, Quantiles) else 1
+
+    def _said_by(self, results):
+        """What solvers have to say, of which level if there are several."""
+        names = [""]
+        if len(results) > 1:
+            names = [f"The {name}: " for name in self._resolve_loss().outputs]
+        for name, result in zip(names, results):
+            yield from (name + message for message in result.warnings)
+
+    def score(self, X, y, sample_weight=None, offset=None):
+        """R^2 of `predict`, or of `Quantiles` what they save of the loss of constants.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        float
+        """
+        loss = getattr(self, "loss_", None)
+        if not isinstance(loss, Quantiles):
+            return super().score(X, y, sample_weight, offset)
+        y, mean = np.asarray(y, dtype=np.float64), Quantiles(loss.levels).mean
+        predicted = np.asarray(self.predict(X, offset), dtype=np.float64)
+        best = Quantiles(loss.levels).optimal_constant(y, sample_weight)
+        constant = mean(y, np.tile(best, (len(y), 1)), sample_weight)
+        saved = constant - mean(y, predicted, sample_weight)
+        return float(saved / constant) if constant > 0 else float(saved == 0)
+
     # ------------------------------------------------------------------- predictions
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
         check_is_fitted(self)
         loss = self.loss_
-        if not loss.outputs:
+        if not loss.outputs or isinstance(loss, Quantiles):
             raise AttributeError(
                 f"{type(self).__name__} predicts no distribution with {loss!r}, which "
                 "is not one. Use GaussianDistribution(), or another that ends in "
@@ -239,7 +312,7 @@ class OutputsMixin:
             columns.append(np.asarray(X @ coef).ravel() + intercept)
         return loss.values_of(np.column_stack(columns))
 
-    def predict_distribution(self, X, offset=None):
+    def predict_distribution(self, X: Matrix, offset: ArrayLike | None = None) -> Any:
         """The parameters of the distribution of y that is predicted for each row.
 
         Parameters
@@ -255,7 +328,7 @@ class OutputsMixin:
         """
         return self._values(X, offset)
 
-    def predict_std(self, X, offset=None):
+    def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The standard deviation of the distribution that is predicted for each row.
 
         Parameters and errors are those of `predict_distribution`.
@@ -267,7 +340,9 @@ class OutputsMixin:
         """
         return np.asarray(self._frozen(X, offset).std())
 
-    def predict_quantile(self, X, q, offset=None):
+    def predict_quantile(
+        self, X: Matrix, q: ArrayLike, offset: ArrayLike | None = None
+    ) -> Array:
         """Quantiles of the distribution that is predicted for each row.
 
         Parameters
@@ -289,7 +364,9 @@ class OutputsMixin:
             return np.asarray(frozen.ppf(q))
         return np.column_stack([frozen.ppf(level) for level in q])
 
-    def predict_interval(self, X, coverage=0.9, offset=None):
+    def predict_interval(
+        self, X: Matrix, coverage: float = 0.9, offset: ArrayLike | None = None
+    ) -> Array:
         """The interval between two quantiles, with as much beyond either end.
 
         Parameters

@@ -30,12 +30,13 @@ def alpha_max(
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
 ) -> float:
     """The alpha from which on a penalty leaves no coefficient.
 
     Parameters
     ----------
-    estimator : LinearRegressor or LinearClassifier
+    estimator : LinearRegressor, LinearClassifier, LinearRanker or LinearSurvival
         With a penalty that has an l1 norm, as 'l1', 'elasticnet' with l1_ratio > 0 and
         MCP, or one of groups. Its alpha does not matter. Features of weight 0 have
         coefficients all the same.
@@ -43,6 +44,8 @@ def alpha_max(
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
     offset : array-like of the shape of raw predictions, default=None
+    groups : array-like of shape (n_samples,), default=None
+        The queries of a ranking, or the strata of a survival model.
 
     Returns
     -------
@@ -62,6 +65,7 @@ def alpha_max(
     if not loss.convex or (loss.granularity == "row" and not loss.differentiable):
         reason = "it has kinks in rows" if loss.convex else "it is not convex"
         raise ValueError(f"alpha_max cannot use {loss!r}, because {reason}.")
+    y = model._grouped(y, groups)
     objectives, _ = model._objectives(X, y, sample_weight, loss, offset)
     price = objectives[0].penalty
     if not price.selects:
@@ -90,7 +94,7 @@ def _slopes_at_0(objective, always, model):
     rows, loss, y = objective.rows, objective.loss, objective.targets.y
     weight = objective.sample_weight
     weight = np.ones(rows.n_rows) if weight is None else weight
-    features = Centred(rows, weight, objective.fit_intercept)
+    features = Centred(rows, weight, objective.is_centred)
     if len(always):
         slopes = _slopes_without_price(objective, always, model, weight)
     else:
@@ -115,6 +119,9 @@ def _slopes_without_price(objective, always, model, weight):
 
 def _balanced_slopes(objective, loss, y, weight):
     """Slopes at the best constant which, if there is an intercept, sum to 0."""
+    if loss.granularity == "group":
+        term = term_of(objective)
+        return term.slopes(term.at_constant(0.0), 0.0) * objective.total_weight
     shape = (len(y), objective.n_outputs) if objective.is_joint else (len(y),)
     here = weight > 0
     offset = 0.0 if objective.offset is None else objective.offset.reshape(shape)
@@ -147,6 +154,7 @@ def regularization_path(
     sample_weight: ArrayLike | None = None,
     *,
     offset: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     n_alphas: int = 50,
     ratio: float = 1e-3,
 ) -> Bunch:
@@ -158,7 +166,7 @@ def regularization_path(
 
     Parameters
     ----------
-    estimator : LinearRegressor or LinearClassifier
+    estimator : LinearRegressor, LinearClassifier, LinearRanker or LinearSurvival
         It stays as it is.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
@@ -167,6 +175,8 @@ def regularization_path(
         same ratio between any two; it needs a penalty with an l1 norm.
     sample_weight : array-like of shape (n_samples,), default=None
     offset : array-like of the shape of raw predictions, default=None
+    groups : array-like of shape (n_samples,), default=None
+        The queries of a ranking, or the strata of a survival model.
     n_alphas : int, default=50
     ratio : float, default=1e-3
 
@@ -179,10 +189,11 @@ def regularization_path(
     _check_kind(estimator, "regularization_path")
     _refuse_outputs(estimator, "regularization_path")
     if alphas is None:
-        largest = alpha_max(estimator, X, y, sample_weight, offset)
+        largest = alpha_max(estimator, X, y, sample_weight, offset, groups)
         alphas = largest * np.geomspace(1.0, ratio, n_alphas)
     alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
     model = clone(estimator).set_params(warm_start=True)
+    more = {} if groups is None else {model._groups_are: groups}
     names = dict(
         coefs="coef_",
         intercepts="intercept_",
@@ -192,7 +203,9 @@ def regularization_path(
     )
     found = {name: [] for name in names}
     for alpha in alphas:
-        model.set_params(alpha=float(alpha)).fit(X, y, sample_weight, offset)
+        model.set_params(alpha=float(alpha)).fit(
+            X, y, sample_weight=sample_weight, offset=offset, **more
+        )
         for name, attribute in names.items():
             found[name].append(getattr(model, attribute))
     found = {name: np.array(values) for name, values in found.items()}
@@ -212,5 +225,6 @@ def _refuse_outputs(estimator, name):
 def _check_kind(estimator, name):
     if not isinstance(estimator, BaseLinear):
         raise TypeError(
-            f"{name} needs a LinearRegressor or a LinearClassifier. Got {estimator!r}."
+            f"{name} needs a LinearRegressor, LinearClassifier, LinearRanker or "
+            f"LinearSurvival. Got {estimator!r}."
         )

@@ -40,6 +40,7 @@ from sklearn_losses.estimators._validation import (
     check_numbers,
     check_two_have_weight,
     class_factors,
+    classes_and_codes,
     classes_of,
     encode_labels,
     unchanged_on_error,
@@ -435,7 +436,10 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     def _encoder(self, y, weight, loss, classes, partial, resumes):
         """How labels become targets, and the number of outputs."""
-        found = classes_of(y)
+        if partial:
+            own, found, own_codes = None, classes_of(y), None
+        else:
+            own, (found, own_codes) = y, classes_and_codes(y)
         self.classes_ = self._known_classes(classes, resumes) if partial else found
         n_classes = len(self.classes_)
         if n_classes < 2:
@@ -448,7 +452,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         is_binary = loss.granularity == "point" and n_classes == 2
 
         def encode(y, weight, name):
-            codes = encode_labels(y, self.classes_, name)
+            codes = own_codes if y is own else encode_labels(y, self.classes_, name)
             is_each = loss.granularity == "point" and not is_binary
             if factors is not None and not is_each:
                 of_row = factors[codes.astype(np.intp)]

@@ -50,6 +50,7 @@ LONG_NUMBER = re.compile(r"\b\d+\.\d{2,}(e[+-]?\d+)?\b")
 PLAIN = float, int, bool, str, type(None)  # parameters that need no copy
 
 LARGEST = float(np.finfo(np.float64).max)
+MANY_CLASSES = 20  # so many labels may be no labels
 LARGE = 1 << 20  # entries of an X that is better not read without need
 
 # What scikit-learn's checks make of X.
@@ -608,9 +609,30 @@ def classes_of(y):
     classes = y if y.dtype == object else _distinct(y)
     # Of a few classes it says the same, and need not find them once more. Of a few
     # integers it says nothing, and takes as long as a fit of a few rows.
-    if y.dtype.kind not in "biu" or len(classes) > 20:
-        check_classification_targets(classes if len(classes) <= 20 else y)
+    if y.dtype.kind not in "biu" or len(classes) > MANY_CLASSES:
+        check_classification_targets(classes if len(classes) <= MANY_CLASSES else y)
     return np.unique(classes) if y.dtype == object else classes
+
+
+def classes_and_codes(y):
+    """`classes_of` labels, and `encode_labels` of them by these classes.
+
+    Of integers of a small range both come from the same counts.
+    """
+    offsets = _offsets_of_few(y)
+    if offsets is None:
+        classes = classes_of(y)
+        return classes, encode_labels(y, classes)
+    low, index = offsets
+    counts = np.bincount(index)
+    present = np.flatnonzero(counts)
+    if len(present) > MANY_CLASSES:
+        check_classification_targets(y)
+    classes = present.astype(y.dtype) + low  # modulo 2^bits
+    if len(present) < len(counts):
+        counts[present] = np.arange(len(present))
+        index = counts.take(index)
+    return classes, index.astype(np.float64)
 
 
 def check_one_kind(labels, name="y"):
@@ -644,13 +666,19 @@ def check_one_kind(labels, name="y"):
 
 def _distinct(y):
     """np.unique(y), which takes ten times as long for integers of a small range."""
+    offsets = _offsets_of_few(y)
+    if offsets is None:
+        return np.unique(y)
+    low, index = offsets
+    return np.flatnonzero(np.bincount(index)).astype(y.dtype) + low  # modulo 2^bits
+
+
+def _offsets_of_few(y):
+    """The least of integers of a small range, and y - low; None of all others."""
     if y.dtype.kind not in "iu" or len(y) == 0:
-        return np.unique(y)
+        return None
     low, high = y.min(), y.max()
-    if int(high) - int(low) >= len(y):
-        return np.unique(y)
-    counts = np.bincount(_offsets(y, low))
-    return np.flatnonzero(counts).astype(y.dtype) + low  # modulo 2^bits
+    return None if int(high) - int(low) >= len(y) else (low, _offsets(y, low))
 
 
 def _offsets(y, low):

@@ -79,6 +79,7 @@ from sklearn_losses.losses._ordinal import (
     CumulativeProbit,
     ImmediateThreshold,
 )
+from sklearn_losses.losses._quantiles import Quantiles
 from sklearn_losses.losses._ranking import (
     ListMLE,
     ListNet,
@@ -187,6 +188,7 @@ __all__ = [
     "ProbabilityLink",
     "PseudoHuber",
     "Quantile",
+    "Quantiles",
     "RowLink",
     "RowLoss",
     "Savage",

@@ -10,6 +10,8 @@ They are negative log-likelihoods without the terms in y alone, and so may be ne
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.special import xlog1py, xlogy
 
@@ -254,14 +256,14 @@ class NegativeBinomial(Likelihood, CountLoss):
         self.dispersion = dispersion
 
     @property
-    def domain(self):
+    def domain(self) -> Interval:
         return COUNTS if self.dispersion == MLE else NON_NEGATIVE
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return self.dispersion != MLE
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
         if self.dispersion == MLE:
             return super().compiled()
@@ -269,7 +271,7 @@ class NegativeBinomial(Likelihood, CountLoss):
             return Poisson().compiled()
         return CountLoss.compiled(self)
 
-    def check_fit(self, y, weight):
+    def check_fit(self, y: Any, weight: Any) -> None:
         if not y.any():
             raise ValueError(
                 f"{type(self).__name__} cannot fit a dispersion to y, which is 0 in "
@@ -282,7 +284,7 @@ class NegativeBinomial(Likelihood, CountLoss):
         dispersion = max((variance - mean) / mean**2, LEAST_AT_START)
         return np.log(mean), np.log(dispersion)
 
-    def frozen(self, location, dispersion):
+    def frozen(self, location: Any, dispersion: Any) -> Any:
         from scipy.stats import nbinom
 
         n = 1.0 / np.maximum(dispersion, 1e-12)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from sklearn.base import clone
@@ -347,16 +347,18 @@ class NumpyLoss(CustomLoss):
         "hessian": [_PYTHON_FUNCTION, NONE],
     }
 
-    def __new__(cls, *args, granularity=None, **parameters):
-        if granularity is None:
-            return super().__new__(cls)
-        if granularity != "group":
-            raise InvalidParameterError(
-                "The 'granularity' parameter of NumpyLoss must be 'group', or left "
-                "out: the task says whether it is of points or rows. Got "
-                f"{granularity!r}."
-            )
-        return super().__new__(NumpyGroupLoss)
+    if not TYPE_CHECKING:  # mypy would look at it instead of __init__
+
+        def __new__(cls, *args, granularity=None, **parameters):
+            if granularity is None:
+                return super().__new__(cls)
+            if granularity != "group":
+                raise InvalidParameterError(
+                    "The 'granularity' parameter of NumpyLoss must be 'group', or left "
+                    "out: the task says whether it is of points or rows. Got "
+                    f"{granularity!r}."
+                )
+            return super().__new__(NumpyGroupLoss)
 
     def compiled(self) -> CLoss:
         self._check_parameters()
@@ -422,20 +424,20 @@ class NumpyGroupLoss(GroupLoss, NumpyLoss):
 
     def __init__(
         self,
-        value,
-        gradient,
-        hessian=None,
+        value: Function,
+        gradient: Function,
+        hessian: Function | None = None,
         *,
-        granularity="group",
-        task="ranking",
-        minimum=0.0,
-        shift_invariant=True,
-        convex=False,
-        differentiable=True,
-        lipschitz=np.inf,
-        smoothness=np.inf,
-        **parameters,
-    ):
+        granularity: str = "group",
+        task: str = "ranking",
+        minimum: float | Callable[..., Any] = 0.0,
+        shift_invariant: bool = True,
+        convex: bool = False,
+        differentiable: bool = True,
+        lipschitz: float = np.inf,
+        smoothness: float = np.inf,
+        **parameters: Any,
+    ) -> None:
         super().__init__(
             *(value, gradient),
             hessian=hessian,
@@ -466,7 +468,7 @@ class NumpyGroupLoss(GroupLoss, NumpyLoss):
         for name, allowed in rules.items():
             check_parameter("NumpyLoss", name, self._given(name), allowed)
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         self._check_parameters()
         functions = (self._given(name) for name in ("value", "gradient", "hessian"))
         return group_callback_loss("NumpyLoss", *functions, self._own_parameters())

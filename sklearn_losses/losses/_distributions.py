@@ -7,6 +7,10 @@ Values are minus the log-density, with its constants.
 array([1.419])
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from sklearn_losses._machine._params import Interval
@@ -67,7 +71,7 @@ class GaussianDistribution(LocationScale):
     name = "gaussian"
     kind = "normal"
 
-    def frozen(self, location, scale):
+    def frozen(self, location: Any, scale: float | str) -> Any:
         from scipy.stats import norm
 
         return norm(location, scale)
@@ -105,7 +109,7 @@ class LogisticDistribution(LocationScale):
     name = "logistic"
     kind = "logistic"
 
-    def frozen(self, location, scale):
+    def frozen(self, location: Any, scale: float | str) -> Any:
         from scipy.stats import logistic
 
         return logistic(location, scale)
@@ -153,11 +157,11 @@ class LaplaceDistribution(LocationScale):
             return median, np.log(distance)
         return super()._start(y, weight)
 
-    def softened_by(self, h):
+    def softened_by(self, h: float) -> Any:
         """The C functions with kinks that are a mean over [-h, h]."""
         return likelihood(self.formula, (float(KINDS["laplace"]), h), self._fixed())
 
-    def frozen(self, location, scale):
+    def frozen(self, location: Any, scale: float | str) -> Any:
         from scipy.stats import laplace
 
         return laplace(location, scale)
@@ -201,7 +205,7 @@ class StudentTDistribution(Distribution):
     convex = False
     _constraints = {"scale": FITTED, "df": FITTED}
 
-    def __init__(self, scale=MLE, df=MLE):
+    def __init__(self, scale: float | str = MLE, df: float | str = MLE) -> None:
         self.scale = scale
         self.df = df
 
@@ -212,7 +216,7 @@ class StudentTDistribution(Distribution):
             return median, np.log(spread), np.log(DF)
         return *start_of_location(y[:, 0], weight), np.log(DF)
 
-    def frozen(self, location, scale, df):
+    def frozen(self, location: Any, scale: float | str, df: float | str) -> Any:
         from scipy.stats import t
 
         return t(df, location, scale)
@@ -260,7 +264,7 @@ class GammaDistribution(Distribution):
     def _best(self, y_true):
         return np.log(y_true)
 
-    def frozen(self, location, scale):
+    def frozen(self, location: Any, scale: float | str) -> Any:
         from scipy.stats import gamma
 
         shape = scale**-2.0

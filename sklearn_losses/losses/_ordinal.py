@@ -9,6 +9,10 @@ of a class.
 array([[0.269, 0.462, 0.269]])
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri
 from sklearn.base import clone
@@ -18,12 +22,14 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     check_parameters,
 )
+from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._arguments import check_classes, real_array, require_shape
 from sklearn_losses.losses._base import Loss
 from sklearn_losses.losses._binary import LogLoss
 from sklearn_losses.losses._likelihoods import KINDS, likelihood, thresholds
-from sklearn_losses.losses._links import RowLink
+from sklearn_losses.losses._links import Link, RowLink
 from sklearn_losses.losses._outputs import Likelihood
+from sklearn_losses.losses._table import CLoss
 
 NEARLY = 1e-12  # a share of the rows that is no class
 
@@ -36,7 +42,9 @@ class OrdinalLoss(Likelihood):
     domain = Interval(0, None, "left", integer=True)
     outputs = ("location", "thresholds")
 
-    def check_targets(self, y_true, name="y_true", n_classes=None):
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", n_classes: int | None = None
+    ) -> None:
         check_classes(self, np.asarray(y_true), name, n_classes)
 
     soft_targets = False
@@ -54,19 +62,19 @@ class OrdinalLoss(Likelihood):
         self.check_targets(y, n_classes=raw.shape[1])
         return self.columns(y), np.ascontiguousarray(raw, dtype=np.float64), dtype, None
 
-    def usual_raw(self):
+    def usual_raw(self) -> Array:
         return np.array([0.0, -1.0, 1.0])
 
-    def examples(self, rng, n):
+    def examples(self, rng: np.random.Generator, n: int) -> Any:
         raw = np.round(2.0 * rng.normal(size=(n, 4)), 3)
         raw[:, 1:] = np.sort(raw[:, 1:], axis=1) + np.array([0.0, 0.1, 0.2])
         return rng.integers(4, size=n).astype(float), raw
 
-    def raw_of(self, values, n):
+    def raw_of(self, values: Any, n: int) -> Any:
         ends = np.tile(values["thresholds"], (n, 1))
         return np.column_stack([values["location"], ends])
 
-    def start(self, y, weight):
+    def start(self, y: Any, weight: Any) -> Array:
         """No features: thresholds that give the classes their shares."""
         counts = np.bincount(y[:, 0].astype(np.intp), weight)
         shares = np.cumsum(counts)[:-1] / counts.sum()
@@ -86,10 +94,10 @@ class CumulativeLink(RowLink):
         Of F.
     """
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         raw = np.asarray(raw_prediction, dtype=np.float64)
         ends = raw[..., 1:] - raw[..., :1]
         F, G = DISTRIBUTIONS[self.name][:2]
@@ -136,17 +144,18 @@ class Cumulative(OrdinalLoss):
     formula = "ordinal"
     probabilistic = True
     proper = True
+    starts_at_best = True
     kind = None
 
     @property
-    def link(self):
+    def link(self) -> Link:
         return CumulativeLink(self.kind)
 
-    def inverse_link(self, raw_prediction):
+    def inverse_link(self, raw_prediction: ArrayLike) -> Array:
         """Probabilities of the classes."""
         return self.link.inverse(raw_prediction)
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
         return likelihood(self.formula, (float(KINDS[self.kind]),))
 
@@ -306,11 +315,11 @@ class ThresholdLoss(OrdinalLoss):
     _columns = ()  # which output each threshold is, if some share one
     _constraints = {}
 
-    def __init__(self, loss=None):
+    def __init__(self, loss: Loss | None = None) -> None:
         self.loss = loss
 
     @property
-    def inner(self):
+    def inner(self) -> Loss:
         return LogLoss() if self.loss is None else self.loss
 
     def _checked_inner(self):
@@ -323,14 +332,14 @@ class ThresholdLoss(OrdinalLoss):
         return inner.checked()
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return self.inner.convex
 
     @property
-    def differentiable(self):
+    def differentiable(self) -> bool:
         return self.inner.differentiable
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         return self._thresholds(0.0)
 
     def _thresholds(self, h):
@@ -341,7 +350,7 @@ class ThresholdLoss(OrdinalLoss):
             columns=self._columns,
         )
 
-    def merged(self, columns):
+    def merged(self, columns: Any) -> Any:
         """This loss where several thresholds are one output.
 
         Parameters
@@ -353,11 +362,11 @@ class ThresholdLoss(OrdinalLoss):
         other._columns = tuple(map(int, columns))
         return other
 
-    def softened_by(self, h):
+    def softened_by(self, h: float) -> Any:
         """The C functions with kinks that are a mean over [-h, h]."""
         return self._thresholds(h)
 
-    def start(self, y, weight):
+    def start(self, y: Any, weight: Any) -> Array:
         found = super().start(y, weight)
         if not self._columns:
             return found

@@ -4,6 +4,10 @@ Only differences of scores within a query count. Relevances are any numbers, the
 the better; rows of the same relevance make no pair.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from sklearn_losses._machine._params import NONE, Interval, Options
@@ -74,7 +78,7 @@ class PairwiseLoss(RankingLoss):
 
     _constraints = {"per": PER, "pair_weight": PAIR_WEIGHTS}
 
-    def __init__(self, per="query", pair_weight=None):
+    def __init__(self, per: str = "query", pair_weight: str | None = None) -> None:
         self.per = per
         self.pair_weight = pair_weight
 
@@ -241,7 +245,7 @@ class PairwiseHinge(PairwiseLoss):
     def _c_parameters(self):
         return self._end, self._width
 
-    def softened(self, h):
+    def softened(self, h: float) -> Any:
         """This loss with its kinks smoothed over a half-width h."""
         return self._at(1.0, h)
 
@@ -250,7 +254,7 @@ class PairwiseHinge(PairwiseLoss):
         other._end, other._width = end, h
         return other
 
-    def shares(self, h):
+    def shares(self, h: float) -> Any:
         """Two losses: the difference of their values over 2 h sums up the slopes.
 
         Those of the pairs, of the loss that is smoothed over h; the conjugate of a
@@ -304,7 +308,7 @@ class ListNet(RankingLoss):
         "temperature": [Interval(0, None, "neither")],
     }
 
-    def __init__(self, target="softmax", temperature=1.0):
+    def __init__(self, target: str = "softmax", temperature: float = 1.0) -> None:
         self.target = target
         self.temperature = temperature
 
@@ -378,7 +382,7 @@ class PlackettLuce(RankingLoss):
     _kernel = "cox"
     _constraints = TIES | {"top_k": [Interval(1, None, "left", integer=True), NONE]}
 
-    def __init__(self, ties="breslow", top_k=None):
+    def __init__(self, ties: str = "breslow", top_k: int | None = None) -> None:
         self.ties = ties
         self.top_k = top_k
 

@@ -22,6 +22,7 @@ from sklearn_losses.losses import (
     _distributions,
     _multiclass,
     _ordinal,
+    _quantiles,
     _ranking,
     _regression,
     _robust,
@@ -46,10 +47,9 @@ def _named(*families):
 _CLASSES = _named(
     *(_regression, _robust, _counts, _binary, _multiclass, _ranking, _survival)
 )
-_OF_OUTPUTS = _named(_distributions, _censored, _ordinal)  # several raw predictions
+# Those with several raw predictions.
+_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles)
 
-
-_TASKS = tuple(dict.fromkeys(cls.task for cls in _CLASSES.values()))
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 
 
@@ -74,7 +74,7 @@ def loss_names(task: str | None = None) -> list[str]:
     """
     if task is not None:
         check_parameter("loss_names", "task", task, [Options(*TASKS)])
-    classes = _OF_OUTPUTS if task == "ordinal" else _CLASSES
+    classes = _CLASSES | _OF_OUTPUTS if task == "ordinal" else _CLASSES
     return [n for n, cls in classes.items() if task is None or cls.task == task]
 
 
@@ -184,7 +184,7 @@ def _check_class(name, cls):
             f"{caller} takes a class that derives from PointLoss or RowLoss. Got "
             f"{cls!r}{hint}."
         )
-    known = _CLASSES.get(name, cls)
+    known = (_CLASSES | _OF_OUTPUTS).get(name, cls)
     if _full_name(known) != _full_name(cls):
         raise ValueError(
             f"There is a loss named {name!r} already, {_full_name(known)}. Use another "
@@ -208,10 +208,10 @@ def _check_class(name, cls):
 
 def _check_default(name, loss):
     """Refuse a class whose instances solvers could not use."""
-    if loss.task not in _TASKS:
+    if loss.task not in TASKS:
         raise ValueError(
             f"register_loss({name!r}) needs a task among "
-            f"{', '.join(map(repr, _TASKS))}. That of {type(loss).__name__} is "
+            f"{', '.join(map(repr, TASKS))}. That of {type(loss).__name__} is "
             f"{loss.task!r}."
         )
     loss.at_scale(1.0).checked()

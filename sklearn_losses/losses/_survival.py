@@ -1,5 +1,7 @@
 """Losses of survival: the order of events, among those who wait for one."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import gammaln
 
@@ -85,7 +87,7 @@ class CoxPH(GroupLoss):
     _kernel = "cox"
     _constraints = TIES
 
-    def __init__(self, ties="breslow"):
+    def __init__(self, ties: str = "breslow") -> None:
         self.ties = ties
 
     def _c_parameters(self):

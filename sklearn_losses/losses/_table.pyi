@@ -43,6 +43,18 @@ class CLoss:
         hessian: Doubles,
         limits: tuple[float, float, bool] | None = None,
     ) -> bool: ...
+    def evaluate_groups(
+        self,
+        y: Doubles,
+        raw: Doubles,
+        weight: Doubles,
+        starts: NDArray[np.intp],
+        value: Doubles,
+        gradient: Doubles | None = None,
+        curvature: Doubles | None = None,
+        v: Doubles | None = None,
+        product: Doubles | None = None,
+    ) -> None: ...
     def evaluate_conjugate(
         self, y: Doubles, dual: Doubles, conjugate: Doubles
     ) -> None: ...

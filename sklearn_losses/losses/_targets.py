@@ -4,10 +4,18 @@ A structured array passes through train_test_split, cross-validation and searche
 other y, and scorers see all of it.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
+from sklearn_losses._machine._typing import ArrayLike, NDArray
 
-def ranking_target(relevance, groups):
+MOST_ABSENT = 4  # times the number of rows may integers be apart
+
+
+def ranking_target(relevance: ArrayLike, groups: ArrayLike | None) -> NDArray[Any]:
     """Relevances, with the query of each row.
 
     What `LinearRanker` takes as y where `groups` cannot be passed, as in searches
@@ -49,7 +57,9 @@ def ranking_target(relevance, groups):
     return found
 
 
-def survival_target(event, time, entry=None):
+def survival_target(
+    event: ArrayLike, time: ArrayLike, entry: ArrayLike | None = None
+) -> NDArray[Any]:
     """Times, and whether what is waited for has happened then.
 
     What `LinearSurvival` takes as y. It also takes the arrays of scikit-survival's
@@ -161,11 +171,26 @@ def group_codes(groups, n_rows, name="groups"):
         raise ValueError(
             f"{name} must not be missing: {name}[{bad[0]}] is {ids[bad[0]]}."
         )
+    if ids.dtype.kind in "iu" and n_rows:
+        codes = _codes_of_integers(ids)
+        if codes is not None:
+            return codes
     try:
         return np.unique(ids, return_inverse=True)[1].astype(np.intp, copy=False)
     except TypeError:  # of several kinds, which have no order
         seen = {}
         return np.array([seen.setdefault(i, len(seen)) for i in ids], dtype=np.intp)
+
+
+def _codes_of_integers(ids):
+    """The same without a sort, of integers that lie close together; else None."""
+    low, high = int(ids.min()), int(ids.max())
+    if high - low > MOST_ABSENT * len(ids):
+        return None
+    offset = ids.astype(np.intp) - low
+    is_there = np.zeros(high - low + 1, dtype=bool)
+    is_there[offset] = True
+    return (np.cumsum(is_there) - 1).astype(np.intp)[offset]
 
 
 def split_ranking(y, groups=None):

@@ -14,6 +14,8 @@ from sklearn_losses.losses._grouping import Grouping
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.terms._groups import GroupTerm
 
+MANY_GROUPS = 10  # in a sample, or it is one of rows
+
 
 @dataclass(frozen=True)
 class GroupTargets(Targets):
@@ -71,6 +73,26 @@ class GroupObjective(Objective):
         slopes = self.term().slopes(p, 0.0)[:, None]
         by_coef = self.rows.transposed_dot(slopes) + self.penalty.subgradient(coef)
         return by_coef, np.zeros(1)
+
+    def sample(self, seed, one_in):
+        """The objective of some rows: of whole groups, if there are many.
+
+        Of few groups rows by chance: those that are left say much the same.
+
+        Returns
+        -------
+        GroupObjective or None
+            None: they say nothing.
+        """
+        rng, n_rows = np.random.default_rng(seed), self.rows.n_rows
+        grouping = self.grouping
+        if grouping is None or len(grouping.codes) < MANY_GROUPS * one_in:
+            chosen = rng.random(n_rows) < 1.0 / one_in
+        else:
+            own = rng.random(grouping.n_codes) < 1.0 / one_in
+            chosen = own[self.targets.groups]
+        found = self.chosen(np.flatnonzero(chosen)) if chosen.any() else None
+        return found if found is not None and found.total_weight > 0 else None
 
     def chosen(self, subset):
         weight = None if self.sample_weight is None else self.sample_weight[subset]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_losses.design._predictors import Predictors
+from sklearn_losses.penalties._conjugate import Conjugate
 from sklearn_losses.problem._objective import Objective
 
 REACH = 10.0  # times the largest number of the fit, for which a bound is proved
@@ -44,7 +45,7 @@ class OutputsObjective(Objective):
         return None
 
 
-def bound_of(price, theta, gradient, linear, value, sizes):
+def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):
     """A lower bound of an objective, at a point near its optimum.
 
     Parameters
@@ -61,16 +62,18 @@ def bound_of(price, theta, gradient, linear, value, sizes):
         The loss.
     sizes : float
         The sum of the absolute values of what `linear` and `value` sum.
+    lowest : float, default=-inf
+        The least that the loss could be, if that is known.
 
     Returns
     -------
     float
         -inf if there is none.
     """
-    if not price.is_convex or price.norm is not None or price.matrix is not None:
-        return -np.inf
     reach = REACH * np.abs(theta).max(initial=1e-300)
     cost = reach * np.abs(gradient[:, -1]).sum()
+    if not price.is_simple:
+        return _bound_of_norm(price, theta, gradient, value - linear - cost, lowest)
     pull, l2 = np.abs(gradient[:, :-1]), np.broadcast_to(price.l2, theta[0, :-1].shape)
     if price.has_bounds:
         down = np.where(price.high > 0, -gradient[:, :-1], 0.0)
@@ -81,3 +84,18 @@ def bound_of(price, theta, gradient, linear, value, sizes):
     cost += np.where(beyond > 0, np.minimum(soft, reach * beyond), 0.0).sum()
     bound = value - linear - cost - ROUNDING * sizes
     return float(bound) if np.isfinite(bound) else -np.inf
+
+
+def _bound_of_norm(price, theta, gradient, rest, lowest):
+    """The same for norms and matrices, which may want shorter slopes.
+
+    Of slopes c u, 0 <= c <= 1, the conjugate is at most c times that of u and 1 - c
+    times that of 0, which is -lowest.
+    """
+    conjugate = Conjugate(price, theta.shape[1] - 1)
+    conjugate.begin_at(theta[:, :-1])
+    z, reach = gradient[:, :-1].T, np.abs(theta[:, :-1]).max(initial=0.0)
+    factor, cost = conjugate.shortened(z, float(np.abs(z).sum()), reach)
+    beyond = (1.0 - factor) * lowest if factor < 1.0 else 0.0
+    bound = factor * rest + beyond - cost
+    return float(bound) if factor > 0 and np.isfinite(bound) else -np.inf

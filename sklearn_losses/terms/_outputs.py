@@ -4,11 +4,13 @@ Its Hessians are exact, and as they are: of a likelihood that is not convex thos
 single rows have negative eigenvalues where their sum has none.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from sklearn_losses.losses._outputs import best_outputs
 from sklearn_losses.terms._rows import RowTerm
-from sklearn_losses.terms._term import ALL, LossTerm, Model, finite
+from sklearn_losses.terms._term import ALL, FEW, LossTerm, Model, finite
 
 
 class OutputsTerm(RowTerm):
@@ -69,19 +71,33 @@ class OutputsTerm(RowTerm):
         return finite(self._weighted(found, block))
 
     def best_constant(self):
-        """The outputs of a model without features."""
+        """The outputs of a model without features, about: those of some of the rows."""
+        return self._best
+
+    @cached_property
+    def _best(self):
         here = self.weight > 0
         y, weight = self._y[here], self.weight[here]
         start = self.loss.start(y, weight)
         if self.offset is not None:
             start = start - weight @ self.offset[here] / self.total
             return self._constant_beside_offset(start)
-        return best_outputs(self._functions, y, weight, start)
+        if self.loss.starts_at_best:
+            return start
+        step = max(1, len(y) // FEW)
+        some = np.ascontiguousarray(y[::step]), weight[::step].copy()
+        return best_outputs(self._functions, *some, start)
 
     def minimum(self):
         """What a step of 1 could make of the best constant."""
         best = self.best_constant()
         return self.value_at(best) - self.steepness_at(best)
+
+    @property
+    def lowest(self):
+        """The least that all rows could have, -inf if it is not known."""
+        least = getattr(self.loss, "minimum_of", None)
+        return -np.inf if least is None else least(self._y, self.weight)
 
     def values(self, p):
         """The losses of all rows, not weighted."""

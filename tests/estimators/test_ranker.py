@@ -23,9 +23,11 @@ from sklearn_losses import (
     PairwiseLogistic,
     PairwiseSquaredHinge,
     PlackettLuce,
+    alpha_max,
     ndcg_scorer,
     pairwise_accuracy_scorer,
     ranking_target,
+    regularization_path,
 )
 from tests.cases import GROUP_LOSSES, each
 from tests.contract import each_check
@@ -275,3 +277,40 @@ def test_a_regressor_refuses_a_loss_of_groups():
 def test_contract(estimator, check, routing):
     with sklearn.config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+@pytest.mark.parametrize(
+    "loss", [PairwiseLogistic(), PairwiseSquaredHinge(), ListNet(), PlackettLuce()]
+)
+def test_paths(loss):
+    rng = np.random.default_rng(0)
+    X, q = rng.normal(size=(150, 200)), rng.integers(15, size=150)
+    y = np.round(X[:, :3] @ [1, -1, 0.5] + rng.normal(size=150)).clip(-2, 2)
+    model = LinearRanker(loss, penalty="l1")
+    largest = alpha_max(model, X, y, groups=q)
+    model.set_params(alpha=largest * 1.001).fit(X, y, groups=q)
+    assert not model.coef_.any()
+    assert model.solver_ == "active-set"
+    assert model.set_params(alpha=largest * 0.99).fit(X, y, groups=q).coef_.any()
+    path = regularization_path(model, X, y, groups=q, n_alphas=6, ratio=0.05)
+    for alpha, coef, value in zip(path.alphas, path.coefs, path.objectives):
+        single = LinearRanker(
+            loss, penalty="l1", alpha=alpha, solver="newton", tol=1e-9
+        )
+        single.fit(X, y, groups=q)
+        assert value - single.objective_ <= 1e-6 * loss.mean(y, np.zeros(150), q)
+        assert set(np.flatnonzero(single.coef_)) <= set(np.flatnonzero(coef))
+    structured = regularization_path(model, X, ranking_target(y, q), path.alphas)
+    np.testing.assert_array_equal(structured.coefs, path.coefs)
+
+
+def test_many_rows_begin_with_some_of_them():
+    rng = np.random.default_rng(0)
+    X, q = rng.normal(size=(24_000, 3)), rng.integers(800, size=24_000)
+    y = np.round(X @ [0.5, -0.5, 0] + rng.normal(size=len(X))).clip(-1, 2)
+    model = LinearRanker(ListNet(), alpha=1e-3).fit(X, y, groups=q)
+    assert model.gap_ < 1e-6
+    assert model.n_iter_ < 12
+    X[5, 1] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.fit(X, y, groups=q)

@@ -89,6 +89,37 @@ of_classes: list[sl.RowLoss] = [
     sl.MulticlassSquaredHinge(),
     sl.Sparsemax(),
 ]
+of_distributions: list[Loss] = [
+    sl.GaussianDistribution(),
+    sl.LaplaceDistribution(scale=2.0),
+    sl.LogisticDistribution(),
+    sl.StudentTDistribution(df=4.0),
+    sl.GammaDistribution(),
+    sl.Censored("normal", log=True),
+    sl.WeibullAFT(),
+    sl.LogNormalAFT(scale=1.0),
+    sl.LogLogisticAFT(),
+    sl.ExponentialAFT(),
+]
+of_ordered_classes: list[Loss] = [
+    sl.CumulativeLogit(),
+    sl.CumulativeProbit(),
+    sl.CumulativeCloglog(),
+    sl.CumulativeLoglog(),
+    sl.CumulativeCauchit(),
+    sl.AllThreshold(sl.Hinge()),
+    sl.ImmediateThreshold(),
+]
+of_groups: list[sl.GroupLoss] = [
+    sl.PairwiseLogistic(per="pair"),
+    sl.PairwiseExponential(),
+    sl.PairwiseSquaredHinge(),
+    sl.PairwiseHinge(pair_weight="gain"),
+    sl.ListNet(temperature=2.0),
+    sl.ListMLE(),
+    sl.PlackettLuce(top_k=3),
+    sl.CoxPH(ties="efron"),
+]
 total: Loss = 2 * Huber() + 0.1 * sl.AbsoluteError() * 0.5
 total = sum(of_numbers[:2], start=total)
 total = sl.Sum(sl.Scaled(Huber(), weight=2.0), Huber(), right_weight=0.5)
@@ -228,6 +259,25 @@ sgd = SGDRegressor("huber").partial_fit(X, y).partial_fit(X, y, offset=0.0)
 labelled = SGDClassifier(sl.Hinge(), class_weight="balanced", random_state=0)
 labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
+spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
+interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
+queries = np.arange(60) // 6
+ranker = sl.LinearRanker(sl.PairwiseLogistic(), alpha=0.1).fit(
+    X, classes, groups=queries
+)
+ranks = ranker.rank(X, groups=queries).tolist()
+score = sl.ndcg_score(classes, ranker.predict(X), groups=queries, k=3)
+score += sl.pairwise_accuracy_score(classes, ranker.predict(X), groups=queries)
+target = sl.ranking_target(classes, queries)
+score += sl.ndcg_scorer(k=3)(ranker, X, target) + ranker.score(X, target)
+score += sl.pairwise_accuracy_scorer(per="pair")(ranker, X, target)
+times = sl.survival_target(event=classes > 0, time=y)
+survival = sl.LinearSurvival("cox", alpha=0.1).fit(X, times)
+curves: Array = survival.predict_survival_function(X, times=[0.5, 1.0])
+score += sl.concordance_index_score(times, survival.predict(X))
+score += sl.concordance_index_scorer()(survival, X, times)
+ordinal = sl.LinearOrdinalClassifier(categories=[0, 1, 2]).fit(X, classes)
+latent: Array = ordinal.predict_latent(X, offset=0.0) + ordinal.predict_proba(X)[:, 0]
 losses = sl.LossSearchCV(
     LinearRegressor(), [Huber(), "squared_error"], alphas=2, scoring="r2", cv=2
 )

@@ -61,6 +61,11 @@ SGDClassifier().fit(X, y).decision_function(X, y, y)  # wrong
 sl.Adam(beta_1="0.9")  # wrong
 sl.Adam(momentum=0.9)  # wrong
 
+sl.LinearRanker(alfa=1.0)  # wrong
+sl.LinearRanker().fit(X, y, group=y)  # wrong
+sl.LinearSurvival(loss=3)  # wrong
+sl.CoxPH(ties=None)  # wrong
+sl.ndcg_score(y, y, y)  # wrong
 sl.LossSearchCV(LinearRegressor(), 3)  # wrong
 sl.LossSearchCV(LinearRegressor(), refit=None)  # wrong
 

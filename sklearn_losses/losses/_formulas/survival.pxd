@@ -98,7 +98,7 @@ cdef inline double cox(const void *params, const Group *g) noexcept nogil:
     cdef double *E_v = S_v + k
     cdef double m = -INFINITY, largest, factor, S = 0.0, E, W, value = 0.0
     cdef Ties t
-    cdef bint wants_product = g.product != NULL
+    cdef bint wants_product = g.product != NULL, differ
     if not wants_product:
         k = 0
     for j in range(k):
@@ -106,8 +106,10 @@ cdef inline double cox(const void *params, const Group *g) noexcept nogil:
     while end > 0:
         begin = end - 1
         largest = r[begin]
+        d = y[begin * size + EVENT] != 0.0
         while begin > 0 and y[(begin - 1) * size] == y[(end - 1) * size]:
             begin -= 1
+            d += y[begin * size + EVENT] != 0.0
             largest = max(largest, r[begin])
         if largest > m:
             factor = exp(m - largest)
@@ -115,9 +117,11 @@ cdef inline double cox(const void *params, const Group *g) noexcept nogil:
             S *= factor
             for j in range(k):
                 S_v[j] *= factor
-        E, W, d = 0.0, 0.0, 0
-        for j in range(k):
-            E_v[j] = 0.0
+        E, W = 0.0, 0.0
+        differ = efron and d > 1  # what events and all others have of this time
+        if differ:
+            for j in range(k):
+                E_v[j] = 0.0
         for i in range(begin, end):
             rho[i] = w[i] * exp(r[i] - m)
             top[i] = m
@@ -125,12 +129,12 @@ cdef inline double cox(const void *params, const Group *g) noexcept nogil:
             for j in range(k):
                 S_v[j] += rho[i] * g.v[i * k + j]
             if y[i * size + EVENT] != 0.0:
-                d += 1
                 E += rho[i]
                 W += w[i]
                 value += w[i] * (m - r[i])
-                for j in range(k):
-                    E_v[j] += rho[i] * g.v[i * k + j]
+                if differ:
+                    for j in range(k):
+                        E_v[j] += rho[i] * g.v[i * k + j]
         of_all[begin] = of_events[begin] = 0.0
         square_of_all[begin] = square_of_events[begin] = 0.0
         if d > 0:
@@ -140,22 +144,20 @@ cdef inline double cox(const void *params, const Group *g) noexcept nogil:
                 t.square_of_all, t.square_of_events)
             # Sums of means of v, which wait where the product of the rows will stand.
             for j in range(k):
-                g.product[begin * k + j] = t.s_of_all * S_v[j] - t.e_of_all * E_v[j]
-            if d > 1:
+                g.product[begin * k + j] = t.s_of_all * S_v[j]
+            if differ:
                 for j in range(k):
+                    g.product[begin * k + j] -= t.e_of_all * E_v[j]
                     g.product[(begin + 1) * k + j] = (
                         t.s_of_events * S_v[j] - t.e_of_events * E_v[j])
-        else:
-            for j in range(k):
-                g.product[begin * k + j] = 0.0
         end = begin
     if g.gradient != NULL or g.curvature != NULL or wants_product:
-        cox_forward(g, k, rho, top, of_all, of_events, square_of_all, square_of_events,
+        cox_forward(g, k, efron, rho, top, of_all, of_events, square_of_all, square_of_events,
                     S_v, E_v)
     return value
 
 
-cdef inline void cox_forward(const Group *g, Py_ssize_t k, const double *rho,
+cdef inline void cox_forward(const Group *g, Py_ssize_t k, bint efron, const double *rho,
                              const double *top, const double *of_all,
                              const double *of_events, const double *square_of_all,
                              const double *square_of_events, double *V,
@@ -163,7 +165,7 @@ cdef inline void cox_forward(const Group *g, Py_ssize_t k, const double *rho,
     """Derivatives, from what the way back has left: sums over the times so far."""
     cdef Py_ssize_t n = g.n, size = g.y_size, begin = 0, end, i, j, d
     cdef double A = 0.0, A2 = 0.0, m = top[0], factor, a, a2
-    cdef bint is_event
+    cdef bint is_event, differ
     for j in range(k):
         V[j] = 0.0
     while begin < n:
@@ -178,9 +180,13 @@ cdef inline void cox_forward(const Group *g, Py_ssize_t k, const double *rho,
             A2 *= factor * factor
             for j in range(k):
                 V[j] *= factor
-        for j in range(k):
-            V_of_events[j] = V[j] + g.product[(begin + (d > 1)) * k + j]
-            V[j] += g.product[begin * k + j]
+        differ = efron and d > 1
+        if differ:
+            for j in range(k):
+                V_of_events[j] = V[j] + g.product[(begin + 1) * k + j]
+        if d > 0:
+            for j in range(k):
+                V[j] += g.product[begin * k + j]
         for i in range(begin, end):
             is_event = g.y[i * size + EVENT] != 0.0
             a = rho[i] * (A + (of_events[begin] if is_event else of_all[begin]))
@@ -189,7 +195,7 @@ cdef inline void cox_forward(const Group *g, Py_ssize_t k, const double *rho,
             if g.curvature != NULL:
                 a2 = A2 + (square_of_events[begin] if is_event else square_of_all[begin])
                 g.curvature[i] = max(a - rho[i] * rho[i] * a2, 0.0)
-            if is_event:
+            if is_event and differ:
                 for j in range(k):
                     g.product[i * k + j] = a * g.v[i * k + j] - rho[i] * V_of_events[j]
             else:
@@ -221,7 +227,7 @@ cdef struct Late:
 cdef inline double late_cox(const void *params, const Group *g) noexcept nogil:
     """The same where y has an entry, before which a row is not at risk."""
     cdef Py_ssize_t n = g.n, k = g.n_directions if g.product != NULL else 0
-    cdef Py_ssize_t size = (n + 1) * (10 + 3 * k) + 4 * k
+    cdef Py_ssize_t size = (n + 1) * (10 + 3 * k) + 2 * k
     cdef double *memory = <double *> malloc(size * sizeof(double))
     cdef Late s
     cdef double value
@@ -246,19 +252,18 @@ cdef inline double late_times(const void *params, const Group *g, Late *s, Py_ss
 
     The times are kept from the last on, too, and are turned around in the end.
     """
-    cdef bint efron = (<const double *> params)[0] != 0.0, is_sum
+    cdef bint efron = (<const double *> params)[0] != 0.0
     cdef Py_ssize_t n = g.n, size = g.y_size, end = n, begin, i, j, d, p = n - 1, q = 0
     cdef const double *y = g.y
     cdef double *S_v = work
     cdef double *E_v = work + k
-    cdef double *begun_v = work + 2 * k
-    cdef double *late_v = work + 3 * k
-    cdef double m = -INFINITY, top, S, begun = 0.0, late = 0.0, E, W, rho, t, value = 0.0
+    cdef double m = -INFINITY, top, S = 0.0, most = 0.0, E, W, rho, t, value = 0.0
     cdef Ties ties
-    for j in range(4 * k):
-        work[j] = 0.0
+    for j in range(k):
+        S_v[j] = 0.0
     for i in range(n):
         m = max(m, g.raw[i])
+    top = m
     s.is_uneven = False
     while end > 0:
         begin, d = end, 0
@@ -267,39 +272,23 @@ cdef inline double late_times(const void *params, const Group *g, Late *s, Py_ss
             begin -= 1
             d += y[begin * size + EVENT] != 0.0
             rho = g.weight[begin] * exp(g.raw[begin] - m)
-            begun += rho
+            S += rho
             for j in range(k):
-                begun_v[j] += rho * g.v[begin * k + j]
+                S_v[j] += rho * g.v[begin * k + j]
         end = begin
         if d == 0:
             continue
+        most = max(most, S)
         while p >= 0 and y[<Py_ssize_t> y[p * size + BY_ENTRY] * size + ENTRY] >= t:
             i = <Py_ssize_t> y[p * size + BY_ENTRY]
             rho = g.weight[i] * exp(g.raw[i] - m)
-            late += rho
+            S -= rho
             for j in range(k):
-                late_v[j] += rho * g.v[i * k + j]
+                S_v[j] -= rho * g.v[i * k + j]
             p -= 1
-        top, S = m, begun - late
-        is_sum = late == 0.0 or S > LEFT * begun
-        is_sum = is_sum and S > SMALLEST
-        for j in range(k):
-            S_v[j] = begun_v[j] - late_v[j]
-        if not is_sum:
-            top, S = -INFINITY, 0.0
-            for i in range(begin, n):
-                if y[i * size + ENTRY] < t:
-                    top = max(top, g.raw[i])
-            top = m if top > m - 200.0 else top
-            for j in range(k):
-                S_v[j] = 0.0
-            for i in range(begin, n):
-                if y[i * size + ENTRY] < t:
-                    rho = g.weight[i] * exp(g.raw[i] - top)
-                    S += rho
-                    for j in range(k):
-                        S_v[j] += rho * g.v[i * k + j]
-            s.is_uneven = s.is_uneven or top != m
+        if S <= LEFT * most or S <= SMALLEST:
+            top = late_sums(g, begin, t, m, k, &S, S_v)
+            most = S
         E, W = 0.0, 0.0
         for j in range(k):
             E_v[j] = 0.0
@@ -321,11 +310,38 @@ cdef inline double late_times(const void *params, const Group *g, Late *s, Py_ss
         for j in range(k):
             s.U[q * k + j] = ties.s_of_all * S_v[j] - ties.e_of_all * E_v[j]
             s.U_of_events[q * k + j] = ties.s_of_events * S_v[j] - ties.e_of_events * E_v[j]
+        if top != m:  # which only this risk set is relative to
+            s.is_uneven = True
+            top, S, most = m, 0.0, INFINITY
         q += 1
     s.n_times = q
     late_turn(s, k)
     late_entries(g, s)
     return value
+
+
+cdef inline double late_sums(const Group *g, Py_ssize_t begin, double t, double m,
+                             Py_ssize_t k, double *S, double *S_v) noexcept nogil:
+    """Form the sums over the risk set at a time; returns what they are relative to.
+
+    That is the maximum of all rows, unless all of this risk set are far below.
+    """
+    cdef Py_ssize_t i, j, size = g.y_size
+    cdef double top = -INFINITY, rho
+    for i in range(begin, g.n):
+        if g.y[i * size + ENTRY] < t:
+            top = max(top, g.raw[i])
+    top = m if top > m - 200.0 else top
+    S[0] = 0.0
+    for j in range(k):
+        S_v[j] = 0.0
+    for i in range(begin, g.n):
+        if g.y[i * size + ENTRY] < t:
+            rho = g.weight[i] * exp(g.raw[i] - top)
+            S[0] += rho
+            for j in range(k):
+                S_v[j] += rho * g.v[i * k + j]
+    return top
 
 
 cdef inline void late_turn(Late *s, Py_ssize_t k) noexcept nogil:

@@ -67,16 +67,18 @@ def sample_of(objective, seed, enough=0):
     """
     n_rows, weight = objective.rows.n_rows, objective.sample_weight
     size = n_rows // SAMPLE
-    is_small = size < max(SMALLEST_SAMPLE, enough)
-    if is_small or objective.loss.granularity == "group":  # rows have none alone
+    if size < max(SMALLEST_SAMPLE, enough):
         return None
-    # One of each SAMPLE rows that follow each other.
-    chosen = np.random.default_rng(seed).integers(SAMPLE, size=size)
-    chosen += np.arange(0, size * SAMPLE, SAMPLE)
-    if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
-        return None
-    sample = objective.chosen(chosen)
-    if not objective.rows.is_verified:
+    if objective.loss.granularity == "group":
+        sample = objective.sample(seed, SAMPLE)
+    else:
+        # One of each SAMPLE rows that follow each other.
+        chosen = np.random.default_rng(seed).integers(SAMPLE, size=size)
+        chosen += np.arange(0, size * SAMPLE, SAMPLE)
+        if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
+            return None
+        sample = objective.chosen(chosen)
+    if sample is not None and not objective.rows.is_verified:
         with np.errstate(over="ignore", invalid="ignore"):
             if not np.isfinite(sample.rows.data.sum()):
                 objective.rows.verify()
@@ -231,8 +233,7 @@ class Certified(Solver):
             point = sample.point
             passes += math.ceil(sample.passes / SAMPLE)
         term = term_of(objective)
-        kind = GroupFit if objective.loss.granularity == "group" else CertifiedFit
-        fit = kind(self, steps, objective, features, term, *point, passes)
+        fit = self._fit(steps, objective, features, term, *point, passes)
         if sample is not None:
             fit.go_on(sample)
         while not (fit.ended or fit.is_stopped):
@@ -243,6 +244,14 @@ class Certified(Solver):
             if not fit.ended:
                 fit.is_stopped = bool((yield partial(_rows_of, fit)))
         return _unscaled(fit), fit
+
+    def _fit(self, steps, objective, *parts, is_sample=False):
+        """The fit of an objective, by what its loss is of."""
+        if objective.loss.granularity == "group":
+            return GroupFit(self, steps, objective, *parts)
+        if is_sample:
+            return fit_of(steps, objective, *parts)
+        return CertifiedFit(self, steps, objective, *parts)
 
     def _fit_of_sample(self, objective, features, point):
         """The minimum of the objective of some rows, about; None: it was not found.
@@ -255,7 +264,7 @@ class Certified(Solver):
         features = features.with_rows(objective.rows)
         term = term_of(objective)
         steps = self._steps(START_TOL)
-        fit = fit_of(steps, objective, features, term, *point)
+        fit = self._fit(steps, objective, features, term, *point, is_sample=True)
         with np.errstate(all="ignore"):
             while not fit.ended:
                 fit.advance()

@@ -300,9 +300,7 @@ class Fit:
         n_rows, d = len(self.term.y), self.features.n_features
         if n_rows > MANY_ROWS * (d + 1) or d == 0:
             return n_rows
-        along = self.features.dot(np.cos(np.arange(1.0, d + 1.0)))
-        rounded = np.round(along[self.term.weight > 0], 6)
-        return len(np.unique(rounded))
+        return self.features.n_different(self.term.weight)
 
     def smooths_to_begin(self):
         """A loss without kinks will be smoothed."""

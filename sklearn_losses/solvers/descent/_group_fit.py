@@ -24,7 +24,8 @@ from sklearn_losses.solvers.descent._gap_descent import (
 from sklearn_losses.solvers.descent._newton_model import NewtonModel, ProductModel
 from sklearn_losses.solvers.descent._quasi_newton_model import QuasiNewtonModel
 
-ENTRIES = 1 << 20  # of rows that are taken at a time: 8 MB
+ENTRIES = 1 << 17  # of rows that are taken at a time, while they are in cache
+MOST_KEPT = 1 << 22  # entries of all rows that are kept in the order of groups: 32 MB
 
 
 class GroupNewtonModel(NewtonModel):
@@ -53,6 +54,8 @@ class GroupNewtonModel(NewtonModel):
 
 class GroupFit(CertifiedFit):
     """A fit of one output, whose rows only the term sees as groups."""
+
+    _sorted = None
 
     def first_model(self):
         is_long = self.features.n_features > MOST_FEATURES
@@ -84,17 +87,32 @@ class GroupFit(CertifiedFit):
             seen.sums.add(block, here.slopes[block], c)
         return seen
 
+    def go_on(self, sample):
+        """Where the fit of some of the rows has ended, with what it knows."""
+        self.first_h = sample.h
+
     # --------------------------------------------------------------- curvature
     def _hessian(self, p):
         """Z' H Z of the features Z and of their constant, and the trace of H."""
         self.passes += 1
         size, grouping = self.features.n_features + 1, self.term.grouping
         found = np.zeros((size, size))
-        for part in _parts(grouping.starts, max(1, ENTRIES // size)):
-            z = self.features.chosen(grouping.order[part])
+        for k, part in enumerate(_parts(grouping.starts, max(1, ENTRIES // size))):
+            z = self._rows_of(k, part)
             found += z.T @ self.term.products(p, self.h, z, part)
         found = 0.5 * (found + found.T)
         return found, float(np.trace(found))
+
+    def _rows_of(self, k, part):
+        """Rows of features in the order of groups, which few enough are kept in."""
+        if self._sorted is None:
+            self._sorted = {}
+        if k not in self._sorted:
+            z = self.features.chosen(self.term.grouping.order[part])
+            if self.features.n_rows * z.shape[1] > MOST_KEPT:
+                return z
+            self._sorted[k] = z
+        return self._sorted[k]
 
     def _products(self, p):
         """The product of the loss's Hessian at p with a vector."""

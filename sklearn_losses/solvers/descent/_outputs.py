@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sklearn_losses.design._matrices import centre_rows
 from sklearn_losses.losses._outputs import newton_step
 from sklearn_losses.problem._outputs import bound_of
 from sklearn_losses.solvers._base import SolverResult, finish
@@ -24,11 +25,12 @@ from sklearn_losses.solvers.descent._gap_descent import NEWTON
 from sklearn_losses.solvers.descent._newton import Newton
 from sklearn_losses.solvers.descent._newton_model import JointModel
 from sklearn_losses.terms._outputs import OutputsTerm
-from sklearn_losses.terms._term import uniform
+from sklearn_losses.terms._term import FEW, uniform
 
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
-EXACT_STEPS = 4  # after the tolerance is met, at the most ...
-LITTLE = 1e-13  # ... while they gain so much of the value
+EXACT_STEPS = 6  # after the tolerance is met, at the most ...
+LITTLE = 1e-15  # ... while they gain so much of the value
+FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
 VANISHED = 1e-4  # of the scale of a constant is none
 MOST_NUMBERS = 1 << 19  # of Hessians at a time
 
@@ -54,6 +56,7 @@ class OutputsModel(JointModel):
         places, moves = self.predictors.places, self._moves()
         self.gradient = self._gradient(theta, sums) * moves
         of_each = np.tile(self.l2, self.n_outputs)[places]
+        self.hessian = self.hessian.copy()  # that of the loss may be asked for again
         diagonal = self.hessian.ravel()[:: len(places) + 1]
         diagonal += of_each + jitter * self.stiffness / JITTER
         if not self.price.is_simple:
@@ -114,6 +117,8 @@ class OutputsModel(JointModel):
 class OutputsFit(Fit):
     """A fit of outputs that use what their predictors say."""
 
+    _is_polishing, _last = False, None
+
     def __init__(self, solver, objective, *parts):
         self.predictors = objective.predictors
         super().__init__(solver, objective, *parts)
@@ -133,18 +138,32 @@ class OutputsFit(Fit):
 
     def _hessian(self, p):
         """That of what moves, and the sum of the rows' traces."""
+        if self._is_polishing:
+            return self._last
+        self._last = self._new_hessian(p)
+        return self._last
+
+    def _new_hessian(self, p):
         self.passes += 1
         size, n_outputs = self.predictors.size, self.n_outputs
         found, total = np.zeros((size, size)), 0.0
         width = max(n_outputs**2, self.features.n_features + 1)
         n_rows = max(1, MOST_NUMBERS // width)
         for start in range(0, len(p), n_rows):
-            rows = np.arange(start, min(start + n_rows, len(p)))
-            block = slice(start, rows[-1] + 1)
+            block = slice(start, min(start + n_rows, len(p)))
             hessians = self.term.hessians(p[block], self.h, block)
-            total += float(np.abs(np.einsum("ikk->i", hessians)).sum())
-            self.predictors.add_curvature(self.features.chosen(rows), hessians, found)
+            total += float(np.abs(np.einsum("ikk->ik", hessians)).sum())
+            self.predictors.add_curvature(self._z(block), hessians, found)
         return found, total
+
+    def _z(self, block):
+        """Centred rows and a column of ones, of a block that may be any."""
+        features = self.features
+        if features.is_sparse or features.blocks[0].stop == len(self.term.y):
+            return features.chosen(np.arange(block.start, block.stop))
+        z = np.empty((block.stop - block.start, features.n_features + 1))
+        centre_rows(features.X[block], features.mean, features.scale, z)
+        return z
 
     def is_perfect_fit(self):
         """Whether the scale has all but vanished."""
@@ -156,8 +175,9 @@ class OutputsFit(Fit):
         return not np.min(after) > VANISHED * before[0]
 
     def polish(self):
-        """Exact Newton steps from the best point on, as long as they gain."""
-        theta = self.kept
+        """More steps from the best point on, as long as they gain."""
+        theta, before = self.kept, np.inf
+        self._is_polishing = len(self.term.y) > FEW and self._last is not None
         for _ in range(EXACT_STEPS if self.h == 0 else 0):
             p = self.raw_at(theta)
             value, _ = self.look(p, theta)
@@ -171,6 +191,8 @@ class OutputsFit(Fit):
             self.kept = theta
             if predicted <= LITTLE * abs(value):
                 return
+            self._is_polishing &= predicted <= FASTER * before
+            before = predicted
 
     def bound(self):
         """A lower bound of a convex objective, from the slopes at the best point."""
@@ -185,7 +207,8 @@ class OutputsFit(Fit):
         gradient = seen.sums.first.reshape(theta.shape) * self.model._moves()
         sizes = np.abs(products).sum() + np.abs(values).sum()
         linear = products.sum()
-        return bound_of(self.price, theta, gradient, linear, seen.value, sizes)
+        lowest = self.term.lowest
+        return bound_of(self.price, theta, gradient, linear, seen.value, sizes, lowest)
 
 
 class OutputsSolver(Certified):
@@ -204,7 +227,7 @@ class OutputsSolver(Certified):
         sample = sample_of(objective, self.seed, 10 * objective.predictors.size)
         features, passes = features_of(objective, None)
         point = tuple(array.copy() for array in start)
-        if sample is not None and objective.is_convex:
+        if sample is not None and objective.is_convex and not point[0].any():
             point, _ = self._of_rows(sample, features, point)
         if objective.predictors.has_more:
             first = replace(objective, predictors=objective.predictors.of_first())
@@ -229,6 +252,7 @@ class OutputsSolver(Certified):
             fit.converged,
             warnings=self._warnings(fit),
             bound=bound,
+            value=fit.best if features.is_near else None,
             gained=np.array([fit.at_constant - fit.best]),
         )
         return result, fit

@@ -26,6 +26,10 @@ SORT, PARALLEL = "sort", "parallel"
 class Quantiles(Likelihood):
     """The mean over levels q of max(q (y - p_q), (q - 1) (y - p_q)).
 
+    It estimates several quantiles of y, which do not cross. Take it for bands and for
+    the shape of a distribution without naming one. Do not for one quantile
+    (`Quantile`), or levels beyond what the rows can tell.
+
     Parameters
     ----------
     levels : sequence of float, default=(0.1, 0.5, 0.9)
@@ -36,11 +40,22 @@ class Quantiles(Likelihood):
         levels share their coefficients and differ by their intercepts, so that they
         cannot cross.
 
+    See Also
+    --------
+    Quantile : One of them.
+    GaussianDistribution : All of them, where the distribution is known.
+
     References
     ----------
     Chernozhukov, Fernandez-Val and Galichon 2010, "Quantile and probability curves
     without crossing", Econometrica 78; Zou and Yuan 2008, "Composite quantile
     regression and the oracle model selection theory", Annals of Statistics 36.
+
+    Examples
+    --------
+    >>> from sklearn_losses import Quantiles
+    >>> Quantiles((0.25, 0.75)).value([0.0], [[-1.0, 1.0]])
+    array([0.25])
     """
 
     name = "quantiles"

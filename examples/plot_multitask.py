@@ -2,11 +2,11 @@
 
     python examples/plot_multitask.py
 
-Digits of scikit-learn are pasted at random places and sizes, or not at all. The features
-of an image are its brightness in cells, and where bright rows and columns are. One model
-predicts the box, where there is a digit (nan elsewhere), and the digit or "none". With
-``MultiTask()`` a feature is used for all of them or for none. The picture is
-`plot_multitask.png`.
+Digits of scikit-learn are pasted at random places and sizes, or not at all. The
+features of an image are its brightness in cells, and where bright rows and columns are.
+One model predicts the box, where there is a digit (nan elsewhere), and the digit or
+"none". With ``MultiTask()`` a feature is used for all of them or for none. The picture
+is `plot_multitask.png`.
 """
 
 from pathlib import Path
@@ -67,7 +67,7 @@ Z = scaler.transform(features(test))
 losses = {"box": Huber(delta=2.0), "kind": CrossEntropy()}
 columns = {"box": slice(0, 4), "kind": 4}
 model = LinearMultiTask(
-    losses, columns=columns, penalty=MultiTask(), alpha=0.1, weights="uncertainty"
+    losses, columns=columns, penalty=MultiTask(), alpha=0.05, weights="uncertainty"
 ).fit(X, Y)
 found = model.predict(Z)
 seen = ~np.isnan(true_boxes[:, 0])

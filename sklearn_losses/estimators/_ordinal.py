@@ -1,11 +1,11 @@
 """LinearOrdinalClassifier: ordered classes, a latent value, and thresholds."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_losses._machine._params import (
@@ -15,6 +15,15 @@ from sklearn_losses._machine._params import (
     Interval,
     InvalidParameterError,
     Options,
+)
+from sklearn_losses._machine._typing import (
+    Array,
+    ArrayLike,
+    ClassifierMixin,
+    Labels,
+    Matrix,
+    Seed,
+    available_if,
 )
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
@@ -29,7 +38,9 @@ from sklearn_losses.estimators._validation import (
     price_of,
     warn_caller,
 )
+from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arguments import moderate_weight
+from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
@@ -196,18 +207,18 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
 
     def __init__(
         self,
-        loss="cumulative_logit",
+        loss: Loss | str = "cumulative_logit",
         *,
-        categories="auto",
-        target="auto",
-        penalty="l2",
-        alpha=0.0001,
-        l1_ratio=0.15,
-        tol=1e-6,
-        max_iter=1000,
-        random_state=0,
-        verbose=False,
-    ):
+        categories: ArrayLike = "auto",
+        target: str = "auto",
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        random_state: Seed = 0,
+        verbose: int = False,
+    ) -> None:
         self.loss = loss
         self.categories = categories
         self.target = target
@@ -297,7 +308,7 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         }
 
     # ------------------------------------------------------------------- predictions
-    def predict_latent(self, X, offset=None):
+    def predict_latent(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The latent values, X @ coef_ + offset, which thresholds_ divide.
 
         Parameters
@@ -312,7 +323,7 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         return self.raw_prediction(X, offset)
 
     def _targets_and_outputs(self, X, y, loss, offset):
-        """Codes of labels and raw outputs, as a loss like `loss_` has them."""
+        """Codes of labels, and raw outputs as the loss has them."""
         latent = self.raw_prediction(X, offset)
         values = {"location": latent, "thresholds": self.thresholds_}
         codes = codes_of(type(self).__name__, np.asarray(y), np.asarray(self.classes_))
@@ -336,7 +347,7 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         ends = np.tile(self.thresholds_, (len(latent), 1))
         return _loss_of(self).inverse_link(np.column_stack([latent, ends]))
 
-    def predict(self, X, offset=None):
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
         """The class of each row that `target` says.
 
         Parameters
@@ -352,7 +363,7 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         return np.asarray(self.classes_)[index]
 
     @available_if(_defines_probabilities)
-    def predict_proba(self, X, offset=None):
+    def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Probabilities of the classes; there is no such method if the loss has none.
 
         Parameters
@@ -368,7 +379,13 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         raw = self.raw_prediction(X, offset)
         return self._probabilities(raw).astype(raw.dtype, copy=False)
 
-    def score(self, X, y, sample_weight=None, offset=None):
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
         """The accuracy of `predict`, as of every scikit-learn classifier.
 
         Parameters

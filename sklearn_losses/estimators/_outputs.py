@@ -5,15 +5,18 @@ number, published in `loss_`; with ``features={"scale": ...}`` it has a predicto
 own, published in `predictors_`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._params import InvalidParameterError
+from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import LinearRegressorMixin
@@ -265,7 +268,13 @@ class OutputsMixin:
         for name, result in zip(names, results):
             yield from (name + message for message in result.warnings)
 
-    def score(self, X, y, sample_weight=None, offset=None):
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
         """R^2 of `predict`, or of `Quantiles` what they save of the loss of constants.
 
         Parameters
@@ -309,7 +318,7 @@ class OutputsMixin:
             columns.append(np.asarray(X @ coef).ravel() + intercept)
         return loss.values_of(np.column_stack(columns))
 
-    def predict_distribution(self, X, offset=None):
+    def predict_distribution(self, X: Matrix, offset: ArrayLike | None = None) -> Any:
         """The parameters of the distribution of y that is predicted for each row.
 
         Parameters
@@ -325,7 +334,7 @@ class OutputsMixin:
         """
         return self._values(X, offset)
 
-    def predict_std(self, X, offset=None):
+    def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The standard deviation of the distribution that is predicted for each row.
 
         Parameters and errors are those of `predict_distribution`.
@@ -337,7 +346,9 @@ class OutputsMixin:
         """
         return np.asarray(self._frozen(X, offset).std())
 
-    def predict_quantile(self, X, q, offset=None):
+    def predict_quantile(
+        self, X: Matrix, q: ArrayLike, offset: ArrayLike | None = None
+    ) -> Array:
         """Quantiles of the distribution that is predicted for each row.
 
         Parameters
@@ -359,7 +370,9 @@ class OutputsMixin:
             return np.asarray(frozen.ppf(q))
         return np.column_stack([frozen.ppf(level) for level in q])
 
-    def predict_interval(self, X, coverage=0.9, offset=None):
+    def predict_interval(
+        self, X: Matrix, coverage: float = 0.9, offset: ArrayLike | None = None
+    ) -> Array:
         """The interval between two quantiles, with as much beyond either end.
 
         Parameters

@@ -52,6 +52,7 @@ from sklearn_losses.losses._distributions import (
     LogisticDistribution,
     StudentTDistribution,
 )
+from sklearn_losses.losses._groups import GroupLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -79,7 +80,16 @@ from sklearn_losses.losses._ordinal import (
     ImmediateThreshold,
 )
 from sklearn_losses.losses._quantiles import Quantiles
-from sklearn_losses.losses._registry import get_loss, loss_names
+from sklearn_losses.losses._ranking import (
+    ListMLE,
+    ListNet,
+    PairwiseExponential,
+    PairwiseHinge,
+    PairwiseLogistic,
+    PairwiseSquaredHinge,
+    PlackettLuce,
+)
+from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
     AbsolutePercentageError,
@@ -106,6 +116,8 @@ from sklearn_losses.losses._robust import (
     TukeyBiweight,
     Welsch,
 )
+from sklearn_losses.losses._survival import CoxPH
+from sklearn_losses.losses._targets import ranking_target, survival_target
 
 __all__ = [
     "AbsoluteError",
@@ -117,6 +129,7 @@ __all__ = [
     "CFunctionLoss",
     "Cauchy",
     "Censored",
+    "CoxPH",
     "CrossEntropy",
     "CumulativeCauchit",
     "CumulativeCloglog",
@@ -134,6 +147,7 @@ __all__ = [
     "GaussianDistribution",
     "GemanMcClure",
     "GeneralizedCrossEntropy",
+    "GroupLoss",
     "Hampel",
     "Hinge",
     "Huber",
@@ -146,6 +160,8 @@ __all__ = [
     "LaplaceDistribution",
     "Linex",
     "Link",
+    "ListMLE",
+    "ListNet",
     "Log1pLink",
     "LogCosh",
     "LogLink",
@@ -160,7 +176,12 @@ __all__ = [
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "PairwiseExponential",
+    "PairwiseHinge",
+    "PairwiseLogistic",
+    "PairwiseSquaredHinge",
     "Perceptron",
+    "PlackettLuce",
     "PointLoss",
     "Poisson",
     "PolyLoss",
@@ -193,4 +214,7 @@ __all__ = [
     "Welsch",
     "get_loss",
     "loss_names",
+    "ranking_target",
+    "register_loss",
+    "survival_target",
 ]

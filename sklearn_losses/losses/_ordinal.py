@@ -9,6 +9,10 @@ of a class.
 array([[0.269, 0.462, 0.269]])
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri
 from sklearn.base import clone
@@ -18,12 +22,14 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     check_parameters,
 )
+from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._arguments import check_classes, real_array, require_shape
 from sklearn_losses.losses._base import Loss
 from sklearn_losses.losses._binary import LogLoss
 from sklearn_losses.losses._likelihoods import KINDS, likelihood, thresholds
-from sklearn_losses.losses._links import RowLink
+from sklearn_losses.losses._links import Link, RowLink
 from sklearn_losses.losses._outputs import Likelihood
+from sklearn_losses.losses._table import CLoss
 
 NEARLY = 1e-12  # a share of the rows that is no class
 
@@ -36,7 +42,9 @@ class OrdinalLoss(Likelihood):
     domain = Interval(0, None, "left", integer=True)
     outputs = ("location", "thresholds")
 
-    def check_targets(self, y_true, name="y_true", n_classes=None):
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", n_classes: int | None = None
+    ) -> None:
         check_classes(self, np.asarray(y_true), name, n_classes)
 
     soft_targets = False
@@ -54,19 +62,19 @@ class OrdinalLoss(Likelihood):
         self.check_targets(y, n_classes=raw.shape[1])
         return self.columns(y), np.ascontiguousarray(raw, dtype=np.float64), dtype, None
 
-    def usual_raw(self):
+    def usual_raw(self) -> Array:
         return np.array([0.0, -1.0, 1.0])
 
-    def examples(self, rng, n):
+    def examples(self, rng: np.random.Generator, n: int) -> Any:
         raw = np.round(2.0 * rng.normal(size=(n, 4)), 3)
         raw[:, 1:] = np.sort(raw[:, 1:], axis=1) + np.array([0.0, 0.1, 0.2])
         return rng.integers(4, size=n).astype(float), raw
 
-    def raw_of(self, values, n):
+    def raw_of(self, values: Any, n: int) -> Any:
         ends = np.tile(values["thresholds"], (n, 1))
         return np.column_stack([values["location"], ends])
 
-    def start(self, y, weight):
+    def start(self, y: Any, weight: Any) -> Array:
         """No features: thresholds that give the classes their shares."""
         counts = np.bincount(y[:, 0].astype(np.intp), weight)
         shares = np.cumsum(counts)[:-1] / counts.sum()
@@ -86,10 +94,10 @@ class CumulativeLink(RowLink):
         Of F.
     """
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         raw = np.asarray(raw_prediction, dtype=np.float64)
         ends = raw[..., 1:] - raw[..., :1]
         F, G = DISTRIBUTIONS[self.name][:2]
@@ -140,14 +148,14 @@ class Cumulative(OrdinalLoss):
     kind = None
 
     @property
-    def link(self):
+    def link(self) -> Link:
         return CumulativeLink(self.kind)
 
-    def inverse_link(self, raw_prediction):
+    def inverse_link(self, raw_prediction: ArrayLike) -> Array:
         """Probabilities of the classes."""
         return self.link.inverse(raw_prediction)
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
         return likelihood(self.formula, (float(KINDS[self.kind]),))
 
@@ -161,9 +169,26 @@ class Cumulative(OrdinalLoss):
 class CumulativeLogit(Cumulative):
     """-log(P(y = k)) with P(y <= k) = expit(t_k+1 - r): proportional odds.
 
+    It estimates the probabilities of ordered classes. Take it as the first choice for
+    grades and ratings: one coefficient a feature, whose effect on the odds is the same
+    at all thresholds. Do not where features move the classes apart in another way at
+    each threshold (`CrossEntropy`).
+
+    See Also
+    --------
+    CumulativeProbit : Gaussian noise.
+    CumulativeCloglog : Proportional hazards.
+    AllThreshold : The median class.
+
     References
     ----------
     McCullagh 1980, "Regression models for ordinal data", J. R. Stat. Soc. B 42.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeLogit
+    >>> CumulativeLogit().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.05, 0.22, 0.73]])
     """
 
     name = "cumulative_logit"
@@ -173,10 +198,26 @@ class CumulativeLogit(Cumulative):
 class CumulativeProbit(Cumulative):
     """-log(P(y = k)) with P(y <= k) = Phi(t_k+1 - r): rounded Gaussian numbers.
 
+    It estimates the probabilities of ordered classes. Take it where a class is what is
+    left of a Gaussian number that was rounded, or to compare with econometrics. Do not
+    for rows that are far from their class, which count as the square
+    (`CumulativeLogit`).
+
+    See Also
+    --------
+    CumulativeLogit : Nearly the same, with longer tails.
+    CumulativeCauchit : Much longer tails.
+
     References
     ----------
     McKelvey and Zavoina 1975, "A statistical model for the analysis of ordinal level
     dependent variables", Journal of Mathematical Sociology 4.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeProbit
+    >>> CumulativeProbit().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.  , 0.16, 0.84]])
     """
 
     name = "cumulative_probit"
@@ -186,9 +227,25 @@ class CumulativeProbit(Cumulative):
 class CumulativeCloglog(Cumulative):
     """-log(P(y = k)) with P(y <= k) = 1 - exp(-exp(t_k+1 - r)): proportional hazards.
 
+    It estimates the probabilities of ordered classes. Take it where classes are times
+    in intervals, as of survival: coefficients are minus the logarithms of hazard
+    ratios. Do not where the classes may as well be read from the other end, which makes
+    it `CumulativeLoglog`.
+
+    See Also
+    --------
+    CumulativeLoglog : The same from the other end.
+    CoxPH : Times that are known exactly.
+
     References
     ----------
     McCullagh 1980, "Regression models for ordinal data", J. R. Stat. Soc. B 42.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeCloglog
+    >>> CumulativeCloglog().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.05, 0.26, 0.69]])
     """
 
     name = "cumulative_cloglog"
@@ -198,9 +255,24 @@ class CumulativeCloglog(Cumulative):
 class CumulativeLoglog(Cumulative):
     """-log(P(y = k)) with P(y <= k) = exp(-exp(r - t_k+1)).
 
+    It estimates the probabilities of ordered classes. Take it where the lower classes
+    are reached slowly and the upper ones at once. Do not without a reason for one side:
+    `CumulativeLogit` has none.
+
+    See Also
+    --------
+    CumulativeCloglog : The same from the other end.
+    CumulativeLogit : Both ends alike.
+
     References
     ----------
     McCullagh 1980, "Regression models for ordinal data", J. R. Stat. Soc. B 42.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeLoglog
+    >>> CumulativeLoglog().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.  , 0.07, 0.93]])
     """
 
     name = "cumulative_loglog"
@@ -212,9 +284,23 @@ class CumulativeCauchit(Cumulative):
 
     It is not convex.
 
+    It estimates the probabilities of ordered classes. Take it where some rows are in a
+    class far from where they belong. Do not as the first choice: its optimum is a local
+    one (`CumulativeLogit`).
+
+    See Also
+    --------
+    CumulativeLogit : Convex.
+
     References
     ----------
     McCullagh 1980, "Regression models for ordinal data", J. R. Stat. Soc. B 42.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CumulativeCauchit
+    >>> CumulativeCauchit().inverse_link([[2.0, -1.0, 1.0]]).round(2)
+    array([[0.1 , 0.15, 0.75]])
     """
 
     name = "cumulative_cauchit"
@@ -229,11 +315,11 @@ class ThresholdLoss(OrdinalLoss):
     _columns = ()  # which output each threshold is, if some share one
     _constraints = {}
 
-    def __init__(self, loss=None):
+    def __init__(self, loss: Loss | None = None) -> None:
         self.loss = loss
 
     @property
-    def inner(self):
+    def inner(self) -> Loss:
         return LogLoss() if self.loss is None else self.loss
 
     def _checked_inner(self):
@@ -246,14 +332,14 @@ class ThresholdLoss(OrdinalLoss):
         return inner.checked()
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return self.inner.convex
 
     @property
-    def differentiable(self):
+    def differentiable(self) -> bool:
         return self.inner.differentiable
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         return self._thresholds(0.0)
 
     def _thresholds(self, h):
@@ -264,7 +350,7 @@ class ThresholdLoss(OrdinalLoss):
             columns=self._columns,
         )
 
-    def merged(self, columns):
+    def merged(self, columns: Any) -> Any:
         """This loss where several thresholds are one output.
 
         Parameters
@@ -276,11 +362,11 @@ class ThresholdLoss(OrdinalLoss):
         other._columns = tuple(map(int, columns))
         return other
 
-    def softened_by(self, h):
+    def softened_by(self, h: float) -> Any:
         """The C functions with kinks that are a mean over [-h, h]."""
         return self._thresholds(h)
 
-    def start(self, y, weight):
+    def start(self, y: Any, weight: Any) -> Array:
         found = super().start(y, weight)
         if not self._columns:
             return found
@@ -303,15 +389,30 @@ class AllThreshold(ThresholdLoss):
     Its best prediction is the median class; with the log loss it is consistent for the
     mean absolute error.
 
+    It estimates the median class, and no probabilities. Take it where an error of two
+    classes is twice as bad as one of one. Do not where probabilities are needed
+    (`CumulativeLogit`), or only hits count (`ImmediateThreshold`).
+
     Parameters
     ----------
     loss : Loss, default=None
         f, a binary loss; None means ``LogLoss()``.
 
+    See Also
+    --------
+    ImmediateThreshold : Only the thresholds beside the class.
+    CumulativeLogit : Probabilities.
+
     References
     ----------
     Rennie and Srebro 2005, "Loss functions for preference levels", IJCAI; Pedregosa,
     Bach and Gramfort 2017, "On the consistency of ordinal regression methods", JMLR 18.
+
+    Examples
+    --------
+    >>> from sklearn_losses import AllThreshold
+    >>> AllThreshold().value([0, 1, 2], 3 * [[2.0, -1.0, 1.0]]).round(2)
+    array([4.36, 1.36, 0.36])
     """
 
     name = "all_threshold"
@@ -320,15 +421,30 @@ class AllThreshold(ThresholdLoss):
 class ImmediateThreshold(ThresholdLoss):
     """f(1, r - t_k) + f(0, r - t_k+1): a binary loss at the two ends of the class k.
 
+    It estimates a class, about the most frequent one, and no probabilities. Take it
+    where an error is an error, however far off. Do not where far errors are worse
+    (`AllThreshold`), or probabilities are needed (`CumulativeLogit`).
+
     Parameters
     ----------
     loss : Loss, default=None
         f, a binary loss; None means ``LogLoss()``.
 
+    See Also
+    --------
+    AllThreshold : All thresholds count.
+    CumulativeLogit : Probabilities.
+
     References
     ----------
     Shashua and Levin 2003, "Ranking with large margin principle", NIPS; Chu and
     Keerthi 2005, "New approaches to support vector ordinal regression", ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import ImmediateThreshold
+    >>> ImmediateThreshold().value([0, 1, 2], 3 * [[2.0, -1.0, 1.0]]).round(2)
+    array([3.05, 1.36, 0.31])
     """
 
     name = "immediate_threshold"

@@ -12,16 +12,21 @@ number is none, and what is fitted is published as numbers again:
 GaussianDistribution(scale=1.0)
 """
 
+from __future__ import annotations
+
 from functools import partial
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, Options, check_parameters
+from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._arguments import domain_error, real_array, require_shape
 from sklearn_losses.losses._base import Loss
 from sklearn_losses.losses._likelihoods import likelihood
 from sklearn_losses.losses._links import LogLink
+from sklearn_losses.losses._table import CLoss
 
 MLE = "mle"
 FITTED = [Interval(0, None, "neither"), Options(MLE)]
@@ -56,16 +61,16 @@ class Likelihood(Loss):
     symmetric = False
 
     @property
-    def outputs(self):
+    def outputs(self) -> Any:
         """The names of the outputs that are not numbers."""
         fitted = (name for name in self.parameters if getattr(self, name) == MLE)
         return ("location", *fitted)
 
     @property
-    def granularity(self):
+    def granularity(self) -> str:
         return "point" if len(self.outputs) == self.y_size == 1 else "row"
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
         is_point = self.granularity == "point"
         return likelihood(self.formula, self._own(), self._fixed(), as_points=is_point)
@@ -80,12 +85,14 @@ class Likelihood(Loss):
         return [None, *(None if v == MLE else float(link.link(v)) for link, v in given)]
 
     # ----------------------------------------------------------------- arguments
-    def check_targets(self, y_true, name="y_true", n_classes=None):
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", n_classes: int | None = None
+    ) -> None:
         y_true = np.asarray(y_true)
         if not self.domain.contains_all(y_true):
             raise domain_error(self, y_true, name)
 
-    def columns(self, y):
+    def columns(self, y: Any) -> Any:
         """Targets as the C function takes them, of shape (n_samples, y_size)."""
         return np.ascontiguousarray(y, dtype=np.float64).reshape(-1, self.y_size)
 
@@ -109,11 +116,11 @@ class Likelihood(Loss):
     def _target_shapes(self, n):
         return [(n,)]
 
-    def usual_raw(self):
+    def usual_raw(self) -> Array:
         """Raw outputs beside which that of the location is looked at."""
         return np.zeros(len(self.outputs))
 
-    def examples(self, rng, n):
+    def examples(self, rng: np.random.Generator, n: int) -> Any:
         """Targets and raw outputs that are valid, of moderate sizes.
 
         Parameters
@@ -132,7 +139,7 @@ class Likelihood(Loss):
             y = np.exp(np.round(rng.normal(size=n), 2))
         return (np.floor(y) if self.domain.integer else y), raw
 
-    def raw_of(self, values, n):
+    def raw_of(self, values: Any, n: int) -> Any:
         """Raw outputs of a location and parameters: the inverse of `values_of`.
 
         Parameters
@@ -146,7 +153,7 @@ class Likelihood(Loss):
         return np.column_stack([values["location"], *rest])
 
     # ------------------------------------------------------------- what is fitted
-    def check_fit(self, y, weight):
+    def check_fit(self, y: Any, weight: Any) -> None:
         """Refuse targets that leave the fitted parameters without a best value.
 
         Parameters
@@ -167,7 +174,7 @@ class Likelihood(Loss):
                 "scale falls to 0. Give it a number: scale=1.0."
             )
 
-    def start(self, y, weight):
+    def start(self, y: Any, weight: Any) -> Array:
         """Raw outputs, all constant, to begin a fit with.
 
         Parameters
@@ -181,7 +188,7 @@ class Likelihood(Loss):
         free = [number is None for number in self._fixed()]
         return np.array([raw for raw, is_free in zip(whole, free) if is_free])
 
-    def values_of(self, raw):
+    def values_of(self, raw: Array) -> dict[str, Any]:
         """The location and the parameters of raw outputs.
 
         Parameters
@@ -199,18 +206,18 @@ class Likelihood(Loss):
             values[name] = link.inverse(columns[name]) if name in columns else own
         return values
 
-    def with_numbers(self, raw):
+    def with_numbers(self, raw: Array) -> Any:
         """This loss with the numbers of one row of raw outputs for what is fitted."""
         values = self.values_of(np.asarray(raw)[:1])
         fitted = {name: float(values[name][0]) for name in self.outputs[1:]}
         small = [name for name, least in self.least.items() if fitted[name] < least]
         return self.with_parameters(**fitted | dict.fromkeys(small, 0.0))
 
-    def with_parameters(self, **numbers):
+    def with_parameters(self, **numbers: Any) -> Any:
         """This loss with other parameters."""
         return clone(self).set_params(**numbers)
 
-    def natural(self, coef, intercept):
+    def natural(self, coef: Array, intercept: Array) -> Any:
         """Coefficients of the location, where the other outputs are constant."""
         return coef[0], intercept[:1]
 
@@ -226,12 +233,12 @@ class Likelihood(Loss):
         return np.full(n, -np.inf)
 
     # ------------------------------------------------------------- predictions
-    def inverse_link(self, raw_prediction):
+    def inverse_link(self, raw_prediction: ArrayLike) -> Array:
         """Predictions on the scale of y, of locations or of all outputs."""
         raw = np.asarray(raw_prediction)
         return self.link.inverse(raw[:, 0] if raw.ndim == 2 else raw)
 
-    def frozen(self, **values):
+    def frozen(self, **values: Any) -> Any:
         """The distribution of y, as one of scipy.stats.
 
         Parameters
@@ -241,7 +248,7 @@ class Likelihood(Loss):
         """
         raise NotImplementedError
 
-    def predicted(self, **values):
+    def predicted(self, **values: Any) -> Any:
         """What is predicted of such a distribution."""
         return self.link.inverse(values["location"])
 
@@ -302,11 +309,11 @@ class Distribution(Likelihood):
     _constraints = {"scale": FITTED}
     kind = None
 
-    def __init__(self, scale=MLE):
+    def __init__(self, scale: float | str = MLE) -> None:
         self.scale = scale
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return self.scale != MLE
 
     def _start(self, y, weight):

@@ -62,6 +62,9 @@ class OutputsModel(JointModel):
         if not self.price.is_simple:
             self._add_price(theta)
 
+    def is_flat(self, least):
+        return False  # only a loss of points can be smoothed for that
+
     def _moves(self):
         """What moves; a column without spread does not."""
         moves = self.predictors.moves.copy()

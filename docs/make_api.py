@@ -20,6 +20,7 @@ SECTIONS = {
     "losses._ordinal": "Losses of ordered classes",
     "losses._distributions": "Distributions with a scale",
     "losses._censored": "Times and numbers that are cut off",
+    "losses._quantiles": "Distributions with a scale",
     "losses._survival": "Losses of survival and of rankings",
     "losses._ranking": "Losses of survival and of rankings",
     "losses._combine": "Losses made of losses",

@@ -65,7 +65,7 @@ Z = scaler.transform(features(test))
 losses = {"box": Huber(delta=2.0), "kind": CrossEntropy()}
 columns = {"box": slice(0, 4), "kind": 4}
 model = LinearMultiTask(
-    losses, columns=columns, penalty=MultiTask(), alpha=0.1, weights="uncertainty"
+    losses, columns=columns, penalty=MultiTask(), alpha=0.05, weights="uncertainty"
 ).fit(X, Y)
 found = model.predict(Z)
 seen = ~np.isnan(true_boxes[:, 0])

@@ -5,15 +5,16 @@ of its loss: their weights then only divide alpha. A penalty that couples them, 
 `MultiTask`, makes one objective of all.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from copy import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import RegressorTags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._params import (
@@ -24,6 +25,14 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
     check_parameters,
+)
+from sklearn_losses._machine._typing import (
+    Array,
+    ArrayLike,
+    Labels,
+    Matrix,
+    Seed,
+    available_if,
 )
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
@@ -41,6 +50,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.losses import Loss, get_loss
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._tasks import Tasks
+from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import Certified, choose
@@ -68,7 +78,7 @@ class Task(NamedTuple):
     name: str
     column: int
     loss: Loss
-    classes: np.ndarray | None
+    classes: Labels | None
     outputs: slice
 
 
@@ -193,19 +203,19 @@ class LinearMultiTask(BaseLinear):
 
     def __init__(
         self,
-        loss="squared_error",
+        loss: Loss | str | Mapping[str, Loss | str] = "squared_error",
         *,
-        columns=None,
-        weights=None,
-        penalty="l2",
-        alpha=0.0001,
-        l1_ratio=0.15,
-        fit_intercept=True,
-        tol=1e-6,
-        max_iter=1000,
-        random_state=0,
-        verbose=False,
-    ):
+        columns: Mapping[str, Any] | None = None,
+        weights: Mapping[str, float] | str | None = None,
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        random_state: Seed = 0,
+        verbose: int = False,
+    ) -> None:
         self.loss = loss
         self.columns = columns
         self.weights = weights
@@ -219,7 +229,7 @@ class LinearMultiTask(BaseLinear):
         self.verbose = verbose
 
     # ----------------------------------------------- parameters of a dict of losses
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, and with `deep` those of losses and of the penalty.
 
         Parameters
@@ -239,7 +249,7 @@ class LinearMultiTask(BaseLinear):
                     found.update({f"loss__{name}__{k}": v for k, v in inner})
         return found
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of losses as ``loss__box__delta``.
 
         Parameters
@@ -268,7 +278,12 @@ class LinearMultiTask(BaseLinear):
         return self
 
     # ------------------------------------------------------------------ the problem
-    def fit(self, X, y, sample_weight=None):
+    def fit(  # type: ignore[override]  # it has no offset
+        self,
+        X: Matrix,
+        y: Any,
+        sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -284,7 +299,7 @@ class LinearMultiTask(BaseLinear):
         -------
         self : object
         """
-        return super().fit(X, y, sample_weight)
+        return super().fit(X, y, sample_weight)  # type: ignore[arg-type]
 
     def _fit(self, X, y, sample_weight, offset):
         check_parameters(self, self._constraints)
@@ -429,7 +444,7 @@ class LinearMultiTask(BaseLinear):
     def _n_published(self):
         return self.tasks_[-1].outputs.stop
 
-    def raw_prediction(self, X):
+    def raw_prediction(self, X: Matrix) -> Array:  # type: ignore[override]
         """X @ coef_.T + intercept_, before the inverse links of the losses.
 
         Parameters
@@ -450,7 +465,7 @@ class LinearMultiTask(BaseLinear):
         index = own.argmax(axis=1) if own.shape[1] > 1 else (own[:, 0] > 0) * 1
         return task.classes[index]
 
-    def predict(self, X):
+    def predict(self, X: Matrix) -> Any:
         """Predict every column of y.
 
         Parameters
@@ -484,7 +499,7 @@ class LinearMultiTask(BaseLinear):
         return np.column_stack(columns)
 
     @available_if(_has_probabilities)
-    def predict_proba(self, X):
+    def predict_proba(self, X: Matrix) -> dict[str, Any]:
         """Probabilities of the classes of each task whose loss has them.
 
         Parameters
@@ -507,7 +522,7 @@ class LinearMultiTask(BaseLinear):
                 found.setdefault(task.name, []).append(probability)
         return {k: v[0] if len(v) == 1 else v for k, v in found.items()}
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Matrix, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """The mean over columns of R^2 or the accuracy, where they were observed.
 
         Parameters

@@ -323,7 +323,7 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         return self.raw_prediction(X, offset)
 
     def _targets_and_outputs(self, X, y, loss, offset):
-        """Codes of labels and raw outputs, as a loss like `loss_` has them."""
+        """Codes of labels, and raw outputs as the loss has them."""
         latent = self.raw_prediction(X, offset)
         values = {"location": latent, "thresholds": self.thresholds_}
         codes = codes_of(type(self).__name__, np.asarray(y), np.asarray(self.classes_))

@@ -268,7 +268,13 @@ class OutputsMixin:
         for name, result in zip(names, results):
             yield from (name + message for message in result.warnings)
 
-    def score(self, X, y, sample_weight=None, offset=None):
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
         """R^2 of `predict`, or of `Quantiles` what they save of the loss of constants.
 
         Parameters

@@ -5,8 +5,11 @@
 array([0.1])
 """
 
+from __future__ import annotations
+
 from itertools import pairwise
 from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +18,14 @@ from sklearn_losses._machine._params import (
     Options,
     check_parameters,
 )
+from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._base import REAL_LINE
 from sklearn_losses.losses._likelihoods import quantiles
 from sklearn_losses.losses._outputs import Likelihood
 from sklearn_losses.losses._regression import Quantile
+
+if TYPE_CHECKING:
+    from sklearn_losses.losses._table import CLoss
 
 SORT, PARALLEL = "sort", "parallel"
 
@@ -26,9 +33,9 @@ SORT, PARALLEL = "sort", "parallel"
 class Quantiles(Likelihood):
     """The mean over levels q of max(q (y - p_q), (q - 1) (y - p_q)).
 
-    It estimates several quantiles of y, which do not cross. Take it for bands and for
-    the shape of a distribution without naming one. Do not for one quantile
-    (`Quantile`), or levels beyond what the rows can tell.
+    It estimates several quantiles of y at once. Take it for bands that hold a share of
+    y whatever its distribution is. Do not for one level (`Quantile`), nor for levels so
+    near to 0 or 1 that few rows are beyond (`StudentTDistribution`).
 
     Parameters
     ----------
@@ -42,8 +49,8 @@ class Quantiles(Likelihood):
 
     See Also
     --------
-    Quantile : One of them.
-    GaussianDistribution : All of them, where the distribution is known.
+    Quantile : One level, also with SGD.
+    GaussianDistribution : All levels, of one distribution.
 
     References
     ----------
@@ -54,8 +61,8 @@ class Quantiles(Likelihood):
     Examples
     --------
     >>> from sklearn_losses import Quantiles
-    >>> Quantiles((0.25, 0.75)).value([0.0], [[-1.0, 1.0]])
-    array([0.25])
+    >>> Quantiles([0.25, 0.75]).optimal_constant([1.0, 2.0, 3.0, 4.0, 5.0])
+    array([2., 4.])
     """
 
     name = "quantiles"
@@ -66,21 +73,23 @@ class Quantiles(Likelihood):
     starts_at_best = True
     _constraints = {"crossing": [Options(SORT, PARALLEL)]}
 
-    def __init__(self, levels=(0.1, 0.5, 0.9), crossing=SORT):
+    def __init__(
+        self, levels: ArrayLike = (0.1, 0.5, 0.9), crossing: str = SORT
+    ) -> None:
         self.levels = levels
         self.crossing = crossing
 
     @property
-    def is_parallel(self):
+    def is_parallel(self) -> bool:
         return self.crossing == PARALLEL
 
     @property
-    def outputs(self):
+    def outputs(self) -> tuple[str, ...]:
         each = tuple(f"quantile {q:g}" for q in self._checked_levels())
         return ("location", *each) if self.is_parallel else each
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         levels = np.array(self._checked_levels())
         most = np.maximum(levels, 1.0 - levels)
         if not self.is_parallel:
@@ -99,35 +108,34 @@ class Quantiles(Likelihood):
             )
         return [float(q) for q in levels]
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         return self.softened_by(0.0)
 
-    def softened_by(self, h):
+    def softened_by(self, h: float) -> CLoss:
         """The C functions with kinks that are a mean over [-h, h]."""
         check_parameters(self, self._constraints)
         levels = self._checked_levels()
         return quantiles(levels, is_parallel=self.is_parallel, width=h)
 
-    def each(self):
+    def each(self) -> list[Quantile]:
         """The loss of each level."""
         return [Quantile(q) for q in self._checked_levels()]
 
-    def start(self, y, weight):
+    def start(self, y: Array, weight: Array) -> Array:
         """The quantiles of y."""
-        ends = self._optimal_constant(y[:, 0], weight)
-        return ends
+        return self._optimal_constant(y[:, 0], weight)
 
-    def _optimal_constant(self, y_true, sample_weight):
+    def _optimal_constant(self, y_true: Array, sample_weight: Array) -> Any:
         found = [q.optimal_constant(y_true, sample_weight) for q in self.each()]
         return np.array([0.0] * self.is_parallel + found)
 
     def _minimum(self, y_true):
         return np.zeros(len(np.atleast_1d(y_true)))
 
-    def check_fit(self, y, weight):
+    def check_fit(self, y: Array, weight: Array) -> None:
         """Any targets have quantiles."""
 
-    def inverse_link(self, raw_prediction):
+    def inverse_link(self, raw_prediction: ArrayLike) -> Any:
         """Quantiles in their order."""
         raw = np.asarray(raw_prediction)
         if self.is_parallel and raw.shape[-1] > len(self._checked_levels()):

@@ -95,6 +95,7 @@ of_distributions: list[Loss] = [
     sl.LogisticDistribution(),
     sl.StudentTDistribution(df=4.0),
     sl.GammaDistribution(),
+    sl.Quantiles([0.1, 0.9], crossing="parallel"),
     sl.Censored("normal", log=True),
     sl.WeibullAFT(),
     sl.LogNormalAFT(scale=1.0),
@@ -261,6 +262,9 @@ labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
 spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
 interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
+several = sl.LinearMultiTask({"a": Huber(), "b": "log_loss"}, weights={"a": 2.0})
+several.fit(X, np.column_stack([y, classes > 0]), sample_weight={"a": np.ones(60)})
+of_b: Array = several.predict_proba(X)["b"] + several.raw_prediction(X)[:, :1]
 queries = np.arange(60) // 6
 ranker = sl.LinearRanker(sl.PairwiseLogistic(), alpha=0.1).fit(
     X, classes, groups=queries

@@ -2,10 +2,10 @@
 
     python examples/plot_ranking.py
 
-Customers of a shop see lists of products. Lists of cheap products sell more, so that a
-regression of sales learns to recommend the cheap; but within a list it is the better one,
-which is dearer, that is bought. A loss of the rows of a list sees only what differs within
-it. The picture is `plot_ranking.png`.
+Customers of a shop see lists of products. Lists of cheap products sell more, so that
+a regression of sales learns to recommend the cheap; but within a list it is the better
+one, which is dearer, that is bought. A loss of the rows of a list sees only what
+differs within it. The picture is `plot_ranking.png`.
 """
 
 from pathlib import Path

@@ -2,12 +2,12 @@
 
     python examples/plot_survival.py
 
-Two clinics treat the same illness; at one patients come late, so that its baseline is
-another. A model with a stratum for each clinic, and an l1 norm that leaves most of forty
-measurements out, is fitted on half of the patients. The others are divided by their
-predicted risk: on the left are the means of their predicted curves, and the estimates of
-Kaplan and Meier, which know nothing of the model. On the right is the path of the
-coefficients. The picture is `plot_survival.png`.
+Two clinics treat the same illness; at one patients come late, so that its baseline
+is another. A model with a stratum for each clinic, and an l1 norm that leaves most of
+forty measurements out, is fitted on half of the patients. The others are divided by
+their predicted risk: on the left are the means of their predicted curves, and the
+estimates of Kaplan and Meier, which know nothing of the model. On the right is the path
+of the coefficients. The picture is `plot_survival.png`.
 """
 
 from pathlib import Path

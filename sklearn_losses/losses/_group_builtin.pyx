@@ -36,6 +36,9 @@ add("list_net", list_net)
 
 
 cdef double pairwise_logistic(const void *params, const Group *group) noexcept nogil:
+    if group.n > large.FEW_FOR_POLYNOMIALS:
+        ranking.clear(group)
+        return large.logistic(group)
     return ranking.pairs(ranking.logistic_value, ranking.logistic_slope,
                          ranking.logistic_bend, params, group)
 

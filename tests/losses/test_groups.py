@@ -414,3 +414,22 @@ def test_large_groups(rng, n_levels, spread, pair_weight):
         np.testing.assert_allclose(found, hessian, atol=1e-10 * scale)
         curvature = loss.curvature(y, r, None, w)
         np.testing.assert_allclose(curvature, np.diag(hessian), atol=1e-10 * scale)
+
+
+@pytest.mark.parametrize("pair_weight", [None, "gain"])
+@pytest.mark.parametrize("spread", [0.3, 5.0, 30.0])
+def test_polynomials_of_scores(rng, spread, pair_weight):
+    """Of so many rows the logistic loss of most pairs is that of blocks."""
+    n, loss = 1200, PairwiseLogistic("pair", pair_weight)
+    y, v = rng.integers(3, size=n).astype(float), rng.normal(size=(n, 2))
+    r, w = spread * rng.normal(size=n) + 100.0, rng.uniform(0.5, 2.0, size=n)
+    value, gradient, hessian = explicit(loss, y, r, w)
+    found = loss.value_gradient(y, r, None, w)
+    assert found[0][0] == pytest.approx(value, rel=1e-13)
+    scale = np.abs(gradient).max()
+    np.testing.assert_allclose(found[1], gradient, atol=1e-13 * scale)
+    product = loss.hessian_product(y, r, v, None, w)
+    scale = np.abs(hessian).max() * np.sqrt(n)
+    np.testing.assert_allclose(product, hessian @ v, atol=1e-13 * scale)
+    curvature = loss.curvature(y, r, None, w)
+    np.testing.assert_allclose(curvature, np.diag(hessian), atol=1e-13 * scale)

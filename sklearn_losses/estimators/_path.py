@@ -15,7 +15,7 @@ from sklearn.utils import Bunch
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.solvers.descent._certified import Certified, choose
-from sklearn_losses.solvers.descent._descent import term_of
+from sklearn_losses.solvers.descent._problem import term_of
 
 SHARP = 1e-10  # the tolerance of the features that nothing is paid for
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink

@@ -41,7 +41,7 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
 )
 from sklearn_losses.problem._objective import Targets
-from sklearn_losses.solvers.descent._descent import MOST_FEATURES
+from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.stream._stream import Stream
 
 
@@ -100,7 +100,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
     Notes
     -----
-    {NOTES.format(most_features=MOST_FEATURES)}
+    {NOTES.format(most_features=SETTINGS.most_features)}
 
     References
     ----------
@@ -271,7 +271,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     Notes
     -----
-    {NOTES.format(most_features=MOST_FEATURES)}
+    {NOTES.format(most_features=SETTINGS.most_features)}
 
     References
     ----------

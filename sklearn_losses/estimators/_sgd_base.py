@@ -55,8 +55,7 @@ from sklearn_losses.estimators._watching import (
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
-from sklearn_losses.solvers.descent._gap_descent import overflows
-from sklearn_losses.solvers.descent._newton import Newton
+from sklearn_losses.solvers.descent._newton import Newton, overflows
 from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
 from sklearn_losses.solvers.sgd._schedules import Schedule
 from sklearn_losses.solvers.sgd._sgd import SGD, is_least_at_0

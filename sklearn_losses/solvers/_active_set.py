@@ -25,7 +25,8 @@ from sklearn_losses.solvers.descent._certified import (
     rows_at,
     sample_of,
 )
-from sklearn_losses.solvers.descent._descent import least_allowed, term_of
+from sklearn_losses.solvers.descent._problem import term_of
+from sklearn_losses.solvers.descent._settings import SETTINGS
 
 ACTIVE_SET = "active-set"
 WIDE = 100  # features, from which on it pays
@@ -167,7 +168,8 @@ class _Search:
     def allowed(self):
         gain = self.at_constant - self.bound
         possible = self.at_constant - self.lowest
-        return max(self.solver.tol * gain, least_allowed(self.solver.tol, possible))
+        tol = self.solver.tol
+        return max(tol * gain, SETTINGS.least_allowed(tol, possible))
 
     def is_over(self):
         return self.is_stopped or self.passes >= self.solver.max_iter
@@ -204,19 +206,21 @@ class _Search:
         start = np.ascontiguousarray(coef[:, chosen]), intercept
         inner = self.solver.inner(objective, self.tol)
         steps, place = inner.steps(objective, start), partial(self.placed, chosen)
-        result, fit = yield from _seen_from_outside(steps, place)
-        self.is_stopped = fit.is_stopped
+        result, descent = yield from _seen_from_outside(steps, place)
+        problem, state = descent.problem, descent.state
+        self.is_stopped = descent.limits.stop.is_set()
         coef, intercept = self.point = place(result.coef, result.intercept)
-        self.value, self.has_converged = fit.best, fit.converged
+        self.value, self.has_converged = state.best, state.converged
         self.active = self._active(coef.any(axis=0))
-        self.passes += fit.passes * len(chosen) / len(self.always)
+        self.passes += problem.passes * len(chosen) / len(self.always)
         if self.dual is None:
-            self.look(fit.term.slopes(fit.raw(fit.kept), fit.h))
+            raw, width = problem.raw_at(state.kept), descent.smoothing.width
+            self.look(problem.term.slopes(raw, width))
             return
-        at = None
-        if self.dual.conjugate.needs_point and fit.best_theta is not None:
-            at, _ = place(*rows_at(fit, fit.best_theta))
-        self.look(fit.slopes(), at)
+        at, proof = None, descent.stopping
+        if self.dual.conjugate.needs_point and proof.best_theta is not None:
+            at, _ = place(*rows_at(descent, proof.best_theta))
+        self.look(proof.slopes(problem.term), at)
 
     def placed(self, chosen, coef, intercept):
         """Coefficients of some features among those of all, which are 0."""

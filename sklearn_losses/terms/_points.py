@@ -44,6 +44,8 @@ def effective(curvatures, weight):
 class PointTerm(LossTerm):
     """A loss of points; p is of shape (n_rows,)."""
 
+    has_kernels = True
+
     def __init__(self, loss, y, weight, functions=None, offset=None):
         super().__init__(loss, y, weight, functions, offset)
         self.is_smoothed = not loss.differentiable

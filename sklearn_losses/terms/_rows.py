@@ -28,28 +28,29 @@ ROUNDED = 1e-6  # ... unless it is below this share of that of all rows
 class RowTerm(LossTerm):
     """A loss of rows; p is of shape (n_rows, n_outputs)."""
 
+    couples_outputs = True
     n_arrays = 3  # and one to work in
 
     def __init__(self, loss, y, weight, n_outputs, offset=None):
         super().__init__(loss, y, weight, offset=offset)
         self._evaluate = self._functions.evaluate_rows
         self._y = y[:, None]
-        self._shape = len(y), n_outputs
+        self.n_outputs = n_outputs
 
     def with_loss(self, loss):
         """The same rows with another loss."""
-        return row_term(loss, self.y, self.weight, self._shape[1], self.offset)
+        return row_term(loss, self.y, self.weight, self.n_outputs, self.offset)
 
     @cached_property
     def _few(self):
-        n_rows, n_outputs = self._shape
+        n_rows, n_outputs = self.shape
         if n_rows <= n_outputs:
             return None
         each = np.bincount(self.y.astype(np.intp), self.weight, n_outputs)
         return row_term(self.loss, np.arange(float(n_outputs)), each, n_outputs)
 
     def _chunks(self, n):
-        size = max(1, CHUNK // self._shape[1])
+        size = max(1, CHUNK // self.n_outputs)
         return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
     def value(self, p, q=None, t=0.0):
@@ -195,7 +196,7 @@ class RowTerm(LossTerm):
     @cached_property
     def _signs(self):
         """z of each row. The absent rows take none from the others."""
-        z = np.zeros(self._shape)
+        z = np.zeros(self.shape)
         here = self.weight > 0
         rng = np.random.default_rng(0)
         z[here] = rng.choice([-1.0, 1.0], (np.count_nonzero(here), z.shape[1]))

@@ -72,6 +72,9 @@ class LossTerm:
         All raw predictions that a term is asked about contain it.
     """
 
+    n_outputs = 1
+    couples_outputs = False  # whether raw predictions are of shape (n_rows, n_outputs)
+    has_kernels = False  # whether `sums_of` gives the compiled sums of a block of rows
     n_arrays = 2  # slopes and curvatures
 
     def __init__(self, loss, y, weight, functions=None, offset=None):
@@ -99,6 +102,12 @@ class LossTerm:
         if self._arrays is None:
             self._arrays = [np.empty(shape) for _ in range(self.n_arrays)]
         return [array[: shape[0]] for array in self._arrays]
+
+    @property
+    def shape(self):
+        """That of raw predictions."""
+        n_rows = len(self.y)
+        return (n_rows, self.n_outputs) if self.couples_outputs else (n_rows,)
 
     def at_constant(self, c):
         """The raw predictions of all rows of a model that is the constant c."""

@@ -7,7 +7,7 @@ coefficients that do not depend on how they were found) asks here, once, at the 
 import numpy as np
 
 from sklearn_losses.design._centred import Centred
-from sklearn_losses.solvers.descent._descent import term_of
+from sklearn_losses.solvers.descent._problem import term_of
 from sklearn_losses.terms._rows import RowTerm
 
 ALL = slice(None)

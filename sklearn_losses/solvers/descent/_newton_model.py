@@ -40,7 +40,7 @@ class NewtonModel(QuadraticModel):
     def forget(self):
         self.stiffness = JITTER
 
-    def heed(self, t):
+    def learn_from(self, t):
         """A step that should have been longer says that the model is too stiff."""
         if t > 1.0:
             softer = max(SOFTER, t * t)
@@ -49,10 +49,11 @@ class NewtonModel(QuadraticModel):
     def sums(self):
         return Sums(self.features, second="full")
 
-    def update(self, theta, sums, jitter):
+    def update(self, theta, seen, around):
+        jitter = around.jitter(seen.curvature)
         self.theta, self.is_smoothed = theta, jitter > 0
-        self.gradient = self._gradient(theta, sums)
-        self.hessian = self._hessian(sums, jitter * self.stiffness / JITTER)[0]
+        self.gradient = self.problem.gradient(theta, seen.sums)
+        self.hessian = self._hessian(seen.sums, jitter * self.stiffness / JITTER)[0]
 
     def curvature(self):
         return Curvature(self.hessian[None])
@@ -170,22 +171,18 @@ def _solution(matrix, v, damping=FIRST_DAMPING):
 
 
 class JointModel(NewtonModel):
-    """B is the Hessian of all outputs, which a loss of rows couples.
+    """B is the Hessian of all outputs, which a loss of rows couples."""
 
-    Attributes
-    ----------
-    hessian : ndarray of shape (n_outputs * (d + 1), n_outputs * (d + 1))
-        That of the loss at theta, to which the penalty is added.
-    """
-
-    needs_curvatures, needs_hessian = False, True
+    needs_curvatures = False
 
     def sums(self):
         return Sums(self.features, self.n_outputs)
 
-    def update(self, theta, sums, jitter):
+    def update(self, theta, seen, around):
+        self.hessian, curvature = around.hessian()
+        jitter = around.jitter(curvature)
         self.theta, self.is_smoothed = theta, jitter > 0
-        self.gradient = self._gradient(theta, sums)
+        self.gradient = self.problem.gradient(theta, seen.sums)
         size = self.n_outputs
         l2, moves = np.tile(self.l2, size), np.tile(self.moves, size)
         self.hessian *= np.outer(moves, moves)
@@ -205,22 +202,18 @@ class ProductModel(QuadraticModel):
     They are what the method of conjugate gradients needs, which goes on until the
     residual is as small as makes Newton's method faster and faster (Dembo, Eisenstat
     and Steihaug 1982, "Inexact Newton methods").
-
-    Attributes
-    ----------
-    product : callable
-        v to sum c (z, 1) ((z, 1) . v), with the curvatures c at theta.
     """
 
     trust = 0.3
-    needs_curvatures, needs_products = False, True
-    product, steepest = None, None
+    needs_curvatures = False
+    steepest = None
 
     def sums(self):
         return Sums(self.features)
 
-    def update(self, theta, sums, jitter):
-        self.theta, self.gradient = theta, self._gradient(theta, sums)
+    def update(self, theta, seen, around):
+        self.theta, self.gradient = theta, self.problem.gradient(theta, seen.sums)
+        self._product = around.products()
 
     def forget(self):
         self.steepest = None
@@ -228,11 +221,11 @@ class ProductModel(QuadraticModel):
     def minimum(self):
         size = len(self.gradient)
         # Coordinates that do not move have no gradient, and any curvature will do.
-        fixed, curvature = 1.0 - self.moves, float(self.product(self._first())[-1])
+        fixed, curvature = 1.0 - self.moves, float(self._product(self._first())[-1])
         more = self.l2 + fixed + (self.damping + JITTER) * curvature
 
         def times(v):
-            return self.product(v) * self.moves + more * v
+            return self._product(v) * self.moves + more * v
 
         steep = float(np.linalg.norm(self.gradient))
         self.steepest = self.steepest or steep

@@ -95,18 +95,22 @@ class Centred:
         elif not rows.is_sparse:
             self._only_block = self.centred(self.blocks[0]) if self.blocks else None
 
+    @classmethod
+    def at(cls, rows, mean, scale, has_far=False):
+        """Rows in units that are known."""
+        other = object.__new__(cls)
+        other._set(rows, mean, scale, has_far)
+        return other
+
     def with_rows(self, rows):
         """The same mean and spread for other rows."""
-        other = object.__new__(Centred)
-        other._set(rows, self.mean, self.scale, self.has_far)
-        return other
+        return Centred.at(rows, self.mean, self.scale, self.has_far)
 
     def in_units(self, scale):
         """The same with other units of the columns, 0 for the constant ones."""
         if np.array_equal(scale, self.scale):
             return self
-        other = object.__new__(Centred)
-        other._set(self.rows, self.mean, scale, self.has_far)
+        other = Centred.at(self.rows, self.mean, scale, self.has_far)
         other.by_slopes = self.by_slopes
         return other
 

@@ -41,6 +41,12 @@ class RowTerm(LossTerm):
         """The same rows with another loss."""
         return row_term(loss, self.y, self.weight, self.n_outputs, self.offset)
 
+    def chosen(self, rows):
+        """The term of some rows, a slice."""
+        y, weight = self.y[rows].copy(), self.weight[rows].copy()
+        offset = None if self.offset is None else self.offset[rows].copy()
+        return type(self)(self.loss, y, weight, self.n_outputs, offset)
+
     @cached_property
     def _few(self):
         n_rows, n_outputs = self.shape
@@ -137,8 +143,7 @@ class RowTerm(LossTerm):
         ndarray of shape (n_outputs, n_outputs)
         """
         some = slice(None, None, max(1, len(p) // FEW))
-        y, weight, p = (array[some].copy() for array in (self.y, self.weight, p))
-        few = row_term(self.loss, y, weight, p.shape[1])
+        few, p = self.chosen(some), p[some].copy()
         if self._has_hessians(h):
             return few._exact_hessians(p, h, ALL).sum(axis=0)
         width = h or DIFFERENCE * self.unit
@@ -271,6 +276,44 @@ class SoftenedRowTerm(RowTerm):
             curvatures /= h
         slopes = self._weighted(slopes, block)
         return Model(value, slopes, self._positive(curvatures, block), excess)
+
+
+class SteppedRowTerm(RowTerm):
+    """A loss of rows with any kinks.
+
+    They are smoothed by the mean over steps of h along each output, which evaluates all
+    rows twice for each.
+    """
+
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self.is_smoothed = True
+
+    def _slopes(self, p, h, block):
+        if h == 0:
+            return super()._slopes(p, 0.0, block)
+        shifts = h * np.eye(p.shape[1])
+        both = [s for shift in shifts for s in (shift, -shift)]
+        return sum(self._slopes(p + s, 0.0, block) for s in both) / len(both)
+
+    def _model(self, p, h, block, arrays, with_curvatures):
+        found = super()._model(p, h, block, arrays, with_curvatures)
+        if h > 0:
+            found.slopes[:] = self._slopes(p, h, block)
+            found.excess = h * float(blas.dasum(found.slopes.ravel()))
+        return found
+
+    def _has_hessians(self, h):
+        return h == 0 and super()._has_hessians(h)
+
+    def _differences(self, p, h, block):
+        if h == 0:
+            return super()._differences(p, h, block)
+        found = np.empty((len(p), *2 * p.shape[1:]))
+        for k, shift in enumerate(h * np.eye(p.shape[1])):
+            found[:, k] = self._slopes(p + shift, 0.0, block)
+            found[:, k] -= self._slopes(p - shift, 0.0, block)
+        return finite(0.5 / h * found)
 
 
 def without_negative(hessians):

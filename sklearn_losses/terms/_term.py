@@ -103,6 +103,12 @@ class LossTerm:
             self._arrays = [np.empty(shape) for _ in range(self.n_arrays)]
         return [array[: shape[0]] for array in self._arrays]
 
+    @cached_property
+    def relative(self):
+        """The term of the convex relative of its loss, None if there is none."""
+        relative = self.loss.convex_relative()
+        return None if relative is None else self.with_loss(relative)
+
     @property
     def shape(self):
         """That of raw predictions."""

@@ -79,8 +79,7 @@ def start_of(problem, constant):
 def _steepness(term, constant):
     """The sum of the sizes of the slopes at a constant."""
     # A loss that is not convex may have no slope where it is far off.
-    relative = term.loss.convex_relative()
-    term = term if relative is None else term.with_loss(relative)
+    term = term.relative or term
     found = term.steepness_at(constant)
     if term.is_smoothed and not term.couples_outputs:
         # On the side of a kink where most rows are flat, whatever rounding says.
@@ -100,8 +99,9 @@ class Descent:
     stopping : Stopping
     models : Models
     smoothing : Smoothing
-    point : tuple of coef and intercept
-        Where it begins, unless the best constant is better.
+    point : tuple of coef and intercept, or ndarray
+        Where it begins, unless the best constant is better; or theta, where it begins
+        in any case.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Descent:
         self.models, self.smoothing = models, smoothing
         self.model = models.first(problem)
         self.start, self.state, self.ended = None, State(), False
-        self._iterations = self._run(*point)
+        self._iterations = self._run(point)
 
     @classmethod
     def to_tolerance(cls, limits, objective, features, term, point, passes=1):
@@ -156,9 +156,12 @@ class Descent:
         """It is enough, somebody else says."""
         self.ended = self.state.converged = True
 
-    def _run(self, coef, intercept):
+    def _run(self, point):
         """Iterate; yields where an iteration is one for those who look at it."""
-        self._begin(coef, intercept)
+        if isinstance(point, tuple):
+            self._begin(*point)
+        else:
+            self.state.begin(point, self.problem.raw_at(point))
         verdict = self.stopping.begin(self)
         while verdict is None or verdict is Verdict.AGAIN:
             if self.stopping.is_met(self):
@@ -166,7 +169,7 @@ class Descent:
                 break
             if self.stopping.shows_iterations:
                 yield True
-            if not self._may_go_on:
+            if self.limits.stop.is_set() or not self.stopping.may_go_on(self):
                 break
             self._look()
             if self.state.pending is not None:
@@ -182,12 +185,6 @@ class Descent:
             self.arrive_pending()
         if verdict is Verdict.ARRIVED_SHOWN:
             yield True
-
-    @property
-    def _may_go_on(self):
-        """Whether the passes of another iteration are allowed."""
-        limits = self.limits
-        return self.problem.passes + 2 <= limits.max_iter and not limits.stop.is_set()
 
     def _iterate(self):
         """Make the step to the minimum of the model, as far as it is judged to lead."""
@@ -333,7 +330,7 @@ class Descent:
         theta = np.zeros((*np.shape(intercept), problem.features.n_features + 1))
         theta[..., -1] = c
         state.begin(theta, term.at_constant(c))
-        self.smoothing.begin(problem, state.raw)
+        self.smoothing.begin(problem, state.raw, self.start.typical)
         if self.smoothing.width > 0:
             self.model = self.models.for_smoothing(self.model)
         if coef.any():
@@ -467,5 +464,4 @@ class Around:
     def jitter(self, curvature):
         """What the diagonal of a Hessian needs, whose rows' curvatures sum to that."""
         descent = self._descent
-        parts = self._problem, descent.state.seen, curvature, descent.start.typical
-        return descent.smoothing.jitter(*parts)
+        return descent.smoothing.jitter(self._problem, descent.state.seen, curvature)

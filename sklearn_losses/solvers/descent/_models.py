@@ -38,6 +38,10 @@ class Models:
         return self._kind(problem)(problem)
 
     def _kind(self, problem):
+        memory = problem.memory
+        if memory is not None:
+            kind = JointModel if problem.is_joint else NewtonModel
+            return kind if memory.has_matrix else ProductModel
         is_long = problem.features.n_features > SETTINGS.most_features
         if self.method is None:
             return QuasiNewtonModel if problem.is_joint or is_long else NewtonModel

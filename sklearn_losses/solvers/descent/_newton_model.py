@@ -18,6 +18,7 @@ from sklearn_losses.solvers.descent._curvature import (
     scaled_cholesky,
     solve_scaled,
 )
+from sklearn_losses.solvers.descent._proximal import accelerated
 from sklearn_losses.solvers.descent._quadratic import QuadraticModel
 
 SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
@@ -79,6 +80,8 @@ class NewtonModel(QuadraticModel):
         Alone the latter takes many sweeps where the matrix is near singular, as kinks
         make it.
         """
+        if self.problem.memory is not None:  # the next rows will move it anyway
+            return new
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
         nothing = np.empty((len(theta), 0))
         self.n_models += 1
@@ -180,6 +183,8 @@ class JointModel(NewtonModel):
 
     def update(self, theta, seen, around):
         self.hessian, curvature = around.hessian()
+        if self.problem.memory is not None:
+            self.hessian += self.problem.memory.hessian
         jitter = around.jitter(curvature)
         self.theta, self.is_smoothed = theta, jitter > 0
         self.gradient = self.problem.gradient(theta, seen.sums)
@@ -209,38 +214,52 @@ class ProductModel(QuadraticModel):
     steepest = None
 
     def sums(self):
-        return Sums(self.features)
+        return Sums(self.features, self.n_outputs)
 
     def update(self, theta, seen, around):
         self.theta, self.gradient = theta, self.problem.gradient(theta, seen.sums)
-        self._product = around.products()
+        product, curvature = around.products()
+        least = max(JITTER * curvature.max(), around.jitter(curvature.sum()))
+        # Coordinates that do not move have no gradient, and any curvature will do.
+        more = self.l2 + 1.0 - self.moves + self.damping * curvature[..., None] + least
+        memory = self.problem.memory
+        # Of features in units of their spread the diagonal is about the same for all.
+        self.diagonal = curvature[..., None] + more
+        if memory is not None:
+            self.diagonal += memory.diagonal().reshape(theta.shape)
+
+        def times(v):
+            v = v.reshape(theta.shape)
+            found = product(v).reshape(theta.shape)
+            if memory is not None:
+                found += memory.product(v)
+            return found * self.moves + more * v
+
+        self.product = times
 
     def forget(self):
         self.steepest = None
 
     def minimum(self):
-        size = len(self.gradient)
-        # Coordinates that do not move have no gradient, and any curvature will do.
-        fixed, curvature = 1.0 - self.moves, float(self._product(self._first())[-1])
-        more = self.l2 + fixed + (self.damping + JITTER) * curvature
-
-        def times(v):
-            return self._product(v) * self.moves + more * v
-
-        steep = float(np.linalg.norm(self.gradient))
+        if self.has_kinks:
+            return self._minimum_with_kinks()
+        steep, size = float(np.linalg.norm(self.gradient)), self.theta.size
         self.steepest = self.steepest or steep
         found, _ = cg(
-            LinearOperator((size, size), times),
-            -self.gradient,
+            LinearOperator((size, size), lambda v: self.product(v).ravel()),
+            -self.gradient.ravel(),
             rtol=min(LARGEST_RESIDUAL, math.sqrt(steep / self.steepest)),
             maxiter=MOST_PRODUCTS,
-            M=diags(1.0 / (curvature + more)),
+            M=diags(1.0 / self.diagonal.ravel()),
         )
-        slope = float(self.gradient @ found)
-        return self.theta + found, found, slope, -0.5 * slope
+        delta = found.reshape(self.theta.shape)
+        slope = float(np.vdot(self.gradient, delta))
+        return self.theta + delta, delta, slope, -0.5 * slope
 
-    def _first(self):
-        """With which a product says what the curvatures sum to."""
-        v = np.zeros(len(self.gradient))
-        v[-1] = 1.0
-        return v
+    def _minimum_with_kinks(self):
+        parts = self.product, self.diagonal, self.gradient, self.theta, self.l1
+        delta = accelerated(*parts)
+        new = self.theta + delta
+        slope = float(np.vdot(self.gradient, delta)) + self._change(new)
+        bent = float(np.vdot(self.product(delta), delta))
+        return new, delta, slope, -(slope + 0.5 * bent)

@@ -7,11 +7,13 @@ point costs one or two passes over the rows, which are counted.
 """
 
 import math
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 
 from sklearn_losses.design._centred import Centred, Sums
+from sklearn_losses.design._matrices import mirror
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.problem._sweep import N_SUMS, sweep
 from sklearn_losses.solvers.descent._settings import SETTINGS
@@ -139,6 +141,8 @@ class CentredProblem:
     is_convex : bool, default=True
     passes : int, default=0
         Over the rows, so far.
+    memory : Matrix or Sketch, default=None
+        A quadratic function of theta that is added, of rows that are gone.
 
     Attributes
     ----------
@@ -156,8 +160,17 @@ class CentredProblem:
     """
 
     def __init__(
-        self, term, features, price, has_intercept, *, is_convex=True, passes=0
+        self,
+        term,
+        features,
+        price,
+        has_intercept,
+        *,
+        is_convex=True,
+        passes=0,
+        memory=None,
     ):
+        self.memory = memory
         self.term, self.features, self.price = term, features, price
         self.has_intercept, self.is_convex = has_intercept, is_convex
         self.passes = passes
@@ -181,6 +194,12 @@ class CentredProblem:
         convex = objective.is_convex
         parts = term, features, price, objective.fit_intercept
         return cls(*parts, is_convex=convex, passes=passes)
+
+    def with_term(self, term):
+        """The same with another loss."""
+        other = copy(self)
+        other.term = term
+        return other
 
     @property
     def has_small_matrix(self):
@@ -234,11 +253,14 @@ class CentredProblem:
         return self.term.value(raw, direction, t) + self.penalty(theta)
 
     def penalty(self, theta):
+        """What is not the loss of the rows."""
         total = 0.5 * float(np.vdot(self.l2 * theta, theta))
         if self.has_kinks:
             total += float((np.abs(theta) @ self.l1).sum())
         if not self.price.is_simple:
             total += self.price.rest(theta[..., :-1])
+        if self.memory is not None:
+            total += self.memory.value(theta)
         return total
 
     def gradient(self, theta, sums):
@@ -247,6 +269,8 @@ class CentredProblem:
         if not self.price.is_simple:
             gradient[..., :-1] += self.price.rest_slope(theta[..., :-1])
         gradient += sums.first.reshape(theta.shape)
+        if self.memory is not None:
+            gradient += self.memory.gradient(theta)
         if not self.moves[-1]:
             gradient[..., -1] = 0.0
         return gradient
@@ -261,6 +285,9 @@ class CentredProblem:
         """
         bent = self.l2 * delta
         level, rise = float(np.vdot(bent, theta)), float(np.vdot(bent, delta))
+        if self.memory is not None:
+            level += float(np.vdot(self.memory.gradient(theta), delta))
+            rise += float(np.vdot(self.memory.product(delta), delta))
 
         def slope(t, of_loss):
             found = of_loss + (level + t * rise)
@@ -371,16 +398,24 @@ class CentredProblem:
             least = SETTINGS.no_curvature * traces.max(initial=0.0)
             here = np.flatnonzero(traces > least)
             self.features.add_coupled(here + start, hessians[here], found)
-        found = found.reshape(n_outputs * size, -1)
-        return np.tril(found) + np.tril(found, -1).T, total
+        return _mirrored(found), total
 
     def products(self, raw, h):
         """The product of the loss's Hessian with a vector, a pass over the rows.
 
         It is the gradient of sum c (z . v)^2 / 2, with the curvatures c.
+
+        Returns
+        -------
+        product : callable
+        curvature : ndarray of shape () or (n_outputs,)
+            The sum of the rows' curvatures, of each output.
         """
+        if self.is_joint:
+            return self._coupled_products(self.term.hessians(raw, h, slice(None)))
+        curvatures = self.term.model(raw, h).curvatures
         at_0, along = np.zeros_like(raw), np.empty_like(raw)
-        squares = PointTerm(SquaredError(), at_0, self.term.model(raw, h).curvatures)
+        squares = PointTerm(SquaredError(), at_0, curvatures)
 
         def product(v):
             self.passes += 1
@@ -388,4 +423,42 @@ class CentredProblem:
             self.sweep_stored(squares, sums, at_0, along, v, 0.0)
             return sums.first[0]
 
-        return product
+        return product, curvatures.sum()
+
+    def _coupled_products(self, hessians):
+        def product(v):
+            along = self.raw(v)
+            return self.sums(np.einsum("ikl,il->ik", hessians, along)).first
+
+        return product, np.einsum("ikk->k", hessians)
+
+    def moments(self, slopes, curvatures):
+        """The sums of slopes times features, and the Hessian of curvatures.
+
+        Parameters
+        ----------
+        slopes : ndarray of the shape of raw predictions
+        curvatures : ndarray of shape (n_rows,) or (n_rows, n_outputs, n_outputs)
+        """
+        if not self.is_joint:
+            sums = self.sums(slopes, curvatures, "full")
+            return sums.first, sums.second[0]
+        size = self.features.n_features + 1
+        found = np.zeros((self.n_outputs, size, self.n_outputs, size))
+        self.features.add_coupled(np.arange(len(slopes)), curvatures, found)
+        return self.sums(slopes).first, _mirrored(found)
+
+    def sums(self, slopes, curvatures=None, second=None):
+        """The sums over the rows of slopes times features, and second moments."""
+        sums = Sums(self.features, self.n_outputs, second=second)
+        for block in self.features.blocks:
+            some = None if curvatures is None else curvatures[block]
+            sums.add(block, slopes[block], some)
+        return sums
+
+
+def _mirrored(blocks):
+    """The matrix of blocks k, ., l, . that are there for l <= k."""
+    found = blocks.reshape(blocks.shape[0] * blocks.shape[1], -1)
+    mirror(found)
+    return found

@@ -112,6 +112,8 @@ class QuadraticModel:
     def _hessian(self, sums, jitter):
         """The blocks of each output."""
         blocks = sums.second
+        if self.problem.memory is not None:
+            blocks[0] += self.problem.memory.hessian
         for block, theta in zip(blocks, np.atleast_2d(self.theta)):
             add_curvature(block, self.l2, jitter, self.moves)
             if not self.price.is_simple:

@@ -28,13 +28,15 @@ class Smoothing:
     def __init__(self, width=None):
         self._first, self.width = width, 0.0
         self.is_fresh, self.has_narrowed, self.has_widened = True, False, False
+        self._typical = 0.0
 
-    def begin(self, problem, raw):
-        """Begin at raw predictions.
+    def begin(self, problem, raw, typical):
+        """Begin at raw predictions, where that is a typical curvature of a row.
 
         Kinks always are smoothed; and so is a loss that is linear around most rows, as
         Huber's far out, where it says nothing of how far the minimum is.
         """
+        self._typical = typical
         if self._first is not None:
             self.width = self._first
             return
@@ -71,7 +73,7 @@ class Smoothing:
         least, largest = SETTINGS.least_divisor, SETTINGS.largest_divisor
         return min(max(math.sqrt(max(ratio, 0.0)), least), largest)
 
-    def jitter(self, problem, seen, curvature, typical):
+    def jitter(self, problem, seen, curvature):
         """What the diagonal of a Hessian needs: of bands in which there is no row.
 
         Parameters
@@ -80,13 +82,11 @@ class Smoothing:
         seen : Swept
         curvature : float
             Of all rows.
-        typical : float
-            That of a row at the constant.
         """
         found = self._of_bands(problem.term.total, seen, curvature)
         if problem.has_kinks:
             # Where all rows are flat a coefficient still has a way to 0.
-            found = max(found, SETTINGS.least_curvature * JITTER * typical)
+            found = max(found, SETTINGS.least_curvature * JITTER * self._typical)
         return found
 
     def _of_bands(self, total, seen, curvature):

@@ -33,6 +33,10 @@ class Stopping:
     def begin(self, descent):
         """The descent has its first point, which is pending."""
 
+    def may_go_on(self, descent):
+        """Whether another iteration is allowed, which takes two passes."""
+        return descent.problem.passes + 2 <= descent.limits.max_iter
+
     def is_met(self, descent):
         """Whether the descent has converged, as far as that is known already."""
         return False

@@ -13,7 +13,12 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_losses.solvers.sgd._weights import coefficients
-from sklearn_losses.solvers.stream._stream_fit import Column, coupled_term
+from sklearn_losses.solvers.stream._settings import STREAM
+from sklearn_losses.solvers.stream._stream_fit import (
+    curvatures,
+    stream_term,
+    typical_residual,
+)
 from sklearn_losses.solvers.stream._stream_memory import Matrix, fits_matrix
 from sklearn_losses.solvers.stream._stream_passes import (
     Passes,
@@ -26,16 +31,8 @@ from sklearn_losses.solvers.stream._stream_passes import (
     taken,
 )
 from sklearn_losses.solvers.stream._stream_past import (
-    DOUBTS,
-    FEWEST_ROWS,
-    FOLD_SHARE,
-    FOLD_WIDTH,
-    LEFT,
-    MOST_ROWS,
     NO_SAMPLES,
     PREFIX,
-    WAIT,
-    WORSE,
     Past,
     groups_of,
     joined_offsets,
@@ -58,6 +55,7 @@ MOST_PASSES, MOST_ROUNDS = 20, 5
 HOLD = 0.1  # of the curvature of the rows holds coefficients where they are
 BEND = 0.1  # of the slope over the typical residual, at least, is remembered
 NOTHING = np.zeros((0, 0))
+ALL_ROWS = slice(None)
 
 
 class SharedVectors:
@@ -308,7 +306,7 @@ class WidePast(Past):
         self = cls(objective)
         self.coef, self.intercept = coefficients(start)
         self.n = self.prior = self.priced = float(start["t"].max()) - 1.0
-        self.own, self.doubts, self.looked = 0.0, min(self.prior, DOUBTS), 0.0
+        self.own, self.doubts, self.looked = 0.0, min(self.prior, STREAM.doubts), 0.0
         for name in ("unit", "stake", "excess", "flat", "steep"):
             setattr(self, name, np.zeros(self.n_objectives))
         self.constant = np.zeros((len(self.coef), 1))
@@ -357,7 +355,7 @@ class WidePast(Past):
 
     # ---------------------------------------------------------------- rows
     def most_at_once(self, X):
-        return max(MOST_ENTRIES * X.shape[0] // (_n_entries(X) + 1), FEWEST_ROWS)
+        return max(MOST_ENTRIES * X.shape[0] // (_n_entries(X) + 1), STREAM.fewest_rows)
 
     def take(self, X, y, weight, offset):
         rows = Entries.of(X)
@@ -367,7 +365,7 @@ class WidePast(Past):
         self.n += len(y)
         self.own += len(y)
         n_new = len(self.waiting)
-        if n_new >= min(self.n, MOST_ROWS) // WAIT:
+        if n_new >= min(self.n, STREAM.most_rows) // STREAM.wait:
             self.kept, self.waiting = self.kept.joined(self.waiting), self.no_rows()
             self.learn(n_new)
 
@@ -385,7 +383,7 @@ class WidePast(Past):
         size, n = int(self.kept.rows.starts[-1]), len(self.kept)
         most = min(MOST_WIDE_ROWS, n * self.most_entries() // max(size, 1))
         if n > most:
-            self.fold(n - most * LEFT // 4)
+            self.fold(n - most * STREAM.left // 4)
 
     def most_entries(self):
         """Of the rows that are kept: so many that their slopes do not grow stale.
@@ -437,8 +435,8 @@ class WidePast(Past):
     def simple(self, k, rows):
         """The fit of a constant."""
         term = self.term(k, rows.y, rows.weight, rows.offset)
-        ones = self.constant_rows(len(rows))
-        return self.fit(k, term, ones, self.constant_memories[k])
+        nothing = self.no_features(len(rows))
+        return self.fit(k, term, nothing, self.constant_memories[k])
 
     def remember_prior(self):
         """Rows that were not seen: they agree with the coefficients, as if at rest."""
@@ -499,21 +497,20 @@ class WidePast(Past):
 
     def bend(self, k, p):
         term = self.term(k, self.kept.y, self.kept.weight, self.kept.offset)
-        p = p if term.offset is None else p + term.offset
-        self.set_unit(k, term, p)
-        wide = FOLD_WIDTH * max(term.unit, FOLD_SHARE * self.unit[k])
+        raw = p.reshape(term.shape)
+        raw = raw if term.offset is None else raw + term.offset
+        self.set_unit(k, term, raw)
+        wide = STREAM.fold_width * max(term.unit, STREAM.fold_share * self.unit[k])
         is_smooth = self.objective.loss.differentiable
-        curvatures = term.model(p, 0.0 if is_smooth else wide)[1]
+        each = curvatures(term, raw, 0.0 if is_smooth else wide)
+        each = each[:, None] if each.ndim == 1 else np.einsum("nkk->nk", each)
         least = BEND * np.abs(self.kept.g[:, self.groups[k]]) / term.unit
-        return np.maximum(np.einsum("nkk->nk", curvatures), least)
+        return np.maximum(each, least)
 
     def fold_constants(self, rows):
-        for k, outputs in enumerate(self.groups):
+        for k in range(self.n_objectives):
             simple = self.simple(k, rows)
-            at = self.constant[outputs]
-            self.constant_memories[k] = simple.memory.with_rows(
-                at, simple.rows, *self.model(k, simple, self.constant)
-            )
+            self.constant_memories[k] = self.folded(k, simple, self.constant)
 
 
 class Visit:
@@ -609,11 +606,12 @@ class Ascent:
         add_rows(*rows.arrays(), g - before, False, slope)
         return g, slope, theta
 
-    def term(self, loss, some=slice(None)):
+    def loss_of(self, theta, rows, some=ALL_ROWS):
+        """The sum of the losses of some rows."""
         y, weight = self.y[some].copy(), self.weight[some].copy()
-        if self.past.objective.is_joint:
-            return coupled_term(loss, y, weight, self.outputs.stop)
-        return Column(loss, y, weight)
+        term = stream_term(self.past.objective, y, weight)
+        raw = rows.dot(theta) + self.offset[some]
+        return term.value(np.ascontiguousarray(raw).reshape(term.shape))
 
     @property
     def at_constant(self):
@@ -626,36 +624,33 @@ class Ascent:
         """The whole objective, of all rows."""
         penalty, coef = self.past.objective.penalty, theta[:, :-1]
         price = penalty.l1 * np.abs(coef).sum() + penalty.l2 / 2 * np.vdot(coef, coef)
-        loss = self.term(self.loss).value(self.rows.dot(theta) + self.offset)
-        return loss + self.past.n * float(price)
+        return self.loss_of(theta, self.rows) + self.past.n * float(price)
 
     def is_worse(self, theta):
         """Whether a constant is better: see `Past.is_worse`."""
         past, k, n_new = self.past, self.k, self.visit.n_new
         if self.visit.is_all:
             return not self.value(theta) <= self.value(self.at_constant)
-        newest = slice(-n_new, None)
-        term = self.term(self.loss, newest)
-        offset = self.offset[newest]
-        p = self.rows.newest(n_new).dot(theta) + offset
-        constant = past.constant[self.outputs].T + offset
-        excess = term.value(p) - term.value(constant)
+        newest = self.rows.newest(n_new), slice(-n_new, None)
+        excess = self.loss_of(theta, *newest) - self.loss_of(self.at_constant, *newest)
         excess = min(excess, 1e300)  # nan is as bad
-        fading = max(0.0, 1.0 - n_new / MOST_ROWS)
+        fading = max(0.0, 1.0 - n_new / STREAM.most_rows)
         past.excess[k] = fading * past.excess[k] + excess
         if past.own < past.doubts:
             return False
-        return past.excess[k] > WORSE * past.stake[k] * min(past.own, MOST_ROWS)
+        return past.excess[k] > STREAM.worse * past.stake[k] * min(
+            past.own, STREAM.most_rows
+        )
 
 
 def _n_entries(X):
     return X.size if sparse.issparse(X) else X.shape[0] * X.shape[1]
 
 
-def typical_curvature(term, p):
+def typical_curvature(term, raw):
     """Of a row: its slope over how far its loss is from the least, about."""
-    slopes = (term.relative or term).slopes(p, 0.0)
-    return np.abs(slopes).sum() / len(slopes) / term.typical_residual(p)
+    slopes = (term.relative or term).slopes(raw, 0.0)
+    return np.abs(slopes).sum() / len(slopes) / typical_residual(term, raw)
 
 
 def _check_size(rows):

@@ -18,14 +18,18 @@ from sklearn_losses.solvers.descent._curvature import Curvature
 from sklearn_losses.solvers.descent._descent import Descent, Limits
 from sklearn_losses.solvers.descent._exact import has_exact_curvature, polished
 from sklearn_losses.solvers.descent._gap import Gap
+from sklearn_losses.solvers.descent._groups import GroupGap, GroupProblem
 from sklearn_losses.solvers.descent._models import LBFGS, NEWTON, Models
-from sklearn_losses.solvers.descent._newton import SMALLEST_TOL, overflows
+from sklearn_losses.solvers.descent._newton import (
+    SMALLEST_TOL,
+    overflows,
+    what_hides_of,
+)
 from sklearn_losses.solvers.descent._problem import (
     CentredProblem,
     features_for,
     has_small_matrix,
     slopes_at_start,
-    term_of,
 )
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.descent._smoothing import Smoothing
@@ -68,13 +72,16 @@ def sample_of(objective, seed, enough=0):
     size = n_rows // SAMPLE
     if size < max(SMALLEST_SAMPLE, enough):
         return None
-    # One of each SAMPLE rows that follow each other.
-    chosen = np.random.default_rng(seed).integers(SAMPLE, size=size)
-    chosen += np.arange(0, size * SAMPLE, SAMPLE)
-    if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
-        return None
-    sample = objective.chosen(chosen)
-    if not objective.rows.is_verified:
+    if objective.loss.granularity == "group":
+        sample = objective.sample(seed, SAMPLE)
+    else:
+        # One of each SAMPLE rows that follow each other.
+        chosen = np.random.default_rng(seed).integers(SAMPLE, size=size)
+        chosen += np.arange(0, size * SAMPLE, SAMPLE)
+        if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
+            return None
+        sample = objective.chosen(chosen)
+    if sample is not None and not objective.rows.is_verified:
         with np.errstate(over="ignore", invalid="ignore"):
             if not np.isfinite(sample.rows.data.sum()):
                 objective.rows.verify()
@@ -86,7 +93,7 @@ def features_of(objective, sample, slopes=None):
 
     The mean and the spread of a sample will do, unless a column is constant in it.
     """
-    rows, centre = objective.rows, objective.fit_intercept
+    rows, centre = objective.rows, objective.is_centred
     units = objective.penalty.units
     if sample is not None:
         parts = sample.rows, sample.sample_weight, centre
@@ -233,12 +240,9 @@ class Certified(Solver):
             point, width = sample.point, sample.width
             passes += math.ceil(sample.passes / SAMPLE)
             curvature = sample.curvature if width == 0 else None
-        term = term_of(objective)
-        problem = CentredProblem.of(objective, features, term, passes)
-        stopping = Gap(limits) if objective.has_gap else Tolerance(limits)
         models = Models(self.method, self.may_change, curvature)
-        parts = limits, stopping, models, Smoothing(width)
-        descent = Descent(problem, *parts, point)
+        parts = models, Smoothing(width), point, passes
+        descent = self._descent(limits, objective, features, *parts)
         while not descent.ended:
             with np.errstate(all="ignore"):
                 descent.advance()
@@ -249,6 +253,16 @@ class Certified(Solver):
                 break
         return descent.found(), descent
 
+    @staticmethod
+    def _descent(limits, objective, features, models, smoothing, point, passes):
+        """The descent of an objective to a gap, if it has one."""
+        kind, gap = CentredProblem, Gap
+        if objective.loss.granularity == "group":
+            kind, gap = GroupProblem, GroupGap
+        problem = kind.of(objective, features, objective.term(), passes)
+        stopping = gap(limits) if objective.has_gap else Tolerance(limits)
+        return Descent(problem, limits, stopping, models, smoothing, point)
+
     def _fit_of_sample(self, objective, features, point):
         """The minimum of the objective of some rows, about; None: it was not found.
 
@@ -258,15 +272,22 @@ class Certified(Solver):
         if objective is None or not objective.is_convex:
             return None
         features = features.with_rows(objective.rows)
-        parts = objective, features, term_of(objective), point
-        descent = Descent.to_tolerance(self._limits(START_TOL), *parts)
+        limits = self._limits(START_TOL)
+        if objective.loss.granularity == "group":
+            parts = Models(self.method), Smoothing(), point, 1
+            descent = self._descent(limits, objective, features, *parts)
+        else:
+            parts = objective, features, objective.term(), point
+            descent = Descent.to_tolerance(limits, *parts)
         descent.finish()
         state = descent.state
         is_found = state.converged and np.isfinite(state.kept).all()
         if descent.start.is_perfect or not is_found:
             return None
         passes, width = descent.problem.passes, descent.smoothing.width
-        return _Sample(descent.found(), passes, width, descent.curvature())
+        is_known = not descent.problem.couples_rows
+        curvature = descent.curvature() if is_known else None
+        return _Sample(descent.found(), passes, width, curvature)
 
     def _warnings(self, objective, descent):
         """What the user should know: a tolerance that was missed, or no minimum."""
@@ -276,6 +297,8 @@ class Certified(Solver):
         start, term = descent.start, descent.problem.term
         left = descent.state.best - start.lowest
         penalised = not objective.penalty.is_nothing
+        if descent.problem.couples_rows:
+            return self._warnings_of_groups(descent, penalised, left)
         if penalised or left > descent.limits.tol * start.possible:
             return []
         # Every row has nearly its least loss. Is that a loss that is never reached?
@@ -290,12 +313,20 @@ class Certified(Solver):
             "alpha > 0."
         ]
 
+    def _warnings_of_groups(self, descent, penalised, left):
+        start = descent.start
+        is_free = not (penalised or start.is_perfect)
+        if not is_free or left > descent.limits.tol * start.possible:
+            return []
+        return [
+            f"{self.owner} puts all rows in the right order. Without a penalty its "
+            "objective then has no minimum, and coefficients grow without end; these "
+            "leave less than tol to gain. Use alpha > 0."
+        ]
+
     def _failure(self, objective, descent):
-        best, tol, passes = (
-            descent.state.best,
-            descent.limits.tol,
-            descent.problem.passes,
-        )
+        best, tol = descent.state.best, descent.limits.tol
+        passes = descent.problem.passes
         over = passes + 2 > self.max_iter
         reason = f"in max_iter={self.max_iter} passes over the rows"
         if not over:
@@ -316,7 +347,7 @@ class Certified(Solver):
                 f"the best constant, and tol={tol:g}"
             )
         advice = "max_iter or tol" if over else "tol"
-        advice = f"Increase {advice}, or alpha."
+        advice = f"Increase {advice}, or alpha." + what_hides_of(objective)
         return f"{self.owner} did not converge {reason}: {reached}. {advice}"
 
 
@@ -331,13 +362,13 @@ class _Sample(NamedTuple):
         Over the rows of the sample.
     width : float
         Over how much kinks were smoothed in the end.
-    curvature : Curvature
+    curvature : Curvature or None
     """
 
     point: tuple
     passes: int
     width: float
-    curvature: Curvature
+    curvature: Curvature | None
 
 
 def show(descent):

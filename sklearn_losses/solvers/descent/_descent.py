@@ -204,10 +204,11 @@ class Descent:
         self.model = self.models.after_many(self)
         if state.n_iterations % SETTINGS.refresh == 0:
             state.raw, state.ahead = problem.raw_at(state.theta), None
-        self._model_at(state.theta, state.raw, state.ahead)
+        self.look_at(state.theta, state.raw, state.ahead)
         state.ahead = None
 
-    def _model_at(self, theta, raw, seen=None):
+    def look_at(self, theta, raw, seen=None):
+        """Model the problem around a point, which a pass may have seen."""
         state, problem, h = self.state, self.problem, self.smoothing.width
         if seen is None:
             known, state.known_sums = state.known_sums, None
@@ -244,8 +245,9 @@ class Descent:
         """Go as far as the slopes along the step say."""
         state = self.state
         step.length = t = self._length(step)
-        is_blind = step.promised > step.predicted or not step.slope < 0
-        if is_blind and self._widens(step):
+        has_flat = self.model.is_flat(SETTINGS.flat * state.seen.steepness)
+        is_blind = step.promised > step.predicted or not step.slope < 0 or has_flat
+        if is_blind and self._widens(step, has_flat):
             return Verdict.AGAIN
         if t == 0:
             return self.stopping.judge_failure(self, step)
@@ -286,7 +288,7 @@ class Descent:
         return min(found, 1.0) if problem.price.has_bounds else found
 
     # --------------------------------------------------------------- smoothing
-    def _widens(self, step):
+    def _widens(self, step, has_flat):
         """Smooth a loss without kinks, if a step is short of what the model promises.
 
         That is more than there is: nearly all rows are where the loss is linear, and
@@ -306,7 +308,7 @@ class Descent:
         if state.value - ahead >= SETTINGS.helps * left:
             return False
         self.model = self.models.for_smoothing(self.model)
-        smoothing.widen(term, raw, left, state.seen.steepness)
+        smoothing.widen(term, raw, left, state.seen.steepness, not has_flat)
         self.model.forget()
         return True
 
@@ -435,7 +437,7 @@ class Descent:
         if not self.model.needs_curvatures:
             kept = self.state.kept
             self.model.forget()
-            self._model_at(kept, self.problem.raw_at(kept))
+            self.look_at(kept, self.problem.raw_at(kept))
         return self.model.curvature()
 
 

@@ -36,6 +36,7 @@ class Gap(Stopping):
         self.limits = limits
         self.best_theta = None
         self._best_slopes = self._best_point = self._dual = None
+        self._holds_to = math.inf  # how large coefficients are that the bound is of
         self._promising, self._next_try = None, SETTINGS.first_try
         self._missing, self._is_improving = math.inf, False  # of the last slopes
         self._is_last = False  # whether no other iteration is allowed
@@ -54,7 +55,7 @@ class Gap(Stopping):
             *(term.loss, term.y, term.weight, problem.features, problem.price),
             *(problem.has_intercept, term.offset),
         )
-        lowest = term.known_minimum
+        lowest, self._holds_to = term.known_minimum, math.inf
         if lowest is None:
             self.bound = self._dual.bound(np.zeros(term.shape))
         else:
@@ -65,15 +66,16 @@ class Gap(Stopping):
         state, term, self._proof = descent.state, descent.problem.term, left
         slopes = term.slopes(state.raw, descent.smoothing.width)
         self._dual.conjugate.begin_at(state.theta[..., :-1])
-        found = self._dual.bound(slopes, self._reach(state.theta))
-        self.bound = max(self.bound, found)
+        self._raise_to(self._dual.bound(slopes, self._reach(state.theta)))
         return state.best - self.bound <= left
 
     # --------------------------------------------------------------- judgements
     def is_met(self, descent):
         best, start = descent.state.best, descent.start
-        if not math.isfinite(best):
+        if not (math.isfinite(best) and self.bound > -math.inf):
             return False
+        if self._reach(descent.state.kept) > self._holds_to:
+            self.begin_bound(descent)  # it was for smaller ones
         enough = start.rounding if start.is_perfect else self.allowed(descent)
         return best - self.bound <= enough
 
@@ -99,8 +101,7 @@ class Gap(Stopping):
                 return Verdict.ARRIVED
         return None
 
-    @staticmethod
-    def _sees_gaps(descent):
+    def _sees_gaps(self, descent):
         """Whether a pass over the rows at a point gives a bound for nothing.
 
         Slopes of a smoothed loss are not its own. Newton's model predicts the slopes of
@@ -198,14 +199,21 @@ class Gap(Stopping):
             seen = replace(seen, moment=_linear_moment(seen.sums, state.theta))
         self._dual.conjugate.begin_at(state.theta[..., :-1])
         found = self._dual.bound_at(seen, at, reach, least)
-        if found > self.bound:
-            self.bound, self._best_slopes, self._best_point = found, None, state.raw
+        if self._raise_to(found):
+            self._best_slopes, self._best_point = None, state.raw
             self.best_theta = state.theta
+
+    def _raise_to(self, found):
+        """Take the last bound if it is better; whether it is."""
+        is_better = found > self.bound
+        if is_better:
+            self.bound, self._holds_to = found, self._dual.conjugate.holds_to
+        return is_better
 
     def _raise_bound(self, descent, step, theta):
         """By the slopes that the model predicts ahead and, if need be, by others."""
         state, term, h = descent.state, descent.problem.term, descent.smoothing.width
-        reach = self._reach(theta)
+        reach = max(self._reach(theta), self._reach(step.new))
         if descent.problem.is_joint:
             ahead = term.slopes(state.raw + step.direction, h)
             slopes = ahead, term.slopes(state.raw, h)
@@ -222,14 +230,13 @@ class Gap(Stopping):
             if candidate is ahead:
                 self._missing = state.best - found
                 self._is_improving = self._missing <= SETTINGS.improving * before
-            if found > self.bound:
-                self.bound, self._best_slopes, self.best_theta = found, candidate, at
+            if self._raise_to(found):
+                self._best_slopes, self.best_theta = candidate, at
                 return
 
-    def _reach(self, theta):
-        """How large a coefficient is, where that matters to a bound."""
-        if self._dual.is_soft:
-            return 0.0
+    @staticmethod
+    def _reach(theta):
+        """How large a coefficient is, as a bound asks."""
         return np.abs(theta[..., :-1]).max(initial=0.0)
 
     def slopes(self, term):

@@ -38,11 +38,11 @@ class Models:
         return self._kind(problem)(problem)
 
     def _kind(self, problem):
+        is_long = problem.features.n_features > SETTINGS.most_features
+        newton = JointModel if problem.is_joint or problem.couples_rows else NewtonModel
         memory = problem.memory
         if memory is not None:
-            kind = JointModel if problem.is_joint else NewtonModel
-            return kind if memory.has_matrix else ProductModel
-        is_long = problem.features.n_features > SETTINGS.most_features
+            return newton if memory.has_matrix else ProductModel
         if self.method is None:
             return QuasiNewtonModel if problem.is_joint or is_long else NewtonModel
         if self.method == LBFGS:
@@ -50,12 +50,15 @@ class Models:
         price, is_smoothed = problem.price, problem.term.is_smoothed
         if is_long and not (price.has_kinks or not price.is_simple or is_smoothed):
             return ProductModel
-        return JointModel if problem.is_joint else NewtonModel
+        return newton
 
     def for_smoothing(self, model):
         """The model of a loss that is smoothed, which needs a matrix."""
         is_product = isinstance(model, ProductModel)
-        return NewtonModel(model.problem) if is_product else model
+        if not is_product:
+            return model
+        kind = JointModel if model.problem.couples_rows else NewtonModel
+        return kind(model.problem)
 
     def after_many(self, descent):
         """Newton's where many passes have not been enough, else what there is.

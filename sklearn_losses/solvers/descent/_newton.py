@@ -8,14 +8,14 @@ import math
 
 import numpy as np
 
+from sklearn_losses.design._far import what_hides
+from sklearn_losses.problem._objective import product_of
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers.descent._descent import Descent, Limits
 from sklearn_losses.solvers.descent._problem import (
     features_for,
-    product_of,
     slopes_at_start,
-    term_of,
 )
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._weights import coefficients
@@ -68,7 +68,7 @@ class Newton(Solver):
         descents = []
         for k, single in _singles(objective):
             begin = self._begin(single, features, chosen, k, (coef[k], intercept[k]))
-            parts = single, features, term_of(single, chosen)
+            parts = single, features, single.term(chosen)
             descents.append(Descent.to_tolerance(self.limits, *parts, *begin))
         patience = self.limits.n_iter_no_change
         progress = Progress(objective, train, watch, 0.0, patience, "iteration")
@@ -106,7 +106,7 @@ class Newton(Solver):
         relative = objective.relative() if self.convex_start else None
         if relative is None:
             return point, 1
-        parts = relative, features, term_of(relative, chosen), point
+        parts = relative, features, relative.term(chosen), point
         descent = Descent.to_tolerance(self.limits, *parts)
         descent.finish()
         return descent.found(), descent.problem.passes
@@ -152,6 +152,12 @@ def overflows(loss):
     )
 
 
+def what_hides_of(objective):
+    """What is said of a row that may hide all others where a fit did not arrive."""
+    weight, centre = objective.sample_weight, objective.fit_intercept
+    return what_hides(objective.rows, weight, centre)
+
+
 def _singles(objective):
     """Which outputs, and their objective: all of them if they share one."""
     if objective.is_joint:
@@ -182,7 +188,7 @@ def best_constants(objective, intercept, train=None):
     chosen = None if train is None else np.bincount(train, minlength=n_rows)
     found = []
     for k, single in _singles(objective):
-        term = term_of(single, chosen)
+        term = single.term(chosen)
         constant = term.best_constant() if objective.fit_intercept else intercept[k]
         found.append(term.grouped.value_at(constant))
     return np.array(found)

@@ -18,39 +18,13 @@ from sklearn_losses.losses import SquaredError
 from sklearn_losses.problem._sweep import N_SUMS, sweep
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.terms._points import PointTerm
-from sklearn_losses.terms._rows import row_term
-from sklearn_losses.terms._term import Model, uniform
+from sklearn_losses.terms._term import Model
 
 
 def has_small_matrix(objective):
     """Whether the Hessian has no more rows than Newton's method takes."""
     n_blocks = objective.n_outputs if objective.is_joint else 1
     return n_blocks * (objective.rows.n_features + 1) <= SETTINGS.most_features + 1
-
-
-def product_of(a, b):
-    """The product of two weights, of which None is 1 everywhere."""
-    if a is None or b is None:
-        return b if a is None else a
-    return a * b
-
-
-def term_of(objective, chosen=None):
-    """The loss of one objective, on the rows with a factor in `chosen`."""
-    weight = product_of(objective.weight_of(0), chosen)
-    if weight is None:
-        weight = uniform(1.0 / objective.total_weight, objective.rows.n_rows)
-    else:
-        weight = weight / objective.total_weight
-    if objective.is_joint:
-        loss, factor = objective.loss.split_weight()  # which may know how to be smooth
-        weight = weight if factor == 1 else factor * weight
-        n_outputs, offset = objective.n_outputs, objective.offset
-        return row_term(loss, objective.targets.y, weight, n_outputs, offset)
-    offset = None if objective.offset is None else objective.offset[:, 0]
-    return PointTerm(
-        objective.loss, objective.targets.of_output(0), weight, offset=offset
-    )
 
 
 def bends_alike(loss):
@@ -74,7 +48,7 @@ def slopes_at_start(objective, coef, intercept, chosen=None):
     is_smooth = loss.convex and loss.differentiable and objective.n_outputs == 1
     if not (rows.is_sparse and is_smooth) or objective.is_joint or coef.any():
         return None
-    term = term_of(objective, chosen)
+    term = objective.term(chosen)
     c = term.best_constant() if objective.fit_intercept else intercept[0]
     return term.slopes(term.at_constant(c), 0.0)
 
@@ -157,7 +131,11 @@ class CentredProblem:
         to 0. Only an l2 norm sees it, and is least where they sum to 0.
     is_steep : bool
         Whether curvatures have no bound.
+    couples_rows : bool
+        Whether the term couples rows, of which a sweep then has no blocks.
     """
+
+    couples_rows = False
 
     def __init__(
         self,
@@ -228,9 +206,7 @@ class CentredProblem:
         n_rows, d = self.features.n_rows, self.features.n_features
         if n_rows > SETTINGS.many_rows * (d + 1) or d == 0:
             return n_rows
-        along = self.features.dot(np.cos(np.arange(1.0, d + 1.0)))
-        rounded = np.round(along[self.term.weight > 0], 6)
-        return len(np.unique(rounded))
+        return self.features.n_different(self.term.weight)
 
     # ------------------------------------------------------------------ values
     def raw(self, theta):
@@ -263,11 +239,16 @@ class CentredProblem:
             total += self.memory.value(theta)
         return total
 
-    def gradient(self, theta, sums):
-        """Of all that is smooth, from the sums of the loss's slopes."""
+    def price_slope(self, theta):
+        """The gradient of what is smooth of the price."""
         gradient = self.l2 * theta
         if not self.price.is_simple:
             gradient[..., :-1] += self.price.rest_slope(theta[..., :-1])
+        return gradient
+
+    def gradient(self, theta, sums):
+        """Of all that is smooth, from the sums of the loss's slopes."""
+        gradient = self.price_slope(theta)
         gradient += sums.first.reshape(theta.shape)
         if self.memory is not None:
             gradient += self.memory.gradient(theta)

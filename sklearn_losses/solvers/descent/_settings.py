@@ -38,6 +38,8 @@ class Settings:
     resolution: float = 1e-9
     # Of the allowed decrease: a step that gains less will not arrive in a thousand.
     stale: float = 1e-3
+    # Of all slopes: a slope along a column that is less is rounding.
+    flat: float = 1e-9
     # Of the largest curvature: the row is flat, as rounding is 1e-16 of it.
     no_curvature: float = 1e-12
     # Of a coefficient: so near to 0 it is at the kink of an l1 norm, after rounding.

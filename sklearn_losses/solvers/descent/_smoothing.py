@@ -28,7 +28,7 @@ class Smoothing:
     def __init__(self, width=None):
         self._first, self.width = width, 0.0
         self.is_fresh, self.has_narrowed, self.has_widened = True, False, False
-        self._typical = 0.0
+        self._typical, self._may_drop = 0.0, True
 
     def begin(self, problem, raw, typical):
         """Begin at raw predictions, where that is a typical curvature of a row.
@@ -54,15 +54,19 @@ class Smoothing:
         """A step is made with this width."""
         self.is_fresh = False
 
-    def widen(self, term, raw, left, steepness):
-        """Smooth a loss without kinks, where so much is left to gain."""
+    def widen(self, term, raw, left, steepness, may_drop):
+        """Smooth a loss without kinks, where so much is left to gain.
+
+        It may be dropped at once where the loss bends along all columns.
+        """
         self.is_fresh = self.has_widened = True
+        self._may_drop = may_drop
         unit = SETTINGS.unit(left, steepness)
         self.width = term.width(raw, SETTINGS.wide_width * unit)
 
     def narrow(self, term, raw, divisor):
         """Smooth less, and not at all where the loss bends by itself."""
-        is_bent = term.may_drop(raw, self.width)
+        is_bent = self._may_drop and term.may_drop(raw, self.width)
         self.width = 0.0 if is_bent else self.width / divisor
         self.is_fresh = self.has_narrowed = True
 

@@ -36,7 +36,7 @@ class Start:
     @property
     def is_perfect(self):
         """Whether there is nothing to gain."""
-        return self.possible <= self.rounding
+        return self.possible <= self.rounding < math.inf
 
 
 @dataclass
@@ -90,7 +90,11 @@ class State:
         self.shown, self.reached, self.step_size = theta, value, step_size
         self.pending = None
         if value < self.best:
-            self.best, self.kept = value, theta
+            self.keep(theta, value)
+
+    def keep(self, theta, value):
+        """Take a point for the best one."""
+        self.best, self.kept = value, theta
 
 
 @dataclass

@@ -47,7 +47,7 @@ class RunningUnits:
     def features(self, X):
         """Rows in these units."""
         X = np.ascontiguousarray(X)
-        return Centred.at(Rows(X), self.centre, self.scale)
+        return Centred.about(Rows(X), self.centre, self.scale)
 
     def state(self):
         return {

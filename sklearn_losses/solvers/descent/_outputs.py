@@ -1,0 +1,330 @@
+"""Newton's method for outputs with predictors of their own.
+
+The loop is that of `_descent`; the Hessian is that of what moves alone, and exact.
+Where a likelihood is not convex its directions of negative curvature are turned around,
+which makes them directions in which it falls.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_losses.design._centred import Sums
+from sklearn_losses.design._matrices import centre_rows
+from sklearn_losses.losses._outputs import newton_step
+from sklearn_losses.problem._outputs import bound_of
+from sklearn_losses.solvers._base import SolverResult, finish
+from sklearn_losses.solvers.descent._certified import (
+    Certified,
+    features_of,
+    sample_of,
+    show,
+)
+from sklearn_losses.solvers.descent._curvature import (
+    FIRST_DAMPING,
+    JITTER,
+    scaled_cholesky,
+    solve_scaled,
+)
+from sklearn_losses.solvers.descent._descent import Descent, Limits
+from sklearn_losses.solvers.descent._models import NEWTON, Models
+from sklearn_losses.solvers.descent._newton import SMALLEST_TOL
+from sklearn_losses.solvers.descent._newton_model import JointModel
+from sklearn_losses.solvers.descent._problem import CentredProblem
+from sklearn_losses.solvers.descent._smoothing import Smoothing
+from sklearn_losses.solvers.descent._stopping import Tolerance
+from sklearn_losses.terms._outputs import OutputsTerm
+from sklearn_losses.terms._term import FEW, uniform
+
+START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
+EXACT_STEPS = 6  # after the tolerance is met, at the most ...
+LITTLE = 1e-15  # ... while they gain so much of the value
+FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
+VANISHED = 1e-4  # of the scale of a constant is none
+MOST_NUMBERS = 1 << 19  # of Hessians at a time
+
+
+def outputs_term(objective):
+    """The loss on all rows."""
+    weight = objective.sample_weight
+    if weight is None:
+        weight = uniform(1.0 / objective.total_weight, objective.rows.n_rows)
+    else:
+        weight = weight / objective.total_weight
+    parts = objective.targets.y, weight, objective.n_outputs, objective.offset
+    return OutputsTerm(objective.loss, *parts)
+
+
+class OutputsModel(JointModel):
+    """B is the Hessian of what moves, in packed order."""
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.predictors = problem.predictors
+
+    def update(self, theta, seen, around):
+        hessian, curvature = around.hessian()
+        jitter = around.jitter(curvature)
+        self.theta, self.is_smoothed = theta, jitter > 0
+        places = self.predictors.places
+        self.gradient = self.problem.gradient(theta, seen.sums)
+        of_each = np.tile(self.l2, self.n_outputs)[places]
+        self.hessian = hessian.copy()  # that of the loss may be asked for again
+        diagonal = self.hessian.ravel()[:: len(places) + 1]
+        diagonal += of_each + jitter * self.stiffness / JITTER
+        if not self.price.is_simple:
+            self._add_price(theta)
+
+    def is_flat(self, least):
+        return False  # only a loss of points can be smoothed for that
+
+    def _add_price(self, theta):
+        size, places = len(self.l2), self.predictors.places
+        for k, of_output in enumerate(theta):
+            block = np.zeros((size, size))
+            self._add_rest(block, of_output)
+            mine = np.flatnonzero(places // size == k)
+            columns = places[mine] % size
+            self.hessian[np.ix_(mine, mine)] += block[np.ix_(columns, columns)]
+
+    def minimum(self):
+        if self.has_kinks:
+            packed, self.hessian = self.hessian, self._whole(self.hessian)
+            found = super().minimum()
+            self.hessian = packed
+            return found
+        delta = np.zeros(self.theta.size)
+        places = self.predictors.places
+        delta[places] = self._step(self.gradient.ravel()[places])
+        delta = delta.reshape(self.theta.shape)
+        slope = float(np.vdot(self.gradient, delta))
+        return self.theta + delta, delta, slope, -0.5 * slope
+
+    def _step(self, gradient):
+        damping = max(self.damping, FIRST_DAMPING)
+        factor, scale, needed = scaled_cholesky(self.hessian, damping)
+        if needed > damping:
+            step = newton_step(gradient, self.hessian + 0.0)
+            return step / (1.0 + self.damping / FIRST_DAMPING * 1e-3)
+        found = -solve_scaled(factor, scale, gradient)
+        if damping == FIRST_DAMPING:
+            found -= solve_scaled(factor, scale, gradient + self.hessian @ found)
+        return found
+
+    def _whole(self, packed):
+        """The Hessian, not negative, with zeros for what does not move."""
+        values, vectors = np.linalg.eigh(packed)
+        if values[0] < 0:
+            packed = vectors * np.abs(values) @ vectors.T
+        places, whole = self.predictors.places, np.zeros((self.theta.size,) * 2)
+        whole[np.ix_(places, places)] = packed
+        return whole
+
+
+class OutputsProblem(CentredProblem):
+    """A problem of outputs that use what their predictors say.
+
+    Attributes
+    ----------
+    predictors : Predictors
+    keeps_hessian : bool
+        Whether the Hessian stays what it was at the last point.
+    """
+
+    keeps_hessian, _last = False, None
+
+    @classmethod
+    def of(cls, objective, features, term, passes=0):
+        found = super().of(objective, features, term, passes)
+        found.predictors, found.sees_differences = objective.predictors, False
+        found.moves[-1] = 1.0  # predictors know which intercepts do
+        return found
+
+    def gradient(self, theta, sums):
+        """That of what moves; a column without spread does not."""
+        moves = self.predictors.moves.copy()
+        moves[:, :-1] &= self.features.scale > 0
+        return super().gradient(theta, sums) * moves
+
+    def hessian(self, raw, h):
+        """That of what moves, and the sum of the rows' traces."""
+        if not (self.keeps_hessian and self._last):
+            self._last = self._new_hessian(raw, h)
+        return self._last
+
+    def _new_hessian(self, raw, h):
+        self.passes += 1
+        size, n_outputs = self.predictors.size, self.n_outputs
+        found, total = np.zeros((size, size)), 0.0
+        width = max(n_outputs**2, self.features.n_features + 1)
+        n_rows = max(1, MOST_NUMBERS // width)
+        for start in range(0, len(raw), n_rows):
+            block = slice(start, min(start + n_rows, len(raw)))
+            hessians = self.term.hessians(raw[block], h, block)
+            total += float(np.abs(np.einsum("ikk->ik", hessians)).sum())
+            self.predictors.add_curvature(self._z(block), hessians, found)
+        return found, total
+
+    def _z(self, block):
+        """Centred rows and a column of ones, of a block that may be any."""
+        features = self.features
+        if features.is_sparse or features.blocks[0].stop == len(self.term.y):
+            return features.chosen(np.arange(block.start, block.stop))
+        z = np.empty((block.stop - block.start, features.n_features + 1))
+        centre_rows(features.X[block], features.mean, features.scale, z)
+        return z
+
+    def bound(self, theta):
+        """A lower bound of a convex objective, from the slopes at a point."""
+        raw = self.raw_at(theta)
+        seen = self.sweep(Sums(self.features, self.n_outputs), raw, 0.0)
+        slopes, offset = self.term.slopes(raw, 0.0), self.term.offset
+        products = slopes * (raw if offset is None else raw - offset)
+        values = self.term.weight * self.term.values(raw)
+        gradient = self.gradient(theta, seen.sums) - self.price_slope(theta)
+        sizes = np.abs(products).sum() + np.abs(values).sum()
+        parts = products.sum(), seen.value, sizes, self.term.lowest
+        return bound_of(self.price, theta, gradient, *parts)
+
+
+class OutputsModels(Models):
+    """The one model of outputs with predictors of their own."""
+
+    def __init__(self):
+        super().__init__(NEWTON, may_change=False)
+
+    def _kind(self, problem):
+        return OutputsModel
+
+
+class OutputsDescent(Descent):
+    """A descent to a tolerance, and beyond it."""
+
+    def __init__(self, limits, objective, features, point, passes=1):
+        term = outputs_term(objective)
+        problem = OutputsProblem.of(objective, features, term, passes)
+        parts = limits, Tolerance(limits), OutputsModels(), Smoothing(), point
+        super().__init__(problem, *parts)
+
+    @property
+    def is_in_doubt(self):
+        """Of a smoothed kink the minimum is what the last width says it is."""
+        return self.smoothing.width == 0 and super().is_in_doubt
+
+    @property
+    def is_perfect_fit(self):
+        """Whether the scale has all but vanished."""
+        term = self.problem.term
+        if "scale" not in term.loss.outputs:
+            return False
+        before = term.loss.values_of(term.best_constant()[None])["scale"]
+        raw = self.problem.raw_at(self.state.kept)
+        return not np.min(term.loss.values_of(raw)["scale"]) > VANISHED * before[0]
+
+    def polish(self):
+        """More steps from the best point on, as long as they gain."""
+        state, problem = self.state, self.problem
+        theta, before = state.kept, np.inf
+        problem.keeps_hessian = len(problem.term.y) > FEW
+        for _ in range(EXACT_STEPS if self.smoothing.width == 0 else 0):
+            raw = problem.raw_at(theta)
+            self.look_at(theta, raw)
+            value = state.value
+            new, delta, _slope, predicted = self.model.minimum()
+            direction = problem.raw(delta)
+            reached = problem.value_along(raw, direction, 1.0, new)
+            is_better = reached <= value + LITTLE * abs(value)
+            if not (np.isfinite(direction).all() and is_better):
+                return
+            theta = new
+            state.keep(theta, min(reached, state.best))
+            if predicted <= LITTLE * abs(value):
+                return
+            problem.keeps_hessian &= predicted <= FASTER * before
+            before = predicted
+
+    def lower_bound(self):
+        """That of the objective, nan if it is not convex."""
+        if not self.problem.is_convex:
+            return np.nan
+        if self.smoothing.width > 0:
+            return -np.inf
+        return self.problem.bound(self.state.kept)
+
+
+class OutputsSolver(Certified):
+    """Newton's method on outputs with predictors of their own, and a lower bound."""
+
+    def __init__(self, **settings):
+        super().__init__(NEWTON, **settings)
+
+    def check(self, objective):
+        """Any objective will do."""
+
+    def solve(self, objective, start):
+        return finish(self.steps(objective, start))[0]
+
+    def steps(self, objective, start):
+        sample = sample_of(objective, self.seed, 10 * objective.predictors.size)
+        features, passes = features_of(objective, None)
+        point = tuple(array.copy() for array in start)
+        if sample is not None and objective.is_convex and not point[0].any():
+            point, _ = self._of_rows(sample, features, point)
+        if objective.predictors.has_more:
+            first = replace(objective, predictors=objective.predictors.of_first())
+            point, passes = self._of_rows(first, features, point, passes)
+        limits = Limits(self.max_iter, max(self.tol, SMALLEST_TOL))
+        descent = OutputsDescent(limits, objective, features, point, passes)
+        with np.errstate(all="ignore"):
+            while not descent.ended:
+                descent.advance()
+                if self.verbose:
+                    show(descent)
+                if not descent.ended:
+                    yield descent.found
+            descent.polish()
+            bound = descent.lower_bound()
+        state = descent.state
+        result = SolverResult(
+            *descent.found(),
+            np.array([descent.problem.passes]),
+            state.converged,
+            warnings=self._warnings(descent),
+            bound=bound,
+            value=state.best if features.is_near else None,
+            gained=np.array([descent.gained]),
+        )
+        return result, descent
+
+    def _of_rows(self, objective, features, point, passes=0):
+        """The minimum of an objective, about, for another to begin with."""
+        features = features.with_rows(objective.rows)
+        limits = Limits(self.max_iter, START_TOL)
+        descent = OutputsDescent(limits, objective, features, point)
+        descent.finish()
+        passes += descent.problem.passes
+        state = descent.state
+        is_found = state.converged and np.isfinite(state.kept).all()
+        return descent.found() if is_found else point, passes
+
+    def _warnings(self, descent):
+        state, term = descent.state, descent.problem.term
+        if state.converged:
+            return []
+        if descent.is_perfect_fit:
+            return [
+                f"{self.owner} fits nearly every row perfectly, so that the likelihood "
+                f"of {term.loss!r} grows without end as its scale falls to 0; this "
+                "is where the fit was stopped. Give it a number, such as scale=1.0, or "
+                "use a larger alpha."
+            ]
+        if not np.isfinite(state.best):
+            return [f"{self.owner} did not converge: its objective overflows."]
+        passes = descent.problem.passes
+        reason = f"in max_iter={self.max_iter} passes over the rows"
+        if passes + 2 <= self.max_iter:
+            reason = f"after {passes} passes, as no step lowers its objective"
+        return [
+            f"{self.owner} did not converge {reason}: {term.loss!r} reached "
+            f"{state.best:.6g}. Increase max_iter, tol or alpha."
+        ]

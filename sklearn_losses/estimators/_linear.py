@@ -61,7 +61,7 @@ from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Objective, Targets
-from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
+from sklearn_losses.solvers._active_set import ACTIVE, ACTIVE_SET, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
 from sklearn_losses.solvers.descent._models import LBFGS, NEWTON
@@ -69,6 +69,7 @@ from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
 MOST, PATIENCE = SETTINGS.most_features, SETTINGS.quasi_newton_passes
+WIDE = ACTIVE.wide
 
 _PARAMETERS = f"""penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='l2'
         The penalty on the coefficients; the intercept is not penalised. An object, such

@@ -248,8 +248,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         check_size_of_weights(weight)
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
-        n_public = 1 if n_outputs == 2 else n_outputs
-        offset = check_offset(offset, X.shape[0], n_public)
+        offset = check_offset(offset, X.shape[0], 1 if n_outputs == 2 else n_outputs)
         shape = n_outputs, X.shape[1]
         start = self._resume(*shape, loss) if resumes else self._start(*shape, *init)
         if not isinstance(solver, Stream):

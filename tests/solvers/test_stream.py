@@ -20,7 +20,7 @@ from sklearn_losses import (
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers.descent._problem import CentredProblem
 from sklearn_losses.solvers.stream._stream_memory import Matrix, RunningUnits, Sketch
-from sklearn_losses.solvers.stream._stream_wide import MOST_ENTRIES, SharedVectors
+from sklearn_losses.solvers.stream._stream_wide import WIDE, SharedVectors
 from sklearn_losses.terms._rows import SteppedRowTerm, row_term
 
 
@@ -134,7 +134,7 @@ def test_wide_rows_that_are_all_here_are_solved(penalty):
 def test_wide_rows_that_are_gone_are_remembered():
     X, y = sparse_regression(20_000, 3000)
     model = stream(regressor(SquaredError(), alpha=1e-5), X, y, 1000)
-    assert len(model._state["stream_kept_data"]) <= MOST_ENTRIES
+    assert len(model._state["stream_kept_data"]) <= WIDE.most_entries
     assert np.mean((model.predict(X) - y) ** 2) < 0.1 * y.var()
 
 

@@ -68,7 +68,48 @@ class StreamSettings:
     worse: float = 0.1
     # Rows, after which coefficients from elsewhere may be dropped: the mean of so many
     # losses is known to a tenth, which is `worse`.
-    doubts: int = 100
+    n_trusted: int = 100
 
 
 STREAM = StreamSettings()
+
+
+@dataclass(frozen=True)
+class WideSettings:
+    """Those of streams of sparse rows with more features than a matrix may have."""
+
+    # Entries of the rows that are kept: 6 MB, which the last cache holds ...
+    most_entries: int = 1 << 19
+    # ... and where the penalty is weak so many that all are visited at each call.
+    fewer_entries: int = 100_000
+    # Passes that dual ascent needs there, about: curvature over strength of the l2.
+    weak: float = 30
+    # Kept rows: a visit permutes them.
+    most_rows: int = 10_000
+    # Of X: its square, times as many rows as there may be, is finite.
+    most_entry: float = 1e140
+    # Times as many rows, and the constant is looked for again: it moves with the
+    # square root of what is new, by 1% of a standard deviation.
+    look_again: float = 1.05
+    # Times as many rows, and all coefficients feel the penalty, not those of rows
+    # that are visited alone: a vector of all is worth it each tenth of the rows.
+    price_again: float = 1.1
+    # Of the older rows are visited for each new one, if all have more entries than
+    # `all_entries`, so that a call costs what its rows cost.
+    old: int = 4
+    all_entries: int = 1 << 17
+    # Visits for each new row, of `enough` entries at least, twice `all_entries` ...
+    visits: int = 8
+    enough: int = 1 << 18
+    # ... but not more, for dual ascent gains a constant share with each pass.
+    most_passes: int = 20
+    # Of passes over all rows, until a constant is beaten.
+    most_rounds: int = 5
+    # Of the curvature of the rows holds coefficients where they are: as damping.
+    hold: float = 0.1
+    # Of the slope over the typical residual, at least, is remembered of a row: one
+    # that is flat where it is let go bends elsewhere.
+    bend: float = 0.1
+
+
+WIDE = WideSettings()

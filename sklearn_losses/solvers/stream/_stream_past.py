@@ -56,7 +56,7 @@ class Past:
     prior : float
         How many of them are behind the coefficients that the stream began with. It has
         not seen them: they count as rows of unit variance that agree with those.
-    doubts : float
+    n_trusted : float
         After so many rows of its own the stream compares itself with a constant.
     unit, stake : ndarray of shape (n_objectives,)
         Typical residual and mean loss of the constant.
@@ -71,7 +71,7 @@ class Past:
         theta knows, and the newest.
     """
 
-    NUMBERS = ("n", "own", "prior", "doubts")
+    NUMBERS = ("n", "n_seen", "prior", "n_trusted")
     ARRAYS = ("theta", "constant", "unit", "stake", "excess", "flat", "lead")
 
     def __init__(self, objective, theta):
@@ -111,7 +111,7 @@ class Past:
         coef, intercept = coefficients(start)
         self = cls(objective, np.column_stack([coef, intercept]))
         self.n = self.prior = float(start["t"].max()) - 1.0
-        self.own, self.doubts = 0.0, min(self.prior, STREAM.doubts)
+        self.n_seen, self.n_trusted = 0.0, min(self.prior, STREAM.n_trusted)
         for name in ("unit", "stake", "excess", "flat", "lead"):
             setattr(self, name, np.zeros(self.n_objectives))
         self.units = RunningUnits(self.n_features, objective.fit_intercept)
@@ -159,7 +159,7 @@ class Past:
         X = X.astype(np.float64, copy=False)
         self.waiting = joined(self.waiting, (X, y, weight, offset))
         self.n += len(y)
-        self.own += len(y)
+        self.n_seen += len(y)
         self.units.update(X, weight)
         if len(self.waiting[1]) >= min(self.n, self.most) // STREAM.wait:
             n_new = len(self.waiting[1])
@@ -216,9 +216,11 @@ class Past:
         excess = min(loss - loss_of_constant, 1e300)  # nan is as bad
         fading = max(0.0, 1.0 - n_new / self.most)
         self.excess[k] = fading * self.excess[k] + excess
-        if self.own < self.doubts:
+        if self.n_seen < self.n_trusted:
             return False
-        return self.excess[k] > STREAM.worse * self.stake[k] * min(self.own, self.most)
+        return self.excess[k] > STREAM.worse * self.stake[k] * min(
+            self.n_seen, self.most
+        )
 
     def is_behind(self, k, fit, simple, theta, constant):
         """Whether a constant is better as far as the memories can tell.
@@ -230,7 +232,7 @@ class Past:
 
     def begin_anew(self, constant):
         """Drop the coefficients that were given: they are worse than a constant."""
-        self.n, self.prior = self.own, 0.0
+        self.n, self.prior = self.n_seen, 0.0
         self.constant = constant
         self.theta = np.zeros(self.theta.shape)
         self.theta[:, -1:] = constant
@@ -350,7 +352,7 @@ class Past:
 
     @property
     def has_memory(self):
-        return self.own > self.n_kept
+        return self.n_seen > self.n_kept
 
     def learned(self, k, fit, theta, at_constant):
         """The new theta of one objective."""

@@ -191,7 +191,40 @@ class OutputsMixin:
         start = objective.loss.start(y, weight)
         start[0] = 0.0 if not self.fit_intercept else start[0]
         coef = np.zeros((len(start), objective.rows.n_features))
+        first = objective.loss.fitted_before()
+        if first is not None:
+            self._begin_with(first, objective, coef, start)
         return [(coef, start)]
+
+    def _begin_with(self, loss, objective, coef, start):
+        """Begin where a simpler loss ends, in the outputs that both have."""
+        names = objective.loss.outputs
+        moves = np.zeros((len(loss.outputs), coef.shape[1] + 1), dtype=bool)
+        moves[:, -1] = True
+        mine = [k for k, name in enumerate(loss.outputs) if name in names]
+        theirs = [names.index(loss.outputs[k]) for k in mine]
+        moves[mine] = objective.predictors.moves[theirs]
+        offset = objective.offset
+        if offset is not None:
+            offset = np.column_stack(
+                [offset[:, 0], np.zeros((len(offset), len(moves) - 1))]
+            )
+        weight = objective.sample_weight
+        y = loss.columns(objective.targets.y)
+        weight = np.ones(len(y)) if weight is None else weight
+        point = loss.start(y[weight > 0], weight[weight > 0])
+        point[0] = start[0]
+        first = replace(
+            objective,
+            loss=loss,
+            n_outputs=len(moves),
+            offset=offset,
+            predictors=Predictors(moves),
+        )
+        zeros = np.zeros((len(moves), coef.shape[1]))
+        found = self._solver(first).solve(first, (zeros, point))
+        if np.isfinite(found.coef).all() and np.isfinite(found.intercept).all():
+            coef[theirs], start[theirs] = found.coef[mine], found.intercept[mine]
 
     def _solver(self, objective):
         if not has_outputs(objective.loss):

@@ -216,6 +216,15 @@ class StudentTDistribution(Distribution):
             return median, np.log(spread), np.log(DF)
         return *start_of_location(y[:, 0], weight), np.log(DF)
 
+    def fitted_before(self) -> Any:
+        """That with a number for df.
+
+        y as a whole says nothing of the tails of what features leave of it: a sum of
+        much is near a Gaussian, and from there, where df is infinite and its slope 0,
+        no fit would come back.
+        """
+        return self.with_parameters(scale=MLE, df=DF) if self.df == MLE else None
+
     def frozen(self, location: Any, scale: float | str, df: float | str) -> Any:
         from scipy.stats import t
 

@@ -188,6 +188,13 @@ class Likelihood(Loss):
         free = [number is None for number in self._fixed()]
         return np.array([raw for raw, is_free in zip(whole, free) if is_free])
 
+    def fitted_before(self) -> Any:
+        """A simpler loss, with the optimum of which a fit of this one begins, or None.
+
+        It is for losses that constants lead astray.
+        """
+        return None
+
     def values_of(self, raw: Array) -> dict[str, Any]:
         """The location and the parameters of raw outputs.
 

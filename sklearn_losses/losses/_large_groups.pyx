@@ -188,7 +188,7 @@ cdef void sort(Division *d, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
 
 
 cdef double hinges(const Group *g, double end, double factor,
-                          bint is_squared) noexcept nogil:
+                   bint is_squared) noexcept nogil:
     """Add all pairs of a group, times a factor, to what is wanted; returns their sum."""
     cdef Py_ssize_t i, n = g.n
     cdef double mean = 0.0

@@ -1,9 +1,11 @@
 """Linear models for any loss: a loss is an object, tuned, pickled and compiled."""
 
-from sklearn_losses import inspection, losses, penalties, solvers
+from sklearn_losses import inspection, losses, model_selection, penalties, solvers
 from sklearn_losses._machine._instruction_set import instruction_set
 from sklearn_losses.estimators import (
     LinearClassifier,
+    LinearMultiTask,
+    LinearOrdinalClassifier,
     LinearRanker,
     LinearRegressor,
     LinearSurvival,
@@ -17,25 +19,30 @@ from sklearn_losses.estimators import (
 )
 from sklearn_losses.inspection import *  # noqa: F403
 from sklearn_losses.losses import *  # noqa: F403
+from sklearn_losses.model_selection import *  # noqa: F403
 from sklearn_losses.penalties import *  # noqa: F403
 from sklearn_losses.solvers import *  # noqa: F403
 
 __version__ = "0.1.0.dev0"
 __all__ = [
-    *losses.__all__,
-    *penalties.__all__,
     "LinearClassifier",
+    "LinearMultiTask",
+    "LinearOrdinalClassifier",
     "LinearRanker",
     "LinearRegressor",
     "LinearSurvival",
     "SGDClassifier",
     "SGDRegressor",
-    *solvers.__all__,
     "alpha_max",
     "concordance_index_score",
+    "instruction_set",
     "ndcg_score",
     "pairwise_accuracy_score",
     "regularization_path",
-    *inspection.__all__,
-    "instruction_set",
 ]
+# Pyright reads sums of lists, and no lists within lists.
+__all__ += losses.__all__
+__all__ += penalties.__all__
+__all__ += solvers.__all__
+__all__ += inspection.__all__
+__all__ += model_selection.__all__

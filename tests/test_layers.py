@@ -1,7 +1,7 @@
 """The layers import in one direction, and nothing that is private in scikit-learn.
 
     _machine -> losses -> terms -> design -> penalties -> problem -> solvers
-    -> estimators -> inspection
+    -> estimators -> inspection -> model_selection
 
 A layer imports from itself and from those before it, and no modules import each other
 in a circle, inside of functions neither. A .pxd is a module besides its .pyx, as it may
@@ -26,6 +26,7 @@ LAYERS = [
     "solvers",
     "estimators",
     "inspection",
+    "model_selection",
 ]
 ROOT = Path(sklearn_losses.__file__).parent
 SOURCES = sorted(p for s in ("*.py", "*.pyx", "*.pxd") for p in ROOT.rglob(s))

@@ -1,6 +1,8 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._multitask import LinearMultiTask
+from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators._path import alpha_max, regularization_path
 from sklearn_losses.estimators._ranker import LinearRanker
 from sklearn_losses.estimators._scores import (
@@ -13,6 +15,8 @@ from sklearn_losses.estimators._survival import LinearSurvival
 
 __all__ = [
     "LinearClassifier",
+    "LinearMultiTask",
+    "LinearOrdinalClassifier",
     "LinearRanker",
     "LinearRegressor",
     "LinearSurvival",

@@ -8,10 +8,13 @@
 array([ 0,  4,  7,  9, 10])
 """
 
+from __future__ import annotations
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
+from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.solvers.descent._certified import Certified, choose
@@ -21,7 +24,14 @@ SHARP = 1e-10  # the tolerance of the features that nothing is paid for
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
 
 
-def alpha_max(estimator, X, y, sample_weight=None, offset=None, groups=None):
+def alpha_max(
+    estimator: BaseLinear,
+    X: Matrix,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+) -> float:
     """The alpha from which on a penalty leaves no coefficient.
 
     Parameters
@@ -49,6 +59,7 @@ def alpha_max(estimator, X, y, sample_weight=None, offset=None, groups=None):
         If there is no such norm, or the loss is not convex or one of rows with kinks.
     """
     _check_kind(estimator, "alpha_max")
+    _refuse_outputs(estimator, "alpha_max")
     model = clone(estimator).set_params(alpha=1.0)
     loss = model._usable_loss()
     if not loss.convex or (loss.granularity == "row" and not loss.differentiable):
@@ -136,17 +147,17 @@ def _balanced_slopes(objective, loss, y, weight):
 
 
 def regularization_path(
-    estimator,
-    X,
-    y,
-    alphas=None,
-    sample_weight=None,
+    estimator: BaseLinear,
+    X: Matrix,
+    y: ArrayLike,
+    alphas: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     *,
-    offset=None,
-    groups=None,
-    n_alphas=50,
-    ratio=1e-3,
-):
+    offset: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    n_alphas: int = 50,
+    ratio: float = 1e-3,
+) -> Bunch:
     """Fits with decreasing alphas, each of which starts from the one before.
 
     With an l1 norm and many features a fit begins with the features that the one before
@@ -176,6 +187,7 @@ def regularization_path(
         `coefs`, `intercepts`, `objectives`, `gaps`, `n_iter`.
     """
     _check_kind(estimator, "regularization_path")
+    _refuse_outputs(estimator, "regularization_path")
     if alphas is None:
         largest = alpha_max(estimator, X, y, sample_weight, offset, groups)
         alphas = largest * np.geomspace(1.0, ratio, n_alphas)
@@ -198,6 +210,16 @@ def regularization_path(
             found[name].append(getattr(model, attribute))
     found = {name: np.array(values) for name, values in found.items()}
     return Bunch(alphas=alphas, **found)
+
+
+def _refuse_outputs(estimator, name):
+    """Paths are those of one predictor, or of a softmax."""
+    loss = estimator._resolve_loss()
+    if loss.outputs and loss.granularity == "row":
+        raise ValueError(
+            f"{name} cannot use {loss!r}, because it fits more than the coefficients "
+            "of one prediction. Give its parameters numbers, or search over alpha."
+        )
 
 
 def _check_kind(estimator, name):

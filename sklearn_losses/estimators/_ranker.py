@@ -1,12 +1,19 @@
 """LinearRanker: scores that put the rows of each query in order."""
 
+from __future__ import annotations
+
+from typing import Self
+
 import numpy as np
 
+from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._scores import ndcg_score
 from sklearn_losses.estimators._validation import unchanged_on_error, warn_caller
+from sklearn_losses.losses import Loss
 from sklearn_losses.losses._targets import group_codes, split_ranking
+from sklearn_losses.penalties import Penalty
 
 
 class LinearRanker(BaseGroupLinear):
@@ -70,20 +77,20 @@ class LinearRanker(BaseGroupLinear):
 
     def __init__(
         self,
-        loss="pairwise_logistic",
+        loss: Loss | str = "pairwise_logistic",
         *,
-        penalty="l2",
-        alpha=0.0001,
-        l1_ratio=0.15,
-        solver="auto",
-        tol=1e-6,
-        max_iter=1000,
-        warm_start=False,
-        positive=False,
-        bounds=None,
-        random_state=0,
-        verbose=False,
-    ):
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        warm_start: bool = False,
+        positive: bool = False,
+        bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
+        random_state: Seed = 0,
+        verbose: int = False,
+    ) -> None:
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
@@ -97,7 +104,14 @@ class LinearRanker(BaseGroupLinear):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None, groups=None, offset=None):
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -164,7 +178,7 @@ class LinearRanker(BaseGroupLinear):
             "Are `groups` the ids of queries?"
         )
 
-    def predict(self, X, offset=None):
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Scores, of which only differences within a query mean anything.
 
         Parameters
@@ -179,7 +193,12 @@ class LinearRanker(BaseGroupLinear):
         """
         return self.raw_prediction(X, offset)
 
-    def rank(self, X, groups=None, offset=None):
+    def rank(
+        self,
+        X: Matrix,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> NDArray[np.intp]:
         """The place of each row within its query, 0 for the best.
 
         Parameters
@@ -204,7 +223,14 @@ class LinearRanker(BaseGroupLinear):
         )
         return found
 
-    def score(self, X, y, sample_weight=None, groups=None, offset=None):
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
         """The mean NDCG of the queries; see `ndcg_score`.
 
         Parameters

@@ -4,6 +4,8 @@ Each is a function of targets and scores, whose groups may be a part of the targ
 What is undefined, as where there is no pair, is nan, and a warning says so.
 """
 
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
@@ -16,6 +18,7 @@ from sklearn_losses._machine._params import (
     Options,
     check_parameter,
 )
+from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.estimators._concordance import count_pairs
 from sklearn_losses.estimators._validation import check_weights
 from sklearn_losses.losses._targets import (
@@ -76,15 +79,15 @@ def _ranking(y_true, y_score, groups, sample_weight):
 
 
 def ndcg_score(
-    y_true,
-    y_score,
+    y_true: ArrayLike,
+    y_score: ArrayLike,
     *,
-    groups=None,
-    sample_weight=None,
-    k=None,
-    gain="exponential",
-    empty="skip",
-):
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    k: int | None = None,
+    gain: str = "exponential",
+    empty: str = "skip",
+) -> float:
     """Normalised discounted cumulative gain, the mean over queries.
 
     The gain of a row over log2(1 + its rank), summed over the first k ranks of each
@@ -202,8 +205,13 @@ def _pairs(weight, codes, score, keys, asks):
 
 
 def pairwise_accuracy_score(
-    y_true, y_score, *, groups=None, sample_weight=None, per="query"
-):
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    per: str = "query",
+) -> float:
     """The share of the pairs of a query that scores put in the right order.
 
     Rows of the same relevance are no pair; equal scores count a half. With two levels
@@ -245,7 +253,13 @@ def pairwise_accuracy_score(
     return float(np.average(right[has_pairs] / total[has_pairs], weights=query))
 
 
-def concordance_index_score(y_true, y_score, *, strata=None, sample_weight=None):
+def concordance_index_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    strata: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Harrell's c: the share of comparable pairs in which more risk ends sooner.
 
     Two rows can be compared if the one with the shorter time has an event then. At

@@ -1,14 +1,21 @@
 """LinearSurvival: hazards that are in proportion to exp of a linear function."""
 
+from __future__ import annotations
+
+from typing import Self
+
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, Seed
 from sklearn_losses.estimators._baseline import baseline
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._scores import concordance_index_score
 from sklearn_losses.estimators._validation import check_weights, unchanged_on_error
+from sklearn_losses.losses import Loss
 from sklearn_losses.losses._targets import group_codes, survival_columns
+from sklearn_losses.penalties import Penalty
 
 BLOCK = 1 << 20  # numbers that are worked on at a time
 
@@ -79,20 +86,20 @@ class LinearSurvival(BaseGroupLinear):
 
     def __init__(
         self,
-        loss="cox",
+        loss: Loss | str = "cox",
         *,
-        penalty="l2",
-        alpha=0.0001,
-        l1_ratio=0.15,
-        solver="auto",
-        tol=1e-6,
-        max_iter=1000,
-        warm_start=False,
-        positive=False,
-        bounds=None,
-        random_state=0,
-        verbose=False,
-    ):
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        warm_start: bool = False,
+        positive: bool = False,
+        bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
+        random_state: Seed = 0,
+        verbose: int = False,
+    ) -> None:
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
@@ -106,7 +113,14 @@ class LinearSurvival(BaseGroupLinear):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None, strata=None, offset=None):
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -223,7 +237,7 @@ class LinearSurvival(BaseGroupLinear):
         return found
 
     # --------------------------------------------------------------- predictions
-    def predict(self, X, offset=None):
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The logarithm of the hazard ratio: the larger, the sooner.
 
         Parameters
@@ -239,7 +253,13 @@ class LinearSurvival(BaseGroupLinear):
         """
         return self.raw_prediction(X, offset)
 
-    def predict_cumulative_hazard(self, X, times=None, strata=None, offset=None):
+    def predict_cumulative_hazard(
+        self,
+        X: Matrix,
+        times: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Array:
         """The cumulative hazard of each row up to some times.
 
         Parameters
@@ -267,7 +287,13 @@ class LinearSurvival(BaseGroupLinear):
                 np.exp(raw[rows, None] + logs[codes[rows]], out=found[rows])
         return found
 
-    def predict_survival_function(self, X, times=None, strata=None, offset=None):
+    def predict_survival_function(
+        self,
+        X: Matrix,
+        times: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Array:
         """The probability of each row that the event is later than some times.
 
         Parameters
@@ -283,7 +309,12 @@ class LinearSurvival(BaseGroupLinear):
         found = self.predict_cumulative_hazard(X, times, strata, offset)
         return np.exp(np.negative(found, out=found), out=found)
 
-    def predict_median(self, X, strata=None, offset=None):
+    def predict_median(
+        self,
+        X: Matrix,
+        strata: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Array:
         """The first time at which at most half of such rows have not had the event.
 
         Parameters
@@ -316,7 +347,14 @@ class LinearSurvival(BaseGroupLinear):
             )
         return times
 
-    def score(self, X, y, sample_weight=None, strata=None, offset=None):
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
         """Harrell's concordance index; see `concordance_index_score`.
 
         Parameters

@@ -10,20 +10,27 @@ The loss may be anybody's, of numpy functions, of C functions or of Cython:
 lipschitz: at y_true=..., raw_prediction=... the gradient has the size 2, lipschitz...
 """
 
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
 
+from sklearn_losses._machine._typing import Seed
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._checks_calculus import CALCULUS_CHECKS
 from sklearn_losses.inspection._checks_claims import CLAIM_CHECKS
 from sklearn_losses.inspection._checks_groups import GROUP_CHECKS, GroupProbe
 from sklearn_losses.inspection._checks_object import OBJECT_CHECKS
+from sklearn_losses.inspection._checks_outputs import OUTPUT_CHECKS, Examples
 from sklearn_losses.inspection._probe import Probe
 from sklearn_losses.inspection._report import LossReport
+from sklearn_losses.losses import Loss
 
 
-def check_loss(loss, *, on_fail="raise", random_state=0):
+def check_loss(
+    loss: Loss | str, *, on_fail: str | None = "raise", random_state: Seed = 0
+) -> LossReport:
     """Check that a loss keeps the contract of :class:`~sklearn_losses.losses.Loss`.
 
     Its derivatives are compared with slopes of its values, also at kinks; its traits
@@ -73,6 +80,8 @@ def check_loss(loss, *, on_fail="raise", random_state=0):
     if loss.granularity == "group":
         probe = GroupProbe(loss, random_state)
         checks = GROUP_CHECKS
+    elif loss.outputs and loss.granularity == "row":
+        probe, checks = Examples(loss, random_state), OUTPUT_CHECKS
     else:
         probe = Probe(loss, random_state)
         checks = *OBJECT_CHECKS, *CALCULUS_CHECKS, *CLAIM_CHECKS

@@ -7,13 +7,17 @@
 (0.95, 1.345)
 """
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from sklearn_losses._machine._typing import Array
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._checks_groups import rows_of_groups
 from sklearn_losses.inspection._probe import Probe
@@ -102,15 +106,15 @@ class LossDescription:
     """
 
     loss: Loss
-    traits: dict
+    traits: dict[str, Any]
     axis: str
     y_true: float
-    landmarks: dict
+    landmarks: dict[str, Array]
     influence: Influence
     efficiency: float
     nanoseconds: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [str(self.loss)]
         lines += [f"  {name:<11} {text}" for name, text in self._facts()]
         lines += ["", f"  {self._axis_title()}"]
@@ -186,7 +190,7 @@ class LossDescription:
         return text
 
 
-def describe(loss, y_true=None):
+def describe(loss: Loss | str, y_true: float | None = None) -> LossDescription:
     """Describe a loss: traits, landmarks, influence, efficiency, cost.
 
     Parameters
@@ -323,10 +327,13 @@ def _cost(loss):
     if loss.granularity == "group":
         y, raw, groups = rows_of_groups(loss, BLOCK, BLOCK // GROUP)
         return _best_time(lambda: loss.value_gradient(y, raw, groups))
-    probe = Probe(loss)
-    repeats = -(-BLOCK // len(probe.y))
-    y = np.tile(probe.y, repeats)[:BLOCK]
-    raw = np.tile(probe.raw, (repeats, 1) if probe.is_row else repeats)[:BLOCK]
+    if loss.outputs and loss.granularity == "row":
+        y, raw = loss.examples(np.random.default_rng(0), BLOCK)
+    else:
+        probe = Probe(loss)
+        repeats = -(-BLOCK // len(probe.y))
+        y = np.tile(probe.y, repeats)[:BLOCK]
+        raw = np.tile(probe.raw, (repeats, 1) if probe.is_row else repeats)[:BLOCK]
     out = loss.value_gradient(y, raw)
     return _best_time(lambda: loss.value_gradient(y, raw, out=out))
 

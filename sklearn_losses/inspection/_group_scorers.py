@@ -5,12 +5,16 @@
 ndcg_scorer(k=5)
 """
 
+from __future__ import annotations
+
 import inspect
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils.metadata_routing import UNUSED
 
+from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.estimators import (
     concordance_index_score,
     ndcg_score,
@@ -38,7 +42,15 @@ class OrderScorer(BaseEstimator):
 
     _name = ""
 
-    def __call__(self, estimator, X, y, sample_weight=None, offset=None, **groups):
+    def __call__(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        **groups: ArrayLike | None,
+    ) -> float:
         """The score of a fitted estimator; see `score`."""
         return self.score(estimator, X, y, sample_weight, offset, **groups)
 
@@ -74,7 +86,15 @@ class RankingScorer(OrderScorer):
         "sample_weight": True,
     }
 
-    def score(self, estimator, X, y, sample_weight=None, offset=None, groups=None):
+    def score(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> float:
         """The score of a fitted estimator, the larger the better.
 
         Parameters
@@ -110,7 +130,9 @@ class NdcgScorer(RankingScorer):
     _name = "ndcg_scorer"
     _score = staticmethod(ndcg_score)
 
-    def __init__(self, k=None, gain="exponential", empty="skip"):
+    def __init__(
+        self, k: int | None = None, gain: str = "exponential", empty: str = "skip"
+    ) -> None:
         self.k = k
         self.gain = gain
         self.empty = empty
@@ -122,7 +144,7 @@ class PairwiseAccuracyScorer(RankingScorer):
     _name = "pairwise_accuracy_scorer"
     _score = staticmethod(pairwise_accuracy_score)
 
-    def __init__(self, per="query"):
+    def __init__(self, per: str = "query") -> None:
         self.per = per
 
 
@@ -137,7 +159,15 @@ class ConcordanceIndexScorer(OrderScorer):
     }
     _name = "concordance_index_scorer"
 
-    def score(self, estimator, X, y, sample_weight=None, offset=None, strata=None):
+    def score(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+    ) -> float:
         """The concordance index of a fitted estimator.
 
         Parameters
@@ -162,7 +192,9 @@ class ConcordanceIndexScorer(OrderScorer):
         )
 
 
-def ndcg_scorer(k=None, gain="exponential", empty="skip"):
+def ndcg_scorer(
+    k: int | None = None, gain: str = "exponential", empty: str = "skip"
+) -> NdcgScorer:
     """A scorer for cross-validation and searches: `ndcg_score`.
 
     The queries are those of ``y=ranking_target(...)`` or, with metadata routing, of
@@ -194,7 +226,7 @@ def ndcg_scorer(k=None, gain="exponential", empty="skip"):
     return NdcgScorer(k, gain, empty)
 
 
-def pairwise_accuracy_scorer(per="query"):
+def pairwise_accuracy_scorer(per: str = "query") -> PairwiseAccuracyScorer:
     """A scorer for cross-validation and searches: `pairwise_accuracy_score`.
 
     Parameters
@@ -210,7 +242,7 @@ def pairwise_accuracy_scorer(per="query"):
     return PairwiseAccuracyScorer(per)
 
 
-def concordance_index_scorer():
+def concordance_index_scorer() -> ConcordanceIndexScorer:
     """A scorer for cross-validation and searches: `concordance_index_score`.
 
     Returns

@@ -43,7 +43,8 @@ class Profile:
         What x is: raw - y with the identity link, raw with another one or if a binary
         target is no label, (2 y - 1) raw for a binary label, and in a loss of rows the
         raw prediction of the class y where the others have 0. In a loss of groups it is
-        that of a row that should be before the only other one, which has 0.
+        that of a row that should be before the only other one, which has 0. Of a loss
+        of several outputs it is that of the location, beside usual values of others.
 
     Raises
     ------
@@ -61,9 +62,13 @@ class Profile:
         loss.check_targets(np.asarray([y_true], dtype=np.float64))
         self.y_true = float(y_true)
         self.sign = 1.0
-        if loss.granularity == "row":
+        self.others = None  # raw outputs but the first, where there are several
+        if loss.outputs and loss.granularity == "row":
+            self.others = loss.usual_raw()
+        is_residual = loss.task == "regression" and loss.link == IdentityLink()
+        if loss.granularity == "row" and self.others is None:
             self.label = "lead"
-        elif loss.task == "regression" and loss.link == IdentityLink():
+        elif is_residual and not (loss.outputs and loss.y_size > 1):
             self.label = "residual"
         elif loss.task == "binary" and y_true in (0, 1):
             self.label = "margin"
@@ -72,6 +77,8 @@ class Profile:
             self.label = "raw prediction"
 
     def _usual_target(self):
+        if self.loss.outputs:
+            return 1.0
         if self.loss.granularity == "row":
             return 0.0
         targets = valid_targets(self.loss)
@@ -105,6 +112,10 @@ class Profile:
         else:
             chosen = None
             raw = x + self.y_true if self.label == "residual" else self.sign * x
+        if self.others is not None:
+            chosen, first = 0, raw
+            raw = np.tile(self.others, (len(x), 1))
+            raw[:, 0] = first
         with np.errstate(all="ignore"):  # inf is what it is
             result = method(np.full(len(x), self.y_true), raw)
         return result[:, chosen] if result.ndim == 2 else result

@@ -11,17 +11,21 @@
 np.float64(-0.14)
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._group_scorers import order_of
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
+from sklearn_losses.losses import Loss
 
 
 class LossScorer(BaseEstimator):
@@ -44,19 +48,33 @@ class LossScorer(BaseEstimator):
         "strata": True,
     }
 
-    def __init__(self, loss, d2=False):
+    def __init__(self, loss: Loss, d2: bool = False) -> None:
         self.loss = loss
         self.d2 = d2
 
     def __call__(
-        self, estimator, X, y, sample_weight=None, offset=None, groups=None, strata=None
-    ):
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+    ) -> float:
         """The score of a fitted estimator; see `score`."""
         return self.score(estimator, X, y, sample_weight, offset, groups, strata)
 
     def score(
-        self, estimator, X, y, sample_weight=None, offset=None, groups=None, strata=None
-    ):
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+    ) -> float:
         """The score of a fitted estimator, the larger the better.
 
         Parameters
@@ -104,15 +122,15 @@ class LossScorer(BaseEstimator):
         return True
 
     @property
-    def __name__(self):
+    def __name__(self) -> str:
         """What reports call it, as they do a function."""
         return repr(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"loss_scorer({self.loss!r}{', d2=True' if self.d2 else ''})"
 
 
-def loss_scorer(loss, *, d2=False):
+def loss_scorer(loss: Loss | str, *, d2: bool = False) -> LossScorer:
     """A scorer for cross-validation and searches: minus the mean loss.
 
     Models of any kind can be compared, as the loss is evaluated at raw predictions that
@@ -166,7 +184,12 @@ def loss_scorer(loss, *, d2=False):
 
 
 # ----------------------------------------------------------------------------- d2
-def d2_loss_score(y_true, raw_prediction, loss, sample_weight=None):
+def d2_loss_score(
+    y_true: ArrayLike,
+    raw_prediction: ArrayLike,
+    loss: Loss | str,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """The share of the loss of the best constant that predictions save.
 
     1 - (mean loss - mean minimum) / (mean loss of the best constant - mean minimum),
@@ -258,9 +281,16 @@ def _excesses(y, raw, loss, sample_weight):
     of_model, of_constant, size : float
         The size is the one to which rounding errors are relative.
     """
+    of_model = loss.value(y, raw)  # or an error that says how raw should be
     least = _minimum(loss, y, raw)
+    if loss.outputs and not np.isfinite(least).all():
+        raise ValueError(
+            f"d2_loss_score cannot use {loss!r}, because it has no least value: the "
+            "likelihood of a prediction that is right grows without end as its scale "
+            "falls to 0. Use loss_scorer(...), or a number for the scale."
+        )
     constant = np.broadcast_to(_best_constant(loss, y, raw, sample_weight), raw.shape)
-    values = [loss.value(y, raw), loss.value(y, constant), np.abs(least)]
+    values = [of_model, loss.value(y, constant), np.abs(least)]
     lost = np.array(
         [values[0] - least, values[1] - least, np.abs(values[1]) + values[2]]
     )
@@ -272,7 +302,7 @@ def _excesses(y, raw, loss, sample_weight):
 
 def _best_constant(loss, y, raw, sample_weight):
     """optimal_constant, with all columns of raw as classes, seen or not."""
-    if loss.granularity == "point" or y.ndim == 2:
+    if loss.granularity == "point" or y.ndim == 2 or loss.outputs:
         return loss.optimal_constant(y, sample_weight)
     classes = np.arange(raw.shape[1])
     weight = np.ones(len(y)) if sample_weight is None else sample_weight

@@ -16,12 +16,15 @@ array([-0.894,  2.   ])
 A third way, in Cython, derives from PointLoss; see _table.pxd.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from sklearn_losses._machine._params import (
     BOOLEAN,
@@ -33,6 +36,7 @@ from sklearn_losses._machine._params import (
     Options,
     check_parameter,
 )
+from sklearn_losses._machine._typing import ArrayLike, BaseEstimator
 from sklearn_losses.losses._base import Loss, PointLoss, RowLoss
 from sklearn_losses.losses._binary import BinaryLoss
 from sklearn_losses.losses._callbacks import callback_loss
@@ -44,10 +48,13 @@ from sklearn_losses.losses._pointers import CFunction
 from sklearn_losses.losses._ranking import RankingLoss
 from sklearn_losses.losses._search import searched_minimum
 from sklearn_losses.losses._survival import CoxPH
+from sklearn_losses.losses._table import CLoss
 
 _FUNCTIONS = ("value", "gradient", "curvature", "hessian")
 # Parameters of the constructor that are also methods or properties of a loss.
 _HIDDEN = (*_FUNCTIONS, "minimum", "link", "domain")
+
+Function: TypeAlias = Callable[..., Any] | str  # of Python, or of C
 
 _PYTHON_FUNCTION = Instance(Callable, "a function of (y_true, raw_prediction)")
 _NUMBER = [Interval(None, None), Exactly(np.inf), Exactly(-np.inf)]
@@ -108,25 +115,25 @@ class CustomLoss(Loss):
 
     def __init__(
         self,
-        value,
-        gradient,
-        curvature=None,
+        value: Function,
+        gradient: Function,
+        curvature: Function | None = None,
         *,
-        hessian=None,
-        task="regression",
-        link=None,
-        domain=None,
-        minimum=None,
-        proper=False,
-        convex=False,
-        differentiable=True,
-        piecewise_linear=False,
-        lipschitz=np.inf,
-        smoothness=np.inf,
-        symmetric=False,
-        bounded=False,
-        **parameters,
-    ):
+        hessian: Function | None = None,
+        task: str = "regression",
+        link: Link | None = None,
+        domain: Interval | None = None,
+        minimum: float | Callable[..., ArrayLike] | None = None,
+        proper: bool = False,
+        convex: bool = False,
+        differentiable: bool = True,
+        piecewise_linear: bool = False,
+        lipschitz: float = np.inf,
+        smoothness: float = np.inf,
+        symmetric: bool = False,
+        bounded: bool = False,
+        **parameters: Any,
+    ) -> None:
         for name in parameters:
             is_taken = hasattr(type(self), name) or name.startswith("_")
             if is_taken or name in ("y_true", "raw_prediction"):
@@ -168,7 +175,7 @@ class CustomLoss(Loss):
         """What the functions get besides y and raw predictions, in its order."""
         return {name: getattr(self, name) for name in self._own_names}
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters of the constructor, and with them those of the functions.
 
         Parameters
@@ -200,15 +207,15 @@ class CustomLoss(Loss):
 
     # ------------------------------------------------------------- what the loss is
     @property
-    def granularity(self):
+    def granularity(self) -> str:
         return "row" if self.task == "multiclass" else "point"
 
     @property
-    def link(self):
+    def link(self) -> Link:
         return IdentityLink() if self._given_link is None else self._given_link
 
     @property
-    def domain(self):
+    def domain(self) -> Interval:
         if self._given_domain is not None:
             return self._given_domain
         return {"binary": BinaryLoss.domain, "multiclass": RowLoss.domain}.get(
@@ -216,10 +223,12 @@ class CustomLoss(Loss):
         )
 
     @property
-    def probabilistic(self):
+    def probabilistic(self) -> bool:
         return self.task != "regression" and hasattr(self.link, "log_probabilities")
 
-    def check_targets(self, y_true, name="y_true", n_classes=None):
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", n_classes: int | None = None
+    ) -> None:
         self._check_parameters()
         super().check_targets(y_true, name, n_classes)
 
@@ -247,7 +256,7 @@ class CustomLoss(Loss):
             )
 
     @property
-    def searches_minimum(self):
+    def searches_minimum(self) -> bool:
         """Whether nobody has said what the minimum is."""
         return self._given("minimum") is None
 
@@ -338,18 +347,20 @@ class NumpyLoss(CustomLoss):
         "hessian": [_PYTHON_FUNCTION, NONE],
     }
 
-    def __new__(cls, *args, granularity=None, **parameters):
-        if granularity is None:
-            return super().__new__(cls)
-        if granularity != "group":
-            raise InvalidParameterError(
-                "The 'granularity' parameter of NumpyLoss must be 'group', or left "
-                "out: the task says whether it is of points or rows. Got "
-                f"{granularity!r}."
-            )
-        return super().__new__(NumpyGroupLoss)
+    if not TYPE_CHECKING:  # mypy would look at it instead of __init__
 
-    def compiled(self):
+        def __new__(cls, *args, granularity=None, **parameters):
+            if granularity is None:
+                return super().__new__(cls)
+            if granularity != "group":
+                raise InvalidParameterError(
+                    "The 'granularity' parameter of NumpyLoss must be 'group', or left "
+                    "out: the task says whether it is of points or rows. Got "
+                    f"{granularity!r}."
+                )
+            return super().__new__(NumpyGroupLoss)
+
+    def compiled(self) -> CLoss:
         self._check_parameters()
         return callback_loss(
             type(self).__name__,
@@ -413,20 +424,20 @@ class NumpyGroupLoss(GroupLoss, NumpyLoss):
 
     def __init__(
         self,
-        value,
-        gradient,
-        hessian=None,
+        value: Function,
+        gradient: Function,
+        hessian: Function | None = None,
         *,
-        granularity="group",
-        task="ranking",
-        minimum=0.0,
-        shift_invariant=True,
-        convex=False,
-        differentiable=True,
-        lipschitz=np.inf,
-        smoothness=np.inf,
-        **parameters,
-    ):
+        granularity: str = "group",
+        task: str = "ranking",
+        minimum: float | Callable[..., Any] = 0.0,
+        shift_invariant: bool = True,
+        convex: bool = False,
+        differentiable: bool = True,
+        lipschitz: float = np.inf,
+        smoothness: float = np.inf,
+        **parameters: Any,
+    ) -> None:
         super().__init__(
             *(value, gradient),
             hessian=hessian,
@@ -457,7 +468,7 @@ class NumpyGroupLoss(GroupLoss, NumpyLoss):
         for name, allowed in rules.items():
             check_parameter("NumpyLoss", name, self._given(name), allowed)
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         self._check_parameters()
         functions = (self._given(name) for name in ("value", "gradient", "hessian"))
         return group_callback_loss("NumpyLoss", *functions, self._own_parameters())
@@ -561,7 +572,7 @@ class CFunctionLoss(CustomLoss):
         given = super()._given(name)
         return given.given if isinstance(given, CFunction) else given
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         self._check_parameters()
         parameters = self._own_parameters()
         for name, value in parameters.items():

@@ -12,13 +12,19 @@ array([0.313, 0.693])
 array([-0.269,  0.269, -0.5  ,  0.5  ])
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from sklearn_losses._machine._params import check_parameters
+from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._arguments import factors_of_results, require_shape
 from sklearn_losses.losses._base import Loss
 from sklearn_losses.losses._group_builtin import group_builtin
 from sklearn_losses.losses._grouping import Grouping, sums
+from sklearn_losses.losses._table import CLoss
 from sklearn_losses.losses._targets import group_codes
 
 
@@ -49,7 +55,7 @@ class GroupLoss(Loss):
     softened = None  # a function of h: the loss with its kinks smoothed over h
     _kernel = None
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
         return group_builtin(self._kernel, tuple(map(float, self._c_parameters())))
 
@@ -57,7 +63,13 @@ class GroupLoss(Loss):
         return ()
 
     # ---------------------------------------------------------- for the user
-    def value(self, y_true, raw_prediction, groups=None, sample_weight=None):
+    def value(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Array:
         """The loss of each group.
 
         Parameters
@@ -88,14 +100,26 @@ class GroupLoss(Loss):
         )
         return grouping.of_codes(grouping.values(functions, raw))
 
-    def gradient(self, y_true, raw_prediction, groups=None, sample_weight=None):
+    def gradient(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Array:
         """The derivative of the sum of all groups by each raw prediction.
 
         Parameters and errors are those of `value`; the result is of shape (n_samples,).
         """
         return self.value_gradient(y_true, raw_prediction, groups, sample_weight)[1]
 
-    def value_gradient(self, y_true, raw_prediction, groups=None, sample_weight=None):
+    def value_gradient(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> tuple[Array, Array]:
         """`value` and `gradient`, in one pass.
 
         Parameters and errors are those of `value`.
@@ -110,7 +134,13 @@ class GroupLoss(Loss):
         value, gradient = grouping.derivatives(functions, raw)
         return grouping.of_codes(value), gradient
 
-    def curvature(self, y_true, raw_prediction, groups=None, sample_weight=None):
+    def curvature(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Array:
         """The diagonal of the Hessian of the sum of all groups.
 
         Parameters and errors are those of `value`; the result is of shape (n_samples,).
@@ -121,8 +151,13 @@ class GroupLoss(Loss):
         return grouping.derivatives(functions, raw, True)[2]
 
     def hessian_product(
-        self, y_true, raw_prediction, v, groups=None, sample_weight=None
-    ):
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        v: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Array:
         """The Hessian of the sum of all groups, times vectors.
 
         Parameters
@@ -145,7 +180,13 @@ class GroupLoss(Loss):
         found[grouping.order] = grouping.products(functions, raw, columns)
         return found.reshape(v.shape)
 
-    def mean(self, y_true, raw_prediction, groups=None, sample_weight=None):
+    def mean(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """The mean that fits minimise: the sum over groups, over what they count.
 
         Of losses of queries that is their number or, with per="pair", that of pairs,
@@ -163,11 +204,22 @@ class GroupLoss(Loss):
             return float("nan")
         return float(grouping.values(functions, raw).sum() / grouping.total)
 
-    def __call__(self, y_true, raw_prediction, groups=None, sample_weight=None):
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """The mean of the loss; see `mean`."""
         return self.mean(y_true, raw_prediction, groups, sample_weight)
 
-    def minimum(self, y_true, groups=None, sample_weight=None):
+    def minimum(
+        self,
+        y_true: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Array:
         """The infimum of each group's loss over all raw predictions.
 
         Parameters and errors are those of `value`.
@@ -180,12 +232,18 @@ class GroupLoss(Loss):
         _, grouping, _ = self._arranged(y_true, raw, groups, sample_weight)
         return grouping.of_codes(self.minima(grouping))
 
-    def minima(self, grouping):
+    def minima(self, grouping: Any) -> Array:
         """Those of the groups that count; see `minimum`."""
         least = self._minimum(grouping.y, grouping.weight, grouping.starts)
         return least * grouping.factor
 
-    def hessian(self, y_true, raw_prediction, groups=None, sample_weight=None):
+    def hessian(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Array:
         """The Hessian of the sum of all groups, as a matrix: for few rows.
 
         Parameters and errors are those of `value`.
@@ -199,7 +257,7 @@ class GroupLoss(Loss):
             y_true, raw_prediction, every, groups, sample_weight
         )
 
-    def conjugate(self, y_true, dual):
+    def conjugate(self, y_true: ArrayLike, dual: ArrayLike) -> Array:
         """There is no formula for it; fits prove their ends without one."""
         raise ValueError(
             f"{type(self).__name__} has no conjugate of single rows, because it is a "
@@ -207,19 +265,23 @@ class GroupLoss(Loss):
         )
 
     @property
-    def has_conjugate(self):
+    def has_conjugate(self) -> bool:
         """Whether slopes give a lower bound: of a convex loss its own do."""
         return self.convex
 
-    def optimal_constant(self, y_true, sample_weight=None):
+    def optimal_constant(
+        self, y_true: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float | Array:
         """0: all constants have the same loss."""
         return 0.0
 
-    def inverse_link(self, raw_prediction):
+    def inverse_link(self, raw_prediction: ArrayLike) -> Array:
         """The raw predictions."""
         return np.asarray(raw_prediction)
 
-    def check_targets(self, y_true, name="y_true", n_classes=None):
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", n_classes: int | None = None
+    ) -> None:
         """Refuse targets outside of the domain; see `Loss.check_targets`."""
         self._check_columns(self._split(y_true, None)[0], name)
 
@@ -231,7 +293,7 @@ class GroupLoss(Loss):
 
     __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __truediv__ = _refuse_algebra
 
-    def split_weight(self):
+    def split_weight(self) -> tuple[Loss, float]:
         return self, 1.0
 
     # --------------------------------------------------------- from arguments

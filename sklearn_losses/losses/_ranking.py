@@ -4,6 +4,10 @@ Only differences of scores within a query count. Relevances are any numbers, the
 the better; rows of the same relevance make no pair.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from sklearn_losses._machine._params import NONE, Interval, Options
@@ -74,7 +78,7 @@ class PairwiseLoss(RankingLoss):
 
     _constraints = {"per": PER, "pair_weight": PAIR_WEIGHTS}
 
-    def __init__(self, per="query", pair_weight=None):
+    def __init__(self, per: str = "query", pair_weight: str | None = None) -> None:
         self.per = per
         self.pair_weight = pair_weight
 
@@ -120,10 +124,27 @@ _PAIRWISE = """
 
 class PairwiseLogistic(PairwiseLoss):
     __doc__ = f"""Logistic loss of the margins of pairs:
-    log(1 + exp(-(r_i - r_j))), y_i > y_j{_PAIRWISE}
+    log(1 + exp(-(r_i - r_j))), y_i > y_j
+
+    It estimates an order of the rows of a query: the log-odds that one is before
+    another. Take it as the first choice for rankings. Do not where only the first
+    places count (`ListNet`, or `PlackettLuce` with a top_k).{_PAIRWISE}
+    See Also
+    --------
+    PairwiseHinge : Pairs in the right order have no say.
+    PlackettLuce : A likelihood of the whole order.
+    ListNet : The best rows count.
+
     References
     ----------
     Burges et al. 2005, "Learning to rank using gradient descent", ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import PairwiseLogistic, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PairwiseLogistic().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.44])
     """
 
     name = "pairwise_logistic"
@@ -134,11 +155,26 @@ class PairwiseLogistic(PairwiseLoss):
 
 class PairwiseExponential(PairwiseLoss):
     __doc__ = f"""Exponential loss of the margins of pairs:
-    exp(-(r_i - r_j)), y_i > y_j{_PAIRWISE}
+    exp(-(r_i - r_j)), y_i > y_j
+
+    It estimates an order of the rows of a query, and an area under the curve with two
+    relevances. Take it to compare with RankBoost. Do not with relevances that are
+    wrong, which count exponentially (`PairwiseLogistic`).{_PAIRWISE}
+    See Also
+    --------
+    PairwiseLogistic : Wrong pairs pull no more than 1.
+
     References
     ----------
     Freund, Iyer, Schapire and Singer 2003, "An efficient boosting algorithm for
     combining preferences".
+
+    Examples
+    --------
+    >>> from sklearn_losses import PairwiseExponential, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PairwiseExponential().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.579])
     """
 
     name = "pairwise_exponential"
@@ -147,10 +183,26 @@ class PairwiseExponential(PairwiseLoss):
 
 class PairwiseSquaredHinge(PairwiseLoss):
     __doc__ = f"""Squared hinge loss of the margins of pairs:
-    max(0, 1 - (r_i - r_j))^2, y_i > y_j{_PAIRWISE}
+    max(0, 1 - (r_i - r_j))^2, y_i > y_j
+
+    It estimates an order of the rows of a query. Take it as a smooth hinge that solvers
+    like. Do not with relevances that are wrong by far, which pull in proportion
+    (`PairwiseHinge`).{_PAIRWISE}
+    See Also
+    --------
+    PairwiseHinge : Wrong pairs all pull alike.
+    PairwiseLogistic : All pairs count a little.
+
     References
     ----------
     Chapelle and Keerthi 2010, "Efficient algorithms for ranking with SVMs".
+
+    Examples
+    --------
+    >>> from sklearn_losses import PairwiseSquaredHinge, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PairwiseSquaredHinge().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.333])
     """
 
     name = "pairwise_squared_hinge"
@@ -160,11 +212,27 @@ class PairwiseSquaredHinge(PairwiseLoss):
 
 class PairwiseHinge(PairwiseLoss):
     __doc__ = f"""Hinge loss of the margins of pairs:
-    max(0, 1 - (r_i - r_j)), y_i > y_j{_PAIRWISE}
+    max(0, 1 - (r_i - r_j)), y_i > y_j
+
+    It estimates an order of the rows of a query. Take it where pairs that are in the
+    right order by a margin should have no say. Do not where relevances are noisy and
+    many pairs are wrong (`PairwiseLogistic` is smooth there).{_PAIRWISE}
+    See Also
+    --------
+    PairwiseSquaredHinge : Without the kink.
+    PairwiseLogistic : All pairs count a little.
+
     References
     ----------
     Joachims 2002, "Optimizing search engines using clickthrough data", KDD; Airola,
     Pahikkala and Salakoski 2011, "Training linear ranking SVMs in linearithmic time".
+
+    Examples
+    --------
+    >>> from sklearn_losses import PairwiseHinge, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PairwiseHinge().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.333])
     """
 
     name = "pairwise_hinge"
@@ -177,7 +245,7 @@ class PairwiseHinge(PairwiseLoss):
     def _c_parameters(self):
         return self._end, self._width
 
-    def softened(self, h):
+    def softened(self, h: float) -> Any:
         """This loss with its kinks smoothed over a half-width h."""
         return self._at(1.0, h)
 
@@ -186,7 +254,7 @@ class PairwiseHinge(PairwiseLoss):
         other._end, other._width = end, h
         return other
 
-    def shares(self, h):
+    def shares(self, h: float) -> Any:
         """Two losses: the difference of their values over 2 h sums up the slopes.
 
         Those of the pairs, of the loss that is smoothed over h; the conjugate of a
@@ -199,6 +267,10 @@ class ListNet(RankingLoss):
     """Cross-entropy of the scores' softmax, within each query:
     -sum_i t_i log softmax(r)_i
 
+    It estimates the shares of the rows of a query. Take it where one row of each query
+    is chosen (then it is the conditional logit), or the best rows count most. Do not
+    where the order of all rows counts alike (`PairwiseLogistic`).
+
     Parameters
     ----------
     target : {"softmax", "proportional"}, default="softmax"
@@ -208,10 +280,23 @@ class ListNet(RankingLoss):
     temperature : float, default=1.0
         > 0; the smaller, the more counts the best row.
 
+    See Also
+    --------
+    PlackettLuce : The whole order.
+    PairwiseLogistic : All pairs alike.
+    CrossEntropy : The same, where the alternatives are classes.
+
     References
     ----------
     Cao et al. 2007, "Learning to rank: from pairwise approach to listwise approach",
     ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import ListNet, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> ListNet().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([0.886])
     """
 
     name = "list_net"
@@ -223,7 +308,7 @@ class ListNet(RankingLoss):
         "temperature": [Interval(0, None, "neither")],
     }
 
-    def __init__(self, target="softmax", temperature=1.0):
+    def __init__(self, target: str = "softmax", temperature: float = 1.0) -> None:
         self.target = target
         self.temperature = temperature
 
@@ -261,6 +346,10 @@ class PlackettLuce(RankingLoss):
     It is that of drawing the rows, of those that are left, in the order of relevance.
     Also known as ListMLE. It is Cox's partial likelihood with a stratum for each query.
 
+    It estimates the order of the rows of a query, as drawn one after another. Take it
+    where whole orders were observed, such as finishes of races. Do not where relevances
+    are grades with many ties (`PairwiseLogistic`).
+
     Parameters
     ----------
     ties : {"breslow", "efron"}, default="breslow"
@@ -270,17 +359,30 @@ class PlackettLuce(RankingLoss):
         Only the first so many draws count, and all of a tie with the last of them.
         None: all do.
 
+    See Also
+    --------
+    CoxPH : The same formula, of times.
+    ListNet : The best rows count.
+    PairwiseLogistic : Pairs.
+
     References
     ----------
     Plackett 1975, "The analysis of permutations"; Xia et al. 2008, "Listwise approach
     to learning to rank", ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import PlackettLuce, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> PlackettLuce().value(y, [1.0, 0.0, 0.0]).round(3)
+    array([1.245])
     """
 
     name = "plackett_luce"
     _kernel = "cox"
     _constraints = TIES | {"top_k": [Interval(1, None, "left", integer=True), NONE]}
 
-    def __init__(self, ties="breslow", top_k=None):
+    def __init__(self, ties: str = "breslow", top_k: int | None = None) -> None:
         self.ties = ties
         self.top_k = top_k
 

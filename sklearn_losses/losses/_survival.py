@@ -1,5 +1,7 @@
 """Losses of survival: the order of events, among those who wait for one."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import gammaln
 
@@ -50,12 +52,22 @@ class CoxPH(GroupLoss):
     row is at risk from its entry to its time. Weights count as in R's ``coxph``: as
     many rows, with Breslow's ties.
 
+    It estimates the hazard ratio. Take it for times to an event, of which some are only
+    known to be longer, where nothing is known of how the hazard depends on time. Do not
+    where times themselves are to be predicted beyond those seen (`WeibullAFT`), or
+    hazards cross.
+
     Parameters
     ----------
     ties : {"breslow", "efron"}, default="breslow"
         What becomes of events at the same time. Efron's is nearer to what times without
         ties would say, and the default of R and lifelines; with Breslow's, that of
         scikit-survival and glmnet, a row of weight 2 is the same as two rows.
+
+    See Also
+    --------
+    WeibullAFT : The distribution of the time.
+    PlackettLuce : The same formula, of rankings.
 
     References
     ----------
@@ -75,7 +87,7 @@ class CoxPH(GroupLoss):
     _kernel = "cox"
     _constraints = TIES
 
-    def __init__(self, ties="breslow"):
+    def __init__(self, ties: str = "breslow") -> None:
         self.ties = ties
 
     def _c_parameters(self):

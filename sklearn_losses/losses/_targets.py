@@ -4,12 +4,18 @@ A structured array passes through train_test_split, cross-validation and searche
 other y, and scorers see all of it.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+
+from sklearn_losses._machine._typing import ArrayLike, NDArray
 
 MOST_ABSENT = 4  # times the number of rows may integers be apart
 
 
-def ranking_target(relevance, groups):
+def ranking_target(relevance: ArrayLike, groups: ArrayLike | None) -> NDArray[Any]:
     """Relevances, with the query of each row.
 
     What `LinearRanker` takes as y where `groups` cannot be passed, as in searches
@@ -51,7 +57,9 @@ def ranking_target(relevance, groups):
     return found
 
 
-def survival_target(event, time, entry=None):
+def survival_target(
+    event: ArrayLike, time: ArrayLike, entry: ArrayLike | None = None
+) -> NDArray[Any]:
     """Times, and whether what is waited for has happened then.
 
     What `LinearSurvival` takes as y. It also takes the arrays of scikit-survival's

@@ -1,0 +1,5 @@
+"""Model selection: which loss for which data, in one search."""
+
+from sklearn_losses.model_selection._search import LossSearchCV
+
+__all__ = ["LossSearchCV"]

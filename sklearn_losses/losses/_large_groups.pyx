@@ -438,7 +438,7 @@ cdef double between(const Group *g, Py_ssize_t first, Py_ssize_t middle,
             return d.value
     for i in range(middle, last):
         total += pairs_of_row(logistic_value, logistic_slope, logistic_bend, NULL, g, i,
-                              first, middle)
+                              first, middle, NULL)
     return total
 
 

@@ -448,13 +448,13 @@ class OrdinalSolver(OutputsSolver):
         intercept = np.append(result.intercept[0], ends)
         return replace(result, coef=coef, intercept=intercept), fit
 
-    def _warnings(self, fit):
-        said, loss = super()._warnings(fit), fit.term.loss
-        binary = getattr(loss, "loss", None)
+    def _warnings(self, descent):
+        said, problem = super()._warnings(descent), descent.problem
+        binary = getattr(problem.term.loss, "loss", None)
         ends = binary is not None and np.isfinite(binary.optimal_constant([1.0]))
-        if said or ends or not fit.price.is_nothing:
+        if said or ends or not problem.price.is_nothing:
             return said
-        if fit.best > self.tol * fit.at_constant:
+        if descent.state.best > self.tol * descent.start.at_constant:
             return []
         return [
             f"{self.owner} fits every row perfectly, as where thresholds separate all "

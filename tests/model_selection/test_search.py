@@ -43,7 +43,7 @@ from sklearn_losses.model_selection._results import rules
 X, Y = make_regression(120, 6, noise=20.0, n_informative=3, random_state=0)
 Y = Y / Y.std()
 ALPHAS = [1.0, 0.1, 0.001]
-FINE = LinearRegressor(tol=1e-10)
+FINE = LinearRegressor(tol=1e-8)
 RNG = np.random.default_rng(0)
 
 pytestmark = pytest.mark.filterwarnings(  # of a tol that is next to rounding
@@ -67,7 +67,7 @@ def grid(found, **settings):
     return GridSearchCV(found.estimator, lists, **settings)
 
 
-def assert_same(found, other, rtol=1e-5):
+def assert_same(found, other, rtol=2e-4):
     """The keys, types and scores of GridSearchCV's results, and its choice."""
     ours, theirs = found.cv_results_, other.cv_results_
     assert set(ours) == set(theirs) | {"n_rows", "gap", "method"}

@@ -27,6 +27,8 @@ This file is made by `docs/make_catalogue.py`. Do not edit it.
 binary targets y in {0, 1} `s = 2y - 1`, `z = s p` and `P = expit(z)`. Terms in y alone
 may be left out.
 
+*Estimates* is what predictions are that have the least expected loss: of what about y.
+
 Each loss is shown with its default parameters, and its traits are for these. The string
 is its name, as in `SGDRegressor(loss="huber")`. *lipschitz* is the supremum of the
 gradient's size and *smoothness* that of the curvature's, inf if there is no bound.
@@ -48,6 +50,7 @@ COLUMNS = (
     "class",
     "string",
     "value",
+    "estimates",
     "convex",
     "lipschitz",
     "smoothness",
@@ -103,6 +106,7 @@ def row(name):
         f"`{signature(type(loss))}`",
         f"`{name}`",
         formula(type(loss)).replace("|", r"\|"),
+        loss.estimates,
         yes_or_no(loss.convex),
         f"{loss.lipschitz:.4g}",
         f"{loss.smoothness:.4g}",

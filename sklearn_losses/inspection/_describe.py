@@ -21,6 +21,7 @@ from sklearn_losses.losses import Loss
 
 TRAITS = (
     "task",
+    "estimates",
     "granularity",
     "link",
     "domain",
@@ -144,6 +145,7 @@ class LossDescription:
             "task",
             f"{traits['task']}, {traits['link']!r}, y in {traits['domain']}",
         )
+        yield "estimates", traits["estimates"]
         yield "traits", ", ".join(self._adjectives())
         yield (
             "constants",
@@ -181,12 +183,22 @@ class LossDescription:
         return text
 
 
+class Descriptions(list):
+    """What `describe` has found out about several losses, below each other."""
+
+    def __str__(self):
+        return "\n\n".join(map(str, self))
+
+    def _repr_html_(self):
+        return "<hr>".join(one._repr_html_() for one in self)
+
+
 def describe(loss, y_true=None):
     """Describe a loss: traits, landmarks, influence, efficiency, cost.
 
     Parameters
     ----------
-    loss : Loss or str
+    loss : Loss, str, or a list of these
         An instance, or the name of one.
     y_true : float, default=None
         The target at which it is looked at, which matters for losses that do not
@@ -196,6 +208,7 @@ def describe(loss, y_true=None):
     Returns
     -------
     LossDescription
+        Of a list, a list of these, which prints as all of them.
 
     Raises
     ------
@@ -218,6 +231,8 @@ def describe(loss, y_true=None):
     >>> round(description.efficiency, 3)
     0.95
     """
+    if isinstance(loss, (list, tuple)):
+        return Descriptions(describe(one, y_true) for one in loss)
     loss = as_loss(loss, "describe")
     profile = Profile(loss, y_true)
     efficiency, slope = np.nan, np.nan

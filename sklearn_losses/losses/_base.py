@@ -32,7 +32,13 @@ from sklearn_losses.losses._arguments import (
 from sklearn_losses.losses._best_constant import best_constant
 from sklearn_losses.losses._builtin import builtin
 from sklearn_losses.losses._evaluate import conjugate, evaluate
-from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.losses._links import IdentityLink, LogitLink
+
+# What losses of a residual estimate that are neither quite a mean nor a median.
+BETWEEN, MOST_VALUES = (
+    "centre, between median and mean",
+    "centre of most values, a mode",
+)
 
 REAL_LINE = Interval(None, None, "neither")
 
@@ -83,6 +89,9 @@ class Loss(BaseEstimator):
         Classification: whether it treats all classes alike.
     bounded : bool
         Whether the loss stays below some bound for all raw predictions.
+    estimates : str
+        Of what about y its predictions are estimates, as those that have the least
+        expected loss: "mean", "median", "0.9-quantile", "log-odds", "class" ...
 
     Notes
     -----
@@ -112,6 +121,15 @@ class Loss(BaseEstimator):
     bounded = False
 
     _constraints = {}
+
+    @property
+    def estimates(self):
+        if self.task != "regression":
+            likely = "log-odds" if isinstance(self.link, LogitLink) else "probability"
+            return likely if self.proper else "class"
+        if not self.symmetric:
+            return "its own minimum"
+        return BETWEEN if self.convex else MOST_VALUES
 
     @property
     def __name__(self):

@@ -32,9 +32,11 @@ from sklearn_losses._machine._params import (
 from sklearn_losses.losses._base import Loss, usual_relative
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.losses._mixture import mixture
+from sklearn_losses.losses._regression import expectile_name, quantile_name
 
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
+NAMES_OF_SIDES = {"mean": expectile_name, "median": quantile_name}
 FAR_OUT = 1e100  # a raw prediction that is as sure as can be
 
 
@@ -203,6 +205,10 @@ class Scaled(Combination):
     def __str__(self):
         return _as_text(self.loss, self.weight)
 
+    @property
+    def estimates(self):
+        return self.loss.estimates
+
     def split_weight(self):
         loss, factor = self.loss.split_weight()
         return loss, factor * self.weight
@@ -257,6 +263,14 @@ class Sum(Combination):
 
     def _terms(self):
         return [(self.left, self.left_weight), (self.right, self.right_weight)]
+
+    @property
+    def estimates(self):
+        each = dict.fromkeys(loss.estimates for loss, _ in self._active_terms())
+        if len(each) == 1:
+            return next(iter(each))
+        own = super().estimates
+        return f"between {' and '.join(each)}" if self.task == "regression" else own
 
     def _check(self):
         super()._check()
@@ -389,6 +403,13 @@ class Asymmetric(Combination):
     """
 
     _constraints = {"loss": A_LOSS, "under": WEIGHT, "over": WEIGHT}
+
+    @property
+    def estimates(self):
+        inner, both = self.loss.estimates, self.under + self.over
+        if inner not in NAMES_OF_SIDES or both == 0:
+            return super().estimates
+        return NAMES_OF_SIDES[inner](self.under / both)
 
     def __init__(self, loss, under=1.0, over=1.0):
         self.loss = loss

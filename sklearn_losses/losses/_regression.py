@@ -38,6 +38,7 @@ class SquaredError(PointLoss):
     """
 
     name = "squared_error"
+    estimates = "mean"
     smoothness = 1.0
 
     def _optimal_constant(self, y_true, sample_weight):
@@ -48,6 +49,7 @@ class AbsoluteError(PointLoss):
     """abs(r), whose optimum is the median. The subgradient at r = 0 is 0."""
 
     name = "absolute_error"
+    estimates = "median"
     differentiable = False
     piecewise_linear = True
     lipschitz = 1.0
@@ -62,6 +64,12 @@ CONVEX_RELATIVES["regression"] = lambda loss: loss.lipschitz * AbsoluteError()
 # Traits of losses of a quantile.
 STEEPER_SIDE = property(lambda loss: max(loss.quantile, 1.0 - loss.quantile))
 IS_MEDIAN = property(lambda loss: loss.quantile == 0.5)
+OF_QUANTILE = property(lambda loss: quantile_name(loss.quantile))
+
+
+def quantile_name(quantile):
+    """What a quantile is called among the things that losses estimate."""
+    return "median" if quantile == 0.5 else f"{quantile:g}-quantile"
 
 
 class Quantile(PointLoss):
@@ -80,6 +88,7 @@ class Quantile(PointLoss):
     """
 
     name = "quantile"
+    estimates = OF_QUANTILE
     lipschitz = STEEPER_SIDE
     symmetric = IS_MEDIAN
     differentiable = False
@@ -119,6 +128,7 @@ class SmoothQuantile(ThresholdLoss):
     """
 
     name = "smooth_quantile"
+    estimates = property(lambda loss: f"about the {quantile_name(loss.quantile)}")
     lipschitz = STEEPER_SIDE
     symmetric = IS_MEDIAN
     value_power = 1
@@ -139,6 +149,11 @@ class SmoothQuantile(ThresholdLoss):
     @property
     def smoothness(self):
         return self.lipschitz / (self.delta * self._scale)
+
+
+def expectile_name(expectile):
+    """What an expectile is called among the things that losses estimate."""
+    return "mean" if expectile == 0.5 else f"{expectile:g}-expectile"
 
 
 class Expectile(PointLoss):
@@ -171,6 +186,10 @@ class Expectile(PointLoss):
     @property
     def symmetric(self):
         return self.expectile == 0.5
+
+    @property
+    def estimates(self):
+        return expectile_name(self.expectile)
 
 
 class Huber(ThresholdLoss):
@@ -314,6 +333,7 @@ class Linex(PointLoss):
     """
 
     name = "linex"
+    estimates = "exponential mean, -log E[exp(-a y)] / a"
     symmetric = False
     _constraints = {
         "a": [Interval(None, 0, "neither"), Interval(0, None, "neither")],
@@ -336,6 +356,7 @@ class AbsolutePercentageError(PointLoss):
     """
 
     name = "absolute_percentage_error"
+    estimates = "median with weights 1 / abs(y)"
     differentiable = False
     piecewise_linear = True
     symmetric = False
@@ -360,6 +381,7 @@ class SquaredLogError(PointLoss):
     """
 
     name = "squared_log_error"
+    estimates = "geometric mean of 1 + y, less 1"
     domain = Interval(-1, None, "neither")
     link = Log1pLink()
     smoothness = 1.0

@@ -58,6 +58,7 @@ from sklearn_losses.model_selection._folds import (
 )
 from sklearn_losses.model_selection._metrics import ONE, Metric, Routed, metrics_of
 from sklearn_losses.model_selection._race import SHARE, race
+from sklearn_losses.model_selection._report import Standings
 from sklearn_losses.model_selection._results import results_of, rules
 
 METADATA = "sample_weight", "offset", "groups"
@@ -189,6 +190,8 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     See Also
     --------
+    compare_losses : The same as one line.
+    LossSearchDisplay : Pictures of it.
     sklearn.model_selection.GridSearchCV : The same for any parameters.
 
     References
@@ -428,7 +431,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             X = before.fit_transform(X, data.y)
         seen = X, data.y, data.weight, data.offset
         return [
-            Group(loss, settings, path(settings, final, alphas, seen))
+            Group(loss, settings, _path_or_one(settings, final, alphas, seen))
             for loss in losses
             for settings in ({"loss": loss, **kind} for kind in kinds)
         ]
@@ -514,6 +517,44 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.refit_time_ = time.perf_counter() - start
         if hasattr(model, "feature_names_in_"):
             self.feature_names_in_ = model.feature_names_in_
+
+    # ------------------------------------------------------------------ what it says
+    def table(self):
+        """The best of each family of losses, the best family first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the loss, alpha, what the loss estimates, the mean of each metric
+            (errors are positive, and less is better) with its standard error over
+            folds, and whether it is tied with the best: not behind by more than two
+            standard errors of the difference in the same folds.
+        """
+        check_is_fitted(self, "cv_results_")
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "LossSearchCV.table needs pandas. Install it: pip install pandas"
+            ) from error
+        return pd.DataFrame(Standings(self).rows()).set_index("family")
+
+    def verdict(self):
+        """What the search has found, in words.
+
+        Returns
+        -------
+        str
+        """
+        check_is_fitted(self, "cv_results_")
+        return Standings(self).verdict()
+
+    def _html_repr(self):
+        """For notebooks: verdict and table above the usual diagram."""
+        diagram = super()._html_repr()
+        if not hasattr(self, "cv_results_"):
+            return diagram
+        return Standings(self).html() + diagram
 
     # ------------------------------------------------------------------- predictions
     def _predict(self, name, X, params):
@@ -631,6 +672,14 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         tags.target_tags = deepcopy(inner.target_tags)
         tags.input_tags.sparse = inner.input_tags.sparse
         return tags
+
+
+def _path_or_one(settings, final, alphas, seen):
+    """A path, or one alpha where the data are not for a loss: its fits say why."""
+    try:
+        return path(settings, final, alphas, seen)
+    except ValueError:
+        return [1.0]
 
 
 def _check_classes(k, y, weight, train):

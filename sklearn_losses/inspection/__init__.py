@@ -5,7 +5,12 @@ from sklearn_losses.inspection._curve_display import LossCurveDisplay
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._display import LossDisplay
 from sklearn_losses.inspection._report import CheckResult, LossReport
-from sklearn_losses.inspection._scorer import LossScorer, d2_loss_score, loss_scorer
+from sklearn_losses.inspection._scorer import (
+    LossScorer,
+    d2_loss_score,
+    d2_score,
+    loss_scorer,
+)
 from sklearn_losses.inspection._standard_errors import standard_errors
 
 __all__ = [
@@ -18,6 +23,7 @@ __all__ = [
     "LossScorer",
     "check_loss",
     "d2_loss_score",
+    "d2_score",
     "describe",
     "loss_scorer",
     "standard_errors",

@@ -46,6 +46,9 @@ REAL_LINE = Interval(None, None, "neither")
 # of that one adds it.
 CONVEX_RELATIVES = {}
 
+# How a loss scores an estimator, which the module of scorers adds.
+AS_SCORER = {}
+
 _NUMPY_NUMBER = re.compile(r"np\.(?:float|u?int)\d+\(([^()]*)\)")
 
 
@@ -348,9 +351,28 @@ class Loss(BaseEstimator):
             value, sample_weight = value[seen], sample_weight[seen]
         return float(np.average(value, weights=sample_weight))
 
-    def __call__(self, y_true, raw_prediction, sample_weight=None):
-        """The weighted mean of the loss; see `mean`."""
-        return self.mean(y_true, raw_prediction, sample_weight)
+    def __call__(self, y_true, raw_prediction, *args, sample_weight=None):
+        """The weighted mean of the loss; see `mean`.
+
+        Where scikit-learn calls it as a scorer, with an estimator, X and y, it is
+        ``loss_scorer(loss)``: minus the mean loss of the estimator.
+        """
+        if hasattr(y_true, "predict") or hasattr(y_true, "decision_function"):
+            scorer = AS_SCORER["loss_scorer"](self)
+            return scorer(y_true, raw_prediction, *args, sample_weight=sample_weight)
+        weight = args[0] if args else sample_weight
+        return self.mean(y_true, raw_prediction, weight)
+
+    def _accept_sample_weight(self):
+        # As a scorer: scikit-learn 1.9 asks this of each of a dict.
+        return True
+
+    @property
+    def _score_func(self):
+        raise AttributeError(
+            f"{self} scores raw predictions or probabilities, which no threshold of "
+            "labels changes. Use a metric of labels, such as 'balanced_accuracy'."
+        )
 
     def inverse_link(self, raw_prediction):
         """Predictions on the scale of y; probabilities in a probabilistic loss.

@@ -125,7 +125,8 @@ class Standings:
         """Which candidates are not behind another one by more than chance."""
         behind, error = paired(self.scores[metric.name], of)
         with np.errstate(invalid="ignore"):
-            return np.abs(behind) <= TIED * error + 1e-12 * np.abs(behind).max()
+            rounding = 1e-12 * np.nanmax(np.abs(behind), initial=0.0)
+            return np.abs(behind) <= TIED * error + rounding
 
     def spread(self, metric):
         """Standard errors of the mean scores over folds."""

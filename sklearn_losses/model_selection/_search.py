@@ -18,7 +18,6 @@ from copy import deepcopy
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
@@ -479,7 +478,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         warnings.warn(
             f"{n_failed} of {len(settings)} candidates of LossSearchCV have failed in "
             f"a fold, and have no score:\n{text}",
-            FitFailedWarning,
+            UserWarning,
             stacklevel=3,
         )
 

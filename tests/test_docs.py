@@ -44,3 +44,9 @@ def test_the_examples_of_penalties():
     found = doctest.testfile(str(DOCS / "penalties.md"), module_relative=False)
     assert found.attempted > 10
     assert found.failed == 0
+
+
+def test_the_examples_of_the_search():
+    found = doctest.testfile(str(DOCS / "search.md"), module_relative=False)
+    assert found.attempted > 8
+    assert found.failed == 0

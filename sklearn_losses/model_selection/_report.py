@@ -194,7 +194,7 @@ class Standings:
                 f"{what} is the simplest within one standard error, by {metric.title}"
             )
         spread = self.spread(metric)[i]
-        error = f" ± {short(spread)}" if np.isfinite(spread) else ""
+        error = f" ± {spread:.2g}" if np.isfinite(spread) else ""
         return f"{start}: {short(score)}{error} (mean and standard error of {n} folds)."
 
     def _score(self, i):
@@ -221,7 +221,7 @@ class Standings:
         worse = [j for j in best if not tied[j] and behind[j] > 0]
         if worse:
             parts = [
-                f"{self.losses[j]} by {short(behind[j])} ± {short(error[j])}"
+                f"{self.losses[j]} by {short(behind[j])} ± {error[j]:.2g}"
                 for j in worse
             ]
             yield f"Worse in the same folds: {'; '.join(parts)}."

@@ -33,6 +33,7 @@ MOST_REFINED = 20
 MOST_WINNERS = 3  # that are made sure of
 ROWS_PER_COEF = 5  # in the smallest of the fits, for "auto"
 TOLERATED = 0.05  # standard errors of a score may a Newton step be off, for "auto"
+TOLERATED_OF_LABELS = 0.1  # which jump: those of fits to `tol` are off by as much
 
 
 # Metrics that order models as the mean of a loss does.
@@ -132,6 +133,13 @@ class Steps:
         self.why_not = why_not(self.final, data, splits, steps_before(estimator))
         self.stack, self._held, self._rows, self.kept = None, None, {}, {}
         self.wants_rows = False
+
+    @property
+    def sees_labels(self):
+        """Whether the metric that decides is one of labels."""
+        scorer = self.metrics[self.decisive].scorer
+        of_labels = getattr(scorer, "_response_method", None) == "predict"
+        return of_labels and isinstance(self.final, LinearClassifier)
 
     # ------------------------------------------------------------------- the candidates
     def run(self, group):
@@ -325,7 +333,8 @@ class Steps:
         n = each.shape[1]
         error = each[0].std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
         off = abs(float((each[1] - each[0]).mean()))
-        if not off <= TOLERATED * error + 1e-9 * np.abs(each).max():
+        tolerated = TOLERATED_OF_LABELS if self.sees_labels else TOLERATED
+        if not off <= tolerated * error + 1e-9 * np.abs(each).max():
             raise Doubt("a Newton step is not near enough to the fits without a fold")
 
     def certified(self, group, which):

@@ -17,7 +17,7 @@ at together while rows are in cache.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import compress, pairwise
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -38,7 +38,8 @@ HALVINGS = 30
 FLAT = 1e-11  # of the diagonal, added where there may be no curvature
 REFINED = 1e-8  # as ENOUGH, of the fits without a fold
 SAMPLED = 1000  # rows for each coefficient say enough of the curvature
-FAR = 1e-3  # as ENOUGH, for a point of a sample that is looked at again
+FAR = 1e-4  # as ENOUGH, for a point of a sample that is looked at again ...
+MOST_LOOKS = 3  # ... as often
 LARGE = 64  # coefficients, from which on inverses take longer than factors
 NO_CURVATURE = "there is no curvature in some direction"
 WORTH = 4  # times as many rows as a sample has, for it to be worth while
@@ -456,17 +457,17 @@ class Path:
         """The path of some rows, all of whose points are then looked at together."""
         points = list(Path(self.objective, self.stack.few).points(penalties))
         thetas = np.array([point.theta for point in points])
-        for _ in range(2):
-            _, gradients = self.look_many(thetas)
-            is_far = []
-            for i, (point, by_fold) in enumerate(zip(points, gradients)):
-                flat = thetas[i].ravel()
-                slope = by_fold.sum(axis=0) + point.lam @ flat
-                step = _solve(_factor(point.hessians.sum(axis=0) + point.lam), slope)
-                is_far.append(0.5 * float(slope @ step) > FAR * point.gain)
-                if is_far[-1]:
-                    thetas[i] -= step.reshape(thetas[i].shape)
-            if not any(is_far):
+        gradients = np.empty((len(points), *points[0].gradients.shape))
+        enough = FAR * max(point.gain for point in points)
+        far = np.arange(len(points))
+        for _ in range(MOST_LOOKS):
+            gradients[far] = self.look_many(thetas[far])[1]
+            steps = [_newton_step(points[i], thetas[i], gradients[i]) for i in far]
+            moves = np.array([promised > enough for _, promised in steps])
+            for i, (step, _) in zip(far[moves], compress(steps, moves)):
+                thetas[i] -= step.reshape(thetas[i].shape)
+            far = far[moves]
+            if len(far) == 0:
                 break
         else:
             raise Doubt("some of the rows say too little of the others")
@@ -555,6 +556,13 @@ class Path:
         if not np.isfinite(found).all():
             raise Doubt("some row decides a coefficient alone")
         return found
+
+
+def _newton_step(point, theta, gradients):
+    """A step of all rows, and what it promises to gain."""
+    slope = gradients.sum(axis=0) + point.lam @ theta.ravel()
+    step = _solve(_factor(point.hessians.sum(axis=0) + point.lam), slope)
+    return step, 0.5 * float(slope @ step)
 
 
 def _jitter(matrices):

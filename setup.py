@@ -35,6 +35,8 @@ BUILDS = {"x86_64_v3": "-march=x86-64-v3"}
 KERNELS = (
     "_machine._arrays",
     "losses._builtin",
+    "losses._group_builtin",
+    "losses._large_groups",
     "losses._table",
     "design._matrices",
     "design._rows",
@@ -49,7 +51,7 @@ KERNELS = (
 # A loop over the points of a block can be vectorised once its formulas are inlined, to
 # the last; and calls are half of what a step of a short row costs.
 INLINE_ALL = "-DCYTHON_INLINE=inline __attribute__((always_inline))"
-INLINED = ("losses._builtin", "solvers.sgd._short_rows")
+INLINED = ("losses._builtin", "losses._group_builtin", "solvers.sgd._short_rows")
 SHARED = "sklearn_losses._cyutility"
 OPENMP = ["-fopenmp"] if sys.platform == "linux" else []
 

@@ -18,6 +18,8 @@ FAMILIES = {
     "_counts": "Counts and positive targets",
     "_binary": "Binary classification",
     "_multiclass": "Multiclass classification",
+    "_ranking": "Ranking, of the rows of a query",
+    "_survival": "Survival, of the rows of a stratum",
 }
 HEAD = """# Catalogue of losses
 
@@ -25,7 +27,8 @@ This file is made by `docs/make_catalogue.py`. Do not edit it.
 
 `y` is the target, `p` the raw prediction, before the inverse link, and `r = p - y`; for
 binary targets y in {0, 1} `s = 2y - 1`, `z = s p` and `P = expit(z)`. Terms in y alone
-may be left out.
+may be left out. In a ranking, pairs i, j are rows of a query with y_i > y_j, and `r` is
+the raw prediction.
 
 *Estimates* is what predictions are that have the least expected loss: of what about y.
 
@@ -94,6 +97,8 @@ def targets(loss):
     """What y may be."""
     if loss.granularity == "row":
         return "0..K-1"
+    if loss.task == "survival":
+        return "event, time"
     if loss.domain.integer:
         return "0, 1"
     return re.sub(r"\.0\b", "", str(loss.domain))

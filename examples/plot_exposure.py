@@ -1,14 +1,14 @@
-"""Claims of policies that were in force for different times: exposure is an offset.
+"""
+Counts with exposure
+====================
 
-    python examples/plot_exposure.py
+Claims of policies that were in force for different times: exposure is an offset.
 
 Young drivers change insurers often, so their policies are short. A model of claims that
 does not know how long each was in force takes them for safe; one of claims divided by
 time gives a week the weight of a year. With ``offset=np.log(years)`` the coefficients
-are those of the rate. The picture is `plot_exposure.png`.
+are those of the rate.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,6 @@ from sklearn.preprocessing import SplineTransformer
 
 from sklearn_losses import LinearRegressor, Poisson
 
-OUTPUT = Path(__file__).with_suffix(".png")
 N = 50_000
 
 rng = np.random.default_rng(0)
@@ -35,7 +34,7 @@ fits = {
     "claims / years": (claims / years, {}),
 }
 
-figure, (rates, exposure) = plt.subplots(
+_, (rates, exposure) = plt.subplots(
     1, 2, figsize=(11, 4.5), width_ratios=[3, 2], layout="constrained"
 )
 rates.plot(ages, np.interp(ages, np.sort(age), rate[np.argsort(age)]), "k:", lw=2)
@@ -52,5 +51,4 @@ exposure.plot(age[::50], years[::50], ".", ms=3, color="0.5")
 rates.set(xlabel="age", ylabel="claims a year", title="Fitted rates", ylim=(0, None))
 exposure.set(xlabel="age", ylabel="years in force", title="Exposure")
 rates.legend()
-figure.savefig(OUTPUT, dpi=120)
-print(f"Wrote {OUTPUT.name}")
+plt.show()

@@ -1,7 +1,9 @@
-"""How a fit went: four fits of digits, and what their loss curves say.
+"""
+Loss curves that tell how a fit went
+====================================
 
-Draws `plot_loss_curves.png`. The model learns to tell the eights from the other digits
-of scikit-learn's digits data:
+Four fits, and what their loss curves say. The model learns to tell the eights from the
+other digits of scikit-learn's digits data:
 
 1. enough epochs with a sensible step: both curves level off;
 2. few rows and no penalty: the validation loss rises, while the training loss falls on.
@@ -9,12 +11,6 @@ of scikit-learn's digits data:
 3. steps that are too small: both curves still fall when the epochs are used up;
 4. `learning_rate="auto"`: Newton's method on all rows, in a few iterations.
 """
-
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
@@ -43,7 +39,7 @@ CASES = {
 
 
 def main():
-    figure, axes = plt.subplots(2, 2, figsize=(12.5, 8.4), layout="constrained")
+    _, axes = plt.subplots(2, 2, figsize=(12.5, 8.4), layout="constrained")
     for (name, (parameters, rows)), ax in zip(CASES.items(), axes.flat):
         model = SGDClassifier(
             LogLoss(), **{"max_iter": 60, "trace": True, "random_state": 0} | parameters
@@ -51,9 +47,7 @@ def main():
         model.fit(X_train[rows], y_train[rows], X_val=X_val, y_val=y_val)
         display = LossCurveDisplay.from_estimator(model, ax=ax, name=name)
         print(f"{name}: {display.verdict}. {display.explanation}")
-    path = Path(__file__).with_suffix(".png")
-    figure.savefig(path, dpi=100)
-    print(f"Wrote {path}")
+    plt.show()
 
 
 if __name__ == "__main__":

@@ -1,19 +1,16 @@
-"""Penalties in one picture: their value, what they make of a coefficient, and of a fit.
+"""
+Penalties in one picture
+========================
 
-    python examples/plot_penalties.py
+Their value, what they make of a coefficient, and what they make of a fit.
 
-Left: the penalty of a coefficient. Middle: its proximal operator, which an orthogonal
-design applies to the least squares; the dashed line is no penalty at all. Right: the
+Above: the penalty of a coefficient, and its proximal operator, which an orthogonal
+design applies to the least squares; the dashed line is no penalty at all. Below: the
 coefficients of a fit of correlated features along alpha, for one that shrinks what it
 keeps (the l1 norm), one that does not (MCP), and one of groups; the dotted lines are
-what the data were made with. The picture is `plot_penalties.png`.
+what the data were made with.
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -28,7 +25,6 @@ from sklearn_losses import (
     regularization_path,
 )
 
-OUTPUT = Path(__file__).with_suffix(".png")
 SINGLE = {
     "L1()": L1(),
     "L2()": L2(),
@@ -76,12 +72,13 @@ def draw_paths(axes):
 
 
 def main():
-    figure, axes = plt.subplots(1, 5, figsize=(19, 3.8), layout="constrained")
-    draw_values(axes[:2])
-    draw_paths(axes[2:])
-    axes[2].set_ylabel("coefficients")
-    figure.savefig(OUTPUT, dpi=90)
-    print(f"Wrote {OUTPUT.name}")
+    figure = plt.figure(figsize=(10, 7.5), layout="constrained")
+    above, below = figure.subfigures(2, 1)
+    draw_values(above.subplots(1, 2))
+    paths = below.subplots(1, 3, sharey=True)
+    draw_paths(paths)
+    paths[0].set_ylabel("coefficients")
+    plt.show()
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""The unit of y: what a fit, and what a penalty makes of it.
+"""
+The unit of y
+=============
 
-    python examples/plot_units.py
+What a fit, and what a penalty makes of it.
 
 scikit-learn's diabetes data, whose y is multiplied by 1e-6 to 1e9, as if it came in
 other units. Left: without a penalty, how much of what Huber's loss could gain over the
 best constant a fit leaves, where 1 is a model that is the constant. Right: the default
-alpha, which the same fits feel more and more, and the warning that says so. The picture
-is `plot_units.png`.
+alpha, which the same fits feel more and more, and the warning that says so.
 """
 
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,7 +19,6 @@ from sklearn.datasets import load_diabetes
 
 from sklearn_losses import Huber, LinearRegressor, SGDRegressor
 
-OUTPUT = Path(__file__).with_suffix(".png")
 UNITS = 10.0 ** np.arange(-6, 10)
 LEAST = 1e-12  # what is drawn of a gap of 0
 
@@ -50,7 +49,7 @@ models = {
         "huber", penalty=None, epsilon=Huber().delta, random_state=0
     ),
 }
-figure, (fits, penalties) = plt.subplots(
+_, (fits, penalties) = plt.subplots(
     1, 2, figsize=(11, 4.5), layout="constrained", sharex=True
 )
 for name, make in models.items():
@@ -75,5 +74,4 @@ penalties.set(
 )
 fits.legend()
 penalties.legend()
-figure.savefig(OUTPUT, dpi=120)
-print(f"Wrote {OUTPUT.name}")
+plt.show()

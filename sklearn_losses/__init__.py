@@ -4,10 +4,17 @@ from sklearn_losses import inspection, losses, model_selection, penalties, solve
 from sklearn_losses._machine._instruction_set import instruction_set
 from sklearn_losses.estimators import (
     LinearClassifier,
+    LinearMultiTask,
+    LinearOrdinalClassifier,
+    LinearRanker,
     LinearRegressor,
+    LinearSurvival,
     SGDClassifier,
     SGDRegressor,
     alpha_max,
+    concordance_index_score,
+    ndcg_score,
+    pairwise_accuracy_score,
     regularization_path,
 )
 from sklearn_losses.inspection import *  # noqa: F403
@@ -18,16 +25,24 @@ from sklearn_losses.solvers import *  # noqa: F403
 
 __version__ = "0.1.0.dev0"
 __all__ = [
-    *losses.__all__,
-    *penalties.__all__,
     "LinearClassifier",
+    "LinearMultiTask",
+    "LinearOrdinalClassifier",
+    "LinearRanker",
     "LinearRegressor",
+    "LinearSurvival",
     "SGDClassifier",
     "SGDRegressor",
-    *solvers.__all__,
     "alpha_max",
-    "regularization_path",
-    *inspection.__all__,
-    *model_selection.__all__,
+    "concordance_index_score",
     "instruction_set",
+    "ndcg_score",
+    "pairwise_accuracy_score",
+    "regularization_path",
 ]
+# Pyright reads sums of lists, and no lists within lists.
+__all__ += losses.__all__
+__all__ += penalties.__all__
+__all__ += solvers.__all__
+__all__ += inspection.__all__
+__all__ += model_selection.__all__

@@ -15,6 +15,7 @@ from sklearn_losses.losses import (
     Andrews,
     Barron,
     Cauchy,
+    CoxPH,
     CrossEntropy,
     EpsilonInsensitive,
     Expectile,
@@ -29,13 +30,19 @@ from sklearn_losses.losses import (
     Huber,
     InverseGaussian,
     Linex,
+    ListNet,
     LogCosh,
     LogLoss,
     ModifiedHuber,
     MulticlassHinge,
     MulticlassSquaredHinge,
     NegativeBinomial,
+    PairwiseExponential,
+    PairwiseHinge,
+    PairwiseLogistic,
+    PairwiseSquaredHinge,
     Perceptron,
+    PlackettLuce,
     Poisson,
     PolyLoss,
     PseudoHuber,
@@ -203,6 +210,25 @@ def each_class(losses, name="loss"):
 # ---------------------------------------------------------------------- inputs
 SIZES = np.logspace(-12, 4, 33)
 RAW_GRID = np.concatenate([-SIZES[::-1], [0.0], SIZES])
+
+# Losses of groups, which have tests of their own.
+GROUP_LOSSES = [
+    PairwiseLogistic(),
+    PairwiseLogistic(per="pair", pair_weight="gain"),
+    PairwiseHinge(),
+    PairwiseHinge(pair_weight="difference"),
+    PairwiseSquaredHinge(),
+    PairwiseSquaredHinge(per="pair", pair_weight="gain"),
+    PairwiseExponential(),
+    ListNet(),
+    ListNet(target="proportional"),
+    ListNet(temperature=0.3),
+    PlackettLuce(),
+    PlackettLuce(ties="efron"),
+    PlackettLuce(top_k=2),
+    CoxPH(),
+    CoxPH(ties="efron"),
+]
 
 N_CLASSES = 3
 

@@ -13,6 +13,8 @@ import scipy.linalg  # noqa: F401  its BLAS has to be there to be limited
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
+from sklearn_losses.losses import _registry
+
 # The same examples in every run, and no clock in any verdict.
 settings.register_profile(
     "repeatable", deadline=None, derandomize=True, max_examples=60
@@ -33,6 +35,12 @@ def same_numbers(request):
     if rng is not None:
         state = BEGIN.setdefault(request.module, rng.bit_generator.state)
         rng.bit_generator.state = state
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """The names of losses, which are afterwards what they were before."""
+    monkeypatch.setattr(_registry, "_CLASSES", dict(_registry._CLASSES))
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses

@@ -149,7 +149,8 @@ def _check_optimum(findings, case, fit, problem):
     constant = _check_constant(findings, problem)
     found, best, who = fit.value(problem), *_least(case, fit, problem, constant)
     noise = problem.rounding(fit.coef, fit.intercept) + 100 * EPS * abs(constant)
-    gain = max(constant - best, LEAST * (constant - problem.floor()), noise, 1e-300)
+    least = LEAST * (constant - problem.floor())
+    gain = max(constant - min(best, found), least, noise, 1e-300)  # no rival may fit
     slack = noise + problem.nothing()
     if case.dtype == np.float32:
         slack += problem.rounding_of_float32(fit.coef, fit.intercept)

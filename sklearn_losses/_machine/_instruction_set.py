@@ -47,7 +47,7 @@ def _choose():
 _CHOSEN = _choose()
 
 
-def instruction_set():
+def instruction_set() -> str:
     """The instruction set of the compiled kernels that are in use.
 
     It is the best that the processor has, unless the environment variable

@@ -7,15 +7,19 @@ Constraints are declared beside the parameters and read when they are used, neve
 >>> check_parameter("Huber", "delta", 1.5, [Interval(0, None, "neither")])
 """
 
+from __future__ import annotations
+
 import difflib
 import inspect
 import math
 from functools import lru_cache
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
 from sklearn_losses._machine._arrays import all_between
+from sklearn_losses._machine._typing import ArrayLike, NDArray
 
 _LARGEST = np.finfo(np.float64).max
 
@@ -37,14 +41,21 @@ class Interval:
         Whether only integers belong to it.
     """
 
-    def __init__(self, low, high, closed="neither", *, integer=False):
+    def __init__(
+        self,
+        low: float | None,
+        high: float | None,
+        closed: str = "neither",
+        *,
+        integer: bool = False,
+    ) -> None:
         if closed not in ("both", "left", "right", "neither"):
             raise ValueError(
                 "closed must be 'both', 'left', 'right' or 'neither'. Got "
                 f"{closed!r} instead."
             )
-        self.low = -np.inf if low is None else low
-        self.high = np.inf if high is None else high
+        self.low: float = -np.inf if low is None else low
+        self.high: float = np.inf if high is None else high
         if not self.low <= self.high:
             raise ValueError(
                 f"low must not be above high. Got {low!r} and {high!r} instead."
@@ -60,7 +71,7 @@ class Interval:
     def _has_high(self):
         return self.closed in ("both", "right")
 
-    def contains(self, values):
+    def contains(self, values: ArrayLike) -> NDArray[np.bool_]:
         """Which of `values` lie inside; nan never does, nor does an infinity.
 
         Parameters
@@ -77,7 +88,7 @@ class Interval:
         inside = above & below & np.isfinite(values)
         return inside & (values == np.floor(values)) if self.integer else inside
 
-    def contains_all(self, values):
+    def contains_all(self, values: NDArray[Any]) -> bool:
         """Whether all of `values` lie inside: `contains` in one pass.
 
         Parameters
@@ -92,7 +103,7 @@ class Interval:
             return bool(np.all(self.contains(values)))
         return all_between(values.reshape(-1), *self.limits())
 
-    def limits(self):
+    def limits(self) -> tuple[float, float, bool]:
         """The least and the largest double inside, and whether it has to be an int."""
         low, high = max(self.low, -_LARGEST), min(self.high, _LARGEST)
         if low == self.low and not self._has_low:
@@ -101,7 +112,7 @@ class Interval:
             high = math.nextafter(high, -math.inf)
         return low, high, self.integer
 
-    def __and__(self, other):
+    def __and__(self, other: Interval) -> Interval:
         """The interval of the numbers that lie in both."""
         left, right = (
             max(self, other, key=lambda i: (i.low, not i._has_low)),
@@ -116,7 +127,7 @@ class Interval:
             integer=self.integer or other.integer,
         )
 
-    def allows(self, value):
+    def allows(self, value: object) -> bool:
         """Whether a parameter may have this value."""
         if type(value) is not (int if self.integer else float):  # mostly it is
             kind = Integral if self.integer else Real
@@ -131,23 +142,23 @@ class Interval:
         below = number < self.high or (number == self.high and self._has_high)
         return above and below and math.isfinite(number)
 
-    def __str__(self):
+    def __str__(self) -> str:
         left = "[" if self._has_low else "("
         right = "]" if self._has_high else ")"
         number = (lambda x: str(x)) if self.integer else (lambda x: str(float(x)))
         return f"{left}{number(self.low)}, {number(self.high)}{right}"
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         low, high = (end if np.isfinite(end) else None for end in (self.low, self.high))
         integer = ", integer=True" if self.integer else ""
         return f"Interval({low!r}, {high!r}, {self.closed!r}{integer})"
 
-    def wanted(self):
+    def wanted(self) -> str:
         """What a number that has to lie inside must be, in words."""
         is_binary = self.integer and (self.low, self.high) == (0, 1)
         return "to be 0 or 1" if is_binary else f"in {self}"
 
-    def describe(self):
+    def describe(self) -> str:
         kind = "an int" if self.integer else "a float"
         return f"{kind} in the range {self}"
 
@@ -240,6 +251,25 @@ def _closest(value, constraints):
     names = [n for c in constraints if isinstance(c, Options) for n in c.names]
     close = difflib.get_close_matches(str(value).lower(), names) if names else []
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def refuse_negative(array, owner, name, error):
+    """Raise an error that names the first number that is not finite and >= 0.
+
+    Parameters
+    ----------
+    array : ndarray of float
+    owner : str
+        What the message begins with: the array in words.
+    name : str
+        The array.
+    error : type of exception
+    """
+    bad = np.flatnonzero(~(np.isfinite(array) & (array >= 0)))
+    if len(bad):
+        raise error(
+            f"{owner} must be finite and >= 0: {name}[{bad[0]}] is {array[bad[0]]}."
+        )
 
 
 def check_parameters(holder, constraints):

@@ -6,11 +6,14 @@ Where every mean is small beside the spread, and in CSR matrices, the entries st
 they are, and the mean is accounted for in the sums.
 """
 
+from functools import cached_property
+
 import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
-from sklearn_losses.design._far import without_far
+from sklearn_losses._machine._arrays import all_between
+from sklearn_losses.design._far import spike_of, without_far
 from sklearn_losses.design._matrices import (
     add_moments,
     centre_rows,
@@ -18,6 +21,7 @@ from sklearn_losses.design._matrices import (
     set_mean_and_scale,
     weigh_rows,
 )
+from sklearn_losses.design._rows import look_at_columns
 
 BLOCK = 1 << 17  # entries of a block of rows: 1 MB
 SPARSE_BLOCK = 1 << 19  # stored entries, at most; its matrix of moments is dense
@@ -86,27 +90,35 @@ class Centred:
         self.blocks = [
             slice(i, min(i + size, self.n_rows)) for i in range(0, self.n_rows, size)
         ]
-        self.ones = np.ones(min(size, self.n_rows))  # sums by BLAS: faster
         self._scratch, self._only_block = [None, None], None
         self.is_plain = self.is_sparse = rows.is_sparse
-        self.is_near = bool(np.abs(self.shift).max(initial=0.0) <= NEAR)
+        self.is_near = all_between(self.shift, -NEAR, NEAR, False)
         if not rows.is_sparse and len(self.blocks) > 1:
             self.is_plain = self.is_near
         elif not rows.is_sparse:
             self._only_block = self.centred(self.blocks[0]) if self.blocks else None
 
+    @classmethod
+    def about(cls, rows, mean, scale, has_far=False):
+        """Rows around a mean, in units of a spread, that others have found."""
+        other = object.__new__(cls)
+        other._set(rows, mean, scale, has_far)
+        return other
+
+    @cached_property
+    def ones(self):
+        """As many as a block has rows: sums by BLAS are faster."""
+        return np.ones(self.blocks[0].stop if self.blocks else 0)
+
     def with_rows(self, rows):
         """The same mean and spread for other rows."""
-        other = object.__new__(Centred)
-        other._set(rows, self.mean, self.scale, self.has_far)
-        return other
+        return self.about(rows, self.mean, self.scale, self.has_far)
 
     def in_units(self, scale):
         """The same with other units of the columns, 0 for the constant ones."""
-        if np.array_equal(scale, self.scale):
+        if scale is self.scale or np.array_equal(scale, self.scale):
             return self
-        other = object.__new__(Centred)
-        other._set(self.rows, self.mean, scale, self.has_far)
+        other = self.about(self.rows, self.mean, scale, self.has_far)
         other.by_slopes = self.by_slopes
         return other
 
@@ -182,6 +194,13 @@ class Centred:
             found = self.rows.dot(coef, at_0, block=block)
             return found.reshape(len(found), *u.shape[1:])
         return self._product(u, block)
+
+    def n_different(self, weight):
+        """How many of the rows that have a weight differ, as a projection shows."""
+        along = self.dot(np.cos(np.arange(1.0, self.n_features + 1.0)))
+        along = (along if weight.all() else along[weight > 0]).round(6)
+        along.sort()
+        return int(len(along) > 0) + int(np.count_nonzero(along[1:] != along[:-1]))
 
     def raw(self, theta, block=None):
         """z u + c, where the last entry of theta is c, and the others are u.
@@ -299,43 +318,47 @@ def _statistics(rows, share, centre, slopes=None, keeps_far=True):
     And sum slopes x. One pass, about the mean of a few rows, will do unless that is far
     from the mean, as it is where the rows are sorted or most columns constant.
     """
-    mean = _mean_of_a_few(rows) if centre else np.zeros(rows.n_features)
-    found, moved, sizes, by_slopes = _pass_about(mean, rows, share, centre, slopes)
+    mean, sums, may_be_far = np.zeros(rows.n_features), None, True
+    if not rows.is_sparse:
+        look, step = np.empty((5, rows.n_features)), max(1, rows.n_rows // FEW)
+        settings = step, centre, spike_of(rows)
+        may_be_far = look_at_columns(rows.data, share, *settings, look)
+        sums, mean = look[:3], look[3]
+    first = _pass_about(mean, rows, share, centre, slopes, sums)
+    found, moved, sizes, by_slopes = first
     if moved > FAR:
-        mean = found[0]
+        mean, may_be_far = found[0], True
         found, _, sizes, _ = _pass_about(mean, rows, share, centre)
-    far = without_far(rows, share, *sizes, mean, centre)
+    *_, unit = sizes
+    if not (may_be_far or all_between(unit, 1.0, 1.0, False)):
+        may_be_far = True  # what had no size in the first look
+    far = without_far(rows, share, *sizes, mean, centre) if may_be_far else []
     for j, near_mean, spread in [] if keeps_far else far:
         found[:, j] = near_mean, 1.0 / spread
     return (*found, bool(far)), by_slopes
 
 
-def _mean_of_a_few(rows):
-    if rows.is_sparse:
-        return np.zeros(rows.n_features)  # which most entries are
-    X = rows.data.reshape(rows.n_rows, rows.n_features)
-    few = X[:: max(1, rows.n_rows // FEW)]
-    mean = np.add.reduce(few, axis=0, dtype=np.float64) / len(few)
-    return np.where(np.isfinite(mean), mean, 0.0)
-
-
-def _pass_about(centre, rows, share, moves, slopes=None):
+def _pass_about(centre, rows, share, moves, slopes=None, sums=None):
     """Mean and scale, how far off the mean was in spreads, sizes, sum slopes x.
 
     The sizes are the mean square of x - centre, the largest, and the unit of their
-    roots.
+    roots. The sums may be known from a first look.
     """
     share, unit, by_slopes = share[:, None], np.ones(rows.n_features), None
-    if slopes is None:
-        sums = np.concatenate(rows.deviations(share, centre, unit, with_largest=True))
+    if sums is not None:
+        pass
+    elif slopes is None:
+        sums = rows.deviations(share, centre, unit, with_largest=True)[:, 0]
     else:
         *sums, by_slopes = rows.moments(share[:, 0], slopes)
         sums = np.array(sums)
     rows.verify(sums)
-    beyond = ~((sums[1] > SMALL) & (sums[1] < LARGE))
-    if beyond.any():  # constant, or squares that are beyond the range of floats
-        unit[beyond] = np.where(sums[1, beyond] <= SMALL, UNIT, 1.0 / UNIT)
-        sums = np.concatenate(rows.deviations(share, centre, unit, with_largest=True))
+    squares = np.ascontiguousarray(sums[1])
+    if not all_between(squares, SMALL, LARGE, False):
+        # They are constant, or have squares that are beyond the range of floats.
+        beyond = ~((squares >= SMALL) & (squares <= LARGE))
+        unit[beyond] = np.where(squares[beyond] < SMALL, UNIT, 1.0 / UNIT)
+        sums = rows.deviations(share, centre, unit, with_largest=True)[:, 0]
     found = np.empty((2, rows.n_features))
     moved = set_mean_and_scale(sums, unit, centre, moves, CONSTANT, found)
     return found, moved, (sums[1], sums[2], unit), by_slopes

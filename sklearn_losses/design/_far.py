@@ -10,7 +10,13 @@ import numpy as np
 FAR = 100.0  # times the median deviation is far
 SHARE, MANY = 0.4, 30.0  # of n_rows, or times the mean square: worth a look
 OF_SPREAD = 0.1  # is a mean that few entries do not make
+HIDES, LOOKED_AT = 1e4, 1000  # times the deviations, and columns: see `what_hides`
 SAMPLE = 1000  # rows or stored entries from which a median is known
+
+
+def spike_of(rows):
+    """Times the mean square: larger squares of few rows are worth a look."""
+    return min(SHARE * rows.n_rows, MANY)
 
 
 def without_far(rows, weight, square, largest, unit, about, centre):
@@ -30,7 +36,7 @@ def without_far(rows, weight, square, largest, unit, about, centre):
     -------
     list of (column, mean, spread)
     """
-    are_odd = largest > min(SHARE * rows.n_rows, MANY) * square
+    are_odd = largest > spike_of(rows) * square
     if not are_odd.any():
         return []
     found, here = [], weight > 0
@@ -46,6 +52,46 @@ def without_far(rows, weight, square, largest, unit, about, centre):
         if spread > 0:
             found.append((j, mean, spread))
     return found
+
+
+def what_hides(rows, weight, centre):
+    """A sentence on the entry of X that is furthest from its column, if it is so far
+    that its row may hide the others: of what they curve its square is rounding.
+
+    Parameters
+    ----------
+    rows : Rows
+    weight : ndarray of shape (n_rows,) or None
+    centre : bool
+
+    Returns
+    -------
+    str
+        "" if there is no such entry, or there are too many columns to look at.
+    """
+    if not 0 < rows.n_features <= LOOKED_AT:
+        return ""
+    found = [
+        _furthest(_column(rows, j), weight, centre) for j in range(rows.n_features)
+    ]
+    feature, (times, row) = max(enumerate(found), key=lambda pair: pair[1])
+    if not times > HIDES:
+        return ""
+    return (
+        f" Row {row} of X is {times:.0e} times as far from most others in feature "
+        f"{feature} as these from each other, and may hide them: correct such rows, "
+        "leave them out, or clip the features."
+    )
+
+
+def _furthest(x, weight, centre):
+    """How many times the usual deviation an entry is away, and its row."""
+    if weight is not None:
+        x = np.where(weight > 0, x, np.median(x[weight > 0]))
+    middle, limit = _middle_and_limit(x, centre)
+    size = np.abs(x - middle)
+    row = int(size.argmax())
+    return (FAR * float(size[row] / limit) if limit > 0 else 0.0), row
 
 
 def _may_be_far(rows, are_odd, size, largest, about, centre):

@@ -133,6 +133,27 @@ class Rows:
         parts = self.data, self.columns, self.starts
         return Rows(sparse.csr_matrix(parts, shape, copy=False)[:, chosen])
 
+    def part(self, block):
+        """Consecutive rows by themselves, in the same memory.
+
+        Parameters
+        ----------
+        block : slice
+            With a start and a stop within the rows.
+        """
+        other = Rows.__new__(Rows)  # what has been checked needs no second look
+        other._check, other.n_features = self._check, self.n_features
+        other.n_rows = block.stop - block.start
+        other.data, other.starts = self._block(block)
+        other.columns = self.columns
+        if self.is_sparse:
+            first, last = other.starts[0], other.starts[-1]
+            other.starts = other.starts - first
+            other.data, other.columns = (
+                array[first:last] for array in (other.data, other.columns)
+            )
+        return other
+
     def _block(self, block):
         """`data` and `starts` of consecutive rows, which are views."""
         if block is None:
@@ -227,20 +248,18 @@ class Rows:
 
         Returns
         -------
-        first, second : ndarray of shape (n_outputs, n_features)
-        largest : ndarray of shape (n_outputs, n_features)
-            If it is wanted.
+        ndarray of shape (2, n_outputs, n_features), or 3 if the largest is wanted
         """
         data, starts = self._block(block)
         n_outputs, d, size = weight.shape[1], self.n_features, 2 + with_largest
         if not self.is_sparse:
             about, out = np.array([centre, scale]), np.zeros((n_outputs, size, d))
             add_deviations(data, self.columns, starts, weight, about, out)
-            return (out[:, 0], out[:, 1], out[:, 2]) if size > 2 else (out[:, 0], out[:, 1])
+            return out.swapaxes(0, 1)
         if n_outputs == 1 and not centre.any() and (scale == 1.0).all():
             out = np.zeros((d, 3))
             add_moments(data, self.columns, starts, weight[:, 0], None, out)
-            return tuple(out.T[:size, None])
+            return out.T[:size, None]
         # What belongs to a column lies side by side.
         about, out = np.column_stack([centre, scale]), np.zeros((n_outputs, d, 4))
         add_deviations(data, self.columns, starts, weight, about, out)
@@ -250,7 +269,7 @@ class Rows:
         rest = total - stored
         rest[rest <= len(weight) * EPS * total] = 0.0
         e = -centre * scale
-        return (first + rest * e, second + rest * e * e, largest)[:size]
+        return np.array([first + rest * e, second + rest * e * e, largest][:size])
 
     def moments(self, weight, gradient):
         """Sums of w x, w x^2 and g x of CSR rows, and the largest x^2, in one pass.
@@ -437,6 +456,64 @@ def add_deviations(const real[::1] data, const index[::1] columns,
                 if with_largest and i % ROWS == 0:
                     n = min(ROWS, weight.shape[0] - i)
                     raise_largest(&data[start], n, d, centre, &out[0, 2, 0])
+
+
+def look_at_columns(const real[::1] data, const double[::1] share, Py_ssize_t step,
+                    bint centre, double spike, double[:, ::1] out):
+    """`add_deviations` of dense rows and one output, about the mean of some rows.
+
+    Parameters
+    ----------
+    data : ndarray of shape (n_rows * n_features,)
+    share : ndarray of shape (n_rows,)
+    step : int
+        The mean is that of one row in so many.
+    centre : bool
+        False: it is taken to be 0.
+    spike : float
+    out : ndarray of shape (5, n_features)
+        Where to write the sums of w e and w e^2, the largest e^2, the mean about which
+        they are, and ones.
+
+    Returns
+    -------
+    bool
+        Whether some e^2 is more than `spike` times the sum of w e^2 of its column.
+    """
+    cdef Py_ssize_t i, j, n = share.shape[0], d = out.shape[1]
+    cdef Py_ssize_t n_some = (n + step - 1) // step
+    cdef double e
+    cdef const real *x
+    cdef double *first = &out[0, 0]
+    cdef double *second = first + d
+    cdef double *largest = first + 2 * d
+    cdef double *mean = first + 3 * d
+    cdef bint is_odd = False
+    with nogil:
+        for j in range(4 * d):
+            first[j] = 0.0
+        for j in range(d):
+            out[4, j] = 1.0
+        if centre:
+            for i in range(n_some):
+                x = &data[i * step * d]
+                for j in range(d):
+                    mean[j] += x[j]
+            for j in range(d):
+                mean[j] /= n_some
+                if not mean[j] - mean[j] == 0.0:
+                    mean[j] = 0.0
+        for i in range(n):
+            x = &data[i * d]
+            for j in range(d):
+                e = x[j] - mean[j]
+                first[j] += share[i] * e
+                second[j] += share[i] * e * e
+            if i % ROWS == 0:
+                raise_largest(x, min(ROWS, n - i), d, mean, largest)
+        for j in range(d):
+            is_odd |= largest[j] > spike * second[j]
+    return bool(is_odd)
 
 
 cdef extern from *:

@@ -1,14 +1,30 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._multitask import LinearMultiTask
+from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators._path import alpha_max, regularization_path
+from sklearn_losses.estimators._ranker import LinearRanker
+from sklearn_losses.estimators._scores import (
+    concordance_index_score,
+    ndcg_score,
+    pairwise_accuracy_score,
+)
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
+from sklearn_losses.estimators._survival import LinearSurvival
 
 __all__ = [
     "LinearClassifier",
+    "LinearMultiTask",
+    "LinearOrdinalClassifier",
+    "LinearRanker",
     "LinearRegressor",
+    "LinearSurvival",
     "SGDClassifier",
     "SGDRegressor",
     "alpha_max",
+    "concordance_index_score",
+    "ndcg_score",
+    "pairwise_accuracy_score",
     "regularization_path",
 ]

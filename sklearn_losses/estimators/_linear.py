@@ -4,12 +4,15 @@ SGD streams; these two solve. Here parameters and labels become objectives, and 
 solver found becomes attributes. Everything numeric is in the layers below.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -22,12 +25,20 @@ from sklearn_losses._machine._params import (
     Options,
     check_parameters,
 )
+from sklearn_losses._machine._typing import (
+    Array,
+    ArrayLike,
+    CallbackSupportMixin,
+    Matrix,
+    Seed,
+)
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearModel,
     LinearRegressorMixin,
 )
+from sklearn_losses.estimators._outputs import OutputsMixin
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
@@ -35,9 +46,8 @@ from sklearn_losses.estimators._validation import (
     check_two_have_weight,
     check_weights,
     class_factors,
-    classes_of,
+    classes_and_codes,
     draw_seed,
-    encode_labels,
     measured_scale,
     price_of,
     resolve_penalty,
@@ -47,7 +57,9 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.estimators._watching import EpochCallbacks
+from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arguments import moderate_weight
+from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
@@ -182,6 +194,8 @@ _NOTES = """scikit-learn's callbacks (``set_callbacks``) see a task for each ite
 class BaseLinear(CallbackSupportMixin, LinearModel):
     """What the two estimators share: from checked arrays to fitted attributes."""
 
+    solver_: str
+
     _objects = {"loss": "Huber()", "penalty": "MCP()"}
     _constraints = {
         "alpha": [Interval(0, None, "left")],
@@ -195,7 +209,13 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
     }
 
-    def fit(self, X, y, sample_weight=None, offset=None):
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -249,6 +269,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         for message in dict.fromkeys(self._said_by(results)):
             warn_caller(message, ConvergenceWarning)
         for objective, r in zip(objectives, results):
+            if objective.loss.outputs:
+                continue  # it has no single raw prediction
             point = r.coef, r.intercept, r.gained, dtype
             for message, category in odd_results(
                 self, objective, *point, separation=False, converged=r.converged
@@ -316,6 +338,15 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         ]
         return self._with_scale(objectives), X.dtype
 
+    def _grouped(self, y, groups):
+        """A target as `_objectives` takes it, of rows that are in no groups."""
+        if groups is not None:
+            raise ValueError(
+                f"{type(self).__name__} has no groups of rows. Leave `groups` out, or "
+                "use LinearRanker or LinearSurvival."
+            )
+        return y
+
     def _with_scale(self, objectives):
         """The objectives with a number for a scale "mad", which becomes `scale_`."""
         if not objectives[0].loss.needs_scale:
@@ -370,7 +401,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             coef, intercept = self._dense_coef(), self.intercept_
         coef = self._initial("coef", coef, (n_outputs, self.n_features_in_))
         price = objectives[0].penalty
-        coef = np.clip(coef, price.low, price.high)
+        if price.has_bounds:
+            coef = np.clip(coef, price.low, price.high)
         intercept = self._initial("intercept", intercept, (n_outputs,))
         if not self.fit_intercept:
             intercept = np.zeros(n_outputs)
@@ -402,6 +434,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
 
 def _joined(points):
     """Coefficients and intercepts of all objectives."""
+    if len(points) == 1:
+        return points[0]
     coefs, intercepts = zip(*points)
     return np.concatenate(coefs), np.concatenate(intercepts)
 
@@ -429,7 +463,7 @@ def _advance(steps, k, results, is_stopped=None):
         return result.coef, result.intercept
 
 
-class LinearRegressor(LinearRegressorMixin, BaseLinear):
+class LinearRegressor(OutputsMixin, LinearRegressorMixin, BaseLinear):
     __doc__ = f"""Linear regression with any loss, to its optimum.
 
     It minimizes
@@ -448,6 +482,11 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
 
     {_PARAMETERS.format(positive="")}
 
+    features : dict, default=None
+        Of a loss with parameters that are "mle": which features they depend on,
+        ``{{"scale": "all"}}``, 'none' or a list of columns. By default each is one
+        number, which `loss_` has. The penalty is that of the location.
+
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
@@ -455,6 +494,9 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
 
     intercept_ : ndarray of shape (1,)
         The intercept.
+
+    predictors_ : dict of str to (coef, intercept)
+        Of the parameters in `features`, before their links.
 
     {_ATTRIBUTES.format(several="", most="")}
 
@@ -472,25 +514,29 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
     (9.088, True, 'newton')
     """
 
+    objective_: float
+    gap_: float
+
     _tasks = ("regression",)
 
     def __init__(
         self,
-        loss="squared_error",
+        loss: Loss | str = "squared_error",
         *,
-        penalty="l2",
-        alpha=0.0001,
-        l1_ratio=0.15,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=1000,
-        warm_start=False,
-        positive=False,
-        bounds=None,
-        random_state=0,
-        verbose=False,
-    ):
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        warm_start: bool = False,
+        positive: bool = False,
+        bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
+        random_state: Seed = 0,
+        verbose: int = False,
+        features: Mapping[str, object] | None = None,
+    ) -> None:
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
@@ -504,6 +550,7 @@ class LinearRegressor(LinearRegressorMixin, BaseLinear):
         self.bounds = bounds
         self.random_state = random_state
         self.verbose = verbose
+        self.features = features
 
     def _targets(self, y, weight, loss):
         """The targets of each objective, the weights and the number of outputs."""
@@ -573,6 +620,9 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
     (array([[0.98, 0.02, 0.  ]]), True)
     """
 
+    objective_: float | Array
+    gap_: float | Array
+
     _tasks = ("binary", "multiclass")
     _constraints = BaseLinear._constraints | {
         "class_weight": [
@@ -585,23 +635,23 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
 
     def __init__(
         self,
-        loss="log_loss",
+        loss: Loss | str = "log_loss",
         *,
-        penalty="l2",
-        alpha=0.0001,
-        l1_ratio=0.15,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=1000,
-        warm_start=False,
-        positive=False,
-        bounds=None,
-        random_state=0,
-        verbose=False,
-        class_weight=None,
-        n_jobs=None,
-    ):
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        warm_start: bool = False,
+        positive: bool = False,
+        bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
+        random_state: Seed = 0,
+        verbose: int = False,
+        class_weight: Mapping[Any, float] | str | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
@@ -632,14 +682,13 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
 
     def _targets(self, y, weight, loss):
         """The targets of each objective, the weights and the number of outputs."""
-        self.classes_ = classes_of(y)
+        self.classes_, codes = classes_and_codes(y)
         n_classes = len(self.classes_)
         if n_classes < 2:
             raise ValueError(
                 "LinearClassifier needs at least two classes, and y has one class: "
                 f"{self.classes_.tolist()}."
             )
-        codes = encode_labels(y, self.classes_)
         factors = class_factors(
             self.class_weight, self.classes_, y, weight, type(self).__name__, True
         )

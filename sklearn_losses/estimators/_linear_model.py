@@ -1,17 +1,29 @@
 """What every linear model does with its loss, and once it has coef_ and intercept_."""
 
+from __future__ import annotations
+
 import warnings
 from contextlib import suppress
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
+from sklearn.base import is_regressor
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_losses._machine._arrays import choose_by_sign
+from sklearn_losses._machine._typing import (
+    Array,
+    ArrayLike,
+    BaseEstimator,
+    ClassifierMixin,
+    Labels,
+    Matrix,
+    RegressorMixin,
+    available_if,
+)
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.estimators._validation import check_offset, resolve_loss
@@ -77,8 +89,16 @@ def _loss_of(estimator):
 class LinearModel(BaseEstimator):
     """A loss, raw predictions, and coefficients that may be stored sparsely."""
 
-    _tasks = ()
-    _other_losses = ()
+    coef_: Array
+    intercept_: Array
+    loss_: Loss
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: Labels
+    scale_: float
+
+    _tasks: tuple[str, ...] = ()
+    _other_losses: tuple[str, ...] = ()
     _objects = {"loss": "Huber()"}  # parameters with parameters, and an example of each
     _labels_in = ()  # the fitted attributes with labels
     # Whoever passes an offset means it, so that nobody has to ask for it.
@@ -90,7 +110,7 @@ class LinearModel(BaseEstimator):
     __metadata_request__decision_function = {"offset": True}
     __metadata_request__score = {"offset": True}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the loss as ``loss__delta``.
 
         Those of an optimizer, where there is one, likewise: ``optimizer__beta_1``.
@@ -125,7 +145,7 @@ class LinearModel(BaseEstimator):
     def _resolve_loss(self):
         return resolve_loss(self, self._tasks, self._other_losses)
 
-    def raw_prediction(self, X, offset=None):
+    def raw_prediction(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """X @ coef_.T + intercept_ + offset, before the inverse link of the loss.
 
         What the functions of `loss_` take; of a classifier the `decision_function`.
@@ -149,6 +169,30 @@ class LinearModel(BaseEstimator):
         n_outputs = 1 if raw.ndim == 1 else raw.shape[1]
         offset = check_offset(offset, len(raw), n_outputs)
         return raw + offset.reshape(raw.shape).astype(raw.dtype, copy=False)
+
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
+        """R^2 of `predict`, or its accuracy if it gives labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        float
+        """
+        metric = accuracy_score if isinstance(self, ClassifierMixin) else r2_score
+        return metric(y, self.predict(X, offset), sample_weight=sample_weight)
 
     def _warn_of_missing_offset(self):
         """Say so if a model that was fitted with offsets predicts without them."""
@@ -264,7 +308,7 @@ class LinearModel(BaseEstimator):
     def _has_zero_coef(self):
         return sparse.issparse(self.coef_) or not self.coef_.all()
 
-    def densify(self):
+    def densify(self) -> Self:
         """Store `coef_` as an array, as after fit.
 
         Returns
@@ -276,7 +320,7 @@ class LinearModel(BaseEstimator):
             self.coef_ = self._dense_coef()
         return self
 
-    def sparsify(self):
+    def sparsify(self) -> Self:
         """Store `coef_` as a CSR matrix: smaller where most coefficients are zero.
 
         Worth it, for memory and for the speed of predictions, where more than half of
@@ -316,17 +360,15 @@ class LinearModel(BaseEstimator):
 
     def _published(self, coef, intercept, dtype):
         """`coef_` and `intercept_` of a solver's."""
-        with np.errstate(over="ignore"):  # is looked for
-            published = (
-                coef.astype(dtype, copy=False),
-                intercept.astype(dtype, copy=False),
-            )
-        if not all(np.isfinite(array).all() for array in published):
+        if coef.dtype != dtype or intercept.dtype != dtype:
+            with np.errstate(over="ignore"):  # is looked for
+                coef, intercept = coef.astype(dtype), intercept.astype(dtype)
+        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
             raise ValueError(
                 f"The coefficients overflow {np.dtype(dtype)}, which is that of X. "
                 "Scale the features, or use smaller steps or float64."
             )
-        return published
+        return coef, intercept
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -337,7 +379,9 @@ class LinearModel(BaseEstimator):
 class LinearRegressorMixin(RegressorMixin):
     """Predictions on the scale of y."""
 
-    def predict(self, X, offset=None):
+    score = LinearModel.score  # which takes offsets
+
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Predict the target: the inverse link of X @ coef_ + intercept_ + offset.
 
         Parameters
@@ -357,23 +401,6 @@ class LinearRegressorMixin(RegressorMixin):
         if predicted is not raw and not _is_finite(predicted):
             self._warn_of_infinite(raw, predicted)
         return predicted
-
-    def score(self, X, y, sample_weight=None, offset=None):
-        """R^2 of `predict`, as of every scikit-learn regressor.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-        offset : array-like of the shape of raw predictions, or float, default=None
-            What is added to them, as in `fit`; None means 0.
-
-        Returns
-        -------
-        float
-        """
-        return r2_score(y, self.predict(X, offset), sample_weight=sample_weight)
 
     def _warn_of_infinite(self, raw, predicted):
         """Say so if finite raw predictions have no finite predictions."""
@@ -415,6 +442,9 @@ def _defines_probabilities(estimator):
 class LinearClassifierMixin(ClassifierMixin):
     """Labels and, where the loss defines them, probabilities."""
 
+    classes_: Labels
+
+    score = LinearModel.score
     _labels_in = ("classes_",)
 
     def _n_published(self):
@@ -425,7 +455,7 @@ class LinearClassifierMixin(ClassifierMixin):
             )
         return 1 if len(classes) == 2 else len(classes)
 
-    def decision_function(self, X, offset=None):
+    def decision_function(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Raw predictions: X @ coef_.T + intercept_ + offset.
 
         Parameters
@@ -441,7 +471,7 @@ class LinearClassifierMixin(ClassifierMixin):
         """
         return self.raw_prediction(X, offset)
 
-    def predict(self, X, offset=None):
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
         """Predict the label of each row.
 
         Parameters
@@ -474,25 +504,8 @@ class LinearClassifierMixin(ClassifierMixin):
         self._refuse_infinite(given, is_finite)
         return labels
 
-    def score(self, X, y, sample_weight=None, offset=None):
-        """The accuracy of `predict`, as of every scikit-learn classifier.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-        offset : array-like of the shape of raw predictions, or float, default=None
-            What is added to them, as in `fit`; None means 0.
-
-        Returns
-        -------
-        float
-        """
-        return accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight)
-
     @available_if(_defines_probabilities)
-    def predict_proba(self, X, offset=None):
+    def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Probabilities of the classes; there is no such method if the loss has none.
 
         Binary losses on several classes are fitted one versus rest; their
@@ -521,7 +534,7 @@ class LinearClassifierMixin(ClassifierMixin):
         return probability.astype(raw.dtype, copy=False)
 
     @available_if(_defines_probabilities)
-    def predict_log_proba(self, X, offset=None):
+    def predict_log_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The logarithms of `predict_proba`, with all their digits.
 
         Parameters

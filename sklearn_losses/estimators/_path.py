@@ -8,10 +8,13 @@
 array([ 0,  4,  7,  9, 10])
 """
 
+from __future__ import annotations
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
+from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.solvers.descent._certified import Certified, choose
@@ -21,12 +24,19 @@ SHARP = 1e-10  # the tolerance of the features that nothing is paid for
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
 
 
-def alpha_max(estimator, X, y, sample_weight=None, offset=None):
+def alpha_max(
+    estimator: BaseLinear,
+    X: Matrix,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+) -> float:
     """The alpha from which on a penalty leaves no coefficient.
 
     Parameters
     ----------
-    estimator : LinearRegressor or LinearClassifier
+    estimator : LinearRegressor, LinearClassifier, LinearRanker or LinearSurvival
         With a penalty that has an l1 norm, as 'l1', 'elasticnet' with l1_ratio > 0 and
         MCP, or one of groups. Its alpha does not matter. Features of weight 0 have
         coefficients all the same.
@@ -34,6 +44,8 @@ def alpha_max(estimator, X, y, sample_weight=None, offset=None):
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
     offset : array-like of the shape of raw predictions, default=None
+    groups : array-like of shape (n_samples,), default=None
+        The queries of a ranking, or the strata of a survival model.
 
     Returns
     -------
@@ -47,11 +59,13 @@ def alpha_max(estimator, X, y, sample_weight=None, offset=None):
         If there is no such norm, or the loss is not convex or one of rows with kinks.
     """
     _check_kind(estimator, "alpha_max")
+    _refuse_outputs(estimator, "alpha_max")
     model = clone(estimator).set_params(alpha=1.0)
     loss = model._usable_loss()
     if not loss.convex or (loss.granularity == "row" and not loss.differentiable):
         reason = "it has kinks in rows" if loss.convex else "it is not convex"
         raise ValueError(f"alpha_max cannot use {loss!r}, because {reason}.")
+    y = model._grouped(y, groups)
     objectives, _ = model._objectives(X, y, sample_weight, loss, offset)
     price = objectives[0].penalty
     if not price.selects:
@@ -80,7 +94,7 @@ def _slopes_at_0(objective, always, model):
     rows, loss, y = objective.rows, objective.loss, objective.targets.y
     weight = objective.sample_weight
     weight = np.ones(rows.n_rows) if weight is None else weight
-    features = Centred(rows, weight, objective.fit_intercept)
+    features = Centred(rows, weight, objective.is_centred)
     if len(always):
         slopes = _slopes_without_price(objective, always, model, weight)
     else:
@@ -105,6 +119,9 @@ def _slopes_without_price(objective, always, model, weight):
 
 def _balanced_slopes(objective, loss, y, weight):
     """Slopes at the best constant which, if there is an intercept, sum to 0."""
+    if loss.granularity == "group":
+        term = term_of(objective)
+        return term.slopes(term.at_constant(0.0), 0.0) * objective.total_weight
     shape = (len(y), objective.n_outputs) if objective.is_joint else (len(y),)
     here = weight > 0
     offset = 0.0 if objective.offset is None else objective.offset.reshape(shape)
@@ -130,16 +147,17 @@ def _balanced_slopes(objective, loss, y, weight):
 
 
 def regularization_path(
-    estimator,
-    X,
-    y,
-    alphas=None,
-    sample_weight=None,
+    estimator: BaseLinear,
+    X: Matrix,
+    y: ArrayLike,
+    alphas: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     *,
-    offset=None,
-    n_alphas=50,
-    ratio=1e-3,
-):
+    offset: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    n_alphas: int = 50,
+    ratio: float = 1e-3,
+) -> Bunch:
     """Fits with decreasing alphas, each of which starts from the one before.
 
     With an l1 norm and many features a fit begins with the features that the one before
@@ -148,7 +166,7 @@ def regularization_path(
 
     Parameters
     ----------
-    estimator : LinearRegressor or LinearClassifier
+    estimator : LinearRegressor, LinearClassifier, LinearRanker or LinearSurvival
         It stays as it is.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
@@ -157,6 +175,8 @@ def regularization_path(
         same ratio between any two; it needs a penalty with an l1 norm.
     sample_weight : array-like of shape (n_samples,), default=None
     offset : array-like of the shape of raw predictions, default=None
+    groups : array-like of shape (n_samples,), default=None
+        The queries of a ranking, or the strata of a survival model.
     n_alphas : int, default=50
     ratio : float, default=1e-3
 
@@ -167,11 +187,13 @@ def regularization_path(
         `coefs`, `intercepts`, `objectives`, `gaps`, `n_iter`.
     """
     _check_kind(estimator, "regularization_path")
+    _refuse_outputs(estimator, "regularization_path")
     if alphas is None:
-        largest = alpha_max(estimator, X, y, sample_weight, offset)
+        largest = alpha_max(estimator, X, y, sample_weight, offset, groups)
         alphas = largest * np.geomspace(1.0, ratio, n_alphas)
     alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
     model = clone(estimator).set_params(warm_start=True)
+    more = {} if groups is None else {model._groups_are: groups}
     names = dict(
         coefs="coef_",
         intercepts="intercept_",
@@ -181,15 +203,28 @@ def regularization_path(
     )
     found = {name: [] for name in names}
     for alpha in alphas:
-        model.set_params(alpha=float(alpha)).fit(X, y, sample_weight, offset)
+        model.set_params(alpha=float(alpha)).fit(
+            X, y, sample_weight=sample_weight, offset=offset, **more
+        )
         for name, attribute in names.items():
             found[name].append(getattr(model, attribute))
     found = {name: np.array(values) for name, values in found.items()}
     return Bunch(alphas=alphas, **found)
 
 
+def _refuse_outputs(estimator, name):
+    """Paths are those of one predictor, or of a softmax."""
+    loss = estimator._resolve_loss()
+    if loss.outputs and loss.granularity == "row":
+        raise ValueError(
+            f"{name} cannot use {loss!r}, because it fits more than the coefficients "
+            "of one prediction. Give its parameters numbers, or search over alpha."
+        )
+
+
 def _check_kind(estimator, name):
     if not isinstance(estimator, BaseLinear):
         raise TypeError(
-            f"{name} needs a LinearRegressor or a LinearClassifier. Got {estimator!r}."
+            f"{name} needs a LinearRegressor, LinearClassifier, LinearRanker or "
+            f"LinearSurvival. Got {estimator!r}."
         )

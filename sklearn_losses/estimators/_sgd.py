@@ -3,8 +3,11 @@
 Here a task's targets become those of an objective; what the two share is in _sgd_base.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -17,6 +20,7 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
 )
+from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearRegressorMixin,
@@ -36,12 +40,16 @@ from sklearn_losses.estimators._validation import (
     check_numbers,
     check_two_have_weight,
     class_factors,
+    classes_and_codes,
     classes_of,
     encode_labels,
     unchanged_on_error,
 )
+from sklearn_losses.losses import Loss
+from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.solvers.descent._descent import MOST_FEATURES
+from sklearn_losses.solvers.sgd._optimizers import Optimizer
 from sklearn_losses.solvers.stream._stream import Stream
 
 
@@ -123,34 +131,34 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
     def __init__(
         self,
-        loss="squared_error",
+        loss: Loss | str = "squared_error",
         *,
-        penalty="l2",
-        alpha=0.0001,
-        l1_ratio=0.15,
-        fit_intercept=True,
-        max_iter=1000,
-        tol=1e-3,
-        shuffle=True,
-        verbose=0,
-        epsilon=None,
-        random_state=None,
-        learning_rate="auto",
-        eta0=0.01,
-        power_t=0.25,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        warm_start=False,
-        average=False,
-        batch_size=1,
-        optimizer="sgd",
-        clip_gradient=None,
-        clip_by="norm",
-        n_jobs=None,
-        scoring=None,
-        trace=False,
-    ):
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float | None = 1e-3,
+        shuffle: bool = True,
+        verbose: int = 0,
+        epsilon: float | None = None,
+        random_state: Seed = None,
+        learning_rate: str = "auto",
+        eta0: float = 0.01,
+        power_t: float = 0.25,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        warm_start: bool = False,
+        average: int = False,
+        batch_size: int = 1,
+        optimizer: Optimizer | str = "sgd",
+        clip_gradient: float | None = None,
+        clip_by: str = "norm",
+        n_jobs: int | None = None,
+        scoring: Callable[..., Any] | str | None = None,
+        trace: bool = False,
+    ) -> None:
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
@@ -178,7 +186,13 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         self.clip_by = clip_by
         self.n_jobs = n_jobs
 
-    def partial_fit(self, X, y, sample_weight=None, offset=None):
+    def partial_fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
         """Make one epoch over these rows, starting from the current coefficients.
 
         With learning_rate='auto' take them in: the model is then, about, that of all
@@ -304,35 +318,35 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     def __init__(
         self,
-        loss="hinge",
+        loss: Loss | str = "hinge",
         *,
-        penalty="l2",
-        alpha=0.0001,
-        l1_ratio=0.15,
-        fit_intercept=True,
-        max_iter=1000,
-        tol=1e-3,
-        shuffle=True,
-        verbose=0,
-        epsilon=None,
-        n_jobs=None,
-        random_state=None,
-        learning_rate="auto",
-        eta0=0.01,
-        power_t=0.5,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        class_weight=None,
-        warm_start=False,
-        average=False,
-        batch_size=1,
-        scoring=None,
-        trace=False,
-        optimizer="sgd",
-        clip_gradient=None,
-        clip_by="norm",
-    ):
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float | None = 1e-3,
+        shuffle: bool = True,
+        verbose: int = 0,
+        epsilon: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        learning_rate: str = "auto",
+        eta0: float = 0.01,
+        power_t: float = 0.5,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        class_weight: Mapping[Any, float] | str | None = None,
+        warm_start: bool = False,
+        average: int = False,
+        batch_size: int = 1,
+        scoring: Callable[..., Any] | str | None = None,
+        trace: bool = False,
+        optimizer: Optimizer | str = "sgd",
+        clip_gradient: float | None = None,
+        clip_by: str = "norm",
+    ) -> None:
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
@@ -361,7 +375,14 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self.clip_gradient = clip_gradient
         self.clip_by = clip_by
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None, offset=None):
+    def partial_fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
         """Make one epoch over these rows, starting from the current coefficients.
 
         With learning_rate='auto' take them in: the model is then, about, that of all
@@ -415,7 +436,10 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     def _encoder(self, y, weight, loss, classes, partial, resumes):
         """How labels become targets, and the number of outputs."""
-        found = classes_of(y)
+        if partial:
+            own, found, own_codes = None, classes_of(y), None
+        else:
+            own, (found, own_codes) = y, classes_and_codes(y)
         self.classes_ = self._known_classes(classes, resumes) if partial else found
         n_classes = len(self.classes_)
         if n_classes < 2:
@@ -428,7 +452,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         is_binary = loss.granularity == "point" and n_classes == 2
 
         def encode(y, weight, name):
-            codes = encode_labels(y, self.classes_, name)
+            codes = own_codes if y is own else encode_labels(y, self.classes_, name)
             is_each = loss.granularity == "point" and not is_binary
             if factors is not None and not is_each:
                 of_row = factors[codes.astype(np.intp)]

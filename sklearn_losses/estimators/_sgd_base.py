@@ -4,13 +4,16 @@ Here parameters and labels become the objective and the solver, and their result
 attributes. Everything numeric is in the layers below.
 """
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Self
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses._machine._params import (
@@ -21,6 +24,13 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
     check_parameters,
+)
+from sklearn_losses._machine._typing import (
+    Array,
+    ArrayLike,
+    CallbackSupportMixin,
+    Labels,
+    Matrix,
 )
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import (
@@ -55,7 +65,7 @@ from sklearn_losses.estimators._watching import (
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
-from sklearn_losses.solvers.descent._gap_descent import overflows
+from sklearn_losses.solvers.descent._gap_descent import overflows, what_hides_of
 from sklearn_losses.solvers.descent._newton import Newton
 from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
 from sklearn_losses.solvers.sgd._schedules import Schedule
@@ -71,6 +81,15 @@ _ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
 
 class BaseSGD(CallbackSupportMixin, LinearModel):
     """Linear models of any loss, fitted with all rows at once or by SGD."""
+
+    t_: float
+    loss_curve_: Array
+    validation_loss_curve_: Array
+    validation_score_curve_: Array
+    best_epoch_: int | Labels
+    objective_curve_: Array
+    learning_rate_curve_: Array
+    gradient_norm_curve_: Array
 
     _objects = {"loss": "Huber()", "optimizer": "Adam()", "penalty": "MCP()"}
     _constraints = {
@@ -99,17 +118,17 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 
     def fit(
         self,
-        X,
-        y,
-        coef_init=None,
-        intercept_init=None,
-        sample_weight=None,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-        offset=None,
-        offset_val=None,
-    ):
+        X: Matrix,
+        y: ArrayLike,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        X_val: Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        offset_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -277,7 +296,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             problem = objective, start, train, watch
             try:
                 results = self._solve_in_groups(solver, *problem)
-                self._warn(solver, results, loss)
+                self._warn(solver, results, objective)
                 rows.verify()  # if no pass was needed
             except WeightsOverflow as error:
                 overflow, results = self._solve_before(error, solver, *problem)
@@ -435,7 +454,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             clip_by=self.clip_by,
         )
 
-    def _warn(self, solver, results, loss):
+    def _warn(self, solver, results, objective):
         """Warn of what the solver found."""
         for message in dict.fromkeys(m for r in results for m in r.warnings):
             warn_caller(message, ConvergenceWarning)
@@ -444,7 +463,9 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             n_iter = int(max(r.n_iter.max() for r in results))
             failure = f" {self._failure(solver, n_iter)}"
             if gained and not np.isfinite(np.concatenate(gained)).all():
-                failure = f": {overflows(loss)}"
+                failure = f": {overflows(objective.loss)}"
+            elif isinstance(solver, Newton):
+                failure += what_hides_of(objective)
             text = f"{type(self).__name__} did not converge{failure}"
             warn_caller(text, ConvergenceWarning)
 
@@ -597,4 +618,4 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 def _layout(state):
     """Type and shape of each array of a state."""
     arrays = {name: np.asarray(value) for name, value in state.items()}
-    return {name: (array.dtype.str, array.shape) for name, array in arrays.items()}
+    return {name: (array.dtype, array.shape) for name, array in arrays.items()}

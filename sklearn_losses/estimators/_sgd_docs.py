@@ -53,7 +53,7 @@ PARAMETERS = """penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='l2
         The source of randomness for shuffling and for the choice of the validation
         rows. Pass an int for reproducible results.
 
-    learning_rate : {{'constant', 'optimal', 'invscaling', 'adaptive', 'pa1', \\
+    learning_rate : {{'constant', 'optimal', 'invscaling', 'adaptive', 'pa1', \
             'pa2', 'auto'}}, default='auto'
         The step size at step t:
 

@@ -17,6 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from sklearn_losses._machine._arrays import all_between
 from sklearn_losses._machine._params import (
     NONE,
     Instance,
@@ -24,10 +25,12 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
     check_parameters,
+    refuse_negative,
 )
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.losses import Loss, get_loss, loss_names
 from sklearn_losses.losses._arguments import ORDINARY
+from sklearn_losses.losses._contradictions import is_foreign
 from sklearn_losses.penalties import L1, L2, ElasticNet, Penalty
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers._residual_scale import residual_scale
@@ -44,6 +47,10 @@ EPSILON_IS = {
 PACKAGE = __name__.partition(".")[0] + "."
 LONG_NUMBER = re.compile(r"\b\d+\.\d{2,}(e[+-]?\d+)?\b")
 
+PLAIN = float, int, bool, str, type(None)  # parameters that need no copy
+
+LARGEST = float(np.finfo(np.float64).max)
+MANY_CLASSES = 20  # so many labels may be no labels
 LARGE = 1 << 20  # entries of an X that is better not read without need
 
 # What scikit-learn's checks make of X.
@@ -59,6 +66,8 @@ PENALTY = [
     Instance(Penalty, "a penalty such as MCP(gamma=3.0)"),
     NONE,
 ]
+
+KINDS = {"binary": "classification", "multiclass": "classification"}  # of losses
 
 NAMED = {"l1": L1(), "l2": L2()}
 
@@ -128,7 +137,7 @@ def resolve_loss(estimator, tasks, also=()):
                 f"Huber(delta=1.5) or the name of one. Got {loss!r} instead. {error}"
             ) from error
     elif isinstance(loss, Loss):
-        found = clone(loss)
+        found = copy_of(loss)
     else:
         raise InvalidParameterError(
             f"The 'loss' parameter of {name} must be a loss such as Huber(delta=1.5) "
@@ -138,8 +147,22 @@ def resolve_loss(estimator, tasks, also=()):
         usable = [n for task in tasks for n in loss_names(task)] + list(also)
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because it is a loss for "
-            f"{'regression' if found.task == 'regression' else 'classification'}. "
+            f"{KINDS.get(found.task, found.task)}. "
             f"Use one of {', '.join(usable)}, or another estimator."
+        )
+    takes_outputs = getattr(estimator, "_takes_outputs", False)
+    if found.outputs and found.granularity == "row" and not takes_outputs:
+        fitted = ", ".join(f"{k}={getattr(found, k)!r}" for k in found.outputs[1:])
+        of = f"its {fitted} is fitted" if fitted else "y may be an interval"
+        raise InvalidParameterError(
+            f"{name} cannot use loss={loss!r}, because {of}. Use LinearRegressor, or "
+            "numbers for the parameters."
+        )
+    if found.task == "regression" and found.granularity == "row" and not found.outputs:
+        raise InvalidParameterError(
+            f"{name} cannot use loss={loss!r}, because a loss whose parameters are "
+            "fitted has no factor and is no part of another. Use it as it is, with "
+            "sample_weight."
         )
     if found.needs_scale and "regression" not in tasks:
         raise InvalidParameterError(
@@ -147,6 +170,16 @@ def resolve_loss(estimator, tasks, also=()):
             "could be measured. Use a number for the scale."
         )
     found.at_scale(1.0).checked()  # its parameters, and its C functions
+    return found
+
+
+def copy_of(loss):
+    """A copy of a loss, as from scikit-learn's clone, which takes ten times as long."""
+    is_plain = all(type(held) in PLAIN for held in vars(loss).values())
+    if not is_plain or is_foreign(loss):
+        return clone(loss)
+    found = object.__new__(type(loss))
+    vars(found).update(vars(loss))
     return found
 
 
@@ -275,8 +308,9 @@ def price_of(estimator, n_features, is_joint):
     """
     penalty, owner = resolve_penalty(estimator), type(estimator).__name__
     names = getattr(estimator, "feature_names_in_", None)
-    price = Price()
-    if penalty is not None:
+    if penalty is None:
+        price = Price()
+    else:
         price = penalty.price(float(estimator.alpha), n_features, names)
     if price.norm is not None and price.norm.shares and not is_joint:
         raise InvalidParameterError(
@@ -284,6 +318,8 @@ def price_of(estimator, n_features, is_joint):
             "because each output has an objective of its own, or there is but one. Use "
             "L1(), or a loss of rows such as CrossEntropy()."
         )
+    if not has_bounds(estimator):
+        return price
     low, high = bounds_of(estimator, n_features)
     if not (np.any(low > -np.inf) or np.any(high < np.inf)):
         return price
@@ -296,6 +332,13 @@ def price_of(estimator, n_features, is_joint):
     return replace(price, low=low, high=high)
 
 
+def has_bounds(estimator):
+    """Whether somebody has set `bounds` or `positive`, where there are such."""
+    return getattr(estimator, "bounds", None) is not None or bool(
+        getattr(estimator, "positive", False)
+    )
+
+
 def bounds_of(estimator, n_features):
     """What coefficients are at the least and at the most, by `bounds` and `positive`.
 
@@ -306,8 +349,6 @@ def bounds_of(estimator, n_features):
     """
     low, high = -np.inf, np.inf
     bounds, owner = getattr(estimator, "bounds", None), type(estimator).__name__
-    if bounds is None and not getattr(estimator, "positive", False):
-        return low, high
     if bounds is not None:
         if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
             raise InvalidParameterError(
@@ -410,7 +451,7 @@ def check_large_rows(estimator, X, y, reset=True):
     X, y = validate_data(estimator, X, y, **settings)
 
     def check():
-        if not _sums_to_a_number(X.data if sparse.issparse(X) else X):
+        if not _is_finite(X.data if sparse.issparse(X) else X):
             validate_data(estimator, given, reset=False, **ROWS)
 
     return X, y, check
@@ -422,15 +463,16 @@ def _is_sound(array, ndim):
         return False
     if ndim == 1 and array.dtype.kind in "iub":
         return True
-    if array.dtype not in (np.float32, np.float64) or not array.flags.c_contiguous:
+    dtype = array.dtype
+    if not (dtype.char in "fd" and dtype.isnative and array.flags.c_contiguous):
         return False
-    return _sums_to_a_number(array)
+    return _is_finite(array)
 
 
-def _sums_to_a_number(array):
-    """Whether the sum is finite, as it is of finite numbers that are not huge."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(array.sum()))
+def _is_finite(array):
+    """Whether all of an array of floats is."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return all_between(flat, -LARGEST, LARGEST, False)
 
 
 def check_weights(sample_weight, n_samples, name="sample_weight"):
@@ -457,11 +499,7 @@ def check_weights(sample_weight, n_samples, name="sample_weight"):
             f"row. Got the shape {weight.shape}."
         )
     weight = np.ascontiguousarray(weight, dtype=np.float64)
-    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
-    if len(bad):
-        raise ValueError(
-            f"{name} must be finite and >= 0: {name}[{bad[0]}] is {weight[bad[0]]}."
-        )
+    refuse_negative(weight, name, name, ValueError)
     return weight
 
 
@@ -571,9 +609,30 @@ def classes_of(y):
     classes = y if y.dtype == object else _distinct(y)
     # Of a few classes it says the same, and need not find them once more. Of a few
     # integers it says nothing, and takes as long as a fit of a few rows.
-    if y.dtype.kind not in "biu" or len(classes) > 20:
-        check_classification_targets(classes if len(classes) <= 20 else y)
+    if y.dtype.kind not in "biu" or len(classes) > MANY_CLASSES:
+        check_classification_targets(classes if len(classes) <= MANY_CLASSES else y)
     return np.unique(classes) if y.dtype == object else classes
+
+
+def classes_and_codes(y):
+    """`classes_of` labels, and `encode_labels` of them by these classes.
+
+    Of integers of a small range both come from the same counts.
+    """
+    offsets = _offsets_of_few(y)
+    if offsets is None:
+        classes = classes_of(y)
+        return classes, encode_labels(y, classes)
+    low, index = offsets
+    counts = np.bincount(index)
+    present = np.flatnonzero(counts)
+    if len(present) > MANY_CLASSES:
+        check_classification_targets(y)
+    classes = present.astype(y.dtype) + low  # modulo 2^bits
+    if len(present) < len(counts):
+        counts[present] = np.arange(len(present))
+        index = counts.take(index)
+    return classes, index.astype(np.float64)
 
 
 def check_one_kind(labels, name="y"):
@@ -607,13 +666,19 @@ def check_one_kind(labels, name="y"):
 
 def _distinct(y):
     """np.unique(y), which takes ten times as long for integers of a small range."""
+    offsets = _offsets_of_few(y)
+    if offsets is None:
+        return np.unique(y)
+    low, index = offsets
+    return np.flatnonzero(np.bincount(index)).astype(y.dtype) + low  # modulo 2^bits
+
+
+def _offsets_of_few(y):
+    """The least of integers of a small range, and y - low; None of all others."""
     if y.dtype.kind not in "iu" or len(y) == 0:
-        return np.unique(y)
+        return None
     low, high = y.min(), y.max()
-    if int(high) - int(low) >= len(y):
-        return np.unique(y)
-    counts = np.bincount(_offsets(y, low))
-    return np.flatnonzero(counts).astype(y.dtype) + low  # modulo 2^bits
+    return None if int(high) - int(low) >= len(y) else (low, _offsets(y, low))
 
 
 def _offsets(y, low):

@@ -6,6 +6,7 @@ regression by a schedule of SGD with the default alpha.
 """
 
 import inspect
+import math
 from functools import cached_property, lru_cache
 from numbers import Number
 
@@ -27,6 +28,7 @@ MUCH_LOST = 0.01  # ... which may cost so much of the gain
 # Of the gain over the best constant is much for a penalty; in classification, where
 # nearly separate classes make large coefficients, for one of X in too small a unit.
 LARGE_SHARE, LARGE_OF_CLASSES = 0.1, 0.5
+ALL = slice(None)
 ALL_APART = "the classes of all rows"
 FAR_MARGIN = 100.0  # of a loss of margins, whose unit is 1
 AT_LIMIT, FAR = 0.9, 1e100  # of what it costs that far away: a row that hardly counts
@@ -43,9 +45,9 @@ def look_at_objective(objective, train=None):
     train : ndarray of uint32 of shape (n_train,), default=None
         The rows that count; None: all.
     """
-    if not is_foreign(objective.loss):
+    if not is_foreign(objective.loss) or objective.loss.granularity == "group":
         return
-    rows = slice(None) if train is None else train
+    rows = ALL if train is None else train
     y = objective.targets.of_output(0)
     weight = objective.weight_of(0)
     if weight is not None:
@@ -192,6 +194,7 @@ class _Result:
         self.coef, self.intercept = coef, intercept
         self.dtype, self.train = np.dtype(dtype), train
         self._gained = gained
+        self.largest = _largest(self.dtype)
 
     @cached_property
     def raw(self):
@@ -205,19 +208,13 @@ class _Result:
         is_known = is_regression or self._gained is not None
         if self.estimator.alpha != DEFAULT_ALPHA or not is_known:
             return None
-        is_plain = not is_regression and self.estimator.penalty == "l2"
-        if (
-            is_plain
-            and DEFAULT_ALPHA * np.vdot(self.coef, self.coef) < self.gained.sum()
-        ):
-            return None  # after a quick look
-        penalty = float(self.objective.penalty.value(self.coef).sum())
-        if not np.isfinite(penalty):
+        penalty = self.objective.penalty.total(self.coef)
+        if not math.isfinite(penalty):
             return None
         units = "Large units of y do that, and small ones of X."
         units = units if is_regression else "Small units of X do that."
         if penalty > 0:
-            gained = float(np.sum(self.gained))
+            gained = sum(self.gained.tolist())
             least = LARGE_SHARE if is_regression else LARGE_OF_CLASSES
             if not 0 < gained < penalty / least:
                 return None  # or the fit has failed, for other reasons
@@ -263,10 +260,10 @@ class _Result:
     def separation(self):
         """That a plane separates classes, and a loss falls for ever."""
         is_penalised = not self.objective.penalty.is_nothing
-        if self.loss.task == "regression" or is_penalised or not self._falls_for_ever():
+        if self.loss.task == "regression" or is_penalised:
             return None
         apart = self._separates()
-        if apart is None:
+        if apart is None or not self._falls_for_ever():
             return None
         return (
             f"{self.name} separates {apart} by a plane. Without a "
@@ -284,19 +281,19 @@ class _Result:
 
     def _separates(self):
         """What a plane separates, or None."""
-        rows = slice(None) if self.train is None else self.train
+        rows = ALL if self.train is None else self.train
         raw, targets = self.raw[rows], self.objective.targets
         if self.objective.is_joint:
-            here = _positive(self.objective.sample_weight, rows, len(raw))
+            here = _positive(self.objective.sample_weight, rows)
             own = targets.y[rows].astype(np.intp)[:, None]
             others = raw.copy()
             np.put_along_axis(others, own, -np.inf, axis=1)
             margin = np.take_along_axis(raw, own, axis=1)[:, 0] - others.max(axis=1)
-            return ALL_APART if (margin[here] > 0).all() else None
+            return ALL_APART if margin[here].min(initial=np.inf) > 0 else None
         for k in range(self.objective.n_outputs):
             sides = 2.0 * targets.of_output(k, rows) - 1.0
-            here = _positive(self.objective.weight_of(k, rows), slice(None), len(raw))
-            if (sides * raw[:, k] > 0)[here].all():
+            here = _positive(self.objective.weight_of(k, rows), ALL)
+            if (sides * raw[:, k])[here].min(initial=np.inf) > 0:
                 return ALL_APART if self.objective.n_outputs == 1 else self._class(k)
         return None
 
@@ -350,7 +347,7 @@ class _Result:
         """That most rows are where a bounded loss is flat, and do not count."""
         if self.loss.task != "regression" or self.loss.convex or not self.loss.bounded:
             return None
-        rows = slice(None) if self.train is None else self.train
+        rows = ALL if self.train is None else self.train
         y, weight = self.objective.targets.y[rows], self.objective.weight_of(0, rows)
         far = AT_LIMIT * self.loss.value(y, np.full(len(y), FAR))
         is_far = self.loss.value(y, self.raw[rows, 0]) > far
@@ -374,7 +371,7 @@ class _Result:
         """
         is_kinked = self.loss.task != "regression" and not self.loss.differentiable
         selects = self.objective.penalty.selects  # how much, somebody has chosen
-        if not is_kinked or selects:
+        if not is_kinked or selects or self.loss.granularity == "group":
             return None
         is_flat = ~self._has_features()
         if not is_flat.any() or is_least_at_0(self.loss):
@@ -395,13 +392,16 @@ class _Result:
 
     def _can_overflow(self):
         """Whether there are finite raw predictions without finite predictions."""
-        largest = float(np.finfo(self.dtype).max)
         if not isinstance(self.loss.link, IdentityLink):
-            ends = self.loss.inverse_link(np.array([-largest, largest], self.dtype))
+            ends = np.array([-self.largest, self.largest], self.dtype)
+            ends = self.loss.inverse_link(ends)
             if not np.isfinite(ends).all():
                 return True
         # Or a raw prediction itself may overflow.
-        return max(np.abs(self.coef).max(), abs(self.intercept[0])) > largest**0.25
+        squares = float(np.vdot(self.coef, self.coef)) + float(
+            np.vdot(self.intercept, self.intercept)
+        )
+        return not squares <= math.sqrt(self.largest)
 
 
 def _to_reach_further(loss):
@@ -416,11 +416,17 @@ def _to_reach_further(loss):
     return "a loss that reaches further"
 
 
+@lru_cache
+def _largest(dtype):
+    """The largest number of a type."""
+    return float(np.finfo(dtype).max)
+
+
 def _one_digit(number):
     """Rounded, for a warning that is shown once for many fits."""
     return float(f"{number:.1g}")
 
 
-def _positive(weight, rows, n):
+def _positive(weight, rows):
     """Which rows have a weight."""
-    return np.ones(n, bool) if weight is None else weight[rows] > 0
+    return ALL if weight is None else weight[rows] > 0

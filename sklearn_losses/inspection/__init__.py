@@ -4,6 +4,11 @@ from sklearn_losses.inspection._check_loss import check_loss
 from sklearn_losses.inspection._curve_display import LossCurveDisplay
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._display import LossDisplay
+from sklearn_losses.inspection._group_scorers import (
+    concordance_index_scorer,
+    ndcg_scorer,
+    pairwise_accuracy_scorer,
+)
 from sklearn_losses.inspection._report import CheckResult, LossReport
 from sklearn_losses.inspection._scorer import (
     LossScorer,
@@ -22,9 +27,12 @@ __all__ = [
     "LossReport",
     "LossScorer",
     "check_loss",
+    "concordance_index_scorer",
     "d2_loss_score",
     "d2_score",
     "describe",
     "loss_scorer",
+    "ndcg_scorer",
+    "pairwise_accuracy_scorer",
     "standard_errors",
 ]

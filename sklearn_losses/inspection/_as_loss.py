@@ -5,10 +5,12 @@
 Huber()
 """
 
+from __future__ import annotations
+
 from sklearn_losses.losses import Loss, get_loss
 
 
-def as_loss(loss, caller):
+def as_loss(loss: Loss | str, caller: str) -> Loss:
     """The loss that a user means.
 
     Parameters

@@ -4,11 +4,16 @@
 ``plot`` draws them again, elsewhere.
 """
 
+from __future__ import annotations
+
 import textwrap
+from typing import Any, Self
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
+
+from sklearn_losses._machine._typing import Array, NDArray
 
 LATE = 5  # the last one in so many epochs are where a curve should be level
 STILL = 0.01  # of the whole fall in the last epochs is too much to be level
@@ -73,15 +78,20 @@ class LossCurveDisplay:
     'still falling'
     """
 
+    ax_: Any
+    figure_: Any
+    lines_: list[Any]
+    best_: Any
+
     def __init__(
         self,
         *,
-        training_curve,
-        validation_curve=None,
-        best_epoch=None,
-        unit="epoch",
-        name=None,
-    ):
+        training_curve: Array,
+        validation_curve: Array | None = None,
+        best_epoch: int | NDArray[np.intp] | None = None,
+        unit: str = "epoch",
+        name: str | None = None,
+    ) -> None:
         self.training_curve = training_curve
         self.validation_curve = validation_curve
         self.best_epoch = best_epoch
@@ -89,7 +99,9 @@ class LossCurveDisplay:
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, name=None, **line_kw):
+    def from_estimator(
+        cls, estimator: Any, *, ax: Any = None, name: str | None = None, **line_kw: Any
+    ) -> Self:
         """Draw the curves of a fitted model.
 
         The training curve is the `objective_curve_` of a model that was fitted with
@@ -132,14 +144,14 @@ class LossCurveDisplay:
         return display.plot(ax, **line_kw)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         return self._judged()[0]
 
     @property
-    def explanation(self):
+    def explanation(self) -> str:
         return self._judged()[1]
 
-    def plot(self, ax=None, **line_kw):
+    def plot(self, ax: Any = None, **line_kw: Any) -> Self:
         """Draw the curves.
 
         Parameters

@@ -7,14 +7,19 @@
 (0.95, 1.345)
 """
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
 from html import escape
+from typing import Any, overload
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from sklearn_losses._machine._typing import Array
 from sklearn_losses.inspection._as_loss import as_loss
+from sklearn_losses.inspection._checks_groups import rows_of_groups
 from sklearn_losses.inspection._probe import Probe
 from sklearn_losses.inspection._profile import DESCRIPTIONS, Profile
 from sklearn_losses.losses import Loss
@@ -34,10 +39,12 @@ TRAITS = (
     "bounded",
     "lipschitz",
     "smoothness",
+    "shift_invariant",  # of losses of groups
 )
 OUTPUTS = ("value", "gradient", "curvature")
 MARKS = np.arange(-3.0, 4.0)
 BLOCK = 4096
+GROUP = 16  # rows of a group, on average
 _SIDE = [
     np.logspace(-9, -2, 71),
     np.linspace(0.0, 40.0, 4001)[2:],
@@ -81,10 +88,10 @@ class LossDescription:
     loss : Loss
     traits : dict of str to object
         The traits of :class:`~sklearn_losses.losses.Loss`.
-    axis : {"residual", "raw prediction", "margin", "lead"}
+    axis : {"residual", "raw prediction", "margin", "lead", "pair"}
         What the numbers in landmarks["x"] are: raw_prediction - y_true, raw
-        predictions, (2 y_true - 1) raw_prediction, or the raw prediction of the true
-        class where the others have 0.
+        predictions, (2 y_true - 1) raw_prediction, the raw prediction of the true
+        class where the others have 0, or that of the first of two rows of a group.
     y_true : float
         The target of the landmarks.
     landmarks : dict of str to ndarray of shape (7,)
@@ -96,19 +103,19 @@ class LossDescription:
         is a symmetric one of residuals: others do not estimate the mean.
     nanoseconds : float
         What the value and the gradient of one sample cost, in a block of 4096; in a
-        loss of rows with three classes.
+        loss of rows with three classes, in one of groups with 16 rows in a group.
     """
 
     loss: Loss
-    traits: dict
+    traits: dict[str, Any]
     axis: str
     y_true: float
-    landmarks: dict
+    landmarks: dict[str, Array]
     influence: Influence
     efficiency: float
     nanoseconds: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [str(self.loss)]
         lines += [f"  {name:<11} {text}" for name, text in self._facts()]
         lines += ["", f"  {self._axis_title()}"]
@@ -132,7 +139,8 @@ class LossDescription:
 
     def _axis_title(self):
         title = DESCRIPTIONS[self.axis]
-        return title if self.axis == "residual" else f"{title}, y = {self.y_true:g}"
+        plain = "residual", "pair"
+        return title if self.axis in plain else f"{title}, y = {self.y_true:g}"
 
     def _table(self):
         for name, numbers in self.landmarks.items():
@@ -141,10 +149,11 @@ class LossDescription:
     def _facts(self):
         """Names and sentences."""
         traits = self.traits
-        yield (
-            "task",
-            f"{traits['task']}, {traits['link']!r}, y in {traits['domain']}",
-        )
+        if traits["granularity"] == "group":
+            yield "task", f"{traits['task']}, of groups of rows"
+        else:
+            link, domain = traits["link"], traits["domain"]
+            yield "task", f"{traits['task']}, {link!r}, y in {domain}"
         yield "estimates", traits["estimates"]
         yield "traits", ", ".join(self._adjectives())
         yield (
@@ -161,8 +170,8 @@ class LossDescription:
         traits = self.traits
         yield "convex" if traits["convex"] else "not convex"
         yield "differentiable" if traits["differentiable"] else "with kinks"
-        for name in ("piecewise_linear", "symmetric", "bounded"):
-            if traits[name]:
+        for name in ("piecewise_linear", "symmetric", "bounded", "shift_invariant"):
+            if traits.get(name):
                 yield name.replace("_", " ")
         if traits["probabilistic"]:
             proper = traits["proper"]
@@ -183,17 +192,23 @@ class LossDescription:
         return text
 
 
-class Descriptions(list):
+class Descriptions(list[LossDescription]):
     """What `describe` has found out about several losses, below each other."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n\n".join(map(str, self))
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         return "<hr>".join(one._repr_html_() for one in self)
 
 
-def describe(loss, y_true=None):
+@overload
+def describe(
+    loss: list[Loss | str] | tuple[Loss | str, ...], y_true: float | None = None
+) -> list[LossDescription]: ...
+@overload
+def describe(loss: Loss | str, y_true: float | None = None) -> LossDescription: ...
+def describe(loss: Any, y_true: float | None = None) -> Any:
     """Describe a loss: traits, landmarks, influence, efficiency, cost.
 
     Parameters
@@ -242,7 +257,7 @@ def describe(loss, y_true=None):
     outputs = OUTPUTS if profile.has_curvature else OUTPUTS[:2]
     return LossDescription(
         loss=loss,
-        traits={name: getattr(loss, name) for name in TRAITS},
+        traits={name: getattr(loss, name) for name in TRAITS if hasattr(loss, name)},
         axis=profile.label,
         y_true=profile.y_true,
         landmarks={
@@ -330,14 +345,25 @@ def _rounded(x):
 
 def _cost(loss):
     """Nanoseconds a sample of value_gradient, the best of several blocks."""
-    probe = Probe(loss)
-    repeats = -(-BLOCK // len(probe.y))
-    y = np.tile(probe.y, repeats)[:BLOCK]
-    raw = np.tile(probe.raw, (repeats, 1) if probe.is_row else repeats)[:BLOCK]
+    if loss.granularity == "group":
+        y, raw, groups = rows_of_groups(loss, BLOCK, BLOCK // GROUP)
+        return _best_time(lambda: loss.value_gradient(y, raw, groups))
+    if loss.outputs and loss.granularity == "row":
+        y, raw = loss.examples(np.random.default_rng(0), BLOCK)
+    else:
+        probe = Probe(loss)
+        repeats = -(-BLOCK // len(probe.y))
+        y = np.tile(probe.y, repeats)[:BLOCK]
+        raw = np.tile(probe.raw, (repeats, 1) if probe.is_row else repeats)[:BLOCK]
     out = loss.value_gradient(y, raw)
+    return _best_time(lambda: loss.value_gradient(y, raw, out=out))
+
+
+def _best_time(call):
+    """Nanoseconds a sample of a call for a block of them."""
     times = []
     for _ in range(7):
         start = time.perf_counter()
-        loss.value_gradient(y, raw, out=out)
+        call()
         times.append(time.perf_counter() - start)
     return 1e9 * min(times) / BLOCK

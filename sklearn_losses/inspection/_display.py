@@ -4,16 +4,23 @@
 again, elsewhere or in other colours, without computing anything.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
+from sklearn_losses._machine._typing import ArrayLike, NDArray
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._profile import DESCRIPTIONS, Profile
+from sklearn_losses.losses import Loss
 
 KINDS = ("value", "gradient", "curvature")
 LINE_STYLES = ("-", "--", "-.", ":")
 BESIDE = 1e-9  # how far from a jump its two sides are drawn
+USUAL = 3.0  # the end of the x-axis, if losses can be seen there
+SIZES = np.logspace(-9, 12, 1261)  # of residuals, where scales are looked for
 
 
 class LossDisplay:
@@ -58,7 +65,19 @@ class LossDisplay:
     'residual: raw prediction - y'
     """
 
-    def __init__(self, *, names, kind, curves, x_label):
+    axes_: NDArray[Any]
+    ax_: Any
+    figure_: Any
+    lines_: NDArray[Any]
+
+    def __init__(
+        self,
+        *,
+        names: list[str],
+        kind: tuple[str, ...],
+        curves: dict[str, list[Any]],
+        x_label: str,
+    ) -> None:
         self.names = names
         self.kind = kind
         self.curves = curves
@@ -67,15 +86,15 @@ class LossDisplay:
     @classmethod
     def from_losses(
         cls,
-        losses,
+        losses: Loss | str | Sequence[Loss | str] | Mapping[str, Loss | str],
         *,
-        kind=KINDS,
-        y_true=None,
-        raw_prediction=None,
-        names=None,
-        ax=None,
-        **line_kw,
-    ):
+        kind: str | tuple[str, ...] = KINDS,
+        y_true: float | None = None,
+        raw_prediction: ArrayLike | None = None,
+        names: str | list[str] | None = None,
+        ax: Any = None,
+        **line_kw: Any,
+    ) -> Self:
         """Compute the curves of losses and draw them.
 
         Parameters
@@ -89,8 +108,8 @@ class LossDisplay:
             The target. None: 1 or the valid target that is nearest to it; in losses of
             rows the class 0.
         raw_prediction : array-like of shape (n_points,), default=None
-            Where to draw. None: where residuals, margins, or raw predictions are
-            between -3 and 3.
+            Where to draw. None: where margins or raw predictions are between -3 and 3,
+            and residuals too, unless the scale of a loss would be out of sight.
         names : str or list of str, default=None
             What the legend calls the losses. None: what they print as, or their class
             if that is long.
@@ -123,7 +142,7 @@ class LossDisplay:
         profiles = [Profile(loss, y_true) for loss in losses]
         _check_comparable(profiles)
         if raw_prediction is None:
-            x = np.linspace(-3.0, 3.0, 601)
+            x = usual_range(profiles) * np.linspace(-1.0, 1.0, 601)
         else:
             x = np.unique(profiles[0].x_of(raw_prediction))
         curves = {k: [_curve(profile, k, x) for profile in profiles] for k in kind}
@@ -134,7 +153,7 @@ class LossDisplay:
         display = cls(names=names, kind=kind, curves=curves, x_label=label)
         return display.plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
+    def plot(self, ax: Any = None, **line_kw: Any) -> Self:
         """Draw the curves.
 
         Parameters
@@ -288,6 +307,55 @@ def _style(k, colors):
         "linestyle": LINE_STYLES[(k % n + k // n) % len(LINE_STYLES)],
         "linewidth": 1.8,
     }
+
+
+def usual_range(profiles):
+    """The end of an x-axis that has the scales of all losses in sight.
+
+    Parameters
+    ----------
+    profiles : list of Profile
+        Over the same x.
+
+    Returns
+    -------
+    float
+        `USUAL`, if it does, or if there is no scale.
+    """
+    if profiles[0].label != "residual":
+        return USUAL
+    needed = max(map(_room_needed, profiles), default=0.0)
+    if needed == 0.0 or USUAL / 3.0 <= needed <= 1.1 * USUAL:
+        return USUAL
+    unit = 0.5 * 10.0 ** np.floor(np.log10(needed))
+    return float(unit * np.ceil(needed / unit))
+
+
+def _room_needed(profile):
+    """Where a loss of residuals has shown what it is; 0 if its shape has no scale."""
+    loss = profile.loss
+    slopes = np.abs([profile.gradient(-SIZES), profile.gradient(SIZES)])
+    if loss.lipschitz == np.inf:
+        return 2.4 * _first(_bends(slopes))
+    # Where it is half as steep as it gets on both sides, or near its bound.
+    half = _first((slopes > 0.5 * slopes.max(axis=1, keepdims=True)).all(axis=0))
+    if not loss.bounded:
+        return 4.0 * half
+    value = profile.value(SIZES)
+    return min(30.0 * half, 1.35 * _first(value > 0.95 * value.max()))
+
+
+def _bends(slopes):
+    """Where slopes, in proportion to x, are no longer about those near 0."""
+    near = slopes[:, :1] / SIZES[0]
+    ratio = slopes / SIZES
+    return ((ratio > 2.0 * near) | (ratio < 0.5 * near)).any(axis=0)
+
+
+def _first(is_there):
+    """The first of `SIZES` where something is true; 0 if nowhere, or everywhere."""
+    first = np.argmax(is_there)
+    return SIZES[first] if first > 0 else 0.0
 
 
 def y_limits(curves):

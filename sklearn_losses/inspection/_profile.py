@@ -16,13 +16,14 @@ import numpy as np
 
 from sklearn_losses.inspection._numeric import jumps
 from sklearn_losses.inspection._probe import N_CLASSES, valid_targets
-from sklearn_losses.losses import IdentityLink
+from sklearn_losses.losses import IdentityLink, survival_target
 
 DESCRIPTIONS = {
     "residual": "residual: raw prediction - y",
     "margin": "margin: raw prediction towards y",
     "lead": "raw prediction of class y, others 0",
     "raw prediction": "raw prediction",
+    "pair": "raw prediction of the first of two rows, the other 0",
 }
 
 
@@ -38,10 +39,12 @@ class Profile:
 
     Attributes
     ----------
-    label : {"residual", "raw prediction", "margin", "lead"}
+    label : {"residual", "raw prediction", "margin", "lead", "pair"}
         What x is: raw - y with the identity link, raw with another one or if a binary
         target is no label, (2 y - 1) raw for a binary label, and in a loss of rows the
-        raw prediction of the class y where the others have 0.
+        raw prediction of the class y where the others have 0. In a loss of groups it is
+        that of a row that should be before the only other one, which has 0. Of a loss
+        of several outputs it is that of the location, beside usual values of others.
 
     Raises
     ------
@@ -51,14 +54,21 @@ class Profile:
 
     def __init__(self, loss, y_true=None):
         self.loss = loss
+        if loss.granularity == "group":
+            self.label, self.y_true, self.sign = "pair", 1.0, 1.0
+            return
         if y_true is None:
             y_true = self._usual_target()
         loss.check_targets(np.asarray([y_true], dtype=np.float64))
         self.y_true = float(y_true)
         self.sign = 1.0
-        if loss.granularity == "row":
+        self.others = None  # raw outputs but the first, where there are several
+        if loss.outputs and loss.granularity == "row":
+            self.others = loss.usual_raw()
+        is_residual = loss.task == "regression" and loss.link == IdentityLink()
+        if loss.granularity == "row" and self.others is None:
             self.label = "lead"
-        elif loss.task == "regression" and loss.link == IdentityLink():
+        elif is_residual and not (loss.outputs and loss.y_size > 1):
             self.label = "residual"
         elif loss.task == "binary" and y_true in (0, 1):
             self.label = "margin"
@@ -67,6 +77,8 @@ class Profile:
             self.label = "raw prediction"
 
     def _usual_target(self):
+        if self.loss.outputs:
+            return 1.0
         if self.loss.granularity == "row":
             return 0.0
         targets = valid_targets(self.loss)
@@ -91,6 +103,8 @@ class Profile:
 
     def _evaluate(self, method, x):
         x = np.asarray(x, dtype=np.float64)
+        if self.label == "pair":
+            return self._of_pairs(method, x)
         if self.label == "lead":
             chosen = int(self.y_true)
             raw = np.zeros((len(x), max(N_CLASSES, chosen + 1)))
@@ -98,9 +112,26 @@ class Profile:
         else:
             chosen = None
             raw = x + self.y_true if self.label == "residual" else self.sign * x
+        if self.others is not None:
+            chosen, first = 0, raw
+            raw = np.tile(self.others, (len(x), 1))
+            raw[:, 0] = first
         with np.errstate(all="ignore"):  # inf is what it is
             result = method(np.full(len(x), self.y_true), raw)
         return result[:, chosen] if result.ndim == 2 else result
+
+    def _of_pairs(self, method, x):
+        """What a group of two rows has, or the first of them."""
+        n = len(x)
+        first = np.tile([True, False], n)
+        y = 1.0 * first
+        if self.loss.task == "survival":
+            y = survival_target(np.ones(2 * n, bool), 2.0 - y)
+        with np.errstate(all="ignore"):
+            found = method(
+                y, np.where(first, np.repeat(x, 2), 0.0), np.arange(2 * n) // 2
+            )
+        return found if len(found) == n else found[::2]
 
     @property
     def has_curvature(self):

@@ -51,6 +51,8 @@ def targets_and_raw_predictions(estimator, X, y, loss, offset=None):
         As in `LossScorer.score`.
     """
     check_structure(X)  # others' estimators may not
+    if loss.outputs and loss.granularity == "row":
+        return _of_outputs(estimator, X, y, loss, offset)
     y = column_or_1d(y)
     if offset is not None:
         estimator, X = _with_offset(estimator, X, offset)
@@ -83,6 +85,25 @@ def _refusal(loss, estimator, loss_is, estimator_is, advice=""):
         f"{loss!r} cannot score {name}, because {loss_is} and {name} is {estimator_is}."
         f"{' ' if advice else ''}{advice}"
     )
+
+
+def _of_outputs(estimator, X, y, loss, offset):
+    """Those of a model that was fitted with a loss of the same outputs."""
+    model = estimator
+    while not hasattr(model, "raw_prediction"):
+        if isinstance(model, Pipeline) and len(model) > 1:
+            X = model[:-1].transform(X)
+        model = _behind(model)
+        if model is None:
+            break
+    if not isinstance(getattr(model, "loss_", None), type(loss)):
+        raise _refusal(
+            loss,
+            estimator,
+            "it needs all the outputs of a model that was fitted with it",
+            "none",
+        )
+    return model._targets_and_outputs(X, y, loss, offset)
 
 
 # -------------------------------------------------------------------- regression

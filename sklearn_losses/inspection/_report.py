@@ -9,7 +9,12 @@ True
 'passed'
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from sklearn_losses.losses import Loss
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,11 @@ class CheckResult:
     message: str = ""
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether it has not failed: a skipped check has found nothing wrong."""
         return self.status != "failed"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name}: {self.message or self.status}"
 
 
@@ -49,27 +54,27 @@ class LossReport:
     results : list of CheckResult
     """
 
-    def __init__(self, loss, results):
+    def __init__(self, loss: Loss, results: Iterable[CheckResult]) -> None:
         self.loss = loss
         self.results = tuple(results)
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether no check has failed."""
         return not self.failures
 
     @property
-    def failures(self):
+    def failures(self) -> tuple[CheckResult, ...]:
         """The results that failed, as a tuple."""
         return tuple(result for result in self.results if not result.passed)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[CheckResult]:
         return iter(self.results)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.results)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> CheckResult:
         for result in self.results:
             if result.name == name:
                 return result
@@ -78,7 +83,7 @@ class LossReport:
             f"{', '.join(result.name for result in self.results)}."
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         count = len(self.failures)
         outcome = (
             f"{count} of {len(self)} checks failed" if count else "all checks passed"
@@ -89,7 +94,7 @@ class LossReport:
             lines.append(f"  {status:<8} {result.name:<17} {result.message}".rstrip())
         return "\n".join(lines)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<LossReport of {one_line(self.loss)}: {len(self.failures)} failed>"
 
 

@@ -11,16 +11,20 @@
 np.float64(-0.14)
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
+from sklearn_losses.losses import Loss
 from sklearn_losses.losses._base import AS_SCORER
 from sklearn_losses.losses._links import IdentityLink
 
@@ -40,15 +44,29 @@ class LossScorer(BaseEstimator):
     # The estimator is no metadata, although it is a parameter of `score`.
     __metadata_request__score = {"estimator": UNUSED, "offset": True}
 
-    def __init__(self, loss, d2=False):
+    def __init__(self, loss: Loss, d2: bool = False) -> None:
         self.loss = loss
         self.d2 = d2
 
-    def __call__(self, estimator, X, y, sample_weight=None, offset=None):
+    def __call__(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
         """The score of a fitted estimator; see `score`."""
         return self.score(estimator, X, y, sample_weight, offset)
 
-    def score(self, estimator, X, y, sample_weight=None, offset=None):
+    def score(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
         """The score of a fitted estimator, the larger the better.
 
         Parameters
@@ -87,19 +105,19 @@ class LossScorer(BaseEstimator):
         return True
 
     @property
-    def _score_func(self):
+    def _score_func(self) -> Any:
         return self.loss._score_func  # an AttributeError that says why
 
     @property
-    def __name__(self):
+    def __name__(self) -> str:
         """What reports call it, as they do a function."""
         return repr(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"loss_scorer({self.loss!r}{', d2=True' if self.d2 else ''})"
 
 
-def loss_scorer(loss, *, d2=False):
+def loss_scorer(loss: Loss | str, *, d2: bool = False) -> LossScorer:
     """A scorer for cross-validation and searches: minus the mean loss.
 
     Models of any kind can be compared, as the loss is evaluated at raw predictions that
@@ -155,7 +173,12 @@ AS_SCORER["loss_scorer"] = loss_scorer
 
 
 # ----------------------------------------------------------------------------- d2
-def d2_loss_score(y_true, raw_prediction, loss, sample_weight=None):
+def d2_loss_score(
+    y_true: ArrayLike,
+    raw_prediction: ArrayLike,
+    loss: Loss | str,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """The share of the loss of the best constant that predictions save.
 
     1 - (mean loss - mean minimum) / (mean loss of the best constant - mean minimum),
@@ -226,7 +249,14 @@ def d2_loss_score(y_true, raw_prediction, loss, sample_weight=None):
     return float(1.0 - of_model / of_constant)
 
 
-def d2_score(estimator, X, y, loss, sample_weight=None, offset=None):
+def d2_score(
+    estimator: Any,
+    X: Matrix,
+    y: ArrayLike,
+    loss: Loss | str,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> float:
     """The share of the loss of the best constant that a fitted model saves.
 
     `d2_loss_score` of the raw predictions that `loss_scorer` finds, so that nobody has
@@ -311,9 +341,16 @@ def _excesses(y, raw, loss, sample_weight):
     of_model, of_constant, size : float
         The size is the one to which rounding errors are relative.
     """
+    of_model = loss.value(y, raw)  # or an error that says how raw should be
     least = _minimum(loss, y, raw)
+    if loss.outputs and not np.isfinite(least).all():
+        raise ValueError(
+            f"d2_loss_score cannot use {loss!r}, because it has no least value: the "
+            "likelihood of a prediction that is right grows without end as its scale "
+            "falls to 0. Use loss_scorer(...), or a number for the scale."
+        )
     constant = np.broadcast_to(_best_constant(loss, y, raw, sample_weight), raw.shape)
-    values = [loss.value(y, raw), loss.value(y, constant), np.abs(least)]
+    values = [of_model, loss.value(y, constant), np.abs(least)]
     lost = np.array(
         [values[0] - least, values[1] - least, np.abs(values[1]) + values[2]]
     )
@@ -325,7 +362,7 @@ def _excesses(y, raw, loss, sample_weight):
 
 def _best_constant(loss, y, raw, sample_weight):
     """optimal_constant, with all columns of raw as classes, seen or not."""
-    if loss.granularity == "point" or y.ndim == 2:
+    if loss.granularity == "point" or y.ndim == 2 or loss.outputs:
         return loss.optimal_constant(y, sample_weight)
     classes = np.arange(raw.shape[1])
     weight = np.ones(len(y)) if sample_weight is None else sample_weight

@@ -8,16 +8,25 @@
 array([2.54])
 """
 
+from __future__ import annotations
+
 from copy import copy
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.solvers.descent._exact import ExactCurvature
 
 
-def standard_errors(estimator, X, y, sample_weight=None, offset=None):
+def standard_errors(
+    estimator: BaseLinear,
+    X: Matrix,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> Bunch:
     """Standard errors of the coefficients of a model that was fitted without penalty.
 
     With slopes g_i and curvatures c_i of the weighted losses, the covariance of the
@@ -100,18 +109,16 @@ def _of_objective(objective, coef, intercept):
     """The errors of the coefficients and of the intercept of one objective."""
     intercept = np.atleast_1d(np.asarray(intercept, dtype=np.float64))
     curvature = ExactCurvature(objective, coef[None], intercept)
-    features, d = curvature.features, curvature.features.n_features
-    if not ((features.scale > 0).all() and curvature.is_regular):
+    mean, scale = curvature.point.mean, curvature.point.scale
+    if not ((scale > 0).all() and curvature.is_regular):
         raise ValueError(
             "standard_errors has none here: a column of X is constant, or a "
             "combination of others, or the loss is flat. Leave out columns until "
             "coefficients are unique."
         )
-    slopes = curvature.term.slopes(curvature.p, 0.0)
-    meat = curvature.second_moments(slopes**2)
-    covariance = curvature.solve(curvature.solve(meat).T)
-    errors = np.sqrt(np.diag(covariance)[:d]) * features.scale
+    covariance = curvature.solve(curvature.solve(curvature.squared_slopes()).T)
+    errors = np.sqrt(np.diag(covariance)[:-1]) * scale
     if not objective.fit_intercept:
         return errors, 0.0
-    from_mean = np.append(-features.mean * features.scale, 1.0)
+    from_mean = np.append(-mean * scale, 1.0)
     return errors, float(np.sqrt(from_mean @ covariance @ from_mean))

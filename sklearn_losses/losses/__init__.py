@@ -23,6 +23,13 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._censored import (
+    Censored,
+    ExponentialAFT,
+    LogLogisticAFT,
+    LogNormalAFT,
+    WeibullAFT,
+)
 from sklearn_losses.losses._combine import (
     Asymmetric,
     LabelSmoothing,
@@ -38,6 +45,14 @@ from sklearn_losses.losses._counts import (
     Tweedie,
 )
 from sklearn_losses.losses._custom import CFunctionLoss, NumpyLoss
+from sklearn_losses.losses._distributions import (
+    GammaDistribution,
+    GaussianDistribution,
+    LaplaceDistribution,
+    LogisticDistribution,
+    StudentTDistribution,
+)
+from sklearn_losses.losses._groups import GroupLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -55,7 +70,26 @@ from sklearn_losses.losses._multiclass import (
     MulticlassSquaredHinge,
     Sparsemax,
 )
-from sklearn_losses.losses._registry import get_loss, loss_names
+from sklearn_losses.losses._ordinal import (
+    AllThreshold,
+    CumulativeCauchit,
+    CumulativeCloglog,
+    CumulativeLogit,
+    CumulativeLoglog,
+    CumulativeProbit,
+    ImmediateThreshold,
+)
+from sklearn_losses.losses._quantiles import Quantiles
+from sklearn_losses.losses._ranking import (
+    ListMLE,
+    ListNet,
+    PairwiseExponential,
+    PairwiseHinge,
+    PairwiseLogistic,
+    PairwiseSquaredHinge,
+    PlackettLuce,
+)
+from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
     AbsolutePercentageError,
@@ -82,38 +116,59 @@ from sklearn_losses.losses._robust import (
     TukeyBiweight,
     Welsch,
 )
+from sklearn_losses.losses._survival import CoxPH
+from sklearn_losses.losses._targets import ranking_target, survival_target
 
 __all__ = [
     "AbsoluteError",
     "AbsolutePercentageError",
+    "AllThreshold",
     "Andrews",
     "Asymmetric",
     "Barron",
     "CFunctionLoss",
     "Cauchy",
+    "Censored",
+    "CoxPH",
     "CrossEntropy",
+    "CumulativeCauchit",
+    "CumulativeCloglog",
+    "CumulativeLogit",
+    "CumulativeLoglog",
+    "CumulativeProbit",
     "EpsilonInsensitive",
     "Expectile",
     "Exponential",
+    "ExponentialAFT",
     "Fair",
     "Focal",
     "Gamma",
+    "GammaDistribution",
+    "GaussianDistribution",
     "GemanMcClure",
     "GeneralizedCrossEntropy",
+    "GroupLoss",
     "Hampel",
     "Hinge",
     "Huber",
     "IdentityLink",
+    "ImmediateThreshold",
     "Interval",
     "InvalidParameterError",
     "InverseGaussian",
     "LabelSmoothing",
+    "LaplaceDistribution",
     "Linex",
     "Link",
+    "ListMLE",
+    "ListNet",
     "Log1pLink",
     "LogCosh",
     "LogLink",
+    "LogLogisticAFT",
     "LogLoss",
+    "LogNormalAFT",
+    "LogisticDistribution",
     "LogitLink",
     "Loss",
     "ModifiedHuber",
@@ -121,13 +176,19 @@ __all__ = [
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "PairwiseExponential",
+    "PairwiseHinge",
+    "PairwiseLogistic",
+    "PairwiseSquaredHinge",
     "Perceptron",
+    "PlackettLuce",
     "PointLoss",
     "Poisson",
     "PolyLoss",
     "ProbabilityLink",
     "PseudoHuber",
     "Quantile",
+    "Quantiles",
     "RowLink",
     "RowLoss",
     "Savage",
@@ -143,12 +204,17 @@ __all__ = [
     "SquaredHinge",
     "SquaredLogError",
     "StudentT",
+    "StudentTDistribution",
     "Sum",
     "Tangent",
     "Truncated",
     "TukeyBiweight",
     "Tweedie",
+    "WeibullAFT",
     "Welsch",
     "get_loss",
     "loss_names",
+    "ranking_target",
+    "register_loss",
+    "survival_target",
 ]

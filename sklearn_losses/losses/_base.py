@@ -17,13 +17,17 @@ Conventions: predictions are *raw* (before the inverse link), values are not red
 and the derivatives are those with respect to the raw prediction.
 """
 
+from __future__ import annotations
+
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, check_parameters
+from sklearn_losses._machine._typing import Array, ArrayLike, BaseEstimator
 from sklearn_losses.losses._arguments import (
     check_classes,
     domain_error,
@@ -31,15 +35,18 @@ from sklearn_losses.losses._arguments import (
 )
 from sklearn_losses.losses._best_constant import best_constant
 from sklearn_losses.losses._builtin import builtin
+from sklearn_losses.losses._callbacks import callback_loss
 from sklearn_losses.losses._evaluate import conjugate, evaluate
-from sklearn_losses.losses._links import IdentityLink, LogitLink
+from sklearn_losses.losses._links import IdentityLink, Link, LogitLink
+from sklearn_losses.losses._table import CLoss
 
 # What losses of a residual estimate that are neither quite a mean nor a median.
-BETWEEN, MOST_VALUES = (
-    "centre, between median and mean",
-    "centre of most values, a mode",
-)
+BETWEEN = "centre, between median and mean"
+MOST_VALUES = "centre of most values, a mode"
+OTHERS = {"ranking": "order within a group", "survival": "hazard ratio"}
 
+PACKAGE = __name__.partition(".")[0] + "."
+NO_FORMULAS = (None,) * 4
 REAL_LINE = Interval(None, None, "neither")
 
 # For each task, what makes of a loss the convex one that a fit begins from. The module
@@ -100,33 +107,49 @@ class Loss(BaseEstimator):
     -----
     Traits are those of valid parameters, which are checked when the loss is evaluated.
 
-    A loss of another package derives from `PointLoss` or `RowLoss`, overrides
-    `compiled`, and declares in `_constraints`, a dict of the parameters' names, what
-    each may be: a list of `Interval` and the like, of which one has to allow it. It may
-    override ``_optimal_constant(y_true, sample_weight)``, ``_minimum(y_true)`` and, as
-    a loss of rows, ``_conjugate(y_true, dual)`` where it has formulas for them; their
-    arguments have been checked.
+    A loss of one's own derives from `PointLoss` or `RowLoss`, and declares in
+    `_constraints`, a dict of the parameters' names, what each may be: a list of
+    `Interval` and the like, of which one has to allow it. Its formulas are the methods
+    ``_value(y_true, raw_prediction)`` and ``_gradient(y_true, raw_prediction)`` and,
+    for solvers of second order, ``_curvature`` or, of a loss of rows, ``_hessian``:
+    functions of numpy arrays, as `NumpyLoss` takes them. Or it overrides `compiled`,
+    which returns functions of C. It may override ``_minimum(y_true)``, which is 0
+    otherwise, ``_optimal_constant(y_true, sample_weight)`` and, as a loss of rows,
+    ``_conjugate(y_true, dual)`` where it has formulas for them; their arguments have
+    been checked. :func:`register_loss` gives it a name.
     """
 
-    name = None
-    task = "regression"
-    granularity = "point"
-    domain = REAL_LINE
-    link = IdentityLink()
-    probabilistic = False
-    proper = False
-    convex = True
-    differentiable = True
-    piecewise_linear = False
-    lipschitz = np.inf
-    smoothness = np.inf
-    symmetric = True
-    bounded = False
+    name: str | None = None
+    task: str = "regression"
+    granularity: str = "point"
+    domain: Interval = REAL_LINE
+    link: Link = IdentityLink()
+    probabilistic: bool = False
+    proper: bool = False
+    convex: bool = True
+    differentiable: bool = True
+    piecewise_linear: bool = False
+    lipschitz: float = np.inf
+    smoothness: float = np.inf
+    symmetric: bool = True
+    bounded: bool = False
+    # Names of outputs with predictors of their own: see `_outputs`.
+    outputs: tuple[str, ...] = ()
 
-    _constraints = {}
+    _constraints: dict[str, list[Any]] = {}
+
+    # The formulas of a loss that is written in numpy, as methods.
+    _value: Any = None
+    _gradient: Any = None
+    _curvature: Any = None
+    _hessian: Any = None
 
     @property
-    def estimates(self):
+    def estimates(self) -> str:
+        if len(self.outputs) > 1 and self.task != "ordinal":
+            return "distribution"
+        if self.task in OTHERS:
+            return OTHERS[self.task]
         if self.task != "regression":
             likely = "log-odds" if isinstance(self.link, LogitLink) else "probability"
             return likely if self.proper else "class"
@@ -135,11 +158,11 @@ class Loss(BaseEstimator):
         return BETWEEN if self.convex else MOST_VALUES
 
     @property
-    def __name__(self):
+    def __name__(self) -> str:
         return type(self).__name__  # scikit-learn shows the name of a scorer's function
 
     # ------------------------------------------------------------ for kernels
-    def compiled(self):
+    def compiled(self) -> CLoss:
         """The C functions of this loss with its parameters as they are now.
 
         Returns
@@ -151,16 +174,38 @@ class Loss(BaseEstimator):
         InvalidParameterError
             If a parameter has a value that it may not have.
         """
-        _refuse_other_parameters(type(self))
+        formulas = self._formulas()
+        name = None if formulas else _name_of_functions(type(self))
         check_parameters(self, self._constraints)
-        return builtin(self.name, tuple(map(float, self._c_parameters())))
+        if formulas:
+            return callback_loss(type(self).__name__, self.granularity, formulas, {})
+        return builtin(name, tuple(map(float, self._c_parameters())))
+
+    def _formulas(self):
+        """The formulas in numpy; an empty tuple if there are none."""
+        formulas = self._value, self._gradient, self._curvature, self._hessian
+        if formulas == NO_FORMULAS:
+            return ()
+        if self._value is None or self._gradient is None:
+            missing = "_value" if self._value is None else "_gradient"
+            raise TypeError(
+                f"{type(self).__name__} has formulas, but none called {missing}: write "
+                f"{missing}(self, y_true, raw_prediction), too."
+            )
+        return formulas
 
     def _c_parameters(self):
         """The numbers that the C functions read, in their order."""
         return (getattr(self, name) for name in self._constraints)
 
     # ---------------------------------------------------------- for the user
-    def value(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def value(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: Array | None = None,
+    ) -> Array:
         """The loss of each sample, not reduced.
 
         Parameters
@@ -188,7 +233,13 @@ class Loss(BaseEstimator):
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, value=out)
 
-    def gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def gradient(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: Array | None = None,
+    ) -> Array:
         """The derivative of each sample's loss by its raw prediction.
 
         At a kink it is a subgradient. Parameters and errors are those of `value`;
@@ -196,7 +247,13 @@ class Loss(BaseEstimator):
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, gradient=out)
 
-    def curvature(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def curvature(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: Array | None = None,
+    ) -> Array:
         """The second derivative of each sample's loss by its raw prediction.
 
         In a loss of rows it is the diagonal of the Hessian. At a kink or a jump of
@@ -205,38 +262,24 @@ class Loss(BaseEstimator):
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, curvature=out)
 
-    def hessian(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def hessian(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: Array | None = None,
+    ) -> Array:
         """The second derivatives of each sample's loss by its raw predictions.
 
         For losses of rows; that of a loss of points is the `curvature`. Where the
-        gradient or the curvature jumps they are those of one side.
-
-        Parameters
-        ----------
-        y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class indices or, if the loss takes `soft_targets`, probabilities.
-        raw_prediction : array-like of shape (n_samples, n_classes)
-            Raw predictions, before the inverse link. float32 gives a float32 result,
-            everything else float64.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Factors of the result; None means 1.
-        out : ndarray of shape (n_samples, n_classes, n_classes), default=None
-            Where to write the result: C-contiguous and of the result's dtype.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes, n_classes)
-            Symmetric matrices, with the `curvature` as diagonal; `out` where given.
-
-        Raises
-        ------
-        ValueError
-            If the loss has none or is one of points, shapes do not fit, or a target
-            lies outside the domain.
+        gradient or the curvature jumps they are those of one side. Parameters and
+        errors are those of `value`; the result has the shape
+        (n_samples, n_classes, n_classes), of symmetric matrices with the `curvature` as
+        diagonal. A ValueError says if the loss has none or is one of points.
         """
         return self._evaluate(y_true, raw_prediction, sample_weight, hessian=out)
 
-    def conjugate(self, y_true, dual):
+    def conjugate(self, y_true: ArrayLike, dual: ArrayLike) -> Array:
         """The convex conjugate, sup over p of dual * p - loss(y_true, p).
 
         By the Fenchel-Young inequality loss(y, p) + conjugate(y, dual) >= dual * p,
@@ -270,12 +313,12 @@ class Loss(BaseEstimator):
         return conjugate(self, y_true, dual)
 
     @property
-    def has_conjugate(self):
+    def has_conjugate(self) -> bool:
         """Whether `conjugate` is defined: convex, and in a loss of rows a formula."""
         has_formula = type(self)._conjugate is not Loss._conjugate
         return self.convex and (has_formula or self.granularity == "point")
 
-    def minimum(self, y_true):
+    def minimum(self, y_true: ArrayLike) -> Array:
         """The infimum of each sample's loss over all raw predictions.
 
         Most losses have 0; Poisson and its kin leave out terms in y alone, so that it
@@ -300,7 +343,13 @@ class Loss(BaseEstimator):
         self.check_targets(y)
         return self._minimum(y)
 
-    def value_gradient(self, y_true, raw_prediction, sample_weight=None, out=None):
+    def value_gradient(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        out: tuple[Array, Array] | None = None,
+    ) -> tuple[Array, Array]:
         """`value` and `gradient` in one pass over the data.
 
         `out` is a pair of arrays; the other parameters and errors are those of
@@ -323,7 +372,12 @@ class Loss(BaseEstimator):
             y_true, raw_prediction, sample_weight, value=value, gradient=gradient
         )
 
-    def mean(self, y_true, raw_prediction, sample_weight=None):
+    def mean(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """The weighted mean of the loss, sum(weight * value) / sum(weight).
 
         Parameters
@@ -351,7 +405,13 @@ class Loss(BaseEstimator):
             value, sample_weight = value[seen], sample_weight[seen]
         return float(np.average(value, weights=sample_weight))
 
-    def __call__(self, y_true, raw_prediction, *args, sample_weight=None):
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        raw_prediction: ArrayLike,
+        *args: Any,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """The weighted mean of the loss; see `mean`.
 
         Where scikit-learn calls it as a scorer, with an estimator, X and y, it is
@@ -359,22 +419,23 @@ class Loss(BaseEstimator):
         """
         if hasattr(y_true, "predict") or hasattr(y_true, "decision_function"):
             scorer = AS_SCORER["loss_scorer"](self)
-            return scorer(y_true, raw_prediction, *args, sample_weight=sample_weight)
+            given = y_true, raw_prediction, *args
+            return float(scorer(*given, sample_weight=sample_weight))
         weight = args[0] if args else sample_weight
         return self.mean(y_true, raw_prediction, weight)
 
-    def _accept_sample_weight(self):
+    def _accept_sample_weight(self) -> bool:
         # As a scorer: scikit-learn 1.9 asks this of each of a dict.
         return True
 
     @property
-    def _score_func(self):
+    def _score_func(self) -> Any:
         raise AttributeError(
             f"{self} scores raw predictions or probabilities, which no threshold of "
             "labels changes. Use a metric of labels, such as 'balanced_accuracy'."
         )
 
-    def inverse_link(self, raw_prediction):
+    def inverse_link(self, raw_prediction: ArrayLike) -> Array:
         """Predictions on the scale of y; probabilities in a probabilistic loss.
 
         Parameters
@@ -387,7 +448,9 @@ class Loss(BaseEstimator):
         """
         return self.link.inverse(raw_prediction)
 
-    def optimal_constant(self, y_true, sample_weight=None):
+    def optimal_constant(
+        self, y_true: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float | Array:
         """The raw prediction that, made for every sample, has the least mean loss.
 
         Parameters
@@ -421,7 +484,9 @@ class Loss(BaseEstimator):
             return self._optimal_constant(y_true, np.ones(len(y_true)))
         return self._optimal_constant(y_true, weights_of_mean(sample_weight, y_true))
 
-    def check_targets(self, y_true, name="y_true", n_classes=None):
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", n_classes: int | None = None
+    ) -> None:
         """Refuse targets outside the domain.
 
         Parameters
@@ -445,11 +510,11 @@ class Loss(BaseEstimator):
 
     # ------------------------------------------------------------ for fitting
     @property
-    def needs_scale(self):
+    def needs_scale(self) -> bool:
         """Whether a scale is "mad", here or in a loss that this one is made of."""
         return any(loss.needs_scale for loss in self._inner_losses().values())
 
-    def at_scale(self, sigma):
+    def at_scale(self, sigma: float) -> Loss:
         """This loss for residuals of a known scale.
 
         Parameters
@@ -475,7 +540,7 @@ class Loss(BaseEstimator):
         parameters = self.get_params(deep=False)
         return {k: v for k, v in parameters.items() if isinstance(v, Loss)}
 
-    def convex_relative(self):
+    def convex_relative(self) -> Loss | None:
         """A convex loss whose minimum is a good place to begin from.
 
         Returns
@@ -485,15 +550,21 @@ class Loss(BaseEstimator):
         """
         return None
 
-    def __repr__(self, N_CHAR_MAX=700):
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """As scikit-learn's, but numbers of numpy look like those of Python."""
         return _NUMPY_NUMBER.sub(r"\1", super().__repr__(N_CHAR_MAX))
 
     # --------------------------------------------------------------- algebra
     # `_combine` adds the operators, since a sum of losses derives from this class.
     __array_ufunc__ = None  # array * loss is an error, not an array of losses
+    if TYPE_CHECKING:
 
-    def split_weight(self):
+        def __mul__(self, weight: float) -> Loss: ...
+        def __rmul__(self, weight: float) -> Loss: ...
+        def __add__(self, other: Loss) -> Loss: ...
+        def __radd__(self, zero: int) -> Loss: ...
+
+    def split_weight(self) -> tuple[Loss, float]:
         """The loss and the factor that this one is the product of.
 
         Returns
@@ -504,7 +575,7 @@ class Loss(BaseEstimator):
         return self, 1.0
 
     # --------------------------------------------------------- for subclasses
-    def checked(self):
+    def checked(self) -> CLoss:
         """The C functions, once it is sure that they are there and are this loss's.
 
         Raises
@@ -520,10 +591,16 @@ class Loss(BaseEstimator):
         if ignored is not None:
             raise TypeError(
                 f"{name} overrides {ignored}() but not compiled(), which has the C "
-                "functions that solvers call. Make a loss of functions of Python with "
-                "NumpyLoss(value, gradient), or override compiled()."
+                f"functions that solvers call. Call a formula in numpy _{ignored}, use "
+                "NumpyLoss(value, gradient) for functions, or override compiled()."
             )
-        return self.compiled().check(name, self.granularity)
+        functions = self.compiled()
+        if self._formulas() and not functions.calls_python:
+            raise TypeError(
+                f"{name} has formulas in numpy, which its compiled() does not call. "
+                "Leave out the one or the other."
+            )
+        return functions.check(name, self.granularity)
 
     @property
     def _has_own_check(self):
@@ -533,10 +610,10 @@ class Loss(BaseEstimator):
     _evaluate = evaluate
     _optimal_constant = best_constant
 
-    def _minimum(self, y_true):
+    def _minimum(self, y_true: Array) -> Array:
         return np.zeros(y_true.shape[:1])
 
-    def _conjugate(self, y_true, dual):
+    def _conjugate(self, y_true: Array, dual: Array) -> Array:
         raise ValueError(
             f"{type(self).__name__} has no conjugate, because there is no formula for "
             "it. Override _conjugate(y_true, dual)."
@@ -560,11 +637,11 @@ class RowLoss(Loss):
         tends to this loss as h > 0 falls to 0.
     """
 
-    softened = None
+    softened: RowLoss | None = None
     task = "multiclass"
     granularity = "row"
     domain = Interval(0, None, "left", integer=True)
-    soft_targets = False
+    soft_targets: bool = False
 
     def _distribution(self, y_true, n_classes):
         """The probabilities that labels stand for, one-hot rows; or those given."""
@@ -573,7 +650,7 @@ class RowLoss(Loss):
         return np.eye(n_classes)[y_true.astype(np.intp)]
 
 
-def usual_relative(loss):
+def usual_relative(loss: Loss) -> Loss | None:
     """The convex relative of a loss that is like all others of its task."""
     return None if loss.convex else CONVEX_RELATIVES[loss.task](loss)
 
@@ -590,13 +667,21 @@ def _ignored_method(cls):
 
 
 @lru_cache(maxsize=256)
-def _refuse_other_parameters(cls):
-    """The functions of a built-in loss read its own parameters, in its order."""
-    for base in cls.__mro__:
-        if base.__dict__.get("name") is not None:
-            return
-        if "_constraints" in base.__dict__:
+def _name_of_functions(cls):
+    """The built-in loss whose functions a class has; they read its own parameters."""
+    others = [base for base in cls.__mro__ if not base.__module__.startswith(PACKAGE)]
+    built_in = next(base for base in cls.__mro__ if base not in others)
+    if built_in.name is None:
+        raise NotImplementedError(
+            f"{cls.__name__} has no formulas. Write _value(self, y_true, "
+            "raw_prediction) and _gradient(self, y_true, raw_prediction) in numpy, or "
+            "override compiled(), which returns functions of C."
+        )
+    for base in others:
+        if "_constraints" in vars(base):
             raise TypeError(
                 f"{base.__name__} has parameters of its own, and the functions of "
-                f"{cls.name!r}, which do not know them. Override compiled()."
+                f"{built_in.name!r}, which do not know them. Write _value and "
+                "_gradient, or override compiled()."
             )
+    return built_in.name

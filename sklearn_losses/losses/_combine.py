@@ -15,9 +15,12 @@ Traits follow from those of the parts. `lipschitz` and `smoothness` are upper bo
 and a combination that is not known to be convex says that it is not.
 """
 
+from __future__ import annotations
+
 from functools import reduce
 from numbers import Real
 from operator import and_
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -29,10 +32,12 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     check_parameters,
 )
+from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.losses._base import Loss, usual_relative
-from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.losses._links import IdentityLink, Link
 from sklearn_losses.losses._mixture import mixture
 from sklearn_losses.losses._regression import expectile_name, quantile_name
+from sklearn_losses.losses._table import CLoss
 
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
@@ -40,14 +45,14 @@ NAMES_OF_SIDES = {"mean": expectile_name, "median": quantile_name}
 FAR_OUT = 1e100  # a raw prediction that is as sure as can be
 
 
-def _true_of_all(trait):
+def _true_of_all(trait) -> Any:
     """A trait that a sum has if all of its terms have it."""
     return property(
         lambda self: all(getattr(t, trait) for t, _ in self._active_terms())
     )
 
 
-def _total(trait):
+def _total(trait) -> Any:
     """An upper bound that is the sum of the terms'."""
     return property(
         lambda self: sum(w * getattr(loss, trait) for loss, w in self._active_terms())
@@ -71,7 +76,7 @@ class Combination(Loss):
             (loss.checked(), weight, weight, False) for loss, weight in self._terms()
         ]
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         self._check()
         return mixture(self._parts())
 
@@ -86,33 +91,33 @@ class Combination(Loss):
         return [(loss, weight) for loss, weight in self._terms() if weight != 0]
 
     @property
-    def task(self):
+    def task(self) -> str:
         return self._losses()[0].task
 
     @property
-    def granularity(self):
+    def granularity(self) -> str:
         return self._losses()[0].granularity
 
     @property
-    def soft_targets(self):
+    def soft_targets(self) -> bool:
         return all(getattr(loss, "soft_targets", False) for loss in self._losses())
 
     @property
-    def domain(self):
+    def domain(self) -> Interval:
         return reduce(and_, (loss.domain for loss in self._losses()))
 
     @property
-    def link(self):
+    def link(self) -> Link:
         links = [loss.link for loss in self._losses()]
         return links[0] if links.count(links[0]) == len(links) else IdentityLink()
 
     @property
-    def probabilistic(self):
+    def probabilistic(self) -> bool:
         all_are = all(loss.probabilistic for loss, _ in self._active_terms())
         return all_are and self.link == self._losses()[0].link
 
     @property
-    def proper(self):
+    def proper(self) -> bool:
         all_are = all(loss.proper for loss, _ in self._active_terms())
         return self.probabilistic and all_are
 
@@ -124,7 +129,7 @@ class Combination(Loss):
     lipschitz = _total("lipschitz")
     smoothness = _total("smoothness")
 
-    def convex_relative(self):
+    def convex_relative(self) -> Loss | None:
         """Made of the parts' relatives; None if a part that needs one has none.
 
         A loss of residuals has the absolute error, however asymmetric it is: a
@@ -147,7 +152,9 @@ class Combination(Loss):
         relative = clone(self).set_params(**relatives)
         return relative if relative.convex else None
 
-    def check_targets(self, y_true, name="y_true", **kwargs):
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", **kwargs: Any
+    ) -> None:
         for loss in self._losses():
             loss.check_targets(y_true, name, **kwargs)
 
@@ -188,28 +195,43 @@ def _as_text(loss, weight):
 class Scaled(Combination):
     """weight * loss, written ``2.0 * Huber()``.
 
+    It estimates what the loss does. Take it in a sum, or to weigh a loss against a
+    penalty. Do not in place of `alpha`, which does the same the other way round.
+
     Parameters
     ----------
     loss : Loss
         The loss to be scaled.
     weight : float, default=1.0
         The factor, >= 0.
+
+    See Also
+    --------
+    Sum : Several losses.
+
+    Examples
+    --------
+    >>> from sklearn_losses import Huber, Scaled
+    >>> 2.0 * Huber()
+    Scaled(loss=Huber(), weight=2.0)
+    >>> (2.0 * Huber()).value(0.0, 1.0)
+    np.float64(1.0)
     """
 
     _constraints = {"loss": A_LOSS, "weight": WEIGHT}
 
-    def __init__(self, loss, weight=1.0):
+    def __init__(self, loss: Loss, weight: float = 1.0) -> None:
         self.loss = loss
         self.weight = weight
 
-    def __str__(self):
+    def __str__(self) -> str:
         return _as_text(self.loss, self.weight)
 
     @property
-    def estimates(self):
+    def estimates(self) -> str:
         return self.loss.estimates
 
-    def split_weight(self):
+    def split_weight(self) -> tuple[Loss, float]:
         loss, factor = self.loss.split_weight()
         return loss, factor * self.weight
 
@@ -220,7 +242,7 @@ class Scaled(Combination):
         return self.loss._optimal_constant(y_true, sample_weight)
 
     @property
-    def has_conjugate(self):
+    def has_conjugate(self) -> bool:
         return self.loss.has_conjugate
 
     def _conjugate(self, y_true, dual):
@@ -232,6 +254,10 @@ class Scaled(Combination):
 class Sum(Combination):
     """left_weight * left + right_weight * right, written ``Huber() + 0.1 * LogCosh()``.
 
+    It estimates something between what its terms do. Take it for a compromise, or for
+    costs that add up. Do not for terms that estimate the same in other units: one of
+    them will do.
+
     Parameters
     ----------
     left, right : Loss
@@ -240,6 +266,18 @@ class Sum(Combination):
         different links defines no probabilities.
     left_weight, right_weight : float, default=1.0
         The factors of the two losses, >= 0.
+
+    See Also
+    --------
+    Scaled : One loss with a factor.
+    Truncated : A loss with a limit.
+
+    Examples
+    --------
+    >>> from sklearn_losses import AbsoluteError, SquaredError, Sum
+    >>> loss = SquaredError() + 10 * AbsoluteError()
+    >>> loss.optimal_constant([1, 2, 3, 4, 100])
+    16.0
     """
 
     _constraints = {
@@ -249,13 +287,19 @@ class Sum(Combination):
         "right_weight": WEIGHT,
     }
 
-    def __init__(self, left, right, left_weight=1.0, right_weight=1.0):
+    def __init__(
+        self,
+        left: Loss,
+        right: Loss,
+        left_weight: float = 1.0,
+        right_weight: float = 1.0,
+    ) -> None:
         self.left = left
         self.right = right
         self.left_weight = left_weight
         self.right_weight = right_weight
 
-    def __str__(self):
+    def __str__(self) -> str:
         right = _as_text(self.right, self.right_weight)
         if isinstance(self.right, Sum) and self.right_weight == 1:
             right = f"({right})"
@@ -265,7 +309,7 @@ class Sum(Combination):
         return [(self.left, self.left_weight), (self.right, self.right_weight)]
 
     @property
-    def estimates(self):
+    def estimates(self) -> str:
         each = dict.fromkeys(loss.estimates for loss, _ in self._active_terms())
         if len(each) == 1:
             return next(iter(each))
@@ -323,16 +367,32 @@ class Truncated(Combination):
 
     ``Truncated(Hinge(), 2)`` is the ramp loss.
 
+    It estimates what the loss does, of the rows that are within its limit. Take it to
+    leave out what is far wrong under any loss. Do not where one optimum has to be
+    certified: it is not convex.
+
     Parameters
     ----------
     loss : Loss
         The loss to be truncated.
     limit : float, default=1.0
-        The largest value of the truncated loss, > 0.
+        The largest value of the truncated loss, > 0, in units of the loss: those of y
+        squared for `SquaredError`.
+
+    See Also
+    --------
+    TukeyBiweight : A smooth one.
+    GeneralizedCrossEntropy : A smooth one for labels.
 
     References
     ----------
     Collobert, Sinz, Weston and Bottou 2006, "Trading convexity for scalability", ICML.
+
+    Examples
+    --------
+    >>> from sklearn_losses import SquaredError, Truncated
+    >>> Truncated(SquaredError(), limit=8.0).optimal_constant([1, 2, 3, 4, 100])
+    2.5
     """
 
     convex = False
@@ -341,15 +401,15 @@ class Truncated(Combination):
     smoothness = np.inf
     _constraints = {"loss": A_LOSS, "limit": [Interval(0, None, "neither")]}
 
-    def __init__(self, loss, limit=1.0):
+    def __init__(self, loss: Loss, limit: float = 1.0) -> None:
         self.loss = loss
         self.limit = limit
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         self._check()
         return mixture(self._parts(), float(self.limit))
 
-    def at_scale(self, sigma):
+    def at_scale(self, sigma: float) -> Loss:
         found = super().at_scale(sigma)
         if found is self or isinstance(self.loss, Combination):
             return found
@@ -358,11 +418,11 @@ class Truncated(Combination):
         return found if factor == 1.0 else factor * found.set_params(loss=loss)
 
     @property
-    def proper(self):
+    def proper(self) -> bool:
         return False
 
     @property
-    def lipschitz(self):
+    def lipschitz(self) -> float:
         # Of a convex loss the slope is steepest where it is cut off, which is the same
         # for all targets if it depends on the size of the residual, or on the margin.
         same_for_all = self.loss.symmetric and self.granularity == "point"
@@ -393,6 +453,10 @@ class Asymmetric(Combination):
     For predictions that cost more on one side of the target. It is convex if the loss
     is convex and has its minimum at p = y.
 
+    It estimates what the loss does, moved to the cheaper side. Take it for costs that
+    are a factor times larger on one side, with any shape of loss. Do not where a named
+    loss says it: `Quantile` is that of the absolute error, `Expectile` of the squared.
+
     Parameters
     ----------
     loss : Loss
@@ -400,18 +464,31 @@ class Asymmetric(Combination):
         scale of y.
     under, over : float, default=1.0
         The factors where the prediction is too low and too high, >= 0.
+
+    See Also
+    --------
+    Quantile : Asymmetric(AbsoluteError(), under=q, over=1 - q).
+    Expectile : The same of 2 SquaredError().
+    Linex : One side costs exponentially more.
+
+    Examples
+    --------
+    >>> from sklearn_losses import AbsoluteError, Asymmetric
+    >>> loss = Asymmetric(AbsoluteError(), under=3.0)
+    >>> round(loss.optimal_constant([1, 2, 3, 4, 100]), 6)
+    4.0
     """
 
     _constraints = {"loss": A_LOSS, "under": WEIGHT, "over": WEIGHT}
 
     @property
-    def estimates(self):
+    def estimates(self) -> str:
         inner, both = self.loss.estimates, self.under + self.over
         if inner not in NAMES_OF_SIDES or both == 0:
             return super().estimates
         return NAMES_OF_SIDES[inner](self.under / both)
 
-    def __init__(self, loss, under=1.0, over=1.0):
+    def __init__(self, loss: Loss, under: float = 1.0, over: float = 1.0) -> None:
         self.loss = loss
         self.under = under
         self.over = over
@@ -431,11 +508,11 @@ class Asymmetric(Combination):
             )
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         return self.loss.convex and self._meets_at_the_target()
 
     @property
-    def differentiable(self):
+    def differentiable(self) -> bool:
         return self.loss.differentiable and self._meets_at_the_target()
 
     def _meets_at_the_target(self):
@@ -444,7 +521,7 @@ class Asymmetric(Combination):
         return self.under == self.over or not self.loss.value(y, y).any()
 
     @property
-    def symmetric(self):
+    def symmetric(self) -> bool:
         return self.loss.symmetric and self.under == self.over
 
     def _minimum(self, y_true):
@@ -458,6 +535,10 @@ class LabelSmoothing(Combination):
 
     It is for binary losses; CrossEntropy has its own parameter, `label_smoothing`.
 
+    It estimates what the loss does, drawn towards one half. Take it where coefficients
+    grow without end, or probabilities of 0 and 1 are too sure. Do not for calibrated
+    probabilities: those of `predict_proba` are the smoothed ones.
+
     Parameters
     ----------
     loss : Loss
@@ -465,15 +546,27 @@ class LabelSmoothing(Combination):
     smoothing : float, default=0.1
         The share a of the label that is spread over both classes, in [0, 1].
 
+    See Also
+    --------
+    CrossEntropy : Its own label_smoothing, of several classes.
+    LogLoss : Takes probabilities as targets.
+
     References
     ----------
     Szegedy et al. 2016, "Rethinking the inception architecture for computer vision",
     CVPR, section 7.
+
+    Examples
+    --------
+    >>> from sklearn_losses import LabelSmoothing, LogLoss
+    >>> loss = LabelSmoothing(LogLoss(), smoothing=0.1)
+    >>> loss.inverse_link([loss.optimal_constant([1, 1])]).round(2)
+    array([0.95])
     """
 
     _constraints = {"loss": A_LOSS, "smoothing": [Interval(0, 1, "both")]}
 
-    def __init__(self, loss, smoothing=0.1):
+    def __init__(self, loss: Loss, smoothing: float = 0.1) -> None:
         self.loss = loss
         self.smoothing = smoothing
 
@@ -499,7 +592,7 @@ class LabelSmoothing(Combination):
             )
 
     @property
-    def proper(self):
+    def proper(self) -> bool:
         return self.loss.proper and self.smoothing == 0
 
     def _minimum(self, y_true):

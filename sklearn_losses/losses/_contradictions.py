@@ -8,6 +8,7 @@ gradient there, kinks or not. `check_loss` looks at everything else.
 
 import numpy as np
 
+from sklearn_losses.losses._base import PACKAGE
 from sklearn_losses.losses._custom import CustomLoss
 
 N_ROWS, N_SEEN = 16, 256  # targets, and of how many they are chosen
@@ -22,7 +23,6 @@ OF_TERMS, LOW = 8.0 * np.finfo(np.float64).eps, 0.25  # of values; exponentials 
 TAME = 100.0  # times as large is a value at most a little further on
 FEW_TIMES = 4.0  # the noise of a value may it be below a minimum
 FEW = 0.2  # of the intervals may fail: a value may jump somewhere
-PACKAGE = __name__.partition(".")[0] + "."
 
 
 def refuse_contradictions(loss, y_true, n_outputs):

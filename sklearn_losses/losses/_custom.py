@@ -16,11 +16,15 @@ array([-0.894,  2.   ])
 A third way, in Cython, derives from PointLoss; see _table.pxd.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from sklearn_losses._machine._params import (
     BOOLEAN,
@@ -32,17 +36,25 @@ from sklearn_losses._machine._params import (
     Options,
     check_parameter,
 )
+from sklearn_losses._machine._typing import ArrayLike, BaseEstimator
 from sklearn_losses.losses._base import Loss, PointLoss, RowLoss
 from sklearn_losses.losses._binary import BinaryLoss
 from sklearn_losses.losses._callbacks import callback_loss
 from sklearn_losses.losses._cfunctions import c_function_loss
+from sklearn_losses.losses._group_callbacks import group_callback_loss
+from sklearn_losses.losses._groups import GroupLoss
 from sklearn_losses.losses._links import IdentityLink, Link, ProbabilityLink, RowLink
 from sklearn_losses.losses._pointers import CFunction
+from sklearn_losses.losses._ranking import RankingLoss
 from sklearn_losses.losses._search import searched_minimum
+from sklearn_losses.losses._survival import CoxPH
+from sklearn_losses.losses._table import CLoss
 
 _FUNCTIONS = ("value", "gradient", "curvature", "hessian")
 # Parameters of the constructor that are also methods or properties of a loss.
 _HIDDEN = (*_FUNCTIONS, "minimum", "link", "domain")
+
+Function: TypeAlias = Callable[..., Any] | str  # of Python, or of C
 
 _PYTHON_FUNCTION = Instance(Callable, "a function of (y_true, raw_prediction)")
 _NUMBER = [Interval(None, None), Exactly(np.inf), Exactly(-np.inf)]
@@ -103,25 +115,25 @@ class CustomLoss(Loss):
 
     def __init__(
         self,
-        value,
-        gradient,
-        curvature=None,
+        value: Function,
+        gradient: Function,
+        curvature: Function | None = None,
         *,
-        hessian=None,
-        task="regression",
-        link=None,
-        domain=None,
-        minimum=None,
-        proper=False,
-        convex=False,
-        differentiable=True,
-        piecewise_linear=False,
-        lipschitz=np.inf,
-        smoothness=np.inf,
-        symmetric=False,
-        bounded=False,
-        **parameters,
-    ):
+        hessian: Function | None = None,
+        task: str = "regression",
+        link: Link | None = None,
+        domain: Interval | None = None,
+        minimum: float | Callable[..., ArrayLike] | None = None,
+        proper: bool = False,
+        convex: bool = False,
+        differentiable: bool = True,
+        piecewise_linear: bool = False,
+        lipschitz: float = np.inf,
+        smoothness: float = np.inf,
+        symmetric: bool = False,
+        bounded: bool = False,
+        **parameters: Any,
+    ) -> None:
         for name in parameters:
             is_taken = hasattr(type(self), name) or name.startswith("_")
             if is_taken or name in ("y_true", "raw_prediction"):
@@ -163,7 +175,7 @@ class CustomLoss(Loss):
         """What the functions get besides y and raw predictions, in its order."""
         return {name: getattr(self, name) for name in self._own_names}
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters of the constructor, and with them those of the functions.
 
         Parameters
@@ -195,15 +207,15 @@ class CustomLoss(Loss):
 
     # ------------------------------------------------------------- what the loss is
     @property
-    def granularity(self):
+    def granularity(self) -> str:
         return "row" if self.task == "multiclass" else "point"
 
     @property
-    def link(self):
+    def link(self) -> Link:
         return IdentityLink() if self._given_link is None else self._given_link
 
     @property
-    def domain(self):
+    def domain(self) -> Interval:
         if self._given_domain is not None:
             return self._given_domain
         return {"binary": BinaryLoss.domain, "multiclass": RowLoss.domain}.get(
@@ -211,10 +223,12 @@ class CustomLoss(Loss):
         )
 
     @property
-    def probabilistic(self):
+    def probabilistic(self) -> bool:
         return self.task != "regression" and hasattr(self.link, "log_probabilities")
 
-    def check_targets(self, y_true, name="y_true", n_classes=None):
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", n_classes: int | None = None
+    ) -> None:
         self._check_parameters()
         super().check_targets(y_true, name, n_classes)
 
@@ -242,7 +256,7 @@ class CustomLoss(Loss):
             )
 
     @property
-    def searches_minimum(self):
+    def searches_minimum(self) -> bool:
         """Whether nobody has said what the minimum is."""
         return self._given("minimum") is None
 
@@ -287,6 +301,10 @@ class NumpyLoss(CustomLoss):
 
     {_PARAMETERS.format(tasks="{'regression', 'binary', 'multiclass'}")}
 
+    granularity : "group", default=None
+        Makes a loss of groups, for rankings and survival, whose functions are others:
+        see :class:`~sklearn_losses.losses._custom.NumpyGroupLoss`.
+
     **parameters
         Parameters of the loss's own. The functions get them as keywords, and
         `get_params`, `set_params`, `clone` and grid searches know them.
@@ -329,7 +347,20 @@ class NumpyLoss(CustomLoss):
         "hessian": [_PYTHON_FUNCTION, NONE],
     }
 
-    def compiled(self):
+    if not TYPE_CHECKING:  # mypy would look at it instead of __init__
+
+        def __new__(cls, *args, granularity=None, **parameters):
+            if granularity is None:
+                return super().__new__(cls)
+            if granularity != "group":
+                raise InvalidParameterError(
+                    "The 'granularity' parameter of NumpyLoss must be 'group', or left "
+                    "out: the task says whether it is of points or rows. Got "
+                    f"{granularity!r}."
+                )
+            return super().__new__(NumpyGroupLoss)
+
+    def compiled(self) -> CLoss:
         self._check_parameters()
         return callback_loss(
             type(self).__name__,
@@ -337,6 +368,133 @@ class NumpyLoss(CustomLoss):
             tuple(self._given(name) for name in _FUNCTIONS),
             self._own_parameters(),
         )
+
+
+class NumpyGroupLoss(GroupLoss, NumpyLoss):
+    """A loss of groups whose formulas are functions of the rows of one group.
+
+    It is what ``NumpyLoss(..., granularity="group")`` makes.
+
+    Parameters
+    ----------
+    value : function of (y_true, raw_prediction, sample_weight, **parameters)
+        The loss of a group, a number. The arguments are arrays of shape (n,), sorted by
+        y_true; rows of weight 0 have been left out. With task="survival" y_true has the
+        columns time and event and, where it is given, entry.
+
+    gradient : function of the same
+        The derivatives by raw_prediction, of shape (n,).
+
+    hessian : function of the same, default=None
+        The second derivatives, of shape (n, n). None: differences of the gradient.
+
+    granularity : "group"
+
+    task : {"ranking", "survival"}, default="ranking"
+
+    minimum : float or function of (y_true, sample_weight, **parameters), default=0.0
+        The infimum of the loss of a group. It proves how near a fit of a convex loss is
+        to its optimum, and must not be above any value.
+
+    shift_invariant : bool, default=True
+        Whether a constant that is added to all raw predictions changes nothing.
+
+    convex, differentiable : bool, default=False, True
+        Traits, as in :class:`Loss`.
+
+    lipschitz, smoothness : float, default=inf
+        Traits, as in :class:`GroupLoss`.
+
+    **parameters
+        Parameters of the loss's own, as those of `NumpyLoss`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import NumpyLoss
+    >>> def value(y_true, raw_prediction, sample_weight):  # of neighbours in the order
+    ...     return np.logaddexp(0, -np.diff(raw_prediction)).sum()
+    >>> def gradient(y_true, raw_prediction, sample_weight):
+    ...     slope = -1 / (1 + np.exp(np.diff(raw_prediction)))
+    ...     return np.append(0, slope) - np.append(slope, 0)
+    >>> loss = NumpyLoss(value, gradient, granularity="group", convex=True)
+    >>> loss.value([2, 0, 1], [3.0, 0.0, 1.0]).round(3)
+    array([0.44])
+    """
+
+    def __init__(
+        self,
+        value: Function,
+        gradient: Function,
+        hessian: Function | None = None,
+        *,
+        granularity: str = "group",
+        task: str = "ranking",
+        minimum: float | Callable[..., Any] = 0.0,
+        shift_invariant: bool = True,
+        convex: bool = False,
+        differentiable: bool = True,
+        lipschitz: float = np.inf,
+        smoothness: float = np.inf,
+        **parameters: Any,
+    ) -> None:
+        super().__init__(
+            *(value, gradient),
+            hessian=hessian,
+            task=task,
+            minimum=minimum,
+            convex=convex,
+            differentiable=differentiable,
+            lipschitz=lipschitz,
+            smoothness=smoothness,
+            **parameters,
+        )
+        self.granularity, self.shift_invariant = granularity, shift_invariant
+
+    granularity = "group"
+    domain = GroupLoss.domain
+    link = GroupLoss.link
+    _constraints = {
+        "value": [_PYTHON_FUNCTION],
+        "gradient": [_PYTHON_FUNCTION],
+        "hessian": [_PYTHON_FUNCTION, NONE],
+        "shift_invariant": [BOOLEAN],
+    }
+
+    def _check_parameters(self):
+        own = ("convex", "differentiable", "lipschitz", "smoothness", "minimum")
+        rules = {name: _CONSTRAINTS[name] for name in own} | self._constraints
+        rules["task"] = [Options("ranking", "survival")]
+        for name, allowed in rules.items():
+            check_parameter("NumpyLoss", name, self._given(name), allowed)
+
+    def compiled(self) -> CLoss:
+        self._check_parameters()
+        functions = (self._given(name) for name in ("value", "gradient", "hessian"))
+        return group_callback_loss("NumpyLoss", *functions, self._own_parameters())
+
+    # What targets are like, as of the losses of the task.
+    def _split(self, y_true, groups):
+        return self._like()._split(y_true, groups)
+
+    def _check_columns(self, columns, name):
+        self._like()._check_columns(columns, name)
+
+    def _scales(self, y, weight, starts):
+        return self._like()._scales(y, weight, starts)
+
+    def _like(self):
+        return CoxPH() if self.task == "survival" else RankingLoss()
+
+    def _minimum(self, y, weight, starts):
+        minimum = self._given("minimum")
+        if not callable(minimum):
+            least = -np.inf if minimum is None else minimum
+            return np.full(len(starts) - 1, float(least))
+        y = y[:, 0] if y.shape[1] == 1 else y
+        parts = (slice(*ends) for ends in pairwise(starts))
+        parameters = self._own_parameters()
+        return np.array([minimum(y[p], weight[p], **parameters) for p in parts])
 
 
 class CFunctionLoss(CustomLoss):
@@ -414,7 +572,7 @@ class CFunctionLoss(CustomLoss):
         given = super()._given(name)
         return given.given if isinstance(given, CFunction) else given
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         self._check_parameters()
         parameters = self._own_parameters()
         for name, value in parameters.items():

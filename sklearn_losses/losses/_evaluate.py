@@ -82,6 +82,8 @@ def _point_arrays(loss, y_true, raw_prediction, outputs):
 
 def _row_arrays(loss, y_true, raw_prediction, outputs):
     """The same of rows, of which kernels take float64 alone."""
+    if loss.outputs:
+        return loss._row_arrays(y_true, raw_prediction)
     raw, dtype = real_array(raw_prediction)
     if raw.ndim != 2:
         raise rows_needed(loss, "raw_prediction", raw)

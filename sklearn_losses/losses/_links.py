@@ -8,50 +8,54 @@ interval where predictions live, and ``link`` maps back:
 1.0
 """
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, logit, softmax
+
+from sklearn_losses._machine._typing import Array, ArrayLike
 
 
 class Link:
     """A map between predictions on the scale of y and raw predictions."""
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         """The raw prediction of a prediction on the scale of y."""
         raise NotImplementedError(f"{self!r} has no unique inverse.")
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         """The prediction on the scale of y of a raw prediction."""
         raise NotImplementedError
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         parameters = (f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({', '.join(parameters)})"
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((type(self), *vars(self).items()))
 
 
 class IdentityLink(Link):
     """The raw prediction is the prediction."""
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         return np.asarray(prediction)
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         return np.asarray(raw_prediction)
 
 
 class LogLink(Link):
     """Positive predictions: exp(raw)."""
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         with np.errstate(divide="ignore"):  # log(0) is -inf, and means it
             return np.log(prediction)
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         with np.errstate(over="ignore"):  # beyond the largest float is inf
             return np.exp(raw_prediction)
 
@@ -59,11 +63,11 @@ class LogLink(Link):
 class Log1pLink(Link):
     """Predictions above -1: exp(raw) - 1."""
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         with np.errstate(divide="ignore"):
             return np.log1p(prediction)
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         with np.errstate(over="ignore"):
             return np.expm1(raw_prediction)
 
@@ -71,7 +75,7 @@ class Log1pLink(Link):
 class ProbabilityLink(Link):
     """P(y = 1) of a binary loss. Adds the logarithms of both probabilities."""
 
-    def log_probabilities(self, raw_prediction):
+    def log_probabilities(self, raw_prediction: ArrayLike) -> tuple[Array, Array]:
         """log P(y = 0) and log P(y = 1), each of the shape of raw_prediction.
 
         The classes are alike, so P(y = 0) is P(y = 1) of the opposite prediction.
@@ -93,16 +97,16 @@ class LogitLink(ProbabilityLink):
     scale : float, default=1.0
     """
 
-    def __init__(self, scale=1.0):
+    def __init__(self, scale: float = 1.0) -> None:
         self.scale = scale
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         return logit(prediction) / self.scale
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         return expit(self._scaled(raw_prediction))
 
-    def log_probabilities(self, raw_prediction):
+    def log_probabilities(self, raw_prediction: ArrayLike) -> tuple[Array, Array]:
         scaled = self._scaled(raw_prediction)
         return log_expit(-scaled), log_expit(scaled)
 
@@ -129,7 +133,7 @@ class FocalLink(ProbabilityLink):
     estimation", CVPR, theorem 11.
     """
 
-    def __init__(self, gamma):
+    def __init__(self, gamma: float) -> None:
         self.gamma = gamma
 
     def _logit(self, raw):
@@ -143,7 +147,7 @@ class FocalLink(ProbabilityLink):
             logit_of_focal = self.gamma * raw + (up - down)
         return np.where(np.isinf(raw), raw, logit_of_focal)
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         target = logit(np.asarray(prediction, dtype=np.float64))
         # The logit is between (1 + gamma) raw and raw, up to a logarithm of raw.
         low = np.where(np.isfinite(target), -np.abs(target) - 1.0, target)
@@ -154,13 +158,13 @@ class FocalLink(ProbabilityLink):
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return (0.5 * (low + high))[()]
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         raw = np.asarray(raw_prediction)
         return expit(self._logit(raw)).astype(
             np.result_type(raw, np.float32), copy=False
         )
 
-    def log_probabilities(self, raw_prediction):
+    def log_probabilities(self, raw_prediction: ArrayLike) -> tuple[Array, Array]:
         logits = self._logit(np.asarray(raw_prediction))
         return log_expit(-logits), log_expit(logits)
 
@@ -168,10 +172,10 @@ class FocalLink(ProbabilityLink):
 class ArctanLink(ProbabilityLink):
     """P(y = 1) = clip(arctan(raw) + 1/2, 0, 1), of the tangent loss."""
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         return np.tan(np.asarray(prediction) - 0.5)
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         return np.clip(np.arctan(raw_prediction) + 0.5, 0.0, 1.0)
 
 
@@ -182,17 +186,17 @@ class ClippedLink(ProbabilityLink):
     risks", appendix B.
     """
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         return 2.0 * np.asarray(prediction) - 1.0
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         return (np.clip(raw_prediction, -1.0, 1.0) + 1.0) / 2.0
 
 
 class RowLink(Link):
     """The probabilities of all classes, over the last axis. Adds their logarithms."""
 
-    def log_probabilities(self, raw_prediction):
+    def log_probabilities(self, raw_prediction: ArrayLike) -> Array:
         """log P(y = k), of the shape of raw_prediction; -inf where P is 0."""
         with np.errstate(divide="ignore"):
             return np.log(self.inverse(raw_prediction))
@@ -201,16 +205,16 @@ class RowLink(Link):
 class SoftmaxLink(RowLink):
     """Class probabilities exp(raw_k) / sum_j exp(raw_j), over the last axis."""
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         with np.errstate(divide="ignore"):
             raw = np.log(prediction)
         # Impossible classes stay at -inf, and the others are centred among themselves.
         return raw - raw.mean(axis=-1, keepdims=True, where=np.isfinite(raw))
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         return softmax(raw_prediction, axis=-1)
 
-    def log_probabilities(self, raw_prediction):
+    def log_probabilities(self, raw_prediction: ArrayLike) -> Array:
         return log_softmax(raw_prediction, axis=-1)
 
 
@@ -221,10 +225,10 @@ class SparsemaxLink(RowLink):
     subgradient optimization", Math. Program. 6.
     """
 
-    def link(self, prediction):
+    def link(self, prediction: ArrayLike) -> Array:
         return np.asarray(prediction)
 
-    def inverse(self, raw_prediction):
+    def inverse(self, raw_prediction: ArrayLike) -> Array:
         raw = np.asarray(raw_prediction)
         if raw.dtype.kind != "f":
             raw = raw.astype(np.float64)

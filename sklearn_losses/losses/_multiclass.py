@@ -5,6 +5,8 @@
 array([[ 0.333,  0.333, -0.667]])
 """
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import entr, xlogy
 
@@ -34,15 +36,32 @@ class CrossEntropy(RowLoss):
     The classes are fitted jointly: softmax regression. Targets of shape
     (n_samples, n_classes) whose rows sum to 1 are taken as t as they are.
 
+    It estimates the probabilities of the classes. Take it as the first choice for more
+    than two classes. Do not where a model for each class is wanted (`LogLoss` in one
+    versus rest), or exact zeros (`Sparsemax`).
+
     Parameters
     ----------
     label_smoothing : float, default=0.0
         a in [0, 1): the one-hot row becomes (1 - a) onehot + a / K.
 
+    See Also
+    --------
+    LogLoss : One versus rest, and two classes.
+    Sparsemax : Probabilities that may be 0.
+    MulticlassHinge : Labels only.
+
     References
     ----------
     Szegedy et al. 2016, "Rethinking the inception architecture", section 7, for the
     smoothing.
+
+    Examples
+    --------
+    >>> from sklearn_losses import CrossEntropy
+    >>> loss = CrossEntropy()
+    >>> loss.inverse_link(loss.optimal_constant([0, 0, 1, 2])[None]).round(2)
+    array([[0.5 , 0.25, 0.25]])
     """
 
     name = "cross_entropy"
@@ -53,11 +72,11 @@ class CrossEntropy(RowLoss):
     smoothness = 0.5
     _constraints = {"label_smoothing": [Interval(0, 1, "left")]}
 
-    def __init__(self, label_smoothing=0.0):
+    def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
     @property
-    def proper(self):
+    def proper(self) -> bool:
         return self.label_smoothing == 0
 
     def _optimal_constant(self, y_true, sample_weight):
@@ -95,10 +114,26 @@ class MulticlassHinge(RowLoss):
 
     The strongest rival is pushed off, the first of them where several are.
 
+    It estimates the label, and no probabilities. Take it where labels alone count and a
+    few rows should decide. Do not where no class has more than half of the rows that
+    look alike: then it estimates none (`CrossEntropy`).
+
+    See Also
+    --------
+    CrossEntropy : Probabilities.
+    MulticlassSquaredHinge : Smooth.
+    Hinge : One versus rest, and two classes.
+
     References
     ----------
     Crammer and Singer 2001, "On the algorithmic implementation of multiclass
     kernel-based vector machines", JMLR 2.
+
+    Examples
+    --------
+    >>> from sklearn_losses import MulticlassHinge
+    >>> MulticlassHinge().value([0, 1], [[2.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
+    array([0., 3.])
     """
 
     name = "multiclass_hinge"
@@ -125,10 +160,25 @@ class MulticlassSquaredHinge(RowLoss):
 
     Its smoothness is 2 K for K classes, so that no number bounds it.
 
+    It estimates the label: the order of the raw predictions is that of the classes'
+    frequencies. Take it for a smooth support vector machine of many classes. Do not
+    with wrong labels, which pull in proportion to how wrong they seem (`CrossEntropy`).
+
+    See Also
+    --------
+    MulticlassHinge : Wrong rows all pull alike.
+    SquaredHinge : One versus rest, and two classes.
+
     References
     ----------
     Weston and Watkins 1999, "Support vector machines for multi-class pattern
     recognition", ESANN, with the squares of its terms.
+
+    Examples
+    --------
+    >>> from sklearn_losses import MulticlassSquaredHinge
+    >>> MulticlassSquaredHinge().value([0, 1], [[2.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
+    array([ 0., 10.])
     """
 
     name = "multiclass_squared_hinge"
@@ -158,9 +208,23 @@ class Sparsemax(RowLoss):
     also what predict_proba gives. Targets of shape (n_samples, n_classes) whose rows
     sum to 1 are taken as probabilities, with the Fenchel-Young loss of that projection.
 
+    It estimates the probabilities of the classes. Take it where classes that are out of
+    the question should have the probability 0. Do not where the log loss will be the
+    score: a 0 there costs without end (`CrossEntropy`).
+
+    See Also
+    --------
+    CrossEntropy : Probabilities that are never 0.
+
     References
     ----------
     Martins and Astudillo 2016, "From softmax to sparsemax", ICML, equation 18.
+
+    Examples
+    --------
+    >>> from sklearn_losses import Sparsemax
+    >>> Sparsemax().inverse_link([[2.0, 1.5, 0.0]])
+    array([[0.75, 0.25, 0.  ]])
     """
 
     name = "sparsemax"

@@ -9,13 +9,18 @@ Scaled(loss=StudentT(scale=2.0), weight=4.0)
 Sum(left=Huber(delta=2.0, scale=10.0), right=Huber())
 """
 
+from __future__ import annotations
+
 import inspect
 from functools import lru_cache
 
+import numpy as np
 from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, InvalidParameterError, Options
-from sklearn_losses.losses._base import PointLoss, usual_relative
+from sklearn_losses._machine._typing import Array, ArrayLike
+from sklearn_losses.losses._base import Loss, PointLoss, usual_relative
+from sklearn_losses.losses._table import CLoss
 
 MAD = "mad"
 POSITIVE = [Interval(0, None, "neither")]
@@ -33,10 +38,10 @@ class ResidualLoss(PointLoss):
     value_power = 2
 
     @property
-    def needs_scale(self):
+    def needs_scale(self) -> bool:
         return isinstance(self.scale, str) and self.scale == MAD
 
-    def at_scale(self, sigma):
+    def at_scale(self, sigma: float) -> Loss:
         if not self.needs_scale:
             return self
         sigma = float(sigma)
@@ -55,11 +60,11 @@ class ResidualLoss(PointLoss):
             )
         return self.scale
 
-    def compiled(self):
+    def compiled(self) -> CLoss:
         _ = self._scale
         return super().compiled()
 
-    def minimum(self, y_true):
+    def minimum(self, y_true: ArrayLike) -> Array:
         _ = self._scale
         return super().minimum(y_true)
 
@@ -70,6 +75,14 @@ class ThresholdLoss(ResidualLoss):
     """A loss whose other parameters are multiples of `scale`."""
 
     scale = 1.0  # of a subclass whose constructor does not take it
+
+
+def ratio(number, *divisors):
+    """A number over all of these; 0 or inf where that is beyond float64."""
+    with np.errstate(over="ignore", divide="ignore"):
+        for divisor in divisors:
+            number = np.float64(number) / divisor
+    return float(number)
 
 
 @lru_cache

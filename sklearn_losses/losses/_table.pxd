@@ -101,6 +101,30 @@ ctypedef void (*row_hessian_fn)(const void *params, const Row *row,
 ctypedef void (*row_hessian_block_fn)(const void *params, const RowBlock *block,
                                       double *hessian) noexcept nogil
 
+# The n rows of one group, whose loss depends on all of their raw predictions. They come
+# sorted by the first of the y_size numbers that a row's `y` has, from the least on, and
+# have weights > 0. `gradient` and `curvature` (the diagonal of the Hessian H) have n
+# entries; `product` is H v, of n_directions columns: both are of shape (n, n_directions).
+# What is NULL is not wanted. `work` is memory to work in, of
+# GROUP_WORK * (n + n_directions + 1) numbers. Returns the value.
+cdef enum:
+    GROUP_WORK = 8
+
+cdef struct Group:
+    const double *y
+    Py_ssize_t y_size
+    const double *raw
+    const double *weight
+    Py_ssize_t n
+    double *gradient
+    double *curvature
+    const double *v
+    Py_ssize_t n_directions
+    double *product
+    double *work
+
+ctypedef double (*group_fn)(const void *params, const Group *group) noexcept nogil
+
 cdef struct LossTable:
     size_t size
     int abi_version
@@ -116,6 +140,8 @@ cdef struct LossTable:
     # for losses of rows that write the curvature, too; see has_row_hessian.
     row_hessian_fn row_hessian              # NULL: the loss has none
     row_hessian_block_fn row_hessian_block  # NULL: loop over row_hessian
+    # For losses of groups; see has_group.
+    group_fn group          # NULL in a loss of points or rows
 
 
 cdef class CLoss:
@@ -133,6 +159,12 @@ cdef inline bint has_row_hessian(const LossTable *table) noexcept nogil:
     """Whether the table reaches as far as row_hessian_block, and has a row_hessian."""
     cdef size_t reach = <char *> (&table.row_hessian_block + 1) - <char *> table
     return table.size >= reach and table.row_hessian != NULL
+
+
+cdef inline bint has_group(const LossTable *table) noexcept nogil:
+    """Whether the table reaches as far as group, and has one."""
+    cdef size_t reach = <char *> (&table.group + 1) - <char *> table
+    return table.size >= reach and table.group != NULL
 
 
 cdef inline int start_table(LossTable *table) except -1:

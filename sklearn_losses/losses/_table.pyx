@@ -7,6 +7,8 @@ shapes, types and, unless it hands in the limits of y, its domain.
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython.parallel cimport prange
+from libc.math cimport NAN
+from libc.stdlib cimport free, malloc
 
 from sklearn_losses._machine._arrays cimport n_outside
 from sklearn_losses.losses._conjugate cimport searched_conjugate
@@ -14,6 +16,8 @@ from sklearn_losses.losses._loop cimport (
     evaluate_block, evaluate_row_hessians, evaluate_rows, some_rows,
 )
 from sklearn_losses._machine._threads cimport threads_for
+
+import numpy as np
 
 from sklearn_losses.losses._search import searched_conjugates
 
@@ -30,6 +34,7 @@ cdef enum:
     CHECKED = 64
     GROUP = 16      # rows that a loss may evaluate side by side: chunks are of whole groups
     ENTRIES = 1 << 14  # of Hessians: what of them stays in cache
+    GROUP_DEAR = 4  # times as many points are as dear as the rows of groups
     MANY = 1 << 18  # points that are worth a thread: a millisecond of most losses
 
 
@@ -111,7 +116,7 @@ cdef class CLoss:
         ----------
         name : str
             The loss, for the error message.
-        granularity : {"point", "row"}
+        granularity : {"point", "row", "group"}
             What the loss says that it is.
 
         Returns
@@ -130,6 +135,8 @@ cdef class CLoss:
         check_table(self.table.abi_version, self.table.size)
         if granularity == "row":
             missing = [] if self.table.row != NULL else ["row"]
+        elif granularity == "group":
+            missing = [] if has_group(self.table) else ["group"]
         else:
             missing = [
                 member for member, is_there in (
@@ -154,6 +161,8 @@ cdef class CLoss:
         """Whether a second derivative can be asked for."""
         if self.table.row != NULL:
             return not self.table.without_curvature
+        if has_group(self.table):
+            return True
         return self.table.curvature != NULL
 
     @property
@@ -271,6 +280,47 @@ cdef class CLoss:
         self.raise_error()
         return n_bad == 0
 
+    def evaluate_groups(self, const double[:, ::1] y, const double[::1] raw,
+                        const double[::1] weight, const Py_ssize_t[::1] starts,
+                        double[::1] value, double[::1] gradient=None,
+                        double[::1] curvature=None, const double[:, ::1] v=None,
+                        double[:, ::1] product=None):
+        """Write the values of groups, and the wanted ones of the others.
+
+        The rows of a group follow each other, as `Group` has them; those of group g are
+        starts[g] to starts[g + 1]. `value` is of shape (n_groups,), `v` and `product` of
+        shape (n, n_directions), and the others of shape (n,).
+        """
+        cdef Py_ssize_t first, last = 0, n_groups = starts.shape[0] - 1
+        cdef Py_ssize_t c, n_chunks = 0
+        cdef Group all_
+        cdef const LossTable *table = self.table
+        cdef const void *params = self.params
+        cdef int n_threads
+        cdef Py_ssize_t[::1] ends
+        if n_groups <= 0 or raw.shape[0] == 0:
+            return
+        all_.n, all_.y_size = raw.shape[0], y.shape[1]
+        all_.y, all_.raw, all_.weight = &y[0, 0], &raw[0], &weight[0]
+        all_.gradient = &gradient[0] if gradient is not None else NULL
+        all_.curvature = &curvature[0] if curvature is not None else NULL
+        all_.v = &v[0, 0] if v is not None else NULL
+        all_.n_directions = v.shape[1] if v is not None else 0
+        all_.product = &product[0, 0] if product is not None else NULL
+        n_threads = 1 if self.calls_python else threads_for(GROUP_DEAR * all_.n, MANY)
+        ends = np.empty(n_groups + 1, dtype=np.intp)
+        ends[0] = 0
+        while last < n_groups:  # whole groups of some thousand rows
+            first = last
+            while last < n_groups and starts[last] - starts[first] < CHUNK:
+                last += 1
+            n_chunks += 1
+            ends[n_chunks] = last
+        for c in prange(n_chunks, nogil=True, schedule="dynamic", num_threads=n_threads):
+            evaluate_some_groups(table, params, &all_, &starts[0], ends[c], ends[c + 1],
+                                 &value[0])
+        self.raise_error()
+
     def evaluate_conjugate(self, const double[::1] y, const double[::1] dual,
                            double[::1] conjugate):
         """Write the conjugates of a convex loss of points; all of shape (n,)."""
@@ -358,6 +408,31 @@ cdef void evaluate_some_hessians(const LossTable *table, const void *params,
     hessian += start * block.n_outputs * block.n_outputs
     evaluate_row_hessians(table, params, &block, hessian)
     unpack(hessian, n, block.n_outputs)
+
+
+cdef void evaluate_some_groups(const LossTable *table, const void *params,
+                               const Group *all_, const Py_ssize_t *starts,
+                               Py_ssize_t first, Py_ssize_t last,
+                               double *value) noexcept nogil:
+    """The groups from first to last, all of nan where there is no memory to work in."""
+    cdef Group group = all_[0]
+    cdef Py_ssize_t g, start, largest = 0, k = all_.n_directions
+    for g in range(first, last):
+        largest = max(largest, starts[g + 1] - starts[g])
+    group.work = <double *> malloc(GROUP_WORK * (largest + k + 1) * sizeof(double))
+    for g in range(first, last):
+        start = starts[g]
+        group.n = starts[g + 1] - start
+        group.y = all_.y + start * all_.y_size
+        group.raw, group.weight = all_.raw + start, all_.weight + start
+        group.gradient = all_.gradient + start if all_.gradient != NULL else NULL
+        group.curvature = all_.curvature + start if all_.curvature != NULL else NULL
+        group.v = all_.v + start * k if all_.v != NULL else NULL
+        group.product = all_.product + start * k if all_.product != NULL else NULL
+        value[g] = NAN
+        if group.work != NULL:
+            value[g] = table.group(params, &group)
+    free(group.work)
 
 
 cdef void unpack(double *hessian, Py_ssize_t n, Py_ssize_t k) noexcept nogil:

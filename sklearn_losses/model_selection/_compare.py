@@ -1,26 +1,32 @@
 """compare_losses: the search as one line."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_losses._machine._typing import ArrayLike, Labels, Matrix
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
 from sklearn_losses.losses import Loss, get_loss
 from sklearn_losses.model_selection._search import LossSearchCV
 
 
 def compare_losses(
-    X,
-    y,
-    losses=None,
+    X: Matrix,
+    y: Labels,
+    losses: Loss | str | Sequence[Loss | str] | None = None,
     *,
-    scoring=None,
-    estimator=None,
-    sample_weight=None,
-    offset=None,
-    groups=None,
-    **settings,
-):
+    scoring: Any = None,
+    estimator: Any = None,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    **settings: Any,
+) -> LossSearchCV:
     """Compare losses by cross-validation.
 
     Parameters

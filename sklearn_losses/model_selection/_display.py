@@ -4,10 +4,15 @@
 costs by each metric, or what a parameter of a loss does.
 """
 
+from __future__ import annotations
+
+from typing import Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses.model_selection._report import Standings, family_of, short
+from sklearn_losses.model_selection._search import LossSearchCV
 
 KINDS = "alphas", "losses", "parameters"
 
@@ -45,11 +50,21 @@ class LossSearchDisplay:
     True
     """
 
-    def __init__(self, search):
+    axes_: Any
+    figure_: Any
+
+    def __init__(self, search: LossSearchCV) -> None:
         self.search = search
 
     @classmethod
-    def from_estimator(cls, search, *, kind="alphas", family=None, axes=None):
+    def from_estimator(
+        cls,
+        search: LossSearchCV,
+        *,
+        kind: str = "alphas",
+        family: str | None = None,
+        axes: Any = None,
+    ) -> Self:
         """Draw a search.
 
         Parameters
@@ -77,7 +92,9 @@ class LossSearchDisplay:
         """
         return cls(search).plot(kind=kind, family=family, axes=axes)
 
-    def plot(self, *, kind="alphas", family=None, axes=None):
+    def plot(
+        self, *, kind: str = "alphas", family: str | None = None, axes: Any = None
+    ) -> Self:
         """Draw it; see :meth:`from_estimator`.
 
         Returns

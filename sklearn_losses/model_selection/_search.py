@@ -11,13 +11,17 @@
 (32, 5)
 """
 
+from __future__ import annotations
+
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from typing import Any, Self
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
@@ -26,7 +30,6 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -37,9 +40,20 @@ from sklearn_losses._machine._params import (
     Options,
     check_parameters,
 )
+from sklearn_losses._machine._typing import (
+    Array,
+    ArrayLike,
+    BaseEstimator,
+    Labels,
+    Matrix,
+    MetaEstimatorMixin,
+    Seed,
+    available_if,
+)
 from sklearn_losses.estimators._linear_model import LinearModel
-from sklearn_losses.estimators._validation import draw_seed
+from sklearn_losses.estimators._validation import draw_seed, warn_caller
 from sklearn_losses.inspection._scorer import loss_scorer
+from sklearn_losses.losses import Loss
 from sklearn_losses.model_selection._approximate import search
 from sklearn_losses.model_selection._candidates import (
     Group,
@@ -214,6 +228,19 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     True
     """
 
+    cv_results_: dict[str, Any]
+    best_index_: int
+    best_params_: dict[str, Any]
+    best_score_: float
+    best_estimator_: Any
+    rules_: dict[str, int]
+    losses_: list[Loss]
+    why_: str
+    scorer_: Any
+    n_splits_: int
+    multimetric_: bool
+    refit_time_: float
+
     _constraints = {
         "method": [Options("auto", "newton", "exact", "loo")],
         "rule": [Options("best", "1se")],
@@ -221,21 +248,21 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator,
-        losses=None,
+        estimator: Any,
+        losses: Sequence[Loss | str] | None = None,
         *,
-        alphas="auto",
-        l1_ratios=None,
-        params=None,
-        cv=None,
-        scoring=None,
-        method="auto",
-        rule="best",
-        race=False,
-        refit=True,
-        n_jobs=None,
-        random_state=0,
-    ):
+        alphas: ArrayLike = "auto",
+        l1_ratios: ArrayLike | None = None,
+        params: Mapping[str, Sequence[Any]] | None = None,
+        cv: Any = None,
+        scoring: Any = None,
+        method: str = "auto",
+        rule: str = "best",
+        race: bool | float = False,
+        refit: bool | str = True,
+        n_jobs: int | None = None,
+        random_state: Seed = 0,
+    ) -> None:
         self.estimator = estimator
         self.losses = losses
         self.alphas = alphas
@@ -251,7 +278,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     # --------------------------------------------------------------------------- fit
-    def fit(self, X, y=None, **params):
+    def fit(self, X: Matrix, y: ArrayLike | None = None, **params: Any) -> Self:
         """Compare the losses, and fit the best.
 
         Parameters
@@ -518,7 +545,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             self.feature_names_in_ = model.feature_names_in_
 
     # ------------------------------------------------------------------ what it says
-    def table(self):
+    def table(self) -> Any:
         """The best of each family of losses, the best family first.
 
         Returns
@@ -538,7 +565,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             ) from error
         return pd.DataFrame(Standings(self).rows()).set_index("family")
 
-    def verdict(self):
+    def verdict(self) -> str:
         """What the search has found, in words.
 
         Returns
@@ -565,7 +592,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         return getattr(model, name)(X, **params)
 
     @available_if(_has("predict"))
-    def predict(self, X, offset=None):
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
         """`predict` of the best model.
 
         Parameters
@@ -577,22 +604,22 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self._predict("predict", X, {"offset": offset})
 
     @available_if(_has("predict_proba"))
-    def predict_proba(self, X, offset=None):
+    def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """`predict_proba` of the best model; see `predict`."""
         return self._predict("predict_proba", X, {"offset": offset})
 
     @available_if(_has("predict_log_proba"))
-    def predict_log_proba(self, X, offset=None):
+    def predict_log_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """`predict_log_proba` of the best model; see `predict`."""
         return self._predict("predict_log_proba", X, {"offset": offset})
 
     @available_if(_has("decision_function"))
-    def decision_function(self, X, offset=None):
+    def decision_function(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """`decision_function` of the best model; see `predict`."""
         return self._predict("decision_function", X, {"offset": offset})
 
     @available_if(_has("predict"))
-    def score(self, X, y=None, **params):
+    def score(self, X: Matrix, y: ArrayLike | None = None, **params: Any) -> float:
         """The score of the best model by the metric that has decided.
 
         Parameters
@@ -625,13 +652,13 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         return next(metric for metric in self._metrics if metric.name == name)
 
     @property
-    def classes_(self):
+    def classes_(self) -> Labels:
         """The labels."""
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_.classes_
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """The number of features."""
         if not hasattr(self, "best_estimator_"):
             raise AttributeError(
@@ -640,7 +667,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self.best_estimator_.n_features_in_
 
     # ------------------------------------------------------------------ scikit-learn
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """What is passed to whom; see scikit-learn's user guide.
 
         Returns
@@ -677,8 +704,13 @@ def _path_or_one(settings, final, alphas, seen):
     """A path, or one alpha where the data are not for a loss: its fits say why."""
     try:
         return path(settings, final, alphas, seen)
-    except ValueError:
-        return [1.0]
+    except ValueError as error:
+        reason = f"{type(error).__name__}: {error}"
+    warn_caller(
+        f"LossSearchCV has no path of alphas for {settings['loss']}, which it compares "
+        f"with alpha=1.0 alone. Leave it out, or pass alphas. {reason}"
+    )
+    return [1.0]
 
 
 def _check_classes(k, y, weight, train):

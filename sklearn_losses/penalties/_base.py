@@ -7,17 +7,21 @@ L1() + 0.1 * L2()
 np.float64(16.5)
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from sklearn_losses._machine._params import (
     Instance,
     Interval,
     InvalidParameterError,
     check_parameters,
+    refuse_negative,
 )
+from sklearn_losses._machine._typing import Array, ArrayLike, BaseEstimator, Weights
 from sklearn_losses.penalties._price import Price
 
 # What `weights` may be is seen when there are features.
@@ -33,14 +37,16 @@ class Penalty(BaseEstimator):
     estimator.
     """
 
-    _constraints = {}
+    _constraints: dict[str, list[Any]] = {}
     __array_ufunc__ = None  # array * penalty is an error, not an array of penalties
 
-    def _price(self, alpha, n_features, names):
+    def _price(
+        self, alpha: float, n_features: int, names: Sequence[str] | None
+    ) -> Price:
         """`price`, of parameters that have been checked."""
         raise NotImplementedError
 
-    def check(self):
+    def check(self) -> None:
         """Raise unless all parameters may have their values, whatever the features are.
 
         Raises
@@ -49,7 +55,9 @@ class Penalty(BaseEstimator):
         """
         check_parameters(self, self._constraints)
 
-    def price(self, alpha, n_features, names=None):
+    def price(
+        self, alpha: float, n_features: int, names: Sequence[str] | None = None
+    ) -> Price:
         """The penalty with numbers, as solvers read it.
 
         Parameters
@@ -73,7 +81,7 @@ class Penalty(BaseEstimator):
         found = self._price(alpha, n_features, names)
         return found if alpha > 0 else Price()
 
-    def value(self, coef, alpha=1.0):
+    def value(self, coef: ArrayLike, alpha: float = 1.0) -> float:
         """The penalty of coefficients.
 
         Parameters
@@ -88,7 +96,7 @@ class Penalty(BaseEstimator):
         coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
         return self.price(alpha, coef.shape[1]).value(coef).sum()
 
-    def prox(self, coef, alpha=1.0):
+    def prox(self, coef: ArrayLike, alpha: float = 1.0) -> Array:
         """The proximal operator: argmin over w of |w - coef|^2 / 2 + penalty(w).
 
         Parameters
@@ -104,6 +112,34 @@ class Penalty(BaseEstimator):
         price = self.price(alpha, coef.shape[-1])
         return price.prox(np.atleast_2d(coef), 1.0).reshape(coef.shape)
 
+    def __mul__(self, weight: float) -> WeightedPenalty:
+        if not Interval(0, None, "left").allows(weight):
+            return NotImplemented
+        return WeightedPenalty(self, weight)
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Penalty) -> PenaltySum:
+        return PenaltySum(self, other) if isinstance(other, Penalty) else NotImplemented
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class FeaturePenalty(Penalty):
+    """Base of penalties with a weight for each feature.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_features,), or dict of name to float, default=None
+        Each >= 0. None: all are 1.
+    """
+
+    _constraints = {"weights": WEIGHTS}
+
+    def __init__(self, weights: Weights = None) -> None:
+        self.weights = weights
+
     def _weights(self, n_features, names):
         """The weight of each feature, or 1.0 where all are."""
         if self.weights is None:
@@ -112,19 +148,6 @@ class Penalty(BaseEstimator):
         if isinstance(self.weights, Mapping) or hasattr(self.weights, "to_dict"):
             return weights_by_name(owner, dict(self.weights), names)
         return numbers(owner, "weights", self.weights, n_features, "features")
-
-    def __mul__(self, weight):
-        if not Interval(0, None, "left").allows(weight):
-            return NotImplemented
-        return WeightedPenalty(self, weight)
-
-    __rmul__ = __mul__
-
-    def __add__(self, other):
-        return PenaltySum(self, other) if isinstance(other, Penalty) else NotImplemented
-
-    def __str__(self):
-        return repr(self)
 
 
 def numbers(owner, name, values, n, what):
@@ -147,11 +170,7 @@ def numbers(owner, name, values, n, what):
             f"{start} must have the shape ({n},), one number for each of the {what}. "
             f"Got the shape {found.shape}."
         )
-    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
-    if len(bad):
-        raise InvalidParameterError(
-            f"{start} must be finite and >= 0: {name}[{bad[0]}] is {found[bad[0]]}."
-        )
+    refuse_negative(found, start, name, InvalidParameterError)
     return found
 
 
@@ -200,18 +219,18 @@ class WeightedPenalty(Penalty):
 
     _constraints = {"penalty": A_PENALTY, "weight": [Interval(0, None, "left")]}
 
-    def __init__(self, penalty, weight):
+    def __init__(self, penalty: Penalty, weight: float) -> None:
         self.penalty = penalty
         self.weight = weight
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         self.penalty.check()
 
     def _price(self, alpha, n_features, names):
         return self.penalty.price(self.weight * alpha, n_features, names)
 
-    def __str__(self):
+    def __str__(self) -> str:
         inner = str(self.penalty)
         is_sum = isinstance(self.penalty, PenaltySum)
         return f"{self.weight} * ({inner})" if is_sum else f"{self.weight} * {inner}"
@@ -229,11 +248,11 @@ class PenaltySum(Penalty):
 
     _constraints = {"left": A_PENALTY, "right": A_PENALTY}
 
-    def __init__(self, left, right):
+    def __init__(self, left: Penalty, right: Penalty) -> None:
         self.left = left
         self.right = right
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         self.left.check()
         self.right.check()
@@ -250,5 +269,5 @@ class PenaltySum(Penalty):
                 "proximal operator of both in closed form. Use one of them."
             ) from None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.left} + {self.right}"

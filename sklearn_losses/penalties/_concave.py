@@ -7,10 +7,13 @@
 (array([0., 1., 4.]), array([0. , 1.5, 5. ]))
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from sklearn_losses._machine._params import Interval
-from sklearn_losses.penalties._base import WEIGHTS, Penalty
+from sklearn_losses._machine._typing import Weights
+from sklearn_losses.penalties._base import WEIGHTS, FeaturePenalty
 from sklearn_losses.penalties._price import Price
 
 
@@ -100,7 +103,7 @@ class Concave:
         return Concave(pieces, self.lam[chosen], scale)
 
 
-class _Concave(Penalty):
+class _Concave(FeaturePenalty):
     """What the two share."""
 
     def _price(self, alpha, n_features, names):
@@ -131,7 +134,7 @@ class MCP(_Concave):
 
     _constraints = {"gamma": [Interval(1, None, "neither")], "weights": WEIGHTS}
 
-    def __init__(self, gamma=3.0, weights=None):
+    def __init__(self, gamma: float = 3.0, weights: Weights = None) -> None:
         self.gamma = gamma
         self.weights = weights
 
@@ -161,7 +164,7 @@ class SCAD(_Concave):
 
     _constraints = {"gamma": [Interval(2, None, "neither")], "weights": WEIGHTS}
 
-    def __init__(self, gamma=3.7, weights=None):
+    def __init__(self, gamma: float = 3.7, weights: Weights = None) -> None:
         self.gamma = gamma
         self.weights = weights
 

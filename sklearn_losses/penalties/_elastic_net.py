@@ -8,12 +8,15 @@
 array([4.5, 0. , 1. ])
 """
 
+from __future__ import annotations
+
 from sklearn_losses._machine._params import Interval
-from sklearn_losses.penalties._base import WEIGHTS, Penalty
+from sklearn_losses._machine._typing import Weights
+from sklearn_losses.penalties._base import WEIGHTS, FeaturePenalty
 from sklearn_losses.penalties._price import Price
 
 
-class L1(Penalty):
+class L1(FeaturePenalty):
     """The l1 norm: alpha sum_j weights_j |w_j|.
 
     It keeps coefficients at 0 whose slopes of the loss are no larger than alpha.
@@ -25,16 +28,11 @@ class L1(Penalty):
         missing have weight 1. None: all are 1.
     """
 
-    _constraints = {"weights": WEIGHTS}
-
-    def __init__(self, weights=None):
-        self.weights = weights
-
     def _price(self, alpha, n_features, names):
         return Price(l1=alpha * self._weights(n_features, names))
 
 
-class L2(Penalty):
+class L2(FeaturePenalty):
     """Half the squared l2 norm: alpha / 2 sum_j weights_j w_j^2.
 
     Parameters
@@ -44,16 +42,11 @@ class L2(Penalty):
         missing have weight 1. None: all are 1.
     """
 
-    _constraints = {"weights": WEIGHTS}
-
-    def __init__(self, weights=None):
-        self.weights = weights
-
     def _price(self, alpha, n_features, names):
         return Price(l2=alpha * self._weights(n_features, names))
 
 
-class ElasticNet(Penalty):
+class ElasticNet(FeaturePenalty):
     """alpha sum_j weights_j (l1_ratio |w_j| + (1 - l1_ratio) / 2 w_j^2).
 
     Parameters
@@ -67,7 +60,7 @@ class ElasticNet(Penalty):
 
     _constraints = {"l1_ratio": [Interval(0, 1, "both")], "weights": WEIGHTS}
 
-    def __init__(self, l1_ratio=0.15, weights=None):
+    def __init__(self, l1_ratio: float = 0.15, weights: Weights = None) -> None:
         self.l1_ratio = l1_ratio
         self.weights = weights
 

@@ -7,6 +7,8 @@
 array([2.4, 3.2, 0. , 0. ])
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from sklearn_losses._machine._params import (
@@ -16,7 +18,8 @@ from sklearn_losses._machine._params import (
     InvalidParameterError,
     Options,
 )
-from sklearn_losses.penalties._base import WEIGHTS, Penalty, numbers
+from sklearn_losses._machine._typing import ArrayLike
+from sklearn_losses.penalties._base import FeaturePenalty, Penalty, numbers
 from sklearn_losses.penalties._norms import BlockNorm
 from sklearn_losses.penalties._price import Price
 
@@ -51,7 +54,7 @@ class GroupLasso(Penalty):
 
     _constraints = {"groups": GROUPS, "weights": GROUP_WEIGHTS}
 
-    def __init__(self, groups, weights="sqrt"):
+    def __init__(self, groups: ArrayLike, weights: ArrayLike | None = "sqrt") -> None:
         self.groups = groups
         self.weights = weights
 
@@ -92,7 +95,12 @@ class SparseGroupLasso(GroupLasso):
 
     _constraints = GroupLasso._constraints | {"l1_ratio": [Interval(0, 1, "both")]}
 
-    def __init__(self, groups, l1_ratio=0.5, weights="sqrt"):
+    def __init__(
+        self,
+        groups: ArrayLike,
+        l1_ratio: float = 0.5,
+        weights: ArrayLike | None = "sqrt",
+    ) -> None:
         self.groups = groups
         self.l1_ratio = l1_ratio
         self.weights = weights
@@ -102,7 +110,7 @@ class SparseGroupLasso(GroupLasso):
         return Price(l1=alpha * self.l1_ratio, norm=norm)
 
 
-class MultiTask(Penalty):
+class MultiTask(FeaturePenalty):
     """alpha sum_j weights_j |w_.j|_2: the coefficients of a feature for all classes.
 
     They are 0 together, so that a feature is used for all classes or for none. The
@@ -118,11 +126,6 @@ class MultiTask(Penalty):
     Obozinski, Taskar and Jordan 2010, "Joint covariate selection and joint subspace
     selection for multiple classification problems", Statistics and Computing 20.
     """
-
-    _constraints = {"weights": WEIGHTS}
-
-    def __init__(self, weights=None):
-        self.weights = weights
 
     def _price(self, alpha, n_features, names):
         weight = alpha * np.ones(n_features) * self._weights(n_features, names)

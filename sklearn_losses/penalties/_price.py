@@ -13,10 +13,13 @@ part, which is smooth, takes from the l1 norm what large coefficients need not p
 Price(l1=0.05, l2=0.05)
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
+
+from sklearn_losses._machine._typing import Array, NDArray
 
 LARGEST_SCALE = 1e150  # whose square is finite
 
@@ -26,7 +29,7 @@ def soft(v, threshold):
     return np.sign(v) * np.maximum(np.abs(v) - threshold, 0.0)
 
 
-def _is_any(condition):
+def is_any(condition):
     """Whether an array, or what a comparison of numbers gives, is true anywhere."""
     return bool(condition.any()) if isinstance(condition, np.ndarray) else condition
 
@@ -59,6 +62,16 @@ class Price:
     norm : BlockNorm, SortedNorm or None
     concave : Concave or None
         Its l1 norm is that of the price.
+
+    Attributes
+    ----------
+    is_simple : bool
+        Whether it is l1, l2 and bounds, of each coefficient by itself.
+    has_l1, has_bounds : bool
+    selects : bool
+        Whether it keeps coefficients at 0 that are worth little.
+    has_kinks : bool
+        Whether it selects or has bounds.
     """
 
     l1: float | np.ndarray = 0.0
@@ -70,7 +83,7 @@ class Price:
     concave: object = field(default=None, repr=False)
 
     @classmethod
-    def from_name(cls, name, alpha, l1_ratio):
+    def from_name(cls, name: str | None, alpha: float, l1_ratio: float) -> Price:
         """The price of a scikit-learn estimator's parameters.
 
         Parameters
@@ -86,55 +99,48 @@ class Price:
         return cls(l1=alpha * share, l2=alpha * (1.0 - share))
 
     # ------------------------------------------------------------------- what it has
-    @cached_property
-    def is_simple(self):
-        """Whether it is l1, l2 and bounds, of each coefficient by itself."""
-        return self.matrix is self.norm is self.concave is None
+    def __post_init__(self):
+        """Look once at what solvers ask for again and again."""
+        has_l1 = is_any(self.l1 > 0)
+        has_bounds = is_any(self.low > -np.inf) or is_any(self.high < np.inf)
+        selects = has_l1 or self.norm is not None
+        vars(self).update(
+            is_simple=self.matrix is self.norm is self.concave is None,
+            has_l1=has_l1,
+            has_bounds=has_bounds,
+            selects=selects,
+            has_kinks=selects or has_bounds,
+        )
 
     @property
-    def is_uniform(self):
+    def is_uniform(self) -> bool:
         """Whether it is the same l1 and l2 for all coefficients, and no bounds."""
         return (
             self.is_simple and not self.has_bounds and np.ndim(self.l1 + self.l2) == 0
         )
 
-    @cached_property
-    def has_l1(self):
-        return _is_any(self.l1 > 0)
-
-    @cached_property
-    def has_bounds(self):
-        return _is_any(self.low > -np.inf) or _is_any(self.high < np.inf)
-
     @property
-    def selects(self):
-        """Whether it keeps coefficients at 0 that are worth little."""
-        return self.has_l1 or self.norm is not None
-
-    @property
-    def is_convex(self):
+    def is_convex(self) -> bool:
         return self.concave is None
 
     @property
-    def is_nothing(self):
-        return self.is_simple and not (self.has_l1 or _is_any(self.l2 > 0))
+    def is_nothing(self) -> bool:
+        return self.is_simple and not (self.has_l1 or is_any(self.l2 > 0))
 
     @property
-    def kinks(self):
+    def kinks(self) -> Price:
         """What is not smooth, and the bounds."""
+        if not self.has_kinks:
+            return NOTHING
         return Price(l1=self.l1, low=self.low, high=self.high, norm=self.norm)
 
-    @property
-    def has_kinks(self):
-        return self.selects or self.has_bounds
-
-    def never_selects(self, n_features):
+    def never_selects(self, n_features: int) -> NDArray[np.bool_]:
         """Which features it does not keep at 0, whatever their slopes are."""
         free = np.broadcast_to(self.l1 == 0, n_features)
         return free if self.norm is None else free & ~self.norm.touches(n_features)
 
     # -------------------------------------------------------------------- values
-    def value(self, coef):
+    def value(self, coef: Array) -> Array:
         """The price of each output.
 
         Parameters
@@ -145,11 +151,11 @@ class Price:
         -------
         ndarray of shape (n_outputs,), or (1,) if a norm couples the outputs
         """
-        if np.ndim(self.l2) == 0:
-            found = self.l2 / 2.0 * np.einsum("kj,kj->k", coef, coef)
-        else:
+        if isinstance(self.l2, np.ndarray):
             found = np.einsum("j,kj,kj->k", self.l2, coef, coef) / 2.0
-        if np.ndim(self.l1) > 0:
+        else:
+            found = self.l2 / 2.0 * np.einsum("kj,kj->k", coef, coef)
+        if isinstance(self.l1, np.ndarray):
             found = found + np.abs(coef) @ self.l1
         elif self.l1:
             found = found + self.l1 * np.abs(coef).sum(axis=1)
@@ -162,7 +168,14 @@ class Price:
         norms = self.norm.values(coef)
         return found + norms if len(norms) == len(found) else norms + found.sum()
 
-    def rest(self, coef):
+    def total(self, coef):
+        """The price of all outputs, as a number."""
+        if not self.is_simple or isinstance(self.l1 + self.l2, np.ndarray):
+            return float(self.value(coef).sum())
+        found = 0.5 * self.l2 * float(np.vdot(coef, coef))  # a small fit feels it
+        return found + self.l1 * float(np.abs(coef).sum()) if self.l1 else found
+
+    def rest(self, coef: Array) -> float:
         """The sum of what is neither l1 nor l2."""
         found = 0.0
         if self.matrix is not None:
@@ -173,7 +186,7 @@ class Price:
             found += float(self.norm.values(np.atleast_2d(coef)).sum())
         return found
 
-    def rest_slope(self, coef):
+    def rest_slope(self, coef: Array) -> Array:
         """The gradient of what is smooth and not l2."""
         found = np.zeros(coef.shape)
         if self.matrix is not None:
@@ -182,14 +195,14 @@ class Price:
             found += self.concave.slopes(coef)
         return found
 
-    def subgradient(self, coef):
+    def subgradient(self, coef: Array) -> Array:
         """One that is 0 where the kinks are."""
         found = self.l2 * coef + self.l1 * np.sign(coef)
         if not self.is_simple:
             found = found + self.rest_slope(coef)
         return found if self.norm is None else found + self.norm.subgradient(coef)
 
-    def least_subgradient(self, coef, gradient):
+    def least_subgradient(self, coef: Array, gradient: Array) -> Array:
         """The subgradient that, added to `gradient`, leaves the least norm.
 
         Parameters
@@ -206,7 +219,7 @@ class Price:
             return self.l2 * coef + kinks
         return self.residual(coef, gradient) - gradient
 
-    def residual(self, coef, gradient):
+    def residual(self, coef: Array, gradient: Array) -> Array:
         """The least sum of a gradient and a subgradient, in 0 if nothing is to gain."""
         slope = gradient + self.l2 * coef
         if not self.is_simple:
@@ -219,7 +232,7 @@ class Price:
         down = np.where(coef <= self.low, 0.0, np.maximum(down, 0.0))
         return up + down
 
-    def prox(self, v, step):
+    def prox(self, v: Array, step: float) -> Array:
         """argmin over w of |w - v|^2 / 2 + step * price(w).
 
         Parameters
@@ -253,7 +266,7 @@ class Price:
         return np.linalg.solve(whole, v.T).T
 
     # ----------------------------------------------------------- slopes of a loss at 0
-    def gauge(self, z):
+    def gauge(self, z: Array) -> float:
         """By what l1 and norm have to be multiplied to keep coefficients at 0.
 
         Parameters
@@ -268,7 +281,7 @@ class Price:
         l1 = np.broadcast_to(self.l1, z.shape)
         return float(np.divide(pull, l1, out=np.zeros(z.shape), where=l1 > 0).max())
 
-    def score(self, z):
+    def score(self, z: Array) -> Array:
         """How much slopes are beyond what keeps a feature at 0: > 0 wants to move.
 
         Parameters
@@ -285,7 +298,7 @@ class Price:
         return (pull - self.l1).max(axis=0)
 
     # ------------------------------------------------------------- other coordinates
-    def units(self, scale):
+    def units(self, scale: Array) -> Array:
         """Units of coefficients in which every part keeps its form.
 
         Parameters
@@ -300,15 +313,15 @@ class Price:
         """
         return scale if self.norm is None else self.norm.units(scale)
 
-    def scaled(self, scale):
+    def scaled(self, scale: Array) -> Price:
         """The price of u, where coefficients are u * scale, with `units` for scale."""
         low, high, least = self.low, self.high, np.minimum(scale, LARGEST_SCALE)
         if self.has_bounds:
             unit = np.where(scale > 0, scale, 1.0)  # a constant column does not move
             low, high = low / unit, high / unit
         return Price(
-            self.l1 * scale,
-            self.l2 * least**2,
+            self.l1 * scale if self.has_l1 else 0.0,
+            self.l2 * (least * least) if is_any(self.l2 > 0) else 0.0,
             low,
             high,
             None if self.matrix is None else self.matrix * np.outer(least, least),
@@ -316,7 +329,7 @@ class Price:
             None if self.concave is None else self.concave.scaled(scale),
         )
 
-    def of_features(self, chosen):
+    def of_features(self, chosen: NDArray[np.intp]) -> Price:
         """The price of some features, where all others have coefficient 0.
 
         Parameters
@@ -336,15 +349,15 @@ class Price:
                 part[name] = getattr(self, name).of_features(chosen)
         return replace(self, **part) if part else self
 
-    def whole_groups(self, chosen):
+    def whole_groups(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
         """The features, and all others of their groups; sorted."""
         return chosen if self.norm is None else self.norm.whole_groups(chosen)
 
-    def relative(self):
+    def relative(self) -> Price | None:
         """The convex price at whose minimum a fit with this one begins, or None."""
         return None if self.concave is None else replace(self, concave=None)
 
-    def times_kinks(self, factor):
+    def times_kinks(self, factor: float) -> Price:
         """The same, with all but l2 and matrix times a factor."""
         if self.concave is not None:
             raise ValueError(
@@ -354,7 +367,7 @@ class Price:
         norm = None if self.norm is None else self.norm.times(factor)
         return replace(self, l1=factor * self.l1, norm=norm)
 
-    def __add__(self, other):
+    def __add__(self, other: Price) -> Price:
         """The sum of two prices, whose parts do not get in each other's way."""
         for name in ("norm", "concave"):
             mine, others = getattr(self, name), getattr(other, name)
@@ -376,3 +389,6 @@ class Price:
             norm=norm,
             concave=concave,
         )
+
+
+NOTHING = Price()

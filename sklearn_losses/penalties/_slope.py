@@ -5,9 +5,12 @@
 array([2.45, 2.45, 0.  ])
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from sklearn_losses._machine._params import Instance, InvalidParameterError
+from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.penalties._base import Penalty, numbers
 from sklearn_losses.penalties._norms import SortedNorm
 from sklearn_losses.penalties._price import Price
@@ -32,7 +35,7 @@ class SLOPE(Penalty):
 
     _constraints = {"weights": [Instance(object, "an array of numbers >= 0")]}
 
-    def __init__(self, weights):
+    def __init__(self, weights: ArrayLike) -> None:
         self.weights = weights
 
     def _price(self, alpha, n_features, names):

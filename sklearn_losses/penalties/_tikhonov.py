@@ -7,10 +7,13 @@
 np.float64(2.0)
 """
 
+from __future__ import annotations
+
 import numpy as np
 from scipy import sparse
 
 from sklearn_losses._machine._params import Instance, InvalidParameterError
+from sklearn_losses._machine._typing import Matrix
 from sklearn_losses.penalties._base import Penalty
 from sklearn_losses.penalties._price import Price
 
@@ -32,7 +35,7 @@ class Tikhonov(Penalty):
 
     _constraints = {"matrix": [Instance(object, "a positive semidefinite matrix")]}
 
-    def __init__(self, matrix):
+    def __init__(self, matrix: Matrix) -> None:
         self.matrix = matrix
 
     def _price(self, alpha, n_features, names):

@@ -13,9 +13,11 @@ minus D at any slopes is a duality gap: no other coefficients are better by more
 from itertools import chain
 
 import numpy as np
+from scipy.linalg import blas
 
 from sklearn_losses.design._centred import Sums
 from sklearn_losses.penalties._conjugate import Conjugate
+from sklearn_losses.terms._term import is_uniform, some_are_0
 
 FAR = 1e100  # a raw prediction where slopes are at their limits
 INSIDE = 1e-9  # of a limit, by which what was beyond it is put before it
@@ -65,8 +67,9 @@ class Dual:
         self.has_intercept = has_intercept
         self.offset = offset
         self.y, self.weight = y, weight if factor == 1 else factor * weight
-        self.some_absent = not weight.all()
-        self.is_soft = self.conjugate.is_soft  # every z has a finite P*
+        self.some_absent = some_are_0(weight)
+        # All rows count alike: what is the same of each is not multiplied with it.
+        self.share = factor * float(weight[0]) if is_uniform(weight) else None
         self._functions, self._limits = self.loss.checked(), None
 
     def bound(self, slopes, reach=0.0):
@@ -161,11 +164,15 @@ class Dual:
         """
         total = sizes = 0.0
         for block, u in parts:
-            weight = self.weight[block]
-            u = factor * u
+            u = u if factor == 1.0 else factor * u
             each = self._conjugate(self.y[block], u)
             if self.offset is not None:
                 each = each - (u * self.offset[block]).reshape(len(u), -1).sum(axis=1)
+            if self.share is not None:
+                total += self.share * float(np.add.reduce(each))
+                sizes += self.share * blas.dasum(each)
+                continue
+            weight = self.weight[block]
             each = weight * each
             if self.some_absent:
                 each = np.where(weight > 0, each, 0.0)
@@ -195,8 +202,10 @@ class Dual:
             blocks = self._chunks(slopes)  # fewer: nothing is made of their rows
         for block in blocks if slopes.any() else []:
             mass = u_of(block)
-            mass *= _column(self.weight[block], mass)
-            if not self.is_soft:  # or nobody asks
+            mass = mass * _column(self.weight[block], mass)
+            if mass.ndim == 1:
+                sizes[0] += blas.dasum(mass)
+            else:
                 sizes = sizes + np.abs(mass).sum(axis=0)
             sums.add(block, mass)
         return sums.by_g.T.reshape(-1, *slopes.shape[1:]), max(sizes)
@@ -207,15 +216,17 @@ class Dual:
         u = np.empty(len(slopes))
         up = down = 0.0
         for block in self._chunks(slopes):
-            u[block] = self._inside(slopes[block], block)
-            mass = self.weight[block] * u[block]
-            up += np.maximum(mass, 0.0).sum()
-            down -= np.minimum(mass, 0.0).sum()
+            u[block] = mass = self._inside(slopes[block], block)
+            if self.share is None:
+                mass = self.weight[block] * mass
+            above = float(np.add.reduce(np.maximum(mass, 0.0)))
+            up += above
+            down += above - float(np.add.reduce(mass))
         if self.has_intercept and up != down:
             # The slopes of one sign are shortened until their sum is 0.
             share = min(up, down) / max(up, down)
             np.multiply(u, share, out=u, where=u > 0 if up > down else u < 0)
-        return lambda block: u[block].copy()
+        return lambda block: u[block]
 
     def _inside(self, slopes, block):
         """What lies beyond the limits of the slopes is put at them, or before them."""

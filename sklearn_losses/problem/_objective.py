@@ -6,13 +6,20 @@ It knows no algorithm: a solver asks it for values and gradients, or hands its p
 a kernel.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from sklearn_losses._machine._typing import Array, NDArray
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties._price import Price
+from sklearn_losses.terms._points import PointTerm
+from sklearn_losses.terms._rows import row_term
+from sklearn_losses.terms._term import LossTerm, uniform
 
 FEW = 0.05  # of the columns are looked at alone, where the others have coefficient 0
 
@@ -86,7 +93,7 @@ class Objective:
     fit_intercept: bool = True
     offset: np.ndarray | None = None
 
-    def of_outputs(self, outputs):
+    def of_outputs(self, outputs: slice) -> Objective:
         """The objective of some of the one-versus-rest outputs.
 
         Parameters
@@ -108,11 +115,39 @@ class Objective:
         )
 
     @property
-    def is_joint(self):
+    def is_joint(self) -> bool:
         """Whether all outputs share one objective."""
         return self.loss.granularity == "row"
 
-    def raw(self, coef, intercept, subset=None):
+    def term(self, chosen: Array | None = None) -> LossTerm:
+        """The loss on the rows, as a function of their raw predictions.
+
+        Parameters
+        ----------
+        chosen : ndarray of shape (n_rows,), default=None
+            Factors of the weights, without which S is as it is; None means 1.
+
+        Returns
+        -------
+        LossTerm
+            Of weights over S; of one output, or of all that share the objective.
+        """
+        weight = product_of(self.weight_of(0), chosen)
+        if weight is None:
+            weight = uniform(1.0 / self.total_weight, self.rows.n_rows)
+        else:
+            weight = weight / self.total_weight
+        if not self.is_joint:
+            offset = None if self.offset is None else self.offset[:, 0]
+            y = self.targets.of_output(0)
+            return PointTerm(self.loss, y, weight, offset=offset)
+        loss, factor = self.loss.split_weight()  # which may know how to be smooth
+        weight = weight if factor == 1 else factor * weight
+        return row_term(loss, self.targets.y, weight, self.n_outputs, self.offset)
+
+    def raw(
+        self, coef: Array, intercept: Array, subset: NDArray[Any] | None = None
+    ) -> Array:
         """Raw predictions, of some of the rows or of all (None).
 
         Returns
@@ -125,22 +160,27 @@ class Objective:
         return found
 
     @property
-    def is_convex(self):
+    def is_centred(self) -> bool:
+        """Whether a constant that is added to a column changes no minimum."""
+        return self.fit_intercept
+
+    @property
+    def is_convex(self) -> bool:
         return self.loss.convex and self.penalty.is_convex
 
     @property
-    def has_gap(self):
+    def has_gap(self) -> bool:
         """Whether slopes of the loss give a lower bound."""
         return self.loss.has_conjugate and self.penalty.is_convex
 
-    def relative(self):
+    def relative(self) -> Objective | None:
         """The convex objective at whose minimum this one begins, or None."""
         loss, penalty = self.loss.convex_relative(), self.penalty.relative()
         if loss is None and penalty is None:
             return None
         return replace(self, loss=loss or self.loss, penalty=penalty or self.penalty)
 
-    def value(self, coef, intercept):
+    def value(self, coef: Array, intercept: Array) -> Array:
         """F.
 
         Parameters
@@ -170,7 +210,7 @@ class Objective:
         ]
         return np.array(totals) / self.total_weight + penalty
 
-    def gradient(self, coef, intercept):
+    def gradient(self, coef: Array, intercept: Array) -> tuple[Array, Array]:
         """A subgradient of F by coef and by intercept, in their shapes.
 
         The l1 norm contributes sign(w), which is 0 at 0.
@@ -191,7 +231,7 @@ class Objective:
         by_intercept = slope.sum(axis=0) / self.total_weight
         return by_coef, by_intercept if self.fit_intercept else 0.0 * by_intercept
 
-    def chosen(self, subset):
+    def chosen(self, subset: NDArray[Any]) -> Objective:
         """The objective of a copy of some rows alone.
 
         Parameters
@@ -211,7 +251,27 @@ class Objective:
             offset=None if self.offset is None else self.offset[subset],
         )
 
-    def with_columns(self, chosen):
+    def part(self, block: slice) -> Objective:
+        """The share of consecutive rows in the loss, in the same memory; S stays.
+
+        Parameters
+        ----------
+        block : slice
+            With a start and a stop within the rows.
+        """
+
+        def of(array):
+            return None if array is None else array[block]
+
+        return replace(
+            self,
+            rows=self.rows.part(block),
+            targets=replace(self.targets, y=self.targets.y[block]),
+            sample_weight=of(self.sample_weight),
+            offset=of(self.offset),
+        )
+
+    def with_columns(self, chosen: NDArray[Any]) -> Objective:
         """The objective of a copy of some columns, as if the others had coefficient 0.
 
         Parameters
@@ -224,7 +284,7 @@ class Objective:
             penalty=self.penalty.of_features(chosen),
         )
 
-    def restricted(self, subset):
+    def restricted(self, subset: NDArray[Any] | None) -> Objective:
         """The objective of some rows: the others have no weight, S stays what it is.
 
         Parameters
@@ -239,7 +299,9 @@ class Objective:
         )
         return replace(self, sample_weight=weight)
 
-    def value_and_gradient_norm(self, coef, intercept):
+    def value_and_gradient_norm(
+        self, coef: Array, intercept: Array
+    ) -> tuple[Array, Array]:
         """F and the norm of its least subgradient by coef and intercept, of each.
 
         Where a coefficient is 0, the l1 norm takes away as much of the gradient as it
@@ -275,7 +337,9 @@ class Objective:
             penalty, squares = penalty.sum(keepdims=True), squares.sum(keepdims=True)
         return np.array(values) + penalty, np.sqrt(squares)
 
-    def mean_loss(self, coef, intercept, subset):
+    def mean_loss(
+        self, coef: Array, intercept: Array, subset: NDArray[Any] | None
+    ) -> Array:
         """The weighted mean loss on some of the rows, without the penalty.
 
         Parameters
@@ -304,10 +368,19 @@ class Objective:
             ]
         )
 
-    def weight_of(self, k, subset=slice(None)):
+    def weight_of(
+        self, k: int, subset: slice | NDArray[Any] = slice(None)
+    ) -> Array | None:
         """The sample weights of output k, or None where all are 1."""
         factor = self.targets.factor(k, subset)
         if self.sample_weight is None:
             return factor
         weight = self.sample_weight[subset]
         return weight if factor is None else weight * factor
+
+
+def product_of(a, b):
+    """The product of two weights, of which None is 1 everywhere."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a * b

@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 
 from sklearn_losses.problem._duality import Dual
+from sklearn_losses.problem._group_duality import GroupDual
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers.descent._certified import (
     START_TOL,
@@ -26,6 +27,7 @@ from sklearn_losses.solvers.descent._certified import (
     sample_of,
 )
 from sklearn_losses.solvers.descent._descent import least_allowed, term_of
+from sklearn_losses.terms._groups import GroupModel
 
 ACTIVE_SET = "active-set"
 WIDE = 100  # features, from which on it pays
@@ -73,7 +75,8 @@ class ActiveSet(Solver):
             others = self.settings | {"tol": max(self.tol, START_TOL)}
             result, _ = finish(ActiveSet(**others).steps(convex, start))
             start, n_before = (result.coef, result.intercept), result.n_iter[0]
-        search = _Search(self, objective, start, n_before)
+        kind = _GroupSearch if objective.loss.granularity == "group" else _Search
+        search = kind(self, objective, start, n_before)
         if len(search.active):
             yield from search.solve(search.active)
         while not (search.is_over() or search.is_enough()):
@@ -110,12 +113,7 @@ class _Search:
             term_of(objective),
         )
         self.price = penalty.scaled(scale)
-        self.dual = None
-        if objective.has_gap:
-            self.dual = Dual(
-                *(objective.loss, objective.targets.y, term.weight, self.features),
-                *(self.price, objective.fit_intercept, term.offset),
-            )
+        self.dual = self._dual(term) if objective.has_gap else None
         self.bound, self.lowest = -np.inf, term.minimum()
         self.always = penalty.never_selects(len(scale)) & (scale > 0)
         coef[:, scale == 0] = 0.0
@@ -127,6 +125,13 @@ class _Search:
         else:
             self.value = self.at_constant
             self.look(slopes)
+
+    def _dual(self, term):
+        objective = self.objective
+        return Dual(
+            *(objective.loss, objective.targets.y, term.weight, self.features),
+            *(self.price, objective.fit_intercept, term.offset),
+        )
 
     def _active(self, is_active):
         """These features, with their groups and all that have to be there."""
@@ -146,8 +151,11 @@ class _Search:
         near = NEAR * (np.abs(found).max() or 1.0) if term.is_smoothed else 0.0
         return term.slopes(term.at_constant(best), near)
 
-    def look(self, slopes, coef=None):
-        """What slopes say of all features, at coefficients, those of the point."""
+    def look(self, slopes, coef=None, proof=None):
+        """What slopes say of all features, at coefficients, those of the point.
+
+        With a proof in their place where a dual takes more of them than they are.
+        """
         self.passes += 1.0
         scale = self.features.scale
         spread = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)
@@ -157,7 +165,8 @@ class _Search:
         else:
             self.dual.conjugate.begin_at(u)
             reach = np.abs(u).max(initial=0.0)
-            self.bound = max(self.bound, self.dual.bound(slopes, reach))
+            proof = slopes if proof is None else proof
+            self.bound = max(self.bound, self.dual.bound(proof, reach))
             z = self.dual.conjugate.slopes(self.dual.z)
         if slopes.any():
             self.objective.rows.verify(z)
@@ -244,6 +253,29 @@ class _Search:
         result.value = self.value if self.features.is_near else None
         result.gained = np.array([self.at_constant - self.value])
         return result
+
+
+class _GroupSearch(_Search):
+    """The same of a loss of groups, whose slopes come with what they prove."""
+
+    def _dual(self, term):
+        return GroupDual(term, self.features, self.price)
+
+    def _at_constant(self, term, intercept):
+        self.at_constant = term.value_at(0.0)
+        self.point = np.zeros((1, self.features.n_features)), np.zeros(1)
+        return term.model(term.at_constant(0.0), 0.0, None, False)
+
+    def look(self, slopes, coef=None):
+        """As of `_Search`, by a model that has slopes; None: they are 0."""
+        if slopes is None:
+            n_rows = self.features.n_rows
+            slopes = GroupModel(0.0, np.zeros(n_rows), None, 0.0)
+            slopes.conjugate = -self.lowest
+        if isinstance(slopes, GroupModel):
+            super().look(slopes.slopes, coef, slopes)
+        else:  # without a dual, which nobody asks for a bound
+            super().look(slopes, coef)
 
 
 def _seen_from_outside(steps, place):

@@ -4,9 +4,17 @@ A solver is made with its settings, ``solve(objective, start)`` moves the weight
 it refuses what it cannot use: "learning_rate='pa1' cannot use Huber(), because ...".
 """
 
+from __future__ import annotations
+
+from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+
+from sklearn_losses.penalties import Penalty
+from sklearn_losses.penalties._price import Price
+from sklearn_losses.problem._objective import Objective
 
 
 @dataclass
@@ -44,9 +52,9 @@ class SolverResult:
     intercept: np.ndarray
     n_iter: np.ndarray
     converged: bool
-    state: dict = field(default_factory=dict)
-    warnings: list = field(default_factory=list)
-    curves: dict = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    curves: dict[str, np.ndarray] = field(default_factory=dict)
     best_epoch: np.ndarray | None = None
     bound: float = np.nan
     value: float | None = None
@@ -54,7 +62,7 @@ class SolverResult:
     curvature: object = None
 
 
-def finish(steps):
+def finish(steps: Generator[Any, Any, Any]) -> Any:
     """What iterations that nobody looks at return in the end."""
     try:
         while True:
@@ -69,7 +77,7 @@ class Solver:
     convex_start = False  # whether it tries a start of its own where none is given
     verifies = False  # whether it sees if an entry of X is not finite: `Rows.verify`
 
-    def check(self, loss):
+    def check(self, loss: Any) -> None:
         """Refuse a loss that this solver cannot use.
 
         Raises
@@ -78,7 +86,7 @@ class Solver:
             "cannot use X with Y, because Z", and what to do.
         """
 
-    def check_price(self, price, penalty):
+    def check_price(self, price: Price, penalty: Penalty | str | None) -> None:
         """Refuse a penalty that this solver cannot use, with numbers and as it is.
 
         Raises
@@ -87,7 +95,7 @@ class Solver:
             As of `check`.
         """
 
-    def solve(self, objective, start):
+    def solve(self, objective: Objective, start: Any) -> SolverResult:
         """Minimize the objective.
 
         Parameters

@@ -5,15 +5,21 @@ of the mean of f over [p - h, p + h] (Fernandes, Guerre and Horta 2021), and the
 curvature (f'(p + h) - f'(p - h)) / 2h. With h = 0 they are those of the loss.
 """
 
+from __future__ import annotations
+
 import math
+from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from sklearn_losses._machine._typing import Array
+from sklearn_losses.losses import SquaredError
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.terms._point_sums import PointSums
-from sklearn_losses.terms._term import DIFFERENCE, FEW, LossTerm, Model
+from sklearn_losses.terms._term import DIFFERENCE, FEW, LossTerm, Model, is_uniform
 
 MAX_ROOT_STEPS = 100
 ROOT_TOL = 1e-9  # of the slopes of all rows, for their sum
@@ -56,7 +62,10 @@ class PointTerm(LossTerm):
 
     @cached_property
     def _few(self):
-        if len(self.y) <= 2 or not ((self.y == 0) | (self.y == 1)).all():
+        y = self.y
+        if len(y) <= 2 or not (y[0] == 0 or y[0] == 1):  # as of most regressions
+            return None
+        if not ((y == 0) | (y == 1)).all():
             return None
         ones = float(self.weight @ self.y)
         both = np.array([self.total - ones, ones])
@@ -77,8 +86,11 @@ class PointTerm(LossTerm):
     def may_lack_curvature(self):
         """Whether the loss may be linear around most rows.
 
-        One with a link, whose raw predictions have no unit, bends at the best constant.
+        One with a link, whose raw predictions have no unit, bends at the best constant,
+        and the squared error everywhere.
         """
+        if isinstance(self.loss.split_weight()[0], SquaredError):
+            return False
         has_unit = self.loss.task != "regression" or isinstance(
             self.loss.link, IdentityLink
         )
@@ -108,8 +120,7 @@ class PointTerm(LossTerm):
 
     def bends_everywhere(self, curvatures):
         """Whether that is seen at once, as of the squared error."""
-        is_uniform = self.weight.strides == (0,)
-        return is_uniform and curvatures.min() >= WEAK * curvatures.max()
+        return is_uniform(self.weight) and curvatures.min() >= WEAK * curvatures.max()
 
     def width(self, p, h):
         """h, or less where that would make another loss of it, as of exponentials."""
@@ -130,7 +141,7 @@ class PointTerm(LossTerm):
             curvatures, self.weight
         ) >= ENOUGH * effective(smoothed, self.weight)
 
-    def value(self, p, q=None, t=0.0):
+    def value(self, p: Array, q: Array | None = None, t: float = 0.0) -> float:
         """The weighted sum of the losses, at p or at p + t q."""
         return self._sums.value(p, q, t)
 
@@ -146,14 +157,14 @@ class PointTerm(LossTerm):
         slopes = self.slopes(self.at_constant(c), 0.0)
         return float(slopes.sum()), float(np.abs(slopes).sum())
 
-    def slope_along(self, p, q, t, h):
+    def slope_along(self, p: Array, q: Array, t: float, h: float) -> float:
         """The derivative by t of the smoothed value at p + t q."""
         return self._sums.slope_along(p, q, t, h)
 
     def steepness_at(self, c):
         return self.slopes_at(c)[1]
 
-    def slopes(self, p, h):
+    def slopes(self, p: Array, h: float) -> Array:
         """The derivatives of the weighted losses."""
         upper, lower = np.empty_like(p), np.empty_like(p)
         if h == 0:
@@ -165,7 +176,13 @@ class PointTerm(LossTerm):
         upper *= 0.5 / h
         return self._weighted(upper)
 
-    def model(self, p, h, block=None, with_curvatures=True):
+    def model(
+        self,
+        p: Array,
+        h: float,
+        block: slice | None = None,
+        with_curvatures: bool = True,
+    ) -> Model:
         """Value, slopes, curvatures and the excess of smoothing.
 
         Parameters
@@ -194,7 +211,7 @@ class PointTerm(LossTerm):
             return self._sums
         return PointSums(self._functions, self.y[block], self.weight[block])
 
-    def best_constant(self):
+    def best_constant(self) -> Any:
         """The one raw prediction for all rows with the least value, about.
 
         An infinite one, as of the log loss on one class, is cut where the slope
@@ -214,13 +231,17 @@ class PointTerm(LossTerm):
 
     def _linked_mean(self):
         """Where the mean of y is predicted, which many losses like best."""
-        is_uniform = self.weight.strides == (0,)
-        mean = float(self.y.mean() if is_uniform else self.weight @ self.y / self.total)
-        if self.loss.task != "regression":
-            return mean
-        with np.errstate(all="ignore"):
+        if is_uniform(self.weight):
+            mean = float(np.add.reduce(self.y)) / len(self.y)
+        else:
+            mean = float(self.weight @ self.y / self.total)
+        linked = math.nan
+        has_link = self.loss.task == "regression" or self.loss.proper
+        if not has_link or isinstance(self.loss.link, IdentityLink):
+            return mean - self._mean_offset
+        with np.errstate(all="ignore"), suppress(NotImplementedError):
             linked = float(self.loss.link.link(np.array([mean]))[0])
-        return (linked if np.isfinite(linked) else mean) - self._mean_offset
+        return (linked if math.isfinite(linked) else mean) - self._mean_offset
 
     @property
     def _mean_offset(self):
@@ -245,6 +266,8 @@ class PointTerm(LossTerm):
         y = self.y
         if self.offset is None:
             y = np.array([y.min(), y.max()])  # the others lie between
+            if isinstance(self.loss.link, IdentityLink):
+                return y
         with np.errstate(all="ignore"):
             linked = np.asarray(self.loss.link.link(y), dtype=np.float64)
         own = linked if self.offset is None else linked - self.offset

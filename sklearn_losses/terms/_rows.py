@@ -3,13 +3,17 @@
 A loss with kinks says itself how it is smoothed (`RowLoss.softened`).
 """
 
+from __future__ import annotations
+
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
 from scipy.optimize import minimize
 
+from sklearn_losses._machine._typing import Array
 from sklearn_losses.terms._term import (
     ALL,
     CHUNK,
@@ -52,7 +56,7 @@ class RowTerm(LossTerm):
         size = max(1, CHUNK // self._shape[1])
         return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
-    def value(self, p, q=None, t=0.0):
+    def value(self, p: Array, q: Array | None = None, t: float = 0.0) -> float:
         """The weighted sum of the losses, at p or at p + t q."""
         total = 0.0
         for chunk in self._chunks(len(p)):
@@ -62,7 +66,7 @@ class RowTerm(LossTerm):
             total += self._weighted(values, chunk).sum()
         return float(total)
 
-    def slope_along(self, p, q, t, h):
+    def slope_along(self, p: Array, q: Array, t: float, h: float) -> float:
         """The derivative by t of the smoothed value at p + t q."""
         total = 0.0
         for chunk in self._chunks(len(p)):
@@ -70,7 +74,7 @@ class RowTerm(LossTerm):
             total += np.vdot(self._slopes(p[chunk] + t * here, h, chunk), here)
         return float(total)
 
-    def slopes(self, p, h):
+    def slopes(self, p: Array, h: float) -> Array:
         """The derivatives of the weighted losses."""
         return self._slopes(p, h, ALL)
 
@@ -79,7 +83,13 @@ class RowTerm(LossTerm):
         self._evaluate(self._y[block], p, None, slopes, None)
         return self._weighted(slopes, block)
 
-    def model(self, p, h, block=None, with_curvatures=True):
+    def model(
+        self,
+        p: Array,
+        h: float,
+        block: slice | None = None,
+        with_curvatures: bool = True,
+    ) -> Model:
         """Value, slopes, the diagonal of the Hessian and the excess of smoothing.
 
         Parameters
@@ -201,7 +211,7 @@ class RowTerm(LossTerm):
         z[here] = rng.choice([-1.0, 1.0], (np.count_nonzero(here), z.shape[1]))
         return z
 
-    def best_constant(self):
+    def best_constant(self) -> Any:
         """The raw predictions, one for each class, with the least value, about."""
         few = self._few or self
         best = self.loss.optimal_constant(few.y, few.weight)

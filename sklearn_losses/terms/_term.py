@@ -4,11 +4,18 @@ A term is what everybody above sees of a loss: its value, its slopes, its curvat
 and where it is least. Kinks are smoothed: see `_points` and `_rows`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
+
+from sklearn_losses._machine._typing import Array
+from sklearn_losses.losses import Loss
+from sklearn_losses.losses._table import CLoss
 
 CHUNK = 1 << 16  # raw predictions of rows that are evaluated at a time
 FEW = 2000  # rows, or twice as many, from which a mean is known
@@ -58,6 +65,23 @@ def uniform(weight, n):
     return found
 
 
+def is_uniform(weight):
+    """Whether a weight is from `uniform`."""
+    return weight.strides == (0,)
+
+
+def some_are_0(weight):
+    """Whether some rows are absent."""
+    return not (weight[0] if is_uniform(weight) else weight.all())
+
+
+@lru_cache(maxsize=256)
+def _has_minimum_0(cls):
+    """Whether the infimum of a loss of this class is 0, whatever the target is."""
+    names = "minimum", "_minimum"
+    return all(getattr(cls, name) is getattr(Loss, name) for name in names)
+
+
 class LossTerm:
     """sum_i weight_i loss(y_i, p_i).
 
@@ -74,18 +98,45 @@ class LossTerm:
 
     n_arrays = 2  # slopes and curvatures
 
-    def __init__(self, loss, y, weight, functions=None, offset=None):
+    def __init__(
+        self,
+        loss: Loss,
+        y: Array,
+        weight: Array,
+        functions: CLoss | None = None,
+        offset: Array | None = None,
+    ) -> None:
         self.loss = loss
         self.y = y
         self.weight = weight
         self.offset = offset
         self.total = weight.sum()
-        self._some_absent = not weight.all()
+        self._some_absent = some_are_0(weight)
         self._arrays = None
         self.unit = 1.0
         self.is_smoothed = False
         self._functions = functions or loss.checked()
         self._has_curvature = self._functions.has_curvature
+
+    def value(self, p: Array, q: Array | None = None, t: float = 0.0) -> float:
+        """The weighted sum of the losses, at p or at p + t q."""
+        raise NotImplementedError
+
+    def slopes(self, p: Array, h: float) -> Array:
+        """The derivatives of the weighted losses, smoothed over h."""
+        raise NotImplementedError
+
+    def slope_along(self, p: Array, q: Array, t: float, h: float) -> float:
+        """The derivative by t of the smoothed value at p + t q."""
+        raise NotImplementedError
+
+    def model(self, p: Array, h: float) -> Model:
+        """Value, slopes, curvatures and the excess of smoothing around p."""
+        raise NotImplementedError
+
+    def best_constant(self) -> Any:
+        """The one raw prediction for all rows with the least value, about."""
+        raise NotImplementedError
 
     def _weighted(self, array, block=ALL):
         weight = self.weight[block]
@@ -100,13 +151,13 @@ class LossTerm:
             self._arrays = [np.empty(shape) for _ in range(self.n_arrays)]
         return [array[: shape[0]] for array in self._arrays]
 
-    def at_constant(self, c):
+    def at_constant(self, c: Any) -> Array:
         """The raw predictions of all rows of a model that is the constant c."""
         if self.offset is not None:
             return self.offset + c
         return np.full((len(self.y), *np.shape(c)), c)
 
-    def value_at(self, c):
+    def value_at(self, c: Any) -> float:
         """The value of a model that is the constant c."""
         return self.value(self.at_constant(c))
 
@@ -131,8 +182,10 @@ class LossTerm:
         return h
 
     @cached_property
-    def known_minimum(self):
+    def known_minimum(self) -> float | None:
         """The infimum over all raw predictions, None if there is no formula for it."""
+        if _has_minimum_0(type(self.loss)):
+            return 0.0
         if self.grouped is not self:
             return self.grouped.known_minimum
         total = 0.0
@@ -146,7 +199,7 @@ class LossTerm:
                 return None
         return total
 
-    def minimum(self):
+    def minimum(self) -> float:
         """The infimum over all raw predictions, 0 if it is not known.
 
         Where it is -inf, what a step of 1 could make of the best constant.
@@ -157,6 +210,6 @@ class LossTerm:
         best = self.best_constant()
         return self.value_at(best) - self.steepness_at(best)
 
-    def steepness_at(self, c):
+    def steepness_at(self, c: Any) -> float:
         """The sum of the slopes' absolute values of a model that is the constant c."""
         return float(blas.dasum(self.slopes(self.at_constant(c), 0.0).ravel()))

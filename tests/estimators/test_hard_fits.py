@@ -7,12 +7,14 @@ import pytest
 from scipy import sparse
 from scipy.optimize import linprog
 from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses import LinearClassifier, LinearRegressor, SGDClassifier
 from sklearn_losses import SGDRegressor as SGD
 from sklearn_losses.losses import (
     AbsoluteError,
     Asymmetric,
+    Barron,
     CrossEntropy,
     EpsilonInsensitive,
     Expectile,
@@ -30,6 +32,7 @@ from sklearn_losses.losses import (
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredHinge,
+    StudentT,
     TukeyBiweight,
     Tweedie,
 )
@@ -193,6 +196,15 @@ def test_numbers_whose_products_underflow(fit):
     assert np.isfinite(model.coef_).all()
 
 
+@pytest.mark.parametrize("cls", [LinearRegressor, SGD])
+@pytest.mark.parametrize(
+    "loss", [StudentT(scale=1e-200), Barron(2.0, scale=1e-300)], ids=shown
+)
+def test_an_objective_that_is_infinite_is_said_to_be(cls, loss):
+    with pytest.warns(ConvergenceWarning, match="objective overflows"):
+        cls(loss).fit(np.arange(10.0).reshape(-1, 1), np.arange(10.0) % 3)
+
+
 def test_a_finite_minimum_is_not_called_separation():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 3))
@@ -304,3 +316,59 @@ def test_an_end_with_much_smoothing_left_is_proved():
     model = SGD(AbsoluteError()).fit(X, y, sample_weight=weight)
     value = np.average(np.abs(y - model.predict(X)), weights=weight)
     assert value < 1.01 * best.objective_
+
+
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+@pytest.mark.parametrize("alpha", [1e-13, 1e-10])
+@pytest.mark.parametrize("unit", [1.0, 1e6])
+def test_next_to_no_penalty_is_no_harder_than_none(penalty, alpha, unit):
+    """The bound was charged for rounding, divided by alpha."""
+    rng = np.random.default_rng(0)
+    X = unit * rng.normal(size=(60, 6))
+    y = X @ np.ones(6) / unit + rng.standard_t(2, size=60)
+    for loss in (AbsoluteError(), Huber(1.0)):
+        model = LinearRegressor(loss, penalty=penalty, alpha=alpha).fit(X, y)
+        assert model.gap_ < 1e-5 * np.abs(y).mean()
+
+
+@pytest.mark.parametrize("loss", [Huber(1e-3), SmoothQuantile(0.75, 1e-3)], ids=shown)
+def test_columns_none_of_whose_rows_bend(loss):
+    """Newton's model is blind there: it has a slope and no curvature."""
+    for seed in (9, 10, 11):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(60, 3)) * (rng.random((60, 3)) < 0.2)
+        X *= 100 ** rng.normal(size=(60, 3))
+        y = np.round(rng.normal(size=60))
+        objectives = []
+        for cls in (LinearRegressor, SGD):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                model = cls(loss, penalty=None, fit_intercept=False).fit(X, y)
+            objectives.append(loss.mean(y, X @ model.coef_))
+        assert objectives[1] < 1.01 * objectives[0]
+
+
+def test_a_bound_for_small_coefficients_is_not_taken_for_one_for_larger_ones():
+    """The slopes were those of a step from 0, a millionth as long as the way."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    X[:3] *= 1e9
+    y = X @ [1.0, 2.0, -1.0, 0.5] + rng.normal(size=200)
+    y[:3] = rng.normal(size=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LinearRegressor(penalty=None).fit(X, y)
+    coef = np.linalg.lstsq(np.column_stack([X, np.ones(200)]), y, rcond=1e-30)[0]
+    least = 0.5 * np.mean((X @ coef[:4] + coef[4] - y) ** 2)
+    assert model.objective_ - model.gap_ < least
+
+
+@pytest.mark.parametrize("cls", [LinearRegressor, SGD])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_a_row_that_hides_all_others_is_named(cls, form):
+    """Beside the square of 1e9 the curvature of the others is rounding."""
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    y = X @ [1.0, 2.0, -1.0]
+    X[7] *= 1e9
+    with pytest.warns(ConvergenceWarning, match=r"Row 7 of X .* correct such rows"):
+        cls(LogCosh(), penalty=None).fit(form(X), y)

@@ -20,7 +20,11 @@ from sklearn_losses import (
     standard_errors,
 )
 from sklearn_losses.estimators import _validation
-from sklearn_losses.estimators._validation import classes_of, encode_labels
+from sklearn_losses.estimators._validation import (
+    classes_and_codes,
+    classes_of,
+    encode_labels,
+)
 
 INTEGERS = ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64"]
 
@@ -36,6 +40,9 @@ def check(y):
     classes = classes_of(y)
     assert_array_equal(classes, np.unique(y), strict=True)
     codes = encode_labels(y, classes)
+    both = classes_and_codes(y)
+    assert_array_equal(both[0], classes)
+    assert_array_equal(both[1], codes)
     assert_array_equal(codes, np.searchsorted(classes, y).astype(float), strict=True)
 
 

@@ -10,8 +10,10 @@ import pytest
 from sklearn_losses import LossDisplay
 from sklearn_losses.losses import (
     AbsoluteError,
+    Barron,
     CrossEntropy,
     Gamma,
+    Hampel,
     Hinge,
     Huber,
     Linex,
@@ -20,8 +22,10 @@ from sklearn_losses.losses import (
     NumpyLoss,
     Poisson,
     Quantile,
+    SquaredEpsilonInsensitive,
     SquaredError,
     Truncated,
+    TukeyBiweight,
     get_loss,
     loss_names,
 )
@@ -53,10 +57,33 @@ def test_every_loss_can_be_drawn(loss):
     for kind, axes, (line,) in zip(display.kind, display.axes_, display.lines_):
         assert axes.get_ylabel() == kind
         x, y = drawn(line)
-        assert x[0] == pytest.approx(-3)
-        assert x[-1] == pytest.approx(3)
+        assert x[-1] == -x[0] > 0
         assert np.isfinite(y).mean() > 0.9
         assert line.get_label() == str(loss)
+
+
+@pytest.mark.parametrize(
+    ("loss", "least", "most"),
+    [
+        (SquaredError(), 3.0, 3.0),  # has no scale
+        (Quantile(0.9), 3.0, 3.0),
+        (LogLoss(), 3.0, 3.0),  # its unit is that of margins
+        (Huber(), 3.0, 3.0),
+        (Huber(delta=50.0), 75.0, 200.0),
+        (Huber(delta=0.01), 0.015, 0.04),
+        (TukeyBiweight(), 4.7, 8.0),  # where it ends is in sight
+        (TukeyBiweight(scale=1e5), 1e5, 2e5),
+        (Hampel(), 8.0, 12.0),
+        (Barron(alpha=-0.1), 3.0, 40.0),  # its bound is far out
+        (Linex(a=0.01), 100.0, 500.0),
+        (SquaredEpsilonInsensitive(epsilon=10.0), 15.0, 40.0),
+        ([Huber(delta=0.01), TukeyBiweight()], 4.7, 8.0),
+    ],
+    ids=str,
+)
+def test_the_scale_of_a_loss_is_in_sight(loss, least, most):
+    display = LossDisplay.from_losses(loss, kind="value")
+    assert least <= drawn(display.lines_[0, 0])[0].max() <= most
 
 
 def test_curves_are_the_values_at_x():

@@ -9,6 +9,7 @@ from sklearn_losses.losses import (
     Asymmetric,
     CrossEntropy,
     Expectile,
+    GaussianDistribution,
     Hinge,
     Huber,
     LabelSmoothing,
@@ -77,6 +78,9 @@ def test_best_constants_are_what_is_estimated(loss):
         (LabelSmoothing(LogLoss()), "class"),
         (CrossEntropy(), "probability"),
         (MulticlassHinge(), "class"),
+        (get_loss("cox"), "hazard ratio"),
+        (get_loss("list_net"), "order within a group"),
+        (GaussianDistribution(), "distribution"),
         (NumpyLoss(np.maximum, np.minimum), "its own minimum"),
     ],
     ids=str,
@@ -85,6 +89,6 @@ def test_names(loss, what):
     assert loss.estimates == what
 
 
-@each([get_loss(name) for name in loss_names() if get_loss(name).task != "regression"])
+@each([get_loss(n) for task in ("binary", "multiclass") for n in loss_names(task)])
 def test_proper_losses_estimate_probabilities(loss):
     assert (loss.estimates == "class") == (not loss.proper)

@@ -48,13 +48,21 @@ from sklearn_losses.losses import (
     Welsch,
     loss_names,
 )
-from tests.cases import LOSSES, each, raw_predictions, targets, two_targets
+from tests.cases import (
+    GROUP_LOSSES,
+    LOSSES,
+    each,
+    raw_predictions,
+    targets,
+    two_targets,
+)
 
 # Each parameter with its range in words, values in it and values outside.
 SHARE = "(0.0, 1.0)", [1e-9, np.float32(0.5)], [0, 1, -1, 2.0]
 POSITIVE = "(0.0, inf)", [1e-9, 1, 1e300], [0, -1, np.inf, 10**400]
 SCALE = POSITIVE[0] + " or a str among {'mad'}", *POSITIVE[1:]
 NOT_NEGATIVE = "[0.0, inf)", [0, np.int64(3)], [-0.1, np.inf]
+FITTED = NOT_NEGATIVE[0] + " or a str among {'mle'}", *NOT_NEGATIVE[1:]
 PARAMETERS = [
     (Quantile, "quantile", *SHARE),
     (SmoothQuantile, "quantile", *SHARE),
@@ -101,7 +109,7 @@ PARAMETERS = [
         [-2, 0, 1, 1.5, 2, 7.5],
         [1e-9, 0.5, np.inf, -np.inf],
     ),
-    (NegativeBinomial, "dispersion", *POSITIVE),
+    (NegativeBinomial, "dispersion", *FITTED),
     (Hinge, "threshold", *NOT_NEGATIVE),
     (SquaredHinge, "threshold", *NOT_NEGATIVE),
     (SmoothHinge, "gamma", *POSITIVE),
@@ -170,6 +178,20 @@ def test_a_default_that_is_not_allowed_is_refused_as_any_other_value():
     Holder._constraints = {"b": [Range(1, 2)]}
     with pytest.raises(InvalidParameterError, match="'b' parameter of Holder"):
         check_parameters(Holder(0.5), Holder._constraints)
+
+
+@pytest.mark.parametrize("cls", sorted({type(x) for x in LOSSES}, key=str))
+def test_traits_at_the_ends_of_float64_are_numbers(cls):
+    """A square of a parameter overflows, or is 0 and divides."""
+    for name, value in cls().get_params().items():
+        for extreme in (1e-320, 1e-300, 1e-170, 1e170, 1e308):
+            loss = cls()
+            try:
+                loss.set_params(**{name: type(value)(extreme)}).compiled()
+            except (InvalidParameterError, TypeError, ValueError):
+                continue
+            assert min(loss.lipschitz, loss.smoothness) >= 0
+            assert loss.convex or (loss.convex_relative() or loss).checked()
 
 
 def test_set_params_takes_effect():
@@ -264,7 +286,7 @@ def test_parameters_of_hampel_are_checked_together():
 def test_all_losses_are_covered():
     classes = {v for v in vars(public).values() if isinstance(v, type)}
     named = {c for c in classes if issubclass(c, Loss) and c.name in loss_names()}
-    assert named == {type(x) for x in LOSSES}
+    assert named == {type(x) for x in LOSSES + GROUP_LOSSES}
     assert len(named) == len(loss_names())
     assert sorted(public.__all__) == public.__all__
 

@@ -1,5 +1,7 @@
 """The mathematics of penalties: proximal operators, conjugates and gauges."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -18,7 +20,6 @@ from sklearn_losses import (
     Tikhonov,
 )
 from sklearn_losses.penalties._conjugate import Conjugate
-from sklearn_losses.penalties._price import Price
 
 D = 5
 GROUPS = [[0, 3], [1, 2, 4]]
@@ -126,7 +127,7 @@ def test_the_conjugate_is_above_all_and_reached(penalty, bounds):
     price = penalty.price(0.8, D)
     if bounds[0] > -np.inf and price.norm is not None:
         pytest.skip("refused")
-    price = Price(**(vars(price) | {"low": bounds[0], "high": bounds[1]}))
+    price = replace(price, low=bounds[0], high=bounds[1])
     conjugate = Conjugate(price, D)
     for w in points(5):
         w = np.clip(w, *bounds)
@@ -141,6 +142,22 @@ def test_the_conjugate_is_above_all_and_reached(penalty, bounds):
         conjugate.begin_at(other)
         factor, cost = conjugate.shortened(z.T, np.abs(z).max(), 9.0)
         assert value + cost >= -factor * np.sum(z * w) - 1e-9
+
+
+@each([*CONVEX, L1() + Tikhonov(FORM), MultiTask() + L2(WEIGHTS)])
+def test_next_to_no_penalty_what_rounding_leaves_costs_next_to_nothing(penalty):
+    """As without a penalty; it is true of coefficients up to ten times the reach."""
+    conjugate = Conjugate(penalty.price(1e-12, D), D)
+    for z in points(5):
+        z = 1e-9 * z
+        conjugate.begin_at(np.zeros(z.shape))
+        factor, cost = conjugate.shortened(z.T, np.abs(z).max() * 1e8, 2.0)
+        assert factor > 0.99
+        assert cost <= 20.0 * np.abs(z).sum() * 1.01
+        for w in points(6):
+            w = np.clip(w, -20.0, 20.0)
+            value = conjugate.price.value(w).sum()
+            assert value + cost >= -factor * np.sum(z * w) - 1e-22
 
 
 @each([p for p in KINKED if "SLOPE" not in str(p)])

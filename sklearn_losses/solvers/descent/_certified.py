@@ -29,6 +29,7 @@ from sklearn_losses.solvers.descent._gap_descent import (
     CertifiedFit,
     fit_of,
 )
+from sklearn_losses.solvers.descent._group_fit import GroupFit
 from sklearn_losses.solvers.descent._newton import Newton
 
 DEAR = 200  # coefficients of a loss of rows, from which on a Hessian takes long
@@ -68,13 +69,16 @@ def sample_of(objective, seed, enough=0):
     size = n_rows // SAMPLE
     if size < max(SMALLEST_SAMPLE, enough):
         return None
-    # One of each SAMPLE rows that follow each other.
-    chosen = np.random.default_rng(seed).integers(SAMPLE, size=size)
-    chosen += np.arange(0, size * SAMPLE, SAMPLE)
-    if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
-        return None
-    sample = objective.chosen(chosen)
-    if not objective.rows.is_verified:
+    if objective.loss.granularity == "group":
+        sample = objective.sample(seed, SAMPLE)
+    else:
+        # One of each SAMPLE rows that follow each other.
+        chosen = np.random.default_rng(seed).integers(SAMPLE, size=size)
+        chosen += np.arange(0, size * SAMPLE, SAMPLE)
+        if weight is not None and np.count_nonzero(weight[chosen]) < size / 2:
+            return None
+        sample = objective.chosen(chosen)
+    if sample is not None and not objective.rows.is_verified:
         with np.errstate(over="ignore", invalid="ignore"):
             if not np.isfinite(sample.rows.data.sum()):
                 objective.rows.verify()
@@ -86,7 +90,7 @@ def features_of(objective, sample, slopes=None):
 
     The mean and the spread of a sample will do, unless a column is constant in it.
     """
-    rows, centre = objective.rows, objective.fit_intercept
+    rows, centre = objective.rows, objective.is_centred
     units = objective.penalty.units
     if sample is not None:
         parts = sample.rows, sample.sample_weight, centre
@@ -229,7 +233,7 @@ class Certified(Solver):
             point = sample.point
             passes += math.ceil(sample.passes / SAMPLE)
         term = term_of(objective)
-        fit = CertifiedFit(self, steps, objective, features, term, *point, passes)
+        fit = self._fit(steps, objective, features, term, *point, passes)
         if sample is not None:
             fit.go_on(sample)
         while not (fit.ended or fit.is_stopped):
@@ -240,6 +244,14 @@ class Certified(Solver):
             if not fit.ended:
                 fit.is_stopped = bool((yield partial(_rows_of, fit)))
         return _unscaled(fit), fit
+
+    def _fit(self, steps, objective, *parts, is_sample=False):
+        """The fit of an objective, by what its loss is of."""
+        if objective.loss.granularity == "group":
+            return GroupFit(self, steps, objective, *parts)
+        if is_sample:
+            return fit_of(steps, objective, *parts)
+        return CertifiedFit(self, steps, objective, *parts)
 
     def _fit_of_sample(self, objective, features, point):
         """The minimum of the objective of some rows, about; None: it was not found.
@@ -252,7 +264,7 @@ class Certified(Solver):
         features = features.with_rows(objective.rows)
         term = term_of(objective)
         steps = self._steps(START_TOL)
-        fit = fit_of(steps, objective, features, term, *point)
+        fit = self._fit(steps, objective, features, term, *point, is_sample=True)
         with np.errstate(all="ignore"):
             while not fit.ended:
                 fit.advance()

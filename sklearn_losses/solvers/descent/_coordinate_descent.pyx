@@ -77,6 +77,23 @@ def minimize_quadratic(const double[:, :, ::1] blocks, const double[:, ::1] left
     return found
 
 
+def wants_to_move(const double[::1] x, const double[::1] slope, const double[::1] l1,
+                  const double[::1] low, const double[::1] high, double tol):
+    """Whether a coordinate would leave a kink or a bound, for more than tol times l1."""
+    cdef Py_ssize_t j
+    cdef double up, down
+    cdef bint moves = False
+    with nogil:
+        for j in range(x.shape[0]):
+            if not (x[j] == 0.0 and l1[j] > 0.0 or x[j] == low[j] or x[j] == high[j]):
+                continue
+            up = slope[j] + (l1[j] if x[j] >= 0.0 else -l1[j])
+            down = slope[j] - (l1[j] if x[j] <= 0.0 else -l1[j])
+            moves |= up < -tol * l1[j] and x[j] < high[j]
+            moves |= down > tol * l1[j] and x[j] > low[j]
+    return bool(moves)
+
+
 def minimize_blocks(const double[:, :, ::1] blocks, const double[:, ::1] left,
                     const double[:, ::1] right, const double[::1] gradient,
                     const double[::1] u, const double[::1] l1,

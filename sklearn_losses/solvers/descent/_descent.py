@@ -22,8 +22,8 @@ from sklearn_losses.solvers.descent._line_search import is_finite, step_length
 from sklearn_losses.solvers.descent._newton_model import JointModel, NewtonModel
 from sklearn_losses.solvers.descent._quasi_newton_model import QuasiNewtonModel
 from sklearn_losses.terms._points import PointTerm
-from sklearn_losses.terms._rows import RowTerm, row_term
-from sklearn_losses.terms._term import Model, uniform
+from sklearn_losses.terms._rows import RowTerm
+from sklearn_losses.terms._term import Model
 
 PATIENCE = 100  # passes of "lbfgs", until it gives way to "newton" for a loss of rows
 LONGER = 3  # times as many, as long as nothing is better than the constant
@@ -48,6 +48,7 @@ FLOOR = 1e-3  # of the possible gain is what tol is relative to, at the least ..
 RESOLUTION = 1e-9  # ... but no more of it may be missed, if next to nothing is gained
 KINK = 1e-6  # of a constant: so near it may be a kink
 LEAST_CURVATURE = 1e-3  # of the typical one: what kinks without rows count as
+FLAT = 1e-9  # of the slopes: less is rounding
 NO_CURVATURE = 1e-12  # of the largest: the row is flat
 MOST_NUMBERS = 1 << 20  # of some rows times outputs, from which the Hessian is formed
 MOST_FEATURES = 1000  # of Newton's method: a matrix of 8 MB
@@ -65,29 +66,9 @@ def least_allowed(tol, possible):
     return min(FLOOR * tol, RESOLUTION) * possible
 
 
-def product_of(a, b):
-    """The product of two weights, of which None is 1 everywhere."""
-    if a is None or b is None:
-        return b if a is None else a
-    return a * b
-
-
 def term_of(objective, chosen=None):
-    """The loss of one objective, on the rows with a factor in `chosen`."""
-    weight = product_of(objective.weight_of(0), chosen)
-    if weight is None:
-        weight = uniform(1.0 / objective.total_weight, objective.rows.n_rows)
-    else:
-        weight = weight / objective.total_weight
-    if objective.is_joint:
-        loss, factor = objective.loss.split_weight()  # which may know how to be smooth
-        weight = weight if factor == 1 else factor * weight
-        n_outputs, offset = objective.n_outputs, objective.offset
-        return row_term(loss, objective.targets.y, weight, n_outputs, offset)
-    offset = None if objective.offset is None else objective.offset[:, 0]
-    return PointTerm(
-        objective.loss, objective.targets.of_output(0), weight, offset=offset
-    )
+    """See `Objective.term`."""
+    return objective.term(chosen)
 
 
 def bends_alike(loss):
@@ -179,7 +160,8 @@ class Fit:
         self.begin_model(self.first_model())
         self.h, self.first_h = 0.0, None
         self.arrived, self.narrowed = True, False
-        self.previous, self.stretch, self.has_widened = math.inf, 1.0, False
+        self.previous, self.stretch = math.inf, 1.0
+        self.has_widened, self.may_drop = False, True
         self.here, self.reached, self.step_size = None, math.inf, 0.0
         self.best, self.kept = math.inf, None
         self.passes = passes  # the first is that for mean and spread
@@ -268,7 +250,7 @@ class Fit:
         sizes = max(abs(self.at_constant), abs(self.lowest))
         largest = float(np.max(np.abs(c))) if np.ndim(c) else abs(c)
         self.rounding = NOTHING_TO_GAIN * sizes + 4 * EPS * slopes * largest
-        self.is_perfect = gain <= self.rounding
+        self.is_perfect = gain <= self.rounding < math.inf
         if gain < -WRONG * max(sizes, 1e-3 * self.term.total):
             raise ValueError(
                 f"The mean value of {self.term.loss!r} at the best constant is "
@@ -318,9 +300,7 @@ class Fit:
         n_rows, d = len(self.term.y), self.features.n_features
         if n_rows > MANY_ROWS * (d + 1) or d == 0:
             return n_rows
-        along = self.features.dot(np.cos(np.arange(1.0, d + 1.0)))
-        rounded = np.round(along[self.term.weight > 0], 6)
-        return len(np.unique(rounded))
+        return self.features.n_different(self.term.weight)
 
     def smooths_to_begin(self):
         """A loss without kinks will be smoothed."""
@@ -448,7 +428,7 @@ class Fit:
             self.arrived, self.previous = False, value
             q, ahead = self.attempt(p, delta)
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
-            is_blind = promised > predicted or not slope_at_0 < 0
+            is_blind = promised > predicted or not slope_at_0 < 0 or self.has_flat
             if is_blind and self.widens(p, theta, delta, q, t, value):
                 ahead = None
                 continue
@@ -493,6 +473,11 @@ class Fit:
         q = np.empty_like(p)
         return q, self.sweep(p, q, delta)
 
+    @property
+    def has_flat(self):
+        """Whether there is a way down along a column none of whose rows bends."""
+        return self.model.is_flat(FLAT * self.seen.steepness)
+
     def possible(self, value, predicted):
         """What a model has predicted, but no more than there is to gain."""
         known = self.term.known_minimum
@@ -511,7 +496,7 @@ class Fit:
         left = value - self.penalty(theta) - self.lowest
         if value - self.value_along(p, q, t, theta + t * delta) >= HELPS * left:
             return False
-        self.has_widened = True
+        self.has_widened, self.may_drop = True, not self.has_flat
         self.smooths_to_begin()
         unit = left / max(self.seen.steepness, 1e-300)
         self.h = self.term.width(p, WIDE_WIDTH * min(max(unit, 1e-150), 1e150))
@@ -527,7 +512,8 @@ class Fit:
         p, theta : ndarray
             Where to go on: at the constant, as long as nothing better has been found.
         """
-        self.h = 0.0 if self.term.may_drop(p, self.h) else self.h / divisor
+        drops = self.may_drop and self.term.may_drop(p, self.h)
+        self.h = 0.0 if drops else self.h / divisor
         self.arrived = self.narrowed = True
         self.model.forget()
         is_constant = not self.kept[..., :-1].any()

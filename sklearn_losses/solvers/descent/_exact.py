@@ -6,11 +6,16 @@ coefficients that do not depend on how they were found) asks here, once, at the 
 
 import numpy as np
 
-from sklearn_losses.design._centred import Centred
-from sklearn_losses.solvers.descent._descent import term_of
-from sklearn_losses.terms._rows import RowTerm
+from sklearn_losses.problem._blocks import (
+    LocalBlocks,
+    Point,
+    added,
+    mean_and_scale,
+    second_order,
+    squared_slopes,
+    value,
+)
 
-ALL = slice(None)
 MOST_STEPS = 5  # of Newton's method, from where a fit has ended
 SETTLED = 1e-13  # of the size of the coefficients: a step that is rounding
 NO_CURVATURE = 1e-12  # of the largest eigenvalue, scaled: it is 0 but for rounding
@@ -30,6 +35,8 @@ class ExactCurvature:
         and a matrix.
     coef : ndarray of shape (n_outputs, n_features)
     intercept : ndarray of shape (n_outputs,)
+    blocks : RowBlocks, default=None
+        Where the rows are; None: those of the objective.
 
     Attributes
     ----------
@@ -44,7 +51,7 @@ class ExactCurvature:
         If the loss has kinks, or no second derivatives.
     """
 
-    def __init__(self, objective, coef, intercept):
+    def __init__(self, objective, coef, intercept, blocks=None):
         if not objective.loss.differentiable:
             raise ValueError(
                 f"{objective.loss!r} has kinks, and no curvature there. Use a loss "
@@ -56,10 +63,9 @@ class ExactCurvature:
                 "could be told here. Use an l1 or l2 norm, or a matrix."
             )
         self.objective = objective
-        self.term = term_of(objective)
-        weight = objective.sample_weight
-        self.features = Centred(objective.rows, weight, objective.fit_intercept)
-        scale, price = self.features.scale, objective.penalty
+        self.blocks = LocalBlocks([objective]) if blocks is None else blocks
+        mean, scale, _ = mean_and_scale(self.blocks, objective.fit_intercept)
+        price = objective.penalty
         moves = np.append(scale > 0, objective.fit_intercept)
         is_held = (coef == 0) & (np.broadcast_to(price.l1, coef.shape) > 0)
         is_held |= (coef <= price.low) | (coef >= price.high)
@@ -69,71 +75,44 @@ class ExactCurvature:
         d = len(scale)
         self.l2 = np.append(np.broadcast_to(self.price.l2, d), 0.0)
         self.l1 = np.append(np.broadcast_to(self.price.l1, d), 0.0)
-        self.look(self.centred(coef, intercept))
-
-    def centred(self, coef, intercept):
-        """Coefficients in the units of the Hessian, of shape (n_outputs, d + 1)."""
-        scale = self.features.scale
         u = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0)
-        return np.column_stack([u, intercept + coef @ self.features.mean])
+        theta = np.column_stack([u, intercept + coef @ mean])
+        self.point = Point(mean, scale, theta)
+        self.look(theta)
 
     def uncentred(self, theta):
         """coef and intercept."""
-        return self.features.unscaled(theta[:, :-1], theta[:, -1])
+        u, at_mean = theta[:, :-1], theta[:, -1]
+        coef = u * self.point.scale
+        return coef, at_mean - coef @ self.point.mean
 
     def look(self, theta):
         """Hessian and gradient at a point."""
-        self.theta, is_joint = theta, isinstance(self.term, RowTerm)
-        self.p = p = self.raw(theta)
-        if is_joint:
-            slopes, of_loss = self.term.slopes(p, 0.0), self._of_rows(p)
-        else:
-            slopes = self.term.slopes(p, 0.0)[:, None]
-            each = self.objective.loss.curvature(self.term.y, p, self.term.weight)
-            of_loss = self.second_moments(each)
+        self.theta, self.point = theta, self.point.at(theta)
+        value, gradient, of_loss = added(self.blocks.map(second_order, self.point))
         self.matrix = of_loss + np.diag(np.tile(self.l2, len(theta)))
         if self.price.matrix is not None:
             padded = np.pad(self.price.matrix, (0, 1))
             self.matrix += np.kron(np.eye(len(theta)), padded)
-        by_u = self.features.transposed_dot(np.ascontiguousarray(slopes)).T
-        gradient = np.column_stack([by_u, slopes.sum(axis=0)]) + self.l2 * theta
-        gradient += self.l1 * np.sign(theta)
+        gradient = gradient + self.l2 * theta + self.l1 * np.sign(theta)
         gradient[:, :-1] += self.price.rest_slope(theta[:, :-1])
         self.gradient = np.where(self.free, gradient.ravel(), 0.0)
-        self.value = self.value_at(theta, p)
+        self.value = value + self.penalty(theta)
 
-    def raw(self, theta):
-        theta = theta if isinstance(self.term, RowTerm) else theta[0]
-        found = self.features.raw(theta)
-        return found if self.term.offset is None else found + self.term.offset
+    def value_at(self, theta):
+        """The objective elsewhere."""
+        at = self.point.at(theta)
+        return added(self.blocks.map(value, at)) + self.penalty(theta)
 
-    def value_at(self, theta, p):
+    def penalty(self, theta):
         penalty = 0.5 * np.vdot(self.l2 * theta, theta) + np.vdot(
             np.broadcast_to(self.l1, theta.shape), np.abs(theta)
         )
-        return self.term.value(p) + float(penalty) + self.price.rest(theta[:, :-1])
+        return float(penalty) + self.price.rest(theta[:, :-1])
 
-    def second_moments(self, weights):
-        """sum_i w_i (z_i, 1) (z_i, 1)', with weights of either sign."""
-        size = self.features.n_features + 1
-        found = np.zeros((size, size))
-        for sign in (1.0, -1.0):
-            part = np.maximum(sign * weights, 0.0)
-            if part.any():
-                _, squares, means = self.features.moments(part, part)
-                whole = np.block([[squares, means[:, None]], [means, part.sum()]])
-                found += sign * whole
-        return found
-
-    def _of_rows(self, p):
-        size, n_outputs = self.features.n_features + 1, p.shape[1]
-        found = np.zeros((n_outputs, size, n_outputs, size))
-        for block in self.features.blocks:
-            rows = np.arange(block.start, block.stop)
-            hessians = self.term.hessians(p[block], 0.0, block)
-            self.features.add_coupled(rows, hessians, found)
-        found = found.reshape(n_outputs * size, -1)
-        return np.tril(found) + np.tril(found, -1).T
+    def squared_slopes(self):
+        """sum_i g_i^2 (z_i, 1) (z_i, 1)' of the slopes g of a loss of points."""
+        return added(self.blocks.map(squared_slopes, self.point))
 
     def solve(self, v):
         """The Hessian's inverse times v, and 0 for what is not free.
@@ -181,11 +160,16 @@ def has_exact_curvature(objective):
     return objective.loss.differentiable and price.norm is price.concave is None
 
 
-def polished(objective, coef, intercept):
+def polished(objective, coef, intercept, blocks=None):
     """The minimum near coefficients, by exact Newton steps.
 
     Coefficients that are 0 with an l1 norm, or at a bound, stay so. No sign changes
     where there is an l1 norm, and no bound is crossed.
+
+    Parameters
+    ----------
+    objective, coef, intercept, blocks
+        As of `ExactCurvature`.
 
     Returns
     -------
@@ -194,12 +178,13 @@ def polished(objective, coef, intercept):
     curvature : ExactCurvature
         At these.
     """
-    found = ExactCurvature(objective, coef, intercept)
+    found = ExactCurvature(objective, coef, intercept, blocks)
     price = found.price
     holds_signs = price.has_l1
     sees_differences = objective.is_joint and objective.loss.has_conjugate
     for _ in range(MOST_STEPS):
-        before, value, step = found.theta, found.value, -found.solve(found.gradient)
+        before, value_before = found.theta, found.value
+        step = -found.solve(found.gradient)
         theta = before + step.reshape(before.shape)
         if sees_differences:  # what all outputs have in common is for nobody to see
             common = slice(-1, None) if price.has_kinks else slice(None)
@@ -207,8 +192,8 @@ def polished(objective, coef, intercept):
         u = theta[:, :-1]
         changes_sign = holds_signs and (u * before[:, :-1] < 0).any()
         is_outside = ((u < price.low) | (u > price.high)).any()
-        most = value + ROUNDING * abs(value)
-        is_lower = found.value_at(theta, found.raw(theta)) <= most
+        most = value_before + ROUNDING * abs(value_before)
+        is_lower = found.value_at(theta) <= most
         if not is_lower or changes_sign or is_outside:
             break
         found.look(theta)

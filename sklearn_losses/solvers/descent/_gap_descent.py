@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from sklearn_losses.design._far import what_hides
 from sklearn_losses.problem._duality import ROUNDING, Dual
 from sklearn_losses.solvers.descent._descent import (
     MOST_FEATURES,
@@ -50,6 +51,12 @@ def overflows(loss):
     )
 
 
+def what_hides_of(objective):
+    """What is said of a row that may hide all others where a fit did not arrive."""
+    weight, centre = objective.sample_weight, objective.fit_intercept
+    return what_hides(objective.rows, weight, centre)
+
+
 def fit_of(solver, objective, *parts):
     """The fit of an objective, which proves its end by a gap if there is one."""
     kind = GapFit if objective.has_gap else Fit
@@ -68,7 +75,7 @@ class GapFit(Fit):
     promising, next_try = None, FIRST_TRY  # see is_promising
     best_slopes = best_point = best_theta = dual = None
     missing, is_improving = math.inf, False  # of the last slopes that were tried
-    bound = -np.inf
+    bound, holds_to = -np.inf, np.inf
 
     def begin_bound(self):
         """The bound that slopes of 0 prove."""
@@ -81,7 +88,7 @@ class GapFit(Fit):
             self.has_intercept,
             self.term.offset,
         )
-        lowest = self.term.known_minimum
+        lowest, self.holds_to = self.term.known_minimum, np.inf
         if lowest is None:
             self.bound = self.dual.bound(self.no_slopes())
         else:
@@ -96,7 +103,7 @@ class GapFit(Fit):
         self.begin_bound()
         slopes = self.term.slopes(p, self.h)
         self.dual.conjugate.begin_at(theta[..., :-1])
-        self.bound = max(self.bound, self.dual.bound(slopes, self.reach(theta)))
+        self.raise_to(self.dual.bound(slopes, self.reach(theta)))
         if self.best - self.bound <= PROOF * allowed:
             self.converged = True
             return
@@ -141,7 +148,7 @@ class GapFit(Fit):
                     continue
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0, ahead)
-            is_blind = promised > predicted or not slope_at_0 < 0
+            is_blind = promised > predicted or not slope_at_0 < 0 or self.has_flat
             if is_blind and self.widens(p, theta, delta, q, t, value):
                 ahead = None
                 continue
@@ -226,9 +233,15 @@ class GapFit(Fit):
             self.seen.moment = self.linear_moment(theta)
         self.dual.conjugate.begin_at(theta[..., :-1])
         found = self.dual.bound_at(self.seen, at, self.reach(theta), least)
-        if found > self.bound:
-            self.bound, self.best_slopes, self.best_point = found, None, p
-            self.best_theta = theta
+        if self.raise_to(found):
+            self.best_slopes, self.best_point, self.best_theta = None, p, theta
+
+    def raise_to(self, found):
+        """Take the last bound if it is better; whether it is."""
+        is_better = found > self.bound
+        if is_better:
+            self.bound, self.holds_to = found, self.dual.conjugate.holds_to
+        return is_better
 
     def linear_moment(self, theta):
         """The sum of the slopes times what features and intercept have predicted."""
@@ -244,15 +257,14 @@ class GapFit(Fit):
             return self.term.slopes(self.best_point, 0.0)
         return self.no_slopes()
 
-    def reach(self, theta):
-        """How large a coefficient is, where that matters to a bound."""
-        if self.dual.is_soft:
-            return 0.0
+    @staticmethod
+    def reach(theta):
+        """How large a coefficient is, as a bound asks."""
         return np.abs(theta[..., :-1]).max(initial=0.0)
 
     def raise_bound(self, p, theta, q, new):
         """By the slopes that the model predicts at p + q and, if need be, by others."""
-        reach = self.reach(theta)
+        reach = max(self.reach(theta), self.reach(new))
         if p.ndim == 2:
             slopes = (self.term.slopes(p + q, self.h), self.term.slopes(p, self.h))
         else:
@@ -267,8 +279,8 @@ class GapFit(Fit):
             if candidate is slopes[0]:
                 self.missing = self.best - found
                 self.is_improving = self.missing <= IMPROVING * before
-            if found > self.bound:
-                self.bound, self.best_slopes, self.best_theta = found, candidate, at
+            if self.raise_to(found):
+                self.best_slopes, self.best_theta = candidate, at
                 return
 
     def allowed(self, value=-math.inf, predicted=0.0):
@@ -281,8 +293,10 @@ class GapFit(Fit):
         return least_allowed(self.solver.tol, self.at_constant - self.lowest)
 
     def is_certified(self):
-        if not math.isfinite(self.best):
+        if not (math.isfinite(self.best) and self.bound > -math.inf):
             return False
+        if self.holds_to < math.inf and self.reach(self.kept) > self.holds_to:
+            self.begin_bound()  # it was for smaller ones
         enough = self.rounding if self.is_perfect else self.allowed()
         self.converged = self.best - self.bound <= enough
         return self.converged
@@ -380,6 +394,7 @@ class CertifiedFit(GapFit):
             )
         advice = "max_iter or tol" if over else "tol"
         advice = f"Increase {advice}, or alpha."
+        advice += what_hides_of(self.objective)
         return f"{owner} did not converge {reason}: {reached}. {advice}"
 
     def show(self):

@@ -9,11 +9,11 @@ import threading
 
 import numpy as np
 
+from sklearn_losses.problem._objective import product_of
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers.descent._descent import (
     features_for,
-    product_of,
     slopes_at_start,
     term_of,
 )

@@ -10,7 +10,10 @@ from scipy.sparse import diags
 from scipy.sparse.linalg import LinearOperator, cg
 
 from sklearn_losses.design._centred import Sums
-from sklearn_losses.solvers.descent._coordinate_descent import minimize_quadratic
+from sklearn_losses.solvers.descent._coordinate_descent import (
+    minimize_quadratic,
+    wants_to_move,
+)
 from sklearn_losses.solvers.descent._curvature import (
     FIRST_DAMPING,
     JITTER,
@@ -57,6 +60,13 @@ class NewtonModel(QuadraticModel):
     def curvature(self):
         return Curvature(self.hessian[None])
 
+    def is_flat(self, least):
+        diagonal = self.hessian.diagonal()
+        if diagonal.all():
+            return False
+        is_steep = np.abs(self.gradient.ravel()) > least
+        return bool((is_steep & (diagonal == 0)).any())
+
     def minimum(self):
         if not self.has_kinks:
             delta = -self._solved().reshape(self.theta.shape)
@@ -86,7 +96,7 @@ class NewtonModel(QuadraticModel):
             new, n_faces = self._least_on_face(blocks[0], new, l1, low, high, n_left)
             n_left -= n_faces
             slope = gradient + blocks[0] @ (new - theta)
-            if not _wants_to_move(new, slope, l1, low, high).any():
+            if not wants_to_move(new, slope, l1, low, high, SWEEP_TOL):
                 return new
             args = blocks, nothing, nothing, slope, new, l1, low, high
             new = minimize_quadratic(*args, SWEEPS, SWEEP_TOL)
@@ -147,16 +157,6 @@ class NewtonModel(QuadraticModel):
         return found
 
 
-def _wants_to_move(x, slope, l1, low, high):
-    """Which coordinates would leave a kink or a bound."""
-    up = slope + np.where(x >= 0, l1, -l1)
-    down = slope - np.where(x <= 0, l1, -l1)
-    little = SWEEP_TOL * l1
-    is_at_end = ((x == 0) & (l1 > 0)) | (x == low) | (x == high)
-    moves = ((up < -little) & (x < high)) | ((down > little) & (x > low))
-    return is_at_end & moves
-
-
 def _solution(matrix, v, damping=FIRST_DAMPING):
     """matrix^-1 v, and the damping that it took; the first one costs no digits.
 
@@ -166,7 +166,7 @@ def _solution(matrix, v, damping=FIRST_DAMPING):
     found = solve_scaled(factor, scale, v)
     if needed == FIRST_DAMPING:
         found += solve_scaled(factor, scale, v - matrix @ found)
-    return found, needed, float(np.diagonal(factor).min()) ** 2
+    return found, needed, min(factor.diagonal().tolist()) ** 2
 
 
 class JointModel(NewtonModel):

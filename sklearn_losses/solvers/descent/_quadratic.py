@@ -109,6 +109,10 @@ class QuadraticModel:
         self.damping = max(100 * self.damping, 1e-6)
         return self.damping <= LARGEST_DAMPING
 
+    def is_flat(self, least):
+        """Whether it knows a slope of more than this, but no curvature there."""
+        return False
+
     def steepest_slope(self):
         """The gradient at theta, or with kinks its smallest subgradient."""
         if not self.has_kinks:
@@ -130,9 +134,10 @@ class QuadraticModel:
     def _hessian(self, sums, jitter):
         """The blocks of each output."""
         blocks = sums.second
-        for block, theta in zip(blocks, np.atleast_2d(self.theta)):
+        for block in blocks:
             add_curvature(block, self.l2, jitter, self.moves)
-            if not self.price.is_simple:
+        if not self.price.is_simple:
+            for block, theta in zip(blocks, np.atleast_2d(self.theta)):
                 self._add_rest(block, theta)
         return blocks
 

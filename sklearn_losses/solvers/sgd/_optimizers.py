@@ -15,10 +15,14 @@ formula multiplies a constant gradient with. All weights move in every step, so 
 takes time proportional to n_features, also where X is sparse.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from sklearn_losses._machine._params import Interval, check_parameters
+from sklearn_losses._machine._typing import BaseEstimator
 
 __all__ = ["AMSGrad", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSProp"]
 
@@ -37,11 +41,11 @@ class Optimizer(BaseEstimator):
         What it keeps of each weight: of "first", "second" and "largest".
     """
 
-    name = None
-    moments = ()
-    _constraints = {}
+    name: str | None = None
+    moments: tuple[str, ...] = ()
+    _constraints: dict[str, list[Any]] = {}
 
-    def check(self):
+    def check(self) -> None:
         """Raise unless all parameters may have their values.
 
         Raises
@@ -50,15 +54,15 @@ class Optimizer(BaseEstimator):
         """
         check_parameters(self, self._constraints)
 
-    def params(self):
+    def params(self) -> tuple[float, ...]:
         """The parameters, in the order of the constructor."""
         return tuple(float(getattr(self, name)) for name in self._constraints)
 
-    def keys(self):
+    def keys(self) -> dict[str, str]:
         """What a state calls the moments, and the number of steps they are made of."""
         return {moment: f"{self.name}.{moment}" for moment in (*self.moments, "t")}
 
-    def make_room(self, state):
+    def make_room(self, state: dict[str, Any]) -> None:
         """Add the moments that a state lacks, and drop those of other optimizers.
 
         Parameters
@@ -112,7 +116,7 @@ class Momentum(Optimizer):
     moments = ("first",)
     _constraints = {"momentum": _SHARE}
 
-    def __init__(self, momentum=0.9):
+    def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
 
@@ -151,7 +155,7 @@ class AdaGrad(Optimizer):
     moments = ("second",)
     _constraints = {"epsilon": _POSITIVE}
 
-    def __init__(self, epsilon=1e-10):
+    def __init__(self, epsilon: float = 1e-10) -> None:
         self.epsilon = epsilon
 
 
@@ -175,7 +179,7 @@ class RMSProp(Optimizer):
     moments = ("second",)
     _constraints = {"decay": _SHARE, "epsilon": _POSITIVE}
 
-    def __init__(self, decay=0.99, epsilon=1e-8):
+    def __init__(self, decay: float = 0.99, epsilon: float = 1e-8) -> None:
         self.decay = decay
         self.epsilon = epsilon
 
@@ -204,7 +208,9 @@ class Adam(Optimizer):
     moments = ("first", "second")
     _constraints = {"beta_1": _SHARE, "beta_2": _SHARE, "epsilon": _POSITIVE}
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(
+        self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

@@ -29,6 +29,7 @@ from sklearn_losses.solvers.sgd._weights import (
 
 # "adaptive" divides the step size by this, until it is that small; as scikit-learn.
 ETA_FACTOR, SMALLEST_ETA = 5.0, 1e-6
+ONE, ZERO = np.ones(1), np.zeros(1)  # a target, and a margin
 
 
 def is_least_at_0(loss):
@@ -36,7 +37,7 @@ def is_least_at_0(loss):
     if loss.task != "binary":
         return False
     value = np.empty(1)
-    loss.checked().evaluate_points(np.ones(1), np.zeros(1), value, None, None)
+    loss.checked().evaluate_points(ONE, ZERO, value, None, None)
     return value[0] == 0.0
 
 

@@ -323,7 +323,7 @@ cdef class ScaledWeights:
             elif has_total:
                 o.received = &received[k, 0]
             # Smaller scales cost digits. The average with an l1 norm depends on when v
-            # is rescaled (see README, "Averages with an l1 norm"): as scikit-learn.
+            # is rescaled (see docs/differences.md): as scikit-learn.
             o.smallest_scale = 1e-9 if penalty.l1 > 0 and average is not None else 1e-4
 
     def __dealloc__(self):

@@ -1,0 +1,82 @@
+"""What estimators of losses of groups share: targets, groups, and one objective."""
+
+import numpy as np
+
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._linear import _PARAMETERS, BaseLinear
+from sklearn_losses.estimators._validation import (
+    check_large_rows,
+    check_offset,
+    check_weights,
+    price_of,
+    resolve_loss,
+)
+from sklearn_losses.losses._arguments import moderate_weight
+from sklearn_losses.losses._grouping import Grouping
+from sklearn_losses.problem._group_objective import GroupObjective, GroupTargets
+
+# Those of the other linear models, without what makes no difference here.
+GROUP_PARAMETERS = "\n\n    ".join(
+    part
+    for part in _PARAMETERS.format(positive="").split("\n\n    ")
+    if not part.startswith("fit_intercept")
+).replace(" The intercept may have any sign.", "")
+
+
+class BaseGroupLinear(BaseLinear):
+    """A linear model without an intercept, of a loss of groups.
+
+    A subclass says how a target is split, in ``_split(y, groups)``.
+    """
+
+    fit_intercept = False  # a constant is no difference
+    _constraints = {
+        name: allowed
+        for name, allowed in BaseLinear._constraints.items()
+        if name != "fit_intercept"
+    }
+
+    def _usable_loss(self):
+        return resolve_loss(self, self._tasks)
+
+    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        """The objective, as a list of one, and the dtype of X.
+
+        Parameters
+        ----------
+        y : tuple
+            What was given, targets as columns, and codes of groups.
+        """
+        _, columns, codes = y
+        X, _, check = check_large_rows(self, X, np.zeros(len(columns)))
+        loss._check_columns(columns, "y")
+        weight = check_weights(sample_weight, X.shape[0])
+        if weight is not None and not weight.any():
+            raise ValueError("All sample weights are zero: nothing is left to fit.")
+        weight = None if weight is None else moderate_weight(weight)
+        price = price_of(self, X.shape[1], False)
+        rows = Rows(X, check)
+        if not solves:
+            rows.verify()
+        grouping = Grouping(loss, columns, codes, weight)
+        if not grouping.total > 0:
+            raise ValueError(self._says_nothing(X.shape[0]))
+        targets = GroupTargets(columns, groups=codes)
+        objective = GroupObjective(
+            *(loss, rows, targets, weight, grouping.total, price, 1),
+            fit_intercept=False,
+            offset=check_offset(offset, X.shape[0], 1),
+            grouping=grouping,
+        )
+        return [objective], X.dtype
+
+    def _callbacks(self, given, fitted):
+        return super()._callbacks((given[0], given[1][0], given[2]), fitted)
+
+    def _fitted(self, loss, dtype, coef, intercept):
+        """The attributes of a model: where it is centred is a constant, too."""
+        coef, _ = self._published(coef, np.zeros(1), dtype)
+        return {"loss_": loss, "coef_": coef[0], "intercept_": np.zeros(1, coef.dtype)}
+
+    def _dense_coef(self):
+        return np.ravel(super()._dense_coef())

@@ -1,0 +1,402 @@
+"""Losses of several outputs in LinearRegressor: parameters that are fitted beside w.
+
+A loss whose parameters are "mle" has an output for each of them. By default it is a
+number, published in `loss_`; with ``features={"scale": ...}`` it has a predictor of its
+own, published in `predictors_`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_losses._machine._params import InvalidParameterError
+from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
+from sklearn_losses.design._predictors import Predictors
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._linear_model import LinearRegressorMixin
+from sklearn_losses.estimators._validation import (
+    check_large_rows,
+    check_numbers,
+    check_offset,
+    check_weights,
+    draw_seed,
+    price_of,
+)
+from sklearn_losses.losses import Quantile, Quantiles
+from sklearn_losses.losses._arguments import moderate_weight
+from sklearn_losses.problem._objective import Targets
+from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.solvers.descent._outputs import OutputsSolver
+
+
+class Predictor(NamedTuple):
+    """How an output is predicted: X @ coef + intercept, before its link."""
+
+    coef: np.ndarray
+    intercept: float
+
+
+def has_outputs(loss):
+    """Whether something is fitted beside the coefficients of one output."""
+    return bool(loss.outputs) and loss.granularity == "row"
+
+
+def columns_of(owner, what, n_features, names):
+    """Which columns 'all', 'none' or a list of them are.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_features,)
+    """
+    found = np.zeros(n_features, dtype=bool)
+    if isinstance(what, str) and what in ("all", "none"):
+        return found if what == "none" else ~found
+    wanted = [] if isinstance(what, str) else what
+    try:
+        wanted = list(wanted)
+    except TypeError:
+        wanted = []
+    if not wanted:
+        raise InvalidParameterError(
+            f"The 'features' parameter of {owner} must say 'all', 'none' or a list of "
+            f"columns for each output. Got {what!r} instead."
+        )
+    for column in wanted:
+        found[_index_of(owner, column, n_features, names)] = True
+    return found
+
+
+def _index_of(owner, column, n_features, names):
+    if isinstance(column, str):
+        if names is not None and column in names:
+            return list(names).index(column)
+        known = "X has no names" if names is None else f"X has {', '.join(names)}"
+    else:
+        is_index = isinstance(column, (int, np.integer)) and not isinstance(
+            column, bool
+        )
+        if is_index and -n_features <= column < n_features:
+            return column
+        known = f"X has {n_features} columns"
+    raise InvalidParameterError(
+        f"The 'features' parameter of {owner} names the column {column!r}, and {known}."
+    )
+
+
+class OutputsMixin:
+    """Parameters of a loss that are fitted, as numbers or by features."""
+
+    _takes_outputs = True
+
+    # ------------------------------------------------------------------ the problem
+    def _predictors(self, loss, n_features):
+        """Which columns each output of the loss uses."""
+        owner, features = type(self).__name__, self.features
+        names = getattr(self, "feature_names_in_", None)
+        if features is not None and not isinstance(features, Mapping):
+            raise InvalidParameterError(
+                f"The 'features' parameter of {owner} must be a dict such as "
+                f"{{'scale': 'all'}}, or None. Got {features!r} instead."
+            )
+        features = dict(features or {})
+        unknown = [name for name in features if name not in loss.outputs[1:]]
+        if unknown:
+            fitted = ", ".join(map(repr, loss.outputs[1:])) or "none"
+            raise InvalidParameterError(
+                f"The 'features' parameter of {owner} names {unknown[0]!r}, which is "
+                f"no output that {loss!r} fits beside the location. It fits {fitted}; "
+                "a parameter is fitted if it is 'mle'."
+            )
+        uses = [np.ones(n_features, dtype=bool)]
+        if isinstance(loss, Quantiles) and features:
+            raise InvalidParameterError(
+                f"{owner} cannot use features={self.features!r} with {loss!r}, whose "
+                "outputs are quantiles of one prediction."
+            )
+        for name in loss.outputs[1:]:
+            what = features.get(name, "none")
+            uses.append(columns_of(owner, what, n_features, names))
+            if uses[-1].any() and name not in loss.takes_features:
+                raise InvalidParameterError(
+                    f"{owner} cannot use features={{{name!r}: ...}} with {loss!r}, "
+                    f"because its {name} is one number for all rows."
+                )
+        intercepts = np.ones(len(uses), dtype=bool)
+        intercepts[0] = self.fit_intercept and not isinstance(loss, Quantiles)
+        if isinstance(loss, Quantiles) and not self.fit_intercept and loss.is_parallel:
+            raise InvalidParameterError(
+                f"{owner}(fit_intercept=False) cannot use {loss!r}, whose quantiles "
+                "differ by their intercepts. Use crossing='sort'."
+            )
+        return Predictors.of(np.array(uses), intercepts)
+
+    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        if isinstance(loss, Quantiles) and not loss.is_parallel:
+            self._predictors(loss, 1)
+            each = loss.each()
+            parts = X, y, sample_weight, each[0], offset, solves
+            objectives, dtype = super()._objectives(*parts)
+            return [replace(objectives[0], loss=level) for level in each], dtype
+        if not has_outputs(loss):
+            if getattr(self, "features", None):
+                self._predictors(loss, 1)  # which refuses them
+            parts = X, y, sample_weight, loss, offset, solves
+            return super()._objectives(*parts)
+        X, y, check = self._checked(X, y, loss)
+        weight = check_weights(sample_weight, X.shape[0])
+        if weight is not None and not weight.any():
+            raise ValueError("All sample weights are zero: nothing is left to fit.")
+        weight = None if weight is None else moderate_weight(weight)
+        total = float(X.shape[0]) if weight is None else weight.sum()
+        offset = check_offset(offset, X.shape[0], 1)
+        n_outputs = len(loss.outputs)
+        if offset is not None and loss.y_size > 1 and n_outputs > 1:
+            y, offset = loss.without(y, offset), None
+        if offset is not None:
+            others = np.zeros((len(offset), n_outputs - 1))
+            offset = np.column_stack([offset, others])
+        objective = OutputsObjective(
+            *(loss, Rows(X, check), Targets(y), weight, total),
+            *(price_of(self, X.shape[1], True), n_outputs),
+            fit_intercept=self.fit_intercept,
+            offset=offset,
+            predictors=self._predictors(loss, X.shape[1]),
+        )
+        return [objective], X.dtype
+
+    def _checked(self, X, y, loss):
+        """X and y, which may have two columns where a target is an interval."""
+        if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
+            X, y, check = check_large_rows(self, X, y)
+            return X, check_numbers(y, loss), check
+        y = check_numbers(y, loss)
+        X, _, check = check_large_rows(self, X, np.zeros(len(y)))
+        return X, y, check
+
+    def _starts(self, objectives):
+        objective = objectives[0]
+        if not has_outputs(objective.loss):
+            return super()._starts(objectives)
+        weight = objective.sample_weight
+        y = objective.loss.columns(objective.targets.y)
+        weight = np.ones(len(y)) if weight is None else weight
+        y, weight = y[weight > 0], weight[weight > 0]
+        objective.loss.check_fit(y, weight)
+        start = objective.loss.start(y, weight)
+        start[0] = 0.0 if not self.fit_intercept else start[0]
+        coef = np.zeros((len(start), objective.rows.n_features))
+        return [(coef, start)]
+
+    def _solver(self, objective):
+        if not has_outputs(objective.loss):
+            return super()._solver(objective)
+        if self.solver not in ("auto", "newton"):
+            raise ValueError(
+                f"{type(self).__name__}(solver={self.solver!r}) cannot use "
+                f"{objective.loss!r}, because it has several outputs, which Newton's "
+                "method fits. Use solver='auto'."
+            )
+        return OutputsSolver(
+            max_iter=self.max_iter,
+            tol=self.tol,
+            seed=draw_seed(self.random_state),
+            verbose=self.verbose,
+            owner=type(self).__name__,
+        )
+
+    # ------------------------------------------------------------------ what is found
+    def _fitted(self, loss, dtype, coef, intercept):
+        vars(self).pop("predictors_", None)
+        if isinstance(loss, (Quantile, Quantiles)) and len(coef) > 1:
+            loss = self._resolve_loss()
+            if loss.is_parallel:
+                coef = np.tile(coef[:1], (len(coef) - 1, 1))
+                intercept = intercept[:1] + intercept[1:]
+            self.loss_ = loss
+        elif not has_outputs(loss):
+            return super()._fitted(loss, dtype, coef, intercept)
+        if isinstance(loss, Quantiles):
+            coef, intercept = self._published_rows(coef, intercept, dtype)
+            return {"loss_": loss, "coef_": coef, "intercept_": intercept}
+        if not has_outputs(loss):
+            return super()._fitted(loss, dtype, coef, intercept)
+        is_constant = ~coef.any(axis=1)
+        is_constant[0] = False
+        features = self.features or {}
+        for k, name in enumerate(loss.outputs):
+            is_constant[k] &= features.get(name, "none") == "none"
+        own_coef, own_intercept = coef[0], intercept[:1]
+        if is_constant[1:].all():
+            own_coef, own_intercept = loss.natural(coef, intercept)
+        numbers = loss.with_numbers(intercept[None])
+        constants = {
+            name: getattr(numbers, name)
+            for k, name in enumerate(loss.outputs)
+            if is_constant[k]
+        }
+        found = {
+            name: Predictor(coef[k].astype(dtype), float(intercept[k]))
+            for k, name in enumerate(loss.outputs[1:], 1)
+            if not is_constant[k]
+        }
+        loss = loss.with_parameters(**constants)
+        parts = loss, dtype, own_coef[None], own_intercept
+        attributes = super()._fitted(*parts)
+        if found:
+            attributes["predictors_"] = found
+        return attributes
+
+    def _published_rows(self, coef, intercept, dtype):
+        """`coef_` and `intercept_` of several outputs."""
+        return super(LinearRegressorMixin, self)._published(coef, intercept, dtype)
+
+    def _n_published(self):
+        loss = getattr(self, "loss_", None)
+        return len(loss.each()) if isinstance(loss, Quantiles) else 1
+
+    def _said_by(self, results):
+        """What solvers have to say, of which level if there are several."""
+        names = [""]
+        if len(results) > 1:
+            names = [f"The {name}: " for name in self._resolve_loss().outputs]
+        for name, result in zip(names, results):
+            yield from (name + message for message in result.warnings)
+
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
+        """R^2 of `predict`, or of `Quantiles` what they save of the loss of constants.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        float
+        """
+        loss = getattr(self, "loss_", None)
+        if not isinstance(loss, Quantiles):
+            return super().score(X, y, sample_weight, offset)
+        y, mean = np.asarray(y, dtype=np.float64), Quantiles(loss.levels).mean
+        predicted = np.asarray(self.predict(X, offset), dtype=np.float64)
+        best = Quantiles(loss.levels).optimal_constant(y, sample_weight)
+        constant = mean(y, np.tile(best, (len(y), 1)), sample_weight)
+        saved = constant - mean(y, predicted, sample_weight)
+        return float(saved / constant) if constant > 0 else float(saved == 0)
+
+    # ------------------------------------------------------------------- predictions
+    def _values(self, X, offset=None):
+        """The location and the parameters of each row."""
+        check_is_fitted(self)
+        loss = self.loss_
+        if not loss.outputs or isinstance(loss, Quantiles):
+            raise AttributeError(
+                f"{type(self).__name__} predicts no distribution with {loss!r}, which "
+                "is not one. Use GaussianDistribution(), or another that ends in "
+                "Distribution."
+            )
+        raw = self.raw_prediction(X, offset)
+        columns = [raw]
+        for name in loss.outputs[1:]:
+            coef, intercept = self.predictors_[name]
+            X = X if sparse.issparse(X) else np.asarray(X)
+            columns.append(np.asarray(X @ coef).ravel() + intercept)
+        return loss.values_of(np.column_stack(columns))
+
+    def predict_distribution(self, X: Matrix, offset: ArrayLike | None = None) -> Any:
+        """The parameters of the distribution of y that is predicted for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of shape (n_samples,), or float, default=None
+            What is added to raw predictions, as in `fit`.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_samples,)
+            The raw "location", and a number or an array for each parameter of `loss_`.
+        """
+        return self._values(X, offset)
+
+    def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """The standard deviation of the distribution that is predicted for each row.
+
+        Parameters and errors are those of `predict_distribution`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            inf where it has none.
+        """
+        return np.asarray(self._frozen(X, offset).std())
+
+    def predict_quantile(
+        self, X: Matrix, q: ArrayLike, offset: ArrayLike | None = None
+    ) -> Array:
+        """Quantiles of the distribution that is predicted for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        q : float or array-like of shape (n_levels,)
+            Levels in (0, 1).
+        offset : array-like of shape (n_samples,), or float, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, n_levels) if q is an array
+        """
+        q = np.asarray(q, dtype=np.float64)
+        if q.ndim > 1 or not ((q > 0) & (q < 1)).all():
+            raise ValueError(f"q must be one or several levels in (0, 1). Got {q}.")
+        frozen = self._frozen(X, offset)
+        if q.ndim == 0:
+            return np.asarray(frozen.ppf(q))
+        return np.column_stack([frozen.ppf(level) for level in q])
+
+    def predict_interval(
+        self, X: Matrix, coverage: float = 0.9, offset: ArrayLike | None = None
+    ) -> Array:
+        """The interval between two quantiles, with as much beyond either end.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        coverage : float, default=0.9
+            In (0, 1).
+        offset : array-like of shape (n_samples,), or float, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+        """
+        if not 0 < coverage < 1:
+            raise ValueError(f"coverage must be in (0, 1). Got {coverage!r}.")
+        tail = 0.5 * (1.0 - coverage)
+        return self.predict_quantile(X, [tail, 1.0 - tail], offset)
+
+    def _targets_and_outputs(self, X, y, loss, offset):
+        """Targets and raw outputs as a loss of the class of `loss_` takes them."""
+        values = self._values(X, offset)
+        n = len(values["location"])
+        return check_numbers(y, loss), loss.raw_of(values, n)
+
+    def _frozen(self, X, offset):
+        values = self._values(X, offset)
+        return self.loss_.frozen(**values)

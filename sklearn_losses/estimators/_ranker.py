@@ -1,0 +1,264 @@
+"""LinearRanker: scores that put the rows of each query in order."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
+from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
+from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
+from sklearn_losses.estimators._scores import ndcg_score
+from sklearn_losses.estimators._validation import unchanged_on_error, warn_caller
+from sklearn_losses.losses import Loss
+from sklearn_losses.losses._targets import group_codes, split_ranking
+from sklearn_losses.penalties import Penalty
+
+
+class LinearRanker(BaseGroupLinear):
+    __doc__ = f"""Linear ranking with any loss of the rows of a query, to its optimum.
+
+    It minimizes
+
+        sum over queries of loss(y_q, X_q w) / n_queries + alpha penalty(w)
+
+    and proves how near the result is: `gap_` bounds what any other coefficients could
+    gain. There is no intercept, for only differences within a query count. With a loss
+    of ``per="pair"`` it is the sum over pairs, over their number.
+
+    Parameters
+    ----------
+    loss : Loss or str, default='pairwise_logistic'
+        A loss for ranking: an object, such as ``ListNet()``, or a name, such as
+        'list_net'; see ``loss_names("ranking")``.
+
+    {GROUP_PARAMETERS}
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        The coefficients, float32 if X was.
+
+    n_queries_used_ : int
+        How many queries have rows of two levels of relevance; the others say nothing.
+
+    {_ATTRIBUTES.format(several="", most="")}
+
+    See Also
+    --------
+    ranking_target : Targets that carry their queries, for searches without routing.
+    ndcg_scorer : A scorer for searches.
+
+    Notes
+    -----
+    Rows of a query need not follow each other, and queries may have any ids. A query
+    counts as much as the mean of its rows' weights; a row of weight 0 is none.
+
+    {_NOTES}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import LinearRanker
+    >>> rng = np.random.default_rng(0)
+    >>> X, query = rng.normal(size=(300, 3)), rng.integers(0, 30, size=300)
+    >>> relevance = np.round(X @ [1.0, 0.0, -0.5] + rng.normal(size=300)).clip(0, 3)
+    >>> model = LinearRanker(alpha=0.01).fit(X, relevance, groups=query)
+    >>> model.coef_.round(1), bool(model.gap_ < 1e-5)
+    (array([ 1.5, -0. , -0.6]), True)
+    >>> model.rank(X[:4], groups=[0, 0, 1, 1])
+    array([1, 0, 0, 1])
+    """
+
+    _tasks = ("ranking",)
+    __metadata_request__fit = {"groups": True}
+    __metadata_request__score = {"groups": True}
+
+    def __init__(
+        self,
+        loss: Loss | str = "pairwise_logistic",
+        *,
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        warm_start: bool = False,
+        positive: bool = False,
+        bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
+        random_state: Seed = 0,
+        verbose: int = False,
+    ) -> None:
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.positive = positive
+        self.bounds = bounds
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            It is not copied if it is float32 or float64, and C-contiguous or CSR with
+            sorted columns.
+
+        y : array-like of shape (n_samples,)
+            Relevances, numbers of which the larger are better; or as from
+            `ranking_target`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of rows; None means 1.
+
+        groups : array-like of shape (n_samples,), default=None
+            Which query each row belongs to. None: that of y; if there is none, all rows
+            are one query, and a warning says so.
+
+        offset : array-like of shape (n_samples,) or float, default=None
+            What is known of scores: it is added to them, and has no coefficient.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter cannot be used. The estimator is then as it was
+            before.
+        """
+        with unchanged_on_error(self):
+            relevance, codes = _split(y, groups)
+            if codes is None:
+                codes = group_codes(None, len(relevance))
+                warn_caller(
+                    f"All {len(relevance)} rows are ranked as one query: pass groups= "
+                    "or y=ranking_target(relevance, groups). (Without metadata "
+                    "routing, scikit-learn's searches pass groups to the splitter "
+                    "alone.)"
+                )
+            given = y, relevance[:, None], codes
+            self._fit(X, given, sample_weight, offset)
+            return self
+
+    _groups_are = "groups"
+
+    def _grouped(self, y, groups):
+        """A target as `_objectives` takes it."""
+        relevance, codes = _split(y, groups)
+        codes = group_codes(None, len(relevance)) if codes is None else codes
+        return y, relevance[:, None], codes
+
+    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        found, dtype = super()._objectives(X, y, sample_weight, loss, offset, solves)
+        self.n_queries_used_ = len(found[0].grouping.codes)
+        return found, dtype
+
+    def _says_nothing(self, n_rows):
+        return (
+            f"{type(self).__name__} found no query with rows of two levels of "
+            f"relevance (and weight) among n_samples={n_rows}: nothing is left to fit. "
+            "Are `groups` the ids of queries?"
+        )
+
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """Scores, of which only differences within a query mean anything.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of shape (n_samples,) or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self.raw_prediction(X, offset)
+
+    def rank(
+        self,
+        X: Matrix,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> NDArray[np.intp]:
+        """The place of each row within its query, 0 for the best.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            None: all rows are one query.
+        offset : array-like of shape (n_samples,) or float, default=None
+
+        Returns
+        -------
+        ndarray of int of shape (n_samples,)
+            Rows of equal score in their order.
+        """
+        score = self.predict(X, offset)
+        codes = group_codes(groups, len(score))
+        order = np.lexsort((-score, codes))
+        counts = np.bincount(codes, minlength=1)
+        found = np.empty(len(score), dtype=np.intp)
+        found[order] = np.arange(len(score)) - np.repeat(
+            np.cumsum(counts) - counts, counts
+        )
+        return found
+
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
+        """The mean NDCG of the queries; see `ndcg_score`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Relevances >= 0, or as from `ranking_target`.
+        sample_weight : array-like of shape (n_samples,), default=None
+        groups : array-like of shape (n_samples,), default=None
+            As in `fit`.
+        offset : array-like of shape (n_samples,) or float, default=None
+
+        Returns
+        -------
+        float
+            With gains 2^y - 1; queries without any do not count.
+        """
+        predicted = self.predict(X, offset)
+        return ndcg_score(y, predicted, groups=groups, sample_weight=sample_weight)
+
+
+def _split(y, groups):
+    """Relevances and codes of groups or None, of a y that is one."""
+    relevance, codes = split_ranking(y, groups)
+    if relevance.ndim == 2 and relevance.shape[1] == 1:
+        relevance = relevance[:, 0]
+    if relevance.ndim != 1:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {relevance.shape} instead."
+        )
+    return relevance, codes

@@ -1,0 +1,254 @@
+"""Scorers of rankings and of survival models, for cross-validation and searches.
+
+>>> from sklearn_losses import ndcg_scorer
+>>> ndcg_scorer(k=5)
+ndcg_scorer(k=5)
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.metadata_routing import UNUSED
+
+from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
+from sklearn_losses.estimators import (
+    concordance_index_score,
+    ndcg_score,
+    pairwise_accuracy_score,
+)
+
+
+def order_of(estimator, X, offset=None):
+    """The numbers by which an estimator orders rows, the larger the sooner."""
+    more = {} if offset is None else {"offset": offset}
+    if not is_classifier(estimator):
+        return np.asarray(estimator.predict(X, **more))
+    if hasattr(estimator, "decision_function"):
+        return np.asarray(estimator.decision_function(X, **more))
+    return np.asarray(estimator.predict_proba(X, **more))[:, 1]
+
+
+class OrderScorer(BaseEstimator):
+    """A scorer of an order, which says what it does.
+
+    It is a scikit-learn parameter holder, so that it can be cloned and pickled and
+    takes part in metadata routing, for which nothing has to be set: it asks for the
+    groups, the weights and the offset by itself.
+    """
+
+    _name = ""
+
+    def __call__(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        **groups: ArrayLike | None,
+    ) -> float:
+        """The score of a fitted estimator; see `score`."""
+        return self.score(estimator, X, y, sample_weight, offset, **groups)
+
+    def _options(self):
+        """The parameters of the score, which are those of the scorer."""
+        return self.get_params(deep=False)
+
+    def _accept_sample_weight(self):
+        return True  # as in LossScorer
+
+    @property
+    def __name__(self):
+        """What reports call it, as they do a function."""
+        return repr(self)
+
+    def __repr__(self):
+        defaults = inspect.signature(type(self)).parameters
+        shown = [
+            f"{name}={value!r}"
+            for name, value in self._options().items()
+            if value != defaults[name].default
+        ]
+        return f"{self._name}({', '.join(shown)})"
+
+
+class RankingScorer(OrderScorer):
+    """A scorer of the queries of a ranking; see `ndcg_scorer`."""
+
+    __metadata_request__score = {
+        "estimator": UNUSED,
+        "groups": True,
+        "offset": True,
+        "sample_weight": True,
+    }
+
+    def score(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> float:
+        """The score of a fitted estimator, the larger the better.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted estimator, whose predictions put rows in order, the largest first.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Relevances, or as from `ranking_target`.
+        sample_weight : array-like of shape (n_samples,), default=None
+        offset : array-like of shape (n_samples,), default=None
+            Passed to the estimator.
+        groups : array-like of shape (n_samples,), default=None
+            Which query each row belongs to; None: that of y.
+
+        Returns
+        -------
+        float
+            nan, with a warning, where it is not defined.
+        """
+        return self._score(
+            y,
+            order_of(estimator, X, offset),
+            groups=groups,
+            sample_weight=sample_weight,
+            **self._options(),
+        )
+
+
+class NdcgScorer(RankingScorer):
+    """A scorer made by `ndcg_scorer`."""
+
+    _name = "ndcg_scorer"
+    _score = staticmethod(ndcg_score)
+
+    def __init__(
+        self, k: int | None = None, gain: str = "exponential", empty: str = "skip"
+    ) -> None:
+        self.k = k
+        self.gain = gain
+        self.empty = empty
+
+
+class PairwiseAccuracyScorer(RankingScorer):
+    """A scorer made by `pairwise_accuracy_scorer`."""
+
+    _name = "pairwise_accuracy_scorer"
+    _score = staticmethod(pairwise_accuracy_score)
+
+    def __init__(self, per: str = "query") -> None:
+        self.per = per
+
+
+class ConcordanceIndexScorer(OrderScorer):
+    """A scorer made by `concordance_index_scorer`."""
+
+    __metadata_request__score = {
+        "estimator": UNUSED,
+        "strata": True,
+        "offset": True,
+        "sample_weight": True,
+    }
+    _name = "concordance_index_scorer"
+
+    def score(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+    ) -> float:
+        """The concordance index of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted estimator, whose predictions are larger where the risk is.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : as from `survival_target` or scikit-survival's Surv
+        sample_weight : array-like of shape (n_samples,), default=None
+        offset : array-like of shape (n_samples,), default=None
+            Passed to the estimator.
+        strata : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+            nan, with a warning, if no pair is comparable.
+        """
+        risk = order_of(estimator, X, offset)
+        return concordance_index_score(
+            y, risk, strata=strata, sample_weight=sample_weight
+        )
+
+
+def ndcg_scorer(
+    k: int | None = None, gain: str = "exponential", empty: str = "skip"
+) -> NdcgScorer:
+    """A scorer for cross-validation and searches: `ndcg_score`.
+
+    The queries are those of ``y=ranking_target(...)`` or, with metadata routing, of
+    `groups`.
+
+    Parameters
+    ----------
+    k, gain, empty
+        As in `ndcg_score`.
+
+    Returns
+    -------
+    NdcgScorer
+        A callable ``scorer(estimator, X, y, sample_weight=None, offset=None,
+        groups=None)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.model_selection import GroupKFold, cross_val_score
+    >>> from sklearn_losses import LinearRanker, ndcg_scorer, ranking_target
+    >>> rng = np.random.default_rng(0)
+    >>> X, query = rng.normal(size=(300, 3)), rng.integers(0, 30, size=300)
+    >>> y = ranking_target((X[:, 0] + rng.normal(size=300)).round().clip(0, 3), query)
+    >>> cross_val_score(LinearRanker(), X, y, cv=GroupKFold(3), groups=query,
+    ...                 scoring=ndcg_scorer(k=5)).round(1)
+    array([0.8, 0.8, 0.7])
+    """
+    return NdcgScorer(k, gain, empty)
+
+
+def pairwise_accuracy_scorer(per: str = "query") -> PairwiseAccuracyScorer:
+    """A scorer for cross-validation and searches: `pairwise_accuracy_score`.
+
+    Parameters
+    ----------
+    per : {"query", "pair"}, default="query"
+        As in `pairwise_accuracy_score`.
+
+    Returns
+    -------
+    PairwiseAccuracyScorer
+        A callable, as from `ndcg_scorer`.
+    """
+    return PairwiseAccuracyScorer(per)
+
+
+def concordance_index_scorer() -> ConcordanceIndexScorer:
+    """A scorer for cross-validation and searches: `concordance_index_score`.
+
+    Returns
+    -------
+    ConcordanceIndexScorer
+        A callable ``scorer(estimator, X, y, sample_weight=None, offset=None,
+        strata=None)``.
+    """
+    return ConcordanceIndexScorer()

@@ -1,0 +1,185 @@
+# cython: language_level=3
+"""Losses of the rows of one query: of its pairs, and of the list.
+
+The pairs are those of a row i and a row j of less relevance, with the margin
+m = r_i - r_j. No pair is kept: rows come by relevance, so that those of less stand before.
+"""
+
+from libc.math cimport INFINITY, log
+
+from sklearn_losses.losses._exp_log cimport exp
+from sklearn_losses.losses._math cimport expit, softplus
+from sklearn_losses.losses._table cimport Group
+
+ctypedef double (*pair_fn)(const void *params, double margin) noexcept nogil
+
+
+cdef inline double logistic_value(const void *params, double m) noexcept nogil:
+    return softplus(-m)
+
+
+cdef inline double logistic_slope(const void *params, double m) noexcept nogil:
+    return -expit(-m)
+
+
+cdef inline double logistic_bend(const void *params, double m) noexcept nogil:
+    return expit(m) * expit(-m)
+
+
+cdef inline double exponential_value(const void *params, double m) noexcept nogil:
+    return exp(-m)
+
+
+cdef inline double exponential_slope(const void *params, double m) noexcept nogil:
+    return -exp(-m)
+
+
+# Of the hinges the first parameter is where they end, 1, and the second the half-width h
+# over which the kink is smoothed: the mean of the hinge over [m - h, m + h].
+cdef inline double hinge_value(const void *params, double m) noexcept nogil:
+    cdef double short_of = (<const double *> params)[0] - m
+    cdef double h = (<const double *> params)[1]
+    cdef double bent = 0.25 * (short_of + h) * (short_of + h) / h if h > 0.0 else 0.0
+    return short_of if short_of >= h else bent if short_of > -h else 0.0
+
+
+cdef inline double hinge_slope(const void *params, double m) noexcept nogil:
+    cdef double short_of = (<const double *> params)[0] - m
+    cdef double h = (<const double *> params)[1]
+    cdef double bent = -0.5 * (short_of + h) / h if h > 0.0 else 0.0
+    return (-1.0 if short_of > 0.0 else 0.0) if h == 0.0 else (
+        -1.0 if short_of >= h else bent if short_of > -h else 0.0)
+
+
+cdef inline double hinge_bend(const void *params, double m) noexcept nogil:
+    cdef double short_of = (<const double *> params)[0] - m
+    cdef double h = (<const double *> params)[1]
+    return 0.5 / h if -h < short_of < h else 0.0
+
+
+cdef inline double squared_hinge_value(const void *params, double m) noexcept nogil:
+    cdef double short_of = 1.0 - m
+    return short_of * short_of if short_of > 0.0 else 0.0
+
+
+cdef inline double squared_hinge_slope(const void *params, double m) noexcept nogil:
+    cdef double short_of = 1.0 - m
+    return -2.0 * short_of if short_of > 0.0 else 0.0
+
+
+cdef inline double squared_hinge_bend(const void *params, double m) noexcept nogil:
+    return 2.0 if m < 1.0 else 0.0
+
+
+cdef inline void clear(const Group *g) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(g.n):
+        if g.gradient != NULL:
+            g.gradient[i] = 0.0
+        if g.curvature != NULL:
+            g.curvature[i] = 0.0
+    if g.product != NULL:
+        for i in range(g.n * g.n_directions):
+            g.product[i] = 0.0
+
+
+cdef inline double pairs(pair_fn value, pair_fn slope, pair_fn bend, const void *params,
+                         const Group *g) noexcept nogil:
+    """The sum over all pairs of w_i w_j times a function of the margin.
+
+    A second number of y, if there is one, is what the difference of two rows multiplies
+    their pair by. Called with constant functions, which are inlined.
+    """
+    cdef Py_ssize_t i, level = 0, size = g.y_size
+    cdef double total = 0.0
+    clear(g)
+    for i in range(1, g.n):
+        if g.y[i * size] != g.y[(i - 1) * size]:
+            level = i  # the rows before have less relevance
+        if level > 0:
+            total += pairs_of_row(value, slope, bend, params, g, i, 0, level)
+    return total
+
+
+cdef inline double pairs_of_row(pair_fn value, pair_fn slope, pair_fn bend,
+                                const void *params, const Group *g, Py_ssize_t i,
+                                Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """The same of a row and those from `first` to `last`, added to what is wanted."""
+    cdef Py_ssize_t n = last - first, k = g.n_directions, size = g.y_size, j, q
+    cdef const double *y = g.y + first * size
+    cdef const double *v = g.v + first * k if g.v != NULL else NULL
+    cdef double *margin = g.work
+    cdef double *w = margin + g.n
+    cdef double *found = w + g.n
+    cdef double *out
+    cdef double total = 0.0, sum_, change
+    for j in range(n):
+        margin[j] = g.raw[i] - g.raw[first + j]
+        w[j] = g.weight[i] * g.weight[first + j]
+    if size > 1:
+        for j in range(n):
+            w[j] *= g.y[i * size + 1] - y[j * size + 1]
+    for j in range(n):
+        found[j] = w[j] * value(params, margin[j])
+    for j in range(n):
+        total += found[j]
+    if g.gradient != NULL:
+        for j in range(n):
+            found[j] = w[j] * slope(params, margin[j])
+        sum_, out = 0.0, g.gradient + first
+        for j in range(n):
+            sum_ += found[j]
+            out[j] -= found[j]
+        g.gradient[i] += sum_
+    if g.curvature == NULL and g.product == NULL:
+        return total
+    for j in range(n):
+        found[j] = w[j] * bend(params, margin[j])
+    if g.curvature != NULL:
+        sum_, out = 0.0, g.curvature + first
+        for j in range(n):
+            sum_ += found[j]
+            out[j] += found[j]
+        g.curvature[i] += sum_
+    if g.product != NULL:
+        for j in range(n):
+            if found[j] == 0.0:
+                continue
+            out = g.product + (first + j) * k
+            for q in range(k):
+                change = found[j] * (g.v[i * k + q] - v[j * k + q])
+                g.product[i * k + q] += change
+                out[q] -= change
+    return total
+
+
+cdef inline double list_net(const void *params, const Group *g) noexcept nogil:
+    """log sum_i w_i exp(r_i) - sum_i t_i r_i, where y are the shares t, which sum to 1."""
+    cdef Py_ssize_t n = g.n, k = g.n_directions, size = g.y_size, i, j
+    cdef double *p = g.work
+    cdef double *mean = p + n
+    cdef double m = -INFINITY, total = 0.0, value = 0.0
+    for i in range(n):
+        m = max(m, g.raw[i])
+    for i in range(n):
+        p[i] = g.weight[i] * exp(g.raw[i] - m)
+        total += p[i]
+        value += g.y[i * size] * (m - g.raw[i])
+    for i in range(n):
+        p[i] /= total
+    if g.gradient != NULL:
+        for i in range(n):
+            g.gradient[i] = p[i] - g.y[i * size]
+    if g.curvature != NULL:
+        for i in range(n):
+            g.curvature[i] = p[i] * (1.0 - p[i])
+    if g.product != NULL:
+        for j in range(k):
+            mean[j] = 0.0
+        for i in range(n):
+            for j in range(k):
+                mean[j] += p[i] * g.v[i * k + j]
+        for i in range(n):
+            for j in range(k):
+                g.product[i * k + j] = p[i] * (g.v[i * k + j] - mean[j])
+    return value + log(total)

@@ -1,0 +1,501 @@
+# cython: language_level=3
+"""The tables of losses of several outputs, of which some may be numbers.
+
+A likelihood is a formula of all its outputs (`_formulas.likelihoods`). An output that is
+a number is put in its place, and is no output of the loss then.
+"""
+
+from libc.stdlib cimport free, malloc
+
+cimport sklearn_losses.losses._formulas.likelihoods as likelihoods
+from sklearn_losses.losses._formulas.likelihoods cimport full_fn
+from sklearn_losses.losses._table cimport CLoss, LossTable, Row, start_table
+
+cdef enum:
+    MOST = 4  # outputs of which some may be numbers
+    PACKED = 10  # second derivatives of so many
+
+
+cdef struct Likelihood:
+    full_fn full
+    Py_ssize_t n_full        # 0: all that there are
+    Py_ssize_t place[MOST]   # of each output that is one
+    double fixed[MOST]       # all outputs, where they are numbers
+    double own[MOST]
+
+
+cdef class _Owner:
+    cdef Likelihood of
+
+
+cdef double evaluate(const Likelihood *f, const double *y, Py_ssize_t y_size, const double *raw,
+                     Py_ssize_t n, double *g, double *h) noexcept nogil:
+    cdef double full[MOST]
+    cdef double full_g[MOST]
+    cdef double full_h[PACKED]
+    cdef double value
+    cdef Py_ssize_t i, j
+    if f.n_full == 0 or n == f.n_full:
+        return f.full(f.own, y, y_size, raw, n, g, h)
+    for i in range(f.n_full):
+        full[i] = f.fixed[i]
+    for i in range(n):
+        full[f.place[i]] = raw[i]
+    value = f.full(f.own, y, y_size, full, f.n_full, full_g if g != NULL else NULL,
+                   full_h if h != NULL else NULL)
+    for i in range(n):
+        if g != NULL:
+            g[i] = full_g[f.place[i]]
+        if h != NULL:
+            for j in range(i + 1):
+                h[likelihoods.at(i, j)] = full_h[likelihoods.at(f.place[i], f.place[j])]
+    return value
+
+
+cdef double row(const void *params, const Row *row) noexcept nogil:
+    cdef double few[PACKED]
+    cdef double *h = few
+    cdef Py_ssize_t k, n = row.n_outputs
+    cdef double value
+    if row.curvature == NULL:
+        return evaluate(<const Likelihood *> params, row.y, row.y_size, row.raw, n,
+                        row.gradient, NULL)
+    if n > MOST:
+        h = <double *> malloc(n * (n + 1) // 2 * sizeof(double))
+    value = evaluate(<const Likelihood *> params, row.y, row.y_size, row.raw, n,
+                     row.gradient, h)
+    for k in range(n):
+        row.curvature[k] = h[likelihoods.at(k, k)]
+    if n > MOST:
+        free(h)
+    return value
+
+
+cdef void row_hessian(const void *params, const Row *row, double *hessian) noexcept nogil:
+    evaluate(<const Likelihood *> params, row.y, row.y_size, row.raw, row.n_outputs,
+             NULL, hessian)
+
+
+cdef double point_value(const void *params, double y, double raw) noexcept nogil:
+    return evaluate(<const Likelihood *> params, &y, 1, &raw, 1, NULL, NULL)
+
+
+cdef double point_gradient(const void *params, double y, double raw) noexcept nogil:
+    cdef double g[1]
+    evaluate(<const Likelihood *> params, &y, 1, &raw, 1, g, NULL)
+    return g[0]
+
+
+cdef double point_curvature(const void *params, double y, double raw) noexcept nogil:
+    cdef double h[1]
+    evaluate(<const Likelihood *> params, &y, 1, &raw, 1, NULL, h)
+    return h[0]
+
+
+# ------------------------------------------------------ a binary loss at each threshold
+cdef struct Thresholds:
+    const LossTable *inner
+    const void *params
+    bint is_immediate
+    double width          # over which kinks are smoothed, as in terms._points
+    Py_ssize_t n          # of thresholds that share outputs, ...
+    Py_ssize_t *column    # ... and which output each is; NULL: none does
+
+
+cdef class _OwnerOfThresholds:
+    cdef Thresholds of
+    cdef object inner  # is kept alive
+
+    def __dealloc__(self):
+        free(self.of.column)
+
+
+cdef double at_thresholds(const void *params, const Row *row, double *hessian) noexcept nogil:
+    """sum_j f([y > j], r - t_j) of raw outputs (r, t_0, ...), of all j or the nearest."""
+    cdef const Thresholds *t = <const Thresholds *> params
+    cdef Py_ssize_t i, j, k, n = row.n_outputs, c = <Py_ssize_t> row.y[0]
+    cdef Py_ssize_t last = (n - 1 if t.column == NULL else t.n) - 1
+    cdef Py_ssize_t first = max(c - 1, 0) if t.is_immediate else 0
+    cdef double value = 0.0, slope, bend
+    cdef double *to_slope = &slope if row.gradient != NULL else NULL
+    cdef double *to_bend = &bend if row.curvature != NULL or hessian != NULL else NULL
+    for i in range(n):
+        if row.gradient != NULL:
+            row.gradient[i] = 0.0
+        if row.curvature != NULL:
+            row.curvature[i] = 0.0
+    if hessian != NULL:
+        for i in range(n * (n + 1) // 2):
+            hessian[i] = 0.0
+    last = min(c, last) if t.is_immediate else last
+    for j in range(first, last + 1):
+        k = j + 1 if t.column == NULL else t.column[j]
+        value += one_threshold(t, hessian == NULL, 1.0 if c > j else 0.0,
+                               row.raw[0] - row.raw[k], to_slope, to_bend)
+        if row.gradient != NULL:
+            row.gradient[0] += slope
+            row.gradient[k] -= slope
+        if row.curvature != NULL:
+            row.curvature[0] += bend
+            row.curvature[k] += bend
+        if hessian != NULL:
+            hessian[0] += bend
+            hessian[likelihoods.at(k, 0)] -= bend
+            hessian[likelihoods.at(k, k)] += bend
+    return value
+
+
+cdef double one_threshold(const Thresholds *t, bint has_value, double y, double p,
+                          double *slope, double *bend) noexcept nogil:
+    """Value, slope and curvature of f, or of its mean over [p - h, p + h] for the slopes.
+
+    What is not wanted is NULL.
+    """
+    cdef double h = t.width, up, down, value
+    value = t.inner.value(t.params, y, p) if has_value else 0.0
+    if h == 0.0:
+        if slope != NULL:
+            slope[0] = t.inner.gradient(t.params, y, p)
+        if bend != NULL:
+            bend[0] = t.inner.curvature(t.params, y, p) if t.inner.curvature != NULL else 0.0
+        return value
+    up, down = t.inner.value(t.params, y, p + h), t.inner.value(t.params, y, p - h)
+    if slope != NULL:
+        slope[0] = 0.5 * (up - down) / h
+    if bend != NULL:
+        bend[0] = 0.5 / h * (t.inner.gradient(t.params, y, p + h)
+                             - t.inner.gradient(t.params, y, p - h))
+    return value + 0.5 * (0.5 * (up + down) - value)
+
+
+cdef double threshold_row(const void *params, const Row *row) noexcept nogil:
+    return at_thresholds(params, row, NULL)
+
+
+cdef void threshold_hessian(const void *params, const Row *row, double *hessian) noexcept nogil:
+    at_thresholds(params, row, hessian)
+
+
+cdef LossTable of_thresholds
+start_table(&of_thresholds)
+of_thresholds.row, of_thresholds.row_hessian = threshold_row, threshold_hessian
+
+
+def thresholds(CLoss inner, *, bint is_immediate, double width=0.0, columns=()):
+    """The C functions of a binary loss at each threshold between ordered classes.
+
+    Parameters
+    ----------
+    inner : CLoss
+        A loss of points with y in {0, 1}.
+    is_immediate : bool
+        Whether only the thresholds beside a class count.
+    width : float, default=0.0
+        Over which kinks are smoothed.
+    columns : sequence of int
+        Which raw output each threshold is, if some share one.
+
+    Returns
+    -------
+    CLoss
+    """
+    cdef Py_ssize_t i
+    cdef _OwnerOfThresholds owner = _OwnerOfThresholds()
+    cdef CLoss loss = CLoss()
+    owner.of.inner, owner.of.params, owner.inner = inner.table, inner.params, inner
+    owner.of.is_immediate, owner.of.width = is_immediate, width
+    if len(columns):
+        owner.of.n = len(columns)
+        owner.of.column = <Py_ssize_t *> malloc(len(columns) * sizeof(Py_ssize_t))
+        for i in range(len(columns)):
+            owner.of.column[i] = columns[i]
+    loss.table, loss.params = &of_thresholds, <const void *> &owner.of
+    loss.owner, loss.parts = owner, (inner,)
+    return loss
+
+
+# ---------------------------------------------------- a loss for each of several targets
+cdef struct Part:
+    const LossTable *table
+    const void *params
+    double weight
+    Py_ssize_t first      # of its raw outputs
+    Py_ssize_t n          # how many; 0: it is a loss of points
+
+
+cdef struct Parts:
+    Part *parts
+    Py_ssize_t n
+    double width
+
+
+cdef class _OwnerOfParts:
+    cdef Parts of
+
+    def __dealloc__(self):
+        free(self.of.parts)
+
+
+cdef double sum_of_parts(const void *params, const Row *row, double *hessian) noexcept nogil:
+    """The losses of all targets that are no nan, each of raw outputs of its own."""
+    cdef const Parts *all_ = <const Parts *> params
+    cdef const Part *part
+    cdef Thresholds inner
+    cdef Py_ssize_t i, j, n = row.n_outputs
+    cdef double value = 0.0, slope, bend
+    for i in range(n):
+        if row.gradient != NULL:
+            row.gradient[i] = 0.0
+        if row.curvature != NULL:
+            row.curvature[i] = 0.0
+    if hessian != NULL:
+        for i in range(n * (n + 1) // 2):
+            hessian[i] = 0.0
+    inner.width = all_.width
+    for j in range(all_.n):
+        part = &all_.parts[j]
+        if row.y[j] != row.y[j]:
+            continue
+        if part.n > 0:
+            value += part.weight * of_several(part, row, j, hessian)
+            continue
+        inner.inner, inner.params, i = part.table, part.params, part.first
+        value += part.weight * one_threshold(&inner, True, row.y[j], row.raw[i], &slope, &bend)
+        if row.gradient != NULL:
+            row.gradient[i] = part.weight * slope
+        if row.curvature != NULL:
+            row.curvature[i] = part.weight * bend
+        if hessian != NULL:
+            hessian[likelihoods.at(i, i)] = part.weight * bend
+    return value
+
+
+cdef double of_several(const Part *part, const Row *row, Py_ssize_t j,
+                       double *hessian) noexcept nogil:
+    """A part that is a loss of rows."""
+    cdef Row own
+    cdef Py_ssize_t i, k
+    cdef double value
+    cdef double *packed
+    own.y, own.y_size = row.y + j, 1
+    own.raw, own.n_outputs = row.raw + part.first, part.n
+    own.gradient = row.gradient + part.first if row.gradient != NULL else NULL
+    own.curvature = row.curvature + part.first if row.curvature != NULL else NULL
+    value = part.table.row(part.params, &own)
+    for i in range(part.n):
+        if own.gradient != NULL:
+            own.gradient[i] *= part.weight
+        if own.curvature != NULL:
+            own.curvature[i] *= part.weight
+    if hessian != NULL:
+        own.gradient = own.curvature = NULL
+        packed = <double *> malloc(part.n * (part.n + 1) // 2 * sizeof(double))
+        part.table.row_hessian(part.params, &own, packed)
+        for i in range(part.n):
+            for k in range(i + 1):
+                hessian[likelihoods.at(part.first + i, part.first + k)] = (
+                    part.weight * packed[likelihoods.at(i, k)])
+        free(packed)
+    return value
+
+
+cdef double parts_row(const void *params, const Row *row) noexcept nogil:
+    return sum_of_parts(params, row, NULL)
+
+
+cdef void parts_hessian(const void *params, const Row *row, double *hessian) noexcept nogil:
+    sum_of_parts(params, row, hessian)
+
+
+cdef LossTable of_parts
+start_table(&of_parts)
+of_parts.row, of_parts.row_hessian = parts_row, parts_hessian
+
+
+def tasks(losses, sizes, weights, *, double width=0.0):
+    """The C functions of the sum of a loss for each of several targets.
+
+    Parameters
+    ----------
+    losses : sequence of CLoss
+    sizes : sequence of int
+        How many raw outputs each has; 0: one, of a loss of points.
+    weights : sequence of float
+    width : float, default=0.0
+        Over which kinks of losses of points are smoothed.
+
+    Returns
+    -------
+    CLoss
+    """
+    cdef _OwnerOfParts owner = _OwnerOfParts()
+    cdef CLoss loss = CLoss(), inner
+    cdef Py_ssize_t j, first = 0
+    owner.of.parts = <Part *> malloc(max(len(losses), 1) * sizeof(Part))
+    owner.of.n, owner.of.width = len(losses), width
+    for j in range(len(losses)):
+        inner = losses[j]
+        owner.of.parts[j].table, owner.of.parts[j].params = inner.table, inner.params
+        owner.of.parts[j].weight, owner.of.parts[j].first = weights[j], first
+        owner.of.parts[j].n = sizes[j]
+        first += max(sizes[j], 1)
+    loss.table, loss.params = &of_parts, <const void *> &owner.of
+    loss.owner, loss.parts = owner, tuple(losses)
+    return loss
+
+
+# ----------------------------------------------------------- quantiles that are parallel
+cdef struct Levels:
+    double *level
+    Py_ssize_t n
+    bint is_parallel
+    double width
+
+
+cdef class _OwnerOfLevels:
+    cdef Levels of
+
+    def __dealloc__(self):
+        free(self.of.level)
+
+
+cdef double at_levels(const void *params, const Row *row, double *hessian) noexcept nogil:
+    """The mean pinball loss of all levels, at raw outputs p_k or r + b_k of (r, b_1, ...)."""
+    cdef const Levels *of = <const Levels *> params
+    cdef Py_ssize_t i, k, n = row.n_outputs
+    cdef double value = 0.0, h = of.width, share = 1.0 / of.n, r, slope, bend, q
+    for i in range(n):
+        if row.gradient != NULL:
+            row.gradient[i] = 0.0
+        if row.curvature != NULL:
+            row.curvature[i] = 0.0
+    if hessian != NULL:
+        for i in range(n * (n + 1) // 2):
+            hessian[i] = 0.0
+    for k in range(of.n):
+        i, q = (k + 1 if of.is_parallel else k), of.level[k]
+        r = row.raw[i] + (row.raw[0] if of.is_parallel else 0.0) - row.y[0]
+        slope, bend = (1.0 - q if r > 0.0 else -q if r < 0.0 else 0.0), 0.0
+        value += share * (1.0 - q if r > 0.0 else -q) * r
+        if -h < r < h:  # the mean over [r - h, r + h]
+            slope, bend = 0.5 - q + 0.5 * r / h, 0.5 / h
+            value += share * 0.25 * (h - (r if r > 0.0 else -r)) ** 2 / h
+        if row.gradient != NULL:
+            row.gradient[i] += share * slope
+            row.gradient[0] += share * slope if of.is_parallel else 0.0
+        if row.curvature != NULL:
+            row.curvature[i] += share * bend
+            row.curvature[0] += share * bend if of.is_parallel else 0.0
+        if hessian != NULL:
+            hessian[likelihoods.at(i, i)] += share * bend
+            if of.is_parallel:
+                hessian[0] += share * bend
+                hessian[likelihoods.at(i, 0)] += share * bend
+    return value
+
+
+cdef double levels_row(const void *params, const Row *row) noexcept nogil:
+    return at_levels(params, row, NULL)
+
+
+cdef void levels_hessian(const void *params, const Row *row, double *hessian) noexcept nogil:
+    at_levels(params, row, hessian)
+
+
+cdef LossTable of_levels
+start_table(&of_levels)
+of_levels.row, of_levels.row_hessian = levels_row, levels_hessian
+
+
+def quantiles(levels, *, bint is_parallel, double width=0.0):
+    """The C functions of the mean pinball loss of several levels.
+
+    Parameters
+    ----------
+    levels : sequence of float
+    is_parallel : bool
+        Whether raw outputs are (r, b_1, ...), the prediction and what is added to it.
+    width : float, default=0.0
+        Over which kinks are smoothed.
+
+    Returns
+    -------
+    CLoss
+    """
+    cdef _OwnerOfLevels owner = _OwnerOfLevels()
+    cdef CLoss loss = CLoss()
+    cdef Py_ssize_t k
+    owner.of.level = <double *> malloc(max(len(levels), 1) * sizeof(double))
+    owner.of.n, owner.of.is_parallel, owner.of.width = len(levels), is_parallel, width
+    for k in range(len(levels)):
+        owner.of.level[k] = levels[k]
+    loss.table, loss.params = &of_levels, <const void *> &owner.of
+    loss.owner = owner
+    return loss
+
+
+cdef LossTable of_rows, of_points
+start_table(&of_rows)
+of_rows.row, of_rows.row_hessian = row, row_hessian
+start_table(&of_points)
+of_points.value, of_points.gradient = point_value, point_gradient
+of_points.curvature = point_curvature
+
+
+KINDS = {
+    "logistic": likelihoods.LOGISTIC,
+    "minimum": likelihoods.MINIMUM,
+    "normal": likelihoods.NORMAL,
+    "maximum": likelihoods.MAXIMUM,
+    "cauchy": likelihoods.CAUCHY,
+    "laplace": likelihoods.LAPLACE,
+}
+
+
+cdef full_fn formula(str name) except NULL:
+    if name == "ordinal":
+        return likelihoods.ordinal
+    if name == "censored":
+        return likelihoods.censored
+    if name == "location_scale":
+        return likelihoods.location_scale
+    if name == "student":
+        return likelihoods.student
+    if name == "gamma":
+        return likelihoods.gamma_
+    return likelihoods.negative_binomial
+
+
+def likelihood(str name, own=(), fixed=(), *, bint as_points=False):
+    """The C functions of a likelihood.
+
+    Parameters
+    ----------
+    name : str
+        Of its formula.
+    own : sequence of float
+        What its formula knows.
+    fixed : sequence of float or None
+        Each output's number, None of what is an output of the loss. Empty: all are.
+    as_points : bool, default=False
+        Whether one output is left, and a target is one number.
+
+    Returns
+    -------
+    CLoss
+    """
+    cdef _Owner owner = _Owner()
+    cdef CLoss loss = CLoss()
+    cdef Py_ssize_t i, n = 0
+    owner.of.full, owner.of.n_full = formula(name), len(fixed)
+    for i in range(len(own)):
+        owner.of.own[i] = own[i]
+    for i in range(len(fixed)):
+        if fixed[i] is None:
+            owner.of.place[n] = i
+            n += 1
+        else:
+            owner.of.fixed[i] = fixed[i]
+    loss.table = &of_points if as_points else &of_rows
+    loss.params, loss.owner = <const void *> &owner.of, owner
+    return loss

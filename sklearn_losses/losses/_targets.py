@@ -1,0 +1,287 @@
+"""Targets that carry more than a number a row: structured arrays.
+
+A structured array passes through train_test_split, cross-validation and searches as any
+other y, and scorers see all of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_losses._machine._typing import ArrayLike, NDArray
+
+MOST_ABSENT = 4  # times the number of rows may integers be apart
+
+
+def ranking_target(relevance: ArrayLike, groups: ArrayLike | None) -> NDArray[Any]:
+    """Relevances, with the query of each row.
+
+    What `LinearRanker` takes as y where `groups` cannot be passed, as in searches
+    without metadata routing.
+
+    Parameters
+    ----------
+    relevance : array-like of shape (n_samples,)
+        Numbers; the larger, the better.
+    groups : array-like of shape (n_samples,)
+        Which query each row belongs to: numbers or strings, in any order.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        With the fields relevance and group, a number for each query.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or an entry is missing.
+
+    Examples
+    --------
+    >>> from sklearn_losses import ranking_target
+    >>> ranking_target([2, 0, 1], ["a", "b", "a"])["group"]
+    array([0, 1, 0])
+    """
+    relevance = np.asarray(relevance, dtype=np.float64)
+    if relevance.ndim != 1:
+        raise ValueError(
+            "relevance must have the shape (n_samples,). Got the shape "
+            f"{relevance.shape}."
+        )
+    dtype = [("relevance", np.float64), ("group", np.intp)]
+    found = np.empty(len(relevance), dtype=dtype)
+    found["relevance"] = relevance
+    found["group"] = group_codes(groups, len(relevance))
+    return found
+
+
+def survival_target(
+    event: ArrayLike, time: ArrayLike, entry: ArrayLike | None = None
+) -> NDArray[Any]:
+    """Times, and whether what is waited for has happened then.
+
+    What `LinearSurvival` takes as y. It also takes the arrays of scikit-survival's
+    Surv.
+
+    Parameters
+    ----------
+    event : array-like of bool of shape (n_samples,)
+        Whether the time is that of the event; False: it is not over yet then
+        (censored).
+    time : array-like of shape (n_samples,)
+        When it happened, or until when it had not. Finite and >= 0.
+    entry : array-like of shape (n_samples,), default=None
+        From when on a row was looked at (left truncation); None: from the start.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        With the fields event, time and, if it is given, entry.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, an event is no bool, a time is negative or missing, or
+        not after the entry.
+
+    Examples
+    --------
+    >>> from sklearn_losses import survival_target
+    >>> survival_target([True, False], [3.0, 5.0])["time"]
+    array([3., 5.])
+    """
+    time = _numbers(time, "time")
+    event = _events(event, "event")
+    parts = {"event": event, "time": time}
+    if entry is not None:
+        parts["entry"] = _numbers(entry, "entry")
+    for name, part in parts.items():
+        if part.shape != time.shape:
+            raise ValueError(
+                f"{name} of shape {part.shape} does not fit time of shape {time.shape}."
+            )
+    dtype = [(name, part.dtype) for name, part in parts.items()]
+    found = np.empty(len(time), dtype=dtype)
+    for name, part in parts.items():
+        found[name] = part
+    check_survival(survival_columns(found))
+    return found
+
+
+def _numbers(array, name):
+    try:
+        found = np.asarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers. {error}") from error
+    if found.ndim != 1:
+        raise ValueError(
+            f"{name} must have the shape (n_samples,). Got the shape {found.shape}."
+        )
+    return found
+
+
+def _events(event, name):
+    found = np.asarray(event)
+    if found.dtype.kind != "b":
+        numbers = _numbers(found, name)
+        bad = np.flatnonzero(~np.isin(numbers, [0.0, 1.0]))
+        if len(bad):
+            raise ValueError(
+                f"{name} must be bool, or 0 and 1: {name}[{bad[0]}] is "
+                f"{found[bad[0]]}. The order is survival_target(event, time)."
+            )
+        found = numbers == 1.0
+    return found
+
+
+def group_codes(groups, n_rows, name="groups"):
+    """Group ids as integers 0, 1, ..., in the order of the ids.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,), or None for a single group
+    n_rows : int
+    name : str, default="groups"
+        What messages call it.
+
+    Returns
+    -------
+    ndarray of intp of shape (n_rows,)
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, or an id is missing.
+    """
+    if groups is None:
+        return np.zeros(n_rows, dtype=np.intp)
+    ids = np.asarray(groups)
+    if ids.shape != (n_rows,):
+        raise ValueError(
+            f"{name} must have the shape ({n_rows},), the id of its group for each row "
+            f"(not the sizes of groups). Got the shape {ids.shape}."
+        )
+    missing = ids != ids if ids.dtype.kind in "fcmMO" else np.zeros(n_rows, bool)
+    if ids.dtype == object:
+        missing |= np.array([i is None for i in ids], dtype=bool)
+    bad = np.flatnonzero(missing)
+    if len(bad):
+        raise ValueError(
+            f"{name} must not be missing: {name}[{bad[0]}] is {ids[bad[0]]}."
+        )
+    if ids.dtype.kind in "iu" and n_rows:
+        codes = _codes_of_integers(ids)
+        if codes is not None:
+            return codes
+    try:
+        return np.unique(ids, return_inverse=True)[1].astype(np.intp, copy=False)
+    except TypeError:  # of several kinds, which have no order
+        seen = {}
+        return np.array([seen.setdefault(i, len(seen)) for i in ids], dtype=np.intp)
+
+
+def _codes_of_integers(ids):
+    """The same without a sort, of integers that lie close together; else None."""
+    low, high = int(ids.min()), int(ids.max())
+    if high - low > MOST_ABSENT * len(ids):
+        return None
+    offset = ids.astype(np.intp) - low
+    is_there = np.zeros(high - low + 1, dtype=bool)
+    is_there[offset] = True
+    return (np.cumsum(is_there) - 1).astype(np.intp)[offset]
+
+
+def split_ranking(y, groups=None):
+    """The relevances of a target, and its codes of groups or None.
+
+    Parameters
+    ----------
+    y : ndarray of numbers, or as from `ranking_target`
+    groups : array-like or None
+        They come before those of y.
+    """
+    y = np.asarray(y)
+    if y.dtype.names is None:
+        codes = None if groups is None else group_codes(groups, len(y))
+        return _relevance(y), codes
+    if set(y.dtype.names) != {"relevance", "group"}:
+        raise ValueError(
+            "A structured y of a ranking has the fields relevance and group: use "
+            f"ranking_target(relevance, groups). Got the fields {y.dtype.names}."
+        )
+    codes = y["group"] if groups is None else groups
+    return _relevance(y["relevance"]), group_codes(codes, len(y))
+
+
+def _relevance(y):
+    try:
+        return np.ascontiguousarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The relevance of a row must be a number, the larger the better. {error}"
+        ) from error
+
+
+def survival_columns(y):
+    """Time, event and perhaps entry of a target, as columns.
+
+    Parameters
+    ----------
+    y : as from `survival_target` or scikit-survival's Surv, or times that all are those
+        of events
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_samples, 2) or (n_samples, 3)
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    y = np.asarray(y)
+    if y.dtype.names is None:
+        if y.ndim != 1:
+            raise ValueError(
+                "Times and events must be survival_target(event, time), since the "
+                "columns of an array do not say which is which. Got an array of shape "
+                f"{y.shape}."
+            )
+        time = _numbers(y, "y")
+        return np.column_stack([time, np.ones(len(time))])
+    names = y.dtype.names
+    if set(names) <= {"event", "time", "entry"} and {"event", "time"} <= set(names):
+        parts = [y[n] for n in ("time", "event", "entry") if n in names]
+    elif len(names) == 2 and y.dtype[0].kind == "b" and y.dtype[1].kind in "fiu":
+        parts = [y[names[1]], y[names[0]]]
+    else:
+        raise ValueError(
+            "A structured y of survival has the fields event, time and perhaps entry, "
+            "as survival_target(event, time) has, or two, a bool and a number. Got "
+            f"{y.dtype}."
+        )
+    _events(parts[1], "event")
+    return np.column_stack([np.asarray(part, dtype=np.float64) for part in parts])
+
+
+def check_survival(columns, name="time"):
+    """Refuse times that are none, and an entry that is not before its time."""
+    time = columns[:, 0]
+    bad = np.flatnonzero(~(np.isfinite(time) & (time >= 0)))
+    if len(bad):
+        raise ValueError(
+            f"Times must be finite and >= 0: {name}[{bad[0]}] is {time[bad[0]]}."
+        )
+    bad = np.flatnonzero(~np.isin(columns[:, 1], [0.0, 1.0]))
+    if len(bad):
+        raise ValueError(f"event[{bad[0]}] is {columns[bad[0], 1]}, and not a bool.")
+    if columns.shape[1] < 3:
+        return
+    bad = np.flatnonzero(~(columns[:, 2] < time))
+    if len(bad):
+        raise ValueError(
+            f"The entry of a row must be before its time: entry[{bad[0]}] is "
+            f"{columns[bad[0], 2]}, and {name}[{bad[0]}] is {time[bad[0]]}."
+        )

@@ -1,0 +1,205 @@
+"""The rows of an objective in blocks, wherever these are: tasks go to them.
+
+A task is a pure function of a block and of small arguments; what it returns is small,
+too, and is added in the order of the blocks, so that a result does not depend on who
+did which task when. A block is an `Objective` of its rows whose S is that of all rows,
+and whose penalty nobody asks for.
+
+>>> from sklearn_losses.problem._blocks import LocalBlocks
+>>> LocalBlocks([[1, 2], [3]]).map(len)
+[2, 1]
+"""
+
+import math
+
+import numpy as np
+
+from sklearn_losses.design._centred import CONSTANT, Centred
+
+
+class RowBlocks:
+    """Blocks of rows that may lie anywhere."""
+
+    def map(self, task, *args):
+        """What a task makes of each block.
+
+        Parameters
+        ----------
+        task : callable
+            Of a block and `args`; a function of a module, which can be pickled.
+        args : tuple
+            Small.
+
+        Returns
+        -------
+        list
+            In the order of the blocks.
+        """
+        raise NotImplementedError
+
+
+class LocalBlocks(RowBlocks):
+    """Blocks in the memory of this process, one after the other.
+
+    Parameters
+    ----------
+    blocks : list of Objective
+    """
+
+    def __init__(self, blocks):
+        self.blocks = blocks
+
+    @classmethod
+    def of(cls, objective, n_rows):
+        """An objective in blocks of so many rows, which are not copied."""
+        n = objective.rows.n_rows
+        starts = range(0, n, n_rows)
+        return cls([objective.part(slice(i, min(i + n_rows, n))) for i in starts])
+
+    def map(self, task, *args):
+        return [task(block, *args) for block in self.blocks]
+
+
+# ----------------------------------------------------- how rows lie, in one pass
+def statistics(block, centre):
+    """The weight of a block, and mean and spread of its columns.
+
+    Returns
+    -------
+    weight : float
+    mean, spread : ndarray of shape (n_features,)
+    has_far : bool
+    """
+    weight = block.sample_weight
+    total = float(block.rows.n_rows) if weight is None else float(weight.sum())
+    if total == 0.0:
+        nothing = np.zeros(block.rows.n_features)
+        return 0.0, nothing, nothing, False
+    found = Centred(block.rows, weight, centre)
+    moves = found.scale > 0
+    spread = np.divide(1.0, found.scale, out=np.zeros(len(moves)), where=moves)
+    return total, found.mean, spread, found.has_far
+
+
+def mean_and_scale(blocks, centre):
+    """Mean of all rows, 1 / spread or 0 of a constant column, and whether some are far.
+
+    Spreads are added about the means of the blocks (Chan, Golub and LeVeque 1983).
+
+    Parameters
+    ----------
+    blocks : RowBlocks
+    centre : bool
+        False: the mean is taken to be 0.
+    """
+    weights, means, spreads, has_far = zip(*blocks.map(statistics, centre))
+    total = math.fsum(weights)
+    share = np.array(weights)[:, None] / total
+    means, spreads = np.array(means), np.array(spreads)
+    first = means[np.argmax(weights)]  # about which means lose no digits
+    mean = first + (share * (means - first)).sum(axis=0)
+    unit = np.maximum(spreads, np.abs(means - mean)).max(axis=0)
+    unit = np.where(unit > 0, unit, 1.0)  # whose squares neither overflow nor vanish
+    squares = (spreads / unit) ** 2 + ((means - mean) / unit) ** 2
+    spread = unit * np.sqrt((share * squares).sum(axis=0))
+    moves = spread > CONSTANT * np.abs(mean)
+    scale = np.divide(1.0, spread, out=np.zeros(len(mean)), where=moves)
+    return mean, scale, any(has_far)
+
+
+# --------------------------------------------------------------------- sums over rows
+class Point:
+    """Where tasks look: coefficients, and the units in which they are.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (n_features,)
+    theta : ndarray of shape (n_outputs, n_features + 1)
+        Of features around the mean in units of 1 / scale; the last are the raw
+        predictions at the mean.
+    """
+
+    def __init__(self, mean, scale, theta):
+        self.mean, self.scale, self.theta = mean, scale, theta
+
+    def at(self, theta):
+        """The same units elsewhere."""
+        return Point(self.mean, self.scale, theta)
+
+    def seen_from(self, block):
+        """The features, the term and the raw predictions of a block.
+
+        Returns
+        -------
+        features : Centred
+        term : LossTerm
+        p : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        """
+        features = Centred.about(block.rows, self.mean, self.scale)
+        theta = self.theta if block.is_joint else self.theta[0]
+        term, p = block.term(), features.raw(theta)
+        return features, term, p if term.offset is None else p + term.offset
+
+
+def value(block, point):
+    """The loss of a block."""
+    _, term, p = point.seen_from(block)
+    return term.value(p)
+
+
+def second_order(block, point):
+    """The loss of a block, its gradient and its Hessian by theta.
+
+    Returns
+    -------
+    value : float
+    gradient : ndarray of shape (n_outputs, n_features + 1)
+    hessian : ndarray of shape (size, size)
+        With size = n_outputs * (n_features + 1).
+    """
+    features, term, p = point.seen_from(block)
+    if block.is_joint:
+        slopes, hessian = term.slopes(p, 0.0), _hessian_of_rows(features, term, p)
+    else:
+        slopes = term.slopes(p, 0.0)[:, None]
+        hessian = _moments(features, block.loss.curvature(term.y, p, term.weight))
+    by_u = features.transposed_dot(np.ascontiguousarray(slopes)).T
+    return term.value(p), np.column_stack([by_u, slopes.sum(axis=0)]), hessian
+
+
+def squared_slopes(block, point):
+    """sum_i g_i^2 (z_i, 1) (z_i, 1)' of the slopes g of a block's loss of points."""
+    features, term, p = point.seen_from(block)
+    return _moments(features, term.slopes(p, 0.0) ** 2)
+
+
+def _moments(features, weights):
+    """sum_i w_i (z_i, 1) (z_i, 1)', with weights of either sign."""
+    size = features.n_features + 1
+    found = np.zeros((size, size))
+    for sign in (1.0, -1.0):
+        part = np.maximum(sign * weights, 0.0)
+        if part.any():
+            _, squares, means = features.moments(part, part)
+            found += sign * np.block([[squares, means[:, None]], [means, part.sum()]])
+    return found
+
+
+def _hessian_of_rows(features, term, p):
+    size, n_outputs = features.n_features + 1, p.shape[1]
+    found = np.zeros((n_outputs, size, n_outputs, size))
+    for block in features.blocks:
+        rows = np.arange(block.start, block.stop)
+        features.add_coupled(rows, term.hessians(p[block], 0.0, block), found)
+    found = found.reshape(n_outputs * size, -1)
+    return np.tril(found) + np.tril(found, -1).T
+
+
+def added(parts):
+    """The sum of what tasks return, in the order of the blocks."""
+    first, *others = parts
+    if isinstance(first, tuple):
+        return tuple(added(each) for each in zip(*parts))
+    for other in others:
+        first = first + other
+    return first

@@ -1,0 +1,101 @@
+"""The objective of a loss of outputs with predictors of their own, and its bound.
+
+A convex loss needs no conjugate for a bound. With its own slopes u at raw predictions p
+it is u . p - loss(p) (Fenchel's equality), so that
+
+    F >= sum_i omega_i (loss(y_i, p_i) - u_i . (p_i - o_i)) - P*(-X' omega u)
+
+where the slopes of what is not penalised sum to 0. At an optimum that holds up to
+rounding, and what is left counts for numbers up to ten times as large as those found.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_losses.design._predictors import Predictors
+from sklearn_losses.penalties._conjugate import Conjugate
+from sklearn_losses.problem._objective import Objective
+
+REACH = 10.0  # times the largest number of the fit, for which a bound is proved
+ROUNDING = 2e-15  # of the sizes of what is summed
+
+
+@dataclass(frozen=True)
+class OutputsObjective(Objective):
+    """F of outputs that share one loss.
+
+    Parameters
+    ----------
+    predictors : Predictors
+        What each output uses.
+    """
+
+    predictors: Predictors = None
+
+    @property
+    def is_joint(self):
+        return True
+
+    @property
+    def has_gap(self):
+        return False  # that a fit could ask for on its way
+
+    def relative(self):
+        return None
+
+
+def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):
+    """A lower bound of an objective, at a point near its optimum.
+
+    Parameters
+    ----------
+    price : Price
+        In the units of theta.
+    theta : ndarray of shape (n_outputs, n_features + 1)
+        The coefficients; the last are the intercepts.
+    gradient : ndarray like theta
+        Of the loss, 0 of what does not move.
+    linear : float
+        sum_i omega_i u_i . (p_i - o_i).
+    value : float
+        The loss.
+    sizes : float
+        The sum of the absolute values of what `linear` and `value` sum.
+    lowest : float, default=-inf
+        The least that the loss could be, if that is known.
+
+    Returns
+    -------
+    float
+        -inf if there is none.
+    """
+    reach = REACH * np.abs(theta).max(initial=1e-300)
+    cost = reach * np.abs(gradient[:, -1]).sum()
+    if not price.is_simple:
+        return _bound_of_norm(price, theta, gradient, value - linear - cost, lowest)
+    pull, l2 = np.abs(gradient[:, :-1]), np.broadcast_to(price.l2, theta[0, :-1].shape)
+    if price.has_bounds:
+        down = np.where(price.high > 0, -gradient[:, :-1], 0.0)
+        pull = np.maximum(down, np.where(price.low < 0, gradient[:, :-1], 0.0))
+    beyond = np.maximum(pull - price.l1, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        soft = np.where(l2 > 0, beyond * beyond / (2.0 * l2), np.inf)
+    cost += np.where(beyond > 0, np.minimum(soft, reach * beyond), 0.0).sum()
+    bound = value - linear - cost - ROUNDING * sizes
+    return float(bound) if np.isfinite(bound) else -np.inf
+
+
+def _bound_of_norm(price, theta, gradient, rest, lowest):
+    """The same for norms and matrices, which may want shorter slopes.
+
+    Of slopes c u, 0 <= c <= 1, the conjugate is at most c times that of u and 1 - c
+    times that of 0, which is -lowest.
+    """
+    conjugate = Conjugate(price, theta.shape[1] - 1)
+    conjugate.begin_at(theta[:, :-1])
+    z, reach = gradient[:, :-1].T, np.abs(theta[:, :-1]).max(initial=0.0)
+    factor, cost = conjugate.shortened(z, float(np.abs(z).sum()), reach)
+    beyond = (1.0 - factor) * lowest if factor < 1.0 else 0.0
+    bound = factor * rest + beyond - cost
+    return float(bound) if factor > 0 and np.isfinite(bound) else -np.inf

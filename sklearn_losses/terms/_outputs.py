@@ -1,0 +1,106 @@
+"""The term of a loss of outputs with predictors of their own (`losses._outputs`).
+
+Its Hessians are exact, and as they are: of a likelihood that is not convex those of
+single rows have negative eigenvalues where their sum has none.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from sklearn_losses.losses._outputs import best_outputs
+from sklearn_losses.terms._rows import RowTerm
+from sklearn_losses.terms._term import ALL, FEW, LossTerm, Model, finite
+
+
+class OutputsTerm(RowTerm):
+    """A loss of rows with targets of its own; p is of shape (n_rows, n_outputs).
+
+    Parameters
+    ----------
+    loss : Likelihood
+    y : ndarray of shape (n_rows,) or (n_rows, 2)
+        As the loss takes it.
+    weight : ndarray of shape (n_rows,)
+    n_outputs : int
+    offset : ndarray of shape (n_rows, n_outputs), default=None
+    """
+
+    _few = None
+    known_minimum = None
+
+    def __init__(self, loss, y, weight, n_outputs, offset=None):
+        LossTerm.__init__(self, loss, y, weight, offset=offset)
+        self._evaluate = self._functions.evaluate_rows
+        self._y = loss.columns(y)
+        self._shape = len(y), n_outputs
+        self.is_smoothed = not loss.differentiable
+        self._at = 0.0, self._functions
+
+    def with_loss(self, loss):
+        return OutputsTerm(loss, self.y, self.weight, self._shape[1], self.offset)
+
+    def _smoothed(self, h):
+        """The C functions with kinks smoothed over h."""
+        if self._at[0] != h:
+            is_exact = h == 0 or not self.is_smoothed
+            self._at = h, self._functions if is_exact else self.loss.softened_by(h)
+        return self._at[1]
+
+    def _slopes(self, p, h, block):
+        slopes = np.empty(p.shape)
+        self._smoothed(h).evaluate_rows(self._y[block], p, None, slopes, None)
+        return self._weighted(slopes, block)
+
+    def _model(self, p, h, block, arrays, with_curvatures):
+        slopes, curvatures, _ = arrays
+        curvatures = curvatures if with_curvatures else None
+        y, values = self._y[block], np.empty(len(p))
+        self._smoothed(h).evaluate_rows(y, p, values, slopes, curvatures)
+        value, excess = float(self._weighted(values, block).sum()), 0.0
+        if h > 0 and self.is_smoothed:
+            self._evaluate(y, p, values, None, None)
+            exact = float(self._weighted(values, block).sum())
+            value, excess = exact, value - exact
+        slopes = self._weighted(slopes, block)
+        return Model(value, slopes, self._positive(curvatures, block), excess)
+
+    def hessians(self, p, h, block):
+        found = np.empty((*p.shape, p.shape[1]))
+        self._smoothed(h).evaluate_hessians(self._y[block], p, found)
+        return finite(self._weighted(found, block))
+
+    def best_constant(self):
+        """The outputs of a model without features, about: those of some of the rows."""
+        return self._best
+
+    @cached_property
+    def _best(self):
+        here = self.weight > 0
+        y, weight = self._y[here], self.weight[here]
+        start = self.loss.start(y, weight)
+        if self.offset is not None:
+            start = start - weight @ self.offset[here] / self.total
+            return self._constant_beside_offset(start)
+        if self.loss.starts_at_best:
+            return start
+        step = max(1, len(y) // FEW)
+        some = np.ascontiguousarray(y[::step]), weight[::step].copy()
+        return best_outputs(self._functions, *some, start)
+
+    def minimum(self):
+        """What a step of 1 could make of the best constant."""
+        best = self.best_constant()
+        return self.value_at(best) - self.steepness_at(best)
+
+    @property
+    def lowest(self):
+        """The least that all rows could have, -inf if it is not known."""
+        least = getattr(self.loss, "minimum_of", None)
+        return -np.inf if least is None else least(self._y, self.weight)
+
+    def values(self, p):
+        """The losses of all rows, not weighted."""
+        found = np.empty(len(p))
+        self._evaluate(self._y[ALL], p, found, None, None)
+        return found

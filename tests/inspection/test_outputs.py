@@ -1,0 +1,124 @@
+"""The tools on losses of several outputs."""
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_losses import (
+    CumulativeLogit,
+    CumulativeProbit,
+    GaussianDistribution,
+    LinearOrdinalClassifier,
+    LinearRegressor,
+    LossDisplay,
+    NegativeBinomial,
+    SGDRegressor,
+    SquaredError,
+    WeibullAFT,
+    check_loss,
+    d2_loss_score,
+    describe,
+    loss_scorer,
+    regularization_path,
+    standard_errors,
+)
+from tests.cases import each
+from tests.losses.test_likelihoods import LOSSES
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 2))
+Y = X @ [1.0, 2.0] + RNG.normal(size=120) * np.exp(0.5 * X[:, 0])
+CLASSES = np.digitize(Y, [-1.0, 1.0])
+
+
+@each(LOSSES)
+def test_losses_of_outputs_keep_their_contract(loss):
+    report = check_loss(loss)
+    assert report.passed
+    assert {"gradient", "hessian", "optimal_constant"} <= {r.name for r in report}
+    description = describe(loss)
+    assert np.isfinite(description.landmarks["gradient"]).all()
+    assert type(loss).__name__ in str(description)
+
+
+def test_a_wrong_hessian_is_found():
+    class Wrong(CumulativeLogit):
+        def hessian(self, *args, **kwargs):
+            return 1.1 * super().hessian(*args, **kwargs)
+
+        def curvature(self, *args, **kwargs):
+            return 1.1 * super().curvature(*args, **kwargs)
+
+        def compiled(self):
+            return super().compiled()
+
+    report = check_loss(Wrong(), on_fail=None)
+    assert "hessian" in [r.name for r in report.failures]
+    assert "the slope of gradient()" in report["hessian"].message
+
+    class Steep(WeibullAFT):
+        convex = False
+
+        def gradient(self, *args, **kwargs):
+            return 2.0 * super().gradient(*args, **kwargs)
+
+        def compiled(self):
+            return super().compiled()
+
+    assert not check_loss(Steep(), on_fail=None)["gradient"].passed
+
+
+def test_losses_are_drawn_along_the_location():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    display = LossDisplay.from_losses([CumulativeLogit(), CumulativeProbit()])
+    x, y = display.curves["value"][0]
+    expected = CumulativeLogit().value([1.0], [[0.5, -1.0, 1.0]])
+    assert np.interp(0.5, x, y) == pytest.approx(expected[0], rel=1e-6)
+    plt.close(display.figure_)
+
+
+def test_the_likelihood_of_models_is_a_score():
+    scorer = loss_scorer(GaussianDistribution())
+    model = LinearRegressor(GaussianDistribution(), penalty=None)
+    score = scorer(model.fit(X, Y), X, Y)
+    assert score == pytest.approx(-model.objective_)
+    by_x = LinearRegressor(GaussianDistribution(), features={"scale": "all"})
+    grid = [None, {"scale": "all"}]
+    pipe = make_pipeline(StandardScaler(), by_x)
+    search = GridSearchCV(pipe, {"linearregressor__features": grid}, scoring=scorer)
+    assert search.fit(X, Y).best_params_["linearregressor__features"] == grid[1]
+    assert scorer(search, X, Y) == pytest.approx(scorer(search.best_estimator_, X, Y))
+    with pytest.raises(ValueError, match="it needs all the outputs of a model"):
+        scorer(LinearRegressor().fit(X, Y), X, Y)
+    ordinal = loss_scorer("cumulative_logit")
+    model = LinearOrdinalClassifier(penalty=None).fit(X, CLASSES)
+    assert ordinal(model, X, CLASSES) == pytest.approx(-model.objective_)
+    assert np.isfinite(cross_val_score(model, X, CLASSES, scoring=ordinal)).all()
+
+
+def test_what_does_not_take_fitted_parameters_says_so():
+    for loss in (GaussianDistribution(), NegativeBinomial("mle"), WeibullAFT()):
+        with pytest.raises(ValueError, match=r"='mle' is fitted\. Use LinearRegressor"):
+            SGDRegressor(loss).fit(X, Y)
+        with pytest.raises(ValueError, match="more than the coefficients of one"):
+            regularization_path(LinearRegressor(loss, penalty="l1"), X, Y)
+    with pytest.raises(ValueError, match="y may be an interval"):
+        SGDRegressor(WeibullAFT(scale=1.0)).fit(X, Y)
+    with pytest.raises(ValueError, match="has no factor and is no part"):
+        LinearRegressor(2 * GaussianDistribution()).fit(X, Y)
+    with pytest.raises(ValueError, match="a column for each of location, scale"):
+        d2_loss_score(Y, Y, GaussianDistribution())
+    with pytest.raises(ValueError, match="because it has no least value"):
+        d2_loss_score(Y, np.column_stack([Y, Y]), GaussianDistribution())
+
+
+def test_standard_errors_of_a_location_beside_a_scale():
+    model = LinearRegressor(GaussianDistribution(), penalty=None).fit(X, Y)
+    squares = LinearRegressor(SquaredError(), penalty=None).fit(X, Y)
+    found = standard_errors(model, X, Y)["coef"]
+    np.testing.assert_allclose(found, standard_errors(squares, X, Y)["coef"])
+    by_x = model.set_params(features={"scale": "all"}).fit(X, Y)
+    with pytest.raises(ValueError, match="is a loss of rows"):
+        standard_errors(by_x, X, Y)

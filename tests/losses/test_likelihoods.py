@@ -1,0 +1,243 @@
+"""Losses of several outputs: values by scipy.stats, derivatives by differences."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import gammaln
+from sklearn.base import clone
+
+from sklearn_losses.losses import (
+    Censored,
+    CumulativeCauchit,
+    CumulativeCloglog,
+    CumulativeLogit,
+    CumulativeLoglog,
+    CumulativeProbit,
+    ExponentialAFT,
+    GammaDistribution,
+    GaussianDistribution,
+    LaplaceDistribution,
+    LogisticDistribution,
+    LogLogisticAFT,
+    LogNormalAFT,
+    NegativeBinomial,
+    Poisson,
+    StudentTDistribution,
+    WeibullAFT,
+    get_loss,
+    loss_names,
+)
+from tests.cases import each
+
+RNG = np.random.default_rng(0)
+REAL = np.array([-3.0, -0.4, 0.7, 5.0])
+ABOVE_0 = np.array([1e-3, 0.4, 2.0, 30.0])
+COUNTS = np.array([0.0, 1.0, 7.0, 300.0])
+TIMES = np.array([[0.4, 0.4], [2.0, np.inf], [0.0, 2.0], [1.0, 1.5], [3.0, 3.0 + 1e-9]])
+CLASSES = np.array([0.0, 1.0, 2.0, 3.0])
+
+DISTRIBUTIONS = [
+    GaussianDistribution(),
+    LogisticDistribution(),
+    LaplaceDistribution(),
+    StudentTDistribution(),
+    StudentTDistribution(df=3.0),
+    GammaDistribution(),
+]
+CENSORED = [
+    WeibullAFT(),
+    LogNormalAFT(),
+    LogLogisticAFT(),
+    WeibullAFT(scale=0.5),
+    ExponentialAFT(),
+    Censored("normal"),
+    Censored("extreme_value", log=True),
+]
+CUMULATIVE = [
+    CumulativeLogit(),
+    CumulativeProbit(),
+    CumulativeCloglog(),
+    CumulativeLoglog(),
+    CumulativeCauchit(),
+]
+LOSSES = [*DISTRIBUTIONS, NegativeBinomial("mle"), *CENSORED, *CUMULATIVE]
+
+
+def targets(loss):
+    if loss.task == "ordinal":
+        return CLASSES
+    if loss.y_size == 2:
+        return TIMES
+    if isinstance(loss, NegativeBinomial):
+        return COUNTS
+    return ABOVE_0 if isinstance(loss, GammaDistribution) else REAL
+
+
+def raw_of(loss, n):
+    """Raw outputs that are valid: slopes > 0, and ordered thresholds."""
+    if loss.task == "ordinal":
+        r = RNG.normal(size=(n, 1)) * 3
+        return np.hstack([r, np.sort(RNG.normal(size=(n, 3)) * 2, axis=1)])
+    raw = RNG.normal(size=(n, len(loss.outputs)))
+    if loss.y_size == 2:
+        raw[:, 1:] = np.exp(raw[:, 1:])
+    return raw
+
+
+@each(LOSSES)
+def test_derivatives_are_those_of_the_value(loss):
+    y = np.repeat(targets(loss), 5, axis=0)
+    raw, eps = raw_of(loss, len(y)), 1e-5
+    gradient, hessian = loss.gradient(y, raw), loss.hessian(y, raw)
+    np.testing.assert_allclose(
+        np.diagonal(hessian, axis1=1, axis2=2), loss.curvature(y, raw)
+    )
+    size = 1.0 + np.abs(loss.value(y, raw)) + np.abs(hessian).max(axis=(1, 2))
+    for k, shift in enumerate(eps * np.eye(raw.shape[1])):
+        along = (loss.value(y, raw + shift) - loss.value(y, raw - shift)) / (2 * eps)
+        assert np.all(np.abs(along - gradient[:, k]) < 1e-6 * size)
+        bend = loss.gradient(y, raw + shift) - loss.gradient(y, raw - shift)
+        assert np.all(np.abs(bend.T / (2 * eps) - hessian[:, k].T) < 1e-6 * size)
+
+
+@each(DISTRIBUTIONS)
+def test_the_value_is_minus_the_log_density(loss):
+    y = np.repeat(targets(loss), 5)
+    raw = raw_of(loss, len(y))
+    density = loss.frozen(**loss.values_of(raw)).logpdf(y)
+    np.testing.assert_allclose(loss.value(y, raw), -density, rtol=1e-10)
+
+
+def test_the_negative_binomial_down_to_the_limit_of_poisson():
+    y = np.repeat(COUNTS, 5)
+    loss, raw = NegativeBinomial("mle"), raw_of(NegativeBinomial("mle"), 20) + 1.0
+    density = loss.frozen(**loss.values_of(raw)).logpmf(y)
+    expected = -density - gammaln(y + 1)
+    np.testing.assert_allclose(loss.value(y, raw), expected, rtol=1e-10)
+    raw[:, 1] = -40.0
+    np.testing.assert_allclose(
+        loss.value(y, raw), Poisson().value(y, raw[:, 0]), rtol=1e-12
+    )
+    np.testing.assert_array_equal(
+        NegativeBinomial(0).value(y, raw[:, 0]), Poisson().value(y, raw[:, 0])
+    )
+
+
+@each([x for x in CENSORED if len(x.outputs) == 2])
+def test_censored_values_are_probabilities_of_intervals(loss):
+    raw = np.tile([0.4, 1.3], (4, 1))
+    y = TIMES[:4]
+    frozen = loss.frozen(**{k: v[0] for k, v in loss.values_of(raw).items()})
+    of = frozen.of_log if loss.is_log else frozen
+    low, high = loss.columns(y).T
+    exact = low == high
+    between = of.cdf(high) - of.cdf(np.where(low > -np.inf, low, -1e300))
+    density = np.where(exact, of.pdf(np.where(exact, low, 0.0)), between)
+    np.testing.assert_allclose(loss.value(y, raw), -np.log(density), rtol=1e-12)
+
+
+def test_a_narrow_interval_and_far_ends_keep_their_digits():
+    logit = CumulativeLogit()
+    raw = np.array([[800.0, 0.0, 1e-14], [-800.0, 0.0, 1e-14], [0.0, -1e-14, 0.0]])
+    expected = [800.0 - np.log(1e-14)] * 2 + [np.log(4.0) - np.log(1e-14)]
+    np.testing.assert_allclose(logit.value([1, 1, 1], raw), expected, rtol=1e-14)
+    np.testing.assert_allclose(
+        logit.gradient([1, 1, 1], raw)[:, 0], [1.0, -1.0, 0.0], atol=1e-12
+    )
+    normal = LogNormalAFT(scale=1.0)
+    t = np.exp(-36.0)
+    found = normal.value([[0.0, t], [t, np.inf]], [[2.0], [-74.0]])
+    np.testing.assert_allclose(found, -stats.norm.logcdf([-38.0, -38.0]), rtol=1e-13)
+
+
+@each([x for x in LOSSES if x.convex])
+def test_convex_losses_are(loss):
+    y = np.repeat(targets(loss), 25, axis=0)
+    a, b = raw_of(loss, len(y)), raw_of(loss, len(y))
+    middle = loss.value(y, 0.5 * (a + b))
+    ends = 0.5 * (loss.value(y, a) + loss.value(y, b))
+    assert np.all(middle <= ends * (1 + 1e-9) + 1e-9)
+
+
+@each(CUMULATIVE)
+def test_probabilities_of_ordered_classes(loss):
+    raw = raw_of(loss, 50)
+    probability = loss.inverse_link(raw)
+    np.testing.assert_allclose(probability.sum(axis=1), 1.0, rtol=1e-12)
+    for k in range(4):
+        value = loss.value(np.full(50, k), raw)
+        np.testing.assert_allclose(np.exp(-value), probability[:, k], rtol=1e-8)
+
+
+@each([*DISTRIBUTIONS, *CENSORED, NegativeBinomial("mle")])
+def test_the_best_constant_is_stationary(loss):
+    y = targets(loss)[:4]
+    if loss.y_size == 2:
+        y = np.array([[1.0, 1.0], [2.0, 4.0], [3.0, np.inf], [0.5, 0.5], [0.7, 0.7]])
+    if isinstance(loss, NegativeBinomial):
+        y = np.array([0.0, 1.0, 7.0, 12.0])
+    if loss.differentiable and "df" not in loss.outputs:
+        raw = np.tile(loss.optimal_constant(y), (len(y), 1))
+        np.testing.assert_allclose(loss.gradient(y, raw).sum(axis=0), 0.0, atol=1e-7)
+
+
+@each(LOSSES)
+def test_losses_are_cloned_pickled_and_found_by_their_names(loss):
+    y, raw = targets(loss), raw_of(loss, len(targets(loss)))
+    expected = loss.value(y, raw)
+    same = get_loss(loss.name, **loss.get_params())
+    for copy in (clone(loss), pickle.loads(pickle.dumps(loss)), same):
+        assert repr(copy) == repr(loss)
+        np.testing.assert_array_equal(copy.value(y, raw), expected)
+    assert (loss.name in loss_names("ordinal")) == (loss.task == "ordinal")
+
+
+def test_a_number_is_no_output():
+    y = REAL
+    fixed = GaussianDistribution(scale=2.0)
+    assert (fixed.granularity, fixed.outputs) == ("point", ("location",))
+    raw = np.column_stack([y - 0.3, np.full(4, np.log(2.0))])
+    loss = GaussianDistribution()
+    np.testing.assert_array_equal(fixed.value(y, raw[:, 0]), loss.value(y, raw))
+    np.testing.assert_array_equal(
+        fixed.gradient(y, raw[:, 0]), loss.gradient(y, raw)[:, 0]
+    )
+    np.testing.assert_allclose(fixed.optimal_constant(y), y.mean())
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "raw", "message"),
+    [
+        (
+            GaussianDistribution(),
+            [1.0],
+            [[0.0]],
+            r"the shape \(n_samples, 2\) in GaussianDistribution, a column for each of "
+            r"location, scale\. Got \(1, 1\)",
+        ),
+        (
+            GammaDistribution(),
+            [0.0],
+            [[0.0, 0.0]],
+            r"in \(0.0, inf\): y_true\[0\] is 0",
+        ),
+        (NegativeBinomial("mle"), [0.5], [[0.0, 0.0]], "y_true.0. is 0.5"),
+        (
+            WeibullAFT(),
+            [[2.0, 1.0]],
+            [[0.0, 1.0]],
+            r"is \[2, 1\], which is no interval",
+        ),
+        (WeibullAFT(), [[0.0, np.inf]], [[0.0, 1.0]], "which says nothing"),
+        (WeibullAFT(), [[0.0, 0.0]], [[0.0, 1.0]], "which is no interval"),
+        (WeibullAFT(), [0.0], [[0.0, 1.0]], r"y_true\[0\] is 0"),
+        (Censored(), [[np.nan, 1.0]], [[0.0, 1.0]], "which is no interval"),
+        (CumulativeLogit(), [3], [[0.0, 1.0]], r"in 0..1: y_true\[0\] is 3"),
+        (CumulativeLogit(), [0], [[0.0]], r"the shape \(n_samples, n_classes\)"),
+    ],
+)
+def test_bad_targets_and_shapes(loss, y, raw, message):
+    with pytest.raises(ValueError, match=message):
+        loss.value(y, raw)

@@ -287,7 +287,7 @@ def linear_like(model):
 def _largest_alpha(objectives, model):
     """The alpha that a path begins with, and the last one as a share of it."""
     price = objectives[0].penalty
-    slopes = [_slopes(objective, model) for objective in objectives]
+    slopes = [_slopes_at_0(o, np.array([], int), model) for o in objectives]
     if price.selects:
         found = max(price.gauge(z) for z in slopes)
         ratio = L1_RATIO
@@ -295,15 +295,6 @@ def _largest_alpha(objectives, model):
         found = L2_START * max(_curvature(o, z) for o, z in zip(objectives, slopes))
         ratio = L2_RATIO
     return (found if np.isfinite(found) and found > 0 else 1.0), ratio
-
-
-def _slopes(objective, model):
-    """Those of the loss by the coefficients, at the best constant."""
-    if not objective.loss.outputs:
-        return _slopes_at_0(objective, np.array([], int), model)
-    term = term_of(objective)  # of a distribution the targets are not those of y
-    slopes = term.slopes(term.at_constant(_constant(objective, term)), 0.0)
-    return objective.rows.transposed_dot(slopes.reshape(len(slopes), -1))
 
 
 def _curvature(objective, slopes):

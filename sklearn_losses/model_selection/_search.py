@@ -75,6 +75,7 @@ from sklearn_losses.model_selection._report import Standings
 from sklearn_losses.model_selection._results import results_of, rules
 
 METADATA = "sample_weight", "offset", "groups"
+USUAL = 1.0, 1e-6  # alphas, from which to which
 
 
 def _has(name):
@@ -457,7 +458,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             X = before.fit_transform(X, data.y)
         seen = X, data.y, data.weight, data.offset
         return [
-            Group(loss, settings, _path_or_one(settings, final, alphas, seen))
+            Group(loss, settings, _path_or_usual(settings, final, alphas, seen))
             for loss in losses
             for settings in ({"loss": loss, **kind} for kind in kinds)
         ]
@@ -700,17 +701,17 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-def _path_or_one(settings, final, alphas, seen):
-    """A path, or one alpha where the data are not for a loss: its fits say why."""
+def _path_or_usual(settings, final, alphas, seen):
+    """A path, or a usual one where none is known, as for data that a loss refuses."""
     try:
         return path(settings, final, alphas, seen)
     except ValueError as error:
-        reason = f"{type(error).__name__}: {error}"
-    warn_caller(
-        f"LossSearchCV has no path of alphas for {settings['loss']}, which it compares "
-        f"with alpha=1.0 alone. Leave it out, or pass alphas. {reason}"
-    )
-    return [1.0]
+        found = np.geomspace(*USUAL, alphas).tolist() if alphas > 1 else [USUAL[0]]
+        warn_caller(
+            f"LossSearchCV knows no path of alphas for {settings['loss']}, and takes "
+            f"{found[0]:g} to {found[-1]:g}. Pass alphas, or leave it out. {error}"
+        )
+        return found
 
 
 def _check_classes(k, y, weight, train):

@@ -25,7 +25,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.problem._sweep import sweep
-from sklearn_losses.solvers.descent._descent import bends_alike, term_of
+from sklearn_losses.solvers.descent._problem import bends_alike
 
 BLOCK = 1 << 10  # rows whose products stay in cache
 MANY = 1 << 14  # raw predictions of several points that do
@@ -284,7 +284,7 @@ class Path:
         if objective.sample_weight is not None:
             total = objective.sample_weight.sum()
         # Where these are some of the rows they stand for all.
-        self.term = term = term_of(replace(objective, total_weight=float(total)))
+        self.term = term = replace(objective, total_weight=float(total)).term()
         self.weight = term.weight / term.total  # a share of each row
         self.mass = np.array([self.weight[part].sum() for part in stack.parts])
         self.start = np.zeros(len(term.y)) if term.offset is None else term.offset

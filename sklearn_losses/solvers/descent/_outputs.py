@@ -9,21 +9,30 @@ from dataclasses import replace
 
 import numpy as np
 
+from sklearn_losses.design._centred import Sums
 from sklearn_losses.design._matrices import centre_rows
 from sklearn_losses.losses._outputs import newton_step
 from sklearn_losses.problem._outputs import bound_of
 from sklearn_losses.solvers._base import SolverResult, finish
-from sklearn_losses.solvers.descent._certified import Certified, features_of, sample_of
+from sklearn_losses.solvers.descent._certified import (
+    Certified,
+    features_of,
+    sample_of,
+    show,
+)
 from sklearn_losses.solvers.descent._curvature import (
     FIRST_DAMPING,
     JITTER,
     scaled_cholesky,
     solve_scaled,
 )
-from sklearn_losses.solvers.descent._descent import Fit
-from sklearn_losses.solvers.descent._gap_descent import NEWTON
-from sklearn_losses.solvers.descent._newton import Newton
+from sklearn_losses.solvers.descent._descent import Descent, Limits
+from sklearn_losses.solvers.descent._models import NEWTON, Models
+from sklearn_losses.solvers.descent._newton import SMALLEST_TOL
 from sklearn_losses.solvers.descent._newton_model import JointModel
+from sklearn_losses.solvers.descent._problem import CentredProblem
+from sklearn_losses.solvers.descent._smoothing import Smoothing
+from sklearn_losses.solvers.descent._stopping import Tolerance
 from sklearn_losses.terms._outputs import OutputsTerm
 from sklearn_losses.terms._term import FEW, uniform
 
@@ -49,14 +58,18 @@ def outputs_term(objective):
 class OutputsModel(JointModel):
     """B is the Hessian of what moves, in packed order."""
 
-    predictors = None
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.predictors = problem.predictors
 
-    def update(self, theta, sums, jitter):
+    def update(self, theta, seen, around):
+        hessian, curvature = around.hessian()
+        jitter = around.jitter(curvature)
         self.theta, self.is_smoothed = theta, jitter > 0
-        places, moves = self.predictors.places, self._moves()
-        self.gradient = self._gradient(theta, sums) * moves
+        places = self.predictors.places
+        self.gradient = self.problem.gradient(theta, seen.sums)
         of_each = np.tile(self.l2, self.n_outputs)[places]
-        self.hessian = self.hessian.copy()  # that of the loss may be asked for again
+        self.hessian = hessian.copy()  # that of the loss may be asked for again
         diagonal = self.hessian.ravel()[:: len(places) + 1]
         diagonal += of_each + jitter * self.stiffness / JITTER
         if not self.price.is_simple:
@@ -64,12 +77,6 @@ class OutputsModel(JointModel):
 
     def is_flat(self, least):
         return False  # only a loss of points can be smoothed for that
-
-    def _moves(self):
-        """What moves; a column without spread does not."""
-        moves = self.predictors.moves.copy()
-        moves[:, :-1] &= self.features.scale > 0
-        return moves
 
     def _add_price(self, theta):
         size, places = len(self.l2), self.predictors.places
@@ -114,44 +121,46 @@ class OutputsModel(JointModel):
         return whole
 
 
-class OutputsFit(Fit):
-    """A fit of outputs that use what their predictors say."""
+class OutputsProblem(CentredProblem):
+    """A problem of outputs that use what their predictors say.
 
-    _is_polishing, _last = False, None
+    Attributes
+    ----------
+    predictors : Predictors
+    keeps_hessian : bool
+        Whether the Hessian stays what it was at the last point.
+    """
 
-    def __init__(self, solver, objective, *parts):
-        self.predictors = objective.predictors
-        super().__init__(solver, objective, *parts)
-        self.may_change = False
+    keeps_hessian, _last = False, None
 
-    def first_model(self):
-        return OutputsModel
+    @classmethod
+    def of(cls, objective, features, term, passes=0):
+        found = super().of(objective, features, term, passes)
+        found.predictors, found.sees_differences = objective.predictors, False
+        found.moves[-1] = 1.0  # predictors know which intercepts do
+        return found
 
-    def use(self, model):
-        super().use(model)
-        model.predictors, model.is_centred = self.predictors, False
-        model.moves[-1] = 1.0  # predictors know which intercepts do
+    def gradient(self, theta, sums):
+        """That of what moves; a column without spread does not."""
+        moves = self.predictors.moves.copy()
+        moves[:, :-1] &= self.features.scale > 0
+        return super().gradient(theta, sums) * moves
 
-    def is_in_doubt(self):
-        """Of a smoothed kink the minimum is what the last width says it is."""
-        return self.h == 0 and super().is_in_doubt()
-
-    def _hessian(self, p):
+    def hessian(self, raw, h):
         """That of what moves, and the sum of the rows' traces."""
-        if self._is_polishing:
-            return self._last
-        self._last = self._new_hessian(p)
+        if not (self.keeps_hessian and self._last):
+            self._last = self._new_hessian(raw, h)
         return self._last
 
-    def _new_hessian(self, p):
+    def _new_hessian(self, raw, h):
         self.passes += 1
         size, n_outputs = self.predictors.size, self.n_outputs
         found, total = np.zeros((size, size)), 0.0
         width = max(n_outputs**2, self.features.n_features + 1)
         n_rows = max(1, MOST_NUMBERS // width)
-        for start in range(0, len(p), n_rows):
-            block = slice(start, min(start + n_rows, len(p)))
-            hessians = self.term.hessians(p[block], self.h, block)
+        for start in range(0, len(raw), n_rows):
+            block = slice(start, min(start + n_rows, len(raw)))
+            hessians = self.term.hessians(raw[block], h, block)
             total += float(np.abs(np.einsum("ikk->ik", hessians)).sum())
             self.predictors.add_curvature(self._z(block), hessians, found)
         return found, total
@@ -165,50 +174,82 @@ class OutputsFit(Fit):
         centre_rows(features.X[block], features.mean, features.scale, z)
         return z
 
+    def bound(self, theta):
+        """A lower bound of a convex objective, from the slopes at a point."""
+        raw = self.raw_at(theta)
+        seen = self.sweep(Sums(self.features, self.n_outputs), raw, 0.0)
+        slopes, offset = self.term.slopes(raw, 0.0), self.term.offset
+        products = slopes * (raw if offset is None else raw - offset)
+        values = self.term.weight * self.term.values(raw)
+        gradient = self.gradient(theta, seen.sums) - self.price_slope(theta)
+        sizes = np.abs(products).sum() + np.abs(values).sum()
+        parts = products.sum(), seen.value, sizes, self.term.lowest
+        return bound_of(self.price, theta, gradient, *parts)
+
+
+class OutputsModels(Models):
+    """The one model of outputs with predictors of their own."""
+
+    def __init__(self):
+        super().__init__(NEWTON, may_change=False)
+
+    def _kind(self, problem):
+        return OutputsModel
+
+
+class OutputsDescent(Descent):
+    """A descent to a tolerance, and beyond it."""
+
+    def __init__(self, limits, objective, features, point, passes=1):
+        term = outputs_term(objective)
+        problem = OutputsProblem.of(objective, features, term, passes)
+        parts = limits, Tolerance(limits), OutputsModels(), Smoothing(), point
+        super().__init__(problem, *parts)
+
+    @property
+    def is_in_doubt(self):
+        """Of a smoothed kink the minimum is what the last width says it is."""
+        return self.smoothing.width == 0 and super().is_in_doubt
+
+    @property
     def is_perfect_fit(self):
         """Whether the scale has all but vanished."""
-        loss = self.term.loss
-        if "scale" not in loss.outputs:
+        term = self.problem.term
+        if "scale" not in term.loss.outputs:
             return False
-        before = loss.values_of(self.term.best_constant()[None])["scale"]
-        after = loss.values_of(self.raw_at(self.kept))["scale"]
-        return not np.min(after) > VANISHED * before[0]
+        before = term.loss.values_of(term.best_constant()[None])["scale"]
+        raw = self.problem.raw_at(self.state.kept)
+        return not np.min(term.loss.values_of(raw)["scale"]) > VANISHED * before[0]
 
     def polish(self):
         """More steps from the best point on, as long as they gain."""
-        theta, before = self.kept, np.inf
-        self._is_polishing = len(self.term.y) > FEW and self._last is not None
-        for _ in range(EXACT_STEPS if self.h == 0 else 0):
-            p = self.raw_at(theta)
-            value, _ = self.look(p, theta)
+        state, problem = self.state, self.problem
+        theta, before = state.kept, np.inf
+        problem.keeps_hessian = len(problem.term.y) > FEW
+        for _ in range(EXACT_STEPS if self.smoothing.width == 0 else 0):
+            raw = problem.raw_at(theta)
+            self.look_at(theta, raw)
+            value = state.value
             new, delta, _slope, predicted = self.model.minimum()
-            q = self.raw(delta)
-            reached = self.value_along(p, q, 1.0, new)
-            if not (np.isfinite(q).all() and reached <= value + LITTLE * abs(value)):
+            direction = problem.raw(delta)
+            reached = problem.value_along(raw, direction, 1.0, new)
+            is_better = reached <= value + LITTLE * abs(value)
+            if not (np.isfinite(direction).all() and is_better):
                 return
             theta = new
-            self.arrive(theta, min(reached, self.best), 1.0)
-            self.kept = theta
+            state.keep(theta, min(reached, state.best))
             if predicted <= LITTLE * abs(value):
                 return
-            self._is_polishing &= predicted <= FASTER * before
+            problem.keeps_hessian &= predicted <= FASTER * before
             before = predicted
 
-    def bound(self):
-        """A lower bound of a convex objective, from the slopes at the best point."""
-        if not self.is_convex or self.h > 0:
-            return np.nan if not self.is_convex else -np.inf
-        theta = self.kept
-        p = self.raw_at(theta)
-        seen = self.sweep(p)
-        slopes = self.term.slopes(p, 0.0)
-        plain = p if self.term.offset is None else p - self.term.offset
-        products, values = slopes * plain, self.term.weight * self.term.values(p)
-        gradient = seen.sums.first.reshape(theta.shape) * self.model._moves()
-        sizes = np.abs(products).sum() + np.abs(values).sum()
-        linear = products.sum()
-        lowest = self.term.lowest
-        return bound_of(self.price, theta, gradient, linear, seen.value, sizes, lowest)
+    def lower_bound(self):
+        """That of the objective, nan if it is not convex."""
+        if not self.problem.is_convex:
+            return np.nan
+        if self.smoothing.width > 0:
+            return -np.inf
+        return self.problem.bound(self.state.kept)
 
 
 class OutputsSolver(Certified):
@@ -232,66 +273,58 @@ class OutputsSolver(Certified):
         if objective.predictors.has_more:
             first = replace(objective, predictors=objective.predictors.of_first())
             point, passes = self._of_rows(first, features, point, passes)
-        steps = Newton(max_iter=self.max_iter, tol=self.tol)
-        term = outputs_term(objective)
-        fit = OutputsFit(steps, objective, features, term, *point, passes)
+        limits = Limits(self.max_iter, max(self.tol, SMALLEST_TOL))
+        descent = OutputsDescent(limits, objective, features, point, passes)
         with np.errstate(all="ignore"):
-            while not fit.ended:
-                fit.advance()
+            while not descent.ended:
+                descent.advance()
                 if self.verbose:
-                    self._show(fit)
-                if not fit.ended:
-                    yield lambda: features.unscaled(fit.kept[:, :-1], fit.kept[:, -1])
-            fit.polish()
-            bound = fit.bound()
-        coef, intercept = features.unscaled(fit.kept[:, :-1], fit.kept[:, -1])
+                    show(descent)
+                if not descent.ended:
+                    yield descent.found
+            descent.polish()
+            bound = descent.lower_bound()
+        state = descent.state
         result = SolverResult(
-            coef,
-            intercept,
-            np.array([fit.passes]),
-            fit.converged,
-            warnings=self._warnings(fit),
+            *descent.found(),
+            np.array([descent.problem.passes]),
+            state.converged,
+            warnings=self._warnings(descent),
             bound=bound,
-            value=fit.best if features.is_near else None,
-            gained=np.array([fit.at_constant - fit.best]),
+            value=state.best if features.is_near else None,
+            gained=np.array([descent.gained]),
         )
-        return result, fit
+        return result, descent
 
     def _of_rows(self, objective, features, point, passes=0):
         """The minimum of an objective, about, for another to begin with."""
-        steps = Newton(max_iter=self.max_iter, tol=START_TOL)
         features = features.with_rows(objective.rows)
-        fit = OutputsFit(steps, objective, features, outputs_term(objective), *point)
-        with np.errstate(all="ignore"):
-            while not fit.ended:
-                fit.advance()
-        if not (fit.converged and np.isfinite(fit.kept).all()):
-            return point, passes + fit.passes
-        found = features.unscaled(fit.kept[:, :-1], fit.kept[:, -1])
-        return found, passes + fit.passes
+        limits = Limits(self.max_iter, START_TOL)
+        descent = OutputsDescent(limits, objective, features, point)
+        descent.finish()
+        passes += descent.problem.passes
+        state = descent.state
+        is_found = state.converged and np.isfinite(state.kept).all()
+        return descent.found() if is_found else point, passes
 
-    def _warnings(self, fit):
-        if fit.converged:
+    def _warnings(self, descent):
+        state, term = descent.state, descent.problem.term
+        if state.converged:
             return []
-        if fit.is_perfect_fit():
+        if descent.is_perfect_fit:
             return [
                 f"{self.owner} fits nearly every row perfectly, so that the likelihood "
-                f"of {fit.term.loss!r} grows without end as its scale falls to 0; this "
+                f"of {term.loss!r} grows without end as its scale falls to 0; this "
                 "is where the fit was stopped. Give it a number, such as scale=1.0, or "
                 "use a larger alpha."
             ]
-        if not np.isfinite(fit.best):
+        if not np.isfinite(state.best):
             return [f"{self.owner} did not converge: its objective overflows."]
+        passes = descent.problem.passes
         reason = f"in max_iter={self.max_iter} passes over the rows"
-        if fit.passes + 2 <= self.max_iter:
-            reason = f"after {fit.passes} passes, as no step lowers its objective"
+        if passes + 2 <= self.max_iter:
+            reason = f"after {passes} passes, as no step lowers its objective"
         return [
-            f"{self.owner} did not converge {reason}: {fit.term.loss!r} reached "
-            f"{fit.best:.6g}. Increase max_iter, tol or alpha."
+            f"{self.owner} did not converge {reason}: {term.loss!r} reached "
+            f"{state.best:.6g}. Increase max_iter, tol or alpha."
         ]
-
-    def _show(self, fit):
-        print(
-            f"iteration {fit.n_iterations:4d}  objective {fit.best:.9g}  "
-            f"smoothing {fit.h:.2g}  passes {fit.passes}"
-        )

@@ -27,7 +27,7 @@ from sklearn_losses._machine._params import (
     check_parameters,
     refuse_negative,
 )
-from sklearn_losses.design._structure import check_structure
+from sklearn_losses.design._structure import check_structure, refuse_collection
 from sklearn_losses.losses import Loss, get_loss, loss_names
 from sklearn_losses.losses._arguments import ORDINARY
 from sklearn_losses.losses._contradictions import is_foreign
@@ -442,6 +442,7 @@ def check_large_rows(estimator, X, y, reset=True):
         It raises the error of `check_rows` if an entry is not finite. None: all are.
     """
     check_structure(X)
+    refuse_collection(y, "y")
     if isinstance(y, (list, tuple)):
         check_one_kind(y)
     size = X.nnz if sparse.issparse(X) else getattr(X, "size", 0)

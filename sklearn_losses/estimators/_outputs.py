@@ -30,6 +30,7 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
+from sklearn_losses.losses._targets import survival_intervals
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
@@ -87,6 +88,19 @@ def _index_of(owner, column, n_features, names):
     raise InvalidParameterError(
         f"The 'features' parameter of {owner} names the column {column!r}, and {known}."
     )
+
+
+def _intervals(y, loss):
+    """y with two columns where it says which times are those of events."""
+    names = getattr(getattr(y, "dtype", None), "names", None)
+    return survival_intervals(y) if names and loss.y_size > 1 else y
+
+
+def _are_intervals(y, loss):
+    """Whether targets are more than numbers."""
+    if loss is None or not loss.outputs or loss.y_size == 1:
+        return False
+    return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
 
 
 class OutputsMixin:
@@ -172,6 +186,7 @@ class OutputsMixin:
 
     def _checked(self, X, y, loss):
         """X and y, which may have two columns where a target is an interval."""
+        y = _intervals(y, loss)
         if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
             X, y, check = check_large_rows(self, X, y)
             return X, check_numbers(y, loss), check
@@ -275,7 +290,10 @@ class OutputsMixin:
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
-        """R^2 of `predict`, or of `Quantiles` what they save of the loss of constants.
+        """R^2 of `predict`, or where that is undefined what the loss says.
+
+        Of `Quantiles`, which share of the loss of constants they save. Of targets that
+        are intervals, the mean log-likelihood.
 
         Parameters
         ----------
@@ -290,6 +308,9 @@ class OutputsMixin:
         float
         """
         loss = getattr(self, "loss_", None)
+        if _are_intervals(y, loss):
+            y, raw = self._targets_and_outputs(X, y, loss, offset)
+            return -loss.mean(y, raw, sample_weight)
         if not isinstance(loss, Quantiles):
             return super().score(X, y, sample_weight, offset)
         y, mean = np.asarray(y, dtype=np.float64), Quantiles(loss.levels).mean
@@ -395,7 +416,7 @@ class OutputsMixin:
         """Targets and raw outputs as a loss of the class of `loss_` takes them."""
         values = self._values(X, offset)
         n = len(values["location"])
-        return check_numbers(y, loss), loss.raw_of(values, n)
+        return check_numbers(_intervals(y, loss), loss), loss.raw_of(values, n)
 
     def _frozen(self, X, offset):
         values = self._values(X, offset)

@@ -28,6 +28,7 @@ from sklearn_losses import (
     SquaredError,
     StudentTDistribution,
     WeibullAFT,
+    survival_target,
 )
 from tests.cases import each
 from tests.contract import each_check
@@ -188,6 +189,23 @@ def test_tobin():
     assert model.loss_.scale == pytest.approx(5.57254, abs=5e-6)
     assert -20 * model.objective_ == pytest.approx(-28.94013, abs=5e-6)
     assert model.gap_ < 1e-12
+
+
+def test_a_survival_target_is_taken_and_scored_by_the_likelihood():
+    event = np.arange(N) % 3 > 0
+    y = np.column_stack([TIMES, np.where(event, TIMES, np.inf)])
+    target = survival_target(event=event, time=TIMES)
+    model = LinearRegressor(WeibullAFT(), penalty=None).fit(X, y)
+    same = clone(model).fit(X, target)
+    np.testing.assert_array_equal(same.coef_, model.coef_)
+    assert same.score(X, target) == pytest.approx(-model.objective_)
+    assert model.score(X, y) == pytest.approx(-model.objective_)
+    assert model.score(X, TIMES) <= 1.0  # R^2
+    losses = {"loss": [WeibullAFT(), LogNormalAFT()]}
+    assert np.isfinite(GridSearchCV(model, losses, cv=3).fit(X, target).best_score_)
+    entered = survival_target(event=event, time=TIMES + 1.0, entry=np.full(N, 0.5))
+    with pytest.raises(ValueError, match="with entry is for CoxPH"):
+        clone(model).fit(X, entered)
 
 
 def test_the_dispersion_of_counts():

@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_losses.losses._outputs import best_outputs
 from sklearn_losses.terms._rows import RowTerm
-from sklearn_losses.terms._term import ALL, FEW, LossTerm, Model, finite
+from sklearn_losses.terms._term import FEW, LossTerm, Model, finite
 
 
 class OutputsTerm(RowTerm):
@@ -99,8 +99,8 @@ class OutputsTerm(RowTerm):
         least = getattr(self.loss, "minimum_of", None)
         return -np.inf if least is None else least(self._y, self.weight)
 
-    def values(self, p):
-        """The losses of all rows, not weighted."""
-        found = np.empty(len(p))
-        self._evaluate(self._y[ALL], p, found, None, None)
-        return found
+    def values_and_slopes(self, p):
+        """The weighted losses of all rows, and their derivatives."""
+        values, slopes = np.empty(len(p)), np.empty(p.shape)
+        self._evaluate(self._y, p, values, slopes, None)
+        return self._weighted(values), self._weighted(slopes)

@@ -200,15 +200,19 @@ class OutputsFit(Fit):
             return np.nan if not self.is_convex else -np.inf
         theta = self.kept
         p = self.raw_at(theta)
-        seen = self.sweep(p)
-        slopes = self.term.slopes(p, 0.0)
+        values, slopes = self.term.values_and_slopes(p)
         plain = p if self.term.offset is None else p - self.term.offset
-        products, values = slopes * plain, self.term.weight * self.term.values(p)
-        gradient = seen.sums.first.reshape(theta.shape) * self.model._moves()
-        sizes = np.abs(products).sum() + np.abs(values).sum()
-        linear = products.sum()
+        sums = self.model.sums()
+        for block in self.features.blocks:
+            sums.add(block, slopes[block])
+        gradient = sums.first.reshape(theta.shape) * self.model._moves()
+        linear = float(np.vdot(slopes, plain))
+        slopes *= plain
+        sizes = float(np.abs(slopes, out=slopes).sum() + np.abs(values).sum())
         lowest = self.term.lowest
-        return bound_of(self.price, theta, gradient, linear, seen.value, sizes, lowest)
+        return bound_of(
+            self.price, theta, gradient, linear, float(values.sum()), sizes, lowest
+        )
 
 
 class OutputsSolver(Certified):

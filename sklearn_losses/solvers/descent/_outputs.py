@@ -22,6 +22,7 @@ from sklearn_losses.solvers.descent._curvature import (
 )
 from sklearn_losses.solvers.descent._descent import Fit
 from sklearn_losses.solvers.descent._gap_descent import NEWTON
+from sklearn_losses.solvers.descent._line_search import is_finite
 from sklearn_losses.solvers.descent._newton import Newton
 from sklearn_losses.solvers.descent._newton_model import JointModel
 from sklearn_losses.terms._outputs import OutputsTerm
@@ -31,8 +32,9 @@ START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
+ROUNDING = 1e-12  # of a sum of many values
 VANISHED = 1e-4  # of the scale of a constant is none
-MOST_NUMBERS = 1 << 19  # of Hessians at a time
+MOST_NUMBERS = 1 << 16  # of Hessians at a time
 
 
 def outputs_term(objective):
@@ -136,6 +138,13 @@ class OutputsFit(Fit):
         """Of a smoothed kink the minimum is what the last width says it is."""
         return self.h == 0 and super().is_in_doubt()
 
+    def length(self, p, q, theta, delta, slope_at_0, ahead=None):
+        """How far to go; a whole step if it gains less than values can tell."""
+        is_tiny = 0.0 < -slope_at_0 <= ROUNDING * abs(self.previous)
+        if is_tiny and is_finite(q):
+            return 1.0
+        return super().length(p, q, theta, delta, slope_at_0, ahead)
+
     def _hessian(self, p):
         """That of what moves, and the sum of the rows' traces."""
         if self._is_polishing:
@@ -231,7 +240,7 @@ class OutputsSolver(Certified):
         sample = sample_of(objective, self.seed, 10 * objective.predictors.size)
         features, passes = features_of(objective, None)
         point = tuple(array.copy() for array in start)
-        if sample is not None and objective.is_convex and not point[0].any():
+        if sample is not None and not point[0].any():
             point, _ = self._of_rows(sample, features, point)
         if objective.predictors.has_more:
             first = replace(objective, predictors=objective.predictors.of_first())

@@ -36,6 +36,7 @@ KERNELS = (
     "_machine._arrays",
     "losses._builtin",
     "losses._group_builtin",
+    "losses._large_groups",
     "losses._table",
     "design._matrices",
     "design._rows",

@@ -55,11 +55,41 @@ autosummary_context = {"bare": make_api.without_members()}
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
+# The first examples of the gallery; the others follow by name.
+FIRST = [
+    "which_loss",
+    "outliers",
+    "quantile_bands",
+    "exposure",
+    "imbalanced",
+    "wrong_labels",
+]
+FIRST += [
+    "asymmetric_costs",
+    "text_stream",
+    "own_loss",
+    "regularization_path",
+    "loss_curves",
+]
+
+
+class Order:
+    """The key by which sphinx-gallery sorts files."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, file):
+        name = Path(file).stem.removeprefix("plot_")
+        return FIRST.index(name) if name in FIRST else len(FIRST), name
+
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_",
     "ignore_pattern": r"(^|[\\/])(?!plot_)[^\\/]*$",
+    "within_subsection_order": Order,
     "abort_on_example_error": True,
     "plot_gallery": os.environ.get("GALLERY") != "0",  # quick, without pictures
     "download_all_examples": False,

@@ -1,21 +1,19 @@
-"""Machines that still run when a study ends: censored times.
+"""
+Times that are not over yet
+===========================
 
-    python examples/plot_censored.py
+Machines that still run when a study ends: censored times.
 
 Times are observed until the study ends. A model that takes the end for the failure, or
 leaves such rows out, underestimates how long machines live, most for the good ones. The
-accelerated failure time model takes them for what they are: at least so long. The
-picture is `plot_censored.png`.
+accelerated failure time model takes them for what they are: at least so long.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_losses import LinearRegressor, WeibullAFT
 
-OUTPUT = Path(__file__).with_suffix(".png")
 N, SHAPE = 1500, 2.0
 
 rng = np.random.default_rng(0)
@@ -37,7 +35,7 @@ fits = {
     ),
 }
 
-figure, (rows, curves) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+_, (rows, curves) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
 rows.plot(quality[is_seen], seen[is_seen], ".", ms=3, color="0.35", label="failed")
 rows.plot(
     quality[~is_seen],
@@ -68,5 +66,4 @@ rows.set_ylim(0.0, 6.5)
 curves.set(xlabel="years", ylabel="share that runs", title="Machines of quality 0.75")
 rows.legend(fontsize="small", loc="upper left")
 curves.legend(fontsize="small")
-figure.savefig(OUTPUT, dpi=110)
-print(f"Wrote {OUTPUT.name}")
+plt.show()

@@ -1,14 +1,14 @@
-"""Intervals where the noise is not the same everywhere: a scale with features.
+"""
+Intervals where the noise differs
+=================================
 
-    python examples/plot_distributions.py
+Intervals where the noise is not the same everywhere: a scale with features.
 
 The noise grows with x. A Gaussian with one scale has intervals that are too wide on the
 left and too narrow on the right, although 90% of all rows are inside; with
 ``features={"scale": "all"}`` the same share is inside everywhere. Quantiles need no
-distribution. The picture is `plot_distributions.png`.
+distribution.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,6 @@ from sklearn.preprocessing import SplineTransformer
 
 from sklearn_losses import GaussianDistribution, LinearRegressor, Quantiles
 
-OUTPUT = Path(__file__).with_suffix(".png")
 N, COVERAGE = 3000, 0.9
 
 rng = np.random.default_rng(0)
@@ -35,7 +34,7 @@ models = {
         Quantiles([tail, 1.0 - tail]), alpha=1e-5
     ),
 }
-figure, axes = plt.subplots(
+_, axes = plt.subplots(
     2, 3, figsize=(13, 6), sharex=True, sharey="row", layout="constrained"
 )
 for (name, model), above, below in zip(models.items(), *axes):
@@ -58,5 +57,4 @@ for (name, model), above, below in zip(models.items(), *axes):
     )
 axes[0, 0].set_ylabel("y, and 90% intervals")
 axes[1, 0].set_ylabel("% inside, by x")
-figure.savefig(OUTPUT, dpi=110)
-print(f"Wrote {OUTPUT.name}")
+plt.show()

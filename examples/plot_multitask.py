@@ -1,15 +1,14 @@
-"""Digits on a canvas: where they are, how large, and which, by one linear model.
+"""
+One model for a box and a class
+===============================
 
-    python examples/plot_multitask.py
+Digits on a canvas: where they are, how large, and which, by one linear model.
 
 Digits of scikit-learn are pasted at random places and sizes, or not at all. The
 features of an image are its brightness in cells, and where bright rows and columns are.
 One model predicts the box, where there is a digit (nan elsewhere), and the digit or
-"none". With ``MultiTask()`` a feature is used for all of them or for none. The picture
-is `plot_multitask.png`.
+"none". With ``MultiTask()`` a feature is used for all of them or for none.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,7 +17,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import CrossEntropy, Huber, LinearMultiTask, MultiTask
 
-OUTPUT = Path(__file__).with_suffix(".png")
 SIDE, NONE = 24, 3  # of the canvas; the class of an empty one
 N = 2000
 
@@ -101,5 +99,4 @@ shares.set_yticks(range(8), ["left", "top", "width", "height", *names])
 shares.set(
     xlabel="feature", title="Coefficients: a feature is used for all or for none"
 )
-figure.savefig(OUTPUT, dpi=100)
-print(f"Wrote {OUTPUT.name}")
+plt.show()

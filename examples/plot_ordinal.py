@@ -1,11 +1,13 @@
-"""Wines with marks from 3 to 9: ordered classes, and what a regression makes of them.
+"""
+Ordered classes
+===============
 
-    python examples/plot_ordinal.py [winequality-red.csv]
+Wines with marks from 3 to 9: ordered classes, and what a regression makes of them.
 
 The data are those of the UCI repository where the file is given (P. Cortez and others),
 else made up in the same way. A model of ordered classes puts each wine on one axis and
-finds the thresholds between the marks, which are not at equal distances; its median has
-the least mean absolute error. The picture is `plot_ordinal.png`.
+finds the thresholds between the marks, which are not at equal distances; its median is
+what a mean absolute error asks for.
 """
 
 import sys
@@ -20,8 +22,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import AllThreshold, LinearOrdinalClassifier, LinearRegressor
-
-OUTPUT = Path(__file__).with_suffix(".png")
 
 
 def wines():
@@ -56,7 +56,7 @@ scaled, model = fitted[:-1].transform(X), fitted[-1]
 latent = model.predict_latent(scaled)
 marks, thresholds = model.classes_, model.thresholds_
 
-figure, (rows, curves) = plt.subplots(
+_, (rows, curves) = plt.subplots(
     2, 1, figsize=(9, 7), sharex=True, layout="constrained", height_ratios=[3, 2]
 )
 colors = plt.get_cmap("viridis")(np.linspace(0.0, 0.9, len(marks)))
@@ -76,5 +76,4 @@ rows.set(ylabel="mark", title="Wines on the latent axis, and the thresholds")
 curves.set(xlabel="latent value", ylabel="probability", ylim=(0, None))
 curves.set_xlim(ends[0], ends[-1])
 curves.legend(title="mark", fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
-figure.savefig(OUTPUT, dpi=110)
-print(f"Wrote {OUTPUT.name}")
+plt.show()

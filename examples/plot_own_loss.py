@@ -9,8 +9,8 @@ tests the formulas and everything that the loss claims. For the speed of a built
 the same two functions can be compiled by numba, or written in C or Cython.
 
 The data are scikit-learn's diabetes data. The score of the search is the mean absolute
-error, and yet the best power is not 1: on data without outliers the squared error is
-the better estimate, of the median too. (By a little: note the scale.)
+error, and yet the best power is far from 1, and near to that of the squared error: on
+data without outliers it makes more of each row. (Note the scale: it is by a little.)
 """
 
 import matplotlib.pyplot as plt

@@ -1,14 +1,14 @@
-"""What makes a query good is not what makes a row the best of its query.
+"""
+Rankings within queries
+=======================
 
-    python examples/plot_ranking.py
+What makes a query good is not what makes a row the best of its query.
 
 Customers of a shop see lists of products. Lists of cheap products sell more, so that a
-regression of sales learns to recommend the cheap; but within a list it is the better one,
-which is dearer, that is bought. A loss of the rows of a list sees only what differs within
-it. The picture is `plot_ranking.png`.
+regression of sales learns to recommend the cheap; but within a list it is the better
+one, which is dearer, that is bought. A loss of the rows of a list sees only what
+differs within it.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +23,6 @@ from sklearn_losses import (
     ndcg_score,
 )
 
-OUTPUT = Path(__file__).with_suffix(".png")
 N_LISTS, LENGTH = 600, 12
 FEATURES = "price", "rating", "photos", "noise"
 
@@ -48,7 +47,7 @@ models = {
 }
 styles = "ko:", "C0o-", "C1s--", "C2^-.", "C3v-"
 
-figure, (quality, bars) = plt.subplots(
+_, (quality, bars) = plt.subplots(
     1, 2, figsize=(11, 4.5), width_ratios=[3, 2], layout="constrained"
 )
 depths = np.arange(1, LENGTH + 1)
@@ -74,5 +73,4 @@ bars.axvline(0.0, color="k", lw=0.8)
 bars.set(yticks=range(4), yticklabels=FEATURES, xlabel="coefficient / largest")
 bars.set_title("What is learnt")
 bars.invert_yaxis()
-figure.savefig(OUTPUT, dpi=120)
-print(f"Wrote {OUTPUT.name}")
+plt.show()

@@ -1,5 +1,6 @@
 """The pages in docs/ are what the code says, and list all of it."""
 
+import ast
 import doctest
 import importlib.util
 import inspect
@@ -149,3 +150,14 @@ def test_a_loss_says_what_it_estimates_and_when_to_take_it(name):
     assert not missing, missing
     see_also = re.search(r"See Also\n-+\n(.*?)\n\n", text, re.DOTALL)[1]
     assert set(re.findall(r"^(\w+) :", see_also, re.MULTILINE)) <= {*LOSSES} - {name}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("plot_*.py")), ids=lambda path: path.stem
+)
+def test_an_example_of_the_gallery_has_a_title_and_shows_its_picture(path):
+    text = path.read_text(encoding="utf-8")
+    title, line = ast.get_docstring(ast.parse(text)).splitlines()[:2]
+    assert line == "=" * len(title)
+    assert "plt.show()" in text
+    assert "__file__" not in text, "sphinx-gallery knows no __file__"

@@ -56,7 +56,16 @@ class Rows:
         scale: Doubles,
         block: slice | None = None,
         with_largest: bool = False,
-    ) -> tuple[Doubles, ...]: ...
+    ) -> Doubles: ...
     def moments(
         self, weight: Doubles, gradient: Doubles
     ) -> tuple[Doubles, Doubles, Doubles, Doubles]: ...
+
+def look_at_columns(
+    data: Numbers,
+    share: Doubles,
+    step: int,
+    centre: bool,
+    spike: float,
+    out: Doubles,
+) -> bool: ...

@@ -41,6 +41,7 @@ from sklearn_losses.losses._links import IdentityLink, Link
 from sklearn_losses.losses._table import CLoss
 
 PACKAGE = __name__.partition(".")[0] + "."
+NO_FORMULAS = (None,) * 4
 REAL_LINE = Interval(None, None, "neither")
 
 # For each task, what makes of a loss the convex one that a fit begins from. The module
@@ -159,7 +160,7 @@ class Loss(BaseEstimator):
     def _formulas(self):
         """The formulas in numpy; an empty tuple if there are none."""
         formulas = self._value, self._gradient, self._curvature, self._hessian
-        if all(formula is None for formula in formulas):
+        if formulas == NO_FORMULAS:
             return ()
         if self._value is None or self._gradient is None:
             missing = "_value" if self._value is None else "_gradient"

@@ -3,6 +3,7 @@
 
 cimport sklearn_losses.losses._formulas.ranking as ranking
 cimport sklearn_losses.losses._formulas.survival as survival
+cimport sklearn_losses.losses._large_groups as large
 from sklearn_losses.losses._table cimport Group, LossTable, group_fn, new_loss, start_table
 
 cdef enum:
@@ -35,6 +36,9 @@ add("list_net", list_net)
 
 
 cdef double pairwise_logistic(const void *params, const Group *group) noexcept nogil:
+    if group.n > large.FEW_FOR_POLYNOMIALS:
+        ranking.clear(group)
+        return large.logistic(group)
     return ranking.pairs(ranking.logistic_value, ranking.logistic_slope,
                          ranking.logistic_bend, params, group)
 
@@ -49,6 +53,13 @@ add("pairwise_exponential", pairwise_exponential)
 
 
 cdef double pairwise_hinge(const void *params, const Group *group) noexcept nogil:
+    cdef double end = (<const double *> params)[0], h = (<const double *> params)[1]
+    if group.n > large.FEW_ROWS:
+        ranking.clear(group)
+        if h == 0.0:
+            return large.hinges(group, end, 1.0, False)
+        return (large.hinges(group, end + h, 0.25 / h, True)
+                + large.hinges(group, end - h, -0.25 / h, True))
     return ranking.pairs(ranking.hinge_value, ranking.hinge_slope, ranking.hinge_bend,
                          params, group)
 
@@ -56,6 +67,9 @@ add("pairwise_hinge", pairwise_hinge)
 
 
 cdef double pairwise_squared_hinge(const void *params, const Group *group) noexcept nogil:
+    if group.n > large.FEW_ROWS:
+        ranking.clear(group)
+        return large.hinges(group, 1.0, 1.0, True)
     return ranking.pairs(ranking.squared_hinge_value, ranking.squared_hinge_slope,
                          ranking.squared_hinge_bend, params, group)
 

@@ -47,6 +47,7 @@ def _named(*families):
 _CLASSES = _named(
     *(_regression, _robust, _counts, _binary, _multiclass, _ranking, _survival)
 )
+# Those with several raw predictions.
 _OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles)
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)

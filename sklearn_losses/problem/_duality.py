@@ -203,7 +203,10 @@ class Dual:
         for block in blocks if slopes.any() else []:
             mass = u_of(block)
             mass = mass * _column(self.weight[block], mass)
-            sizes = sizes + np.abs(mass).sum(axis=0)
+            if mass.ndim == 1:
+                sizes[0] += blas.dasum(mass)
+            else:
+                sizes = sizes + np.abs(mass).sum(axis=0)
             sums.add(block, mass)
         return sums.by_g.T.reshape(-1, *slopes.shape[1:]), max(sizes)
 

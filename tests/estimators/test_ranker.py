@@ -29,6 +29,7 @@ from sklearn_losses import (
     ranking_target,
     regularization_path,
 )
+from sklearn_losses.solvers.descent import _group_fit
 from tests.cases import GROUP_LOSSES, each
 from tests.contract import each_check
 
@@ -302,6 +303,15 @@ def test_paths(loss):
         assert set(np.flatnonzero(single.coef_)) <= set(np.flatnonzero(coef))
     structured = regularization_path(model, X, ranking_target(y, q), path.alphas)
     np.testing.assert_array_equal(structured.coefs, path.coefs)
+
+
+def test_a_matrix_by_columns(monkeypatch):
+    X, y, q, weight = data()
+    model = LinearRanker(alpha=0.01, tol=1e-10)
+    expected = model.fit(X, y, weight, groups=q).coef_
+    monkeypatch.setattr(_group_fit, "MOST_OF_ONE", 1)
+    found = model.fit(X, y, weight, groups=q).coef_
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
 def test_many_rows_begin_with_some_of_them():

@@ -357,3 +357,79 @@ def test_functions_that_return_something_else():
         loss.value([1.0, 0.0], [1.0, 2.0])
     with pytest.raises(InvalidParameterError, match="must be 'group', or left out"):
         NumpyLoss(nothing, nothing, granularity="row")
+
+
+# --------------------------------------------------------------------- large groups
+def explicit(loss, y, r, w):
+    """Value, gradient and Hessian of a loss of pairs in one group, by all pairs."""
+    i, j = np.nonzero(y[:, None] > y)
+    gain = {None: None, "gain": np.exp2(y), "difference": y}[loss.pair_weight]
+    pair = w[i] * w[j] * (1.0 if gain is None else gain[i] - gain[j])
+    short = 1.0 - (r[i] - r[j])
+    if isinstance(loss, PairwiseSquaredHinge):
+        parts = np.maximum(short, 0) ** 2, -2 * np.maximum(short, 0), 2.0 * (short > 0)
+    elif isinstance(loss, PairwiseLogistic):
+        s = 1 / (1 + np.exp(r[i] - r[j]))
+        parts = np.logaddexp(0, r[j] - r[i]), -s, s * (1 - s)
+    elif loss._width == 0:
+        parts = np.maximum(short, 0), -1.0 * (short > 0), 0 * short
+    else:
+        h = loss._width
+        inside = (short + h).clip(0, 2 * h)
+        beyond = np.maximum(short - h, 0)
+        parts = (
+            inside**2 / (4 * h) + beyond,
+            -inside / (2 * h),
+            (np.abs(short) < h) / (2 * h),
+        )
+    value, slope, bend = (pair * part for part in parts)
+    n = len(y)
+    gradient = np.bincount(i, slope, n) - np.bincount(j, slope, n)
+    hessian = np.zeros((n, n))
+    for a, b, sign in ((i, i, 1), (j, j, 1), (i, j, -1), (j, i, -1)):
+        np.add.at(hessian, (a, b), sign * bend)
+    return value.sum(), gradient, hessian
+
+
+@pytest.mark.parametrize("pair_weight", [None, "gain", "difference"])
+@pytest.mark.parametrize("n_levels", [2, 5, 1000])
+@pytest.mark.parametrize("spread", [0.1, 3.0, 100.0])
+def test_large_groups(rng, n_levels, spread, pair_weight):
+    n = 150
+    y = rng.integers(n_levels, size=n) * (4.0 / n_levels)
+    r, w = spread * rng.normal(size=n) + 1e3, rng.uniform(0.5, 2.0, size=n)
+    for loss in (
+        PairwiseSquaredHinge("pair", pair_weight),
+        PairwiseHinge("pair", pair_weight),
+        PairwiseHinge("pair", pair_weight).softened(0.3),
+        PairwiseLogistic("pair", pair_weight),
+    ):
+        value, gradient, hessian = explicit(loss, y, r, w)
+        found = loss.value_gradient(y, r, None, w)
+        assert found[0][0] == pytest.approx(value, rel=1e-11)
+        scale = np.abs(gradient).max()
+        np.testing.assert_allclose(found[1], gradient, rtol=1e-9, atol=1e-10 * scale)
+        scale = np.abs(hessian).max() or 1.0
+        found = loss.hessian(y, r, None, w)
+        np.testing.assert_allclose(found, hessian, atol=1e-10 * scale)
+        curvature = loss.curvature(y, r, None, w)
+        np.testing.assert_allclose(curvature, np.diag(hessian), atol=1e-10 * scale)
+
+
+@pytest.mark.parametrize("pair_weight", [None, "gain"])
+@pytest.mark.parametrize("spread", [0.3, 5.0, 30.0])
+def test_polynomials_of_scores(rng, spread, pair_weight):
+    """Of so many rows the logistic loss of most pairs is that of blocks."""
+    n, loss = 1200, PairwiseLogistic("pair", pair_weight)
+    y, v = rng.integers(3, size=n).astype(float), rng.normal(size=(n, 2))
+    r, w = spread * rng.normal(size=n) + 100.0, rng.uniform(0.5, 2.0, size=n)
+    value, gradient, hessian = explicit(loss, y, r, w)
+    found = loss.value_gradient(y, r, None, w)
+    assert found[0][0] == pytest.approx(value, rel=1e-13)
+    scale = np.abs(gradient).max()
+    np.testing.assert_allclose(found[1], gradient, atol=1e-13 * scale)
+    product = loss.hessian_product(y, r, v, None, w)
+    scale = np.abs(hessian).max() * np.sqrt(n)
+    np.testing.assert_allclose(product, hessian @ v, atol=1e-13 * scale)
+    curvature = loss.curvature(y, r, None, w)
+    np.testing.assert_allclose(curvature, np.diag(hessian), atol=1e-13 * scale)

@@ -90,57 +90,66 @@ cdef inline double pairs(pair_fn value, pair_fn slope, pair_fn bend, const void 
     A second number of y, if there is one, is what the difference of two rows multiplies
     their pair by. Called with constant functions, which are inlined.
     """
-    cdef Py_ssize_t n = g.n, k = g.n_directions, size = g.y_size, level = 0, i, j, q
-    cdef const double *y = g.y
-    cdef double *margin = g.work
-    cdef double *w = margin + n
-    cdef double *found = w + n
-    cdef double total = 0.0, sum_, change
-    cdef const double *r = g.raw
+    cdef Py_ssize_t i, level = 0, size = g.y_size
+    cdef double total = 0.0
     clear(g)
-    for i in range(1, n):
-        if y[i * size] != y[(i - 1) * size]:
+    for i in range(1, g.n):
+        if g.y[i * size] != g.y[(i - 1) * size]:
             level = i  # the rows before have less relevance
-        if level == 0:
-            continue
-        for j in range(level):
-            margin[j] = r[i] - r[j]
-            w[j] = g.weight[i] * g.weight[j]
-        if size > 1:
-            for j in range(level):
-                w[j] *= y[i * size + 1] - y[j * size + 1]
-        for j in range(level):
-            found[j] = w[j] * value(params, margin[j])
-        sum_ = 0.0
-        for j in range(level):
+        if level > 0:
+            total += pairs_of_row(value, slope, bend, params, g, i, 0, level)
+    return total
+
+
+cdef inline double pairs_of_row(pair_fn value, pair_fn slope, pair_fn bend,
+                                const void *params, const Group *g, Py_ssize_t i,
+                                Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """The same of a row and those from `first` to `last`, added to what is wanted."""
+    cdef Py_ssize_t n = last - first, k = g.n_directions, size = g.y_size, j, q
+    cdef const double *y = g.y + first * size
+    cdef const double *v = g.v + first * k if g.v != NULL else NULL
+    cdef double *margin = g.work
+    cdef double *w = margin + g.n
+    cdef double *found = w + g.n
+    cdef double *out
+    cdef double total = 0.0, sum_, change
+    for j in range(n):
+        margin[j] = g.raw[i] - g.raw[first + j]
+        w[j] = g.weight[i] * g.weight[first + j]
+    if size > 1:
+        for j in range(n):
+            w[j] *= g.y[i * size + 1] - y[j * size + 1]
+    for j in range(n):
+        found[j] = w[j] * value(params, margin[j])
+    for j in range(n):
+        total += found[j]
+    if g.gradient != NULL:
+        for j in range(n):
+            found[j] = w[j] * slope(params, margin[j])
+        sum_, out = 0.0, g.gradient + first
+        for j in range(n):
             sum_ += found[j]
-        total += sum_
-        if g.gradient != NULL:
-            for j in range(level):
-                found[j] = w[j] * slope(params, margin[j])
-            sum_ = 0.0
-            for j in range(level):
-                sum_ += found[j]
-                g.gradient[j] -= found[j]
-            g.gradient[i] += sum_
-        if g.curvature == NULL and g.product == NULL:
-            continue
-        for j in range(level):
-            found[j] = w[j] * bend(params, margin[j])
-        if g.curvature != NULL:
-            sum_ = 0.0
-            for j in range(level):
-                sum_ += found[j]
-                g.curvature[j] += found[j]
-            g.curvature[i] += sum_
-        if g.product != NULL:
-            for j in range(level):
-                if found[j] == 0.0:
-                    continue
-                for q in range(k):
-                    change = found[j] * (g.v[i * k + q] - g.v[j * k + q])
-                    g.product[i * k + q] += change
-                    g.product[j * k + q] -= change
+            out[j] -= found[j]
+        g.gradient[i] += sum_
+    if g.curvature == NULL and g.product == NULL:
+        return total
+    for j in range(n):
+        found[j] = w[j] * bend(params, margin[j])
+    if g.curvature != NULL:
+        sum_, out = 0.0, g.curvature + first
+        for j in range(n):
+            sum_ += found[j]
+            out[j] += found[j]
+        g.curvature[i] += sum_
+    if g.product != NULL:
+        for j in range(n):
+            if found[j] == 0.0:
+                continue
+            out = g.product + (first + j) * k
+            for q in range(k):
+                change = found[j] * (g.v[i * k + q] - v[j * k + q])
+                g.product[i * k + q] += change
+                out[q] -= change
     return total
 
 

@@ -295,7 +295,7 @@ class GapFit(Fit):
     def is_certified(self):
         if not (math.isfinite(self.best) and self.bound > -math.inf):
             return False
-        if self.reach(self.kept) > self.holds_to:
+        if self.holds_to < math.inf and self.reach(self.kept) > self.holds_to:
             self.begin_bound()  # it was for smaller ones
         enough = self.rounding if self.is_perfect else self.allowed()
         self.converged = self.best - self.bound <= enough

@@ -25,6 +25,8 @@ from sklearn_losses.solvers.descent._newton_model import NewtonModel, ProductMod
 from sklearn_losses.solvers.descent._quasi_newton_model import QuasiNewtonModel
 
 ENTRIES = 1 << 17  # of rows that are taken at a time, while they are in cache
+MOST_OF_ONE = 1 << 25  # entries of a group that are copied: 256 MB, ...
+COLUMNS = 8  # ... or so many columns at a time
 MOST_KEPT = 1 << 22  # entries of all rows that are kept in the order of groups: 32 MB
 
 
@@ -97,9 +99,22 @@ class GroupFit(CertifiedFit):
         self.passes += 1
         size, grouping = self.features.n_features + 1, self.term.grouping
         found = np.zeros((size, size))
+        if np.diff(grouping.starts).max() * size > MOST_OF_ONE:
+            return self._hessian_by_columns(p)
         for k, part in enumerate(_parts(grouping.starts, max(1, ENTRIES // size))):
             z = self._rows_of(k, part)
             found += z.T @ self.term.products(p, self.h, z, part)
+        found = 0.5 * (found + found.T)
+        return found, float(np.trace(found))
+
+    def _hessian_by_columns(self, p):
+        """The same where the rows of one group are too many for a copy."""
+        size, features = self.features.n_features + 1, self.features
+        product, found = self._products(p), np.empty((size, size))
+        for first in range(0, size, COLUMNS):
+            v = np.eye(size)[first : first + COLUMNS]
+            found[:, first : first + COLUMNS] = product(v)
+        self.passes += features.n_features // COLUMNS
         found = 0.5 * (found + found.T)
         return found, float(np.trace(found))
 
@@ -120,11 +135,13 @@ class GroupFit(CertifiedFit):
         order, every = grouping.order, slice(0, len(grouping.order))
 
         def product(v):
+            """Of a vector, or of the rows of a matrix as columns."""
             self.passes += 1
-            along = features.raw(v)[order][:, None]
-            bent = np.zeros(features.n_rows)
-            bent[order] = self.term.products(p, self.h, along, every)[:, 0]
-            return np.append(features.transposed_dot(bent), bent.sum())
+            along = features.raw(np.atleast_2d(v))[order]
+            bent = np.zeros((features.n_rows, along.shape[1]))
+            bent[order] = self.term.products(p, self.h, along, every)
+            found = np.vstack([features.transposed_dot(bent), bent.sum(axis=0)])
+            return found if v.ndim == 2 else found[:, 0]
 
         return product
 

@@ -61,8 +61,11 @@ class NewtonModel(QuadraticModel):
         return Curvature(self.hessian[None])
 
     def is_flat(self, least):
+        diagonal = self.hessian.diagonal()
+        if diagonal.all():
+            return False
         is_steep = np.abs(self.gradient.ravel()) > least
-        return bool((is_steep & (np.diag(self.hessian) == 0)).any())
+        return bool((is_steep & (diagonal == 0)).any())
 
     def minimum(self):
         if not self.has_kinks:

@@ -157,6 +157,9 @@ class LaplaceDistribution(LocationScale):
             return median, np.log(distance)
         return super()._start(y, weight)
 
+    def unit_of(self, raw):
+        return float(np.exp(np.median(raw[:, 1])))
+
     def softened_by(self, h: float) -> Any:
         """The C functions with kinks that are a mean over [-h, h]."""
         return likelihood(self.formula, (float(KINDS["laplace"]), h), self._fixed())

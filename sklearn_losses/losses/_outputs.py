@@ -227,6 +227,22 @@ class Likelihood(Loss):
         found = best_outputs(self.checked(), y, weight, self.start(y, weight))
         return found if self.granularity == "row" else float(found[0])
 
+    def unit_of(self, raw):
+        """The unit of locations, in which kinks are smoothed, near raw outputs."""
+        return 1.0
+
+    def minimum_of(self, y, weight):
+        """The least value that all rows together could have, -inf if it is not known.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, y_size)
+        weight : ndarray of shape (n_samples,)
+        """
+        here = weight > 0
+        with np.errstate(invalid="ignore"):
+            return float(weight[here] @ self._minimum(y[here, 0]))
+
     def _minimum(self, y_true):
         """That of the likeliest location; of a scale that may shrink it is -inf."""
         n = len(np.atleast_1d(y_true))

@@ -27,7 +27,6 @@ class OutputsTerm(RowTerm):
     """
 
     _few = None
-    known_minimum = None
 
     def __init__(self, loss, y, weight, n_outputs, offset=None):
         LossTerm.__init__(self, loss, y, weight, offset=offset)
@@ -88,16 +87,25 @@ class OutputsTerm(RowTerm):
         some = np.ascontiguousarray(y[::step]), weight[::step].copy()
         return best_outputs(self._functions, *some, start)
 
+    @cached_property
+    def known_minimum(self):
+        return self.lowest if self.lowest > -np.inf else None
+
+    def width(self, p, h):
+        """h, in units of the location."""
+        return h * self.loss.unit_of(p)
+
     def minimum(self):
-        """What a step of 1 could make of the best constant."""
+        """The least value, or what a step of 1 could make of the best constant."""
+        if self.known_minimum is not None:
+            return self.known_minimum
         best = self.best_constant()
         return self.value_at(best) - self.steepness_at(best)
 
-    @property
+    @cached_property
     def lowest(self):
         """The least that all rows could have, -inf if it is not known."""
-        least = getattr(self.loss, "minimum_of", None)
-        return -np.inf if least is None else least(self._y, self.weight)
+        return self.loss.minimum_of(self._y, self.weight)
 
     def values_and_slopes(self, p):
         """The weighted losses of all rows, and their derivatives."""

@@ -343,6 +343,40 @@ def test_what_cannot_be_fitted(loss, features, y, message):
         LinearRegressor(loss, features=features).fit(X, y)
 
 
+def test_too_many_features_for_a_matrix():
+    wide = sparse.random_array((20, 5000), density=0.01, format="csr", rng=RNG)
+    with pytest.raises(ValueError, match="of 5,002 coefficients, of at most 5,000"):
+        LinearRegressor(GaussianDistribution()).fit(wide, Y[:20])
+
+
+@each(
+    [GaussianDistribution(), StudentTDistribution(df=3.0), LaplaceDistribution()],
+)
+def test_units_do_not_matter(loss):
+    model = LinearRegressor(loss, penalty=None, tol=1e-9).fit(X, Y)
+    moved = LinearRegressor(loss, penalty=None, tol=1e-9)
+    moved.fit(1e4 * X + 1e6, 1e-3 * Y + 5.0)
+    atol = 1e-6 if loss.differentiable else 3e-3
+    np.testing.assert_allclose(1e7 * moved.coef_, model.coef_, rtol=1e-3, atol=atol)
+    np.testing.assert_allclose(1e3 * moved.loss_.scale, model.loss_.scale, rtol=1e-3)
+
+
+@pytest.mark.parametrize("features", [None, {"scale": "all"}], ids=["constant", "by x"])
+def test_few_rows_and_constant_columns(features):
+    rng = np.random.default_rng(2)
+    wide = np.hstack([rng.normal(size=(40, 12)), np.ones((40, 1))])
+    y = wide[:, 0] + rng.normal(size=40)
+    model = LinearRegressor(GaussianDistribution(), features=features, alpha=1.0)
+    model.fit(wide, y)
+    assert model.coef_[-1] == 0.0
+    assert np.isfinite(model.objective_)
+    with pytest.warns(ConvergenceWarning, match="fits nearly every row perfectly"):
+        # No penalty is enough where all rows can be fitted: the scale falls to 0.
+        clone(model).fit(np.hstack([wide, rng.normal(size=(40, 40))]), y)
+    positive = clone(model).set_params(positive=True, alpha=2.0).fit(wide, y)
+    assert (positive.coef_ >= 0).all()
+
+
 def test_other_solvers_and_what_has_no_distribution():
     with pytest.raises(ValueError, match="Use solver='auto'"):
         LinearRegressor(GaussianDistribution(), solver="lbfgs").fit(X, Y)

@@ -32,6 +32,8 @@ START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
+MOST_COEFS = 5000  # a matrix of 200 MB
+FEWEST_ROWS = 256  # at a time, for products of matrices
 ROUNDING = 1e-12  # of a sum of many values
 VANISHED = 1e-4  # of the scale of a constant is none
 MOST_NUMBERS = 1 << 16  # of Hessians at a time
@@ -157,7 +159,7 @@ class OutputsFit(Fit):
         size, n_outputs = self.predictors.size, self.n_outputs
         found, total = np.zeros((size, size)), 0.0
         width = max(n_outputs**2, self.features.n_features + 1)
-        n_rows = max(1, MOST_NUMBERS // width)
+        n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
         for start in range(0, len(p), n_rows):
             block = slice(start, min(start + n_rows, len(p)))
             hessians = self.term.hessians(p[block], self.h, block)
@@ -231,12 +233,22 @@ class OutputsSolver(Certified):
         super().__init__(NEWTON, **settings)
 
     def check(self, objective):
-        """Any objective will do."""
+        """Refuse more coefficients than a matrix of second derivatives has room for."""
+        size = objective.predictors.size
+        if size > MOST_COEFS:
+            raise ValueError(
+                f"{self.owner} cannot use {objective.loss!r} with so many features, "
+                "because Newton's method needs the matrix of second derivatives of "
+                f"{size:,} coefficients, of at most {MOST_COEFS:,}. Leave features out "
+                "or, where the loss has parameters, give them numbers: then any number "
+                "of features will do."
+            )
 
     def solve(self, objective, start):
         return finish(self.steps(objective, start))[0]
 
     def steps(self, objective, start):
+        self.check(objective)
         sample = sample_of(objective, self.seed, 10 * objective.predictors.size)
         features, passes = features_of(objective, None)
         point = tuple(array.copy() for array in start)

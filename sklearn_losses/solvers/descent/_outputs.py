@@ -29,6 +29,7 @@ from sklearn_losses.terms._outputs import OutputsTerm
 from sklearn_losses.terms._term import FEW, uniform
 
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
+SURE_STEPS = 40  # more than it takes to leave a far row behind
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
@@ -136,9 +137,42 @@ class OutputsFit(Fit):
         model.predictors, model.is_centred = self.predictors, False
         model.moves[-1] = 1.0  # predictors know which intercepts do
 
+    # Of kinks at a constant that may be the optimum there is no proof: they are smoothed
+    # less and less, as anywhere else.
+    is_at_constant = False
+
     def is_in_doubt(self):
-        """Of a smoothed kink the minimum is what the last width says it is."""
+        """Whether more steps should show that nothing is left: see `prove`."""
         return self.h == 0 and super().is_in_doubt()
+
+    def prove(self, p, theta, allowed):
+        """Make steps to the end, with exact curvature, that have to gain next to nothing.
+
+        Where curvature hides what is left, as that of a far row does, they gain more
+        and more.
+        """
+        if self.h > 0:
+            self.converged = super().is_level(theta, allowed)
+            return
+        self.best = np.inf  # whatever rounding says, the last point is where it ends
+        self.arrive(theta, self.value_at(p, theta), 1.0)
+        for _ in range(SURE_STEPS):
+            value, _ = self.look(p, theta)
+            new, delta, slope_at_0, predicted = self.model.minimum()
+            q = self.raw(delta)
+            self.previous = value
+            t = self.length(p, q, theta, delta, slope_at_0)
+            gained = value - self.value_along(p, q, t, theta + t * delta)
+            if t > 0:
+                theta, p = theta + t * delta, p + t * q
+                self.arrive(theta, value - gained, t)
+            rounding = LITTLE * abs(value) * len(self.term.y) ** 0.5
+            if max(predicted, gained) <= max(allowed, rounding):
+                self.converged = True
+                return
+            if t == 0 and not self.model.damp():
+                return
+            yield True
 
     def length(self, p, q, theta, delta, slope_at_0, ahead=None):
         """How far to go; a whole step if it gains less than values can tell."""

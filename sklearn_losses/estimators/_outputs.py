@@ -31,8 +31,14 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._targets import survival_intervals
-from sklearn_losses.problem._objective import Targets
+from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.solvers.descent._certified import (
+    START_TOL,
+    Certified,
+    choose,
+    sample_of,
+)
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
 
 
@@ -206,7 +212,32 @@ class OutputsMixin:
         start = objective.loss.start(y, weight)
         start[0] = 0.0 if not self.fit_intercept else start[0]
         coef = np.zeros((len(start), objective.rows.n_features))
+        first = objective.loss.first()
+        if first is not None:
+            return [self._begun(objective, first, coef, start)]
         return [(coef, start)]
+
+    def _begun(self, objective, first, coef, start):
+        """The location of another loss, about, and parameters of what that leaves."""
+        parts = objective.rows, objective.targets, objective.sample_weight
+        offset = None if objective.offset is None else objective.offset[:, :1].copy()
+        other = Objective(
+            *(first, *parts, objective.total_weight, objective.penalty, 1),
+            fit_intercept=self.fit_intercept,
+            offset=offset,
+        )
+        solver = Certified(choose(other), max_iter=self.max_iter, tol=START_TOL)
+        some = sample_of(other, draw_seed(self.random_state), 10 * coef.shape[1])
+        found = solver.solve(some or other, (coef[:1].copy(), start[:1].copy()))
+        coef[0], rest = found.coef[0], objective.targets.y.copy()
+        rest -= other.raw(found.coef, found.intercept)[:, 0]
+        weight = objective.sample_weight
+        here = slice(None) if weight is None else weight > 0
+        weight = np.ones(len(rest)) if weight is None else weight
+        columns = objective.loss.columns(rest)[here]
+        start = objective.loss.start(columns, weight[here])
+        start[0] = found.intercept[0]
+        return coef, start
 
     def _solver(self, objective):
         if not has_outputs(objective.loss):

@@ -153,6 +153,10 @@ class Likelihood(Loss):
         return np.column_stack([values["location"], *rest])
 
     # ------------------------------------------------------------- what is fitted
+    def first(self) -> Any:
+        """A loss of points whose best location is a good one to begin with, or None."""
+        return None
+
     def check_fit(self, y: Any, weight: Any) -> None:
         """Refuse targets that leave the fitted parameters without a best value.
 
@@ -227,11 +231,11 @@ class Likelihood(Loss):
         found = best_outputs(self.checked(), y, weight, self.start(y, weight))
         return found if self.granularity == "row" else float(found[0])
 
-    def unit_of(self, raw):
+    def unit_of(self, raw: Array) -> float:
         """The unit of locations, in which kinks are smoothed, near raw outputs."""
         return 1.0
 
-    def minimum_of(self, y, weight):
+    def minimum_of(self, y: Array, weight: Array) -> float:
         """The least value that all rows together could have, -inf if it is not known.
 
         Parameters

@@ -422,7 +422,7 @@ def test_without_an_intercept_the_scale_still_has_one():
 @each_check(
     [
         LinearRegressor(GaussianDistribution(), features={"scale": "all"}, alpha=3.0),
-        LinearRegressor(StudentTDistribution()),
+        LinearRegressor(StudentTDistribution(df=4.0)),
         LinearRegressor(Censored()),
     ]
 )

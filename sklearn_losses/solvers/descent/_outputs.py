@@ -137,8 +137,8 @@ class OutputsFit(Fit):
         model.predictors, model.is_centred = self.predictors, False
         model.moves[-1] = 1.0  # predictors know which intercepts do
 
-    # Of kinks at a constant that may be the optimum there is no proof: they are smoothed
-    # less and less, as anywhere else.
+    # Of kinks at a constant that may be the optimum there is no proof: they are
+    # smoothed less and less, as anywhere else.
     is_at_constant = False
 
     def is_in_doubt(self):
@@ -146,7 +146,7 @@ class OutputsFit(Fit):
         return self.h == 0 and super().is_in_doubt()
 
     def prove(self, p, theta, allowed):
-        """Make steps to the end, with exact curvature, that have to gain next to nothing.
+        """Make steps to the end, with exact curvature, until they gain nothing.
 
         Where curvature hides what is left, as that of a far row does, they gain more
         and more.
@@ -158,7 +158,7 @@ class OutputsFit(Fit):
         self.arrive(theta, self.value_at(p, theta), 1.0)
         for _ in range(SURE_STEPS):
             value, _ = self.look(p, theta)
-            new, delta, slope_at_0, predicted = self.model.minimum()
+            _, delta, slope_at_0, predicted = self.model.minimum()
             q = self.raw(delta)
             self.previous = value
             t = self.length(p, q, theta, delta, slope_at_0)

@@ -36,7 +36,9 @@ FASTER = 1e-2  # than before what is left should fall, or the curvature is anoth
 MOST_COEFS = 5000  # a matrix of 200 MB
 FEWEST_ROWS = 256  # at a time, for products of matrices
 ROUNDING = 1e-12  # of a sum of many values
-VANISHED = 1e-4  # of the scale of a constant is none
+VANISHED, GONE = 1e-4, 1e-8  # of the scale of a constant is none, of a fit that is done
+SURELY_LEFT = 100.0  # times what may be left is a gap that no rounding explains ...
+LEAST_GAP = 1e-7  # ... if it is this share of the value
 MOST_NUMBERS = 1 << 16  # of Hessians at a time
 
 
@@ -217,7 +219,13 @@ class OutputsFit(Fit):
             return False
         before = loss.values_of(self.term.best_constant()[None])["scale"]
         after = loss.values_of(self.raw_at(self.kept))["scale"]
-        return not np.min(after) > VANISHED * before[0]
+        vanished = GONE if self.converged else VANISHED
+        return not np.min(after) > vanished * before[0]
+
+    def misses(self, bound):
+        """Whether a gap is more than rounding."""
+        sizes = abs(self.best) + abs(self.at_constant)
+        return self.best - bound > LEAST_GAP * sizes
 
     def polish(self):
         """More steps from the best point on, as long as they gain."""
@@ -304,12 +312,13 @@ class OutputsSolver(Certified):
             fit.polish()
             bound = fit.bound()
         coef, intercept = features.unscaled(fit.kept[:, :-1], fit.kept[:, -1])
+        messages = self._warnings(fit, bound)
         result = SolverResult(
             coef,
             intercept,
             np.array([fit.passes]),
             fit.converged,
-            warnings=self._warnings(fit),
+            warnings=messages,
             bound=bound,
             value=fit.best if features.is_near else None,
             gained=np.array([fit.at_constant - fit.best]),
@@ -329,8 +338,10 @@ class OutputsSolver(Certified):
         found = features.unscaled(fit.kept[:, :-1], fit.kept[:, -1])
         return found, passes + fit.passes
 
-    def _warnings(self, fit):
-        if fit.converged:
+    def _warnings(self, fit, bound):
+        if fit.converged and fit.best - bound > SURELY_LEFT * fit.enough(fit.best, 0.0):
+            fit.converged = not (bound > -np.inf and fit.misses(bound))
+        if fit.converged and not fit.is_perfect_fit():
             return []
         if fit.is_perfect_fit():
             return [

@@ -29,6 +29,7 @@ from sklearn_losses.losses import (
     Hinge,
     Huber,
     InverseGaussian,
+    LambdaRank,
     Linex,
     ListNet,
     LogCosh,
@@ -226,6 +227,8 @@ GROUP_LOSSES = [
     PlackettLuce(),
     PlackettLuce(ties="efron"),
     PlackettLuce(top_k=2),
+    LambdaRank(),
+    LambdaRank(k=2),
     CoxPH(),
     CoxPH(ties="efron"),
 ]

@@ -13,13 +13,15 @@ from sklearn.exceptions import ConvergenceWarning
 import sklearn_losses
 from sklearn_losses import SGDClassifier, SGDRegressor
 from sklearn_losses._machine._instruction_set import VARIABLE, available
-from tests.cases import LOSSES, raw_predictions, targets
+from sklearn_losses.losses import survival_target
+from tests.cases import GROUP_LOSSES, LOSSES, raw_predictions, targets
 from tests.compiling import run
 
 CODE = """
 import sklearn_losses
-from tests.test_instruction_sets import digest, losses, fits
-print(sklearn_losses.instruction_set(), digest(losses()), digest(fits()))
+from tests.test_instruction_sets import digest, groups, losses, fits
+found = map(digest, (losses(), groups(), fits()))
+print(sklearn_losses.instruction_set(), *found)
 """
 
 
@@ -39,6 +41,21 @@ def losses():
                 yield loss.curvature(y, raw)
             if loss.checked().has_hessian:
                 yield loss.hessian(y, raw)
+
+
+def groups():
+    """Value and derivatives of losses of groups, of small ones and large ones."""
+    rng = np.random.default_rng(0)
+    for n in (60, 900):
+        y, r = rng.integers(4, size=n) + 1.0, 3 * rng.normal(size=n)
+        w, v = rng.uniform(0.5, 2.0, size=n), rng.normal(size=(n, 3))
+        which = rng.integers(2, size=n)
+        late = survival_target(which > 0, y, np.where(w < 1, 0.0, y - 0.5))
+        for loss in GROUP_LOSSES:
+            args = late if loss.task == "survival" else y, r
+            yield from loss.value_gradient(*args, which, w)
+            yield loss.curvature(*args, which, w)
+            yield loss.hessian_product(*args, v, which, w)
 
 
 def fits():

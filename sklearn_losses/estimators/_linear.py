@@ -61,12 +61,15 @@ from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Objective, Targets
-from sklearn_losses.solvers._active_set import ACTIVE_SET, WIDE, ActiveSet
+from sklearn_losses.solvers._active_set import ACTIVE, ACTIVE_SET, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
-from sklearn_losses.solvers.descent._descent import MOST_FEATURES, PATIENCE
-from sklearn_losses.solvers.descent._gap_descent import LBFGS, NEWTON
+from sklearn_losses.solvers.descent._models import LBFGS, NEWTON
+from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.sgd._sgd import is_least_at_0
+
+MOST, PATIENCE = SETTINGS.most_features, SETTINGS.quasi_newton_passes
+WIDE = ACTIVE.wide
 
 _PARAMETERS = f"""penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='l2'
         The penalty on the coefficients; the intercept is not penalised. An object, such
@@ -90,15 +93,15 @@ _PARAMETERS = f"""penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='
         kinks of a loss less and less, and take exact zeros from an l1 norm.
 
         - 'newton': Newton's method. It computes a matrix of n_features x n_features or,
-          for a differentiable loss without an l1 norm and more than {MOST_FEATURES}
+          for a differentiable loss without an l1 norm and more than {MOST}
           features, products with it (conjugate gradients). Of a multiclass loss of rows
-          the matrix is of all classes, with at most {MOST_FEATURES} + 1 rows.
+          the matrix is of all classes, with at most {MOST} + 1 rows.
         - 'lbfgs': a quasi-Newton method, for all losses and any number of features.
         - 'active-set': one of these two on the features that have coefficients, which
           become more until the duality gap of all features is small. It needs an l1
           norm, or one of groups, and a convex loss with a conjugate [3]_.
         - 'auto': 'active-set' with such a norm and {WIDE} features or more; else
-          'newton' for a loss of points and up to {MOST_FEATURES} features, or for one
+          'newton' for a loss of points and up to {MOST} features, or for one
           of rows with kinks and up to {DEAR} coefficients; else 'lbfgs', which gives
           way to 'newton' where {PATIENCE} passes were not enough for a loss of rows
           and the matrix is small. `solver_` says which.

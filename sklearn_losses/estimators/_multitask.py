@@ -112,7 +112,8 @@ class LinearMultiTask(BaseLinear):
 
     columns : dict of name to columns, default=None
         The columns of y of each task: an index or a name, a list of them, or a slice.
-        None: each task has the column at its place.
+        None: each task has the column of its name or, where no column has the name of a
+        task, the one at its place.
 
     weights : dict of name to float or 'uncertainty', default=None
         The weight of each task; None means 1. 'uncertainty': 1 / (2 L_t), with the mean
@@ -369,7 +370,7 @@ class LinearMultiTask(BaseLinear):
                     if own.granularity == "point" and len(classes) > 2:
                         raise InvalidParameterError(
                             f"The task {name!r} has {len(classes)} classes, "
-                            f"{classes.tolist()}, and {own!r} is for two. Use "
+                            f"{_some(classes)}, and {own!r} is for two. Use "
                             "CrossEntropy()."
                         )
                 outputs = slice(first, first + size)
@@ -388,6 +389,8 @@ class LinearMultiTask(BaseLinear):
                     f"y has {n_columns} columns, and loss has {len(tasks)} tasks: "
                     f"{', '.join(tasks)}. Say which columns are whose by columns=..."
                 )
+            if names is not None and not set(tasks).isdisjoint(names):
+                return self._places_by_name(tasks, names)
             return {task: [k] for k, task in enumerate(tasks)}
         if set(self.columns) != set(tasks):
             other = sorted(set(self.columns) ^ set(tasks), key=str)[0]
@@ -406,6 +409,17 @@ class LinearMultiTask(BaseLinear):
                 f"{every.count(wrong)} in columns={self.columns!r}."
             )
         return found
+
+    def _places_by_name(self, tasks, names):
+        """Columns that have the names of tasks are theirs, whatever their order."""
+        unknown = [task for task in tasks if task not in names]
+        if unknown:
+            raise InvalidParameterError(
+                f"y has no column with the name of the task {unknown[0]!r}: its "
+                f"columns are {', '.join(map(str, names))}. Say which columns are "
+                "whose by columns=..."
+            )
+        return {task: [names.index(task)] for task in tasks}
 
     def _sample_weights(self, given, n, tasks):
         """The weights of each target's rows, or None."""
@@ -559,6 +573,11 @@ class LinearMultiTask(BaseLinear):
 
 
 # --------------------------------------------------------------------------- targets
+def _some(labels):
+    """The first of them, for a message."""
+    return f"{labels[:5].tolist()}"[:-1] + ("]" if len(labels) <= 5 else ", ...]")
+
+
 def _columns_of(y):
     """Names of the columns of y or None, and the values, of two dimensions."""
     if y is None:

@@ -448,6 +448,21 @@ class OrdinalSolver(OutputsSolver):
         intercept = np.append(result.intercept[0], ends)
         return replace(result, coef=coef, intercept=intercept), fit
 
+    def _warnings(self, descent):
+        said, problem = super()._warnings(descent), descent.problem
+        binary = getattr(problem.term.loss, "loss", None)
+        ends = binary is not None and np.isfinite(binary.optimal_constant([1.0]))
+        if said or ends or not problem.price.is_nothing:
+            return said
+        if descent.state.best > self.tol * descent.start.at_constant:
+            return []
+        return [
+            f"{self.owner} fits every row perfectly, as where thresholds separate all "
+            "classes. Without a penalty its objective then has no minimum, and "
+            "coefficients grow without end; these leave less than tol to gain. Use "
+            "alpha > 0."
+        ]
+
 
 def _merged(columns, intercept):
     """One output for the first thresholds that decrease."""

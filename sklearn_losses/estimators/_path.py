@@ -18,7 +18,6 @@ from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.solvers.descent._certified import Certified, choose
-from sklearn_losses.solvers.descent._descent import term_of
 
 SHARP = 1e-10  # the tolerance of the features that nothing is paid for
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
@@ -120,7 +119,7 @@ def _slopes_without_price(objective, always, model, weight):
 def _balanced_slopes(objective, loss, y, weight):
     """Slopes at the best constant which, if there is an intercept, sum to 0."""
     if loss.granularity == "group":
-        term = term_of(objective)
+        term = objective.term()
         return term.slopes(term.at_constant(0.0), 0.0) * objective.total_weight
     shape = (len(y), objective.n_outputs) if objective.is_joint else (len(y),)
     here = weight > 0
@@ -130,7 +129,7 @@ def _balanced_slopes(objective, loss, y, weight):
     if objective.offset is None:
         best = loss.optimal_constant(y[here], weight[here])
     else:
-        best = term_of(objective).best_constant()
+        best = objective.term().best_constant()
     if not np.isfinite(best).all():
         return np.zeros(shape)  # the constant fits all rows perfectly
     if objective.is_joint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -11,9 +12,11 @@ from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._scores import ndcg_score
 from sklearn_losses.estimators._validation import unchanged_on_error, warn_caller
-from sklearn_losses.losses import Loss
+from sklearn_losses.losses import LambdaRank, Loss
 from sklearn_losses.losses._targets import group_codes, split_ranking
 from sklearn_losses.penalties import Penalty
+
+MOST_ORDERS = 30  # whose weights LambdaRank fits
 
 
 class LinearRanker(BaseGroupLinear):
@@ -171,6 +174,20 @@ class LinearRanker(BaseGroupLinear):
         self.n_queries_used_ = len(found[0].grouping.codes)
         return found, dtype
 
+    def _callbacks(self, given, fitted):
+        found = super()._callbacks(given, fitted)
+        if found is not None and isinstance(self.loss, LambdaRank):
+            raise ValueError(
+                f"{type(self).__name__} with {self.loss!r} makes several fits, which "
+                "callbacks cannot see as one. Leave them out, or use another loss."
+            )
+        return found
+
+    def _solve_all(self, solver, objectives, starts):
+        if isinstance(objectives[0].loss, LambdaRank):
+            return [_by_orders(solver, objectives[0], starts[0])]
+        return super()._solve_all(solver, objectives, starts)
+
     def _says_nothing(self, n_rows):
         return (
             f"{type(self).__name__} found no query with rows of two levels of "
@@ -250,6 +267,70 @@ class LinearRanker(BaseGroupLinear):
         """
         predicted = self.predict(X, offset)
         return ndcg_score(y, predicted, groups=groups, sample_weight=sample_weight)
+
+
+def _by_orders(solver, objective, start):
+    """Fit the weights of one order after the other; see `LambdaRank`.
+
+    Returns
+    -------
+    SolverResult
+        With the best NDCG of the rows.
+    """
+    loss, targets, rows = objective.loss, objective.targets, objective.rows
+    relevance, groups = targets.y[:, 0], targets.groups
+    frozen, best, best_score, seen = loss.frozen(), None, -np.inf, set()
+    relative = replace(objective, loss=loss.convex_relative(), grouping=None)
+    result, passes = solver.solve(relative, start), 0
+    for _ in range(MOST_ORDERS):
+        passes += int(result.n_iter[0])
+        score = objective.raw(result.coef, np.zeros(1))[:, 0]
+        found = ndcg_score(
+            relevance,
+            score,
+            groups=groups,
+            sample_weight=objective.sample_weight,
+            k=loss.k,
+        )
+        if best is None or found > best_score:
+            best, best_score = result, found
+        ranks = _mean_ranks(score, groups)
+        if ranks.tobytes() in seen:
+            break
+        seen.add(ranks.tobytes())
+        discount = 1.0 / np.log2(1.0 + ranks)
+        if loss.k is not None:
+            discount[ranks > loss.k] = 0.0
+        columns = np.column_stack([relevance, discount])
+        weighted = replace(
+            objective, loss=frozen, targets=replace(targets, y=columns), grouping=None
+        )
+        result = solver.solve(weighted, (result.coef, np.zeros(1)))
+    rows.verify()
+    at_0 = objective.value(np.zeros(best.coef.shape), np.zeros(1))
+    value = objective.value(best.coef, np.zeros(1))
+    return replace(
+        best,
+        intercept=np.zeros(1),
+        n_iter=np.array([passes]),
+        bound=np.nan,
+        value=float(value[0]),
+        gained=at_0 - value,
+    )
+
+
+def _mean_ranks(score, codes):
+    """The rank of each row within its group from 1 on, the mean of those of a tie."""
+    order = np.lexsort((-score, codes))
+    s, c = score[order], codes[order]
+    new_group = np.append(True, c[1:] != c[:-1])
+    is_new = new_group | np.append(True, s[1:] != s[:-1])
+    place = np.arange(len(score))
+    place = place - np.maximum.accumulate(np.where(new_group, place, 0)) + 1.0
+    tie = np.cumsum(is_new) - 1
+    found = np.empty(len(score))
+    found[order] = (np.bincount(tie, place) / np.bincount(tie))[tie]
+    return found
 
 
 def _split(y, groups):

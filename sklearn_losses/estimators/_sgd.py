@@ -48,7 +48,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets
-from sklearn_losses.solvers.descent._descent import MOST_FEATURES
+from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
 from sklearn_losses.solvers.stream._stream import Stream
 
@@ -108,7 +108,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
 
     Notes
     -----
-    {NOTES.format(most_features=MOST_FEATURES)}
+    {NOTES.format(most_features=SETTINGS.most_features)}
 
     References
     ----------
@@ -285,7 +285,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     Notes
     -----
-    {NOTES.format(most_features=MOST_FEATURES)}
+    {NOTES.format(most_features=SETTINGS.most_features)}
 
     References
     ----------

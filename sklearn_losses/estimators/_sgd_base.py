@@ -65,8 +65,11 @@ from sklearn_losses.estimators._watching import (
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
-from sklearn_losses.solvers.descent._gap_descent import overflows, what_hides_of
-from sklearn_losses.solvers.descent._newton import Newton
+from sklearn_losses.solvers.descent._newton import (
+    Newton,
+    overflows,
+    what_hides_of,
+)
 from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
 from sklearn_losses.solvers.sgd._schedules import Schedule
 from sklearn_losses.solvers.sgd._sgd import SGD, is_least_at_0
@@ -236,11 +239,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
     ):
         self._check_parameters(partial)
         loss = self._resolve_loss()
-        solver = self._solver(partial, loss)
-        solver.check(loss.at_scale(1.0))
-        is_warm = self.warm_start and hasattr(self, "coef_")
-        if coef_init is not None or intercept_init is not None or is_warm:
-            solver.convex_start = False
+        init = coef_init, intercept_init
+        solver = self._checked_solver(partial, loss, init)
         resumes = partial and hasattr(self, "coef_")
         given = X, y, sample_weight
         X, y, check = check_large_rows(self, X, y, reset=not resumes)
@@ -248,73 +248,100 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         check_size_of_weights(weight)
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
-        n_public = 1 if n_outputs == 2 else n_outputs
-        offset = check_offset(offset, X.shape[0], n_public)
-        if resumes:
-            start = self._resume(n_outputs, X.shape[1], loss)
-        else:
-            start = self._start(n_outputs, X.shape[1], coef_init, intercept_init)
+        offset = check_offset(offset, X.shape[0], 1 if n_outputs == 2 else n_outputs)
+        shape = n_outputs, X.shape[1]
+        start = self._resume(*shape, loss) if resumes else self._start(*shape, *init)
         if not isinstance(solver, Stream):
             start = forget(start)
         train, aside = self._split(targets.y, weight, validation[0] is None)
         price = price_of(self, X.shape[1], loss.granularity == "row")
         solver.check_price(price, self.penalty)
-        overflow, rows = None, Rows(X, check)
+        rows = Rows(X, check)
         if train is not None or loss.needs_scale or not solver.verifies:
             rows.verify()
         if train is not None and len(train) == 0:
             if not partial:
                 raise ValueError("All sample weights are zero: nothing is left to fit.")
-            state, self.n_iter_ = start, 0
-            found = coefficients(start)
+            self.n_iter_, overflow = 0, None
+            state, *found = start, *coefficients(start)
         else:
-            objective = Objective(
-                loss,
-                rows,
-                targets,
-                weight,
-                X.shape[0] if train is None else len(train),
-                price,
-                n_outputs,
-                self.fit_intercept,
-                split_offset(offset, n_outputs),
-            )
+            n_rows = X.shape[0] if train is None else len(train)
+            parts = rows, targets, weight, n_rows, price, n_outputs
+            offsets = split_offset(offset, n_outputs)
+            objective = Objective(loss, *parts, self.fit_intercept, offsets)
             objective = self._with_scale(objective, solver, train, partial, resumes)
             loss = objective.loss
             if not resumes:
                 look_at_objective(objective, train)
-                has_validation = (
-                    partial or aside is not None or validation[0] is not None
-                )
-                self._warn_of_ignored(solver, has_validation)
-            fitted = functools.partial(self._fitted, loss, X.dtype)
+                is_validated = aside is not None or validation[0] is not None
+                self._warn_of_ignored(solver, partial or is_validated)
             data = X, y, given_weight, offset
-            watch = self._watch(objective, encode, data, aside, validation, fitted)
-            callbacks = None if partial else self._callbacks(given, fitted)
-            if not partial and (self.trace or callbacks is not None):
-                watch = replace(watch, trace=self.trace, callbacks=callbacks)
-            problem = objective, start, train, watch
-            try:
-                results = self._solve_in_groups(solver, *problem)
-                self._warn(solver, results, objective)
-                rows.verify()  # if no pass was needed
-            except WeightsOverflow as error:
-                overflow, results = self._solve_before(error, solver, *problem)
-            if not partial:
-                publish_curves(self, results)
-            state, *found = self._joined(results)
-            if callbacks is not None:
-                callbacks.end_fit(*found)
-            if not partial and overflow is None:
-                self._warn_of_results(objective, results, *found, X.dtype, train)
+            seen = encode, data, aside, validation
+            problem = objective, start, train
+            state, found, overflow = self._learn(solver, problem, seen, given, partial)
         vars(self).update(self._fitted(loss, X.dtype, *found))
-        self._state, self._state_layout = state, _layout(state)
-        self.t_ = float(state["t"].max())
-        had_offset = resumes and getattr(self, "_has_offset", False)
-        self._has_offset = had_offset or offset is not None
+        self._remember(state, resumes, offset is not None)
         if overflow is not None:
             raise overflow
         return self
+
+    def _checked_solver(self, partial, loss, init):
+        """The solver, which takes a start of its own where none is given."""
+        solver = self._solver(partial, loss)
+        solver.check(loss.at_scale(1.0))
+        is_warm = self.warm_start and hasattr(self, "coef_")
+        if is_warm or any(array is not None for array in init):
+            solver.convex_start = False
+        return solver
+
+    def _remember(self, state, resumes, has_offset):
+        """Keep what the next call goes on from."""
+        self._state, self._state_layout = state, _layout(state)
+        self.t_ = float(state["t"].max())
+        had_offset = resumes and getattr(self, "_has_offset", False)
+        self._has_offset = had_offset or has_offset
+
+    def _learn(self, solver, problem, seen, given, partial):
+        """Solve what there is to learn.
+
+        Parameters
+        ----------
+        solver : Solver
+        problem : tuple of Objective, the state to begin with, and the rows that count
+        seen : tuple
+            As `_watch` takes it.
+        given : tuple of X, y and sample_weight
+            As they were passed to `fit`.
+        partial : bool
+
+        Returns
+        -------
+        state : dict
+        found : list of coef and intercept
+        overflow : WeightsOverflow or None
+            None: there was none.
+        """
+        (objective, _, train), dtype = problem, seen[1][0].dtype
+        fitted = functools.partial(self._fitted, objective.loss, dtype)
+        watch = self._watch(objective, *seen, fitted)
+        callbacks = None if partial else self._callbacks(given, fitted)
+        if not partial and (self.trace or callbacks is not None):
+            watch = replace(watch, trace=self.trace, callbacks=callbacks)
+        overflow = None
+        try:
+            results = self._solve_in_groups(solver, *problem, watch)
+            self._warn(solver, results, objective)
+            objective.rows.verify()  # if no pass was needed
+        except WeightsOverflow as error:
+            overflow, results = self._solve_before(error, solver, *problem, watch)
+        if not partial:
+            publish_curves(self, results)
+        state, *found = self._joined(results)
+        if callbacks is not None:
+            callbacks.end_fit(*found)
+        if not partial and overflow is None:
+            self._warn_of_results(objective, results, *found, dtype, train)
+        return state, found, overflow
 
     def _with_scale(self, objective, solver, train, partial, resumes):
         """The objective with a number for a scale "mad", which becomes `scale_`."""

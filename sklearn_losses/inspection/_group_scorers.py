@@ -69,9 +69,9 @@ class OrderScorer(BaseEstimator):
     def __repr__(self):
         defaults = inspect.signature(type(self)).parameters
         shown = [
-            f"{name}={value!r}"
-            for name, value in self._options().items()
-            if value != defaults[name].default
+            f"{name}={getattr(self, name)!r}"
+            for name, parameter in defaults.items()
+            if getattr(self, name) != parameter.default
         ]
         return f"{self._name}({', '.join(shown)})"
 

@@ -23,6 +23,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.inspection._as_loss import as_loss
+from sklearn_losses.inspection._group_scorers import order_of
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
 from sklearn_losses.losses import Loss
 
@@ -40,7 +41,12 @@ class LossScorer(BaseEstimator):
     """
 
     # The estimator is no metadata, although it is a parameter of `score`.
-    __metadata_request__score = {"estimator": UNUSED, "offset": True}
+    __metadata_request__score = {
+        "estimator": UNUSED,
+        "offset": True,
+        "groups": True,
+        "strata": True,
+    }
 
     def __init__(self, loss: Loss, d2: bool = False) -> None:
         self.loss = loss
@@ -53,9 +59,11 @@ class LossScorer(BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
     ) -> float:
         """The score of a fitted estimator; see `score`."""
-        return self.score(estimator, X, y, sample_weight, offset)
+        return self.score(estimator, X, y, sample_weight, offset, groups, strata)
 
     def score(
         self,
@@ -64,6 +72,8 @@ class LossScorer(BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
     ) -> float:
         """The score of a fitted estimator, the larger the better.
 
@@ -79,6 +89,9 @@ class LossScorer(BaseEstimator):
         offset : array-like of the shape of raw predictions, default=None
             Passed to the methods of the estimator that predict. With metadata routing
             it is requested by itself.
+        groups, strata : array-like of shape (n_samples,), default=None
+            Of a loss of rankings the queries, and of one of survival the strata; other
+            losses do not look at them. With metadata routing they are requested.
 
         Returns
         -------
@@ -91,6 +104,12 @@ class LossScorer(BaseEstimator):
             probabilities or no decision function where it needs them, or a prediction
             or a target is outside of what the loss can take.
         """
+        if self.loss.granularity == "group":
+            if self.d2:
+                _refuse_groups(self.loss, "loss_scorer(d2=True)")
+            raw = order_of(estimator, X, offset)
+            which = strata if self.loss.task == "survival" else groups
+            return -self.loss.mean(y, raw, which, sample_weight)
         y, raw = targets_and_raw_predictions(estimator, X, y, self.loss, offset)
         if self.d2:
             return d2_loss_score(y, raw, self.loss, sample_weight)
@@ -124,6 +143,7 @@ def loss_scorer(loss: Loss | str, *, d2: bool = False) -> LossScorer:
     - An estimator of this package that was trained with a loss of the same link (maybe
       at the end of a pipeline or in a search) gives its own, with all digits.
 
+    A loss of groups takes what `predict` gives, and the groups of y or with routing.
     A loss of points on more than two classes is the mean over its one-versus-rest
     losses, and a loss of rows on two classes takes the raw predictions 0 and `raw`.
 
@@ -217,6 +237,7 @@ def d2_loss_score(
     0.5
     """
     loss = as_loss(loss, "d2_loss_score")
+    _refuse_groups(loss, "d2_loss_score")
     y, raw = np.asarray(y_true), np.asarray(raw_prediction)
     if len(np.atleast_1d(y)) < 2:
         message = "D^2 score is not well-defined with less than two samples."
@@ -235,6 +256,14 @@ def d2_loss_score(
     if of_constant <= rounding:
         return 1.0 if of_model <= rounding else 0.0
     return float(1.0 - of_model / of_constant)
+
+
+def _refuse_groups(loss, caller):
+    if loss.granularity == "group":
+        raise ValueError(
+            f"{caller} cannot use {loss!r}, because it is a loss of groups, whose best "
+            "constant is any. Use loss.mean(y, raw_prediction, groups)."
+        )
 
 
 def _columns(y, raw):

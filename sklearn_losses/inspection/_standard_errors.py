@@ -91,14 +91,14 @@ def standard_errors(
 
 def _check_settings(estimator, loss):
     reason = None
-    if estimator.penalty is not None and estimator.alpha > 0:
+    if loss.granularity in ("row", "group"):
+        reason = f"{loss!r} is a loss of {loss.granularity}s"
+    elif estimator.penalty is not None and estimator.alpha > 0:
         reason = "coefficients that a penalty shrinks are biased: fit with penalty=None"
     elif estimator.positive:
         reason = "positive=True binds coefficients to 0"
     elif estimator.bounds is not None:
         reason = "bounds bind coefficients"
-    elif loss.granularity == "row":
-        reason = f"{loss!r} is a loss of rows"
     elif not loss.differentiable or not loss.checked().has_curvature:
         reason = f"{loss!r} has kinks, or no curvature"
     if reason:

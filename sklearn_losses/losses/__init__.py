@@ -81,6 +81,7 @@ from sklearn_losses.losses._ordinal import (
 )
 from sklearn_losses.losses._quantiles import Quantiles
 from sklearn_losses.losses._ranking import (
+    LambdaRank,
     ListMLE,
     ListNet,
     PairwiseExponential,
@@ -157,6 +158,7 @@ __all__ = [
     "InvalidParameterError",
     "InverseGaussian",
     "LabelSmoothing",
+    "LambdaRank",
     "LaplaceDistribution",
     "Linex",
     "Link",

@@ -67,6 +67,12 @@ class Combination(Loss):
     def _check(self):
         """Raise if the parts cannot be combined; they check themselves."""
         check_parameters(self, self._constraints)
+        for loss in self._losses():
+            if loss.granularity == "group":
+                raise InvalidParameterError(
+                    f"{type(self).__name__} cannot use {loss!r}, because it is a loss "
+                    "of groups. Use it by itself."
+                )
 
     def _parts(self):
         """The parts as `mixture` takes them."""

@@ -45,6 +45,12 @@ cdef double pairwise_logistic(const void *params, const Group *group) noexcept n
 add("pairwise_logistic", pairwise_logistic)
 
 
+cdef double lambda_rank(const void *params, const Group *group) noexcept nogil:
+    return ranking.lambda_rank(params, group)
+
+add("lambda_rank", lambda_rank)
+
+
 cdef double pairwise_exponential(const void *params, const Group *group) noexcept nogil:
     return ranking.pairs(ranking.exponential_value, ranking.exponential_slope,
                          ranking.exponential_value, params, group)

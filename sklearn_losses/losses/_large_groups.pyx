@@ -188,7 +188,7 @@ cdef void sort(Division *d, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
 
 
 cdef double hinges(const Group *g, double end, double factor,
-                          bint is_squared) noexcept nogil:
+                   bint is_squared) noexcept nogil:
     """Add all pairs of a group, times a factor, to what is wanted; returns their sum."""
     cdef Py_ssize_t i, n = g.n
     cdef double mean = 0.0
@@ -438,7 +438,7 @@ cdef double between(const Group *g, Py_ssize_t first, Py_ssize_t middle,
             return d.value
     for i in range(middle, last):
         total += pairs_of_row(logistic_value, logistic_slope, logistic_bend, NULL, g, i,
-                              first, middle)
+                              first, middle, NULL)
     return total
 
 

@@ -407,3 +407,98 @@ class PlackettLuce(RankingLoss):
 
 
 ListMLE = PlackettLuce
+
+
+class LambdaRank(RankingLoss):
+    """Logistic loss of pairs by their change of NDCG:
+    |change_ij| log(1 + exp(-(r_i - r_j)))
+
+    It estimates the order whose first places count most. Take it where NDCG is what is
+    scored and `PairwiseLogistic` leaves something to gain. Do not for a proof of the
+    optimum: it is not convex.
+
+    With D = log2(1 + rank) of the ranks by r, a pair weighs
+    (gain_i - gain_j) |1/D_i - 1/D_j| / best DCG, which is how much NDCG would change
+    if its rows were exchanged. `LinearRanker` begins at the optimum of
+    `PairwiseLogistic`, and goes from one order to the next: it fits the pairs with the
+    weights of an order, which is a convex problem, until the order stays or has been
+    seen, and keeps the coefficients with the best NDCG.
+
+    Parameters
+    ----------
+    k : int, default=None
+        How many ranks count; None: all.
+
+    See Also
+    --------
+    PairwiseLogistic : All pairs alike, and convex.
+    PlackettLuce : Whole orders, or the first `top_k` of them.
+
+    References
+    ----------
+    Burges 2010, "From RankNet to LambdaRank to LambdaMART"; Wang, Li, Golbandi,
+    Bendersky and Najork 2018, "The LambdaLoss framework for ranking metric
+    optimization", CIKM.
+
+    Examples
+    --------
+    >>> from sklearn_losses import LambdaRank, ranking_target
+    >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
+    >>> LambdaRank().value(y, [1.0, 0.5, 0.0]).round(3)
+    array([0.243])
+    """
+
+    name = "lambda_rank"
+    convex = False
+    lipschitz = 1.0
+    smoothness = 0.25
+    _kernel = "lambda_rank"
+    _constraints = {"k": [Interval(1, None, "left", integer=True), NONE]}
+
+    def __init__(self, k: int | None = None) -> None:
+        self.k = k
+
+    def _c_parameters(self):
+        return (0 if self.k is None else self.k,)
+
+    def convex_relative(self) -> Any:
+        """The pairs without their weights."""
+        return PairwiseLogistic()
+
+    def frozen(self) -> Any:
+        """The convex loss of the pairs with given weights.
+
+        Its targets have the discount of each row's rank as a second column.
+        """
+        return _FrozenLambdaRank(self.k)
+
+    def _check_columns(self, columns, name):
+        super()._check_columns(columns, name)
+        bad = np.flatnonzero(~((columns[:, 0] >= 0) & (columns[:, 0] <= MOST_GAIN)))
+        if len(bad):
+            raise ValueError(
+                f"LambdaRank has the gains 2^y - 1 of 0 <= y <= {MOST_GAIN:g}: "
+                f"{name}[{bad[0]}] is {columns[bad[0], 0]}. Use PairwiseLogistic()."
+            )
+
+    def _prepared(self, y, weight, starts):
+        """With the gain of each row as a share of the best DCG of its query."""
+        n = np.diff(starts)
+        top = np.repeat(y[starts[1:] - 1, 0], n)
+        gain = np.exp2(y[:, 0] - top) - np.exp2(-top)
+        rank = np.repeat(starts[1:], n) - np.arange(len(y))  # of the best order
+        discount = 1.0 / np.log2(1.0 + rank)
+        if self.k is not None:
+            discount[rank > self.k] = 0.0
+        best = np.repeat(sums(gain * discount, starts), n)
+        return np.column_stack([y[:, 0], gain / best, y[:, 1:]])
+
+    def _factors(self, y, weight, starts, mass):
+        return np.where(mass > 0, 1.0 / np.where(mass > 0, mass, 1.0), 0.0)
+
+
+class _FrozenLambdaRank(LambdaRank):
+    convex = True
+
+    def convex_relative(self) -> Any:
+        return None

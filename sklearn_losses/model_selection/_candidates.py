@@ -34,7 +34,6 @@ from sklearn_losses.losses import (
     SquaredHinge,
     Tweedie,
 )
-from sklearn_losses.solvers.descent._descent import term_of
 
 N_ALPHAS = 16
 L1_RATIO = 1e-4  # the last alpha of a path, of an l1 norm, as a share of the first
@@ -294,7 +293,7 @@ def _curvature(objective, slopes):
     """
     rows = np.arange(0, objective.rows.n_rows, 1 + objective.rows.n_rows // FEW)
     few = objective.chosen(rows)
-    term, size = term_of(few), float(np.vdot(slopes, slopes))
+    term, size = few.term(), float(np.vdot(slopes, slopes))
     start = term.at_constant(_constant(few, term))
     way = few.rows.dot(slopes, np.zeros(len(slopes)))
     way = (way - few.fit_intercept * way.mean(axis=0)).reshape(start.shape)

@@ -10,7 +10,7 @@ begins with the features that this one has used.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -26,17 +26,35 @@ from sklearn_losses.solvers.descent._certified import (
     rows_at,
     sample_of,
 )
-from sklearn_losses.solvers.descent._descent import least_allowed, term_of
+from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.terms._groups import GroupModel
 
 ACTIVE_SET = "active-set"
-WIDE = 100  # features, from which on it pays
-FEWEST = 50  # features to begin with, and to take in at a time
-MOST = 0.5  # of the features: with more of them all are taken
-SHARPER = 0.1  # times the tolerance, where no feature is left to be taken in ...
-SHARPEST = 1e-4  # ... and not below this share of the given one
-NOTHING = 1e-9  # of the largest: a slope beyond the norm that is rounding
-NEAR = 1e-6  # of a constant: kinks are smoothed so little to have a slope there
+
+
+@dataclass(frozen=True)
+class ActiveSettings:
+    """The numbers of an active set, each with its reason."""
+
+    # Features, from which on it pays: below, a Hessian of all costs no more than what
+    # is looked at between two fits.
+    wide: int = 100
+    # Features to begin with and to take in at a time: their Hessian is still cheap.
+    fewest: int = 50
+    # Of the features: with more of them the slopes of all cost as much as the fit.
+    most: float = 0.5
+    # Times the tolerance, where no feature is left to be taken in ...
+    sharper: float = 0.1
+    # ... and not below this share of the given one: after four of these all are.
+    sharpest: float = 1e-4
+    # Of the largest: a slope beyond the norm that is rounding, of some 1e7 rows.
+    rounding: float = 1e-9
+    # Of a constant: kinks are smoothed so little to have a slope there, three digits
+    # more than a constant is searched to.
+    near: float = 1e-6
+
+
+ACTIVE = ActiveSettings()
 
 
 class ActiveSet(Solver):
@@ -110,7 +128,7 @@ class _Search:
         scale, penalty, term = (
             self.features.scale,
             objective.penalty,
-            term_of(objective),
+            objective.term(),
         )
         self.price = penalty.scaled(scale)
         self.dual = self._dual(term) if objective.has_gap else None
@@ -124,7 +142,7 @@ class _Search:
             self.point = coef, intercept
         else:
             self.value = self.at_constant
-            self.look(slopes)
+            self.take_slopes(slopes)
 
     def _dual(self, term):
         objective = self.objective
@@ -148,10 +166,10 @@ class _Search:
         found = np.empty_like(intercept)
         found[:] = best
         self.point = np.zeros((len(found), self.features.n_features)), found
-        near = NEAR * (np.abs(found).max() or 1.0) if term.is_smoothed else 0.0
+        near = ACTIVE.near * (np.abs(found).max() or 1.0) if term.is_smoothed else 0.0
         return term.slopes(term.at_constant(best), near)
 
-    def look(self, slopes, coef=None, proof=None):
+    def take_slopes(self, slopes, coef=None, proof=None):
         """What slopes say of all features, at coefficients, those of the point.
 
         With a proof in their place where a dual takes more of them than they are.
@@ -176,7 +194,8 @@ class _Search:
     def allowed(self):
         gain = self.at_constant - self.bound
         possible = self.at_constant - self.lowest
-        return max(self.solver.tol * gain, least_allowed(self.solver.tol, possible))
+        tol = self.solver.tol
+        return max(tol * gain, SETTINGS.least_allowed(tol, possible))
 
     def is_over(self):
         return self.is_stopped or self.passes >= self.solver.max_iter
@@ -185,7 +204,10 @@ class _Search:
         if self.dual is not None:
             return self.value - self.bound <= self.allowed()
         # No feature that is left out would move, but by rounding.
-        steep = self.excess > NOTHING * np.abs(self.excess[self.excess > -np.inf]).max()
+        steep = (
+            self.excess
+            > ACTIVE.rounding * np.abs(self.excess[self.excess > -np.inf]).max()
+        )
         steep[self.active] = False
         return self.has_begun and self.has_converged and not steep.any()
 
@@ -194,16 +216,20 @@ class _Search:
         outside = self.excess.copy()
         outside[self.active] = -np.inf
         if not self.has_begun:  # those that others will make steeper, too
-            n_new = min(FEWEST, np.count_nonzero(outside > -np.inf))
+            n_new = min(ACTIVE.fewest, np.count_nonzero(outside > -np.inf))
         else:
-            n_new = min(max(FEWEST, len(self.active)), np.count_nonzero(outside > 0))
-            self.tol *= 1.0 if n_new else SHARPER
+            n_new = min(
+                max(ACTIVE.fewest, len(self.active)), np.count_nonzero(outside > 0)
+            )
+            self.tol *= 1.0 if n_new else ACTIVE.sharper
         new = np.argsort(-outside, kind="stable")[:n_new]
         is_chosen = np.zeros(len(outside), bool)
         is_chosen[self.active] = is_chosen[new] = True
         chosen = self._active(is_chosen)
-        is_too_sharp = self.tol < SHARPEST * self.solver.tol or not len(chosen)
-        return None if len(chosen) > MOST * len(outside) or is_too_sharp else chosen
+        is_too_sharp = self.tol < ACTIVE.sharpest * self.solver.tol or not len(chosen)
+        return (
+            None if len(chosen) > ACTIVE.most * len(outside) or is_too_sharp else chosen
+        )
 
     def solve(self, chosen):
         """Go to the optimum of some features; as `Certified.steps`."""
@@ -213,19 +239,21 @@ class _Search:
         start = np.ascontiguousarray(coef[:, chosen]), intercept
         inner = self.solver.inner(objective, self.tol)
         steps, place = inner.steps(objective, start), partial(self.placed, chosen)
-        result, fit = yield from _seen_from_outside(steps, place)
-        self.is_stopped = fit.is_stopped
+        result, descent = yield from _seen_from_outside(steps, place)
+        problem, state = descent.problem, descent.state
+        self.is_stopped = descent.limits.stop.is_set()
         coef, intercept = self.point = place(result.coef, result.intercept)
-        self.value, self.has_converged = fit.best, fit.converged
+        self.value, self.has_converged = state.best, state.converged
         self.active = self._active(coef.any(axis=0))
-        self.passes += fit.passes * len(chosen) / len(self.always)
+        self.passes += problem.passes * len(chosen) / len(self.always)
         if self.dual is None:
-            self.look(fit.term.slopes(fit.raw(fit.kept), fit.h))
+            raw, width = problem.raw_at(state.kept), descent.smoothing.width
+            self.take_slopes(problem.term.slopes(raw, width))
             return
-        at = None
-        if self.dual.conjugate.needs_point and fit.best_theta is not None:
-            at, _ = place(*rows_at(fit, fit.best_theta))
-        self.look(fit.slopes(), at)
+        at, proof = None, descent.stopping
+        if self.dual.conjugate.needs_point and proof.best_theta is not None:
+            at, _ = place(*rows_at(descent, proof.best_theta))
+        self.take_slopes(proof.slopes(problem.term), at)
 
     def placed(self, chosen, coef, intercept):
         """Coefficients of some features among those of all, which are 0."""
@@ -266,16 +294,16 @@ class _GroupSearch(_Search):
         self.point = np.zeros((1, self.features.n_features)), np.zeros(1)
         return term.model(term.at_constant(0.0), 0.0, None, False)
 
-    def look(self, slopes, coef=None):
+    def take_slopes(self, slopes, coef=None):
         """As of `_Search`, by a model that has slopes; None: they are 0."""
         if slopes is None:
             n_rows = self.features.n_rows
             slopes = GroupModel(0.0, np.zeros(n_rows), None, 0.0)
             slopes.conjugate = -self.lowest
         if isinstance(slopes, GroupModel):
-            super().look(slopes.slopes, coef, slopes)
+            super().take_slopes(slopes.slopes, coef, slopes)
         else:  # without a dual, which nobody asks for a bound
-            super().look(slopes, coef)
+            super().take_slopes(slopes, coef)
 
 
 def _seen_from_outside(steps, place):

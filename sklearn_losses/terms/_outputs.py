@@ -32,12 +32,12 @@ class OutputsTerm(RowTerm):
         LossTerm.__init__(self, loss, y, weight, offset=offset)
         self._evaluate = self._functions.evaluate_rows
         self._y = loss.columns(y)
-        self._shape = len(y), n_outputs
+        self.n_outputs = n_outputs
         self.is_smoothed = not loss.differentiable
         self._at = 0.0, self._functions
 
     def with_loss(self, loss):
-        return OutputsTerm(loss, self.y, self.weight, self._shape[1], self.offset)
+        return OutputsTerm(loss, self.y, self.weight, self.n_outputs, self.offset)
 
     def _smoothed(self, h):
         """The C functions with kinks smoothed over h."""

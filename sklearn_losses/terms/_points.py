@@ -50,6 +50,8 @@ def effective(curvatures, weight):
 class PointTerm(LossTerm):
     """A loss of points; p is of shape (n_rows,)."""
 
+    has_kernels = True
+
     def __init__(self, loss, y, weight, functions=None, offset=None):
         super().__init__(loss, y, weight, functions, offset)
         self.is_smoothed = not loss.differentiable
@@ -76,11 +78,16 @@ class PointTerm(LossTerm):
         step = max(1, len(self.y) // FEW)
         if step == 1:
             return self, p
-        y, weight = (array[::step].copy() for array in (self.y, self.weight))
-        offset = None if self.offset is None else self.offset[::step].copy()
+        some = slice(None, None, step)
+        return self.chosen(some), p[some].copy()
+
+    def chosen(self, rows):
+        """The term of some rows, a slice."""
+        y, weight = self.y[rows].copy(), self.weight[rows].copy()
+        offset = None if self.offset is None else self.offset[rows].copy()
         some = PointTerm(self.loss, y, weight, self._functions, offset)
         some.unit = self.unit
-        return some, p[::step].copy()
+        return some
 
     @property
     def may_lack_curvature(self):

@@ -32,28 +32,35 @@ ROUNDED = 1e-6  # ... unless it is below this share of that of all rows
 class RowTerm(LossTerm):
     """A loss of rows; p is of shape (n_rows, n_outputs)."""
 
+    couples_outputs = True
     n_arrays = 3  # and one to work in
 
     def __init__(self, loss, y, weight, n_outputs, offset=None):
         super().__init__(loss, y, weight, offset=offset)
         self._evaluate = self._functions.evaluate_rows
         self._y = y[:, None]
-        self._shape = len(y), n_outputs
+        self.n_outputs = n_outputs
 
     def with_loss(self, loss):
         """The same rows with another loss."""
-        return row_term(loss, self.y, self.weight, self._shape[1], self.offset)
+        return row_term(loss, self.y, self.weight, self.n_outputs, self.offset)
+
+    def chosen(self, rows):
+        """The term of some rows, a slice."""
+        y, weight = self.y[rows].copy(), self.weight[rows].copy()
+        offset = None if self.offset is None else self.offset[rows].copy()
+        return type(self)(self.loss, y, weight, self.n_outputs, offset)
 
     @cached_property
     def _few(self):
-        n_rows, n_outputs = self._shape
+        n_rows, n_outputs = self.shape
         if n_rows <= n_outputs:
             return None
         each = np.bincount(self.y.astype(np.intp), self.weight, n_outputs)
         return row_term(self.loss, np.arange(float(n_outputs)), each, n_outputs)
 
     def _chunks(self, n):
-        size = max(1, CHUNK // self._shape[1])
+        size = max(1, CHUNK // self.n_outputs)
         return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
     def value(self, p: Array, q: Array | None = None, t: float = 0.0) -> float:
@@ -146,8 +153,7 @@ class RowTerm(LossTerm):
         ndarray of shape (n_outputs, n_outputs)
         """
         some = slice(None, None, max(1, len(p) // FEW))
-        y, weight, p = (array[some].copy() for array in (self.y, self.weight, p))
-        few = row_term(self.loss, y, weight, p.shape[1])
+        few, p = self.chosen(some), p[some].copy()
         if self._has_hessians(h):
             return few._exact_hessians(p, h, ALL).sum(axis=0)
         width = h or DIFFERENCE * self.unit
@@ -205,7 +211,7 @@ class RowTerm(LossTerm):
     @cached_property
     def _signs(self):
         """z of each row. The absent rows take none from the others."""
-        z = np.zeros(self._shape)
+        z = np.zeros(self.shape)
         here = self.weight > 0
         rng = np.random.default_rng(0)
         z[here] = rng.choice([-1.0, 1.0], (np.count_nonzero(here), z.shape[1]))
@@ -280,6 +286,44 @@ class SoftenedRowTerm(RowTerm):
             curvatures /= h
         slopes = self._weighted(slopes, block)
         return Model(value, slopes, self._positive(curvatures, block), excess)
+
+
+class SteppedRowTerm(RowTerm):
+    """A loss of rows with any kinks.
+
+    They are smoothed by the mean over steps of h along each output, which evaluates all
+    rows twice for each.
+    """
+
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self.is_smoothed = True
+
+    def _slopes(self, p, h, block):
+        if h == 0:
+            return super()._slopes(p, 0.0, block)
+        shifts = h * np.eye(p.shape[1])
+        both = [s for shift in shifts for s in (shift, -shift)]
+        return sum(self._slopes(p + s, 0.0, block) for s in both) / len(both)
+
+    def _model(self, p, h, block, arrays, with_curvatures):
+        found = super()._model(p, h, block, arrays, with_curvatures)
+        if h > 0:
+            found.slopes[:] = self._slopes(p, h, block)
+            found.excess = h * float(blas.dasum(found.slopes.ravel()))
+        return found
+
+    def _has_hessians(self, h):
+        return h == 0 and super()._has_hessians(h)
+
+    def _differences(self, p, h, block):
+        if h == 0:
+            return super()._differences(p, h, block)
+        found = np.empty((len(p), *2 * p.shape[1:]))
+        for k, shift in enumerate(h * np.eye(p.shape[1])):
+            found[:, k] = self._slopes(p + shift, 0.0, block)
+            found[:, k] -= self._slopes(p - shift, 0.0, block)
+        return finite(0.5 / h * found)
 
 
 def without_negative(hessians):

@@ -96,6 +96,9 @@ class LossTerm:
         All raw predictions that a term is asked about contain it.
     """
 
+    n_outputs = 1
+    couples_outputs = False  # whether raw predictions are of shape (n_rows, n_outputs)
+    has_kernels = False  # whether `sums_of` gives the compiled sums of a block of rows
     n_arrays = 2  # slopes and curvatures
 
     def __init__(
@@ -150,6 +153,18 @@ class LossTerm:
         if self._arrays is None:
             self._arrays = [np.empty(shape) for _ in range(self.n_arrays)]
         return [array[: shape[0]] for array in self._arrays]
+
+    @cached_property
+    def relative(self):
+        """The term of the convex relative of its loss, None if there is none."""
+        relative = self.loss.convex_relative()
+        return None if relative is None else self.with_loss(relative)
+
+    @property
+    def shape(self):
+        """That of raw predictions."""
+        n_rows = len(self.y)
+        return (n_rows, self.n_outputs) if self.couples_outputs else (n_rows,)
 
     def at_constant(self, c: Any) -> Array:
         """The raw predictions of all rows of a model that is the constant c."""

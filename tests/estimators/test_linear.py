@@ -40,8 +40,8 @@ from sklearn_losses import (
     TukeyBiweight,
     Tweedie,
 )
-from sklearn_losses.solvers.descent import _descent, _gap_descent
 from sklearn_losses.solvers.descent._newton_model import ProductModel
+from sklearn_losses.solvers.descent._settings import SETTINGS
 from tests.cases import each
 
 REGRESSION = [
@@ -341,7 +341,7 @@ def test_products_of_the_hessian_do_as_well_as_a_matrix(
         return original(self)
 
     monkeypatch.setattr(ProductModel, "minimum", counted)
-    monkeypatch.setattr(_gap_descent, "MOST_FEATURES", 1)
+    monkeypatch.setitem(vars(SETTINGS), "most_features", 1)
     found = estimator(loss, **settings).fit(kind(X), y, weight)
     assert n_products
     assert abs(found.objective_ - known.objective_) <= found.gap_ + known.gap_ + 1e-13
@@ -413,7 +413,7 @@ def test_lbfgs_gives_way_to_newton_where_it_is_slow(monkeypatch):
         model.fit(X, y[:500])
     assert model.solver_ == "lbfgs"
     # A matrix that is too large stays away.
-    monkeypatch.setattr(_descent, "MOST_FEATURES", 600)
+    monkeypatch.setitem(vars(SETTINGS), "most_features", 600)
     with pytest.warns(ConvergenceWarning, match="max_iter=200"):
         model.set_params(solver="auto").fit(X, y[:500])
     assert model.solver_ == "lbfgs"

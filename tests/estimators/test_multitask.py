@@ -290,3 +290,23 @@ def test_one_loss_for_all_columns_is_a_regression_of_each():
     for k in range(4):
         own = LinearRegressor(penalty=None).fit(X, Y[:, k])
         np.testing.assert_allclose(model.coef_[k], own.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", ["frame", "records"])
+def test_a_task_has_the_column_of_its_name(make):
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = pd.DataFrame({"b": X[:, 1] > 0, "a": X[:, 0]})
+    y = y if make == "frame" else y.to_records(index=False)
+    model = LinearMultiTask({"a": SquaredError(), "b": LogLoss()}).fit(X, y)
+    assert [task.column for task in model.tasks_] == [1, 0]
+    np.testing.assert_allclose(model.predict(X)["a"], X[:, 0], atol=1e-2)
+    with pytest.raises(InvalidParameterError, match="of the task 'c': its columns are"):
+        LinearMultiTask({"a": "squared_error", "c": "log_loss"}).fit(X, y)
+
+
+def test_a_message_names_some_of_many_classes():
+    X = np.arange(60.0)[:, None]
+    with pytest.raises(InvalidParameterError, match=r"60 classes, \[.*4.0, ...\], and"):
+        LinearMultiTask("log_loss").fit(X, X)

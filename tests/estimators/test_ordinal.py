@@ -284,3 +284,23 @@ def test_many_rows():
 def test_scikit_learn_check(estimator, check, routing):
     with config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("loss", "n_warnings"),
+    [
+        (CumulativeLogit(), 1),
+        (CumulativeCloglog(), 1),
+        (AllThreshold(), 1),
+        (AllThreshold(SquaredHinge()), 0),  # it is 0 from a margin on
+    ],
+)
+def test_classes_that_thresholds_separate_have_no_minimum(loss, n_warnings):
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    y = np.digitize(X[:, 0], [-0.5, 0.5])
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        LinearOrdinalClassifier(loss, penalty=None).fit(X, y)
+        LinearOrdinalClassifier(loss, alpha=1e-3).fit(X, y)
+    said = [w for w in found if "fits every row perfectly" in str(w.message)]
+    assert len(said) == n_warnings

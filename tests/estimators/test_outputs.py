@@ -429,3 +429,17 @@ def test_without_an_intercept_the_scale_still_has_one():
 def test_scikit_learn_check(estimator, check, routing):
     with config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+@pytest.mark.parametrize("scale", ["mle", 0.4])
+def test_tails_are_those_of_what_features_leave(scale):
+    """y is nearly Gaussian where features decide it: a fit that began there stayed."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 3))
+    y = 3.0 * X @ [1.0, -2.0, 0.0] + 0.4 * rng.standard_t(4, size=500)
+    loss = StudentTDistribution(scale=scale)
+    model = LinearRegressor(loss, penalty=None).fit(X, y)
+    given = loss.with_parameters(df=4.0)
+    other = LinearRegressor(given, penalty=None).fit(X, y)
+    assert model.objective_ <= other.objective_
+    assert 3.0 < model.loss_.df < 6.0

@@ -426,7 +426,8 @@ def test_weights_are_routed_on_request_only():
         expected = np.mean(fold_scores(Huber(), weight))
         assert search.best_score_ == pytest.approx(expected)
         assert repr(clone(scorer).get_metadata_routing()) == (
-            "{'score': {'sample_weight': True, 'offset': True}}"
+            "{'score': {'sample_weight': True, 'offset': True, 'groups': True, "
+            "'strata': True}}"
         )
 
 

@@ -10,6 +10,7 @@ from sklearn_losses import NumpyLoss, check_loss, describe
 from sklearn_losses.losses import (
     CoxPH,
     InvalidParameterError,
+    LambdaRank,
     ListMLE,
     ListNet,
     PairwiseExponential,
@@ -164,6 +165,27 @@ def test_plackett_luce_is_a_product_of_choices(rng):
     assert ListMLE is PlackettLuce
 
 
+@pytest.mark.parametrize("k", [None, 2])
+def test_lambda_rank(rng, k):
+    y, r = np.array([0.0, 2, 1, 0, 3]), rng.normal(size=5)
+    limit = 5 if k is None else k
+    gain = 2**y - 1
+    best = sum(g / np.log2(2 + p) for p, g in enumerate(np.sort(gain)[::-1][:limit]))
+    rank = np.argsort(np.argsort(-r)) + 1
+    discount = np.where(rank <= limit, 1 / np.log2(1 + rank), 0.0)
+    expected = 0.0
+    for i, j in zip(*np.nonzero(y[:, None] > y)):
+        change = (gain[i] - gain[j]) * abs(discount[i] - discount[j]) / best
+        expected += change * np.logaddexp(0, r[j] - r[i])
+    loss = LambdaRank(k=k)
+    assert loss.value(y, r)[0] == pytest.approx(expected, rel=1e-13)
+    assert loss.mean(y, r, None, np.full(5, 3.0)) == pytest.approx(expected, rel=1e-13)
+    with pytest.raises(
+        ValueError, match=r"gains 2\^y - 1 of 0 <= y <= 1000: y_true\[1"
+    ):
+        loss.value([1.0, -1.0], [0.0, 0.0])
+
+
 def test_list_net_is_a_cross_entropy(rng):
     r, y = rng.normal(size=5), np.array([0.0, 0.0, 1.0, 0.0, 0.0])
     log_p = r - np.log(np.exp(r).sum())
@@ -176,7 +198,9 @@ def test_list_net_is_a_cross_entropy(rng):
 
 @each([x for x in GROUP_LOSSES if getattr(x, "ties", None) != "efron"])
 def test_integer_weights_are_copies(rng, loss):
-    if getattr(loss, "per", None) == "query" or isinstance(loss, PlackettLuce):
+    if getattr(loss, "per", None) == "query" or isinstance(
+        loss, (PlackettLuce, LambdaRank)
+    ):
         pytest.skip("a query counts as the mean of its rows")
     y, r, q, _ = rows(rng)
     w = rng.integers(0, 4, size=N)

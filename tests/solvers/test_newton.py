@@ -31,7 +31,8 @@ from sklearn_losses import (
     Sparsemax,
     SquaredError,
 )
-from sklearn_losses.solvers.descent import _descent, _quasi_newton_model
+from sklearn_losses.solvers.descent import _quasi_newton_model
+from sklearn_losses.solvers.descent._settings import SETTINGS
 
 ALPHA = 0.01
 
@@ -305,7 +306,7 @@ def test_early_stopping_and_verbose(capsys):
 @pytest.fixture(params=["blocks", "diagonal"])
 def quasi_newton(request, monkeypatch):
     """Few features are treated as if they were many."""
-    monkeypatch.setattr(_descent, "MOST_FEATURES", 0)
+    monkeypatch.setitem(vars(SETTINGS), "most_features", 0)
     if request.param == "diagonal":
         monkeypatch.setattr(_quasi_newton_model, "MOST_NUMBERS", 0)
 
@@ -441,7 +442,7 @@ def test_quasi_newton_finds_what_newton_finds(loss, penalty, monkeypatch):
     X, y = regression()
     X = X / X.std(axis=0)
     newton = regressor(loss, penalty=penalty, tol=1e-5).fit(X, y)
-    monkeypatch.setattr(_descent, "MOST_FEATURES", 0)
+    monkeypatch.setitem(vars(SETTINGS), "most_features", 0)
     for most_numbers in (_quasi_newton_model.MOST_NUMBERS, 0):
         monkeypatch.setattr(_quasi_newton_model, "MOST_NUMBERS", most_numbers)
         model = regressor(loss, penalty=penalty, tol=1e-5).fit(X, y)

@@ -11,6 +11,7 @@ from sklearn_losses import (
     MulticlassHinge,
     MulticlassSquaredHinge,
     Sparsemax,
+    SquaredError,
     Truncated,
 )
 from sklearn_losses.design import _centred
@@ -20,6 +21,8 @@ from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers.descent import _newton_model
 from sklearn_losses.solvers.descent._curvature import FIRST_DAMPING
 from sklearn_losses.solvers.descent._newton_model import NewtonModel
+from sklearn_losses.solvers.descent._problem import CentredProblem
+from sklearn_losses.terms._points import PointTerm
 from sklearn_losses.terms._rows import RowTerm, row_term
 from tests.cases import each
 
@@ -120,10 +123,6 @@ def test_chosen_rows_of_the_features(kind, offset, entries, monkeypatch):
     assert_allclose(features.chosen(subset), Z[subset], rtol=1e-6, atol=1e-9)
 
 
-class _Features:
-    n_features, scale = 5, np.ones(5)
-
-
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("condition", [1.0, 1e6])
 @pytest.mark.parametrize("seed", range(5))
@@ -132,11 +131,13 @@ def test_enough_faces_lead_to_the_minimum(condition, seed, positive, monkeypatch
     monkeypatch.setattr(_newton_model, "FEW_FACES", 100)
     monkeypatch.setattr(_newton_model, "MOST_FACES", 100)
     rng = np.random.default_rng(seed)
-    d = _Features.n_features + 1
+    d = 6
     Q = np.linalg.qr(rng.normal(size=(d, d)))[0]
     l1 = np.append(np.full(d - 1, 0.3), 0.0)
     price = Price(l1=0.3, low=0.0 if positive else -np.inf)
-    model = NewtonModel(_Features, price, True, 1)
+    features = Centred(Rows(rng.normal(size=(N, d - 1))), None)
+    loss = PointTerm(SquaredError(), np.zeros(N), np.ones(N))
+    model = NewtonModel(CentredProblem(loss, features, price, True))
     model.hessian = Q @ np.diag(np.geomspace(1.0, condition, d)) @ Q.T
     model.theta, model.gradient = np.zeros(d), rng.normal(size=d)
     new, delta, _, predicted = model.minimum()

@@ -17,14 +17,11 @@ from sklearn_losses import (
     SGDRegressor,
     SquaredError,
 )
-from sklearn_losses.solvers.stream._stream_fit import CoupledRowTerm, coupled_term
-from sklearn_losses.solvers.stream._stream_memory import (
-    Coordinates,
-    DenseRows,
-    Matrix,
-    Sketch,
-)
-from sklearn_losses.solvers.stream._stream_wide import MOST_ENTRIES, SharedVectors
+from sklearn_losses.penalties._price import Price
+from sklearn_losses.solvers.descent._problem import CentredProblem
+from sklearn_losses.solvers.stream._stream_memory import Matrix, RunningUnits, Sketch
+from sklearn_losses.solvers.stream._stream_wide import WIDE, SharedVectors
+from sklearn_losses.terms._rows import SteppedRowTerm, row_term
 
 
 def regression(n=3000, d=8, seed=0):
@@ -137,7 +134,7 @@ def test_wide_rows_that_are_all_here_are_solved(penalty):
 def test_wide_rows_that_are_gone_are_remembered():
     X, y = sparse_regression(20_000, 3000)
     model = stream(regressor(SquaredError(), alpha=1e-5), X, y, 1000)
-    assert len(model._state["stream_kept_data"]) <= MOST_ENTRIES
+    assert len(model._state["stream_kept_data"]) <= WIDE.most_entries
     assert np.mean((model.predict(X) - y) ** 2) < 0.1 * y.var()
 
 
@@ -207,19 +204,25 @@ def test_memory_does_not_grow():
 
 
 # ------------------------------------------------------------------ memory
-def coordinates(X):
-    own = Coordinates(X.shape[1], True)
+def units_of(X):
+    units = RunningUnits(X.shape[1], True)
     for part in np.array_split(X, 7):
-        own.update(part, np.ones(len(part)))
-    return own
+        units.update(part, np.ones(len(part)))
+    return units
+
+
+def problem_of(X, units, n_outputs):
+    """Rows in units, and a loss that is of no matter here."""
+    term = row_term(CrossEntropy(), np.zeros(len(X)), np.ones(len(X)), n_outputs)
+    return CentredProblem(term, units.features(X), Price(), True)
 
 
 def test_running_mean_and_spread():
     X, _ = regression()
     X[:, 0] += 1e8
-    own = coordinates(X)
-    np.testing.assert_allclose(own.mean, X.mean(axis=0), rtol=1e-12)
-    spread = np.sqrt(own.squares / own.weight)
+    units = units_of(X)
+    np.testing.assert_allclose(units.mean, X.mean(axis=0), rtol=1e-12)
+    spread = np.sqrt(units.squares / units.weight)
     np.testing.assert_allclose(spread, X.std(axis=0), rtol=1e-6)
 
 
@@ -227,19 +230,19 @@ def test_running_mean_and_spread():
 def test_a_memory_that_moves_says_the_same(kind):
     X, _ = regression(40, 4)
     rng = np.random.default_rng(0)
-    own = coordinates(X[:10] + 3.0)
-    own.moved()
-    rows = DenseRows(X, own)
+    units = units_of(X[:10] + 3.0)
+    units.moved()
+    problem = problem_of(X, units, 2)
     theta = rng.standard_normal((2, 5))
     slopes, second = rng.standard_normal((40, 2)), np.tile(np.eye(2), (40, 1, 1))
-    memory = kind.nothing(theta).with_rows(theta, rows, slopes, second)
+    memory = kind.nothing(theta).with_rows(theta, problem, slopes, second)
     other = theta + rng.standard_normal(theta.shape)
     # By hand: what 40 quadratic functions of the raw predictions add up to.
-    change = rows.dot(other) - rows.dot(theta)
+    change = problem.raw(other) - problem.raw(theta)
     expected = (slopes * change).sum() + 0.5 * (change**2).sum()
     np.testing.assert_allclose(memory.value(other), expected, rtol=1e-9)
-    own.update(X, np.ones(40))
-    move = own.moved()
+    units.update(X, np.ones(40))
+    move = units.moved()
     moved = memory.move(move)
     np.testing.assert_allclose(
         moved.value(move.coefficients(other)), expected, rtol=1e-6
@@ -250,29 +253,28 @@ def test_a_sketch_keeps_the_diagonal_and_the_strongest_direction():
     rng = np.random.default_rng(0)
     X = 0.1 * rng.standard_normal((200, 60))
     X += rng.standard_normal((200, 1)) * rng.standard_normal(60)
-    own = Coordinates(60, True)
-    rows, theta = DenseRows(X, own), np.zeros((1, 61))
+    problem, theta = problem_of(X, RunningUnits(60, True), 1), np.zeros((1, 61))
     one = np.ones((200, 1, 1))
-    sketch = Sketch.nothing(theta).with_rows(theta, rows, one[:, 0], one)
-    whole = rows.e.T @ rows.e
+    sketch = Sketch.nothing(theta).with_rows(theta, problem, one[:, 0], one)
+    e = np.column_stack([X, np.ones(200)])
+    whole = e.T @ e
     np.testing.assert_allclose(sketch.diagonal()[0], np.diag(whole))
     first = np.linalg.eigh(whole)[1][:, -1:].T
     np.testing.assert_allclose(sketch.product(first), first @ whole, rtol=0.01, atol=1)
 
 
-@pytest.mark.parametrize(
-    ("loss", "h"), [(CrossEntropy(), 0.0), (MulticlassHinge(), 0.3)]
-)
-def test_curvatures_of_joint_classes_are_the_slopes_of_slopes(loss, h, monkeypatch):
-    rng = np.random.default_rng(0)
+def test_a_stepped_loss_is_smoothed_whatever_its_kinks_are():
+    rng, loss, h = np.random.default_rng(0), MulticlassHinge(), 0.3
     y, weight = rng.integers(4, size=50).astype(float), rng.uniform(size=50)
-    weight[7], p = 0.0, rng.normal(size=(50, 4))
-    term = coupled_term(loss, y, weight, 4)
-    slopes, found = term.model(p, h)
-    np.testing.assert_array_equal(slopes, term.slopes(p, h))
-    for k, shift in enumerate(1e-5 * np.eye(4)):
-        slope = (term.slopes(p + shift, h) - term.slopes(p - shift, h)) / 2e-5
-        np.testing.assert_allclose(found[:, k], slope, atol=1e-8)
-    if h == 0:  # a loss that has none
-        monkeypatch.setattr(CoupledRowTerm, "_has_hessians", lambda self, h: False)
-        np.testing.assert_allclose(term.model(p, h)[1], found, atol=1e-7)
+    weight[7], raw = 0.0, rng.normal(size=(50, 4))
+    term = SteppedRowTerm(loss, y, weight, 4)
+    model = term.model(raw, h)
+    np.testing.assert_array_equal(model.slopes, term.slopes(raw, h))
+    shifts = [sign * h * shift for shift in np.eye(4) for sign in (1, -1)]
+    mean = sum(term.slopes(raw + shift, 0.0) for shift in shifts) / 8
+    np.testing.assert_allclose(model.slopes, mean, atol=1e-12)
+    assert model.excess >= np.abs(model.slopes).sum() * h * 0.999
+    found = term.hessians(raw, h, slice(None))
+    exact = row_term(loss, y, weight, 4).hessians(raw, 0.1, slice(None))
+    assert np.linalg.eigvalsh(found).min() >= -1e-3 * found.max()
+    assert 0.2 < np.trace(found.sum(axis=0)) / np.trace(exact.sum(axis=0)) < 5

@@ -119,6 +119,7 @@ of_groups: list[sl.GroupLoss] = [
     sl.ListNet(temperature=2.0),
     sl.ListMLE(),
     sl.PlackettLuce(top_k=3),
+    sl.LambdaRank(k=10),
     sl.CoxPH(ties="efron"),
 ]
 total: Loss = 2 * Huber() + 0.1 * sl.AbsoluteError() * 0.5

@@ -5,11 +5,17 @@ The pairs are those of a row i and a row j of less relevance, with the margin
 m = r_i - r_j. No pair is kept: rows come by relevance, so that those of less stand before.
 """
 
-from libc.math cimport INFINITY, log
+from libc.math cimport INFINITY, fabs, log
 
 from sklearn_losses.losses._exp_log cimport exp
 from sklearn_losses.losses._math cimport expit, softplus
 from sklearn_losses.losses._table cimport Group
+
+cdef extern from *:
+    """
+    #define SL_LN2 0.6931471805599453
+    """
+    const double LN2 "SL_LN2"
 
 ctypedef double (*pair_fn)(const void *params, double margin) noexcept nogil
 
@@ -97,14 +103,46 @@ cdef inline double pairs(pair_fn value, pair_fn slope, pair_fn bend, const void 
         if g.y[i * size] != g.y[(i - 1) * size]:
             level = i  # the rows before have less relevance
         if level > 0:
-            total += pairs_of_row(value, slope, bend, params, g, i, 0, level)
+            total += pairs_of_row(value, slope, bend, params, g, i, 0, level, NULL)
+    return total
+
+
+cdef inline double lambda_rank(const void *params, const Group *g) noexcept nogil:
+    """Logistic, where a pair weighs what its exchange would change of the group's NDCG.
+
+    y is the relevance, its gain as a share of the best DCG, and perhaps the discount of
+    the row's rank; else that of its rank by r. params has how many ranks count, or 0.
+    """
+    cdef Py_ssize_t i, j, n = g.n, level = 0, size = g.y_size
+    cdef double k = (<const double *> params)[0], rank, total = 0.0
+    cdef double *discount = g.work + 3 * n
+    for i in range(n):
+        if size > 2:
+            discount[i] = g.y[i * size + 2]
+            continue
+        rank = 1.0
+        for j in range(n):  # rows of the same score share their ranks
+            rank += 1.0 if g.raw[j] > g.raw[i] else 0.5 if g.raw[j] == g.raw[i] else 0.0
+        rank -= 0.5  # of the row itself
+        discount[i] = LN2 / log(1.0 + rank) if k == 0.0 or rank <= k else 0.0
+    clear(g)
+    for i in range(1, n):
+        if g.y[i * size] != g.y[(i - 1) * size]:
+            level = i
+        if level > 0:
+            total += pairs_of_row(logistic_value, logistic_slope, logistic_bend, params, g,
+                                  i, 0, level, discount)
     return total
 
 
 cdef inline double pairs_of_row(pair_fn value, pair_fn slope, pair_fn bend,
                                 const void *params, const Group *g, Py_ssize_t i,
-                                Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """The same of a row and those from `first` to `last`, added to what is wanted."""
+                                Py_ssize_t first, Py_ssize_t last,
+                                const double *discount) noexcept nogil:
+    """The same of a row and those from `first` to `last`, added to what is wanted.
+
+    `discount` is NULL, or what the sizes of the differences multiply pairs by.
+    """
     cdef Py_ssize_t n = last - first, k = g.n_directions, size = g.y_size, j, q
     cdef const double *y = g.y + first * size
     cdef const double *v = g.v + first * k if g.v != NULL else NULL
@@ -119,6 +157,9 @@ cdef inline double pairs_of_row(pair_fn value, pair_fn slope, pair_fn bend,
     if size > 1:
         for j in range(n):
             w[j] *= g.y[i * size + 1] - y[j * size + 1]
+    if discount != NULL:
+        for j in range(n):
+            w[j] *= fabs(discount[i] - discount[first + j])
     for j in range(n):
         found[j] = w[j] * value(params, margin[j])
     for j in range(n):

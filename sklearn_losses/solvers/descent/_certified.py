@@ -15,22 +15,25 @@ import numpy as np
 
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers.descent._curvature import Curvature
-from sklearn_losses.solvers.descent._descent import (
-    MOST_FEATURES,
+from sklearn_losses.solvers.descent._descent import Descent, Limits
+from sklearn_losses.solvers.descent._exact import has_exact_curvature, polished
+from sklearn_losses.solvers.descent._gap import Gap
+from sklearn_losses.solvers.descent._groups import GroupGap, GroupProblem
+from sklearn_losses.solvers.descent._models import LBFGS, NEWTON, Models
+from sklearn_losses.solvers.descent._newton import (
+    SMALLEST_TOL,
+    overflows,
+    what_hides_of,
+)
+from sklearn_losses.solvers.descent._problem import (
+    CentredProblem,
     features_for,
     has_small_matrix,
     slopes_at_start,
-    term_of,
 )
-from sklearn_losses.solvers.descent._exact import has_exact_curvature, polished
-from sklearn_losses.solvers.descent._gap_descent import (
-    LBFGS,
-    NEWTON,
-    CertifiedFit,
-    fit_of,
-)
-from sklearn_losses.solvers.descent._group_fit import GroupFit
-from sklearn_losses.solvers.descent._newton import Newton
+from sklearn_losses.solvers.descent._settings import SETTINGS
+from sklearn_losses.solvers.descent._smoothing import Smoothing
+from sklearn_losses.solvers.descent._stopping import Tolerance
 
 DEAR = 200  # coefficients of a loss of rows, from which on a Hessian takes long
 START_TOL = 1e-3  # of the convex relative of what is not convex
@@ -153,7 +156,7 @@ class Certified(Solver):
                 f"{self.owner}(solver='newton') cannot use {objective.loss!r} here, "
                 "because it is a loss of rows, whose second derivatives couple all "
                 f"classes: their matrix would have {size:,} rows, of at most "
-                f"{MOST_FEATURES + 1:,}. Use solver='auto'."
+                f"{SETTINGS.most_features + 1:,}. Use solver='auto'."
             )
 
     def solve(self, objective, start):
@@ -198,60 +201,67 @@ class Certified(Solver):
         if relative is not None:
             few = None if sample is None else sample.relative()
             tol = max(self.tol, START_TOL)
-            point, fit = finish(self._run(relative, few, features, point, tol, passes))
-            passes, sample = fit.passes, None
-        point, fit = yield from self._run(
+            point, before = finish(
+                self._run(relative, few, features, point, tol, passes)
+            )
+            passes, sample = before.problem.passes, None
+        point, descent = yield from self._run(
             objective, sample, features, point, self.tol, passes
         )
         coef[outputs], intercept[outputs] = point
-        self.method = fit.method
-        value, curvature = fit.best if features.is_near else None, None
+        self.method = descent.models.method_of(descent.model)
+        state = descent.state
+        value, curvature = state.best if features.is_near else None, None
         if self.polish and has_exact_curvature(objective):
             value, start = None, (np.atleast_2d(coef), np.atleast_1d(intercept))
             coef, intercept, curvature = polished(objective, *start)
         result = SolverResult(
             coef,
             intercept,
-            np.array([fit.passes]),
-            fit.converged,
-            warnings=fit.warnings(self.owner),
-            bound=fit.bound,
+            np.array([descent.problem.passes]),
+            state.converged,
+            warnings=self._warnings(objective, descent),
+            bound=descent.bound,
             value=value,
             curvature=curvature,
-            gained=np.array([fit.at_constant - fit.best]),
+            gained=np.array([descent.gained]),
         )
-        return result, fit
+        return result, descent
 
-    def _steps(self, tol):
-        return Newton(max_iter=self.max_iter, tol=tol)
+    def _limits(self, tol):
+        return Limits(self.max_iter, max(tol, SMALLEST_TOL))
 
     def _run(self, objective, sample, features, point, tol, passes):
-        """Coefficients and intercept from a point on, and the fit; as `steps`."""
-        steps = self._steps(tol)
+        """Coefficients and intercept from a point on, and the descent; as `steps`."""
+        limits = self._limits(tol)
         sample = self._fit_of_sample(sample, features, point)
+        width = curvature = None
         if sample is not None:
-            point = sample.point
+            point, width = sample.point, sample.width
             passes += math.ceil(sample.passes / SAMPLE)
-        term = term_of(objective)
-        fit = self._fit(steps, objective, features, term, *point, passes)
-        if sample is not None:
-            fit.go_on(sample)
-        while not (fit.ended or fit.is_stopped):
+            curvature = sample.curvature if width == 0 else None
+        models = Models(self.method, self.may_change, curvature)
+        parts = models, Smoothing(width), point, passes
+        descent = self._descent(limits, objective, features, *parts)
+        while not descent.ended:
             with np.errstate(all="ignore"):
-                fit.advance()
+                descent.advance()
                 if self.verbose:
-                    fit.show()
-            if not fit.ended:
-                fit.is_stopped = bool((yield partial(_rows_of, fit)))
-        return _unscaled(fit), fit
+                    show(descent)
+            if not descent.ended and (yield partial(_rows_of, descent)):
+                limits.stop.set()
+                break
+        return descent.found(), descent
 
-    def _fit(self, steps, objective, *parts, is_sample=False):
-        """The fit of an objective, by what its loss is of."""
+    @staticmethod
+    def _descent(limits, objective, features, models, smoothing, point, passes):
+        """The descent of an objective to a gap, if it has one."""
+        kind, gap = CentredProblem, Gap
         if objective.loss.granularity == "group":
-            return GroupFit(self, steps, objective, *parts)
-        if is_sample:
-            return fit_of(steps, objective, *parts)
-        return CertifiedFit(self, steps, objective, *parts)
+            kind, gap = GroupProblem, GroupGap
+        problem = kind.of(objective, features, objective.term(), passes)
+        stopping = gap(limits) if objective.has_gap else Tolerance(limits)
+        return Descent(problem, limits, stopping, models, smoothing, point)
 
     def _fit_of_sample(self, objective, features, point):
         """The minimum of the objective of some rows, about; None: it was not found.
@@ -262,15 +272,83 @@ class Certified(Solver):
         if objective is None or not objective.is_convex:
             return None
         features = features.with_rows(objective.rows)
-        term = term_of(objective)
-        steps = self._steps(START_TOL)
-        fit = self._fit(steps, objective, features, term, *point, is_sample=True)
-        with np.errstate(all="ignore"):
-            while not fit.ended:
-                fit.advance()
-        if fit.is_perfect or not (fit.converged and np.isfinite(fit.kept).all()):
+        limits = self._limits(START_TOL)
+        if objective.loss.granularity == "group":
+            parts = Models(self.method), Smoothing(), point, 1
+            descent = self._descent(limits, objective, features, *parts)
+        else:
+            parts = objective, features, objective.term(), point
+            descent = Descent.to_tolerance(limits, *parts)
+        descent.finish()
+        state = descent.state
+        is_found = state.converged and np.isfinite(state.kept).all()
+        if descent.start.is_perfect or not is_found:
             return None
-        return _Sample(_unscaled(fit), fit.passes, fit.h, fit.curvature())
+        passes, width = descent.problem.passes, descent.smoothing.width
+        is_known = not descent.problem.couples_rows
+        curvature = descent.curvature() if is_known else None
+        return _Sample(descent.found(), passes, width, curvature)
+
+    def _warnings(self, objective, descent):
+        """What the user should know: a tolerance that was missed, or no minimum."""
+        if not descent.state.converged:
+            is_stopped = descent.limits.stop.is_set()
+            return [] if is_stopped else [self._failure(objective, descent)]
+        start, term = descent.start, descent.problem.term
+        left = descent.state.best - start.lowest
+        penalised = not objective.penalty.is_nothing
+        if descent.problem.couples_rows:
+            return self._warnings_of_groups(descent, penalised, left)
+        if penalised or left > descent.limits.tol * start.possible:
+            return []
+        # Every row has nearly its least loss. Is that a loss that is never reached?
+        y, constant = term.y[term.weight > 0], term.loss.optimal_constant
+        ends = np.append(constant([y.min()]), constant([y.max()]))
+        if np.isfinite(ends).all():
+            return []
+        return [
+            f"{self.owner} fits every row perfectly, as where a plane separates "
+            "classes. Without a penalty its objective then has no minimum, and "
+            "coefficients grow without end; these leave less than tol to gain. Use "
+            "alpha > 0."
+        ]
+
+    def _warnings_of_groups(self, descent, penalised, left):
+        start = descent.start
+        is_free = not (penalised or start.is_perfect)
+        if not is_free or left > descent.limits.tol * start.possible:
+            return []
+        return [
+            f"{self.owner} puts all rows in the right order. Without a penalty its "
+            "objective then has no minimum, and coefficients grow without end; these "
+            "leave less than tol to gain. Use alpha > 0."
+        ]
+
+    def _failure(self, objective, descent):
+        best, tol = descent.state.best, descent.limits.tol
+        passes = descent.problem.passes
+        over = passes + 2 > self.max_iter
+        reason = f"in max_iter={self.max_iter} passes over the rows"
+        if not over:
+            reason = f"after {passes} passes, as no step lowers its objective"
+        if not math.isfinite(best):
+            return f"{self.owner} did not converge: {overflows(objective.loss)}"
+        reached = f"{objective.loss!r} has no duality gap"
+        if not objective.penalty.is_convex:
+            reached = "a penalty that is not convex has no duality gap"
+        if descent.bound > -np.inf:
+            start = descent.start
+            gain = start.at_constant - descent.bound
+            least = SETTINGS.least_allowed(tol, start.possible) / tol
+            gap = best - descent.bound
+            share = gap / max(gain, least, SETTINGS.tiny)
+            reached = (
+                f"the duality gap is {gap:.1g}, which is {share:.1g} of the gain over "
+                f"the best constant, and tol={tol:g}"
+            )
+        advice = "max_iter or tol" if over else "tol"
+        advice = f"Increase {advice}, or alpha." + what_hides_of(objective)
+        return f"{self.owner} did not converge {reason}: {reached}. {advice}"
 
 
 class _Sample(NamedTuple):
@@ -282,27 +360,33 @@ class _Sample(NamedTuple):
         Coefficients and intercept.
     passes : int
         Over the rows of the sample.
-    h : float
-        How far kinks were smoothed in the end.
-    curvature : Curvature
+    width : float
+        Over how much kinks were smoothed in the end.
+    curvature : Curvature or None
     """
 
     point: tuple
     passes: int
-    h: float
-    curvature: Curvature
+    width: float
+    curvature: Curvature | None
 
 
-def _unscaled(fit):
-    return fit.features.unscaled(fit.kept[..., :-1], fit.kept[..., -1])
+def show(descent):
+    """Print a line of an iteration."""
+    state = descent.state
+    print(
+        f"iteration {state.n_iterations:4d}  objective {state.best:.9g}  "
+        f"gap {state.best - descent.bound:.2g}  "
+        f"smoothing {descent.smoothing.width:.2g}  passes {descent.problem.passes}"
+    )
 
 
-def _rows_of(fit):
-    """The same, with a row for each output, if it is but one."""
-    return rows_at(fit, fit.kept)
+def _rows_of(descent):
+    """Coefficients and intercepts so far, with a row for each output."""
+    return rows_at(descent, descent.state.kept)
 
 
-def rows_at(fit, theta):
+def rows_at(descent, theta):
     """Coefficients and intercepts of theta, with a row for each output."""
-    coef, intercept = fit.features.unscaled(theta[..., :-1], theta[..., -1])
+    coef, intercept = descent.problem.unscaled(theta)
     return np.atleast_2d(coef), np.atleast_1d(intercept)

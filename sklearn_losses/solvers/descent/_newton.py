@@ -5,19 +5,18 @@ constant may lie in the valley of a worse local minimum.
 """
 
 import math
-import threading
 
 import numpy as np
 
+from sklearn_losses.design._far import what_hides
 from sklearn_losses.problem._objective import product_of
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._progress import NOTHING, Progress
-from sklearn_losses.solvers.descent._descent import (
+from sklearn_losses.solvers.descent._descent import Descent, Limits
+from sklearn_losses.solvers.descent._problem import (
     features_for,
     slopes_at_start,
-    term_of,
 )
-from sklearn_losses.solvers.descent._gap_descent import fit_of
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._weights import coefficients
 
@@ -46,11 +45,14 @@ class Newton(Solver):
     verifies = True
 
     def __init__(self, *, max_iter=1000, tol=1e-3, n_iter_no_change=5):
-        self.max_iter = max_iter
-        self.tol = max(tol or 0.0, SMALLEST_TOL)
-        self.n_iter_no_change = n_iter_no_change
+        tol = max(tol or 0.0, SMALLEST_TOL)
+        self.limits = Limits(max_iter, tol, n_iter_no_change)
         self.convex_start = True
-        self.stop = threading.Event()  # set: end after the current iteration
+
+    @property
+    def stop(self):
+        """An event that somebody may set: end after the current iteration."""
+        return self.limits.stop
 
     def solve(self, objective, start, train=None, watch=NOTHING):
         """Minimize each output's objective, or the joint one; see `SGD.solve`."""
@@ -63,29 +65,27 @@ class Newton(Solver):
         features = features_for(objective.loss, *parts)
         features = features.in_units(objective.penalty.units(features.scale))
         del weight, slopes, parts
-        fits = []
+        descents = []
         for k, single in _singles(objective):
-            point, n_passes = self._begin(
-                single, features, chosen, k, coef[k], intercept[k]
-            )
-            term = term_of(single, chosen)
-            fits.append(fit_of(self, single, features, term, *point, n_passes))
-        progress = Progress(
-            objective, train, watch, 0.0, self.n_iter_no_change, "iteration"
-        )
+            begin = self._begin(single, features, chosen, k, (coef[k], intercept[k]))
+            parts = single, features, single.term(chosen)
+            descents.append(Descent.to_tolerance(self.limits, *parts, *begin))
+        patience = self.limits.n_iter_no_change
+        progress = Progress(objective, train, watch, 0.0, patience, "iteration")
         with np.errstate(all="ignore"):
-            self._iterate(fits, progress)
-        state = progress.best or _state([fit.kept for fit in fits], features)
+            self._iterate(descents, progress)
+        ends = [descent.state for descent in descents]
+        state = progress.best or _state([end.kept for end in ends], features)
         coef, intercept = coefficients(state)
-        passes = np.array([fit.passes for fit in fits])
+        passes = np.array([descent.problem.passes for descent in descents])
         n_seen = n_rows if train is None else len(train)
         state["t"] = start["t"] + n_seen * float(passes.max())
-        is_finite = all(math.isfinite(fit.best) for fit in fits)
-        converged = all(fit.converged for fit in fits) or progress.is_stopped
+        is_finite = all(math.isfinite(end.best) for end in ends)
+        converged = all(end.converged for end in ends) or progress.is_stopped
         converged = converged and is_finite
         gained = None  # of another point than the best one
         if progress.best is None:
-            gained = np.array([fit.at_constant - fit.best for fit in fits])
+            gained = np.array([descent.gained for descent in descents])
         return SolverResult(
             coef,
             intercept,
@@ -98,48 +98,64 @@ class Newton(Solver):
             gained=gained,
         )
 
-    def _begin(self, objective, features, chosen, k, coef, intercept):
+    def _begin(self, objective, features, chosen, k, point):
         """Where output k begins, and the passes over the rows until then."""
         if isinstance(self.convex_start, SolverResult):
             found = self.convex_start
             return (found.coef[k], found.intercept[k]), 1
         relative = objective.relative() if self.convex_start else None
         if relative is None:
-            return (coef, intercept), 1
-        objective = relative
-        term = term_of(objective, chosen)
-        fit = fit_of(self, objective, features, term, coef, intercept)
-        with np.errstate(all="ignore"):
-            while not (fit.ended or self.stop.is_set()):
-                fit.advance()
-        return features.unscaled(fit.kept[..., :-1], fit.kept[..., -1]), fit.passes
+            return point, 1
+        parts = relative, features, relative.term(chosen), point
+        descent = Descent.to_tolerance(self.limits, *parts)
+        descent.finish()
+        return descent.found(), descent.problem.passes
 
-    def _iterate(self, fits, progress):
+    def _iterate(self, descents, progress):
         """All objectives side by side: an iteration is one of each that still runs."""
 
-        def fits_of(tracker):
+        def of(tracker):
             is_single = len(progress.trackers) > 1
-            return [fits[tracker.outputs[0]]] if is_single else fits
+            return [descents[tracker.outputs[0]]] if is_single else descents
 
         def step_sizes():
-            return [fit.step_size for fit in fits]
+            return [descent.state.step_size for descent in descents]
 
         def state():
-            return _state([fit.here for fit in fits], fits[0].features)
+            points = [descent.state.shown for descent in descents]
+            return _state(points, descents[0].problem.features)
 
         has_validation = progress.watch.validation is not None
         while progress.running and not (progress.is_stopped or self.stop.is_set()):
             progress.begin()
-            for fit in fits:
-                if not fit.ended:
-                    fit.advance()
-            stale = progress.end([fit.reached for fit in fits], step_sizes, state)
+            for descent in descents:
+                if not descent.ended:
+                    descent.advance()
+            values = [descent.state.reached for descent in descents]
+            stale = progress.end(values, step_sizes, state)
             if has_validation:
-                for fit in (fit for t in stale for fit in fits_of(t)):
-                    fit.ended = fit.converged = True
-            if any(fit.ended for fit in fits):
+                for descent in (d for tracker in stale for d in of(tracker)):
+                    descent.end()
+            if any(descent.ended for descent in descents):
                 running = progress.running
-                progress.stop([t for t in running if all(f.ended for f in fits_of(t))])
+                ended = [t for t in running if all(d.ended for d in of(t))]
+                progress.stop(ended)
+
+
+def overflows(loss):
+    """What to do where an objective is infinite."""
+    what = "y: scale y" if loss.task == "regression" else "X: scale X"
+    return (
+        "its objective overflows float64 where it begins, and no step has led from "
+        f"there. {loss!r} does not suit the units of {what}, or set the parameters of "
+        "the loss."
+    )
+
+
+def what_hides_of(objective):
+    """What is said of a row that may hide all others where a fit did not arrive."""
+    weight, centre = objective.sample_weight, objective.fit_intercept
+    return what_hides(objective.rows, weight, centre)
 
 
 def _singles(objective):
@@ -172,7 +188,7 @@ def best_constants(objective, intercept, train=None):
     chosen = None if train is None else np.bincount(train, minlength=n_rows)
     found = []
     for k, single in _singles(objective):
-        term = term_of(single, chosen)
+        term = single.term(chosen)
         constant = term.best_constant() if objective.fit_intercept else intercept[k]
         found.append(term.grouped.value_at(constant))
     return np.array(found)

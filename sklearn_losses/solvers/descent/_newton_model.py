@@ -21,6 +21,7 @@ from sklearn_losses.solvers.descent._curvature import (
     scaled_cholesky,
     solve_scaled,
 )
+from sklearn_losses.solvers.descent._proximal import accelerated
 from sklearn_losses.solvers.descent._quadratic import QuadraticModel
 
 SOFTER, SMALLEST_STIFFNESS = 4.0, 1e-10  # of a model that is too stiff
@@ -43,7 +44,7 @@ class NewtonModel(QuadraticModel):
     def forget(self):
         self.stiffness = JITTER
 
-    def heed(self, t):
+    def learn_from(self, t):
         """A step that should have been longer says that the model is too stiff."""
         if t > 1.0:
             softer = max(SOFTER, t * t)
@@ -52,10 +53,11 @@ class NewtonModel(QuadraticModel):
     def sums(self):
         return Sums(self.features, second="full")
 
-    def update(self, theta, sums, jitter):
+    def update(self, theta, seen, around):
+        jitter = around.jitter(seen.curvature)
         self.theta, self.is_smoothed = theta, jitter > 0
-        self.gradient = self._gradient(theta, sums)
-        self.hessian = self._hessian(sums, jitter * self.stiffness / JITTER)[0]
+        self.gradient = self.problem.gradient(theta, seen.sums)
+        self.hessian = self._hessian(seen.sums, jitter * self.stiffness / JITTER)[0]
 
     def curvature(self):
         return Curvature(self.hessian[None])
@@ -88,6 +90,8 @@ class NewtonModel(QuadraticModel):
         Alone the latter takes many sweeps where the matrix is near singular, as kinks
         make it.
         """
+        if self.problem.memory is not None:  # the next rows will move it anyway
+            return new
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
         nothing = np.empty((len(theta), 0))
         self.n_models += 1
@@ -170,22 +174,20 @@ def _solution(matrix, v, damping=FIRST_DAMPING):
 
 
 class JointModel(NewtonModel):
-    """B is the Hessian of all outputs, which a loss of rows couples.
+    """B is the Hessian of all outputs, which a loss of rows couples, or of groups."""
 
-    Attributes
-    ----------
-    hessian : ndarray of shape (n_outputs * (d + 1), n_outputs * (d + 1))
-        That of the loss at theta, to which the penalty is added.
-    """
-
-    needs_curvatures, needs_hessian = False, True
+    needs_curvatures = False
 
     def sums(self):
         return Sums(self.features, self.n_outputs)
 
-    def update(self, theta, sums, jitter):
+    def update(self, theta, seen, around):
+        self.hessian, curvature = around.hessian()
+        if self.problem.memory is not None:
+            self.hessian += self.problem.memory.hessian
+        jitter = around.jitter(curvature)
         self.theta, self.is_smoothed = theta, jitter > 0
-        self.gradient = self._gradient(theta, sums)
+        self.gradient = self.problem.gradient(theta, seen.sums)
         size = self.n_outputs
         l2, moves = np.tile(self.l2, size), np.tile(self.moves, size)
         self.hessian *= np.outer(moves, moves)
@@ -194,7 +196,7 @@ class JointModel(NewtonModel):
         )
         if not self.price.is_simple:
             d = len(self.l2)
-            for k, of_output in enumerate(theta):
+            for k, of_output in enumerate(np.atleast_2d(theta)):
                 part = slice(k * d, (k + 1) * d)
                 self._add_rest(self.hessian[part, part], of_output)
 
@@ -205,49 +207,59 @@ class ProductModel(QuadraticModel):
     They are what the method of conjugate gradients needs, which goes on until the
     residual is as small as makes Newton's method faster and faster (Dembo, Eisenstat
     and Steihaug 1982, "Inexact Newton methods").
-
-    Attributes
-    ----------
-    product : callable
-        v to sum c (z, 1) ((z, 1) . v), with the curvatures c at theta.
     """
 
     trust = 0.3
-    needs_curvatures, needs_products = False, True
-    product, steepest = None, None
+    needs_curvatures = False
+    steepest = None
 
     def sums(self):
-        return Sums(self.features)
+        return Sums(self.features, self.n_outputs)
 
-    def update(self, theta, sums, jitter):
-        self.theta, self.gradient = theta, self._gradient(theta, sums)
+    def update(self, theta, seen, around):
+        self.theta, self.gradient = theta, self.problem.gradient(theta, seen.sums)
+        product, curvature = around.products()
+        least = max(JITTER * curvature.max(), around.jitter(curvature.sum()))
+        # Coordinates that do not move have no gradient, and any curvature will do.
+        more = self.l2 + 1.0 - self.moves + self.damping * curvature[..., None] + least
+        memory = self.problem.memory
+        # Of features in units of their spread the diagonal is about the same for all.
+        self.diagonal = curvature[..., None] + more
+        if memory is not None:
+            self.diagonal += memory.diagonal().reshape(theta.shape)
+
+        def times(v):
+            v = v.reshape(theta.shape)
+            found = product(v).reshape(theta.shape)
+            if memory is not None:
+                found += memory.product(v)
+            return found * self.moves + more * v
+
+        self.product = times
 
     def forget(self):
         self.steepest = None
 
     def minimum(self):
-        size = len(self.gradient)
-        # Coordinates that do not move have no gradient, and any curvature will do.
-        fixed, curvature = 1.0 - self.moves, float(self.product(self._first())[-1])
-        more = self.l2 + fixed + (self.damping + JITTER) * curvature
-
-        def times(v):
-            return self.product(v) * self.moves + more * v
-
-        steep = float(np.linalg.norm(self.gradient))
+        if self.has_kinks:
+            return self._minimum_with_kinks()
+        steep, size = float(np.linalg.norm(self.gradient)), self.theta.size
         self.steepest = self.steepest or steep
         found, _ = cg(
-            LinearOperator((size, size), times),
-            -self.gradient,
+            LinearOperator((size, size), lambda v: self.product(v).ravel()),
+            -self.gradient.ravel(),
             rtol=min(LARGEST_RESIDUAL, math.sqrt(steep / self.steepest)),
             maxiter=MOST_PRODUCTS,
-            M=diags(1.0 / (curvature + more)),
+            M=diags(1.0 / self.diagonal.ravel()),
         )
-        slope = float(self.gradient @ found)
-        return self.theta + found, found, slope, -0.5 * slope
+        delta = found.reshape(self.theta.shape)
+        slope = float(np.vdot(self.gradient, delta))
+        return self.theta + delta, delta, slope, -0.5 * slope
 
-    def _first(self):
-        """With which a product says what the curvatures sum to."""
-        v = np.zeros(len(self.gradient))
-        v[-1] = 1.0
-        return v
+    def _minimum_with_kinks(self):
+        parts = self.product, self.diagonal, self.gradient, self.theta, self.l1
+        delta = accelerated(*parts)
+        new = self.theta + delta
+        slope = float(np.vdot(self.gradient, delta)) + self._change(new)
+        bent = float(np.vdot(self.product(delta), delta))
+        return new, delta, slope, -(slope + 0.5 * bent)

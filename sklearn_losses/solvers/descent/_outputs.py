@@ -9,37 +9,47 @@ from dataclasses import replace
 
 import numpy as np
 
+from sklearn_losses.design._centred import Sums
 from sklearn_losses.design._matrices import centre_rows
 from sklearn_losses.losses._outputs import newton_step
 from sklearn_losses.problem._outputs import bound_of
 from sklearn_losses.solvers._base import SolverResult, finish
-from sklearn_losses.solvers.descent._certified import Certified, features_of, sample_of
+from sklearn_losses.solvers.descent._certified import (
+    Certified,
+    features_of,
+    sample_of,
+    show,
+)
 from sklearn_losses.solvers.descent._curvature import (
     FIRST_DAMPING,
     JITTER,
     scaled_cholesky,
     solve_scaled,
 )
-from sklearn_losses.solvers.descent._descent import Fit
-from sklearn_losses.solvers.descent._gap_descent import NEWTON
+from sklearn_losses.solvers.descent._descent import Descent, Limits
 from sklearn_losses.solvers.descent._line_search import is_finite
-from sklearn_losses.solvers.descent._newton import Newton
+from sklearn_losses.solvers.descent._models import NEWTON, Models
+from sklearn_losses.solvers.descent._newton import SMALLEST_TOL
 from sklearn_losses.solvers.descent._newton_model import JointModel
+from sklearn_losses.solvers.descent._problem import CentredProblem
+from sklearn_losses.solvers.descent._smoothing import Smoothing
+from sklearn_losses.solvers.descent._state import Step, Verdict
+from sklearn_losses.solvers.descent._stopping import Tolerance
 from sklearn_losses.terms._outputs import OutputsTerm
 from sklearn_losses.terms._term import FEW, uniform
 
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
-SURE_STEPS = 40  # more than it takes to leave a far row behind
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
+SURE_STEPS = 40  # more than it takes to leave a far row behind
 MOST_COEFS = 5000  # a matrix of 200 MB
-FEWEST_ROWS = 256  # at a time, for products of matrices
 ROUNDING = 1e-12  # of a sum of many values
 VANISHED, GONE = 1e-4, 1e-8  # of the scale of a constant is none, of a fit that is done
-SURELY_LEFT = 100.0  # times what may be left is a gap that no rounding explains ...
-LEAST_GAP = 1e-7  # ... if it is this share of the value
-MOST_NUMBERS = 1 << 16  # of Hessians at a time
+SURELY_LEFT = 100.0  # times tol may be a gap that rounding explains ...
+LEAST_GAP = 1e-7  # ... or this share of the value
+MOST_NUMBERS = 1 << 16  # of Hessians at a time, but ...
+FEWEST_ROWS = 256  # ... so many rows, for products of matrices
 
 
 def outputs_term(objective):
@@ -56,14 +66,18 @@ def outputs_term(objective):
 class OutputsModel(JointModel):
     """B is the Hessian of what moves, in packed order."""
 
-    predictors = None
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.predictors = problem.predictors
 
-    def update(self, theta, sums, jitter):
+    def update(self, theta, seen, around):
+        hessian, curvature = around.hessian()
+        jitter = around.jitter(curvature)
         self.theta, self.is_smoothed = theta, jitter > 0
-        places, moves = self.predictors.places, self._moves()
-        self.gradient = self._gradient(theta, sums) * moves
+        places = self.predictors.places
+        self.gradient = self.problem.gradient(theta, seen.sums)
         of_each = np.tile(self.l2, self.n_outputs)[places]
-        self.hessian = self.hessian.copy()  # that of the loss may be asked for again
+        self.hessian = hessian.copy()  # that of the loss may be asked for again
         diagonal = self.hessian.ravel()[:: len(places) + 1]
         diagonal += of_each + jitter * self.stiffness / JITTER
         if not self.price.is_simple:
@@ -71,12 +85,6 @@ class OutputsModel(JointModel):
 
     def is_flat(self, least):
         return False  # only a loss of points can be smoothed for that
-
-    def _moves(self):
-        """What moves; a column without spread does not."""
-        moves = self.predictors.moves.copy()
-        moves[:, :-1] &= self.features.scale > 0
-        return moves
 
     def _add_price(self, theta):
         size, places = len(self.l2), self.predictors.places
@@ -121,84 +129,46 @@ class OutputsModel(JointModel):
         return whole
 
 
-class OutputsFit(Fit):
-    """A fit of outputs that use what their predictors say."""
+class OutputsProblem(CentredProblem):
+    """A problem of outputs that use what their predictors say.
 
-    _is_polishing, _last = False, None
+    Attributes
+    ----------
+    predictors : Predictors
+    keeps_hessian : bool
+        Whether the Hessian stays what it was at the last point.
+    """
 
-    def __init__(self, solver, objective, *parts):
-        self.predictors = objective.predictors
-        super().__init__(solver, objective, *parts)
-        self.may_change = False
+    keeps_hessian, _last = False, None
 
-    def first_model(self):
-        return OutputsModel
+    @classmethod
+    def of(cls, objective, features, term, passes=0):
+        found = super().of(objective, features, term, passes)
+        found.predictors, found.sees_differences = objective.predictors, False
+        found.moves[-1] = 1.0  # predictors know which intercepts do
+        return found
 
-    def use(self, model):
-        super().use(model)
-        model.predictors, model.is_centred = self.predictors, False
-        model.moves[-1] = 1.0  # predictors know which intercepts do
+    def gradient(self, theta, sums):
+        """That of what moves; a column without spread does not."""
+        moves = self.predictors.moves.copy()
+        moves[:, :-1] &= self.features.scale > 0
+        return super().gradient(theta, sums) * moves
 
-    # Of kinks at a constant that may be the optimum there is no proof: they are
-    # smoothed less and less, as anywhere else.
-    is_at_constant = False
-
-    def is_in_doubt(self):
-        """Whether more steps should show that nothing is left: see `prove`."""
-        return self.h == 0 and super().is_in_doubt()
-
-    def prove(self, p, theta, allowed):
-        """Make steps to the end, with exact curvature, until they gain nothing.
-
-        Where curvature hides what is left, as that of a far row does, they gain more
-        and more.
-        """
-        if self.h > 0:
-            self.converged = super().is_level(theta, allowed)
-            return
-        self.best = np.inf  # whatever rounding says, the last point is where it ends
-        self.arrive(theta, self.value_at(p, theta), 1.0)
-        for _ in range(SURE_STEPS):
-            value, _ = self.look(p, theta)
-            _, delta, slope_at_0, predicted = self.model.minimum()
-            q = self.raw(delta)
-            self.previous = value
-            t = self.length(p, q, theta, delta, slope_at_0)
-            gained = value - self.value_along(p, q, t, theta + t * delta)
-            if t > 0:
-                theta, p = theta + t * delta, p + t * q
-                self.arrive(theta, value - gained, t)
-            rounding = LITTLE * abs(value) * len(self.term.y) ** 0.5
-            if max(predicted, gained) <= max(allowed, rounding):
-                self.converged = True
-                return
-            if t == 0 and not self.model.damp():
-                return
-            yield True
-
-    def length(self, p, q, theta, delta, slope_at_0, ahead=None):
-        """How far to go; a whole step if it gains less than values can tell."""
-        is_tiny = 0.0 < -slope_at_0 <= ROUNDING * abs(self.previous)
-        if is_tiny and is_finite(q):
-            return 1.0
-        return super().length(p, q, theta, delta, slope_at_0, ahead)
-
-    def _hessian(self, p):
+    def hessian(self, raw, h):
         """That of what moves, and the sum of the rows' traces."""
-        if self._is_polishing:
-            return self._last
-        self._last = self._new_hessian(p)
+        if not (self.keeps_hessian and self._last):
+            self._last = self._new_hessian(raw, h)
         return self._last
 
-    def _new_hessian(self, p):
+    def _new_hessian(self, raw, h):
         self.passes += 1
         size, n_outputs = self.predictors.size, self.n_outputs
         found, total = np.zeros((size, size)), 0.0
         width = max(n_outputs**2, self.features.n_features + 1)
         n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
-        for start in range(0, len(p), n_rows):
-            block = slice(start, min(start + n_rows, len(p)))
-            hessians = self.term.hessians(p[block], self.h, block)
+        for start in range(0, len(raw), n_rows):
+            block = slice(start, min(start + n_rows, len(raw)))
+            hessians = self.term.hessians(raw[block], h, block)
             total += float(np.abs(np.einsum("ikk->ik", hessians)).sum())
             self.predictors.add_curvature(self._z(block), hessians, found)
         return found, total
@@ -212,60 +182,141 @@ class OutputsFit(Fit):
         centre_rows(features.X[block], features.mean, features.scale, z)
         return z
 
+    def bound(self, theta):
+        """A lower bound of a convex objective, from the slopes at a point."""
+        raw, offset = self.raw_at(theta), self.term.offset
+        values, slopes = self.term.values_and_slopes(raw)
+        sums = Sums(self.features, self.n_outputs)
+        for block in self.features.blocks:
+            sums.add(block, slopes[block])
+        gradient = self.gradient(theta, sums) - self.price_slope(theta)
+        slopes *= raw if offset is None else raw - offset
+        linear, sizes = slopes.sum(), np.abs(slopes).sum() + np.abs(values).sum()
+        parts = linear, values.sum(), sizes, self.term.lowest
+        return bound_of(self.price, theta, gradient, *parts)
+
+
+class OutputsModels(Models):
+    """The one model of outputs with predictors of their own."""
+
+    def __init__(self):
+        super().__init__(NEWTON, may_change=False)
+
+    def _kind(self, problem):
+        return OutputsModel
+
+
+class Settled(Tolerance):
+    """Until a model offers too little; an end in doubt is proved by more steps."""
+
+    def prove(self, descent, allowed):
+        if descent.smoothing.width > 0:
+            return super().prove(descent, allowed)
+        return Verdict.ARRIVED if descent.settles(allowed) else Verdict.GIVEN_UP
+
+
+class OutputsDescent(Descent):
+    """A descent to a tolerance, and beyond it."""
+
+    # Of kinks at a constant that may be the optimum there is no proof: they are
+    # smoothed less and less, as anywhere else.
+    is_at_constant = False
+
+    def __init__(self, limits, objective, features, point, passes=1):
+        term = outputs_term(objective)
+        problem = OutputsProblem.of(objective, features, term, passes)
+        parts = limits, Settled(limits), OutputsModels(), Smoothing(), point
+        super().__init__(problem, *parts)
+
+    @property
+    def is_in_doubt(self):
+        """Of a smoothed kink the minimum is what the last width says it is."""
+        return self.smoothing.width == 0 and super().is_in_doubt
+
+    @property
     def is_perfect_fit(self):
         """Whether the scale has all but vanished."""
-        loss = self.term.loss
-        if "scale" not in loss.outputs:
+        term = self.problem.term
+        if "scale" not in term.loss.outputs:
             return False
-        before = loss.values_of(self.term.best_constant()[None])["scale"]
-        after = loss.values_of(self.raw_at(self.kept))["scale"]
-        vanished = GONE if self.converged else VANISHED
-        return not np.min(after) > vanished * before[0]
+        before = term.loss.values_of(term.best_constant()[None])["scale"]
+        raw = self.problem.raw_at(self.state.kept)
+        vanished = GONE if self.state.converged else VANISHED
+        return not np.min(term.loss.values_of(raw)["scale"]) > vanished * before[0]
 
-    def misses(self, bound):
-        """Whether a gap is more than rounding."""
-        sizes = abs(self.best) + abs(self.at_constant)
-        return self.best - bound > LEAST_GAP * sizes
+    def _length(self, step):
+        """How far to go; a whole step if it gains less than values can tell."""
+        is_tiny = 0.0 < -step.slope <= ROUNDING * abs(self.state.value)
+        if is_tiny and is_finite(step.direction):
+            return 1.0
+        return super()._length(step)
+
+    def settles(self, allowed):
+        """Make steps to the end, with exact curvature, until they gain nothing.
+
+        Where curvature hides what is left, as that of a far row does, they gain more
+        and more.
+        """
+        state, problem = self.state, self.problem
+        rounding = LITTLE * len(problem.term.y) ** 0.5
+        for _ in range(SURE_STEPS):
+            self.look_at(state.theta, state.raw)
+            value, (new, delta, slope, promised) = state.value, self.model.minimum()
+            step = Step(new, delta, slope, promised, promised)
+            step.direction, step.ahead = problem.raw(delta), None
+            t = self._length(step)
+            gained = 0.0
+            if t > 0:
+                state.theta = state.theta + t * delta
+                state.raw = state.raw + t * step.direction
+                here = self.value_here()
+                gained = value - here
+                self.arrive(here, t)
+            if max(promised, gained) <= max(allowed, rounding * abs(value)):
+                return True
+            if t == 0 and not self.model.damp():
+                return False
+        return False
+
+    def misses(self, bound, tol):
+        """Whether a gap says that more is left than rounding explains."""
+        if not bound > -np.inf:
+            return False
+        gap, sizes = self.state.best - bound, abs(self.start.at_constant)
+        return gap > max(
+            SURELY_LEFT * tol * abs(self.gained),
+            LEAST_GAP * (sizes + abs(self.state.best)),
+        )
 
     def polish(self):
         """More steps from the best point on, as long as they gain."""
-        theta, before = self.kept, np.inf
-        self._is_polishing = len(self.term.y) > FEW and self._last is not None
-        for _ in range(EXACT_STEPS if self.h == 0 else 0):
-            p = self.raw_at(theta)
-            value, _ = self.look(p, theta)
+        state, problem = self.state, self.problem
+        theta, before = state.kept, np.inf
+        problem.keeps_hessian = len(problem.term.y) > FEW
+        for _ in range(EXACT_STEPS if self.smoothing.width == 0 else 0):
+            raw = problem.raw_at(theta)
+            self.look_at(theta, raw)
+            value = state.value
             new, delta, _slope, predicted = self.model.minimum()
-            q = self.raw(delta)
-            reached = self.value_along(p, q, 1.0, new)
-            if not (np.isfinite(q).all() and reached <= value + LITTLE * abs(value)):
+            direction = problem.raw(delta)
+            reached = problem.value_along(raw, direction, 1.0, new)
+            is_better = reached <= value + LITTLE * abs(value)
+            if not (np.isfinite(direction).all() and is_better):
                 return
             theta = new
-            self.arrive(theta, min(reached, self.best), 1.0)
-            self.kept = theta
+            state.keep(theta, min(reached, state.best))
             if predicted <= LITTLE * abs(value):
                 return
-            self._is_polishing &= predicted <= FASTER * before
+            problem.keeps_hessian &= predicted <= FASTER * before
             before = predicted
 
-    def bound(self):
-        """A lower bound of a convex objective, from the slopes at the best point."""
-        if not self.is_convex or self.h > 0:
-            return np.nan if not self.is_convex else -np.inf
-        theta = self.kept
-        p = self.raw_at(theta)
-        values, slopes = self.term.values_and_slopes(p)
-        plain = p if self.term.offset is None else p - self.term.offset
-        sums = self.model.sums()
-        for block in self.features.blocks:
-            sums.add(block, slopes[block])
-        gradient = sums.first.reshape(theta.shape) * self.model._moves()
-        linear = float(np.vdot(slopes, plain))
-        slopes *= plain
-        sizes = float(np.abs(slopes, out=slopes).sum() + np.abs(values).sum())
-        lowest = self.term.lowest
-        return bound_of(
-            self.price, theta, gradient, linear, float(values.sum()), sizes, lowest
-        )
+    def lower_bound(self):
+        """That of the objective, nan if it is not convex."""
+        if not self.problem.is_convex:
+            return np.nan
+        if self.smoothing.width > 0:
+            return -np.inf
+        return self.problem.bound(self.state.kept)
 
 
 class OutputsSolver(Certified):
@@ -299,69 +350,60 @@ class OutputsSolver(Certified):
         if objective.predictors.has_more:
             first = replace(objective, predictors=objective.predictors.of_first())
             point, passes = self._of_rows(first, features, point, passes)
-        steps = Newton(max_iter=self.max_iter, tol=self.tol)
-        term = outputs_term(objective)
-        fit = OutputsFit(steps, objective, features, term, *point, passes)
+        limits = Limits(self.max_iter, max(self.tol, SMALLEST_TOL))
+        descent = OutputsDescent(limits, objective, features, point, passes)
         with np.errstate(all="ignore"):
-            while not fit.ended:
-                fit.advance()
+            while not descent.ended:
+                descent.advance()
                 if self.verbose:
-                    self._show(fit)
-                if not fit.ended:
-                    yield lambda: features.unscaled(fit.kept[:, :-1], fit.kept[:, -1])
-            fit.polish()
-            bound = fit.bound()
-        coef, intercept = features.unscaled(fit.kept[:, :-1], fit.kept[:, -1])
-        messages = self._warnings(fit, bound)
+                    show(descent)
+                if not descent.ended:
+                    yield descent.found
+            descent.polish()
+            bound = descent.lower_bound()
+        state = descent.state
+        state.converged = state.converged and not descent.misses(bound, self.tol)
         result = SolverResult(
-            coef,
-            intercept,
-            np.array([fit.passes]),
-            fit.converged,
-            warnings=messages,
+            *descent.found(),
+            np.array([descent.problem.passes]),
+            state.converged,
+            warnings=self._warnings(descent),
             bound=bound,
-            value=fit.best if features.is_near else None,
-            gained=np.array([fit.at_constant - fit.best]),
+            value=state.best if features.is_near else None,
+            gained=np.array([descent.gained]),
         )
-        return result, fit
+        return result, descent
 
     def _of_rows(self, objective, features, point, passes=0):
         """The minimum of an objective, about, for another to begin with."""
-        steps = Newton(max_iter=self.max_iter, tol=START_TOL)
         features = features.with_rows(objective.rows)
-        fit = OutputsFit(steps, objective, features, outputs_term(objective), *point)
-        with np.errstate(all="ignore"):
-            while not fit.ended:
-                fit.advance()
-        if not (fit.converged and np.isfinite(fit.kept).all()):
-            return point, passes + fit.passes
-        found = features.unscaled(fit.kept[:, :-1], fit.kept[:, -1])
-        return found, passes + fit.passes
+        limits = Limits(self.max_iter, START_TOL)
+        descent = OutputsDescent(limits, objective, features, point)
+        descent.finish()
+        passes += descent.problem.passes
+        state = descent.state
+        is_found = state.converged and np.isfinite(state.kept).all()
+        return descent.found() if is_found else point, passes
 
-    def _warnings(self, fit, bound):
-        if fit.converged and fit.best - bound > SURELY_LEFT * fit.enough(fit.best, 0.0):
-            fit.converged = not (bound > -np.inf and fit.misses(bound))
-        if fit.converged and not fit.is_perfect_fit():
+    def _warnings(self, descent):
+        state, term = descent.state, descent.problem.term
+        is_perfect = descent.is_perfect_fit
+        if state.converged and not is_perfect:
             return []
-        if fit.is_perfect_fit():
+        if is_perfect:
             return [
                 f"{self.owner} fits nearly every row perfectly, so that the likelihood "
-                f"of {fit.term.loss!r} grows without end as its scale falls to 0; this "
+                f"of {term.loss!r} grows without end as its scale falls to 0; this "
                 "is where the fit was stopped. Give it a number, such as scale=1.0, or "
                 "use a larger alpha."
             ]
-        if not np.isfinite(fit.best):
+        if not np.isfinite(state.best):
             return [f"{self.owner} did not converge: its objective overflows."]
+        passes = descent.problem.passes
         reason = f"in max_iter={self.max_iter} passes over the rows"
-        if fit.passes + 2 <= self.max_iter:
-            reason = f"after {fit.passes} passes, as no step lowers its objective"
+        if passes + 2 <= self.max_iter:
+            reason = f"after {passes} passes, as no step lowers its objective"
         return [
-            f"{self.owner} did not converge {reason}: {fit.term.loss!r} reached "
-            f"{fit.best:.6g}. Increase max_iter, tol or alpha."
+            f"{self.owner} did not converge {reason}: {term.loss!r} reached "
+            f"{state.best:.6g}. Increase max_iter, tol or alpha."
         ]
-
-    def _show(self, fit):
-        print(
-            f"iteration {fit.n_iterations:4d}  objective {fit.best:.9g}  "
-            f"smoothing {fit.h:.2g}  passes {fit.passes}"
-        )

@@ -23,34 +23,25 @@ class QuadraticModel:
 
     Parameters
     ----------
-    features : Centred
-    price : Price
-        In the units of the features.
-    has_intercept : bool
-    n_outputs : int
+    problem : CentredProblem
     """
 
     # What is left to gain may be as much as predicted / trust, and of a smooth loss,
     # below `certain` times what is allowed, it is no more even after a long step.
     trust = 1.0
     certain = 0.0
-    needs_products = needs_hessian = False
     is_stiff = False  # whether what was added to its diagonal may decide its minimum
     is_collinear = False  # whether columns are known to be nearly parallel
+    is_centred = False  # whether steps of all outputs sum to 0
     predicts_slopes = False  # of each row at its minimum, by the curvatures
 
-    def __init__(self, features, price, has_intercept, n_outputs):
-        self.features, self.n_outputs = features, n_outputs
-        self.price, self.kinks = price, price.kinks
-        self.l2, self.l1, self.low, self.high = of_all = np.empty(
-            (4, features.n_features + 1)
-        )
-        parts = price.l2, price.l1, price.low, price.high
-        for array, of_features in zip(of_all, parts):
-            array[:-1] = of_features
-        of_all[:, -1] = 0.0, 0.0, -np.inf, np.inf  # of the intercept
-        self.has_kinks = price.has_kinks
-        self.moves = np.append(features.scale > 0, float(has_intercept))
+    def __init__(self, problem):
+        self.problem, self.price = problem, problem.price
+        self.features, self.n_outputs = problem.features, problem.n_outputs
+        self.kinks, self.has_kinks = self.price.kinks, problem.has_kinks
+        self.l2, self.l1 = problem.l2, problem.l1
+        self.low, self.high, self.moves = problem.low, problem.high, problem.moves
+        self.is_centred = problem.sees_differences and not self.has_kinks
         self.damping = FIRST_DAMPING
 
     @property
@@ -62,16 +53,16 @@ class QuadraticModel:
         """What the next update needs, to be added up over the rows."""
         raise NotImplementedError
 
-    def update(self, theta, sums, jitter):
+    def update(self, theta, seen, around):
         """Model the objective around theta.
 
         Parameters
         ----------
         theta : ndarray
-        sums : Sums
-            Of the slopes and curvatures at theta.
-        jitter : float
-            More curvature of every coordinate that moves.
+        seen : Swept
+            What a pass has seen there, with the sums of `sums`.
+        around : Around
+            To ask for more.
         """
         raise NotImplementedError
 
@@ -101,7 +92,7 @@ class QuadraticModel:
     def forget(self):
         """What was seen so far belongs to another objective."""
 
-    def heed(self, t):
+    def learn_from(self, t):
         """Learn from how long a step had to be, in units of the one to the minimum."""
 
     def damp(self):
@@ -122,18 +113,11 @@ class QuadraticModel:
         slope[:, :-1] = self.kinks.residual(coef, slope[:, :-1])
         return slope.reshape(self.gradient.shape)
 
-    def _gradient(self, theta, sums):
-        gradient = self.l2 * theta
-        if not self.price.is_simple:
-            gradient[..., :-1] += self.price.rest_slope(theta[..., :-1])
-        gradient += sums.first.reshape(theta.shape)
-        if not self.moves[-1]:
-            gradient[..., -1] = 0.0
-        return gradient
-
     def _hessian(self, sums, jitter):
         """The blocks of each output."""
         blocks = sums.second
+        if self.problem.memory is not None:
+            blocks[0] += self.problem.memory.hessian
         for block in blocks:
             add_curvature(block, self.l2, jitter, self.moves)
         if not self.price.is_simple:

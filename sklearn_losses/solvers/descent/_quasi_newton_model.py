@@ -23,11 +23,9 @@ class QuasiNewtonModel(QuadraticModel):
     """B is block-diagonal, corrected by the last steps."""
 
     trust = 0.3
-    is_centred = False  # whether steps of all outputs sum to 0
-    coupling = None  # the mean Hessian of a row, if the outputs share a loss
 
-    def __init__(self, *parts):
-        super().__init__(*parts)
+    def __init__(self, problem):
+        super().__init__(problem)
         self.forget()
 
     def forget(self):
@@ -54,15 +52,15 @@ class QuasiNewtonModel(QuadraticModel):
             second = "full" if is_small else "diagonal" if self.age else "mean"
         return Sums(self.features, self.n_outputs, second=second)
 
-    def update(self, theta, sums, jitter):
-        gradient = self._gradient(theta, sums)
+    def update(self, theta, seen, around):
+        gradient = self.problem.gradient(theta, seen.sums)
         if self.theta is not None:
             self._remember(
                 (theta - self.theta).ravel(), (gradient - self.gradient).ravel()
             )
         self.theta, self.gradient = theta, gradient
-        if sums.wanted is not None:
-            self._renew(sums, jitter)
+        if seen.sums.wanted is not None:
+            self._renew(seen, around)
         self.age += 1
         if self.diagonal is not None:
             self._rescale()
@@ -83,8 +81,9 @@ class QuasiNewtonModel(QuadraticModel):
             self.steps = [*self.steps, step][-MEMORY:]
             self.changes = [*self.changes, change][-MEMORY:]
 
-    def _renew(self, sums, jitter):
+    def _renew(self, seen, around):
         """The blocks of the Hessian of each output by itself, or its diagonal."""
+        sums, jitter = seen.sums, around.jitter(seen.curvature)
         self.is_smoothed = jitter > 0
         if sums.wanted != "full":
             diagonal = sums.second * self.moves + self.l2 + jitter * self.moves
@@ -92,7 +91,10 @@ class QuasiNewtonModel(QuadraticModel):
                 diagonal[:, :-1] += np.diag(self.price.matrix)
             self.diagonal = Curvature(diagonal.reshape(-1, 1, 1))
             return
-        coupling = None if self.has_kinks else self.coupling
+        # At a constant a loss bends more than where the fit goes.
+        is_coupled = self.problem.is_joint and self.theta[..., :-1].any()
+        is_coupled = is_coupled and not self.has_kinks
+        coupling = around.mean_hessian() if is_coupled else None
         self.hessian = Curvature(self._hessian(sums, jitter), coupling)
 
     def _rescale(self):

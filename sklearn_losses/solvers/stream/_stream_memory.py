@@ -11,12 +11,15 @@ intercept, and rows e = (z, 1), so that the raw predictions are e theta'.
 
 import numpy as np
 
+from sklearn_losses.design._centred import Centred, Sums
+from sklearn_losses.design._rows import Rows
+
 MOST_NUMBERS = 1 << 19  # of the matrices of all outputs: 4 MB
 N_DIRECTIONS = 32  # that are kept where a matrix would be too large
 CONSTANT = 1e-13  # a column whose spread is below this share of its mean is constant
 
 
-class Coordinates:
+class RunningUnits:
     """Running mean and spread of the columns, and z = (x - centre) scale.
 
     Parameters
@@ -35,11 +38,16 @@ class Coordinates:
 
     @classmethod
     def from_state(cls, state, has_intercept):
-        own = cls(len(state["mean"]), has_intercept)
-        own.weight = float(state["weight"][0])
-        own.mean, own.squares = state["mean"], state["squares"]
-        own.centre, own.scale = state["centre"], state["scale"]
-        return own
+        units = cls(len(state["mean"]), has_intercept)
+        units.weight = float(state["weight"][0])
+        units.mean, units.squares = state["mean"], state["squares"]
+        units.centre, units.scale = state["centre"], state["scale"]
+        return units
+
+    def features(self, X):
+        """Rows in these units."""
+        X = np.ascontiguousarray(X)
+        return Centred.about(Rows(X), self.centre, self.scale)
 
     def state(self):
         return {
@@ -106,39 +114,6 @@ class Move:
         return moved
 
 
-class DenseRows:
-    """Rows e = (z, 1) as an array."""
-
-    def __init__(self, X, coordinates):
-        self.e = np.empty((X.shape[0], X.shape[1] + 1))
-        z = self.e[:, :-1]
-        np.subtract(X, coordinates.centre, out=z)
-        z *= coordinates.scale
-        self.e[:, -1] = coordinates.has_intercept
-
-    def dot(self, theta):
-        return self.e @ theta.T
-
-    def transposed_dot(self, g):
-        return g.T @ self.e
-
-    def squares(self, c):
-        return c.T @ self.e**2
-
-    def hessian(self, curvatures):
-        """sum_i curvatures_i (x) e_i e_i', of shape (n_coefs, n_coefs)."""
-        size, k = self.e.shape[1], curvatures.shape[1]
-        found = np.empty((k, size, k, size))
-        e, bent = self.e, curvatures.any(axis=(1, 2))
-        if 2 * np.count_nonzero(bent) < len(e):  # as of a loss with kinks
-            e, curvatures = e[bent], curvatures[bent]
-        for a in range(k):
-            for b in range(a + 1):
-                block = e.T @ (curvatures[:, a, b, None] * e)
-                found[a, :, b], found[b, :, a] = block, block
-        return found.reshape(k * size, k * size)
-
-
 def fits_matrix(n_outputs, n_features, is_joint):
     """Whether the matrices of all outputs are small enough to be kept."""
     size = n_features + 1
@@ -156,6 +131,7 @@ class Matrix:
     """
 
     names = ("at", "slope", "hessian")
+    has_matrix = True
 
     @classmethod
     def nothing(cls, at):
@@ -172,26 +148,34 @@ class Matrix:
         at, slope = move.coefficients(self.at), move.rows(self.slope)
         return Matrix(at, slope, hessian)
 
-    def product(self, theta):
-        return (self.hessian @ theta.ravel()).reshape(theta.shape)
+    def product(self, v):
+        """The hessian times v, of any shape."""
+        return (self.hessian @ v.ravel()).reshape(v.shape)
 
     def gradient(self, theta):
-        return self.slope + self.product(theta - self.at)
+        away = theta.reshape(self.at.shape) - self.at
+        return (self.slope + self.product(away)).reshape(theta.shape)
 
     def value(self, theta):
-        away = theta - self.at
+        away = theta.reshape(self.at.shape) - self.at
         return float(np.vdot(self.slope + 0.5 * self.product(away), away))
 
     def diagonal(self):
         return np.diag(self.hessian).reshape(self.at.shape)
 
-    def with_rows(self, theta, rows, slopes, curvatures):
-        """Take in rows with their slopes and curvatures at theta."""
-        return Matrix(
-            theta,
-            self.gradient(theta) + rows.transposed_dot(slopes),
-            self.hessian + rows.hessian(curvatures),
-        )
+    def with_rows(self, theta, problem, slopes, curvatures):
+        """Take in the rows of a problem, with slopes and curvatures at theta.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_outputs, n_features + 1)
+        problem : CentredProblem
+        slopes : ndarray
+            Of the shape of raw predictions.
+        curvatures : ndarray of shape (n_rows,) or (n_rows, n_outputs, n_outputs)
+        """
+        first, hessian = problem.moments(slopes, curvatures)
+        return Matrix(theta, self.gradient(theta) + first, self.hessian + hessian)
 
     def with_ridge(self, slope, ridge):
         """A memory whose gradient at `at` is greater by slope, with more curvature."""
@@ -213,6 +197,7 @@ class Sketch(Matrix):
     """
 
     names = ("at", "slope", "rest", "directions")
+    has_matrix = False
 
     @classmethod
     def nothing(cls, at):
@@ -231,30 +216,32 @@ class Sketch(Matrix):
             move.rows(self.directions),
         )
 
-    def product(self, theta):
+    def product(self, v):
+        theta = v.reshape(self.at.shape)
         along = np.einsum("krj,kj->kr", self.directions, theta)
-        return self.rest * theta + np.einsum("kr,krj->kj", along, self.directions)
+        found = self.rest * theta + np.einsum("kr,krj->kj", along, self.directions)
+        return found.reshape(v.shape)
 
     def diagonal(self):
         return self.rest + np.einsum("krj,krj->kj", self.directions, self.directions)
 
-    def with_rows(self, theta, rows, slopes, curvatures):
-        own = np.einsum("nkk->nk", curvatures)
-        diagonal = self.diagonal() + rows.squares(own)
+    def with_rows(self, theta, problem, slopes, curvatures):
+        each = curvatures.reshape(len(curvatures), -1)[:, :: len(theta) + 1]
+        sums = problem.sums(slopes, np.ascontiguousarray(each), "diagonal")
         directions = np.empty_like(self.directions)
         for k in range(len(theta)):
-            directions[k] = _strongest(rows, own[:, k], self.directions[k])
+            some = problem.features, each[:, k], self.directions[k]
+            directions[k] = _strongest(*some)
         squares = np.einsum("krj,krj->kj", directions, directions)
-        slope = self.gradient(theta) + rows.transposed_dot(slopes)
-        rest = np.maximum(diagonal - squares, 0.0)
-        return Sketch(theta, slope, rest, directions)
+        rest = np.maximum(self.diagonal() + sums.second - squares, 0.0)
+        return Sketch(theta, self.gradient(theta) + sums.first, rest, directions)
 
     def with_ridge(self, slope, ridge):
         more = self.slope + slope, self.rest + ridge
         return Sketch(self.at, *more, self.directions)
 
 
-def _strongest(rows, curvature, directions):
+def _strongest(features, curvature, directions):
     """The leading singular vectors, times values, of rows and directions together.
 
     By subspace iteration (Halko, Martinsson and Tropp 2011) from a fixed start.
@@ -265,11 +252,13 @@ def _strongest(rows, curvature, directions):
     start = np.random.default_rng(0).standard_normal((n_all, min(n_kept + 8, n_all)))
 
     def transposed(g):
-        above = g[: len(weight)] * weight
-        return rows.transposed_dot(above) + g[len(weight) :].T @ directions
+        sums = Sums(features, g.shape[1])
+        for block in features.blocks:
+            sums.add(block, g[: len(weight)][block] * weight[block])
+        return sums.first + g[len(weight) :].T @ directions
 
     def product(basis):
-        return np.vstack([rows.dot(basis) * weight, directions @ basis.T])
+        return np.vstack([features.raw(basis) * weight, directions @ basis.T])
 
     basis = np.linalg.qr(transposed(start).T)[0].T
     for _ in range(2):

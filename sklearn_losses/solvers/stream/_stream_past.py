@@ -10,42 +10,31 @@ function would say the least.
 Kinks are smoothed over a width that shrinks as rows come in.
 """
 
-from copy import copy
 from dataclasses import replace
 from itertools import compress
 
 import numpy as np
 from scipy import sparse
 
+from sklearn_losses.penalties._price import Price
+from sklearn_losses.solvers.descent._curvature import JITTER
+from sklearn_losses.solvers.descent._problem import CentredProblem
 from sklearn_losses.solvers.sgd._weights import coefficients
+from sklearn_losses.solvers.stream._settings import STREAM
 from sklearn_losses.solvers.stream._stream_fit import (
-    JITTER,
-    Column,
     StreamFit,
-    coupled_term,
+    curvatures,
+    mean_curvature,
+    stream_term,
+    typical_residual,
 )
 from sklearn_losses.solvers.stream._stream_memory import (
-    Coordinates,
-    DenseRows,
     Matrix,
+    RunningUnits,
     Sketch,
     fits_matrix,
 )
 
-MOST_ROWS, MOST_ENTRIES = 1000, 1 << 20  # that are kept: at most 8 MB
-FEWEST_ROWS = 32  # however long they are
-LEFT = 3  # quarters of the kept rows stay when the others are forgotten
-WAIT = 20  # one in so many rows may wait for the others
-FIRST_WIDTH, WIDTH_DIVISOR = 0.3, 4.0  # of the smoothing, in units of the residuals
-WIDTH_POWER, SMALLEST_WIDTH = 0.5, 2e-4  # it falls with this power of the rows seen
-FEW_STEPS, MORE_STEPS = 8, 10  # at the last width if all goes well, and before it
-FOLD_WIDTH, FOLD_SHARE = 0.3, 0.5  # of the curvature that is remembered
-ANOTHER = 1e-3  # of the value is more than a search for the same minimum leaves
-CORNER = 1e-9  # in units of the residuals, is all that is left of the smoothing
-LEAST_UNIT = 0.02  # of the typical residual, in that of the constant
-KINK = 10  # widths of the smoothing, at most, is a constant off for it
-WORSE = 0.1  # of what a constant loses: so much worse is a reason to begin anew
-DOUBTS = 100  # rows, after which coefficients from elsewhere may be dropped
 PREFIX = "stream_"
 PARTS = "X", "y", "weight", "offset"
 NO_SAMPLES = np.zeros(0), np.zeros(0), np.zeros((0, 0))
@@ -67,7 +56,7 @@ class Past:
     prior : float
         How many of them are behind the coefficients that the stream began with. It has
         not seen them: they count as rows of unit variance that agree with those.
-    doubts : float
+    n_trusted : float
         After so many rows of its own the stream compares itself with a constant.
     unit, stake : ndarray of shape (n_objectives,)
         Typical residual and mean loss of the constant.
@@ -82,7 +71,7 @@ class Past:
         theta knows, and the newest.
     """
 
-    NUMBERS = ("n", "own", "prior", "doubts")
+    NUMBERS = ("n", "n_seen", "prior", "n_trusted")
     ARRAYS = ("theta", "constant", "unit", "stake", "excess", "flat", "lead")
 
     def __init__(self, objective, theta):
@@ -94,7 +83,9 @@ class Past:
         self.n_features = size - 1
         whole = fits_matrix(n_outputs, size - 1, objective.is_joint)
         self.kind = Matrix if whole else Sketch
-        self.most = min(max(MOST_ENTRIES // size, FEWEST_ROWS), MOST_ROWS)
+        self.most = min(
+            max(STREAM.most_entries // size, STREAM.fewest_rows), STREAM.most_rows
+        )
 
     # --------------------------------------------------------------- state
     @classmethod
@@ -108,7 +99,7 @@ class Past:
             setattr(self, name, float(values[name][0]))
         for name in cls.ARRAYS:
             setattr(self, name, values[name].copy())
-        self.coordinates = Coordinates.from_state(values, objective.fit_intercept)
+        self.units = RunningUnits.from_state(values, objective.fit_intercept)
         self.memories = unstacked(self.kind, values, "")
         self.constant_memories = unstacked(Matrix, values, "constant_")
         self.kept = unpacked(values, "kept")
@@ -120,10 +111,10 @@ class Past:
         coef, intercept = coefficients(start)
         self = cls(objective, np.column_stack([coef, intercept]))
         self.n = self.prior = float(start["t"].max()) - 1.0
-        self.own, self.doubts = 0.0, min(self.prior, DOUBTS)
+        self.n_seen, self.n_trusted = 0.0, min(self.prior, STREAM.n_trusted)
         for name in ("unit", "stake", "excess", "flat", "lead"):
             setattr(self, name, np.zeros(self.n_objectives))
-        self.coordinates = Coordinates(self.n_features, objective.fit_intercept)
+        self.units = RunningUnits(self.n_features, objective.fit_intercept)
         self.constant = np.zeros((len(coef), 1))
         if not objective.fit_intercept:
             self.constant[:, 0] = intercept
@@ -141,7 +132,7 @@ class Past:
         values = {name: np.array([getattr(self, name)]) for name in self.NUMBERS}
         values |= {name: getattr(self, name) for name in self.ARRAYS}
         values["loss"] = np.array([self.objective.loss.name])
-        values |= self.coordinates.state()
+        values |= self.units.state()
         values |= stacked(self.kind, self.memories, "")
         values |= stacked(Matrix, self.constant_memories, "constant_")
         values |= packed("kept", *self.kept) | packed("waiting", *self.waiting)
@@ -150,18 +141,17 @@ class Past:
 
     def coefficients(self):
         """coef and intercept for the raw features."""
-        own = self.coordinates
         theta = self.theta.copy()
         for outputs in compress(self.groups, self.flat):
             theta[outputs, :-1], theta[outputs, -1:] = 0.0, self.constant[outputs]
-        coef = theta[:, :-1] * own.scale
-        return coef, theta[:, -1] - coef @ own.centre
+        coef = theta[:, :-1] * self.units.scale
+        return coef, theta[:, -1] - coef @ self.units.centre
 
     # ---------------------------------------------------------------- rows
     def most_at_once(self, X):
         """How many rows may be taken in together."""
-        size = MOST_ENTRIES // (X.shape[1] + 1 + self.objective.n_outputs**2)
-        return max(size, FEWEST_ROWS)
+        size = STREAM.most_entries // (X.shape[1] + 1 + self.objective.n_outputs**2)
+        return max(size, STREAM.fewest_rows)
 
     def take(self, X, y, weight, offset):
         """Take in rows, and learn from them unless they are few."""
@@ -169,9 +159,9 @@ class Past:
         X = X.astype(np.float64, copy=False)
         self.waiting = joined(self.waiting, (X, y, weight, offset))
         self.n += len(y)
-        self.own += len(y)
-        self.coordinates.update(X, weight)
-        if len(self.waiting[1]) >= min(self.n, self.most) // WAIT:
+        self.n_seen += len(y)
+        self.units.update(X, weight)
+        if len(self.waiting[1]) >= min(self.n, self.most) // STREAM.wait:
             n_new = len(self.waiting[1])
             self.kept = joined(self.kept, self.waiting)
             self.waiting = tuple(part[:0] for part in self.waiting)
@@ -179,20 +169,22 @@ class Past:
 
     def learn(self, n_new):
         """Minimise what is known, and let rows go into the memory if they are many."""
-        move = self.coordinates.moved()
+        move = self.units.moved()
         if move is not None:
             self.theta = move.coefficients(self.theta)
             self.memories = [memory.move(move) for memory in self.memories]
         X, *samples = self.kept
         n_rows = len(X)
-        rows = (self.rows(X), self.constant_rows(n_rows))
+        features, nothing = self.units.features(X), self.no_features(n_rows)
         theta, constant = self.theta.copy(), self.constant.copy()
         fits = []
         for k, outputs in enumerate(self.groups):
             term = self.term(k, *samples)
-            simple = self.fit(k, term, rows[1], self.constant_memories[k])
+            simple = self.fit(k, term, nothing, self.constant_memories[k])
             constant[outputs] = self.best_constant(k, simple)
-            fit = self.fit(k, term, rows[0], self.with_prior(k, term, rows[0]))
+            fit = self.fit(k, term, features, self.memories[k])
+            if self.prior > 0:
+                fit = self.with_prior(k, fit)
             at_constant = np.zeros(theta[outputs].shape)
             at_constant[:, -1:] = constant[outputs]
             found = self.learned(k, fit, theta[outputs], at_constant)
@@ -200,7 +192,8 @@ class Past:
             if self.flat[k] and not self.is_exact:
                 if self.prior > 0:
                     return self.begin_anew(constant)
-                self.memories[k] = fit.memory = self.kind.nothing(at_constant)
+                self.memories[k] = self.kind.nothing(at_constant)
+                fit = self.fit(k, term, features, self.memories[k])
                 self.lead[k] = 0.0
                 found = at_constant
             if not self.is_exact:
@@ -209,7 +202,7 @@ class Past:
             fits.append((fit, simple))
         self.theta, self.constant = theta, constant
         if n_rows > self.most:
-            self.fold(fits, n_rows - self.most * LEFT // 4)
+            self.fold(fits, n_rows - self.most * STREAM.left // 4)
 
     def is_worse(self, k, fit, theta, at_constant, n_new):
         """Whether a constant is better: on all rows, or else on the newest ones.
@@ -219,15 +212,15 @@ class Past:
         """
         if self.is_exact:
             return not fit.value(theta) <= fit.value(at_constant)
-        loss, loss_of_constant = (
-            fit.term.newest(fit.raw(t), n_new) for t in (theta, at_constant)
-        )
+        loss, loss_of_constant = (fit.newest(t, n_new) for t in (theta, at_constant))
         excess = min(loss - loss_of_constant, 1e300)  # nan is as bad
         fading = max(0.0, 1.0 - n_new / self.most)
         self.excess[k] = fading * self.excess[k] + excess
-        if self.own < self.doubts:
+        if self.n_seen < self.n_trusted:
             return False
-        return self.excess[k] > WORSE * self.stake[k] * min(self.own, self.most)
+        return self.excess[k] > STREAM.worse * self.stake[k] * min(
+            self.n_seen, self.most
+        )
 
     def is_behind(self, k, fit, simple, theta, constant):
         """Whether a constant is better as far as the memories can tell.
@@ -239,7 +232,7 @@ class Past:
 
     def begin_anew(self, constant):
         """Drop the coefficients that were given: they are worse than a constant."""
-        self.n, self.prior = self.own, 0.0
+        self.n, self.prior = self.n_seen, 0.0
         self.constant = constant
         self.theta = np.zeros(self.theta.shape)
         self.theta[:, -1:] = constant
@@ -247,20 +240,15 @@ class Past:
         self._forget()
         self.learn(len(self.kept[1]))
 
-    def rows(self, X):
-        return DenseRows(X, self.coordinates)
-
-    def constant_rows(self, n):
-        """Rows without features."""
-        return DenseRows(np.zeros((n, 0)), Coordinates(0, self.objective.fit_intercept))
+    @staticmethod
+    def no_features(n):
+        """Rows of which there is nothing but an intercept."""
+        return RunningUnits(0, True).features(np.zeros((n, 0)))
 
     def term(self, k, y, weight, offset):
-        objective = self.objective
         y, weight = self.of_objective(k, y, weight)
         offset = offset[:, self.groups[k]].copy() if offset.size else None
-        if objective.is_joint:
-            return coupled_term(objective.loss, y, weight, objective.n_outputs, offset)
-        return Column(objective.loss, y, weight, offset)
+        return stream_term(self.objective, y, weight, offset)
 
     def of_objective(self, k, y, weight):
         """The targets and weights of one objective."""
@@ -270,23 +258,15 @@ class Past:
         factor = targets.factor(k)
         return targets.of_output(k), weight if factor is None else weight * factor
 
-    def fit(self, k, term, rows, memory):
-        objective, penalty = self.objective, self.objective.penalty
-        given = 0.0 if objective.fit_intercept else self.constant[self.groups[k], 0]
-        l1 = l2 = np.zeros(0)
-        if memory.at.shape[1] > 1:
-            scale = self.coordinates.scale
-            l1, l2 = self.n * penalty.l1 * scale, self.n * penalty.l2 * scale**2
-        return StreamFit(
-            term,
-            rows,
-            memory,
-            np.append(l1, 0.0),
-            np.append(l2, 0.0),
-            constant=given,
-            n=self.n,
-            stake=self.stake[k],
-        )
+    def fit(self, k, term, features, memory):
+        penalty, price = self.objective.penalty, Price()
+        if features.n_features > 0:
+            price = Price(l1=self.n * penalty.l1, l2=self.n * penalty.l2)
+            price = price.scaled(features.scale)
+        parts = term, features, price, self.objective.fit_intercept
+        convex = term.loss.convex
+        problem = CentredProblem(*parts, is_convex=convex, memory=memory)
+        return StreamFit(problem, self.n, self.stake[k])
 
     @property
     def n_kept(self):
@@ -297,23 +277,21 @@ class Past:
         """Whether all rows are still here."""
         return self.prior == 0 and self.n == self.n_kept
 
-    def with_prior(self, k, term, rows):
-        """The memory, with the rows that the stream has not seen itself."""
-        memory, scale = self.memories[k], self.coordinates.scale
-        if self.prior == 0:
-            return memory
-        p, penalty = rows.dot(memory.at), self.objective.penalty
-        p = p if term.offset is None else p + term.offset
-        unit = term.unit = term.typical_residual(p)
-        slopes, curvatures = term.model(p, FIRST_WIDTH * unit)
-        per_row = np.einsum("nkk->", curvatures) / slopes.size
-        least = JITTER * np.abs(slopes).sum() / slopes.size / unit
+    def with_prior(self, k, fit):
+        """The same with the rows that the stream has not seen itself."""
+        term, memory, penalty = fit.term, self.memories[k], self.objective.penalty
+        raw = fit.raw(memory.at)
+        unit = term.unit = typical_residual(term, raw)
+        around = term.model(raw, STREAM.first_width * unit, with_curvatures=False)
+        least = JITTER * around.steepness / raw.size / unit
+        per_row = mean_curvature(curvatures(term, raw, STREAM.first_width * unit))
         ridge = np.full(memory.at.shape, self.prior * max(per_row, least))
-        coef = memory.at[:, :-1]
+        coef, scale = memory.at[:, :-1], self.units.scale
         slope = np.zeros(memory.at.shape)  # that of their loss undoes the penalty's
         slope[:, :-1] = penalty.l2 * scale**2 * coef
         slope[:, :-1] += penalty.l1 * scale * np.sign(coef)
-        return memory.with_ridge(-self.prior * slope, ridge)
+        memory = memory.with_ridge(-self.prior * slope, ridge)
+        return self.fit(k, term, fit.problem.features, memory)
 
     def undo(self):
         """Put back what has been changed in place: nothing has."""
@@ -330,7 +308,7 @@ class Past:
             found = np.array([[term.best_constant()]])
         else:
             # Without a stake one class alone would be learned without end.
-            above = term.value(simple.raw(constant)) - term.lowest
+            above = term.value(simple.raw(constant)) - term.minimum()
             self.stake[k] = above / len(term.weight)
             likely = np.zeros(constant.shape)
             if not self.objective.is_joint:
@@ -341,8 +319,8 @@ class Past:
         # As long as there is nothing to lose, the first rows have been all the same.
         if not self.has_memory or self.stake[k] == 0:
             p = simple.raw(found)
-            self.unit[k] = term.typical_residual(p)
-            self.stake[k] = (term.value(p) - term.lowest) / len(p)
+            self.unit[k] = typical_residual(term, p)
+            self.stake[k] = (term.value(p) - term.minimum()) / len(p)
         return found
 
     def at_kink(self, simple, found):
@@ -350,7 +328,7 @@ class Past:
         if self.objective.loss.differentiable or self.objective.is_joint:
             return found
         here = np.array([[simple.term.best_constant()]])
-        near = abs(here - found)[0, 0] <= KINK * self.width(simple.term)
+        near = abs(here - found)[0, 0] <= STREAM.near_kink * self.width(simple.term)
         return here if near or simple.value(here) < simple.value(found) else found
 
     def in_a_corner(self, simple, found):
@@ -358,9 +336,9 @@ class Past:
         if self.objective.loss.differentiable or not self.objective.is_joint:
             return found
         width, best = self.width(simple.term), found
-        while width > CORNER * simple.term.unit:
-            width /= WIDTH_DIVISOR
-            found, _ = simple.minimise(found, width, MORE_STEPS)
+        while width > STREAM.corner * simple.term.unit:
+            width /= STREAM.width_divisor
+            found, _ = simple.minimise(found, width, STREAM.more_steps)
             best = min(best, found, key=simple.value)
         return best
 
@@ -370,11 +348,11 @@ class Past:
             return found
         best = np.array([[simple.term.best_constant()]])
         value, least = simple.value(found), simple.value(best)
-        return best if least < value - ANOTHER * abs(value) else found
+        return best if least < value - STREAM.another * abs(value) else found
 
     @property
     def has_memory(self):
-        return self.own > self.n_kept
+        return self.n_seen > self.n_kept
 
     def learned(self, k, fit, theta, at_constant):
         """The new theta of one objective."""
@@ -392,36 +370,37 @@ class Past:
         found = self.minimised(k, fit, start)
         if fit.term.relative is None:
             return found
-        near = copy(fit)
-        near.term = fit.term.relative
+        near = fit.with_term(fit.term.relative)
         start = min(at_constant, theta, key=near.value)
         other = self.minimised(k, fit, self.minimised(k, near, start))
         return min(found, other, key=fit.value)
 
     def minimised(self, k, fit, theta):
         """Straight to the last width of smoothing, or, if it is far, step by step."""
-        fit.stake = self.stake[k]
+        fit = replace(fit, stake=self.stake[k])
         self.set_unit(k, fit.term, fit.raw(theta))
         if fit.term.loss.differentiable:
             return fit.minimise(theta, 0.0)[0]
         last = self.width(fit.term)
         if not self.is_exact:
-            near, converged = fit.minimise(theta, last, FEW_STEPS)
+            near, converged = fit.minimise(theta, last, STREAM.few_steps)
             if converged:
                 return near
-        width = FIRST_WIDTH * self.unit[k]
-        while width > WIDTH_DIVISOR * last:
-            theta, _ = fit.minimise(theta, width, MORE_STEPS)
-            width /= WIDTH_DIVISOR
+        width = STREAM.first_width * self.unit[k]
+        while width > STREAM.width_divisor * last:
+            theta, _ = fit.minimise(theta, width, STREAM.more_steps)
+            width /= STREAM.width_divisor
         return fit.minimise(theta, last)[0]
 
     def set_unit(self, k, term, p):
         """The typical residual, if it is not much less than that of the constant."""
         most = self.unit[k] or np.inf
-        term.unit = min(max(term.typical_residual(p), LEAST_UNIT * self.unit[k]), most)
+        least = STREAM.least_unit * self.unit[k]
+        term.unit = min(max(typical_residual(term, p), least), most)
 
     def width(self, term):
-        return max(FIRST_WIDTH * self.n**-WIDTH_POWER, SMALLEST_WIDTH) * term.unit
+        falling = STREAM.first_width * self.n**-STREAM.width_power
+        return max(falling, STREAM.smallest_width) * term.unit
 
     def fold(self, fits, n_rows):
         """Turn rows into memory: those with least curvature, and of them the oldest.
@@ -431,39 +410,43 @@ class Past:
         X, *samples = self.kept
         bend = np.zeros(len(X))
         for k, (fit, _) in enumerate(fits):
-            own = np.einsum("nkk->n", self.model(k, fit, self.theta)[1])
-            bend += own / max(own.mean(), 1e-300)
+            each = self.model(k, fit, self.theta)[1]
+            each = each if each.ndim == 1 else np.einsum("nkk->n", each)
+            bend += each / max(each.mean(), 1e-300)
         order = np.argsort(bend, kind="stable")
         old, new = np.sort(order[:n_rows]), np.sort(order[n_rows:])
-        rows, ones = self.rows(X[old]), self.constant_rows(n_rows)
-        for k, (fit, simple) in enumerate(fits):
+        rows = self.units.features(X[old]), self.no_features(n_rows)
+        for k, both in enumerate(fits):
             outputs = self.groups[k]
             # Not at a kink, where slope and curvature say nothing.
             best, smooth = self.constant[outputs], self.constant.copy()
-            smooth[outputs] = self.minimised(k, simple, best)
-            fit.term = simple.term = self.term(k, *(part[old] for part in samples))
-            fit.rows, simple.rows = rows, ones
-            self.lead[k] += fit.unpriced(self.theta[outputs]) - simple.unpriced(best)
-            both = (fit, self.theta), (simple, smooth)
-            self.memories[k], self.constant_memories[k] = (
-                one.memory.with_rows(
-                    theta[outputs], one.rows, *self.model(k, one, theta)
-                )
-                for one, theta in both
+            smooth[outputs] = self.minimised(k, both[1], best)
+            term = self.term(k, *(part[old] for part in samples))
+            fit, simple = (
+                self.fit(k, term, some, one.problem.memory)
+                for some, one in zip(rows, both)
             )
+            self.lead[k] += fit.unpriced(self.theta[outputs]) - simple.unpriced(best)
+            self.memories[k] = self.folded(k, fit, self.theta)
+            self.constant_memories[k] = self.folded(k, simple, smooth)
             self.lead[k] += self.constant_memories[k].value(best)
         self.prior = 0.0
         self.kept = X[new], *(part[new] for part in samples)
 
+    def folded(self, k, fit, theta):
+        """The memory of a fit, with its rows as they pull at theta."""
+        problem, at = fit.problem, theta[self.groups[k]]
+        return problem.memory.with_rows(at, problem, *self.model(k, fit, theta))
+
     def model(self, k, fit, theta):
         """Slopes as smooth as the last steps saw them, and curvatures more so."""
-        p = fit.raw(theta[self.groups[k]])
-        self.set_unit(k, fit.term, p)
-        if self.objective.loss.differentiable:
-            return fit.term.model(p, 0.0)
-        slopes = fit.term.slopes(p, self.width(fit.term)).copy()
-        wide = FOLD_WIDTH * max(fit.term.unit, FOLD_SHARE * self.unit[k])
-        return slopes, fit.term.model(p, wide)[1]
+        term, raw = fit.term, fit.raw(theta[self.groups[k]])
+        self.set_unit(k, term, raw)
+        width = wide = 0.0
+        if not self.objective.loss.differentiable:
+            width = self.width(term)
+            wide = STREAM.fold_width * max(term.unit, STREAM.fold_share * self.unit[k])
+        return term.slopes(raw, width), curvatures(term, raw, wide)
 
 
 def groups_of(objective):

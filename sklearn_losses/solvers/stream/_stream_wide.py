@@ -13,7 +13,12 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_losses.solvers.sgd._weights import coefficients
-from sklearn_losses.solvers.stream._stream_fit import Column, coupled_term
+from sklearn_losses.solvers.stream._settings import STREAM, WIDE
+from sklearn_losses.solvers.stream._stream_fit import (
+    curvatures,
+    stream_term,
+    typical_residual,
+)
 from sklearn_losses.solvers.stream._stream_memory import Matrix, fits_matrix
 from sklearn_losses.solvers.stream._stream_passes import (
     Passes,
@@ -26,16 +31,8 @@ from sklearn_losses.solvers.stream._stream_passes import (
     taken,
 )
 from sklearn_losses.solvers.stream._stream_past import (
-    DOUBTS,
-    FEWEST_ROWS,
-    FOLD_SHARE,
-    FOLD_WIDTH,
-    LEFT,
-    MOST_ROWS,
     NO_SAMPLES,
     PREFIX,
-    WAIT,
-    WORSE,
     Past,
     groups_of,
     joined_offsets,
@@ -44,20 +41,8 @@ from sklearn_losses.solvers.stream._stream_past import (
     unstacked,
 )
 
-MOST_ENTRIES = 1 << 19  # of the rows that are kept: 6 MB
-FEWER_ENTRIES = 100_000  # where the penalty is weak
-WEAK = 30  # passes that dual ascent needs there, about
-MOST_WIDE_ROWS = 10_000
-MOST_ENTRY = 1e140  # of X
-LOOK = 1.05  # times as many rows, and the constant is looked for again
-PRICE = 1.1  # times as many rows, and all coefficients feel it
-OLD = 4  # of the older rows are visited for each new one
-VISITS = 8  # for each new row
-ENOUGH, ALL = 1 << 18, 1 << 17  # entries are visited anyway, and so of all kept rows
-MOST_PASSES, MOST_ROUNDS = 20, 5
-HOLD = 0.1  # of the curvature of the rows holds coefficients where they are
-BEND = 0.1  # of the slope over the typical residual, at least, is remembered
 NOTHING = np.zeros((0, 0))
+ALL_ROWS = slice(None)
 
 
 class SharedVectors:
@@ -308,7 +293,8 @@ class WidePast(Past):
         self = cls(objective)
         self.coef, self.intercept = coefficients(start)
         self.n = self.prior = self.priced = float(start["t"].max()) - 1.0
-        self.own, self.doubts, self.looked = 0.0, min(self.prior, DOUBTS), 0.0
+        self.n_seen = self.looked = 0.0
+        self.n_trusted = min(self.prior, STREAM.n_trusted)
         for name in ("unit", "stake", "excess", "flat", "steep"):
             setattr(self, name, np.zeros(self.n_objectives))
         self.constant = np.zeros((len(self.coef), 1))
@@ -357,7 +343,9 @@ class WidePast(Past):
 
     # ---------------------------------------------------------------- rows
     def most_at_once(self, X):
-        return max(MOST_ENTRIES * X.shape[0] // (_n_entries(X) + 1), FEWEST_ROWS)
+        return max(
+            WIDE.most_entries * X.shape[0] // (_n_entries(X) + 1), STREAM.fewest_rows
+        )
 
     def take(self, X, y, weight, offset):
         rows = Entries.of(X)
@@ -365,17 +353,17 @@ class WidePast(Past):
         new = Kept.new(rows, y, weight, offset, len(self.coef))
         self.waiting = self.waiting.joined(new)
         self.n += len(y)
-        self.own += len(y)
+        self.n_seen += len(y)
         n_new = len(self.waiting)
-        if n_new >= min(self.n, MOST_ROWS) // WAIT:
+        if n_new >= min(self.n, STREAM.most_rows) // STREAM.wait:
             self.kept, self.waiting = self.kept.joined(self.waiting), self.no_rows()
             self.learn(n_new)
 
     def learn(self, n_new):
         """Visit the newest rows and some others; let go of rows if they are many."""
-        if self.own >= LOOK * self.looked:
-            self.look()
-        self.price()
+        if self.n_seen >= WIDE.look_again * self.looked:
+            self.find_constants()
+        self.apply_penalty()
         visit = Visit(self, self.chosen(n_new), n_new)
         self.flat = np.array([visit.learn(k) for k in range(self.n_objectives)], float)
         visit.end()
@@ -383,9 +371,9 @@ class WidePast(Past):
             for k in np.flatnonzero(self.flat):
                 self.begin_anew(k)
         size, n = int(self.kept.rows.starts[-1]), len(self.kept)
-        most = min(MOST_WIDE_ROWS, n * self.most_entries() // max(size, 1))
+        most = min(WIDE.most_rows, n * self.most_entries() // max(size, 1))
         if n > most:
-            self.fold(n - most * LEFT // 4)
+            self.fold(n - most * STREAM.left // 4)
 
     def most_entries(self):
         """Of the rows that are kept: so many that their slopes do not grow stale.
@@ -395,25 +383,25 @@ class WidePast(Past):
         """
         rows = self.kept.rows
         size = self.steep.max() * (rows.data**2).sum() / len(rows)
-        is_weak = size > WEAK * self.n * self.objective.penalty.l2
-        return FEWER_ENTRIES if is_weak else MOST_ENTRIES
+        is_weak = size > WIDE.weak * self.n * self.objective.penalty.l2
+        return WIDE.fewer_entries if is_weak else WIDE.most_entries
 
     def chosen(self, n_new):
         """Which rows are visited, the newest last."""
         n = len(self.kept)
         old = np.arange(n - n_new)
-        if len(old) > OLD * n_new and self.kept.rows.starts[-1] > ALL:
-            rng = np.random.default_rng(int(self.own))
-            old = np.sort(rng.choice(len(old), OLD * n_new, replace=False))
+        if len(old) > WIDE.old * n_new and self.kept.rows.starts[-1] > WIDE.all_entries:
+            rng = np.random.default_rng(int(self.n_seen))
+            old = np.sort(rng.choice(len(old), WIDE.old * n_new, replace=False))
         return np.append(old, np.arange(n - n_new, n))
 
-    def price(self):
+    def apply_penalty(self):
         """Multiply the penalty by all rows, which moves all coefficients.
 
         Those that are visited move in any case.
         """
         penalty, more = self.objective.penalty, self.n - self.priced
-        if self.n < PRICE * self.priced:
+        if self.n < WIDE.price_again * self.priced:
             self.coef = self.coef.copy()
             return
         before, self.coef = self.coef, np.zeros(self.coef.shape)
@@ -421,7 +409,7 @@ class WidePast(Past):
         shrink(before, self.vectors.curvature[:, :-1], *strengths, self.coef)
         self.priced = self.n
 
-    def look(self):
+    def find_constants(self):
         """Find the best constants, and begin with them if this is the beginning."""
         for k, outputs in enumerate(self.groups):
             simple = self.simple(k, self.kept)
@@ -432,13 +420,13 @@ class WidePast(Past):
             self.intercept = self.constant[:, 0].copy()
         if self.looked == 0 and self.prior > 0:
             self.remember_prior()
-        self.looked = self.own
+        self.looked = self.n_seen
 
     def simple(self, k, rows):
         """The fit of a constant."""
         term = self.term(k, rows.y, rows.weight, rows.offset)
-        ones = self.constant_rows(len(rows))
-        return self.fit(k, term, ones, self.constant_memories[k])
+        nothing = self.no_features(len(rows))
+        return self.fit(k, term, nothing, self.constant_memories[k])
 
     def remember_prior(self):
         """Rows that were not seen: they agree with the coefficients, as if at rest."""
@@ -468,7 +456,7 @@ class WidePast(Past):
         self.intercept[outputs] = self.constant[outputs, 0]
         self.excess[k] = self.flat[k] = 0.0
         if self.prior > 0:
-            self.n, self.prior = self.own, 0.0
+            self.n, self.prior = self.n_seen, 0.0
 
     def fold(self, n_rows):
         """Let rows go, as `Past.fold` does: of each the curvature is remembered."""
@@ -499,21 +487,20 @@ class WidePast(Past):
 
     def bend(self, k, p):
         term = self.term(k, self.kept.y, self.kept.weight, self.kept.offset)
-        p = p if term.offset is None else p + term.offset
-        self.set_unit(k, term, p)
-        wide = FOLD_WIDTH * max(term.unit, FOLD_SHARE * self.unit[k])
+        raw = p.reshape(term.shape)
+        raw = raw if term.offset is None else raw + term.offset
+        self.set_unit(k, term, raw)
+        wide = STREAM.fold_width * max(term.unit, STREAM.fold_share * self.unit[k])
         is_smooth = self.objective.loss.differentiable
-        curvatures = term.model(p, 0.0 if is_smooth else wide)[1]
-        least = BEND * np.abs(self.kept.g[:, self.groups[k]]) / term.unit
-        return np.maximum(np.einsum("nkk->nk", curvatures), least)
+        each = curvatures(term, raw, 0.0 if is_smooth else wide)
+        each = each[:, None] if each.ndim == 1 else np.einsum("nkk->nk", each)
+        least = WIDE.bend * np.abs(self.kept.g[:, self.groups[k]]) / term.unit
+        return np.maximum(each, least)
 
     def fold_constants(self, rows):
-        for k, outputs in enumerate(self.groups):
+        for k in range(self.n_objectives):
             simple = self.simple(k, rows)
-            at = self.constant[outputs]
-            self.constant_memories[k] = simple.memory.with_rows(
-                at, simple.rows, *self.model(k, simple, self.constant)
-            )
+            self.constant_memories[k] = self.folded(k, simple, self.constant)
 
 
 class Visit:
@@ -532,8 +519,10 @@ class Visit:
         self.is_all = past.is_exact and len(chosen) == len(past.kept)
         self.kept = past.kept.chosen(chosen)
         self.rows, self.columns = self.kept.rows.local(past.n_features)
-        enough = ENOUGH // max(len(self.rows.data), len(chosen))
-        self.n_passes = max(VISITS * n_new // len(chosen), min(enough, MOST_PASSES), 1)
+        enough = WIDE.enough // max(len(self.rows.data), len(chosen))
+        self.n_passes = max(
+            WIDE.visits * n_new // len(chosen), min(enough, WIDE.most_passes), 1
+        )
         self.squares = self.rows.squares(len(self.columns) - 1)
         past.vectors.settle()
         self.slope, self.curvature = past.vectors.at(self.columns)
@@ -550,7 +539,7 @@ class Visit:
         theta = np.column_stack([taken(coef, columns), intercept[outputs]])
         ascent = Ascent(self, k)
         g, slope, theta = ascent.found(g, self.slope[outputs], theta)
-        for _ in range(MOST_ROUNDS if self.is_all else 0):
+        for _ in range(WIDE.most_rounds if self.is_all else 0):
             if not ascent.is_worse(theta):
                 break
             g, slope, theta = ascent.ascend(ascent.loss, g, slope, theta)
@@ -568,8 +557,9 @@ class Ascent:
         self.visit, self.past, self.k = visit, visit.past, k
         self.rows, self.outputs = visit.rows, visit.past.groups[k]
         self.loss = self.past.objective.loss
-        own = self.past.of_objective(k, visit.kept.y, visit.kept.weight)
-        self.y, self.weight = (np.ascontiguousarray(part, np.float64) for part in own)
+        y, weight = self.past.of_objective(k, visit.kept.y, visit.kept.weight)
+        self.y = np.ascontiguousarray(y, np.float64)
+        self.weight = np.ascontiguousarray(weight, np.float64)
         self.offset = np.zeros((len(self.y), self.outputs.stop - self.outputs.start))
         if visit.kept.offset.size:
             self.offset += visit.kept.offset[:, self.outputs]
@@ -590,7 +580,7 @@ class Ascent:
         past, rows, penalty = self.past, self.rows, self.past.objective.penalty
         fits_intercept = past.objective.fit_intercept
         once = past.steep[self.k] * self.visit.squares
-        hold = HOLD * len(self.y) * once
+        hold = WIDE.hold * len(self.y) * once
         l1, l2 = np.full((2, len(hold)), past.n) * [[penalty.l1], [penalty.l2]]
         l1[-1] = l2[-1] = 0.0
         given = theta[:, -1].copy()
@@ -599,7 +589,7 @@ class Ascent:
         points = self.y, self.weight, offset, g
         passes = Passes(loss.checked(), *rows.arrays(), *points, fits_intercept)
         passes.begin(slope, self.visit.curvature[self.outputs], l1, l2, hold, theta)
-        rng = np.random.default_rng(int(past.own))
+        rng = np.random.default_rng(int(past.n_seen))
         for _ in range(self.visit.n_passes):
             passes.run(rng.permutation(len(g)).astype(np.uint32))
             passes.follow()
@@ -609,11 +599,12 @@ class Ascent:
         add_rows(*rows.arrays(), g - before, False, slope)
         return g, slope, theta
 
-    def term(self, loss, some=slice(None)):
+    def loss_of(self, theta, rows, some=ALL_ROWS):
+        """The sum of the losses of some rows."""
         y, weight = self.y[some].copy(), self.weight[some].copy()
-        if self.past.objective.is_joint:
-            return coupled_term(loss, y, weight, self.outputs.stop)
-        return Column(loss, y, weight)
+        term = stream_term(self.past.objective, y, weight)
+        raw = rows.dot(theta) + self.offset[some]
+        return term.value(np.ascontiguousarray(raw).reshape(term.shape))
 
     @property
     def at_constant(self):
@@ -626,41 +617,38 @@ class Ascent:
         """The whole objective, of all rows."""
         penalty, coef = self.past.objective.penalty, theta[:, :-1]
         price = penalty.l1 * np.abs(coef).sum() + penalty.l2 / 2 * np.vdot(coef, coef)
-        loss = self.term(self.loss).value(self.rows.dot(theta) + self.offset)
-        return loss + self.past.n * float(price)
+        return self.loss_of(theta, self.rows) + self.past.n * float(price)
 
     def is_worse(self, theta):
         """Whether a constant is better: see `Past.is_worse`."""
         past, k, n_new = self.past, self.k, self.visit.n_new
         if self.visit.is_all:
             return not self.value(theta) <= self.value(self.at_constant)
-        newest = slice(-n_new, None)
-        term = self.term(self.loss, newest)
-        offset = self.offset[newest]
-        p = self.rows.newest(n_new).dot(theta) + offset
-        constant = past.constant[self.outputs].T + offset
-        excess = term.value(p) - term.value(constant)
+        newest = self.rows.newest(n_new), slice(-n_new, None)
+        excess = self.loss_of(theta, *newest) - self.loss_of(self.at_constant, *newest)
         excess = min(excess, 1e300)  # nan is as bad
-        fading = max(0.0, 1.0 - n_new / MOST_ROWS)
+        fading = max(0.0, 1.0 - n_new / STREAM.most_rows)
         past.excess[k] = fading * past.excess[k] + excess
-        if past.own < past.doubts:
+        if past.n_seen < past.n_trusted:
             return False
-        return past.excess[k] > WORSE * past.stake[k] * min(past.own, MOST_ROWS)
+        return past.excess[k] > STREAM.worse * past.stake[k] * min(
+            past.n_seen, STREAM.most_rows
+        )
 
 
 def _n_entries(X):
     return X.size if sparse.issparse(X) else X.shape[0] * X.shape[1]
 
 
-def typical_curvature(term, p):
+def typical_curvature(term, raw):
     """Of a row: its slope over how far its loss is from the least, about."""
-    slopes = (term.relative or term).slopes(p, 0.0)
-    return np.abs(slopes).sum() / len(slopes) / term.typical_residual(p)
+    slopes = (term.relative or term).slopes(raw, 0.0)
+    return np.abs(slopes).sum() / len(slopes) / typical_residual(term, raw)
 
 
 def _check_size(rows):
     """Raise an error if the squares of a column overflow."""
-    if len(rows.data) and not np.abs(rows.data).max() < MOST_ENTRY:
+    if len(rows.data) and not np.abs(rows.data).max() < WIDE.most_entry:
         column = int(rows.columns[np.abs(rows.data).argmax()])
         raise ValueError(
             f"Feature {column} is too large: the sum of its squares overflows. "

@@ -1,0 +1,117 @@
+"""Scores of orders, against loops and scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import ndcg_score as one_query
+from sklearn.metrics import roc_auc_score
+
+from sklearn_losses import (
+    concordance_index_score,
+    ndcg_score,
+    pairwise_accuracy_score,
+    ranking_target,
+    survival_target,
+)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def rows(rng, n=120):
+    """Relevances, scores with ties, queries and weights."""
+    y, score = rng.integers(4, size=n), rng.integers(12, size=n) / 4.0
+    return y, score, rng.integers(9, size=n), rng.integers(0, 3, size=n)
+
+
+@pytest.mark.parametrize("k", [None, 1, 3, 50])
+@pytest.mark.parametrize("gain", ["exponential", "linear"])
+def test_ndcg_of_each_query(rng, k, gain):
+    y, score, q, _ = rows(rng)
+    y[q == 3] = 0
+    gains = 2.0**y - 1 if gain == "exponential" else y
+    each = [one_query([gains[q == g]], [score[q == g]], k=k) for g in range(9)]
+    settings = dict(groups=q, k=k, gain=gain)
+    seen = np.arange(9) != 3
+    expected = np.mean(np.array(each)[seen])
+    assert ndcg_score(y, score, **settings) == pytest.approx(expected, rel=1e-13)
+    expected = np.mean(np.where(seen, each, 1.0))
+    found = ndcg_score(y, score, empty=1, **settings)
+    assert found == pytest.approx(expected, rel=1e-13)
+    structured = ndcg_score(ranking_target(y, q), score, k=k, gain=gain)
+    assert structured == ndcg_score(y, score, **settings)
+
+
+def test_ndcg_of_large_gains_and_constant_scores():
+    best = ndcg_score([1000, 0, 999], [3.0, 1.0, 2.0])
+    assert best == pytest.approx(1.0)
+    one, other = ndcg_score([2, 0], [1.0, 1.0]), ndcg_score([0, 2], [1.0, 1.0])
+    assert one == other < 1.0
+
+
+@pytest.mark.parametrize("per", ["query", "pair"])
+def test_pairs_in_the_right_order(rng, per):
+    y, score, q, w = rows(rng)
+    right, total, weights = [], [], []
+    for g in range(9):
+        here = (q == g) & (w > 0)
+        i, j = np.nonzero(here & here[:, None] & (y[:, None] > y))
+        pair = w[i] * w[j]
+        good = (score[i] > score[j]) + 0.5 * (score[i] == score[j])
+        right.append(pair @ good)
+        total.append(pair.sum())
+        weights.append(w[here].mean())
+    right, total = np.array(right), np.array(total)
+    expected = np.average(right / total, weights=weights)
+    expected = right.sum() / total.sum() if per == "pair" else expected
+    found = pairwise_accuracy_score(y, score, groups=q, sample_weight=w, per=per)
+    assert found == pytest.approx(expected, rel=1e-13)
+
+
+def test_two_levels_are_an_area(rng):
+    y, score = rng.integers(2, size=50), rng.normal(size=50)
+    expected = roc_auc_score(y, score)
+    assert pairwise_accuracy_score(y, score) == pytest.approx(expected, rel=1e-14)
+
+
+def test_concordance(rng):
+    _, score, strata, w = rows(rng)
+    y = survival_target(rng.random(120) < 0.6, rng.integers(1, 9, size=120))
+    right = total = 0.0
+    for i in np.flatnonzero(y["event"]):
+        later = (y["time"] > y["time"][i]) | ((y["time"] == y["time"][i]) & ~y["event"])
+        later &= strata == strata[i]
+        pair = w[i] * w * later
+        total += pair.sum()
+        right += pair @ ((score[i] > score) + 0.5 * (score[i] == score))
+    found = concordance_index_score(y, score, strata=strata, sample_weight=w)
+    assert found == pytest.approx(right / total, rel=1e-13)
+
+
+def test_what_is_not_defined():
+    with pytest.warns(UserWarning, match="no query has a row of relevance > 0"):
+        assert np.isnan(ndcg_score([0, 0], [1.0, 2.0]))
+    with pytest.warns(UserWarning, match="no query has two levels"):
+        assert np.isnan(pairwise_accuracy_score([1, 1], [1.0, 2.0]))
+    y = survival_target([False, False], [1.0, 2.0])
+    with pytest.warns(UserWarning, match="no pair can be compared"):
+        assert np.isnan(concordance_index_score(y, [1.0, 2.0]))
+    with pytest.warns(UserWarning, match="there is no row"):
+        assert np.isnan(ndcg_score([1, 2], [1.0, 2.0], sample_weight=[0, 0]))
+
+
+def test_bad_input():
+    for call, message in (
+        (lambda: ndcg_score([1, -1], [1.0, 2.0]), "one is -1.0. Use pairwise_accuracy"),
+        (lambda: ndcg_score([1, 2], [1.0, 2.0], k=0), "'k' parameter of ndcg_score"),
+        (lambda: ndcg_score([1, 2], [1.0, np.nan]), r"y_score\[1\] is nan"),
+        (lambda: ndcg_score([1, 2], [1.0]), r"y_score must have the shape \(2,\)"),
+        (
+            lambda: ndcg_score([1, 2], [1.0, 2.0], groups=[1]),
+            "groups must have the shape",
+        ),
+        (lambda: concordance_index_score([1, -2], [1.0, 2.0]), r"time\[1\] is -2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()

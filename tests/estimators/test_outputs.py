@@ -377,6 +377,27 @@ def test_few_rows_and_constant_columns(features):
     assert (positive.coef_ >= 0).all()
 
 
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@each([GaussianDistribution(), StudentTDistribution(df=4.0), LaplaceDistribution()])
+def test_far_rows_and_little_noise_do_not_look_like_an_end(loss):
+    rng = np.random.default_rng(70)
+    far = rng.standard_t(2, size=(200, 3))
+    y = far @ [1.0, -1.0, 0.5] + 1e-3 * rng.standard_t(3, size=200)
+    model = LinearRegressor(loss, penalty=None).fit(far, y)
+    assert 1e-4 < model.loss_.scale < 1e-2
+    np.testing.assert_allclose(model.coef_, [1.0, -1.0, 0.5], atol=1e-3)
+
+
+def test_a_likelihood_without_a_maximum_is_said():
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(40, 3))
+    time = np.exp(rows @ [1.0, 0.5, 0.0])
+    y = np.column_stack([0.7 * time, 1.4 * time])  # all are right on the plane
+    y[:2] = time[:2, None]
+    with pytest.warns(ConvergenceWarning):
+        LinearRegressor(LogNormalAFT(), penalty=None).fit(rows, y)
+
+
 def test_other_solvers_and_what_has_no_distribution():
     with pytest.raises(ValueError, match="Use solver='auto'"):
         LinearRegressor(GaussianDistribution(), solver="lbfgs").fit(X, Y)

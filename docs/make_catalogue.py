@@ -30,6 +30,8 @@ binary targets y in {0, 1} `s = 2y - 1`, `z = s p` and `P = expit(z)`. Terms in 
 may be left out. In a ranking, pairs i, j are rows of a query with y_i > y_j, and `r` is
 the raw prediction.
 
+*Estimates* is what predictions are that have the least expected loss: of what about y.
+
 Each loss is shown with its default parameters, and its traits are for these. The string
 is its name, as in `SGDRegressor(loss="huber")`. *lipschitz* is the supremum of the
 gradient's size and *smoothness* that of the curvature's, inf if there is no bound.
@@ -51,6 +53,7 @@ COLUMNS = (
     "class",
     "string",
     "value",
+    "estimates",
     "convex",
     "lipschitz",
     "smoothness",
@@ -108,6 +111,7 @@ def row(name):
         f"`{signature(type(loss))}`",
         f"`{name}`",
         formula(type(loss)).replace("|", r"\|"),
+        loss.estimates,
         yes_or_no(loss.convex),
         f"{loss.lipschitz:.4g}",
         f"{loss.smoothness:.4g}",

@@ -10,7 +10,12 @@ from sklearn_losses.inspection._group_scorers import (
     pairwise_accuracy_scorer,
 )
 from sklearn_losses.inspection._report import CheckResult, LossReport
-from sklearn_losses.inspection._scorer import LossScorer, d2_loss_score, loss_scorer
+from sklearn_losses.inspection._scorer import (
+    LossScorer,
+    d2_loss_score,
+    d2_score,
+    loss_scorer,
+)
 from sklearn_losses.inspection._standard_errors import standard_errors
 
 __all__ = [
@@ -24,6 +29,7 @@ __all__ = [
     "check_loss",
     "concordance_index_scorer",
     "d2_loss_score",
+    "d2_score",
     "describe",
     "loss_scorer",
     "ndcg_scorer",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -26,6 +26,7 @@ from sklearn_losses.losses import Loss
 
 TRAITS = (
     "task",
+    "estimates",
     "granularity",
     "link",
     "domain",
@@ -153,6 +154,7 @@ class LossDescription:
         else:
             link, domain = traits["link"], traits["domain"]
             yield "task", f"{traits['task']}, {link!r}, y in {domain}"
+        yield "estimates", traits["estimates"]
         yield "traits", ", ".join(self._adjectives())
         yield (
             "constants",
@@ -190,12 +192,28 @@ class LossDescription:
         return text
 
 
-def describe(loss: Loss | str, y_true: float | None = None) -> LossDescription:
+class Descriptions(list[LossDescription]):
+    """What `describe` has found out about several losses, below each other."""
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self))
+
+    def _repr_html_(self) -> str:
+        return "<hr>".join(one._repr_html_() for one in self)
+
+
+@overload
+def describe(
+    loss: list[Loss | str] | tuple[Loss | str, ...], y_true: float | None = None
+) -> list[LossDescription]: ...
+@overload
+def describe(loss: Loss | str, y_true: float | None = None) -> LossDescription: ...
+def describe(loss: Any, y_true: float | None = None) -> Any:
     """Describe a loss: traits, landmarks, influence, efficiency, cost.
 
     Parameters
     ----------
-    loss : Loss or str
+    loss : Loss, str, or a list of these
         An instance, or the name of one.
     y_true : float, default=None
         The target at which it is looked at, which matters for losses that do not
@@ -205,6 +223,7 @@ def describe(loss: Loss | str, y_true: float | None = None) -> LossDescription:
     Returns
     -------
     LossDescription
+        Of a list, a list of these, which prints as all of them.
 
     Raises
     ------
@@ -227,6 +246,8 @@ def describe(loss: Loss | str, y_true: float | None = None) -> LossDescription:
     >>> round(description.efficiency, 3)
     0.95
     """
+    if isinstance(loss, (list, tuple)):
+        return Descriptions(describe(one, y_true) for one in loss)
     loss = as_loss(loss, "describe")
     profile = Profile(loss, y_true)
     efficiency, slope = np.nan, np.nan

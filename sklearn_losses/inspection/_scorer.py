@@ -26,6 +26,8 @@ from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._group_scorers import order_of
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
 from sklearn_losses.losses import Loss
+from sklearn_losses.losses._base import AS_SCORER
+from sklearn_losses.losses._links import IdentityLink
 
 
 class LossScorer(BaseEstimator):
@@ -122,6 +124,10 @@ class LossScorer(BaseEstimator):
         return True
 
     @property
+    def _score_func(self) -> Any:
+        return self.loss._score_func  # an AttributeError that says why
+
+    @property
     def __name__(self) -> str:
         """What reports call it, as they do a function."""
         return repr(self)
@@ -183,6 +189,9 @@ def loss_scorer(loss: Loss | str, *, d2: bool = False) -> LossScorer:
     return LossScorer(as_loss(loss, "loss_scorer"), d2=d2)
 
 
+AS_SCORER["loss_scorer"] = loss_scorer
+
+
 # ----------------------------------------------------------------------------- d2
 def d2_loss_score(
     y_true: ArrayLike,
@@ -227,7 +236,8 @@ def d2_loss_score(
 
     See Also
     --------
-    loss_scorer : The same for a fitted estimator.
+    d2_score : The same of a fitted estimator.
+    loss_scorer : The same as a scorer.
     sklearn.metrics.d2_tweedie_score, sklearn.metrics.d2_log_loss_score
 
     Examples
@@ -245,6 +255,8 @@ def d2_loss_score(
         return float("nan")
     if sample_weight is not None:
         sample_weight = column_or_1d(sample_weight)
+    if raw.ndim == 1 or loss.granularity == "row":
+        _warn_of_scale(y, raw, loss, sample_weight)
     if loss.granularity == "row":
         excess = [_excesses(y, raw, loss, sample_weight)]
     else:
@@ -263,6 +275,83 @@ def _refuse_groups(loss, caller):
         raise ValueError(
             f"{caller} cannot use {loss!r}, because it is a loss of groups, whose best "
             "constant is any. Use loss.mean(y, raw_prediction, groups)."
+        )
+
+
+def d2_score(
+    estimator: Any,
+    X: Matrix,
+    y: ArrayLike,
+    loss: Loss | str,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> float:
+    """The share of the loss of the best constant that a fitted model saves.
+
+    `d2_loss_score` of the raw predictions that `loss_scorer` finds, so that nobody has
+    to know on which scale they are.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted scikit-learn estimator, which may be a pipeline or a search.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    loss : Loss or str
+        An instance, or the name of one.
+    sample_weight : array-like of shape (n_samples,), default=None
+    offset : array-like of the shape of raw predictions, default=None
+        Passed to the methods of the estimator that predict.
+
+    Returns
+    -------
+    float
+
+    See Also
+    --------
+    d2_loss_score : The same of raw predictions.
+    loss_scorer : The same as a scorer, with ``d2=True``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_losses import LinearRegressor, Poisson, d2_score
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> round(d2_score(LinearRegressor("poisson").fit(X, y), X, y, Poisson()), 2)
+    0.51
+    """
+    scorer = loss_scorer(as_loss(loss, "d2_score"), d2=True)
+    return scorer(estimator, X, y, sample_weight, offset)
+
+
+def _warn_of_scale(y, raw, loss, sample_weight):
+    """Say so if what should be raw predictions are likely to be predictions.
+
+    That they would be the better ones is no chance, unless all are bad.
+    """
+    if isinstance(loss.link, IdentityLink):
+        return
+    if raw.ndim == 2 and not np.allclose(raw.sum(axis=1), 1.0):
+        return  # no distributions
+    with np.errstate(all="ignore"):
+        linked = loss.link.link(raw)
+        if not np.isfinite(linked).all():
+            return
+        as_given, as_linked = (loss.mean(y, p, sample_weight) for p in (raw, linked))
+        constant = np.broadcast_to(
+            _best_constant(loss, y, raw, sample_weight), raw.shape
+        )
+        best_constant = loss.mean(y, constant, sample_weight)
+    is_likely = best_constant < as_given or loss.probabilistic
+    if is_likely and as_linked < min(as_given, best_constant):
+        warnings.warn(
+            f"raw_prediction of d2_loss_score may be on the scale of y: {loss} is "
+            f"{as_given:.4g} for what was given, {best_constant:.4g} for the best "
+            f"constant and {as_linked:.4g} if these are predictions. Pass raw ones, as "
+            "of model.raw_prediction(X) or loss.link.link(prediction), or use "
+            "d2_score(model, X, y, loss).",
+            UserWarning,
+            stacklevel=3,
         )
 
 

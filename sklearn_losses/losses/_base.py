@@ -37,8 +37,13 @@ from sklearn_losses.losses._best_constant import best_constant
 from sklearn_losses.losses._builtin import builtin
 from sklearn_losses.losses._callbacks import callback_loss
 from sklearn_losses.losses._evaluate import conjugate, evaluate
-from sklearn_losses.losses._links import IdentityLink, Link
+from sklearn_losses.losses._links import IdentityLink, Link, LogitLink
 from sklearn_losses.losses._table import CLoss
+
+# What losses of a residual estimate that are neither quite a mean nor a median.
+BETWEEN = "centre, between median and mean"
+MOST_VALUES = "centre of most values, a mode"
+OTHERS = {"ranking": "order within a group", "survival": "hazard ratio"}
 
 PACKAGE = __name__.partition(".")[0] + "."
 NO_FORMULAS = (None,) * 4
@@ -47,6 +52,9 @@ REAL_LINE = Interval(None, None, "neither")
 # For each task, what makes of a loss the convex one that a fit begins from. The module
 # of that one adds it.
 CONVEX_RELATIVES = {}
+
+# How a loss scores an estimator, which the module of scorers adds.
+AS_SCORER = {}
 
 _NUMPY_NUMBER = re.compile(r"np\.(?:float|u?int)\d+\(([^()]*)\)")
 
@@ -91,6 +99,9 @@ class Loss(BaseEstimator):
         Classification: whether it treats all classes alike.
     bounded : bool
         Whether the loss stays below some bound for all raw predictions.
+    estimates : str
+        Of what about y its predictions are estimates, as those that have the least
+        expected loss: "mean", "median", "0.9-quantile", "log-odds", "class" ...
 
     Notes
     -----
@@ -132,6 +143,19 @@ class Loss(BaseEstimator):
     _gradient: Any = None
     _curvature: Any = None
     _hessian: Any = None
+
+    @property
+    def estimates(self) -> str:
+        if len(self.outputs) > 1 and self.task != "ordinal":
+            return "distribution"
+        if self.task in OTHERS:
+            return OTHERS[self.task]
+        if self.task != "regression":
+            likely = "log-odds" if isinstance(self.link, LogitLink) else "probability"
+            return likely if self.proper else "class"
+        if not self.symmetric:
+            return "its own minimum"
+        return BETWEEN if self.convex else MOST_VALUES
 
     @property
     def __name__(self) -> str:
@@ -385,10 +409,31 @@ class Loss(BaseEstimator):
         self,
         y_true: ArrayLike,
         raw_prediction: ArrayLike,
+        *args: Any,
         sample_weight: ArrayLike | None = None,
     ) -> float:
-        """The weighted mean of the loss; see `mean`."""
-        return self.mean(y_true, raw_prediction, sample_weight)
+        """The weighted mean of the loss; see `mean`.
+
+        Where scikit-learn calls it as a scorer, with an estimator, X and y, it is
+        ``loss_scorer(loss)``: minus the mean loss of the estimator.
+        """
+        if hasattr(y_true, "predict") or hasattr(y_true, "decision_function"):
+            scorer = AS_SCORER["loss_scorer"](self)
+            given = y_true, raw_prediction, *args
+            return float(scorer(*given, sample_weight=sample_weight))
+        weight = args[0] if args else sample_weight
+        return self.mean(y_true, raw_prediction, weight)
+
+    def _accept_sample_weight(self) -> bool:
+        # As a scorer: scikit-learn 1.9 asks this of each of a dict.
+        return True
+
+    @property
+    def _score_func(self) -> Any:
+        raise AttributeError(
+            f"{self} scores raw predictions or probabilities, which no threshold of "
+            "labels changes. Use a metric of labels, such as 'balanced_accuracy'."
+        )
 
     def inverse_link(self, raw_prediction: ArrayLike) -> Array:
         """Predictions on the scale of y; probabilities in a probabilistic loss.

@@ -36,10 +36,12 @@ from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.losses._base import Loss, usual_relative
 from sklearn_losses.losses._links import IdentityLink, Link
 from sklearn_losses.losses._mixture import mixture
+from sklearn_losses.losses._regression import expectile_name, quantile_name
 from sklearn_losses.losses._table import CLoss
 
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
+NAMES_OF_SIDES = {"mean": expectile_name, "median": quantile_name}
 FAR_OUT = 1e100  # a raw prediction that is as sure as can be
 
 
@@ -231,6 +233,10 @@ class Scaled(Combination):
     def __str__(self) -> str:
         return _as_text(self.loss, self.weight)
 
+    @property
+    def estimates(self) -> str:
+        return self.loss.estimates
+
     def split_weight(self) -> tuple[Loss, float]:
         loss, factor = self.loss.split_weight()
         return loss, factor * self.weight
@@ -307,6 +313,14 @@ class Sum(Combination):
 
     def _terms(self):
         return [(self.left, self.left_weight), (self.right, self.right_weight)]
+
+    @property
+    def estimates(self) -> str:
+        each = dict.fromkeys(loss.estimates for loss, _ in self._active_terms())
+        if len(each) == 1:
+            return next(iter(each))
+        own = super().estimates
+        return f"between {' and '.join(each)}" if self.task == "regression" else own
 
     def _check(self):
         super()._check()
@@ -472,6 +486,13 @@ class Asymmetric(Combination):
     """
 
     _constraints = {"loss": A_LOSS, "under": WEIGHT, "over": WEIGHT}
+
+    @property
+    def estimates(self) -> str:
+        inner, both = self.loss.estimates, self.under + self.over
+        if inner not in NAMES_OF_SIDES or both == 0:
+            return super().estimates
+        return NAMES_OF_SIDES[inner](self.under / both)
 
     def __init__(self, loss: Loss, under: float = 1.0, over: float = 1.0) -> None:
         self.loss = loss

@@ -33,6 +33,7 @@ class CountLoss(PointLoss):
 
     link = LogLink()
     symmetric = False
+    estimates = "mean"
 
     def _optimal_constant(self, y_true, sample_weight):
         mean = np.average(y_true, weights=sample_weight)

@@ -34,12 +34,12 @@ TASKS = "regression", "binary", "multiclass", "ordinal", "ranking", "survival"
 
 
 def _named(*families):
-    """The losses in modules, by their names, in the order of the modules."""
+    """The losses in modules, by names of their own, in the order of the modules."""
     return {
         cls.name: cls
         for family in families
         for cls in vars(family).values()
-        if isinstance(cls, type) and issubclass(cls, Loss) and cls.name is not None
+        if isinstance(cls, type) and issubclass(cls, Loss) and vars(cls).get("name")
     }
 
 

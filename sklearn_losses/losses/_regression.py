@@ -65,6 +65,7 @@ class SquaredError(PointLoss):
     """
 
     name = "squared_error"
+    estimates = "mean"
     smoothness = 1.0
 
     def _optimal_constant(self, y_true, sample_weight):
@@ -98,6 +99,7 @@ class AbsoluteError(PointLoss):
     """
 
     name = "absolute_error"
+    estimates = "median"
     differentiable = False
     piecewise_linear = True
     lipschitz = 1.0
@@ -114,6 +116,12 @@ CONVEX_RELATIVES["regression"] = lambda loss: (
 # Traits of losses of a quantile.
 STEEPER_SIDE: Any = property(lambda loss: max(loss.quantile, 1.0 - loss.quantile))
 IS_MEDIAN: Any = property(lambda loss: loss.quantile == 0.5)
+OF_QUANTILE: Any = property(lambda loss: quantile_name(loss.quantile))
+
+
+def quantile_name(quantile: float) -> str:
+    """What a quantile is called among the things that losses estimate."""
+    return "median" if quantile == 0.5 else f"{quantile:g}-quantile"
 
 
 class Quantile(PointLoss):
@@ -151,6 +159,7 @@ class Quantile(PointLoss):
     """
 
     name = "quantile"
+    estimates = OF_QUANTILE
     lipschitz = STEEPER_SIDE
     symmetric = IS_MEDIAN
     differentiable = False
@@ -206,6 +215,7 @@ class SmoothQuantile(ThresholdLoss):
     """
 
     name = "smooth_quantile"
+    estimates = property(lambda loss: f"about the {quantile_name(loss.quantile)}")
     lipschitz = STEEPER_SIDE
     symmetric = IS_MEDIAN
     value_power = 1
@@ -228,6 +238,11 @@ class SmoothQuantile(ThresholdLoss):
     @property
     def smoothness(self) -> float:
         return ratio(self.lipschitz, self.delta, self._scale)
+
+
+def expectile_name(expectile: float) -> str:
+    """What an expectile is called among the things that losses estimate."""
+    return "mean" if expectile == 0.5 else f"{expectile:g}-expectile"
 
 
 class Expectile(PointLoss):
@@ -279,6 +294,10 @@ class Expectile(PointLoss):
     @property
     def symmetric(self) -> bool:
         return self.expectile == 0.5
+
+    @property
+    def estimates(self) -> str:
+        return expectile_name(self.expectile)
 
 
 class Huber(ThresholdLoss):
@@ -527,6 +546,7 @@ class Linex(PointLoss):
     """
 
     name = "linex"
+    estimates = "exponential mean, -log E[exp(-a y)] / a"
     symmetric = False
     _constraints = {
         "a": [Interval(None, 0, "neither"), Interval(0, None, "neither")],
@@ -573,6 +593,7 @@ class AbsolutePercentageError(PointLoss):
     """
 
     name = "absolute_percentage_error"
+    estimates = "median with weights 1 / abs(y)"
     differentiable = False
     piecewise_linear = True
     symmetric = False
@@ -619,6 +640,7 @@ class SquaredLogError(PointLoss):
     """
 
     name = "squared_log_error"
+    estimates = "geometric mean of 1 + y, less 1"
     domain = Interval(-1, None, "neither")
     link = Log1pLink()
     smoothness = 1.0

@@ -34,12 +34,14 @@ from sklearn_losses.losses import (
     SquaredHinge,
     Tweedie,
 )
+from sklearn_losses.model_selection._folds import rows_of
 
 N_ALPHAS = 16
 L1_RATIO = 1e-4  # the last alpha of a path, of an l1 norm, as a share of the first
 L2_START, L2_RATIO = 10.0, 1e-7  # of an l2 norm, in curvatures along the gradient
 GAINED = 0.9  # of what can be gained along the gradient says how long it is
 FEW = 2000  # rows from which that is known
+MANY = 20_000  # rows from which the slopes are known
 LENGTHS = np.geomspace(1e-8, 1e8, 129)
 MOST_KINDS = 0.5  # of the rows may have targets of their own, for them to be counts
 
@@ -252,13 +254,22 @@ def path(group_params, final, alphas, data):
     if not isinstance(alphas, int):
         return alphas
     linear = linear_like(model).set_params(alpha=1.0)
-    objectives, _ = linear._objectives(
-        data[0], data[1], data[2], linear._usable_loss(), data[3]
-    )
+    X, y, weight, offset = some_of(*data, hasattr(model, "class_weight"))
+    objectives, _ = linear._objectives(X, y, weight, linear._usable_loss(), offset)
     largest, ratio = _largest_alpha(objectives, linear)
     found = largest * np.geomspace(1.0, ratio, alphas)
     # Three digits, so that people can read them, and the same in every run.
     return [float(f"{alpha:.3g}") for alpha in found]
+
+
+def some_of(X, y, weight, offset, classifies):
+    """Enough of the rows for two digits of an alpha, with all classes."""
+    few = slice(None, None, max(1, len(y) // MANY))
+    some = [rows_of(array, few) for array in (X, y, weight, offset)]
+    has_weight = weight is None or np.any(some[2])
+    if (classifies and len(np.unique(some[1])) < len(np.unique(y))) or not has_weight:
+        return X, y, weight, offset
+    return some
 
 
 def linear_like(model):

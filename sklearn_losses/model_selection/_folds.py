@@ -80,6 +80,7 @@ class Outcome:
     error: Exception | None = None
     method: str = "exact"
     n_rows: int = 0
+    values: np.ndarray | None = None
 
     @property
     def reason(self):

@@ -11,7 +11,7 @@ def results_of(outcomes, params, metrics):
     Parameters
     ----------
     outcomes : list of list of Outcome
-        For each fold, in the order of the candidates.
+        For each candidate, of all folds.
     params : list of dict
         Of each candidate.
     metrics : list of Metric
@@ -20,10 +20,9 @@ def results_of(outcomes, params, metrics):
     -------
     dict of str to array
     """
-    by_candidate = list(zip(*outcomes))
     found = {}
     for name in ("fit_time", "score_time"):
-        values = np.array([[getattr(o, name) for o in row] for row in by_candidate])
+        values = np.array([[getattr(o, name) for o in row] for row in outcomes])
         found |= {
             f"mean_{name}": values.mean(axis=1),
             f"std_{name}": values.std(axis=1),
@@ -31,11 +30,11 @@ def results_of(outcomes, params, metrics):
     found |= _columns(params)
     found["params"] = params
     for i, metric in enumerate(metrics):
-        scores = np.array([[o.scores[i] for o in row] for row in by_candidate])
-        found |= _scores(scores, metric.name, [row[0].n_rows for row in by_candidate])
-    found["n_rows"] = np.array([max(o.n_rows for o in row) for row in by_candidate])
-    found["gap"] = np.array([max(o.gap for o in row) for row in by_candidate])
-    found["method"] = np.array([row[0].method for row in by_candidate], dtype=object)
+        scores = np.array([[o.scores[i] for o in row] for row in outcomes])
+        found |= _scores(scores, metric.name, [row[0].n_rows for row in outcomes])
+    found["n_rows"] = np.array([max(o.n_rows for o in row) for row in outcomes])
+    found["gap"] = np.array([max(o.gap for o in row) for row in outcomes])
+    found["method"] = np.array([row[0].method for row in outcomes], dtype=object)
     return found
 
 

@@ -22,7 +22,6 @@ from typing import Any, Self
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
-from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
@@ -36,6 +35,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_losses._machine._params import (
     BOOLEAN,
+    Interval,
     InvalidParameterError,
     Options,
     check_parameters,
@@ -51,8 +51,10 @@ from sklearn_losses._machine._typing import (
     available_if,
 )
 from sklearn_losses.estimators._linear_model import LinearModel
+from sklearn_losses.estimators._validation import draw_seed, warn_caller
 from sklearn_losses.inspection._scorer import loss_scorer
 from sklearn_losses.losses import Loss
+from sklearn_losses.model_selection._approximate import search
 from sklearn_losses.model_selection._candidates import (
     Group,
     checked_alphas,
@@ -65,13 +67,15 @@ from sklearn_losses.model_selection._folds import (
     Data,
     last_step,
     prefix_of,
-    run_exact,
     steps_before,
 )
 from sklearn_losses.model_selection._metrics import ONE, Metric, Routed, metrics_of
+from sklearn_losses.model_selection._race import SHARE, race
+from sklearn_losses.model_selection._report import Standings
 from sklearn_losses.model_selection._results import results_of, rules
 
 METADATA = "sample_weight", "offset", "groups"
+USUAL = 1.0, 1e-6  # alphas, from which to which
 
 
 def _has(name):
@@ -128,16 +132,32 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         another. It is required with more than one loss, for no loss can be the judge
         of the others; with one loss, None means that one.
 
-    method : {'auto', 'exact'}, default='auto'
+    method : {'auto', 'newton', 'exact', 'loo'}, default='auto'
         How the scores of the folds are found.
 
         - 'exact': by fits, each of which starts from the one with the next larger
           alpha.
-        - 'auto': the fastest method that is as good.
+        - 'newton': by a Newton step from the fit of all rows [1]_, of losses that are
+          convex and differentiable, without l1 norm, bounds and transformers. The
+          winner and its neighbours make further steps, until their duality gap is
+          small. Other losses are fitted, with a warning.
+        - 'loo': by the predictions of each row by the fit of all others [2]_, exact for
+          the squared error; the folds then only say which rows are scored together.
+        - 'auto': 'newton' where further steps change nothing that could be seen beside
+          the spread of the scores, and otherwise 'exact'. Small data make further steps
+          for all candidates.
+
+        `cv_results_["method"]` says which.
 
     rule : {'best', '1se'}, default='best'
         'best': the best mean score. '1se': with the same loss, the largest alpha whose
         scores are not worse by more than the standard error of that difference.
+
+    race : bool or float, default=False
+        Whether all candidates are first compared on a random share of the rows (True:
+        one in 20), and only those go on that are not worse by more than three standard
+        errors of that difference. The others keep the scores that they have got, and
+        rank last; `n_rows` of the results says so. With few rows there is no race.
 
     refit : bool or str, default=True
         Whether to fit `best_estimator_` on all rows. A str is the name of the metric
@@ -147,7 +167,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         The number of processes that share the fits; None means 1, and -1 all cores.
 
     random_state : int, RandomState instance or None, default=0
-        Reserved for what is drawn at random.
+        Chooses the rows of a race.
 
     Attributes
     ----------
@@ -184,7 +204,16 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     See Also
     --------
+    compare_losses : The same as one line.
+    LossSearchDisplay : Pictures of it.
     sklearn.model_selection.GridSearchCV : The same for any parameters.
+
+    References
+    ----------
+    .. [1] Wilson, Kasy and Mackey 2020, "Approximate cross-validation: guarantees for
+       model assessment and selection", AISTATS.
+    .. [2] Rad and Maleki 2020, "A scalable estimate of the out-of-sample prediction
+       error via approximate leave-one-out cross-validation", JRSS B 82.
 
     Examples
     --------
@@ -214,7 +243,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     refit_time_: float
 
     _constraints = {
-        "method": [Options("auto", "exact")],
+        "method": [Options("auto", "newton", "exact", "loo")],
         "rule": [Options("best", "1se")],
     }
 
@@ -230,6 +259,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         scoring: Any = None,
         method: str = "auto",
         rule: str = "best",
+        race: bool | float = False,
         refit: bool | str = True,
         n_jobs: int | None = None,
         random_state: Seed = 0,
@@ -243,6 +273,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.scoring = scoring
         self.method = method
         self.rule = rule
+        self.race = race
         self.refit = refit
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -285,7 +316,18 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         data, to_split = self._data(X, y, params, metrics)
         splits = self._splits(data, to_split)
         groups = self._groups(losses, final, data)
-        outcomes = run_exact(self.estimator, data, splits, groups, metrics, self.n_jobs)
+        names = [metric.name for metric in metrics]
+        rows = self.estimator, data, splits
+        rest = metrics, names.index(decisive), self.method, self.n_jobs
+        share = self._share()
+        if share:
+            seed = draw_seed(self.random_state)
+            outcomes, doubts = race(*rows, groups, *rest, share, seed)
+        else:
+            outcomes, doubts = search(*rows, groups, *rest)
+        outcomes = [row for group in outcomes for row in group]
+        if self.method == "newton" and doubts:
+            self._warn_of_doubts(doubts)
         prefix = prefix_of(self.estimator)
         settings = [
             {prefix + k: v for k, v in one.items()}
@@ -416,7 +458,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             X = before.fit_transform(X, data.y)
         seen = X, data.y, data.weight, data.offset
         return [
-            Group(loss, settings, path(settings, final, alphas, seen))
+            Group(loss, settings, _path_or_usual(settings, final, alphas, seen))
             for loss in losses
             for settings in ({"loss": loss, **kind} for kind in kinds)
         ]
@@ -443,7 +485,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     def _report_failures(self, outcomes, settings):
         """Raise if all candidates have failed, and say so if some have."""
         reasons, n_failed = {}, 0
-        for candidate, row in zip(settings, zip(*outcomes)):
+        for candidate, row in zip(settings, outcomes):
             found = [o.reason for o in row if o.reason]
             n_failed += bool(found)
             loss = next(v for k, v in candidate.items() if k.endswith("loss"))
@@ -464,7 +506,22 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         warnings.warn(
             f"{n_failed} of {len(settings)} candidates of LossSearchCV have failed in "
             f"a fold, and have no score:\n{text}",
-            FitFailedWarning,
+            UserWarning,
+            stacklevel=3,
+        )
+
+    def _share(self):
+        """How many of the rows a race begins with, 0 if there is none."""
+        check_parameters(self, {"race": [BOOLEAN, Interval(0, 1, "neither")]})
+        return SHARE if self.race is True else float(self.race)
+
+    def _warn_of_doubts(self, doubts):
+        loss, why = next(iter(doubts.items()))
+        others = f" and {len(doubts) - 1} others" if len(doubts) > 1 else ""
+        warnings.warn(
+            f"method='newton' of LossSearchCV is not for {loss}{others}, because "
+            f"{why}: fits were made. method='auto' chooses without a word.",
+            UserWarning,
             stacklevel=3,
         )
 
@@ -487,6 +544,44 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.refit_time_ = time.perf_counter() - start
         if hasattr(model, "feature_names_in_"):
             self.feature_names_in_ = model.feature_names_in_
+
+    # ------------------------------------------------------------------ what it says
+    def table(self) -> Any:
+        """The best of each family of losses, the best family first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the loss, alpha, what the loss estimates, the mean of each metric
+            (errors are positive, and less is better) with its standard error over
+            folds, and whether it is tied with the best: not behind by more than two
+            standard errors of the difference in the same folds.
+        """
+        check_is_fitted(self, "cv_results_")
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "LossSearchCV.table needs pandas. Install it: pip install pandas"
+            ) from error
+        return pd.DataFrame(Standings(self).rows()).set_index("family")
+
+    def verdict(self) -> str:
+        """What the search has found, in words.
+
+        Returns
+        -------
+        str
+        """
+        check_is_fitted(self, "cv_results_")
+        return Standings(self).verdict()
+
+    def _html_repr(self):
+        """For notebooks: verdict and table above the usual diagram."""
+        diagram = super()._html_repr()
+        if not hasattr(self, "cv_results_"):
+            return diagram
+        return Standings(self).html() + diagram
 
     # ------------------------------------------------------------------- predictions
     def _predict(self, name, X, params):
@@ -604,6 +699,19 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         tags.target_tags = deepcopy(inner.target_tags)
         tags.input_tags.sparse = inner.input_tags.sparse
         return tags
+
+
+def _path_or_usual(settings, final, alphas, seen):
+    """A path, or a usual one where none is known, as for data that a loss refuses."""
+    try:
+        return path(settings, final, alphas, seen)
+    except ValueError as error:
+        found = np.geomspace(*USUAL, alphas).tolist() if alphas > 1 else [USUAL[0]]
+        warn_caller(
+            f"LossSearchCV knows no path of alphas for {settings['loss']}, and takes "
+            f"{found[0]:g} to {found[-1]:g}. Pass alphas, or leave it out. {error}"
+        )
+        return found
 
 
 def _check_classes(k, y, weight, train):

@@ -186,6 +186,20 @@ def test_html_shows_the_same():
         assert f"<tr><th>{name}</th>" + "".join(f"<td>{c}</td>" for c in cells) in html
 
 
+def test_what_is_estimated():
+    assert describe(Quantile(quantile=0.9)).traits["estimates"] == "0.9-quantile"
+    assert re.search(r"estimates +mean\n", str(describe(Poisson())))
+
+
+def test_a_list_is_described_below_each_other():
+    both = describe([Huber(), "poisson"])
+    assert [type(one) for one in both] == 2 * [LossDescription]
+    text = str(both)
+    assert text.startswith(f"{Huber()}\n")
+    assert f"\n\n{Poisson()}\n" in text
+    assert both._repr_html_().count("<hr>") == 1
+
+
 def test_errors():
     with pytest.raises(TypeError, match=r"needs a loss.*write Huber\(\)"):
         describe(Huber)

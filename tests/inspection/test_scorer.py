@@ -10,15 +10,18 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.feature_selection import SequentialFeatureSelector
+from sklearn.inspection import permutation_importance
 from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
     PoissonRegressor,
     QuantileRegressor,
     Ridge,
+    RidgeCV,
 )
 from sklearn.metrics import (
     check_scoring,
@@ -34,17 +37,26 @@ from sklearn.metrics import (
     mean_tweedie_deviance,
     r2_score,
 )
-from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    LearningCurveDisplay,
+    TunedThresholdClassifierCV,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from sklearn_losses import (
+    LinearClassifier,
+    LinearRegressor,
     LossScorer,
     SGDClassifier,
     SGDRegressor,
     d2_loss_score,
+    d2_score,
     loss_scorer,
 )
 from sklearn_losses.losses import (
@@ -608,3 +620,71 @@ def test_labels_are_those_of_the_estimator():
     y = np.array([2, 0, 1, 1])
     score = loss_scorer(CrossEntropy())(Dummy(), X[:4], y)
     assert score == pytest.approx(np.log([0.2, 0.5, 0.3, 0.3]).mean())
+
+
+# ------------------------------------------------------------- wherever a scorer goes
+AS_SCORERS = [loss_scorer(Huber(20.0)), Huber(20.0)]
+
+
+@pytest.mark.parametrize("scorer", AS_SCORERS, ids=repr)
+def test_losses_and_their_scorers_go_wherever_a_scorer_goes(scorer):
+    X, y = load_diabetes(return_X_y=True)
+    X, y, weight = X[:99], y[:99], np.arange(99.0)
+    model = LinearRegression()
+    expected = -Huber(20.0).mean(y, model.fit(X, y).predict(X))
+    assert scorer(model, X, y) == expected
+    curves = LearningCurveDisplay.from_estimator(
+        model, X, y, scoring=scorer, train_sizes=[0.5, 1.0], cv=2
+    )
+    assert "huber" in curves.ax_.get_ylabel().lower()
+    grid = GridSearchCV(
+        *(model, {"fit_intercept": [True, False]}), scoring=scorer, cv=2
+    )
+    assert grid.fit(X, y, sample_weight=weight).best_score_ < 0
+    several = {"huber": scorer, "r2": "r2"}
+    grid = grid.set_params(scoring=several, refit="huber")
+    assert grid.fit(X, y, sample_weight=weight).best_score_ < 0
+    assert RidgeCV(scoring=scorer, cv=2).fit(X, y).best_score_ < 0
+    found = permutation_importance(model, X, y, scoring=scorer, n_repeats=1)
+    assert found.importances_mean.max() > 0
+    chosen = SequentialFeatureSelector(model, scoring=scorer, n_features_to_select=1)
+    assert chosen.fit(X, y).get_support().sum() == 1
+
+
+@pytest.mark.parametrize("scorer", [loss_scorer(LogLoss()), LogLoss()], ids=repr)
+def test_a_threshold_of_labels_is_not_for_a_loss(scorer):
+    X, y = load_breast_cancer(return_X_y=True)
+    search = TunedThresholdClassifierCV(LinearClassifier(), scoring=scorer, cv=2)
+    with pytest.raises(AttributeError, match="which no threshold of labels changes"):
+        search.fit(X, y)
+
+
+def test_d2_score_finds_the_raw_predictions():
+    X, y = load_diabetes(return_X_y=True)
+    ours, theirs = LinearRegressor("poisson").fit(X, y), PoissonRegressor().fit(X, y)
+    raw = ours.raw_prediction(X)
+    expected = d2_loss_score(y, raw, Poisson())
+    assert d2_score(ours, X, y, "poisson") == pytest.approx(expected)
+    assert d2_score(theirs, X, y, Poisson()) == pytest.approx(theirs.score(X, y))
+    weight = np.arange(len(y))
+    assert d2_score(ours, X, y, Poisson(), weight) == pytest.approx(
+        d2_loss_score(y, raw, Poisson(), weight)
+    )
+    with pytest.raises(TypeError, match="d2_score needs a loss"):
+        d2_score(ours, X, y, Poisson)
+
+
+def test_predictions_on_the_scale_of_y_are_noticed():
+    X, y = load_diabetes(return_X_y=True)
+    y = y / 100.0
+    model = LinearRegressor("poisson").fit(X, y)
+    with pytest.warns(UserWarning, match=r"may be on the scale of y.*use d2_score"):
+        d2_loss_score(y, model.predict(X), Poisson())
+    labels = y > 1.5
+    model = LinearClassifier().fit(X, labels)
+    with pytest.warns(UserWarning, match="may be on the scale of y"):
+        d2_loss_score(labels, model.predict_proba(X)[:, 1], LogLoss())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        d2_loss_score(labels, model.decision_function(X), LogLoss())
+        d2_loss_score(y, np.full(len(y), 3.0), Poisson())  # bad, whatever they are

@@ -287,6 +287,10 @@ losses = sl.LossSearchCV(
     LinearRegressor(), [Huber(), "squared_error"], alphas=2, scoring="r2", cv=2
 )
 label: str = losses.fit(X, y, sample_weight=np.ones(60)).why_
+compared = sl.compare_losses(X, y, [Huber(), "squared_error"], alphas=2, scoring="r2")
+label = compared.verdict() + Huber().estimates
+sl.LossSearchDisplay.from_estimator(compared, kind="losses")
+score += sl.d2_score(compared, X, y, "huber")
 best_loss: Loss = losses.losses_[losses.best_index_ // 2]
 search = GridSearchCV(
     SGDRegressor(Huber()), {"loss__delta": [1.0, 2.0]}, scoring=sl.loss_scorer("huber")

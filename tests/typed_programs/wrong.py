@@ -73,7 +73,7 @@ sl.check_loss(3)  # wrong
 sl.check_loss(Huber)  # wrong
 sl.check_loss(LinearRegressor())  # wrong
 c = sl.describe(Huber()).influence.bond  # wrong
-sl.describe([Huber()])  # wrong
+sl.describe([3])  # wrong
 sl.loss_scorer(Huber(), True)  # wrong
 sl.d2_loss_score(y, y)  # wrong
 sl.alpha_max(Huber(), X, y)  # wrong

@@ -1,0 +1,451 @@
+"""Searches by Newton steps: for which candidates, their scores, and doubts."""
+
+import time
+from contextlib import suppress
+
+import numpy as np
+from scipy.linalg import LinAlgError
+from sklearn.base import clone
+from sklearn.utils import get_tags
+
+from sklearn_losses.estimators._linear import (
+    BaseLinear,
+    LinearClassifier,
+    LinearRegressor,
+)
+from sklearn_losses.estimators._validation import price_of
+from sklearn_losses.losses import AbsoluteError, SquaredError
+from sklearn_losses.model_selection._folds import (
+    Data,
+    Outcome,
+    last_step,
+    run_exact,
+    score,
+    steps_before,
+)
+from sklearn_losses.model_selection._newton import Doubt, Path, Stack, refined
+
+MOST_COEFS = 1000  # of one objective: its matrix is solved for each candidate and fold
+MOST_NUMBERS = 1 << 26  # of the centred copy of X: half a gigabyte
+MOST_AT_ONCE = 1 << 24  # raw predictions of several candidates
+SMALL = 1 << 16  # numbers of X: so few that all candidates take further steps
+MOST_REFINED = 20
+MOST_WINNERS = 3  # that are made sure of
+ROWS_PER_COEF = 5  # in the smallest of the fits, for "auto"
+TOLERATED = 0.05  # standard errors of a score may a Newton step be off, for "auto"
+TOLERATED_OF_LABELS = 0.1  # which jump: those of fits to `tol` are off by as much
+
+
+# Metrics that order models as the mean of a loss does.
+ROW_LOSSES = {
+    "mean_absolute_error": AbsoluteError(),
+    "mean_squared_error": SquaredError(),
+    "root_mean_squared_error": SquaredError(),
+}
+
+
+class HeldRegressor(LinearRegressor):
+    """A model of which nothing but the predictions of some rows is there."""
+
+    def raw_prediction(self, X, offset=None):
+        return self.held
+
+    def __sklearn_tags__(self):
+        return self.tags
+
+
+class HeldClassifier(LinearClassifier):
+    """The same of classes."""
+
+    raw_prediction = HeldRegressor.raw_prediction
+    __sklearn_tags__ = HeldRegressor.__sklearn_tags__
+
+    def predict(self, X, offset=None):
+        raw = self.held
+        return self.classes_[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0) * 1]
+
+
+def why_not(final, data, splits, before):
+    """Why no candidate can have a Newton step, or None."""
+    if not isinstance(final, BaseLinear):
+        return f"{type(final).__name__} has no optimum that is certain"
+    if before is not None:
+        return "the transformers of a Pipeline are fitted in each fold"
+    if data.fit is not None and not data.fit.keys() <= {"sample_weight", "offset"}:
+        return "its fit takes more than weights and offsets"
+    if getattr(final, "class_weight", None) == "balanced":
+        return "class_weight='balanced' differs from fold to fold"
+    n, seen = len(data.y), np.zeros(len(data.y), int)
+    for train, test in splits:
+        seen[test] += 1
+        both = np.zeros(n, int)
+        both[train] += 1
+        both[test] += 1
+        if (both != 1).any():
+            return "a fold of cv is not what its training rows leave out"
+    if (seen > 1).any():
+        return "folds of cv have rows in common"
+    return None
+
+
+def why_not_loss(objective, n_train, is_auto):
+    """Why a loss cannot have one, or None."""
+    loss, price = objective.loss, objective.penalty
+    functions = loss.checked()
+    size = objective.n_outputs if objective.is_joint else 1
+    size *= objective.rows.n_features + objective.fit_intercept
+    if not loss.convex:
+        return f"{loss} is not convex"
+    if not loss.differentiable:
+        return f"{loss} has kinks"
+    if objective.is_joint and not functions.has_hessian:
+        return f"{loss} has no second derivatives"
+    if price.has_kinks or not price.is_convex:
+        return "penalties with an l1 norm, groups or bounds have kinks"
+    if size > MOST_COEFS:
+        return f"there are more than {MOST_COEFS} coefficients"
+    if objective.rows.n_rows * (objective.rows.n_features + 1) > MOST_NUMBERS:
+        return "X is too large for a centred copy"
+    if is_auto and n_train < ROWS_PER_COEF * size:
+        return "there are few rows for each coefficient"
+    return None
+
+
+class Steps:
+    """The candidates' scores by Newton steps.
+
+    Parameters
+    ----------
+    estimator : estimator
+    data : Data
+    splits : list of (train, test)
+    metrics : list of Metric
+    decisive : int
+        The index of the metric that decides.
+    method : {"auto", "newton", "loo"}
+    """
+
+    def __init__(self, estimator, data, splits, metrics, decisive, method):
+        self.final, self.data, self.splits = last_step(estimator), data, splits
+        self.metrics, self.decisive, self.method = metrics, decisive, method
+        self.tests = [np.arange(len(data.y))[test] for _, test in splits]
+        self.trains = [np.arange(len(data.y))[train] for train, _ in splits]
+        self.why_not = why_not(self.final, data, splits, steps_before(estimator))
+        self.stack, self._held, self._rows, self.kept = None, None, {}, {}
+        self.wants_rows = False
+
+    @property
+    def sees_labels(self):
+        """Whether the metric that decides is one of labels."""
+        scorer = self.metrics[self.decisive].scorer
+        of_labels = getattr(scorer, "_response_method", None) == "predict"
+        return of_labels and isinstance(self.final, LinearClassifier)
+
+    # ------------------------------------------------------------------- the candidates
+    def run(self, group):
+        """The outcomes of a group, a list of folds for each candidate.
+
+        Raises
+        ------
+        Doubt
+            It says why fits have to be made.
+        """
+        if self.why_not:
+            raise Doubt(self.why_not)
+        model = clone(self.final).set_params(**clone(group.params, safe=False))
+        data = self.data
+        loss = model._usable_loss()
+        if loss.needs_scale:
+            raise Doubt(f"the scale of {loss} is measured in each fold")
+        try:
+            objectives, self.dtype = model._objectives(
+                data.X, data.y, data.weight, loss, data.offset
+            )
+        except ValueError as error:
+            raise Doubt(str(error)) from error
+        n_train = min(map(len, self.trains))
+        if not all(metric.sees_predictions_alone for metric in self.metrics):
+            raise Doubt("a scorer looks at more than predictions")
+        reason = why_not_loss(objectives[0], n_train, self.method == "auto")
+        if reason:
+            raise Doubt(reason)
+        if self.stack is None:
+            self.stack = Stack(objectives[0], self.tests)
+        found = None
+        if self.method != "loo" and self.stack.few is not None:
+            with suppress(Doubt):
+                found = self._along(group, model, objectives, samples=True)
+        return found or self._along(group, model, objectives, samples=False)
+
+    def _along(self, group, model, objectives, samples):
+        """The outcomes of candidates on a path."""
+        start, candidates = time.perf_counter(), list(group.settings())
+        paths = [Path(objective, self.stack) for objective in objectives]
+        prices = [self._price(model, one, paths[0].is_joint) for one in candidates]
+        if self.method == "loo":
+            thetas = self._left_out(paths, prices)
+        else:
+            points = list(zip(*(path.points(prices, samples) for path in paths)))
+            thetas = [[point.without_folds() for point in one] for one in points]
+            if self.method == "auto" and self._is_small(paths[0]):
+                thetas, _ = _all_refined(points, thetas, MOST_REFINED)
+            self.kept[id(group)] = model, paths, points, thetas
+        took = (time.perf_counter() - start) / len(candidates)
+        found, at_once = [], max(1, MOST_AT_ONCE // self.stack.Z.shape[0] // len(paths))
+        for i in range(0, len(candidates), at_once):
+            found += self._scored(model, paths, thetas[i : i + at_once], took)
+        if self.method == "auto" and not self._is_small(paths[0]):
+            self._doubt(group, found)
+        return found
+
+    def _left_out(self, paths, prices):
+        found = []
+        for path in paths:
+            path.begin()
+        for price in prices:
+            for path in paths:
+                path.to(path.price(price))
+            found.append([path.left_out() for path in paths])
+        return found
+
+    def _is_small(self, path):
+        """Whether all candidates take further steps, which cost little."""
+        return path.stack.Z.size * path.K <= SMALL
+
+    def _scored(self, model, paths, thetas, took):
+        """The outcomes of candidates, by their coefficients without each fold."""
+        start, n_folds = time.perf_counter(), len(self.tests)
+        found = [[] for _ in thetas]
+        for k in range(n_folds):
+            for outcomes, raw in zip(found, self._raws(paths, thetas, k)):
+                outcomes.append(self._outcome(model, raw, k))
+        each = (time.perf_counter() - start) / (len(thetas) * n_folds)
+        for outcomes in found:
+            for o in outcomes:
+                o.fit_time, o.score_time = took / n_folds, each
+        return found
+
+    def _price(self, model, settings, is_joint):
+        """The penalty of a candidate."""
+        if "alpha" in settings:
+            model.set_params(alpha=settings["alpha"])
+        return price_of(model, self.stack.features.n_features, is_joint)
+
+    def _raws(self, paths, thetas, k):
+        """Raw predictions of the rows of fold k, of each candidate."""
+        part = self.stack.parts[k]
+        if self.method == "loo":
+            return [_public(paths, [raw[part] for raw in one]) for one in thetas]
+        each = []
+        for i, path in enumerate(paths):
+            whole = np.concatenate([one[i][k] for one in thetas])
+            raw = self.stack.Z[part] @ whole.T
+            if path.term.offset is not None:
+                offset = path.term.offset[part].reshape(len(raw), -1)
+                raw += np.tile(offset, len(thetas))
+            each.append(np.ascontiguousarray(raw.T).reshape(len(thetas), -1, len(raw)))
+        return [_public(paths, list(one)) for one in zip(*each)]
+
+    def _outcome(self, model, raw, k):
+        is_loo = self.method == "loo"
+        n_rows = len(self.data.y) - 1 if is_loo else len(self.trains[k])
+        found = Outcome([], n_rows=n_rows, method="loo" if is_loo else "newton")
+        try:
+            found.scores = self._scores(model, raw, k)
+            if self.wants_rows:
+                found.values = self._row_values(model, raw, k)
+        except Exception as error:  # of scorers of others
+            found.scores, found.error = [np.nan] * len(self.metrics), error
+        return found
+
+    def _scores(self, model, raw, k):
+        rows, found = self._rows_of(k), []
+        for metric in self.metrics:
+            targets = self._targets(metric.loss, model, rows)
+            if targets is None or metric.scorer.d2:
+                held = self._holding(model, raw)
+                found += score([metric], held, rows)
+            else:
+                found.append(-metric.loss.mean(targets, raw, rows.weight))
+        return found
+
+    def _row_values(self, model, raw, k):
+        """The scores of single rows by the metric that decides; None: it has none."""
+        metric, rows = self.metrics[self.decisive], self._rows_of(k)
+        name = getattr(getattr(metric.scorer, "_score_func", None), "__name__", None)
+        if name == "accuracy_score":
+            return (self._holding(model, raw).predict(None) == rows.y).astype(float)
+        loss = ROW_LOSSES.get(name, metric.loss)
+        targets = self._targets(loss, model, rows)
+        if targets is None or (metric.loss is not None and metric.scorer.d2):
+            return None
+        return -loss.value(targets, raw)
+
+    def _targets(self, loss, model, rows):
+        """The targets of a loss that takes raw predictions of a model as they are."""
+        if loss is None or rows.score is not None or loss.granularity == "row":
+            return None
+        own = model.loss.link if hasattr(model.loss, "link") else None
+        if own != loss.link or model.loss.granularity == "row":
+            return None
+        if not isinstance(model, LinearClassifier):
+            return rows.y if loss.task == "regression" else None
+        if len(model.classes_) > 2 or loss.task == "regression":
+            return None
+        return (rows.y == model.classes_[1]).astype(np.float64)
+
+    def _rows_of(self, k):
+        """The rows of a fold, without X: predictions of it are there."""
+        if k not in self._rows:
+            test, data = self.tests[k], self.data
+            few = Data(
+                np.empty((len(data.y), 0)),
+                data.y,
+                data.weight,
+                data.offset,
+                data.fit,
+                data.score,
+            )
+            self._rows[k] = few.rows(test)
+        return self._rows[k]
+
+    def _holding(self, model, raw):
+        """A model that predicts these raw predictions."""
+        if self._held is None:
+            classifies = isinstance(model, LinearClassifier)
+            self._held = (HeldClassifier if classifies else HeldRegressor)()
+            self._held.tags = get_tags(self.final)
+            if classifies:
+                self._held.classes_ = model.classes_
+        self._held.loss = self._held.loss_ = model.loss
+        self._held.held = raw
+        return self._held
+
+    # -------------------------------------------------------------------------- doubts
+    def _doubt(self, group, found):
+        """Compare the scores of the best of a group with those after a further step."""
+        best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
+        model, paths, points, thetas = self.kept[id(group)]
+        thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
+        (after,) = self._scored(model, paths, thetas, 0.0)
+        rows = found[best], after
+        each = np.array([[o.scores[self.decisive] for o in row] for row in rows])
+        n = each.shape[1]
+        error = each[0].std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
+        off = abs(float((each[1] - each[0]).mean()))
+        tolerated = TOLERATED_OF_LABELS if self.sees_labels else TOLERATED
+        if not off <= tolerated * error + 1e-9 * np.abs(each).max():
+            raise Doubt("a Newton step is not near enough to the fits without a fold")
+
+    def certified(self, group, which):
+        """The outcomes of some candidates after steps that leave next to no gap."""
+        model, paths, points, thetas = self.kept[id(group)]
+        start = time.perf_counter()
+        points, thetas = [points[i] for i in which], [thetas[i] for i in which]
+        thetas, gaps = _all_refined(points, thetas, MOST_REFINED)
+        took = (time.perf_counter() - start) / len(which)
+        found = self._scored(model, paths, thetas, took)
+        for outcomes, each in zip(found, gaps):
+            for outcome, gap in zip(outcomes, each):
+                outcome.gap = float(gap)
+        return found
+
+
+def _all_refined(points, thetas, most):
+    """`refined` of several paths: a list for each candidate, of each path."""
+    each = [refined(*map(list, both), most) for both in zip(zip(*points), zip(*thetas))]
+    thetas, gaps = zip(*each)
+    return list(zip(*thetas)), np.sum(gaps, axis=0)
+
+
+def search(estimator, data, splits, groups, metrics, decisive, method, n_jobs):
+    """The outcomes of all candidates, by the method that is asked for.
+
+    Parameters
+    ----------
+    decisive : int
+        The index of the metric that decides.
+    method : {"auto", "exact", "newton", "loo"}
+
+    Returns
+    -------
+    list of list of list of Outcome
+        For each group and candidate, of all folds.
+    doubts : dict of str to str
+        Losses that fits were made for, and why.
+    """
+    found, doubts, steps = {}, {}, None
+    if method != "exact":
+        steps = Steps(estimator, data, splits, metrics, decisive, method)
+        for i, group in enumerate(groups):
+            try:
+                with np.errstate(all="ignore"):
+                    found[i] = steps.run(group)
+            except (Doubt, LinAlgError) as doubt:
+                doubts[str(group.loss)] = str(doubt)
+    if method == "loo" and doubts:
+        raise ValueError(
+            "method='loo' of LossSearchCV cannot be used here: "
+            f"{next(iter(doubts.values()))}. Use method='auto'."
+        )
+    left = [i for i in range(len(groups)) if i not in found]
+    if left:
+        fits = run_exact(
+            *(estimator, data, splits, [groups[i] for i in left], metrics, n_jobs)
+        )
+        rows = [list(row) for row in zip(*fits)]
+        for i in left:
+            n = len(groups[i].alphas)
+            found[i], rows = rows[:n], rows[n:]
+    outcomes = [found[i] for i in range(len(groups))]
+    if method in ("auto", "newton"):
+        _certify(steps, groups, outcomes, decisive)
+    return outcomes, doubts
+
+
+def first_look(estimator, data, splits, groups, metrics, decisive, method, n_jobs):
+    """The outcomes of candidates on some of the rows, with scores of single rows."""
+    steps = Steps(estimator, data, splits, metrics, decisive, "newton")
+    steps.wants_rows, found = True, []
+    for group in groups:
+        try:
+            if method == "exact":
+                raise Doubt("fits were asked for")
+            with np.errstate(all="ignore"):
+                found.append(steps.run(group))
+        except (Doubt, LinAlgError):
+            fits = run_exact(estimator, data, splits, [group], metrics, n_jobs)
+            found.append([list(row) for row in zip(*fits)])
+    return found
+
+
+def _certify(steps, groups, outcomes, decisive):
+    """Make sure of the winner and its neighbours, and of who then wins instead."""
+    done = set()
+    for _ in range(MOST_WINNERS):
+        means = [[_mean(row, decisive) for row in rows] for rows in outcomes]
+        i = int(np.argmax([max(m) for m in means]))
+        j = int(np.argmax(means[i]))
+        if (i, j) in done or outcomes[i][j][0].method != "newton":
+            return
+        near = [j] if done else range(max(j - 1, 0), min(j + 2, len(outcomes[i])))
+        which = [n for n in near if outcomes[i][n][0].method == "newton"]
+        done.update((i, n) for n in which)
+        with suppress(Doubt), np.errstate(all="ignore"):
+            for n, row in zip(which, steps.certified(groups[i], which)):
+                outcomes[i][n] = row
+
+
+def _mean(outcomes, i):
+    found = np.mean([o.scores[i] for o in outcomes])
+    return found if found == found else -np.inf
+
+
+def _public(paths, each):
+    """Raw predictions, a row for each output, as estimators publish them."""
+    if len(each) > 1:
+        return np.column_stack([raw.ravel() for raw in each])
+    raw = each[0]
+    if not paths[0].is_joint:
+        return raw.ravel()
+    return raw[1] - raw[0] if len(raw) == 2 else np.ascontiguousarray(raw.T)

@@ -224,6 +224,33 @@ def _relevance(y):
         ) from error
 
 
+def survival_intervals(y):
+    """Between which ends each time of a survival target lies.
+
+    Parameters
+    ----------
+    y : as from `survival_target` or scikit-survival's Surv
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_samples, 2)
+        The upper end of what is censored is inf.
+
+    Raises
+    ------
+    ValueError
+        If it has entries, or is none of these.
+    """
+    columns = survival_columns(y)
+    if columns.shape[1] > 2:
+        raise ValueError(
+            "A survival_target with entry is for CoxPH: models of times themselves "
+            "take rows from the start."
+        )
+    time, event = columns.T
+    return np.column_stack([time, np.where(event > 0, time, np.inf)])
+
+
 def survival_columns(y):
     """Time, event and perhaps entry of a target, as columns.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_losses.losses._outputs import best_outputs
 from sklearn_losses.terms._rows import RowTerm
-from sklearn_losses.terms._term import ALL, FEW, LossTerm, Model, finite
+from sklearn_losses.terms._term import FEW, LossTerm, Model, finite
 
 
 class OutputsTerm(RowTerm):
@@ -27,7 +27,6 @@ class OutputsTerm(RowTerm):
     """
 
     _few = None
-    known_minimum = None
 
     def __init__(self, loss, y, weight, n_outputs, offset=None):
         LossTerm.__init__(self, loss, y, weight, offset=offset)
@@ -88,19 +87,28 @@ class OutputsTerm(RowTerm):
         some = np.ascontiguousarray(y[::step]), weight[::step].copy()
         return best_outputs(self._functions, *some, start)
 
+    @cached_property
+    def known_minimum(self):
+        return self.lowest if self.lowest > -np.inf else None
+
+    def width(self, p, h):
+        """h, in units of the location."""
+        return h * self.loss.unit_of(p)
+
     def minimum(self):
-        """What a step of 1 could make of the best constant."""
+        """The least value, or what a step of 1 could make of the best constant."""
+        if self.known_minimum is not None:
+            return self.known_minimum
         best = self.best_constant()
         return self.value_at(best) - self.steepness_at(best)
 
-    @property
+    @cached_property
     def lowest(self):
         """The least that all rows could have, -inf if it is not known."""
-        least = getattr(self.loss, "minimum_of", None)
-        return -np.inf if least is None else least(self._y, self.weight)
+        return self.loss.minimum_of(self._y, self.weight)
 
-    def values(self, p):
-        """The losses of all rows, not weighted."""
-        found = np.empty(len(p))
-        self._evaluate(self._y[ALL], p, found, None, None)
-        return found
+    def values_and_slopes(self, p):
+        """The weighted losses of all rows, and their derivatives."""
+        values, slopes = np.empty(len(p)), np.empty(p.shape)
+        self._evaluate(self._y, p, values, slopes, None)
+        return self._weighted(values), self._weighted(slopes)

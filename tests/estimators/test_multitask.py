@@ -263,6 +263,14 @@ def test_parallel_quantiles_are_the_best_of_a_linear_program():
     assert (steps >= 0).all()
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e5])
+def test_units_of_quantiles_do_not_matter(unit):
+    loss = Quantiles(LEVELS, crossing="parallel")
+    model = LinearRegressor(loss, penalty=None).fit(X, Y[:, 0])
+    moved = LinearRegressor(loss, penalty=None).fit(X, unit * Y[:, 0])
+    assert moved.objective_ == pytest.approx(unit * model.objective_, rel=1e-4)
+
+
 def test_quantiles_keep_their_contract_and_say_what_is_wrong():
     for crossing in ("sort", "parallel"):
         assert check_loss(Quantiles(LEVELS, crossing=crossing)).passed

@@ -28,6 +28,7 @@ from sklearn_losses import (
     SquaredError,
     StudentTDistribution,
     WeibullAFT,
+    survival_target,
 )
 from tests.cases import each
 from tests.contract import each_check
@@ -190,6 +191,23 @@ def test_tobin():
     assert model.gap_ < 1e-12
 
 
+def test_a_survival_target_is_taken_and_scored_by_the_likelihood():
+    event = np.arange(N) % 3 > 0
+    y = np.column_stack([TIMES, np.where(event, TIMES, np.inf)])
+    target = survival_target(event=event, time=TIMES)
+    model = LinearRegressor(WeibullAFT(), penalty=None).fit(X, y)
+    same = clone(model).fit(X, target)
+    np.testing.assert_array_equal(same.coef_, model.coef_)
+    assert same.score(X, target) == pytest.approx(-model.objective_)
+    assert model.score(X, y) == pytest.approx(-model.objective_)
+    assert model.score(X, TIMES) <= 1.0  # R^2
+    losses = {"loss": [WeibullAFT(), LogNormalAFT()]}
+    assert np.isfinite(GridSearchCV(model, losses, cv=3).fit(X, target).best_score_)
+    entered = survival_target(event=event, time=TIMES + 1.0, entry=np.full(N, 0.5))
+    with pytest.raises(ValueError, match="with entry is for CoxPH"):
+        clone(model).fit(X, entered)
+
+
 def test_the_dispersion_of_counts():
     def value(t):
         p = 1.0 / (1.0 + np.exp(t[4] + t[0] + Z @ t[1:4]))
@@ -325,6 +343,61 @@ def test_what_cannot_be_fitted(loss, features, y, message):
         LinearRegressor(loss, features=features).fit(X, y)
 
 
+def test_too_many_features_for_a_matrix():
+    wide = sparse.random_array((20, 5000), density=0.01, format="csr", rng=RNG)
+    with pytest.raises(ValueError, match="of 5,002 coefficients, of at most 5,000"):
+        LinearRegressor(GaussianDistribution()).fit(wide, Y[:20])
+
+
+@each(
+    [GaussianDistribution(), StudentTDistribution(df=3.0), LaplaceDistribution()],
+)
+def test_units_do_not_matter(loss):
+    model = LinearRegressor(loss, penalty=None, tol=1e-9).fit(X, Y)
+    moved = LinearRegressor(loss, penalty=None, tol=1e-9)
+    moved.fit(1e4 * X + 1e6, 1e-3 * Y + 5.0)
+    atol = 1e-6 if loss.differentiable else 3e-3
+    np.testing.assert_allclose(1e7 * moved.coef_, model.coef_, rtol=1e-3, atol=atol)
+    np.testing.assert_allclose(1e3 * moved.loss_.scale, model.loss_.scale, rtol=1e-3)
+
+
+@pytest.mark.parametrize("features", [None, {"scale": "all"}], ids=["constant", "by x"])
+def test_few_rows_and_constant_columns(features):
+    rng = np.random.default_rng(2)
+    wide = np.hstack([rng.normal(size=(40, 12)), np.ones((40, 1))])
+    y = wide[:, 0] + rng.normal(size=40)
+    model = LinearRegressor(GaussianDistribution(), features=features, alpha=1.0)
+    model.fit(wide, y)
+    assert model.coef_[-1] == 0.0
+    assert np.isfinite(model.objective_)
+    with pytest.warns(ConvergenceWarning, match="fits nearly every row perfectly"):
+        # No penalty is enough where all rows can be fitted: the scale falls to 0.
+        clone(model).fit(np.hstack([wide, rng.normal(size=(40, 40))]), y)
+    positive = clone(model).set_params(positive=True, alpha=2.0).fit(wide, y)
+    assert (positive.coef_ >= 0).all()
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@each([GaussianDistribution(), StudentTDistribution(df=4.0), LaplaceDistribution()])
+def test_far_rows_and_little_noise_do_not_look_like_an_end(loss):
+    rng = np.random.default_rng(70)
+    far = rng.standard_t(2, size=(200, 3))
+    y = far @ [1.0, -1.0, 0.5] + 1e-3 * rng.standard_t(3, size=200)
+    model = LinearRegressor(loss, penalty=None).fit(far, y)
+    assert 1e-4 < model.loss_.scale < 1e-2
+    np.testing.assert_allclose(model.coef_, [1.0, -1.0, 0.5], atol=1e-3)
+
+
+def test_a_likelihood_without_a_maximum_is_said():
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(40, 3))
+    time = np.exp(rows @ [1.0, 0.5, 0.0])
+    y = np.column_stack([0.7 * time, 1.4 * time])  # all are right on the plane
+    y[:2] = time[:2, None]
+    with pytest.warns(ConvergenceWarning):
+        LinearRegressor(LogNormalAFT(), penalty=None).fit(rows, y)
+
+
 def test_other_solvers_and_what_has_no_distribution():
     with pytest.raises(ValueError, match="Use solver='auto'"):
         LinearRegressor(GaussianDistribution(), solver="lbfgs").fit(X, Y)
@@ -370,7 +443,7 @@ def test_without_an_intercept_the_scale_still_has_one():
 @each_check(
     [
         LinearRegressor(GaussianDistribution(), features={"scale": "all"}, alpha=3.0),
-        LinearRegressor(StudentTDistribution()),
+        LinearRegressor(StudentTDistribution(df=4.0)),
         LinearRegressor(Censored()),
     ]
 )

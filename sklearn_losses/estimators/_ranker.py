@@ -129,7 +129,7 @@ class LinearRanker(BaseGroupLinear):
 
         groups : array-like of shape (n_samples,), default=None
             Which query each row belongs to. None: that of y; if there is none, all rows
-            are one query, and a warning says so.
+            are one query, and a warning says so. They must be those of y if it has any.
 
         offset : array-like of shape (n_samples,) or float, default=None
             What is known of scores: it is added to them, and has no coefficient.
@@ -149,10 +149,9 @@ class LinearRanker(BaseGroupLinear):
             if codes is None:
                 codes = group_codes(None, len(relevance))
                 warn_caller(
-                    f"All {len(relevance)} rows are ranked as one query: pass groups= "
-                    "or y=ranking_target(relevance, groups). (Without metadata "
-                    "routing, scikit-learn's searches pass groups to the splitter "
-                    "alone.)"
+                    "All rows are ranked as one query: pass groups= or "
+                    "y=ranking_target(relevance, groups). (Without metadata routing, "
+                    "scikit-learn's searches pass groups to the splitter alone.)"
                 )
             given = y, relevance[:, None], codes
             self._fit(X, given, sample_weight, offset)

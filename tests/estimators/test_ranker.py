@@ -196,10 +196,14 @@ def test_searches_with_and_without_routing():
 
 def test_scores_of_other_models():
     X, y, q, _ = data()
-    found = cross_validate(
-        LinearRegressor(), X, y, groups=q, cv=GroupKFold(3), scoring=ndcg_scorer()
-    )
+    parts = dict(cv=GroupKFold(3), scoring=ndcg_scorer())
+    with sklearn.config_context(enable_metadata_routing=True):
+        found = cross_validate(LinearRegressor(), X, y, params={"groups": q}, **parts)
     assert np.isfinite(found["test_score"]).all()
+    with pytest.warns(UserWarning, match="All rows are scored as one query: pass"):
+        cross_validate(LinearRegressor(), X, y, groups=q, **parts)
+    with pytest.warns(UserWarning, match="All rows are scored as one query: pass"):
+        LinearRanker().fit(X, y, groups=q).score(X, y)
 
 
 def test_ranks():

@@ -343,6 +343,11 @@ class OutputsMixin:
             y, raw = self._targets_and_outputs(X, y, loss, offset)
             return -loss.mean(y, raw, sample_weight)
         if not isinstance(loss, Quantiles):
+            if np.ndim(y) == 2 and getattr(loss, "y_size", 1) == 2:
+                raise ValueError(
+                    f"R^2 is not defined for intervals [lower, upper]: score by "
+                    f"loss_scorer({type(loss).__name__}()), the likelihood."
+                )
             return super().score(X, y, sample_weight, offset)
         y, mean = np.asarray(y, dtype=np.float64), Quantiles(loss.levels).mean
         predicted = np.asarray(self.predict(X, offset), dtype=np.float64)
@@ -445,9 +450,21 @@ class OutputsMixin:
 
     def _targets_and_outputs(self, X, y, loss, offset):
         """Targets and raw outputs as a loss of the class of `loss_` takes them."""
+        if isinstance(loss, Quantiles):
+            return check_numbers(y, loss), self._predicted_quantiles(X, loss, offset)
         values = self._values(X, offset)
         n = len(values["location"])
         return check_numbers(_intervals(y, loss), loss), loss.raw_of(values, n)
+
+    def _predicted_quantiles(self, X, loss, offset):
+        if list(loss.levels) != list(self.loss_.levels):
+            raise ValueError(
+                f"{loss!r} cannot score {type(self).__name__}, which was fitted with "
+                f"{self.loss_!r}: the levels differ."
+            )
+        found = np.asarray(self.predict(X, offset), dtype=np.float64)
+        found = found.reshape(len(found), -1)
+        return np.insert(found, 0, 0.0, axis=1) if loss.is_parallel else found
 
     def _frozen(self, X, offset):
         values = self._values(X, offset)

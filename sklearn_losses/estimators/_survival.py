@@ -342,9 +342,8 @@ class LinearSurvival(BaseGroupLinear):
             return np.unique(np.concatenate([b.times for b in self._baselines]))
         times = np.asarray(times, dtype=np.float64)
         if times.ndim != 1 or np.isnan(times).any():
-            raise ValueError(
-                f"times must be a list of numbers. Got the shape {times.shape}."
-            )
+            got = f"the shape {times.shape}" if times.ndim != 1 else "nan among them"
+            raise ValueError(f"times must be a list of numbers. Got {got}.")
         return times
 
     def score(

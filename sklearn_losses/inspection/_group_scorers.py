@@ -20,6 +20,7 @@ from sklearn_losses.estimators import (
     ndcg_score,
     pairwise_accuracy_score,
 )
+from sklearn_losses.estimators._scores import warn_of_one_query
 
 
 def order_of(estimator, X, offset=None):
@@ -115,6 +116,7 @@ class RankingScorer(OrderScorer):
         float
             nan, with a warning, where it is not defined.
         """
+        warn_of_one_query(y, groups, "scored")
         return self._score(
             y,
             order_of(estimator, X, offset),
@@ -173,7 +175,8 @@ class ConcordanceIndexScorer(OrderScorer):
         Parameters
         ----------
         estimator : object
-            A fitted estimator, whose predictions are larger where the risk is.
+            A fitted estimator, whose predictions are larger where the risk is. (Those
+            of accelerated failure times are times, which are larger where it is not.)
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : as from `survival_target` or scikit-survival's Surv
         sample_weight : array-like of shape (n_samples,), default=None

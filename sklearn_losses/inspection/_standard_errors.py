@@ -16,12 +16,12 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_losses._machine._typing import ArrayLike, Matrix
-from sklearn_losses.estimators._linear import BaseLinear
+from sklearn_losses.estimators import LinearClassifier, LinearRegressor
 from sklearn_losses.solvers.descent._exact import ExactCurvature
 
 
 def standard_errors(
-    estimator: BaseLinear,
+    estimator: LinearRegressor | LinearClassifier,
     X: Matrix,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
@@ -62,7 +62,7 @@ def standard_errors(
     conditions"; White 1980, "A heteroskedasticity-consistent covariance matrix
     estimator".
     """
-    if not isinstance(estimator, BaseLinear):
+    if not isinstance(estimator, (LinearRegressor, LinearClassifier)):
         raise TypeError(
             "standard_errors needs a LinearRegressor or a LinearClassifier. Got "
             f"{estimator!r}."

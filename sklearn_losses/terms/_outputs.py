@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.losses._outputs import best_outputs
 from sklearn_losses.terms._rows import RowTerm
 from sklearn_losses.terms._term import FEW, LossTerm, Model, finite
@@ -45,6 +46,42 @@ class OutputsTerm(RowTerm):
             is_exact = h == 0 or not self.is_smoothed
             self._at = h, self._functions if is_exact else self.loss.softened_by(h)
         return self._at[1]
+
+    def width(self, p, h):
+        """h in the unit of what has kinks: the least, as one width is for all."""
+        return h / self.unit * self._unit_of_kinks
+
+    @cached_property
+    def _unit_of_kinks(self):
+        losses = getattr(self.loss, "losses", [self.loss])
+        bent = [u for loss, u in zip(losses, self.units) if not loss.differentiable]
+        return min(bent, default=1.0)
+
+    @cached_property
+    def units(self):
+        """The mean distance from the median, of each column of targets with a unit."""
+        return [
+            self._unit(loss, y)
+            for loss, y in zip(getattr(self.loss, "losses", [self.loss]), self._y.T)
+        ]
+
+    def _unit(self, loss, y):
+        # Outputs that are parameters have none, and a model has one stiffness.
+        if (
+            getattr(loss, "parameters", None)
+            or loss.task != "regression"
+            or not isinstance(loss.link, IdentityLink)
+        ):
+            return 1.0
+        y = y[(self.weight > 0) & np.isfinite(y)]
+        return np.abs(y - np.median(y)).mean() or 1.0
+
+    @cached_property
+    def _steps(self):
+        """What a step of each output is: 1, or the unit of what it predicts."""
+        if hasattr(self.loss, "sizes"):
+            return np.repeat(self.units, self.loss.sizes)
+        return np.full(self._shape[1], self.units[0])
 
     def _slopes(self, p, h, block):
         slopes = np.empty(p.shape)
@@ -96,11 +133,12 @@ class OutputsTerm(RowTerm):
         return h * self.loss.unit_of(p)
 
     def minimum(self):
-        """The least value, or what a step of 1 could make of the best constant."""
+        """The least value, or what a step of the unit could make of the best constant."""
         if self.known_minimum is not None:
             return self.known_minimum
         best = self.best_constant()
-        return self.value_at(best) - self.steepness_at(best)
+        slopes = np.abs(self.slopes(self.at_constant(best), 0.0)).sum(axis=0)
+        return self.value_at(best) - float(slopes @ self._steps)
 
     @cached_property
     def lowest(self):

@@ -10,7 +10,9 @@ from sklearn_losses import (
     Gamma,
     Huber,
     LinearClassifier,
+    LinearMultiTask,
     LinearRegressor,
+    LinearSurvival,
     LogLoss,
     Poisson,
     Quantile,
@@ -109,5 +111,6 @@ def test_other_refusals():
     model = LinearRegressor(penalty=None).fit(twice, y)
     with pytest.raises(ValueError, match="a column of X is constant, or a comb"):
         standard_errors(model, twice, y)
-    with pytest.raises(TypeError, match="needs a LinearRegressor"):
-        standard_errors(SGDRegressor(), X, y)
+    for other in (SGDRegressor(), LinearSurvival(), LinearMultiTask()):
+        with pytest.raises(TypeError, match="needs a LinearRegressor"):
+            standard_errors(other, X, y)

@@ -47,42 +47,6 @@ class OutputsTerm(RowTerm):
             self._at = h, self._functions if is_exact else self.loss.softened_by(h)
         return self._at[1]
 
-    def width(self, p, h):
-        """h in the unit of what has kinks: the least, as one width is for all."""
-        return h / self.unit * self._unit_of_kinks
-
-    @cached_property
-    def _unit_of_kinks(self):
-        losses = getattr(self.loss, "losses", [self.loss])
-        bent = [u for loss, u in zip(losses, self.units) if not loss.differentiable]
-        return min(bent, default=1.0)
-
-    @cached_property
-    def units(self):
-        """The mean distance from the median, of each column of targets with a unit."""
-        return [
-            self._unit(loss, y)
-            for loss, y in zip(getattr(self.loss, "losses", [self.loss]), self._y.T)
-        ]
-
-    def _unit(self, loss, y):
-        # Outputs that are parameters have none, and a model has one stiffness.
-        if (
-            getattr(loss, "parameters", None)
-            or loss.task != "regression"
-            or not isinstance(loss.link, IdentityLink)
-        ):
-            return 1.0
-        y = y[(self.weight > 0) & np.isfinite(y)]
-        return np.abs(y - np.median(y)).mean() or 1.0
-
-    @cached_property
-    def _steps(self):
-        """What a step of each output is: 1, or the unit of what it predicts."""
-        if hasattr(self.loss, "sizes"):
-            return np.repeat(self.units, self.loss.sizes)
-        return np.full(self._shape[1], self.units[0])
-
     def _slopes(self, p, h, block):
         slopes = np.empty(p.shape)
         self._smoothed(h).evaluate_rows(self._y[block], p, None, slopes, None)
@@ -129,11 +93,45 @@ class OutputsTerm(RowTerm):
         return self.lowest if self.lowest > -np.inf else None
 
     def width(self, p, h):
-        """h, in units of the location."""
-        return h * self.loss.unit_of(p)
+        """h in the unit of what has kinks: the least, as one width is for all."""
+        if self.loss.parameters:
+            return h * self.loss.unit_of(p)
+        return h / self.unit * self._unit_of_kinks
+
+    @cached_property
+    def _unit_of_kinks(self):
+        losses = getattr(self.loss, "losses", [self.loss])
+        bent = [u for loss, u in zip(losses, self.units) if not loss.differentiable]
+        return min(bent, default=1.0)
+
+    @cached_property
+    def units(self):
+        """The mean distance from the median, of each column of targets with a unit."""
+        return [
+            self._unit(loss, y)
+            for loss, y in zip(getattr(self.loss, "losses", [self.loss]), self._y.T)
+        ]
+
+    def _unit(self, loss, y):
+        # Outputs that are parameters have none, and a model has one stiffness.
+        if (
+            getattr(loss, "parameters", None)
+            or loss.task != "regression"
+            or not isinstance(loss.link, IdentityLink)
+        ):
+            return 1.0
+        y = y[(self.weight > 0) & np.isfinite(y)]
+        return np.abs(y - np.median(y)).mean() or 1.0
+
+    @cached_property
+    def _steps(self):
+        """What a step of each output is: 1, or the unit of what it predicts."""
+        if hasattr(self.loss, "sizes"):
+            return np.repeat(self.units, self.loss.sizes)
+        return np.full(self.shape[1], self.units[0])
 
     def minimum(self):
-        """The least value, or what a step of the unit could make of the best constant."""
+        """The least value, or what a step of a unit could make of the best constant."""
         if self.known_minimum is not None:
             return self.known_minimum
         best = self.best_constant()

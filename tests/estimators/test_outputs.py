@@ -391,3 +391,17 @@ def test_tails_are_those_of_what_features_leave(scale):
     other = LinearRegressor(given, penalty=None).fit(X, y)
     assert model.objective_ <= other.objective_
     assert 3.0 < model.loss_.df < 6.0
+
+
+@pytest.mark.parametrize("loss", [Censored(), WeibullAFT()], ids=str)
+def test_intervals_of_one_end_have_no_scale(loss):
+    """Whether y is above a number is a probit: any scale is as good as another."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    above = X[:, 0] + rng.normal(size=80) > 0
+    least = 0.0 if loss.is_log else -np.inf
+    y = np.column_stack([np.where(above, 2.0, least), np.where(above, np.inf, 2.0)])
+    with pytest.raises(ValueError, match=r"end or begin at 2: .*scale=1\.0"):
+        LinearRegressor(loss).fit(X, y)
+    loss = loss.with_parameters(scale=1.0)
+    assert np.isfinite(LinearRegressor(loss).fit(X, y).objective_)

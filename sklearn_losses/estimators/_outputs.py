@@ -176,6 +176,8 @@ class OutputsMixin:
         total = float(X.shape[0]) if weight is None else weight.sum()
         offset = check_offset(offset, X.shape[0], 1)
         n_outputs = len(loss.outputs)
+        price = price_of(self, X.shape[1], True)
+        self._check_bounds(price, loss)
         if offset is not None and loss.y_size > 1 and n_outputs > 1:
             y, offset = loss.without(y, offset), None
         if offset is not None:
@@ -183,12 +185,24 @@ class OutputsMixin:
             offset = np.column_stack([offset, others])
         objective = OutputsObjective(
             *(loss, Rows(X, check), Targets(y), weight, total),
-            *(price_of(self, X.shape[1], True), n_outputs),
+            *(price, n_outputs),
             fit_intercept=self.fit_intercept,
             offset=offset,
             predictors=self._predictors(loss, X.shape[1]),
         )
         return [objective], X.dtype
+
+    def _check_bounds(self, price, loss):
+        """Refuse bounds that the model of several outputs does not keep."""
+        if not price.has_bounds:
+            return
+        ends = np.concatenate([np.ravel(price.low), np.ravel(price.high)])
+        if (np.isfinite(ends) & (ends != 0)).any():
+            raise InvalidParameterError(
+                f"{type(self).__name__}(bounds={self.bounds!r}) cannot use {loss!r}, "
+                "because bounds of a loss of several outputs must be 0 or None. Use "
+                "positive=True, or numbers for the parameters of the loss."
+            )
 
     def _checked(self, X, y, loss):
         """X and y, which may have two columns where a target is an interval."""

@@ -18,6 +18,7 @@ from sklearn_losses import (
     ExponentialAFT,
     GammaDistribution,
     GaussianDistribution,
+    InvalidParameterError,
     LaplaceDistribution,
     LinearRegressor,
     LogisticDistribution,
@@ -25,6 +26,7 @@ from sklearn_losses import (
     LogNormalAFT,
     NegativeBinomial,
     Poisson,
+    Quantiles,
     SquaredError,
     StudentTDistribution,
     WeibullAFT,
@@ -464,3 +466,33 @@ def test_tails_are_those_of_what_features_leave(scale):
     other = LinearRegressor(given, penalty=None).fit(X, y)
     assert model.objective_ <= other.objective_
     assert 3.0 < model.loss_.df < 6.0
+
+
+@pytest.mark.parametrize("loss", [Censored(), WeibullAFT()], ids=str)
+def test_intervals_of_one_end_have_no_scale(loss):
+    """Whether y is above a number is a probit: any scale is as good as another."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    above = X[:, 0] + rng.normal(size=80) > 0
+    least = 0.0 if loss.is_log else -np.inf
+    y = np.column_stack([np.where(above, 2.0, least), np.where(above, np.inf, 2.0)])
+    with pytest.raises(ValueError, match=r"end or begin at 2: .*scale=1\.0"):
+        LinearRegressor(loss).fit(X, y)
+    loss = loss.with_parameters(scale=1.0)
+    assert np.isfinite(LinearRegressor(loss).fit(X, y).objective_)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [GaussianDistribution(), WeibullAFT(), Quantiles(crossing="parallel")],
+    ids=str,
+)
+def test_bounds_that_are_not_0_are_refused(loss):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.exp(X @ [1.0, -1.0])
+    y *= np.random.default_rng(1).uniform(0.5, 2.0, size=60)
+    with pytest.raises(InvalidParameterError, match="must be 0 or None"):
+        LinearRegressor(loss, bounds=(None, 0.5)).fit(X, y)
+    model = LinearRegressor(loss, bounds=(0.0, None)).fit(X, y)
+    assert (model.coef_ >= 0).all()
+    assert model.coef_.any()

@@ -317,3 +317,12 @@ def test_times_that_are_none(times, got):
     model = LinearSurvival().fit(X, survival_target([1, 0, 1, 1], [3, 2, 1, 4]))
     with pytest.raises(ValueError, match=f"a list of numbers. Got {got}"):
         model.predict_survival_function(X, times)
+
+
+def test_events_that_nobody_else_could_have_say_nothing():
+    X, time = np.arange(6.0)[:, None] ** 2, np.arange(1.0, 7.0)
+    with pytest.warns(UserWarning, match="At no event of LinearSurvival any other row"):
+        model = LinearSurvival().fit(X, time, strata=np.arange(6))
+    assert not model.coef_.any()
+    with pytest.warns(UserWarning, match="At no event of LinearSurvival any other row"):
+        LinearSurvival().fit(X, survival_target(time == 6.0, time))

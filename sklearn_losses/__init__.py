@@ -12,9 +12,11 @@ from sklearn_losses.estimators import (
     SGDClassifier,
     SGDRegressor,
     alpha_max,
+    average_precision_by_group_score,
     concordance_index_score,
     ndcg_score,
     pairwise_accuracy_score,
+    reciprocal_rank_score,
     regularization_path,
 )
 from sklearn_losses.inspection import *  # noqa: F403
@@ -34,10 +36,12 @@ __all__ = [
     "SGDClassifier",
     "SGDRegressor",
     "alpha_max",
+    "average_precision_by_group_score",
     "concordance_index_score",
     "instruction_set",
     "ndcg_score",
     "pairwise_accuracy_score",
+    "reciprocal_rank_score",
     "regularization_path",
 ]
 # Pyright reads sums of lists, and no lists within lists.

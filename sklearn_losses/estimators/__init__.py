@@ -6,9 +6,11 @@ from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators._path import alpha_max, regularization_path
 from sklearn_losses.estimators._ranker import LinearRanker
 from sklearn_losses.estimators._scores import (
+    average_precision_by_group_score,
     concordance_index_score,
     ndcg_score,
     pairwise_accuracy_score,
+    reciprocal_rank_score,
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
 from sklearn_losses.estimators._survival import LinearSurvival
@@ -23,8 +25,10 @@ __all__ = [
     "SGDClassifier",
     "SGDRegressor",
     "alpha_max",
+    "average_precision_by_group_score",
     "concordance_index_score",
     "ndcg_score",
     "pairwise_accuracy_score",
+    "reciprocal_rank_score",
     "regularization_path",
 ]

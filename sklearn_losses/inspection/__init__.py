@@ -5,9 +5,11 @@ from sklearn_losses.inspection._curve_display import LossCurveDisplay
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._display import LossDisplay
 from sklearn_losses.inspection._group_scorers import (
+    average_precision_by_group_scorer,
     concordance_index_scorer,
     ndcg_scorer,
     pairwise_accuracy_scorer,
+    reciprocal_rank_scorer,
 )
 from sklearn_losses.inspection._report import CheckResult, LossReport
 from sklearn_losses.inspection._scorer import (
@@ -26,6 +28,7 @@ __all__ = [
     "LossDisplay",
     "LossReport",
     "LossScorer",
+    "average_precision_by_group_scorer",
     "check_loss",
     "concordance_index_scorer",
     "d2_loss_score",
@@ -34,5 +37,6 @@ __all__ = [
     "loss_scorer",
     "ndcg_scorer",
     "pairwise_accuracy_scorer",
+    "reciprocal_rank_scorer",
     "standard_errors",
 ]

@@ -16,9 +16,11 @@ from sklearn.utils.metadata_routing import UNUSED
 
 from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.estimators import (
+    average_precision_by_group_score,
     concordance_index_score,
     ndcg_score,
     pairwise_accuracy_score,
+    reciprocal_rank_score,
 )
 
 
@@ -148,6 +150,27 @@ class PairwiseAccuracyScorer(RankingScorer):
         self.per = per
 
 
+class AveragePrecisionByGroupScorer(RankingScorer):
+    """A scorer made by `average_precision_by_group_scorer`."""
+
+    _name = "average_precision_by_group_scorer"
+    _score = staticmethod(average_precision_by_group_score)
+
+    def __init__(self, empty: str | int = "skip") -> None:
+        self.empty = empty
+
+
+class ReciprocalRankScorer(RankingScorer):
+    """A scorer made by `reciprocal_rank_scorer`."""
+
+    _name = "reciprocal_rank_scorer"
+    _score = staticmethod(reciprocal_rank_score)
+
+    def __init__(self, k: int | None = None, empty: str | int = "skip") -> None:
+        self.k = k
+        self.empty = empty
+
+
 class ConcordanceIndexScorer(OrderScorer):
     """A scorer made by `concordance_index_scorer`."""
 
@@ -240,6 +263,42 @@ def pairwise_accuracy_scorer(per: str = "query") -> PairwiseAccuracyScorer:
         A callable, as from `ndcg_scorer`.
     """
     return PairwiseAccuracyScorer(per)
+
+
+def average_precision_by_group_scorer(
+    empty: str | int = "skip",
+) -> AveragePrecisionByGroupScorer:
+    """A scorer for cross-validation and searches: `average_precision_by_group_score`.
+
+    Parameters
+    ----------
+    empty : {"skip", 0, 1}, default="skip"
+        As in `average_precision_by_group_score`.
+
+    Returns
+    -------
+    AveragePrecisionByGroupScorer
+        A callable, as from `ndcg_scorer`.
+    """
+    return AveragePrecisionByGroupScorer(empty)
+
+
+def reciprocal_rank_scorer(
+    k: int | None = None, empty: str | int = "skip"
+) -> ReciprocalRankScorer:
+    """A scorer for cross-validation and searches: `reciprocal_rank_score`.
+
+    Parameters
+    ----------
+    k, empty
+        As in `reciprocal_rank_score`.
+
+    Returns
+    -------
+    ReciprocalRankScorer
+        A callable, as from `ndcg_scorer`.
+    """
+    return ReciprocalRankScorer(k, empty)
 
 
 def concordance_index_scorer() -> ConcordanceIndexScorer:

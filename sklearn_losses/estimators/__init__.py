@@ -14,6 +14,11 @@ from sklearn_losses.estimators._scores import (
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
 from sklearn_losses.estimators._survival import LinearSurvival
+from sklearn_losses.estimators._survival_scores import (
+    concordance_index_ipcw_score,
+    cumulative_dynamic_auc_score,
+    integrated_brier_score,
+)
 
 __all__ = [
     "LinearClassifier",
@@ -26,7 +31,10 @@ __all__ = [
     "SGDRegressor",
     "alpha_max",
     "average_precision_by_group_score",
+    "concordance_index_ipcw_score",
     "concordance_index_score",
+    "cumulative_dynamic_auc_score",
+    "integrated_brier_score",
     "ndcg_score",
     "pairwise_accuracy_score",
     "reciprocal_rank_score",

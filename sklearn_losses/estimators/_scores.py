@@ -334,7 +334,11 @@ def _dense_ranks(score, codes):
 
 
 def _pairs(weight, codes, score, keys, asks):
-    """What `count_pairs` finds, of each group; rows are sorted by the last of keys."""
+    """What `count_pairs` finds, of each group; rows are sorted by the last of keys.
+
+    A pair weighs the product of what its later row has in `asks`, and the other one in
+    `weight`.
+    """
     order = np.lexsort((*keys, codes))
     changes = np.append(True, codes[order][1:] != codes[order][:-1])
     is_new = changes.copy()
@@ -344,7 +348,7 @@ def _pairs(weight, codes, score, keys, asks):
         np.append(np.flatnonzero(changes), len(order)).astype(np.intp),
         np.cumsum(is_new).astype(np.intp),
         _dense_ranks(score, codes)[order],
-        np.ascontiguousarray(asks[order], dtype=np.uint8),
+        np.ascontiguousarray(asks[order]),
         np.ascontiguousarray(weight[order]),
     )
 
@@ -387,7 +391,7 @@ def pairwise_accuracy_score(
     weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
     if len(y) == 0:
         return _undefined("The accuracy of pairs", "there is no row")
-    right, tied, total = _pairs(weight, codes, score, [y], np.ones(len(y), bool))
+    right, tied, total = _pairs(weight, codes, score, [y], weight)
     right = right + 0.5 * tied
     if not total.any():
         return _undefined("The accuracy of pairs", "no query has two levels")
@@ -449,7 +453,7 @@ def concordance_index_score(
         return _undefined("The concordance index", "there is no row")
     codes = group_codes(codes, len(codes))
     time, event = columns[:, 0], columns[:, 1]
-    right, tied, total = _pairs(weight, codes, score, [event, -time], event > 0)
+    right, tied, total = _pairs(weight, codes, score, [event, -time], weight * event)
     if not total.any():
         return _undefined("The concordance index", "no pair can be compared")
     return float((right.sum() + 0.5 * tied.sum()) / total.sum())

@@ -16,8 +16,10 @@ from sklearn_losses import (
     PairwiseLogistic,
     average_precision_by_group_score,
     average_precision_by_group_scorer,
+    concordance_index_ipcw_scorer,
     concordance_index_scorer,
     d2_loss_score,
+    integrated_brier_scorer,
     loss_scorer,
     ndcg_score,
     ndcg_scorer,
@@ -34,6 +36,11 @@ def test_scorers_are_parameters():
         (pairwise_accuracy_scorer(), "pairwise_accuracy_scorer()"),
         (average_precision_by_group_scorer(), "average_precision_by_group_scorer()"),
         (reciprocal_rank_scorer(k=2), "reciprocal_rank_scorer(k=2)"),
+        (concordance_index_ipcw_scorer(2.0), "concordance_index_ipcw_scorer(tau=2.0)"),
+        (
+            integrated_brier_scorer(np.array([1, 2])),
+            "integrated_brier_scorer(times=array([1, 2]))",
+        ),
         (concordance_index_scorer(), "concordance_index_scorer()"),
     ):
         for copy in (clone(scorer), pickle.loads(pickle.dumps(scorer))):

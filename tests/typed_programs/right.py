@@ -285,6 +285,13 @@ survival = sl.LinearSurvival("cox", alpha=0.1).fit(X, times)
 curves: Array = survival.predict_survival_function(X, times=[0.5, 1.0])
 score += sl.concordance_index_score(times, survival.predict(X))
 score += sl.concordance_index_scorer()(survival, X, times)
+known = survival.censoring_
+score += sl.integrated_brier_score(times, curves, times=[0.5, 1.0], censoring=known)
+score += sl.cumulative_dynamic_auc_score(times, y, times=[1.0], censoring=times)
+score += sl.concordance_index_ipcw_score(times, survival.predict(X), tau=1.0)
+score += sl.integrated_brier_scorer(times=[0.5, 1.0])(survival, X, times)
+score += sl.cumulative_dynamic_auc_scorer()(survival, X, times)
+score += sl.concordance_index_ipcw_scorer(tau=1.0)(survival, X, times)
 ordinal = sl.LinearOrdinalClassifier(categories=[0, 1, 2]).fit(X, classes)
 latent: Array = ordinal.predict_latent(X, offset=0.0) + ordinal.predict_proba(X)[:, 0]
 losses = sl.LossSearchCV(

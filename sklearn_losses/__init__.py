@@ -12,9 +12,14 @@ from sklearn_losses.estimators import (
     SGDClassifier,
     SGDRegressor,
     alpha_max,
+    average_precision_by_group_score,
+    concordance_index_ipcw_score,
     concordance_index_score,
+    cumulative_dynamic_auc_score,
+    integrated_brier_score,
     ndcg_score,
     pairwise_accuracy_score,
+    reciprocal_rank_score,
     regularization_path,
 )
 from sklearn_losses.inspection import *  # noqa: F403
@@ -34,10 +39,15 @@ __all__ = [
     "SGDClassifier",
     "SGDRegressor",
     "alpha_max",
+    "average_precision_by_group_score",
+    "concordance_index_ipcw_score",
     "concordance_index_score",
+    "cumulative_dynamic_auc_score",
     "instruction_set",
+    "integrated_brier_score",
     "ndcg_score",
     "pairwise_accuracy_score",
+    "reciprocal_rank_score",
     "regularization_path",
 ]
 # Pyright reads sums of lists, and no lists within lists.

@@ -6,12 +6,19 @@ from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators._path import alpha_max, regularization_path
 from sklearn_losses.estimators._ranker import LinearRanker
 from sklearn_losses.estimators._scores import (
+    average_precision_by_group_score,
     concordance_index_score,
     ndcg_score,
     pairwise_accuracy_score,
+    reciprocal_rank_score,
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
 from sklearn_losses.estimators._survival import LinearSurvival
+from sklearn_losses.estimators._survival_scores import (
+    concordance_index_ipcw_score,
+    cumulative_dynamic_auc_score,
+    integrated_brier_score,
+)
 
 __all__ = [
     "LinearClassifier",
@@ -23,8 +30,13 @@ __all__ = [
     "SGDClassifier",
     "SGDRegressor",
     "alpha_max",
+    "average_precision_by_group_score",
+    "concordance_index_ipcw_score",
     "concordance_index_score",
+    "cumulative_dynamic_auc_score",
+    "integrated_brier_score",
     "ndcg_score",
     "pairwise_accuracy_score",
+    "reciprocal_rank_score",
     "regularization_path",
 ]

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def count_pairs(const Py_ssize_t[::1] starts, const Py_ssize_t[::1] blocks,
-                const Py_ssize_t[::1] rank, const unsigned char[::1] asks,
+                const Py_ssize_t[::1] rank, const double[::1] asks,
                 const double[::1] weight):
     """The weights of pairs of a row that asks, and one of a block before in its group.
 
@@ -17,7 +17,8 @@ def count_pairs(const Py_ssize_t[::1] starts, const Py_ssize_t[::1] blocks,
         What block a row is of; those of a group ascend.
     rank : ndarray of intp of shape (n,)
         Of the score within the group, from 0 on; ties have the same.
-    asks : ndarray of uint8 of shape (n,)
+    asks : ndarray of shape (n,)
+        The weight of a row where it is the one that asks; 0: it does not.
     weight : ndarray of shape (n,)
 
     Returns
@@ -42,7 +43,7 @@ def count_pairs(const Py_ssize_t[::1] starts, const Py_ssize_t[::1] blocks,
                 while end < starts[g + 1] and blocks[end] == blocks[i]:
                     end += 1
                 for j in range(i, end):
-                    if asks[j]:
+                    if asks[j] != 0:
                         below = upto = 0.0
                         k = rank[j]
                         while k > 0:
@@ -52,9 +53,9 @@ def count_pairs(const Py_ssize_t[::1] starts, const Py_ssize_t[::1] blocks,
                         while k > 0:
                             upto += tree[k]
                             k -= k & -k
-                        out[0, g] += weight[j] * below
-                        out[1, g] += weight[j] * (upto - below)
-                        out[2, g] += weight[j] * all_
+                        out[0, g] += asks[j] * below
+                        out[1, g] += asks[j] * (upto - below)
+                        out[2, g] += asks[j] * all_
                 for j in range(i, end):
                     all_ += weight[j]
                     k = rank[j] + 1

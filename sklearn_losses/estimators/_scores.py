@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from scipy.special import gammaln
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_losses._machine._params import (
@@ -33,11 +34,11 @@ EMPTY = [Options("skip"), Exactly(0), Exactly(1)]
 TOP = [Interval(1, None, "left", integer=True), NONE]
 
 
-def _undefined(name, why):
+def _undefined(name, why, stacklevel=3):
     warnings.warn(
         f"{name} is not defined here, because {why}. It is nan.",
         UndefinedMetricWarning,
-        stacklevel=3,
+        stacklevel=stacklevel,
     )
     return float("nan")
 
@@ -79,6 +80,9 @@ def _ranking(y_true, y_score, groups, sample_weight):
     relevance, codes = split_ranking(y_true, groups)
     if relevance.ndim != 1:
         raise ValueError(f"y_true must have the shape (n,). Got {relevance.shape}.")
+    bad = np.flatnonzero(np.isnan(relevance))
+    if len(bad):
+        raise ValueError(f"y_true must have no nan: the relevance y_true[{bad[0]}] is.")
     n = len(relevance)
     codes = group_codes(None, n) if codes is None else codes
     weight = check_weights(sample_weight, n)
@@ -160,29 +164,170 @@ def ndcg_score(
         gains = np.exp2(y - top[codes]) - np.exp2(-top[codes])
     best = _dcg(gains, gains, codes, k)
     share = _dcg(gains, score, codes, k) / np.where(best > 0, best, 1.0)
+    why = "no query has a row of relevance > 0"
+    return _mean_of_queries("NDCG", why, share, best > 0, weight, codes, empty)
+
+
+def _mean_of_queries(name, why, share, is_defined, weight, codes, empty):
+    """The mean of what queries score, each of which has the mean weight of its rows."""
     query = np.bincount(codes, weight) / np.bincount(codes)
     if empty == "skip":
-        query = np.where(best > 0, query, 0.0)
+        query = np.where(is_defined, query, 0.0)
     else:
-        share = np.where(best > 0, share, float(empty))
+        share = np.where(is_defined, share, float(empty))
     if not query.any():
-        return _undefined("NDCG", "no query has a row of relevance > 0")
+        return _undefined(name, why, 4)
     return float(np.average(share, weights=query))
+
+
+def _in_order(score, codes):
+    """Rows by query and score: their order, their ranks from 0, and ids of ties."""
+    order = np.lexsort((-score, codes))
+    score, codes, index = score[order], codes[order], np.arange(len(order))
+    changes = np.append(True, codes[1:] != codes[:-1])
+    rank = index - np.maximum.accumulate(np.where(changes, index, 0))
+    tie = np.cumsum(changes | np.append(True, score[1:] != score[:-1])) - 1
+    return order, rank, tie
 
 
 def _dcg(gains, score, codes, k):
     """That of each query in the order of a score, whose ties share their ranks."""
-    order = np.lexsort((-score, codes))
-    gains, score, codes = gains[order], score[order], codes[order]
-    changes = np.append(True, codes[1:] != codes[:-1])
-    n, index = len(codes), np.arange(len(codes))
-    rank = index - np.maximum.accumulate(np.where(changes, index, 0))
+    order, rank, tie = _in_order(score, codes)
+    gains, codes, n = gains[order], codes[order], len(order)
     discount = 1.0 / np.log2(rank + 2.0)
     if k is not None:
         discount[rank >= k] = 0.0
-    tie = np.cumsum(changes | np.append(True, score[1:] != score[:-1])) - 1
     mean = np.bincount(tie, gains, n) / np.maximum(np.bincount(tie, minlength=n), 1)
     return np.bincount(codes, mean[tie] * discount)
+
+
+def average_precision_by_group_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    empty: str | int = "skip",
+) -> float:
+    """The average precision of each query, the mean over queries (MAP).
+
+    That of a query is the mean, over its relevant rows, of the share of relevant rows
+    among those with at least their score; it is scikit-learn's
+    ``average_precision_score`` of the rows of the query.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,), or as from `ranking_target`
+        Relevances; rows with one > 0 are relevant.
+    y_score, groups, sample_weight
+        As in `ndcg_score`.
+    empty : {"skip", 0, 1}, default="skip"
+        What a query without a relevant row scores; "skip": it does not count.
+
+    Returns
+    -------
+    float
+        From 0 to 1; nan, with a warning, if no query counts.
+
+    Examples
+    --------
+    >>> from sklearn_losses import average_precision_by_group_score
+    >>> average_precision_by_group_score([1, 0, 1, 0], [4, 3, 2, 1], groups=[0] * 4)
+    0.8333333333333333
+    """
+    check_parameter("average_precision_by_group_score", "empty", empty, EMPTY)
+    weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
+    if len(y) == 0:
+        return _undefined("The average precision", "there is no row")
+    order, rank, tie = _in_order(score, codes)
+    relevant, codes, weight = (y > 0)[order], codes[order], weight[order]
+    counts = np.bincount(codes, relevant)
+    last = np.searchsorted(tie, tie, side="right") - 1
+    # Of the query alone: without what is relevant in those before.
+    found = np.cumsum(relevant)[last] - (np.cumsum(counts) - counts)[codes]
+    total = np.bincount(codes, relevant * found / (rank[last] + 1.0))
+    share, why = total / np.maximum(counts, 1), "no query has a row of relevance > 0"
+    return _mean_of_queries(
+        *("The average precision", why, share, counts > 0, weight, codes, empty)
+    )
+
+
+def reciprocal_rank_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    k: int | None = None,
+    empty: str | int = "skip",
+) -> float:
+    """One over the rank of the first relevant row of a query, the mean over queries.
+
+    Rows of equal score are in any order with the same probability, and it is the
+    expected one.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,), or as from `ranking_target`
+        Relevances; rows with one > 0 are relevant.
+    y_score, groups, sample_weight
+        As in `ndcg_score`.
+    k : int, default=None
+        How many ranks count: 0 is what a query scores whose first relevant row is after
+        them. None: all.
+    empty : {"skip", 0, 1}, default="skip"
+        What a query without a relevant row scores; "skip": it does not count.
+
+    Returns
+    -------
+    float
+        From 0 to 1; nan, with a warning, if no query counts.
+
+    References
+    ----------
+    McSherry and Najork 2008, "Computing information retrieval performance measures
+    efficiently in the presence of tied scores".
+
+    Examples
+    --------
+    >>> from sklearn_losses import reciprocal_rank_score
+    >>> reciprocal_rank_score([0, 1, 0, 1], [4, 3, 2, 1], groups=[0] * 4)
+    0.5
+    """
+    for name, value, allowed in (("k", k, TOP), ("empty", empty, EMPTY)):
+        check_parameter("reciprocal_rank_score", name, value, allowed)
+    weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
+    if len(y) == 0:
+        return _undefined("The reciprocal rank", "there is no row")
+    order, rank, tie = _in_order(score, codes)
+    relevant, codes, weight = (y > 0)[order], codes[order], weight[order]
+    counts = np.bincount(codes, relevant)
+    # The tie in which the first relevant row of a query is decides.
+    first = np.full(len(counts), len(y))
+    np.minimum.at(first, codes, np.where(relevant, tie, len(y)))
+    decides = tie == first[codes]
+    size = np.bincount(tie)[tie][decides]
+    among = np.bincount(tie, relevant)[tie][decides]
+    before = (np.arange(len(y)) - np.searchsorted(tie, tie))[decides]
+    gain = _first_at(before, size, among) / (rank[decides] + 1.0)
+    if k is not None:
+        gain[rank[decides] >= k] = 0.0
+    share = np.bincount(codes[decides], gain, len(counts))
+    why = "no query has a row of relevance > 0"
+    return _mean_of_queries(
+        *("The reciprocal rank", why, share, counts > 0, weight, codes, empty)
+    )
+
+
+def _first_at(before, size, among):
+    """The probability that so many of `size` rows are before the first of `among`."""
+    left = size - before
+    none_before = (
+        (gammaln(left + 1.0) - gammaln(np.maximum(left - among, 0.0) + 1.0))
+        - gammaln(size + 1.0)
+        + gammaln(size - among + 1.0)
+    )
+    return np.where(left >= among, np.exp(none_before) * among / left, 0.0)
 
 
 def _dense_ranks(score, codes):
@@ -199,7 +344,11 @@ def _dense_ranks(score, codes):
 
 
 def _pairs(weight, codes, score, keys, asks):
-    """What `count_pairs` finds, of each group; rows are sorted by the last of keys."""
+    """What `count_pairs` finds, of each group; rows are sorted by the last of keys.
+
+    A pair weighs the product of what its later row has in `asks`, and the other one in
+    `weight`.
+    """
     order = np.lexsort((*keys, codes))
     changes = np.append(True, codes[order][1:] != codes[order][:-1])
     is_new = changes.copy()
@@ -209,7 +358,7 @@ def _pairs(weight, codes, score, keys, asks):
         np.append(np.flatnonzero(changes), len(order)).astype(np.intp),
         np.cumsum(is_new).astype(np.intp),
         _dense_ranks(score, codes)[order],
-        np.ascontiguousarray(asks[order], dtype=np.uint8),
+        np.ascontiguousarray(asks[order]),
         np.ascontiguousarray(weight[order]),
     )
 
@@ -252,7 +401,7 @@ def pairwise_accuracy_score(
     weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
     if len(y) == 0:
         return _undefined("The accuracy of pairs", "there is no row")
-    right, tied, total = _pairs(weight, codes, score, [y], np.ones(len(y), bool))
+    right, tied, total = _pairs(weight, codes, score, [y], weight)
     right = right + 0.5 * tied
     if not total.any():
         return _undefined("The accuracy of pairs", "no query has two levels")
@@ -314,7 +463,7 @@ def concordance_index_score(
         return _undefined("The concordance index", "there is no row")
     codes = group_codes(codes, len(codes))
     time, event = columns[:, 0], columns[:, 1]
-    right, tied, total = _pairs(weight, codes, score, [event, -time], event > 0)
+    right, tied, total = _pairs(weight, codes, score, [event, -time], weight * event)
     if not total.any():
         return _undefined("The concordance index", "no pair can be compared")
     return float((right.sum() + 0.5 * tied.sum()) / total.sum())

@@ -12,6 +12,7 @@ from sklearn_losses.estimators._baseline import baseline
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._scores import concordance_index_score
+from sklearn_losses.estimators._survival_scores import kaplan_meier
 from sklearn_losses.estimators._validation import (
     check_weights,
     unchanged_on_error,
@@ -52,6 +53,11 @@ class LinearSurvival(BaseGroupLinear):
         `times`, those of events, and the `cumulative_hazard` up to each of them of a
         row with the `raw_prediction` that is the mean of the fit's. With `strata` one
         for each.
+
+    censoring_ : Bunch, or None with late entries
+        `times`, and the `survival` from each of them on: the probability not to be
+        censored until then, of all strata (Kaplan-Meier). What scores take as
+        `censoring`.
 
     {_ATTRIBUTES.format(several="", most="")}
 
@@ -200,6 +206,9 @@ class LinearSurvival(BaseGroupLinear):
         weight = check_weights(sample_weight, len(raw))
         weight = np.ones(len(raw)) if weight is None else weight
         efron = getattr(self.loss_, "ties", "breslow") == "efron"
+        here, self.censoring_ = weight > 0, None
+        if columns.shape[1] == 2:
+            self.censoring_ = kaplan_meier(columns[here], weight[here], True)
         self._baselines, at_mean = [], []
         for code in range(codes.max() + 1):
             here = (codes == code) & (weight > 0)

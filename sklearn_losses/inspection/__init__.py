@@ -5,9 +5,14 @@ from sklearn_losses.inspection._curve_display import LossCurveDisplay
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._display import LossDisplay
 from sklearn_losses.inspection._group_scorers import (
+    average_precision_by_group_scorer,
+    concordance_index_ipcw_scorer,
     concordance_index_scorer,
+    cumulative_dynamic_auc_scorer,
+    integrated_brier_scorer,
     ndcg_scorer,
     pairwise_accuracy_scorer,
+    reciprocal_rank_scorer,
 )
 from sklearn_losses.inspection._report import CheckResult, LossReport
 from sklearn_losses.inspection._scorer import (
@@ -26,13 +31,18 @@ __all__ = [
     "LossDisplay",
     "LossReport",
     "LossScorer",
+    "average_precision_by_group_scorer",
     "check_loss",
+    "concordance_index_ipcw_scorer",
     "concordance_index_scorer",
+    "cumulative_dynamic_auc_scorer",
     "d2_loss_score",
     "d2_score",
     "describe",
+    "integrated_brier_scorer",
     "loss_scorer",
     "ndcg_scorer",
     "pairwise_accuracy_scorer",
+    "reciprocal_rank_scorer",
     "standard_errors",
 ]

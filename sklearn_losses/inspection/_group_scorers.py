@@ -12,15 +12,24 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.estimators import (
+    LinearSurvival,
+    average_precision_by_group_score,
+    concordance_index_ipcw_score,
     concordance_index_score,
+    cumulative_dynamic_auc_score,
+    integrated_brier_score,
     ndcg_score,
     pairwise_accuracy_score,
+    reciprocal_rank_score,
 )
-from sklearn_losses.estimators._scores import warn_of_one_query
+from sklearn_losses.estimators._scores import _undefined, warn_of_one_query
+from sklearn_losses.estimators._survival_scores import usual_times
 
 
 def order_of(estimator, X, offset=None):
@@ -72,7 +81,7 @@ class OrderScorer(BaseEstimator):
         shown = [
             f"{name}={getattr(self, name)!r}"
             for name, parameter in defaults.items()
-            if getattr(self, name) != parameter.default
+            if repr(getattr(self, name)) != repr(parameter.default)
         ]
         return f"{self._name}({', '.join(shown)})"
 
@@ -150,8 +159,29 @@ class PairwiseAccuracyScorer(RankingScorer):
         self.per = per
 
 
-class ConcordanceIndexScorer(OrderScorer):
-    """A scorer made by `concordance_index_scorer`."""
+class AveragePrecisionByGroupScorer(RankingScorer):
+    """A scorer made by `average_precision_by_group_scorer`."""
+
+    _name = "average_precision_by_group_scorer"
+    _score = staticmethod(average_precision_by_group_score)
+
+    def __init__(self, empty: str | int = "skip") -> None:
+        self.empty = empty
+
+
+class ReciprocalRankScorer(RankingScorer):
+    """A scorer made by `reciprocal_rank_scorer`."""
+
+    _name = "reciprocal_rank_scorer"
+    _score = staticmethod(reciprocal_rank_score)
+
+    def __init__(self, k: int | None = None, empty: str | int = "skip") -> None:
+        self.k = k
+        self.empty = empty
+
+
+class SurvivalScorer(OrderScorer):
+    """A scorer of survival models; see `concordance_index_scorer`."""
 
     __metadata_request__score = {
         "estimator": UNUSED,
@@ -159,7 +189,6 @@ class ConcordanceIndexScorer(OrderScorer):
         "offset": True,
         "sample_weight": True,
     }
-    _name = "concordance_index_scorer"
 
     def score(
         self,
@@ -170,13 +199,15 @@ class ConcordanceIndexScorer(OrderScorer):
         offset: ArrayLike | None = None,
         strata: ArrayLike | None = None,
     ) -> float:
-        """The concordance index of a fitted estimator.
+        """The score of a fitted estimator, the larger the better.
 
         Parameters
         ----------
         estimator : object
             A fitted estimator, whose predictions are larger where the risk is. (Those
-            of accelerated failure times are times, which are larger where it is not.)
+            of accelerated failure times are times, which are larger where it is not.) A
+            `LinearSurvival`, perhaps at the end of a pipeline or in a search, where the
+            score is not `concordance_index_score`.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : as from `survival_target` or scikit-survival's Surv
         sample_weight : array-like of shape (n_samples,), default=None
@@ -187,12 +218,105 @@ class ConcordanceIndexScorer(OrderScorer):
         Returns
         -------
         float
-            nan, with a warning, if no pair is comparable.
+            nan, with a warning, where it is not defined.
         """
+        return self._of(estimator, X, y, sample_weight, offset, strata)
+
+
+class ConcordanceIndexScorer(SurvivalScorer):
+    """A scorer made by `concordance_index_scorer`."""
+
+    _name = "concordance_index_scorer"
+
+    def _of(self, estimator, X, y, sample_weight, offset, strata):
         risk = order_of(estimator, X, offset)
         return concordance_index_score(
             y, risk, strata=strata, sample_weight=sample_weight
         )
+
+
+def _survival_model(scorer, estimator, X):
+    """The `LinearSurvival` in a pipeline or a search, and X as it sees it."""
+    while not isinstance(estimator, LinearSurvival):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            for _, step in estimator.steps[:-1]:
+                X = X if step in (None, "passthrough") else step.transform(X)
+            estimator = estimator.steps[-1][1]
+        else:
+            raise TypeError(
+                f"{scorer!r} needs a LinearSurvival, perhaps in a pipeline or a "
+                "search, which knows who was censored in its fit. Got "
+                f"{estimator!r}."
+            )
+    check_is_fitted(estimator)
+    if estimator.censoring_ is None:
+        raise ValueError(
+            f"{scorer!r} has no score of a model that was fitted with late entries, "
+            "for which the probability to be censored is not known. Use "
+            "concordance_index_scorer()."
+        )
+    return estimator, X
+
+
+class ConcordanceIndexIpcwScorer(SurvivalScorer):
+    """A scorer made by `concordance_index_ipcw_scorer`."""
+
+    _name = "concordance_index_ipcw_scorer"
+
+    def __init__(self, tau: float | None = None) -> None:
+        self.tau = tau
+
+    def _of(self, estimator, X, y, sample_weight, offset, strata):
+        model, X = _survival_model(self, estimator, X)
+        return concordance_index_ipcw_score(
+            *(y, model.predict(X, offset)),
+            tau=self.tau,
+            strata=strata,
+            censoring=model.censoring_,
+            sample_weight=sample_weight,
+        )
+
+
+class TimesScorer(SurvivalScorer):
+    """A scorer of what is predicted for some times."""
+
+    def __init__(self, times: ArrayLike | None = None) -> None:
+        self.times = times
+
+    def _of(self, estimator, X, y, sample_weight, offset, strata):
+        model, X = _survival_model(self, estimator, X)
+        times = self.times
+        if times is None:
+            times = usual_times(model._times(None), model.censoring_, y)
+            if len(times) == 0:
+                why = "no row of y is in sight when events of the fit begin"
+                return _undefined(repr(self), why)
+        return self._at(
+            *(y, model.predict_survival_function(X, times, strata, offset)),
+            times=times,
+            censoring=model.censoring_,
+            sample_weight=sample_weight,
+        )
+
+
+class IntegratedBrierScorer(TimesScorer):
+    """A scorer made by `integrated_brier_scorer`."""
+
+    _name = "integrated_brier_scorer"
+
+    def _at(self, y, survival, **settings):
+        return -integrated_brier_score(y, survival, **settings)
+
+
+class CumulativeDynamicAucScorer(TimesScorer):
+    """A scorer made by `cumulative_dynamic_auc_scorer`."""
+
+    _name = "cumulative_dynamic_auc_scorer"
+
+    def _at(self, y, survival, **settings):
+        return cumulative_dynamic_auc_score(y, -survival, **settings)
 
 
 def ndcg_scorer(
@@ -245,6 +369,42 @@ def pairwise_accuracy_scorer(per: str = "query") -> PairwiseAccuracyScorer:
     return PairwiseAccuracyScorer(per)
 
 
+def average_precision_by_group_scorer(
+    empty: str | int = "skip",
+) -> AveragePrecisionByGroupScorer:
+    """A scorer for cross-validation and searches: `average_precision_by_group_score`.
+
+    Parameters
+    ----------
+    empty : {"skip", 0, 1}, default="skip"
+        As in `average_precision_by_group_score`.
+
+    Returns
+    -------
+    AveragePrecisionByGroupScorer
+        A callable, as from `ndcg_scorer`.
+    """
+    return AveragePrecisionByGroupScorer(empty)
+
+
+def reciprocal_rank_scorer(
+    k: int | None = None, empty: str | int = "skip"
+) -> ReciprocalRankScorer:
+    """A scorer for cross-validation and searches: `reciprocal_rank_score`.
+
+    Parameters
+    ----------
+    k, empty
+        As in `reciprocal_rank_score`.
+
+    Returns
+    -------
+    ReciprocalRankScorer
+        A callable, as from `ndcg_scorer`.
+    """
+    return ReciprocalRankScorer(k, empty)
+
+
 def concordance_index_scorer() -> ConcordanceIndexScorer:
     """A scorer for cross-validation and searches: `concordance_index_score`.
 
@@ -255,3 +415,64 @@ def concordance_index_scorer() -> ConcordanceIndexScorer:
         strata=None)``.
     """
     return ConcordanceIndexScorer()
+
+
+def concordance_index_ipcw_scorer(
+    tau: float | None = None,
+) -> ConcordanceIndexIpcwScorer:
+    """A scorer for cross-validation and searches: `concordance_index_ipcw_score`.
+
+    The probability to be censored is that of the rows of the fit.
+
+    Parameters
+    ----------
+    tau : float, default=None
+        As in `concordance_index_ipcw_score`.
+
+    Returns
+    -------
+    ConcordanceIndexIpcwScorer
+        A callable, as from `concordance_index_scorer`, for a `LinearSurvival`.
+    """
+    return ConcordanceIndexIpcwScorer(tau)
+
+
+def integrated_brier_scorer(times: ArrayLike | None = None) -> IntegratedBrierScorer:
+    """A scorer for cross-validation and searches: minus `integrated_brier_score`.
+
+    The probability to be censored is that of the rows of the fit.
+
+    Parameters
+    ----------
+    times : array-like of shape (n_times,), default=None
+        When predictions are scored, ascending. None: at 50 quantiles of the times of
+        events of the fit, from the first to the last decile, as far as rows of the fit
+        and of y are in sight; they are others in each fold.
+
+    Returns
+    -------
+    IntegratedBrierScorer
+        A callable, as from `concordance_index_scorer`, for a `LinearSurvival`.
+    """
+    return IntegratedBrierScorer(times)
+
+
+def cumulative_dynamic_auc_scorer(
+    times: ArrayLike | None = None,
+) -> CumulativeDynamicAucScorer:
+    """A scorer for cross-validation and searches: `cumulative_dynamic_auc_score`.
+
+    Of the predicted survival function, by which rows of several strata can be compared.
+    The probability to be censored is that of the rows of the fit.
+
+    Parameters
+    ----------
+    times : array-like of shape (n_times,), default=None
+        As in `integrated_brier_scorer`.
+
+    Returns
+    -------
+    CumulativeDynamicAucScorer
+        A callable, as from `concordance_index_scorer`, for a `LinearSurvival`.
+    """
+    return CumulativeDynamicAucScorer(times)

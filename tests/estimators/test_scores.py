@@ -1,15 +1,19 @@
 """Scores of orders, against loops and scikit-learn."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics import ndcg_score as one_query
-from sklearn.metrics import roc_auc_score
 
 from sklearn_losses import (
+    average_precision_by_group_score,
     concordance_index_score,
     ndcg_score,
     pairwise_accuracy_score,
     ranking_target,
+    reciprocal_rank_score,
     survival_target,
 )
 
@@ -48,6 +52,43 @@ def test_ndcg_of_large_gains_and_constant_scores():
     assert best == pytest.approx(1.0)
     one, other = ndcg_score([2, 0], [1.0, 1.0]), ndcg_score([0, 2], [1.0, 1.0])
     assert one == other < 1.0
+
+
+def test_average_precision_of_each_query(rng):
+    y, score, q, w = rows(rng)
+    y[q == 3] = -1
+    here = [(q == g) & (w > 0) for g in range(9) if g != 3]
+    each = [average_precision_score(y[h] > 0, score[h]) for h in here]
+    expected = np.average(each, weights=[w[h].mean() for h in here])
+    settings = dict(groups=q, sample_weight=w)
+    found = average_precision_by_group_score(y, score, **settings)
+    assert found == pytest.approx(expected, rel=1e-13)
+    lost = average_precision_by_group_score(y, score, empty=0, groups=q)
+    every = average_precision_by_group_score(y, score, groups=q)
+    assert lost == pytest.approx(every * 8 / 9)
+
+
+def first_relevant(y, score, k):
+    """Of all orders of rows, that descend by score, the mean of one over the rank."""
+    found = []
+    for order in map(list, permutations(range(len(y)))):
+        if (np.diff(score[order]) <= 0).all():
+            rank = 1 + int(np.argmax(y[order] > 0))
+            found.append(1.0 / rank if k is None or rank <= k else 0.0)
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("k", [None, 2])
+def test_reciprocal_rank_is_expected_among_ties(rng, k):
+    y, score = rng.integers(-1, 2, size=(20, 5)), rng.integers(3, size=(20, 5)) / 3
+    y[:19, 4], y[19] = 1, 0  # the last has no relevant row
+    each = [first_relevant(*query, k) for query in zip(y[:19], score)]
+    q, order = np.repeat(np.arange(20), 5), rng.permutation(100)
+    given = y.ravel()[order], score.ravel()[order]
+    found = reciprocal_rank_score(*given, groups=q[order], k=k)
+    assert found == pytest.approx(np.mean(each), rel=1e-12)
+    found = reciprocal_rank_score(*given, groups=q[order], k=k, empty=1)
+    assert found == pytest.approx(np.mean([*each, 1.0]), rel=1e-12)
 
 
 @pytest.mark.parametrize("per", ["query", "pair"])
@@ -90,8 +131,9 @@ def test_concordance(rng):
 
 
 def test_what_is_not_defined():
-    with pytest.warns(UserWarning, match="no query has a row of relevance > 0"):
-        assert np.isnan(ndcg_score([0, 0], [1.0, 2.0]))
+    for score in (ndcg_score, average_precision_by_group_score, reciprocal_rank_score):
+        with pytest.warns(UserWarning, match="no query has a row of relevance > 0"):
+            assert np.isnan(score([0, 0], [1.0, 2.0]))
     with pytest.warns(UserWarning, match="no query has two levels"):
         assert np.isnan(pairwise_accuracy_score([1, 1], [1.0, 2.0]))
     y = survival_target([False, False], [1.0, 2.0])
@@ -106,6 +148,7 @@ def test_bad_input():
         (lambda: ndcg_score([1, -1], [1.0, 2.0]), "one is -1.0. Use pairwise_accuracy"),
         (lambda: ndcg_score([1, 2], [1.0, 2.0], k=0), "'k' parameter of ndcg_score"),
         (lambda: ndcg_score([1, 2], [1.0, np.nan]), r"y_score\[1\] is nan"),
+        (lambda: reciprocal_rank_score([1, np.nan], [1.0, 2.0]), r"y_true\[1\] is"),
         (lambda: ndcg_score([1, 2], [1.0]), r"y_score must have the shape \(2,\)"),
         (
             lambda: ndcg_score([1, 2], [1.0, 2.0], groups=[1]),

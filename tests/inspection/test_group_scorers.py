@@ -14,13 +14,19 @@ from sklearn_losses import (
     LinearRanker,
     LinearSurvival,
     PairwiseLogistic,
+    average_precision_by_group_score,
+    average_precision_by_group_scorer,
+    concordance_index_ipcw_scorer,
     concordance_index_scorer,
     d2_loss_score,
+    integrated_brier_scorer,
     loss_scorer,
     ndcg_score,
     ndcg_scorer,
     pairwise_accuracy_scorer,
     ranking_target,
+    reciprocal_rank_score,
+    reciprocal_rank_scorer,
 )
 
 
@@ -28,6 +34,13 @@ def test_scorers_are_parameters():
     for scorer, text in (
         (ndcg_scorer(k=5, empty=1), "ndcg_scorer(k=5, empty=1)"),
         (pairwise_accuracy_scorer(), "pairwise_accuracy_scorer()"),
+        (average_precision_by_group_scorer(), "average_precision_by_group_scorer()"),
+        (reciprocal_rank_scorer(k=2), "reciprocal_rank_scorer(k=2)"),
+        (concordance_index_ipcw_scorer(2.0), "concordance_index_ipcw_scorer(tau=2.0)"),
+        (
+            integrated_brier_scorer(np.array([1, 2])),
+            "integrated_brier_scorer(times=array([1, 2]))",
+        ),
         (concordance_index_scorer(), "concordance_index_scorer()"),
     ):
         for copy in (clone(scorer), pickle.loads(pickle.dumps(scorer))):
@@ -41,6 +54,13 @@ def test_a_classifier_orders_rows():
     model = LogisticRegression().fit(X, y)
     expected = ndcg_score(y, X @ model.coef_[0], groups=q)
     assert ndcg_scorer()(model, X, y, groups=q) == expected
+    settings = dict(groups=q, sample_weight=1.0 + q)
+    for score, scorer in (
+        (average_precision_by_group_score, average_precision_by_group_scorer()),
+        (reciprocal_rank_score, reciprocal_rank_scorer()),
+    ):
+        expected = score(y, X @ model.coef_[0], **settings)
+        assert scorer(model, X, y, **settings) == expected
 
 
 def test_losses_of_groups():

@@ -357,11 +357,6 @@ class OutputsMixin:
             y, raw = self._targets_and_outputs(X, y, loss, offset)
             return -loss.mean(y, raw, sample_weight)
         if not isinstance(loss, Quantiles):
-            if np.ndim(y) == 2 and getattr(loss, "y_size", 1) == 2:
-                raise ValueError(
-                    f"R^2 is not defined for intervals [lower, upper]: score by "
-                    f"loss_scorer({type(loss).__name__}()), the likelihood."
-                )
             return super().score(X, y, sample_weight, offset)
         y, mean = np.asarray(y, dtype=np.float64), Quantiles(loss.levels).mean
         predicted = np.asarray(self.predict(X, offset), dtype=np.float64)

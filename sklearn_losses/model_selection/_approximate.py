@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sklearn_losses.estimators._linear import (
-    BaseLinear,
     LinearClassifier,
     LinearRegressor,
 )
@@ -67,8 +66,8 @@ class HeldClassifier(LinearClassifier):
 
 def why_not(final, data, splits, before):
     """Why no candidate can have a Newton step, or None."""
-    if not isinstance(final, BaseLinear):
-        return f"{type(final).__name__} has no optimum that is certain"
+    if not isinstance(final, (LinearRegressor, LinearClassifier)):
+        return f"{type(final).__name__} is no LinearRegressor or LinearClassifier"
     if before is not None:
         return "the transformers of a Pipeline are fitted in each fold"
     if data.fit is not None and not data.fit.keys() <= {"sample_weight", "offset"}:
@@ -94,6 +93,8 @@ def why_not_loss(objective, n_train, is_auto):
     functions = loss.checked()
     size = objective.n_outputs if objective.is_joint else 1
     size *= objective.rows.n_features + objective.fit_intercept
+    if loss.outputs and loss.granularity == "row":
+        return f"{loss} has several raw predictions a row"
     if not loss.convex:
         return f"{loss} is not convex"
     if not loss.differentiable:

@@ -153,7 +153,8 @@ class Fold:
     def _run_group(self, group, metrics):
         fit = self._fit_whole if self.whole else self._fit
         model = clone(last_step(self.estimator))
-        if isinstance(model, BaseLinear):  # of others the start decides the end
+        # Of others the start decides the end.
+        if isinstance(model, BaseLinear) and hasattr(model, "warm_start"):
             model.set_params(warm_start=True)
         for settings in group.settings():
             yield self._outcome(fit, model, settings, metrics)

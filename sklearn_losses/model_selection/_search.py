@@ -51,6 +51,7 @@ from sklearn_losses._machine._typing import (
     available_if,
 )
 from sklearn_losses.estimators._linear_model import LinearModel
+from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._validation import draw_seed, warn_caller
 from sklearn_losses.inspection._scorer import loss_scorer
 from sklearn_losses.losses import Loss
@@ -353,6 +354,12 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             self, {k: v for k, v in self._constraints.items() if k != "refit"}
         )
         final = last_step(self.estimator)
+        if isinstance(final, LinearMultiTask):
+            raise InvalidParameterError(
+                "The 'estimator' parameter of LossSearchCV cannot be a "
+                "LinearMultiTask, which has several losses. Search each task by "
+                "itself, or use GridSearchCV."
+            )
         if isinstance(final, LinearModel):
             return final
         what = "is"
@@ -707,9 +714,12 @@ def _path_or_usual(settings, final, alphas, seen):
         return path(settings, final, alphas, seen)
     except ValueError as error:
         found = np.geomspace(*USUAL, alphas).tolist() if alphas > 1 else [USUAL[0]]
+        loss, reason = settings["loss"], error
+        if loss.granularity == "group" or (loss.outputs and loss.granularity == "row"):
+            reason = "It has one for losses of points and classes."
         warn_caller(
-            f"LossSearchCV knows no path of alphas for {settings['loss']}, and takes "
-            f"{found[0]:g} to {found[-1]:g}. Pass alphas, or leave it out. {error}"
+            f"LossSearchCV knows no path of alphas for {loss}, and takes "
+            f"{found[0]:g} to {found[-1]:g}. Pass alphas, or leave it out. {reason}"
         )
         return found
 

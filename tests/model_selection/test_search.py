@@ -23,10 +23,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_losses import (
     AbsoluteError,
     CrossEntropy,
+    GaussianDistribution,
     Hinge,
     Huber,
+    InvalidParameterError,
     LinearClassifier,
+    LinearMultiTask,
+    LinearOrdinalClassifier,
+    LinearRanker,
     LinearRegressor,
+    LinearSurvival,
     LogLoss,
     LossSearchCV,
     Poisson,
@@ -34,7 +40,11 @@ from sklearn_losses import (
     SGDRegressor,
     SquaredError,
     SquaredHinge,
+    concordance_index_scorer,
     loss_scorer,
+    ndcg_scorer,
+    ranking_target,
+    survival_target,
 )
 from sklearn_losses.model_selection._candidates import Group
 from sklearn_losses.model_selection._results import rules
@@ -391,3 +401,44 @@ def test_a_search_without_refit_has_no_predictions():
 def test_unknown_metadata():
     with pytest.raises(TypeError, match="unexpected argument 'weights'"):
         search().fit(X, Y, weights=np.ones(len(Y)))
+
+
+CLASSES, QUERIES = np.digitize(Y, [-1.0, 1.0]), np.arange(120) // 10
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "y", "scoring"),
+    [
+        (LinearOrdinalClassifier(), "cumulative_logit", CLASSES, "accuracy"),
+        (
+            LinearRanker(),
+            "list_net",
+            ranking_target(np.round(Y).clip(0), QUERIES),
+            ndcg_scorer(),
+        ),
+        (
+            LinearSurvival(),
+            "cox",
+            survival_target(Y > 0, np.exp(Y)),
+            concordance_index_scorer(),
+        ),
+        (LinearRegressor(), GaussianDistribution(), Y, AbsoluteError()),
+    ],
+    ids=["ordinal", "ranking", "survival", "distribution"],
+)
+def test_other_estimators_are_fitted_exactly(model, loss, y, scoring):
+    with pytest.warns(UserWarning, match="It has one for losses of points and classes"):
+        found = LossSearchCV(model, [loss], alphas=3, scoring=scoring, cv=3).fit(X, y)
+    assert set(found.cv_results_["method"]) == {"exact"}
+    alphas = {"alpha": [p["alpha"] for p in found.cv_results_["params"]]}
+    other = clone(model).set_params(loss=loss)
+    other = GridSearchCV(other, alphas, scoring=found.scorer_, cv=3).fit(X, y)
+    scores = "mean_test_score"
+    np.testing.assert_allclose(
+        found.cv_results_[scores], other.cv_results_[scores], rtol=1e-4
+    )
+
+
+def test_several_tasks_are_refused():
+    with pytest.raises(InvalidParameterError, match="cannot be a LinearMultiTask"):
+        LossSearchCV(LinearMultiTask(), ["huber"]).fit(X, np.column_stack([Y, Y]))

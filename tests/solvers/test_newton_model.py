@@ -123,15 +123,9 @@ def test_chosen_rows_of_the_features(kind, offset, entries, monkeypatch):
     assert_allclose(features.chosen(subset), Z[subset], rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("positive", [False, True])
-@pytest.mark.parametrize("condition", [1.0, 1e6])
-@pytest.mark.parametrize("seed", range(5))
-def test_enough_faces_lead_to_the_minimum(condition, seed, positive, monkeypatch):
-    """No coordinate can lower the model, however near to singular its matrix is."""
-    monkeypatch.setattr(_newton_model, "FEW_FACES", 100)
-    monkeypatch.setattr(_newton_model, "MOST_FACES", 100)
+def with_l1(seed, condition, positive=False, d=6):
+    """A model with a matrix of that condition, and its l1."""
     rng = np.random.default_rng(seed)
-    d = 6
     Q = np.linalg.qr(rng.normal(size=(d, d)))[0]
     l1 = np.append(np.full(d - 1, 0.3), 0.0)
     price = Price(l1=0.3, low=0.0 if positive else -np.inf)
@@ -140,6 +134,26 @@ def test_enough_faces_lead_to_the_minimum(condition, seed, positive, monkeypatch
     model = NewtonModel(CentredProblem(loss, features, price, True))
     model.hessian = Q @ np.diag(np.geomspace(1.0, condition, d)) @ Q.T
     model.theta, model.gradient = np.zeros(d), rng.normal(size=d)
+    return model, l1
+
+
+@pytest.mark.parametrize("condition", [1.0, 1e8])
+def test_with_an_l1_norm_an_end_is_in_doubt_where_a_face_is_stiff(condition):
+    model, _ = with_l1(0, condition)
+    model.is_smoothed, model.gradient = True, 10.0 * model.hessian @ np.ones(6)
+    new = model.minimum()[0]
+    assert new.all()
+    assert model.is_stiff == (condition > 1.0)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("condition", [1.0, 1e6])
+@pytest.mark.parametrize("seed", range(5))
+def test_enough_faces_lead_to_the_minimum(condition, seed, positive, monkeypatch):
+    """No coordinate can lower the model, however near to singular its matrix is."""
+    monkeypatch.setattr(_newton_model, "FEW_FACES", 100)
+    monkeypatch.setattr(_newton_model, "MOST_FACES", 100)
+    model, l1 = with_l1(seed, condition, positive)
     new, delta, _, predicted = model.minimum()
     damped = model.hessian + FIRST_DAMPING * np.diag(np.diag(model.hessian))
     gradient = model.gradient + damped @ delta

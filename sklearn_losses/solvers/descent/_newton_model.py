@@ -39,7 +39,7 @@ class NewtonModel(QuadraticModel):
     certain = 1e-3
     needs_curvatures = predicts_slopes = True
     stiffness = JITTER  # of a smoothed kink, in units of the diagonal
-    n_models, is_stiff = 0, False
+    n_models, is_stiff, is_smoothed = 0, False, False
     _pivot = 1.0  # the least one of the last face that was looked at
 
     def forget(self):
@@ -123,20 +123,19 @@ class NewtonModel(QuadraticModel):
         What comes to one on the way stays there. Returns how many faces it saw, too.
         """
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
-        is_curved, n_faces, self._pivot = np.diag(matrix) > 0, 0, 1.0
+        n_faces, self._pivot, has_kink = 0, 1.0, l1 > 0
         while n_faces < most:
             n_faces += 1
-            least = np.where((new > 0) & (l1 > 0), 0.0, low)
-            largest = np.where((new < 0) & (l1 > 0), 0.0, high)
-            is_at_kink = (new == 0) & (l1 > 0)
-            free = is_curved & ~is_at_kink & (new > least) & (new < largest)
-            free = np.flatnonzero(free)
+            free = (matrix.diagonal() > 0) & ((new != 0) | ~has_kink)
+            free = np.flatnonzero(free & (new > low) & (new < high))
             if len(free) == 0:
                 break
-            here, least, largest = new[free], least[free], largest[free]
-            slope = gradient[free] + matrix[free] @ (new - theta)
-            slope += l1[free] * np.sign(here)
-            inner = matrix[np.ix_(free, free)]
+            here, kink = new[free], l1[free]
+            least = np.where((here > 0) & (kink > 0), 0.0, low[free])
+            largest = np.where((here < 0) & (kink > 0), 0.0, high[free])
+            of_free = matrix.take(free, axis=0)
+            slope = gradient[free] + of_free @ (new - theta) + kink * np.sign(here)
+            inner = of_free.take(free, axis=1)
             found, _, self._pivot = _solution(inner, slope)
             step = -found
             ends = np.where(step < 0, least, largest)

@@ -290,7 +290,7 @@ class CentredProblem:
         if norm is not None:
             here = np.atleast_2d(np.where(at_0, 0.0, x))[:, :-1]
             of_norm = norm.slope_before(here, np.atleast_2d(delta)[:, :-1])
-        return float(np.sum(from_left @ self.l1)), of_norm
+        return float((from_left @ self.l1).sum()), of_norm
 
     # ------------------------------------------------------------------ passes
     def sweep(self, sums, raw, h, direction=None, delta=None, known=None):

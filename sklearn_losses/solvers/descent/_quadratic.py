@@ -5,6 +5,8 @@
 minimised by coordinate descent (Scheinberg and Tang 2016).
 """
 
+from functools import cached_property
+
 import numpy as np
 from scipy import linalg
 
@@ -143,6 +145,13 @@ class QuadraticModel:
         """A better point than coordinate descent has found, if the model knows one."""
         return new
 
+    @cached_property
+    def _of_each(self):
+        """l1, low and high of each coordinate of all outputs."""
+        shape = self.theta.shape
+        parts = self.l1, self.low, self.high
+        return [np.broadcast_to(a, shape).ravel() for a in parts]
+
     def _change(self, new):
         """How much the kinks charge more there than at theta."""
         here, there = (
@@ -162,10 +171,7 @@ class QuadraticModel:
             model = blocks, left, right, self.gradient.ravel(), theta
             new = minimize_with_norm(self, *model, sweeps, tol)
             return new.reshape(self.theta.shape), self._change(new)
-        l1, *ends = (
-            np.broadcast_to(a, self.theta.shape).ravel()
-            for a in (self.l1, self.low, self.high)
-        )
+        l1, *ends = self._of_each
         gradient = self.gradient.ravel()
         new = minimize_quadratic(
             blocks, left, right, gradient, theta, l1, *ends, sweeps, tol

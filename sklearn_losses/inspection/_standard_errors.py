@@ -15,9 +15,24 @@ from copy import copy
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
-from sklearn_losses.estimators import LinearClassifier, LinearRegressor
-from sklearn_losses.solvers.descent._exact import ExactCurvature
+from sklearn_losses.estimators import (
+    LinearClassifier,
+    LinearRegressor,
+    LinearSurvival,
+)
+from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.inspection._survival_errors import cox_derivatives
+from sklearn_losses.losses import CoxPH
+from sklearn_losses.losses._targets import group_codes
+from sklearn_losses.solvers.descent._exact import NO_CURVATURE, ExactCurvature
+
+KINDS = [Options("auto", "model", "sandwich")]
+NOT_UNIQUE = (
+    "standard_errors has none here: a column of X is constant, or a combination of "
+    "others, or the loss is flat. Leave out columns until coefficients are unique."
+)
 
 
 def standard_errors(
@@ -26,6 +41,10 @@ def standard_errors(
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
+    *,
+    kind: str = "auto",
+    strata: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
 ) -> Bunch:
     """Standard errors of the coefficients of a model that was fitted without penalty.
 
@@ -34,15 +53,27 @@ def standard_errors(
     holds for independent rows whatever the distribution of y is (HC0 in the language
     of least squares).
 
+    Those of `LinearSurvival` are of the model, H^-1, or the sandwich of Lin and Wei, of
+    rows or of clusters.
+
     Parameters
     ----------
-    estimator : LinearRegressor or LinearClassifier
-        Fitted, with penalty=None or alpha=0, and a differentiable loss of points.
+    estimator : LinearRegressor, LinearClassifier or LinearSurvival
+        Fitted, with penalty=None or alpha=0, and a differentiable loss of points, or
+        `CoxPH`.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
     offset : array-like of the shape of raw predictions, default=None
         X, y, weights and offsets are those of the fit.
+    kind : {"auto", "model", "sandwich"}, default="auto"
+        "model" supposes that the model is true, and is for `LinearSurvival` alone;
+        "auto" is "model" for it, unless there are clusters, and else "sandwich".
+    strata : array-like of shape (n_samples,), default=None
+        Those of the fit of a `LinearSurvival`.
+    clusters : array-like of shape (n_samples,), default=None
+        Ids of what is independent, such as patients that have several rows. For the
+        sandwich of a `LinearSurvival`; None: rows are.
 
     Returns
     -------
@@ -60,12 +91,22 @@ def standard_errors(
     ----------
     Huber 1967, "The behavior of maximum likelihood estimates under nonstandard
     conditions"; White 1980, "A heteroskedasticity-consistent covariance matrix
-    estimator".
+    estimator"; Lin and Wei 1989, "The robust inference for the Cox proportional hazards
+    model".
     """
+    check_parameter("standard_errors", "kind", kind, KINDS)
+    if isinstance(estimator, LinearSurvival):
+        given = X, y, sample_weight, offset, strata, clusters
+        return _of_survival(estimator, kind, *given)
     if not isinstance(estimator, (LinearRegressor, LinearClassifier)):
         raise TypeError(
-            "standard_errors needs a LinearRegressor or a LinearClassifier. Got "
-            f"{estimator!r}."
+            "standard_errors needs a LinearRegressor, a LinearClassifier or a "
+            f"LinearSurvival. Got {estimator!r}."
+        )
+    if kind == "model" or strata is not None or clusters is not None:
+        raise ValueError(
+            "kind='model', strata and clusters are for a LinearSurvival. Leave them "
+            f"out for {type(estimator).__name__}."
         )
     n_features = estimator._check_model()
     loss = estimator.loss_
@@ -89,9 +130,53 @@ def standard_errors(
     return Bunch(coef=errors.reshape(estimator.coef_.shape), intercept=intercept)
 
 
+def _of_survival(estimator, kind, X, y, weight, offset, strata, clusters):
+    """The errors of the log hazard ratios."""
+    n_features = estimator._check_model()
+    loss = estimator.loss_
+    _check_settings(estimator, loss)
+    if kind == "model" and clusters is not None:
+        raise ValueError("clusters are of kind='sandwich'. Leave kind out.")
+    target = estimator._grouped(y, strata)
+    objective = copy(estimator)._objectives(X, target, weight, loss, offset)[0][0]
+    rows, columns = objective.rows, target[1]
+    if rows.n_features != n_features:
+        raise ValueError(
+            f"standard_errors needs X of the fit, of {n_features} features. Got "
+            f"{rows.n_features}."
+        )
+    codes, n = estimator._stratum_of(strata, len(columns)), len(columns)
+    weight = check_weights(weight, n)
+    weight = np.ones(n) if weight is None else weight
+    raw = estimator.raw_prediction(X, offset).astype(np.float64, copy=False)
+    dense = np.asarray(rows.to_dense(), dtype=np.float64)
+    dense = dense - np.average(dense, axis=0, weights=weight)
+    spread = np.sqrt(np.average(dense**2, axis=0, weights=weight))
+    unit = np.where(spread > 0, spread, 1.0)
+    efron = loss.ties == "efron"
+    hessian, scores = cox_derivatives(dense / unit, columns, raw, weight, codes, efron)
+    values, vectors = np.linalg.eigh(hessian)
+    if not values[0] > NO_CURVATURE * values[-1]:
+        raise ValueError(NOT_UNIQUE)
+    covariance = (vectors / values) @ vectors.T
+    if kind == "sandwich" or clusters is not None:
+        if clusters is not None:
+            ids = group_codes(clusters, n, "clusters")
+            scores, each = np.zeros((ids.max() + 1, n_features)), scores
+            np.add.at(scores, ids, each)
+        moved = scores @ covariance
+        covariance = moved.T @ moved
+    coef = np.sqrt(np.diag(covariance)) / unit
+    return Bunch(coef=coef, intercept=np.zeros(1))
+
+
 def _check_settings(estimator, loss):
     reason = None
-    if loss.granularity in ("row", "group"):
+    if isinstance(estimator, LinearSurvival):
+        is_usable = isinstance(loss, CoxPH)
+    else:
+        is_usable = loss.granularity not in ("row", "group")
+    if not is_usable:
         reason = f"{loss!r} is a loss of {loss.granularity}s"
     elif estimator.penalty is not None and estimator.alpha > 0:
         reason = "coefficients that a penalty shrinks are biased: fit with penalty=None"
@@ -99,7 +184,9 @@ def _check_settings(estimator, loss):
         reason = "positive=True binds coefficients to 0"
     elif estimator.bounds is not None:
         reason = "bounds bind coefficients"
-    elif not loss.differentiable or not loss.checked().has_curvature:
+    elif not loss.differentiable or not (
+        loss.granularity == "group" or loss.checked().has_curvature
+    ):
         reason = f"{loss!r} has kinks, or no curvature"
     if reason:
         raise ValueError(f"standard_errors has none here: {reason}.")
@@ -111,11 +198,7 @@ def _of_objective(objective, coef, intercept):
     curvature = ExactCurvature(objective, coef[None], intercept)
     mean, scale = curvature.point.mean, curvature.point.scale
     if not ((scale > 0).all() and curvature.is_regular):
-        raise ValueError(
-            "standard_errors has none here: a column of X is constant, or a "
-            "combination of others, or the loss is flat. Leave out columns until "
-            "coefficients are unique."
-        )
+        raise ValueError(NOT_UNIQUE)
     covariance = curvature.solve(curvature.solve(curvature.squared_slopes()).T)
     errors = np.sqrt(np.diag(covariance)[:-1]) * scale
     if not objective.fit_intercept:

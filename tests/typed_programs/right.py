@@ -312,6 +312,10 @@ largest: float = sl.alpha_max(LinearRegressor(penalty="l1"), X, y)
 path = sl.regularization_path(LinearRegressor(penalty="l1"), X, y, n_alphas=3)
 steps = path.alphas.tolist()
 errors = sl.standard_errors(LinearRegressor(penalty=None).fit(X, y), X, y)
+waits = sl.survival_target(classes > 0, 1.0 + queries % 5)
+survival = sl.LinearSurvival(penalty=None).fit(X, waits, strata=queries % 2)
+errors = sl.standard_errors(survival, X, waits, strata=queries % 2, clusters=queries)
+errors = sl.standard_errors(survival, X, waits, strata=queries % 2, kind="sandwich")
 report: sl.LossReport = sl.check_loss(Huber(), on_fail=None, random_state=1)
 results: list[sl.CheckResult] = [result for result in report if not result.passed]
 status: str = report["gradient"].status

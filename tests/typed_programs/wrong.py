@@ -80,4 +80,5 @@ sl.alpha_max(Huber(), X, y)  # wrong
 sl.alpha_max(SGDClassifier(), X, y)  # wrong
 sl.regularization_path(LinearRegressor(), X, y, n_alphas="3")  # wrong
 sl.standard_errors(SGDClassifier(), X, y)  # wrong
+sl.standard_errors(LinearRegressor(), X, y, kind=3)  # wrong
 sl.LossDisplay.from_losses([3])  # wrong

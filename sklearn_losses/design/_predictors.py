@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import blas
+
+from sklearn_losses.design._matrices import weigh_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +114,7 @@ class Predictors:
                     break
                 bend = hessians[:, k, m, None]
                 if m == k and bend.min(initial=0.0) >= 0.0:
-                    weighed = np.sqrt(bend) * own
-                    out[part, part] += weighed.T @ weighed  # by half of the products
+                    out[part, part] += _weighted_gram(own, bend[:, 0])
                     break
                 product = own.T @ (bend * z[:, others])
                 out[part, place] += product
@@ -123,6 +125,14 @@ class Predictors:
                 out[part, rest] += product
                 out[rest, part] += product.T
         out[rest, rest] += of_constants[:, :, self.constants].sum(axis=0)
+
+
+def _weighted_gram(x, weight):
+    """x' diag(weight) x by half of its products, of weights >= 0."""
+    weighed = np.empty(x.shape)
+    weigh_rows(np.ascontiguousarray(x), weight, weighed)
+    upper = blas.dsyrk(1.0, weighed.T)
+    return np.triu(upper) + np.triu(upper, 1).T
 
 
 def _as_slice(columns):

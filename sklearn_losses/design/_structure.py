@@ -15,6 +15,22 @@ _ADVICE = (
 )
 
 
+def refuse_collection(array, name):
+    """Refuse an array that lies elsewhere, in parts, and that nobody meant to gather.
+
+    Raises
+    ------
+    TypeError
+    """
+    if hasattr(array, "__dask_graph__"):
+        raise TypeError(
+            f"{name} is a dask collection, which would be gathered in memory as a "
+            f"whole. Pass {name}.compute() if it fits there. A fitted model predicts "
+            "blocks, as in X.map_blocks(model.predict, drop_axis=1), and partial_fit "
+            "learns from one after the other."
+        )
+
+
 def check_structure(X, name="X"):
     """Refuse a sparse matrix with an index or a length that does not fit its shape.
 
@@ -34,7 +50,11 @@ def check_structure(X, name="X"):
     ------
     ValueError
         It names the first entry that does not fit.
+    TypeError
+        If X is a collection of blocks that are elsewhere.
     """
+    if type(X) is not np.ndarray:
+        refuse_collection(X, name)
     kind = X.format if sparse.issparse(X) and X.ndim == 2 else None
     if kind in ("csr", "csc", "bsr"):
         return _check_compressed(X, name)

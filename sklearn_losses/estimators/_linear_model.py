@@ -29,7 +29,7 @@ from sklearn_losses.design._structure import check_structure
 from sklearn_losses.estimators._validation import check_offset, resolve_loss
 from sklearn_losses.losses import Loss
 
-_INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False)
+_INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False, ensure_min_samples=0)
 
 # So many raw predictions are still in cache when their labels are looked up.
 _BLOCK = 2**15

@@ -54,10 +54,11 @@ from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import Certified, choose
-from sklearn_losses.solvers.descent._outputs import OutputsSolver
+from sklearn_losses.solvers.descent._outputs import OutputsSolver, outputs_term
 
 UNCERTAINTY = "uncertainty"
 LEAST_LOSS = 1e-6  # of that of the best constants: a task may not take all weight
+MOST_UNITS = 100.0  # of one target may another have, if losses have kinks
 MOST_ROUNDS, SAME_WEIGHTS = 50, 1e-6  # of weights that depend on the losses
 
 
@@ -783,10 +784,25 @@ class _Problem:
         )
         result = OutputsSolver(**self._settings()).solve(objective, start)
         penalty = float(objective.penalty.value(result.coef).sum())
-        said = [(None, result.warnings)]
+        said = [(None, [*result.warnings, *self._other_units(objective)])]
         return _Found(
             result.coef, result.intercept, [result], said, result.bound, penalty
         )
+
+    def _other_units(self, objective):
+        """That one width of smoothing for all kinks suits only some of the tasks."""
+        if objective.loss.differentiable:
+            return
+        units = outputs_term(objective).units
+        least, most = int(np.argmin(units)), int(np.argmax(units))
+        if units[most] > MOST_UNITS * units[least]:
+            yield (
+                f"Targets of the tasks {self.tasks[least].name!r} and "
+                f"{self.tasks[most].name!r} differ in size by a factor of "
+                f"{units[most] / units[least]:.1g}, and the losses have kinks, for "
+                "which the fit has one width: it may be far from its optimum. "
+                "Standardize y, or use losses without kinks."
+            )
 
     def losses(self, found):
         """The mean loss of each task."""

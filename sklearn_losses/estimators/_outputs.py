@@ -30,8 +30,15 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
-from sklearn_losses.problem._objective import Targets
+from sklearn_losses.losses._targets import survival_intervals
+from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.solvers.descent._certified import (
+    START_TOL,
+    Certified,
+    choose,
+    sample_of,
+)
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
 
 
@@ -87,6 +94,19 @@ def _index_of(owner, column, n_features, names):
     raise InvalidParameterError(
         f"The 'features' parameter of {owner} names the column {column!r}, and {known}."
     )
+
+
+def _intervals(y, loss):
+    """y with two columns where it says which times are those of events."""
+    names = getattr(getattr(y, "dtype", None), "names", None)
+    return survival_intervals(y) if names and loss.y_size > 1 else y
+
+
+def _are_intervals(y, loss):
+    """Whether targets are more than numbers."""
+    if loss is None or not loss.outputs or loss.y_size == 1:
+        return False
+    return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
 
 
 class OutputsMixin:
@@ -156,6 +176,8 @@ class OutputsMixin:
         total = float(X.shape[0]) if weight is None else weight.sum()
         offset = check_offset(offset, X.shape[0], 1)
         n_outputs = len(loss.outputs)
+        price = price_of(self, X.shape[1], True)
+        self._check_bounds(price, loss)
         if offset is not None and loss.y_size > 1 and n_outputs > 1:
             y, offset = loss.without(y, offset), None
         if offset is not None:
@@ -163,15 +185,28 @@ class OutputsMixin:
             offset = np.column_stack([offset, others])
         objective = OutputsObjective(
             *(loss, Rows(X, check), Targets(y), weight, total),
-            *(price_of(self, X.shape[1], True), n_outputs),
+            *(price, n_outputs),
             fit_intercept=self.fit_intercept,
             offset=offset,
             predictors=self._predictors(loss, X.shape[1]),
         )
         return [objective], X.dtype
 
+    def _check_bounds(self, price, loss):
+        """Refuse bounds that the model of several outputs does not keep."""
+        if not price.has_bounds:
+            return
+        ends = np.concatenate([np.ravel(price.low), np.ravel(price.high)])
+        if (np.isfinite(ends) & (ends != 0)).any():
+            raise InvalidParameterError(
+                f"{type(self).__name__}(bounds={self.bounds!r}) cannot use {loss!r}, "
+                "because bounds of a loss of several outputs must be 0 or None. Use "
+                "positive=True, or numbers for the parameters of the loss."
+            )
+
     def _checked(self, X, y, loss):
         """X and y, which may have two columns where a target is an interval."""
+        y = _intervals(y, loss)
         if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
             X, y, check = check_large_rows(self, X, y)
             return X, check_numbers(y, loss), check
@@ -191,40 +226,32 @@ class OutputsMixin:
         start = objective.loss.start(y, weight)
         start[0] = 0.0 if not self.fit_intercept else start[0]
         coef = np.zeros((len(start), objective.rows.n_features))
-        first = objective.loss.fitted_before()
+        first = objective.loss.first()
         if first is not None:
-            self._begin_with(first, objective, coef, start)
+            return [self._begun(objective, first, coef, start)]
         return [(coef, start)]
 
-    def _begin_with(self, loss, objective, coef, start):
-        """Begin where a simpler loss ends, in the outputs that both have."""
-        names = objective.loss.outputs
-        moves = np.zeros((len(loss.outputs), coef.shape[1] + 1), dtype=bool)
-        moves[:, -1] = True
-        mine = [k for k, name in enumerate(loss.outputs) if name in names]
-        theirs = [names.index(loss.outputs[k]) for k in mine]
-        moves[mine] = objective.predictors.moves[theirs]
-        offset = objective.offset
-        if offset is not None:
-            offset = np.column_stack(
-                [offset[:, 0], np.zeros((len(offset), len(moves) - 1))]
-            )
-        weight = objective.sample_weight
-        y = loss.columns(objective.targets.y)
-        weight = np.ones(len(y)) if weight is None else weight
-        point = loss.start(y[weight > 0], weight[weight > 0])
-        point[0] = start[0]
-        first = replace(
-            objective,
-            loss=loss,
-            n_outputs=len(moves),
+    def _begun(self, objective, first, coef, start):
+        """The location of another loss, about, and parameters of what that leaves."""
+        parts = objective.rows, objective.targets, objective.sample_weight
+        offset = None if objective.offset is None else objective.offset[:, :1].copy()
+        other = Objective(
+            *(first, *parts, objective.total_weight, objective.penalty, 1),
+            fit_intercept=self.fit_intercept,
             offset=offset,
-            predictors=Predictors(moves),
         )
-        zeros = np.zeros((len(moves), coef.shape[1]))
-        found = self._solver(first).solve(first, (zeros, point))
-        if np.isfinite(found.coef).all() and np.isfinite(found.intercept).all():
-            coef[theirs], start[theirs] = found.coef[mine], found.intercept[mine]
+        solver = Certified(choose(other), max_iter=self.max_iter, tol=START_TOL)
+        some = sample_of(other, draw_seed(self.random_state), 10 * coef.shape[1])
+        found = solver.solve(some or other, (coef[:1].copy(), start[:1].copy()))
+        coef[0], rest = found.coef[0], objective.targets.y.copy()
+        rest -= other.raw(found.coef, found.intercept)[:, 0]
+        weight = objective.sample_weight
+        here = slice(None) if weight is None else weight > 0
+        weight = np.ones(len(rest)) if weight is None else weight
+        columns = objective.loss.columns(rest)[here]
+        start = objective.loss.start(columns, weight[here])
+        start[0] = found.intercept[0]
+        return coef, start
 
     def _solver(self, objective):
         if not has_outputs(objective.loss):
@@ -308,7 +335,10 @@ class OutputsMixin:
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
-        """R^2 of `predict`, or of `Quantiles` what they save of the loss of constants.
+        """R^2 of `predict`, or where that is undefined what the loss says.
+
+        Of `Quantiles`, which share of the loss of constants they save. Of targets that
+        are intervals, the mean log-likelihood.
 
         Parameters
         ----------
@@ -323,6 +353,9 @@ class OutputsMixin:
         float
         """
         loss = getattr(self, "loss_", None)
+        if _are_intervals(y, loss):
+            y, raw = self._targets_and_outputs(X, y, loss, offset)
+            return -loss.mean(y, raw, sample_weight)
         if not isinstance(loss, Quantiles):
             return super().score(X, y, sample_weight, offset)
         y, mean = np.asarray(y, dtype=np.float64), Quantiles(loss.levels).mean
@@ -426,9 +459,21 @@ class OutputsMixin:
 
     def _targets_and_outputs(self, X, y, loss, offset):
         """Targets and raw outputs as a loss of the class of `loss_` takes them."""
+        if isinstance(loss, Quantiles):
+            return check_numbers(y, loss), self._predicted_quantiles(X, loss, offset)
         values = self._values(X, offset)
         n = len(values["location"])
-        return check_numbers(y, loss), loss.raw_of(values, n)
+        return check_numbers(_intervals(y, loss), loss), loss.raw_of(values, n)
+
+    def _predicted_quantiles(self, X, loss, offset):
+        if list(loss.levels) != list(self.loss_.levels):
+            raise ValueError(
+                f"{loss!r} cannot score {type(self).__name__}, which was fitted with "
+                f"{self.loss_!r}: the levels differ."
+            )
+        found = np.asarray(self.predict(X, offset), dtype=np.float64)
+        found = found.reshape(len(found), -1)
+        return np.insert(found, 0, 0.0, axis=1) if loss.is_parallel else found
 
     def _frozen(self, X, offset):
         values = self._values(X, offset)

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
-from sklearn_losses.estimators._scores import ndcg_score
-from sklearn_losses.estimators._validation import unchanged_on_error, warn_caller
+from sklearn_losses.estimators._scores import ndcg_score, warn_of_one_query
+from sklearn_losses.estimators._validation import unchanged_on_error
 from sklearn_losses.losses import LambdaRank, Loss
 from sklearn_losses.losses._targets import group_codes, split_ranking
 from sklearn_losses.penalties import Penalty
@@ -132,7 +132,7 @@ class LinearRanker(BaseGroupLinear):
 
         groups : array-like of shape (n_samples,), default=None
             Which query each row belongs to. None: that of y; if there is none, all rows
-            are one query, and a warning says so.
+            are one query, and a warning says so. They must be those of y if it has any.
 
         offset : array-like of shape (n_samples,) or float, default=None
             What is known of scores: it is added to them, and has no coefficient.
@@ -151,12 +151,7 @@ class LinearRanker(BaseGroupLinear):
             relevance, codes = _split(y, groups)
             if codes is None:
                 codes = group_codes(None, len(relevance))
-                warn_caller(
-                    f"All {len(relevance)} rows are ranked as one query: pass groups= "
-                    "or y=ranking_target(relevance, groups). (Without metadata "
-                    "routing, scikit-learn's searches pass groups to the splitter "
-                    "alone.)"
-                )
+                warn_of_one_query(y, groups, "ranked")
             given = y, relevance[:, None], codes
             self._fit(X, given, sample_weight, offset)
             return self
@@ -266,6 +261,7 @@ class LinearRanker(BaseGroupLinear):
             With gains 2^y - 1; queries without any do not count.
         """
         predicted = self.predict(X, offset)
+        warn_of_one_query(y, groups, "scored")
         return ndcg_score(y, predicted, groups=groups, sample_weight=sample_weight)
 
 

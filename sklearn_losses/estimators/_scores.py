@@ -21,7 +21,7 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.estimators._concordance import count_pairs
-from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators._validation import check_weights, warn_caller
 from sklearn_losses.losses._targets import (
     check_survival,
     group_codes,
@@ -63,6 +63,16 @@ def _seen(weight, *arrays):
         return np.ones(len(arrays[0])), *arrays
     here = weight > 0
     return weight[here], *(array[here] for array in arrays)
+
+
+def warn_of_one_query(y, groups, what):
+    """Say that rows without queries are one query, which is seldom meant."""
+    if groups is None and getattr(getattr(y, "dtype", None), "names", None) is None:
+        warn_caller(
+            f"All rows are {what} as one query: pass groups= or "
+            "y=ranking_target(relevance, groups). (Without metadata routing, "
+            "scikit-learn's searches pass groups to the splitter alone.)"
+        )
 
 
 def _ranking(y_true, y_score, groups, sample_weight):

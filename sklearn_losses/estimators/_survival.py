@@ -13,7 +13,11 @@ from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._scores import concordance_index_score
 from sklearn_losses.estimators._survival_scores import kaplan_meier
-from sklearn_losses.estimators._validation import check_weights, unchanged_on_error
+from sklearn_losses.estimators._validation import (
+    check_weights,
+    unchanged_on_error,
+    warn_caller,
+)
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._targets import group_codes, survival_columns
 from sklearn_losses.penalties import Penalty
@@ -165,6 +169,11 @@ class LinearSurvival(BaseGroupLinear):
             self._strata = None if strata is None else _ids(strata, codes)
             self._fit(X, given, sample_weight, offset)
             self._fit_baseline(X, columns, codes, sample_weight, offset)
+            if self.objective_ == 0.0 and not self.coef_.any():
+                warn_caller(
+                    f"At no event of {type(self).__name__} any other row was at risk, "
+                    "in its stratum: nothing says what coefficients are, and all are 0."
+                )
             return self
 
     _groups_are = "strata"
@@ -351,9 +360,8 @@ class LinearSurvival(BaseGroupLinear):
             return np.unique(np.concatenate([b.times for b in self._baselines]))
         times = np.asarray(times, dtype=np.float64)
         if times.ndim != 1 or np.isnan(times).any():
-            raise ValueError(
-                f"times must be a list of numbers. Got the shape {times.shape}."
-            )
+            got = f"the shape {times.shape}" if times.ndim != 1 else "nan among them"
+            raise ValueError(f"times must be a list of numbers. Got {got}.")
         return times
 
     def score(

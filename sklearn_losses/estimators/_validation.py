@@ -27,8 +27,8 @@ from sklearn_losses._machine._params import (
     check_parameters,
     refuse_negative,
 )
-from sklearn_losses.design._structure import check_structure
-from sklearn_losses.losses import Loss, get_loss, loss_names
+from sklearn_losses.design._structure import check_structure, refuse_collection
+from sklearn_losses.losses import Loss, Quantiles, get_loss, loss_names
 from sklearn_losses.losses._arguments import ORDINARY
 from sklearn_losses.losses._contradictions import is_foreign
 from sklearn_losses.penalties import L1, L2, ElasticNet, Penalty
@@ -68,6 +68,14 @@ PENALTY = [
 ]
 
 KINDS = {"binary": "classification", "multiclass": "classification"}  # of losses
+ESTIMATORS = {
+    "regression": "LinearRegressor",
+    "binary": "LinearClassifier",
+    "multiclass": "LinearClassifier",
+    "ordinal": "LinearOrdinalClassifier",
+    "ranking": "LinearRanker",
+    "survival": "LinearSurvival",
+}
 
 NAMED = {"l1": L1(), "l2": L2()}
 
@@ -147,16 +155,24 @@ def resolve_loss(estimator, tasks, also=()):
         usable = [n for task in tasks for n in loss_names(task)] + list(also)
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because it is a loss for "
-            f"{KINDS.get(found.task, found.task)}. "
-            f"Use one of {', '.join(usable)}, or another estimator."
+            f"{KINDS.get(found.task, found.task)}. Use "
+            f"{ESTIMATORS.get(found.task, 'another estimator')}, or one of "
+            f"{', '.join(usable)}."
         )
     takes_outputs = getattr(estimator, "_takes_outputs", False)
     if found.outputs and found.granularity == "row" and not takes_outputs:
-        fitted = ", ".join(f"{k}={getattr(found, k)!r}" for k in found.outputs[1:])
-        of = f"its {fitted} is fitted" if fitted else "y may be an interval"
+        fitted = [k for k in found.outputs[1:] if hasattr(found, k)]
+        of = ", ".join(f"{k}={getattr(found, k)!r}" for k in fitted)
+        of = f"its {of} is fitted" if fitted else "y may be an interval"
+        advice = ", or numbers for the parameters" if fitted else ""
+        if isinstance(found, Quantiles):
+            raise InvalidParameterError(
+                f"{name} cannot use loss={loss!r}, because it predicts several numbers "
+                "for a row. Use LinearRegressor, or Quantile() for each of them."
+            )
         raise InvalidParameterError(
-            f"{name} cannot use loss={loss!r}, because {of}. Use LinearRegressor, or "
-            "numbers for the parameters."
+            f"{name} cannot use loss={loss!r}, because {of}. Use "
+            f"LinearRegressor{advice}."
         )
     if found.task == "regression" and found.granularity == "row" and not found.outputs:
         raise InvalidParameterError(
@@ -398,6 +414,18 @@ def check_numbers(y, loss, name="y"):
     ValueError
         If they are no numbers, or outside of the domain of the loss.
     """
+    fields = getattr(getattr(y, "dtype", None), "names", None)
+    if fields:
+        advice = "Use LinearSurvival or LinearRanker for it, or numbers."
+        if getattr(loss, "y_size", 1) == 2:
+            advice = (
+                "Use two columns, [time, time] of an event and [time, inf] of a "
+                "censored row: np.column_stack([time, np.where(event, time, np.inf)])."
+            )
+        raise ValueError(
+            f"{name} must be numeric in regression. Got the fields "
+            f"{', '.join(fields)}. {advice}"
+        )
     try:
         y = np.ascontiguousarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -442,6 +470,7 @@ def check_large_rows(estimator, X, y, reset=True):
         It raises the error of `check_rows` if an entry is not finite. None: all are.
     """
     check_structure(X)
+    refuse_collection(y, "y")
     if isinstance(y, (list, tuple)):
         check_one_kind(y)
     size = X.nnz if sparse.issparse(X) else getattr(X, "size", 0)

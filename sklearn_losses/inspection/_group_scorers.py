@@ -28,7 +28,7 @@ from sklearn_losses.estimators import (
     pairwise_accuracy_score,
     reciprocal_rank_score,
 )
-from sklearn_losses.estimators._scores import _undefined
+from sklearn_losses.estimators._scores import _undefined, warn_of_one_query
 from sklearn_losses.estimators._survival_scores import usual_times
 
 
@@ -125,6 +125,7 @@ class RankingScorer(OrderScorer):
         float
             nan, with a warning, where it is not defined.
         """
+        warn_of_one_query(y, groups, "scored")
         return self._score(
             y,
             order_of(estimator, X, offset),
@@ -203,7 +204,8 @@ class SurvivalScorer(OrderScorer):
         Parameters
         ----------
         estimator : object
-            A fitted estimator, whose predictions are larger where the risk is; a
+            A fitted estimator, whose predictions are larger where the risk is. (Those
+            of accelerated failure times are times, which are larger where it is not.) A
             `LinearSurvival`, perhaps at the end of a pipeline or in a search, where the
             score is not `concordance_index_score`.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)

@@ -53,6 +53,12 @@ def targets_and_raw_predictions(estimator, X, y, loss, offset=None):
     check_structure(X)  # others' estimators may not
     if loss.outputs and loss.granularity == "row":
         return _of_outputs(estimator, X, y, loss, offset)
+    if loss.granularity == "group":
+        scorers = {"ranking": "ndcg_scorer()", "survival": "concordance_index_scorer()"}
+        raise ValueError(
+            f"{loss!r} cannot score {type(estimator).__name__}, because it is a loss "
+            f"of groups of rows. Use {scorers.get(loss.task, 'another scorer')}."
+        )
     y = column_or_1d(y)
     if offset is not None:
         estimator, X = _with_offset(estimator, X, offset)
@@ -96,12 +102,13 @@ def _of_outputs(estimator, X, y, loss, offset):
         model = _behind(model)
         if model is None:
             break
-    if not isinstance(getattr(model, "loss_", None), type(loss)):
+    own = getattr(model, "loss_", None)
+    if not isinstance(own, type(loss)):
         raise _refusal(
             loss,
             estimator,
             "it needs all the outputs of a model that was fitted with it",
-            "none",
+            "none" if own is None else f"one of {own!r}",
         )
     return model._targets_and_outputs(X, y, loss, offset)
 

@@ -115,7 +115,8 @@ class LossScorer(BaseEstimator):
         y, raw = targets_and_raw_predictions(estimator, X, y, self.loss, offset)
         if self.d2:
             return d2_loss_score(y, raw, self.loss, sample_weight)
-        means = [self.loss.mean(*column, sample_weight) for column in _columns(y, raw)]
+        pairs = _columns(y, raw, self.loss)
+        means = [self.loss.mean(*pair, sample_weight) for pair in pairs]
         return -float(np.mean(means))
 
     def _accept_sample_weight(self):
@@ -261,7 +262,7 @@ def d2_loss_score(
         excess = [_excesses(y, raw, loss, sample_weight)]
     else:
         excess = [
-            _excesses(*column, loss, sample_weight) for column in _columns(y, raw)
+            _excesses(*column, loss, sample_weight) for column in _columns(y, raw, loss)
         ]
     of_model, of_constant, size = np.sum(excess, axis=0)
     rounding = 1e-12 * size
@@ -355,9 +356,9 @@ def _warn_of_scale(y, raw, loss, sample_weight):
         )
 
 
-def _columns(y, raw):
+def _columns(y, raw, loss):
     """The pairs of targets and raw predictions to which a loss is applied."""
-    if y.ndim == 2 and y.shape == raw.shape:
+    if loss.granularity == "point" and y.ndim == 2 and y.shape == raw.shape:
         return list(zip(y.T, raw.T))
     return [(y, raw)]
 

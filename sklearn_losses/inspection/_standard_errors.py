@@ -17,8 +17,7 @@ from sklearn.utils import Bunch
 
 from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
-from sklearn_losses.estimators import LinearSurvival
-from sklearn_losses.estimators._linear import BaseLinear
+from sklearn_losses.estimators import LinearClassifier, LinearRegressor, LinearSurvival
 from sklearn_losses.estimators._validation import check_weights
 from sklearn_losses.inspection._survival_errors import cox_derivatives
 from sklearn_losses.losses import CoxPH
@@ -33,7 +32,7 @@ NOT_UNIQUE = (
 
 
 def standard_errors(
-    estimator: BaseLinear,
+    estimator: LinearRegressor | LinearClassifier | LinearSurvival,
     X: Matrix,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
@@ -95,7 +94,7 @@ def standard_errors(
     if isinstance(estimator, LinearSurvival):
         given = X, y, sample_weight, offset, strata, clusters
         return _of_survival(estimator, kind, *given)
-    if not isinstance(estimator, BaseLinear):
+    if not isinstance(estimator, (LinearRegressor, LinearClassifier)):
         raise TypeError(
             "standard_errors needs a LinearRegressor, a LinearClassifier or a "
             f"LinearSurvival. Got {estimator!r}."

@@ -176,6 +176,14 @@ class CensoredLikelihood(Likelihood):
                 f"{type(self).__name__} has nothing to fit, because every target is "
                 f"censored from the {side}: no event was observed."
             )
+        ends = y[np.isfinite(y)]
+        if self.scale == MLE and len(y) > 1 and (ends == ends[0]).all():
+            end = np.exp(ends[0]) if self.is_log else ends[0]
+            raise ValueError(
+                f"{type(self).__name__} cannot fit a scale to y, whose intervals all "
+                f"end or begin at {end:.6g}: nothing says how far from there a "
+                "location is. Give it a number: scale=1.0."
+            )
         super().check_fit(np.where(low & high, y[:, 0], np.nan)[:, None], weight)
 
     def start(self, y: Any, weight: Any) -> Array:

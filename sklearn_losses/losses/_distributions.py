@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_losses._machine._params import Interval
+from sklearn_losses._machine._typing import Array
 from sklearn_losses.losses._likelihoods import KINDS, likelihood
 from sklearn_losses.losses._links import LogLink
 from sklearn_losses.losses._outputs import (
@@ -22,9 +23,17 @@ from sklearn_losses.losses._outputs import (
     Distribution,
     start_of_location,
 )
+from sklearn_losses.losses._regression import AbsoluteError
 
 POSITIVE = Interval(0, None, "neither")
 DF = 4.0  # where a fit of degrees of freedom begins
+
+
+def weighted_median(y, weight):
+    """A number with half of the weight on either side, the first of several."""
+    order = np.argsort(y, kind="stable")
+    below = np.cumsum(weight[order])
+    return float(y[order][np.searchsorted(below, 0.5 * below[-1])])
 
 
 class LocationScale(Distribution):
@@ -147,15 +156,19 @@ class LaplaceDistribution(LocationScale):
     kind = "laplace"
     differentiable = False
 
+    def first(self) -> Any:
+        return AbsoluteError()
+
     def _start(self, y, weight):
         """The median and the mean distance from it, which are the best."""
-        order = np.argsort(y[:, 0])
-        sorted_y, below = y[order, 0], np.cumsum(weight[order])
-        median = sorted_y[np.searchsorted(below, 0.5 * below[-1])]
+        median = weighted_median(y[:, 0], weight)
         distance = np.average(np.abs(y[:, 0] - median), weights=weight)
         if distance > 0:
             return median, np.log(distance)
         return super()._start(y, weight)
+
+    def unit_of(self, raw: Array) -> float:
+        return float(np.exp(np.median(raw[:, 1])))
 
     def softened_by(self, h: float) -> Any:
         """The C functions with kinks that are a mean over [-h, h]."""
@@ -209,21 +222,15 @@ class StudentTDistribution(Distribution):
         self.scale = scale
         self.df = df
 
+    def first(self) -> Any:
+        return AbsoluteError()
+
     def _start(self, y, weight):
-        median = float(np.median(y))
-        spread = float(np.median(np.abs(y[:, 0] - median)))
+        median = weighted_median(y[:, 0], weight)
+        spread = weighted_median(np.abs(y[:, 0] - median), weight)
         if spread > 0:
             return median, np.log(spread), np.log(DF)
         return *start_of_location(y[:, 0], weight), np.log(DF)
-
-    def fitted_before(self) -> Any:
-        """That with a number for df.
-
-        y as a whole says nothing of the tails of what features leave of it: a sum of
-        much is near a Gaussian, and from there, where df is infinite and its slope 0,
-        no fit would come back.
-        """
-        return self.with_parameters(scale=MLE, df=DF) if self.df == MLE else None
 
     def frozen(self, location: Any, scale: float | str, df: float | str) -> Any:
         from scipy.stats import t

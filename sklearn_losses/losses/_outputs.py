@@ -153,6 +153,10 @@ class Likelihood(Loss):
         return np.column_stack([values["location"], *rest])
 
     # ------------------------------------------------------------- what is fitted
+    def first(self) -> Any:
+        """A loss of points whose best location is a good one to begin with, or None."""
+        return None
+
     def check_fit(self, y: Any, weight: Any) -> None:
         """Refuse targets that leave the fitted parameters without a best value.
 
@@ -187,13 +191,6 @@ class Likelihood(Loss):
         whole = self._start(y, weight)
         free = [number is None for number in self._fixed()]
         return np.array([raw for raw, is_free in zip(whole, free) if is_free])
-
-    def fitted_before(self) -> Any:
-        """A simpler loss, with the optimum of which a fit of this one begins, or None.
-
-        It is for losses that constants lead astray.
-        """
-        return None
 
     def values_of(self, raw: Array) -> dict[str, Any]:
         """The location and the parameters of raw outputs.
@@ -233,6 +230,22 @@ class Likelihood(Loss):
         y, weight = self.columns(y_true)[here], sample_weight[here]
         found = best_outputs(self.checked(), y, weight, self.start(y, weight))
         return found if self.granularity == "row" else float(found[0])
+
+    def unit_of(self, raw: Array) -> float:
+        """The unit of locations, in which kinks are smoothed, near raw outputs."""
+        return 1.0
+
+    def minimum_of(self, y: Array, weight: Array) -> float:
+        """The least value that all rows together could have, -inf if it is not known.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, y_size)
+        weight : ndarray of shape (n_samples,)
+        """
+        here = weight > 0
+        with np.errstate(invalid="ignore"):
+            return float(weight[here] @ self._minimum(y[here, 0]))
 
     def _minimum(self, y_true):
         """That of the likeliest location; of a scale that may shrink it is -inf."""

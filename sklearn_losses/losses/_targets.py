@@ -200,7 +200,7 @@ def split_ranking(y, groups=None):
     ----------
     y : ndarray of numbers, or as from `ranking_target`
     groups : array-like or None
-        They come before those of y.
+        If y has groups too, they must be the same.
     """
     y = np.asarray(y)
     if y.dtype.names is None:
@@ -211,8 +211,23 @@ def split_ranking(y, groups=None):
             "A structured y of a ranking has the fields relevance and group: use "
             f"ranking_target(relevance, groups). Got the fields {y.dtype.names}."
         )
-    codes = y["group"] if groups is None else groups
-    return _relevance(y["relevance"]), group_codes(codes, len(y))
+    codes = group_codes(y["group"], len(y))
+    if groups is not None:
+        _check_same(codes, group_codes(groups, len(y)))
+    return _relevance(y["relevance"]), codes
+
+
+def _check_same(codes, others):
+    """Refuse groups that put together what those of y do not, or apart."""
+    n_others = others.max(initial=0) + 1
+    n_pairs = len(np.unique(codes * n_others + others))
+    if n_pairs > min(len(np.unique(codes)), len(np.unique(others))):
+        raise ValueError(
+            "groups and the queries of y=ranking_target(relevance, groups) differ. "
+            "Pass one of them. (With metadata routing, where groups are for the "
+            "splitter alone: set_fit_request(groups=False), and of set_score_request "
+            "the same.)"
+        )
 
 
 def _relevance(y):
@@ -222,6 +237,33 @@ def _relevance(y):
         raise ValueError(
             f"The relevance of a row must be a number, the larger the better. {error}"
         ) from error
+
+
+def survival_intervals(y):
+    """Between which ends each time of a survival target lies.
+
+    Parameters
+    ----------
+    y : as from `survival_target` or scikit-survival's Surv
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_samples, 2)
+        The upper end of what is censored is inf.
+
+    Raises
+    ------
+    ValueError
+        If it has entries, or is none of these.
+    """
+    columns = survival_columns(y)
+    if columns.shape[1] > 2:
+        raise ValueError(
+            "A survival_target with entry is for CoxPH: models of times themselves "
+            "take rows from the start."
+        )
+    time, event = columns.T
+    return np.column_stack([time, np.where(event > 0, time, np.inf)])
 
 
 def survival_columns(y):

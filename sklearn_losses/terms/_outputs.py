@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.losses._outputs import best_outputs
 from sklearn_losses.terms._rows import RowTerm
-from sklearn_losses.terms._term import ALL, FEW, LossTerm, Model, finite
+from sklearn_losses.terms._term import FEW, LossTerm, Model, finite
 
 
 class OutputsTerm(RowTerm):
@@ -27,7 +28,6 @@ class OutputsTerm(RowTerm):
     """
 
     _few = None
-    known_minimum = None
 
     def __init__(self, loss, y, weight, n_outputs, offset=None):
         LossTerm.__init__(self, loss, y, weight, offset=offset)
@@ -88,19 +88,63 @@ class OutputsTerm(RowTerm):
         some = np.ascontiguousarray(y[::step]), weight[::step].copy()
         return best_outputs(self._functions, *some, start)
 
-    def minimum(self):
-        """What a step of 1 could make of the best constant."""
-        best = self.best_constant()
-        return self.value_at(best) - self.steepness_at(best)
+    @cached_property
+    def known_minimum(self):
+        return self.lowest if self.lowest > -np.inf else None
 
-    @property
+    def width(self, p, h):
+        """h in the unit of what has kinks: the least, as one width is for all."""
+        if self.loss.parameters:
+            return h * self.loss.unit_of(p)
+        return h / self.unit * self._unit_of_kinks
+
+    @cached_property
+    def _unit_of_kinks(self):
+        losses = getattr(self.loss, "losses", [self.loss])
+        bent = [u for loss, u in zip(losses, self.units) if not loss.differentiable]
+        return min(bent, default=1.0)
+
+    @cached_property
+    def units(self):
+        """The mean distance from the median, of each column of targets with a unit."""
+        return [
+            self._unit(loss, y)
+            for loss, y in zip(getattr(self.loss, "losses", [self.loss]), self._y.T)
+        ]
+
+    def _unit(self, loss, y):
+        # Outputs that are parameters have none, and a model has one stiffness.
+        if (
+            getattr(loss, "parameters", None)
+            or loss.task != "regression"
+            or not isinstance(loss.link, IdentityLink)
+        ):
+            return 1.0
+        y = y[(self.weight > 0) & np.isfinite(y)]
+        return np.abs(y - np.median(y)).mean() or 1.0
+
+    @cached_property
+    def _steps(self):
+        """What a step of each output is: 1, or the unit of what it predicts."""
+        if hasattr(self.loss, "sizes"):
+            return np.repeat(self.units, self.loss.sizes)
+        return np.full(self.shape[1], self.units[0])
+
+    def minimum(self):
+        """The least value, or what a step of a unit could make of the best constant."""
+        if self.known_minimum is not None:
+            return self.known_minimum
+        best = self.best_constant()
+        slopes = np.abs(self.slopes(self.at_constant(best), 0.0)).sum(axis=0)
+        return self.value_at(best) - float(slopes @ self._steps)
+
+    @cached_property
     def lowest(self):
         """The least that all rows could have, -inf if it is not known."""
-        least = getattr(self.loss, "minimum_of", None)
-        return -np.inf if least is None else least(self._y, self.weight)
+        return self.loss.minimum_of(self._y, self.weight)
 
-    def values(self, p):
-        """The losses of all rows, not weighted."""
-        found = np.empty(len(p))
-        self._evaluate(self._y[ALL], p, found, None, None)
-        return found
+    def values_and_slopes(self, p):
+        """The weighted losses of all rows, and their derivatives."""
+        values, slopes = np.empty(len(p)), np.empty(p.shape)
+        self._evaluate(self._y, p, values, slopes, None)
+        return self._weighted(values), self._weighted(slopes)

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from sklearn_losses import (
     LinearClassifier,
+    LinearRegressor,
     Poisson,
     SGDClassifier,
     SGDRegressor,
@@ -157,3 +158,49 @@ def test_standard_errors_of_other_data_than_that_of_the_fit():
             ValueError, match="standard_errors needs X and y of the fit"
         ):
             standard_errors(model, other, y)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("n_classes", [None, 2, 3])
+def test_no_rows_have_no_predictions(form, n_classes):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    if n_classes is None:
+        models, y = [LinearRegressor(), SGDRegressor("poisson")], np.abs(X[:, 0])
+    else:
+        models, y = [LinearClassifier(), SGDClassifier("log_loss")], np.arange(30)
+        y = np.array(["a", "b", "c"])[y % n_classes]
+    for model in models:
+        model.fit(X, y)
+        for name in ("predict", "predict_proba", "decision_function"):
+            if hasattr(model, name):
+                found, some = (getattr(model, name)(form(X[:n])) for n in (0, 3))
+                assert found.shape == (0, *some.shape[1:])
+                assert found.dtype.kind == some.dtype.kind
+
+
+class Collection:
+    """What a dask array looks like to those who have no dask."""
+
+    shape, ndim = (30, 2), 2
+
+    def __dask_graph__(self):
+        """Where its blocks are."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("gathered")
+
+
+@pytest.mark.parametrize(
+    "model", [LinearRegressor(), LinearClassifier(), SGDRegressor(), SGDClassifier()]
+)
+def test_collections_of_blocks_are_not_gathered(model):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    y = (X[:, 0] > 0).astype(float)
+    blocks = Collection()
+    for rows, targets, name in [(blocks, y, "X"), (X, blocks, "y")]:
+        with pytest.raises(TypeError, match=f"{name} is a dask collection, which"):
+            model.fit(rows, targets)
+    model.fit(X, y)
+    for use in (model.predict, lambda rows: model.score(rows, y)):
+        with pytest.raises(TypeError, match=r"X.map_blocks\(model.predict"):
+            use(blocks)

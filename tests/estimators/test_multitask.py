@@ -8,10 +8,12 @@ from scipy import sparse
 from scipy.optimize import linprog
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import MultiTaskLasso
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from sklearn_losses import (
+    AbsoluteError,
     CrossEntropy,
     Hinge,
     Huber,
@@ -263,6 +265,14 @@ def test_parallel_quantiles_are_the_best_of_a_linear_program():
     assert (steps >= 0).all()
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e5])
+def test_units_of_quantiles_do_not_matter(unit):
+    loss = Quantiles(LEVELS, crossing="parallel")
+    model = LinearRegressor(loss, penalty=None).fit(X, Y[:, 0])
+    moved = LinearRegressor(loss, penalty=None).fit(X, unit * Y[:, 0])
+    assert moved.objective_ == pytest.approx(unit * model.objective_, rel=1e-4)
+
+
 def test_quantiles_keep_their_contract_and_say_what_is_wrong():
     for crossing in ("sort", "parallel"):
         assert check_loss(Quantiles(LEVELS, crossing=crossing)).passed
@@ -302,3 +312,22 @@ def test_a_message_names_some_of_many_classes():
     X = np.arange(60.0)[:, None]
     with pytest.raises(InvalidParameterError, match=r"60 classes, \[.*4.0, ...\], and"):
         LinearMultiTask("log_loss").fit(X, X)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_kinks_are_found_in_any_unit_of_y(unit):
+    """But not in all of them at once."""
+    y = Y[:, :2]
+    tasks = LinearMultiTask("absolute_error", penalty=MultiTask(), alpha=1e-3)
+    parallel = LinearRegressor(Quantiles(LEVELS, crossing="parallel"), penalty=None)
+    for model, target in ((tasks, y), (parallel, y[:, 0])):
+        known = clone(model).fit(X, target)
+        found = model.fit(X, unit * target)
+        np.testing.assert_allclose(
+            found.coef_ / unit, known.coef_, rtol=1e-2, atol=1e-3
+        )
+        assert found.objective_ == pytest.approx(unit * known.objective_, rel=1e-5)
+    y = np.column_stack([y[:, 0], 1e4 * y[:, 1]])
+    tasks.set_params(loss={"a": AbsoluteError(), "b": AbsoluteError()})
+    with pytest.warns(ConvergenceWarning, match="'a' and 'b' differ in size by a fact"):
+        tasks.fit(X, y)

@@ -243,7 +243,7 @@ def test_what_is_predicted():
         hinge.set_params(target="mode").fit(X, Y)
     with pytest.raises(InvalidParameterError, match="must be a binary loss"):
         LinearOrdinalClassifier(AllThreshold(Huber())).fit(X, Y)
-    with pytest.raises(InvalidParameterError, match="Use one of cumulative_logit"):
+    with pytest.raises(InvalidParameterError, match="or one of cumulative_logit"):
         LinearOrdinalClassifier("log_loss").fit(X, Y)
 
 

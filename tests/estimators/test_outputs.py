@@ -18,6 +18,7 @@ from sklearn_losses import (
     ExponentialAFT,
     GammaDistribution,
     GaussianDistribution,
+    InvalidParameterError,
     LaplaceDistribution,
     LinearRegressor,
     LogisticDistribution,
@@ -25,9 +26,11 @@ from sklearn_losses import (
     LogNormalAFT,
     NegativeBinomial,
     Poisson,
+    Quantiles,
     SquaredError,
     StudentTDistribution,
     WeibullAFT,
+    survival_target,
 )
 from tests.cases import each
 from tests.contract import each_check
@@ -190,6 +193,23 @@ def test_tobin():
     assert model.gap_ < 1e-12
 
 
+def test_a_survival_target_is_taken_and_scored_by_the_likelihood():
+    event = np.arange(N) % 3 > 0
+    y = np.column_stack([TIMES, np.where(event, TIMES, np.inf)])
+    target = survival_target(event=event, time=TIMES)
+    model = LinearRegressor(WeibullAFT(), penalty=None).fit(X, y)
+    same = clone(model).fit(X, target)
+    np.testing.assert_array_equal(same.coef_, model.coef_)
+    assert same.score(X, target) == pytest.approx(-model.objective_)
+    assert model.score(X, y) == pytest.approx(-model.objective_)
+    assert model.score(X, TIMES) <= 1.0  # R^2
+    losses = {"loss": [WeibullAFT(), LogNormalAFT()]}
+    assert np.isfinite(GridSearchCV(model, losses, cv=3).fit(X, target).best_score_)
+    entered = survival_target(event=event, time=TIMES + 1.0, entry=np.full(N, 0.5))
+    with pytest.raises(ValueError, match="with entry is for CoxPH"):
+        clone(model).fit(X, entered)
+
+
 def test_the_dispersion_of_counts():
     def value(t):
         p = 1.0 / (1.0 + np.exp(t[4] + t[0] + Z @ t[1:4]))
@@ -325,6 +345,61 @@ def test_what_cannot_be_fitted(loss, features, y, message):
         LinearRegressor(loss, features=features).fit(X, y)
 
 
+def test_too_many_features_for_a_matrix():
+    wide = sparse.random_array((20, 5000), density=0.01, format="csr", rng=RNG)
+    with pytest.raises(ValueError, match="of 5,002 coefficients, of at most 5,000"):
+        LinearRegressor(GaussianDistribution()).fit(wide, Y[:20])
+
+
+@each(
+    [GaussianDistribution(), StudentTDistribution(df=3.0), LaplaceDistribution()],
+)
+def test_units_do_not_matter(loss):
+    model = LinearRegressor(loss, penalty=None, tol=1e-9).fit(X, Y)
+    moved = LinearRegressor(loss, penalty=None, tol=1e-9)
+    moved.fit(1e4 * X + 1e6, 1e-3 * Y + 5.0)
+    atol = 1e-6 if loss.differentiable else 3e-3
+    np.testing.assert_allclose(1e7 * moved.coef_, model.coef_, rtol=1e-3, atol=atol)
+    np.testing.assert_allclose(1e3 * moved.loss_.scale, model.loss_.scale, rtol=1e-3)
+
+
+@pytest.mark.parametrize("features", [None, {"scale": "all"}], ids=["constant", "by x"])
+def test_few_rows_and_constant_columns(features):
+    rng = np.random.default_rng(2)
+    wide = np.hstack([rng.normal(size=(40, 12)), np.ones((40, 1))])
+    y = wide[:, 0] + rng.normal(size=40)
+    model = LinearRegressor(GaussianDistribution(), features=features, alpha=1.0)
+    model.fit(wide, y)
+    assert model.coef_[-1] == 0.0
+    assert np.isfinite(model.objective_)
+    with pytest.warns(ConvergenceWarning, match="fits nearly every row perfectly"):
+        # No penalty is enough where all rows can be fitted: the scale falls to 0.
+        clone(model).fit(np.hstack([wide, rng.normal(size=(40, 40))]), y)
+    positive = clone(model).set_params(positive=True, alpha=2.0).fit(wide, y)
+    assert (positive.coef_ >= 0).all()
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@each([GaussianDistribution(), StudentTDistribution(df=4.0), LaplaceDistribution()])
+def test_far_rows_and_little_noise_do_not_look_like_an_end(loss):
+    rng = np.random.default_rng(70)
+    far = rng.standard_t(2, size=(200, 3))
+    y = far @ [1.0, -1.0, 0.5] + 1e-3 * rng.standard_t(3, size=200)
+    model = LinearRegressor(loss, penalty=None).fit(far, y)
+    assert 1e-4 < model.loss_.scale < 1e-2
+    np.testing.assert_allclose(model.coef_, [1.0, -1.0, 0.5], atol=1e-3)
+
+
+def test_a_likelihood_without_a_maximum_is_said():
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(40, 3))
+    time = np.exp(rows @ [1.0, 0.5, 0.0])
+    y = np.column_stack([0.7 * time, 1.4 * time])  # all are right on the plane
+    y[:2] = time[:2, None]
+    with pytest.warns(ConvergenceWarning):
+        LinearRegressor(LogNormalAFT(), penalty=None).fit(rows, y)
+
+
 def test_other_solvers_and_what_has_no_distribution():
     with pytest.raises(ValueError, match="Use solver='auto'"):
         LinearRegressor(GaussianDistribution(), solver="lbfgs").fit(X, Y)
@@ -370,7 +445,7 @@ def test_without_an_intercept_the_scale_still_has_one():
 @each_check(
     [
         LinearRegressor(GaussianDistribution(), features={"scale": "all"}, alpha=3.0),
-        LinearRegressor(StudentTDistribution()),
+        LinearRegressor(StudentTDistribution(df=4.0)),
         LinearRegressor(Censored()),
     ]
 )
@@ -391,3 +466,33 @@ def test_tails_are_those_of_what_features_leave(scale):
     other = LinearRegressor(given, penalty=None).fit(X, y)
     assert model.objective_ <= other.objective_
     assert 3.0 < model.loss_.df < 6.0
+
+
+@pytest.mark.parametrize("loss", [Censored(), WeibullAFT()], ids=str)
+def test_intervals_of_one_end_have_no_scale(loss):
+    """Whether y is above a number is a probit: any scale is as good as another."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    above = X[:, 0] + rng.normal(size=80) > 0
+    least = 0.0 if loss.is_log else -np.inf
+    y = np.column_stack([np.where(above, 2.0, least), np.where(above, np.inf, 2.0)])
+    with pytest.raises(ValueError, match=r"end or begin at 2: .*scale=1\.0"):
+        LinearRegressor(loss).fit(X, y)
+    loss = loss.with_parameters(scale=1.0)
+    assert np.isfinite(LinearRegressor(loss).fit(X, y).objective_)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [GaussianDistribution(), WeibullAFT(), Quantiles(crossing="parallel")],
+    ids=str,
+)
+def test_bounds_that_are_not_0_are_refused(loss):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.exp(X @ [1.0, -1.0])
+    y *= np.random.default_rng(1).uniform(0.5, 2.0, size=60)
+    with pytest.raises(InvalidParameterError, match="must be 0 or None"):
+        LinearRegressor(loss, bounds=(None, 0.5)).fit(X, y)
+    model = LinearRegressor(loss, bounds=(0.0, None)).fit(X, y)
+    assert (model.coef_ >= 0).all()
+    assert model.coef_.any()

@@ -167,7 +167,7 @@ def test_groups_travel_with_y():
 
 def test_without_groups_it_says_so():
     X, y, q, _ = data()
-    with pytest.warns(UserWarning, match="All 240 rows are ranked as one query: pass"):
+    with pytest.warns(UserWarning, match="All rows are ranked as one query: pass"):
         LinearRanker().fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -198,10 +198,14 @@ def test_searches_with_and_without_routing():
 
 def test_scores_of_other_models():
     X, y, q, _ = data()
-    found = cross_validate(
-        LinearRegressor(), X, y, groups=q, cv=GroupKFold(3), scoring=ndcg_scorer()
-    )
+    parts = dict(cv=GroupKFold(3), scoring=ndcg_scorer())
+    with sklearn.config_context(enable_metadata_routing=True):
+        found = cross_validate(LinearRegressor(), X, y, params={"groups": q}, **parts)
     assert np.isfinite(found["test_score"]).all()
+    with pytest.warns(UserWarning, match="All rows are scored as one query: pass"):
+        cross_validate(LinearRegressor(), X, y, groups=q, **parts)
+    with pytest.warns(UserWarning, match="All rows are scored as one query: pass"):
+        LinearRanker().fit(X, y, groups=q).score(X, y)
 
 
 def test_ranks():
@@ -252,7 +256,7 @@ def test_perfect_order_without_a_penalty():
         (
             {"loss": "cox"},
             {},
-            "because it is a loss for survival. Use one of pairwise_",
+            "it is a loss for survival. Use LinearSurvival, or one of pairwise_",
         ),
         ({}, {"groups": np.arange(3)}, r"groups must have the shape \(240,\), the id"),
         ({}, {"groups": np.arange(N)}, "found no query with rows of two levels"),
@@ -343,3 +347,19 @@ def test_many_rows_begin_with_some_of_them():
     X[5, 1] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):
         model.fit(X, y, groups=q)
+
+
+def test_two_kinds_of_queries_are_refused():
+    X, y, q, _ = data()
+    target = ranking_target(y, q)
+    model = LinearRanker().fit(X, target, groups=[f"query {i}" for i in q])
+    for groups in (q // 2, np.arange(N)):
+        with pytest.raises(ValueError, match="groups and the queries of y"):
+            LinearRanker().fit(X, target, groups=groups)
+        with pytest.raises(ValueError, match="groups and the queries of y"):
+            model.score(X, target, groups=groups)
+    with sklearn.config_context(enable_metadata_routing=True):
+        own = LinearRanker().set_fit_request(groups=False)
+        own.set_score_request(groups=False)
+        search = GridSearchCV(own, {"alpha": [0.1]}, cv=GroupKFold(2))
+        assert 0 < search.fit(X, target, groups=q // 2).best_score_ < 1

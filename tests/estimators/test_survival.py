@@ -307,3 +307,22 @@ def test_other_losses_are_refused():
 def test_contract(estimator, check, routing):
     with sklearn.config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("times", "got"), [(5.0, r"the shape \(\)"), ([1.0, np.nan], "nan among them")]
+)
+def test_times_that_are_none(times, got):
+    X = np.arange(4.0)[:, None]
+    model = LinearSurvival().fit(X, survival_target([1, 0, 1, 1], [3, 2, 1, 4]))
+    with pytest.raises(ValueError, match=f"a list of numbers. Got {got}"):
+        model.predict_survival_function(X, times)
+
+
+def test_events_that_nobody_else_could_have_say_nothing():
+    X, time = np.arange(6.0)[:, None] ** 2, np.arange(1.0, 7.0)
+    with pytest.warns(UserWarning, match="At no event of LinearSurvival any other row"):
+        model = LinearSurvival().fit(X, time, strata=np.arange(6))
+    assert not model.coef_.any()
+    with pytest.warns(UserWarning, match="At no event of LinearSurvival any other row"):
+        LinearSurvival().fit(X, survival_target(time == 6.0, time))

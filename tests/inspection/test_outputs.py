@@ -7,13 +7,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
+    Censored,
     CumulativeLogit,
     CumulativeProbit,
     GaussianDistribution,
+    LinearMultiTask,
     LinearOrdinalClassifier,
     LinearRegressor,
+    ListNet,
     LossDisplay,
     NegativeBinomial,
+    Quantiles,
     SGDRegressor,
     SquaredError,
     WeibullAFT,
@@ -23,6 +27,7 @@ from sklearn_losses import (
     loss_scorer,
     regularization_path,
     standard_errors,
+    survival_target,
 )
 from tests.cases import each
 from tests.losses.test_likelihoods import LOSSES
@@ -122,3 +127,39 @@ def test_standard_errors_of_a_location_beside_a_scale():
     by_x = model.set_params(features={"scale": "all"}).fit(X, Y)
     with pytest.raises(ValueError, match="is a loss of rows"):
         standard_errors(by_x, X, Y)
+
+
+@each([Quantiles([0.1, 0.9]), Quantiles([0.1, 0.9], crossing="parallel")])
+def test_quantiles_score_quantiles(loss):
+    model = LinearRegressor(loss, penalty=None).fit(X, Y)
+    plain = Quantiles([0.1, 0.9])
+    score = loss_scorer(plain)(model, X, Y)
+    assert score == pytest.approx(-plain.mean(Y, model.predict(X)))
+    assert loss_scorer(loss)(model, X, Y) == pytest.approx(score)
+    share = loss_scorer(plain, d2=True)(model, X, Y)
+    assert share == pytest.approx(model.score(X, Y))
+    with pytest.raises(ValueError, match="the levels differ"):
+        loss_scorer(Quantiles())(model, X, Y)
+
+
+def test_what_takes_no_quantiles_or_groups_says_so():
+    for estimator in (SGDRegressor(Quantiles()), LinearMultiTask(Quantiles())):
+        with pytest.raises(ValueError, match="it predicts several numbers for a row"):
+            estimator.fit(X, Y)
+    with pytest.raises(ValueError, match="Use LinearRanker, or one of squared_error"):
+        LinearRegressor(ListNet()).fit(X, Y)
+    probit = LinearOrdinalClassifier("cumulative_probit").fit(X, CLASSES)
+    with pytest.raises(ValueError, match=r"is one of CumulativeProbit\(\)"):
+        loss_scorer("cumulative_logit")(probit, X, CLASSES)
+
+
+@each([WeibullAFT(), WeibullAFT(scale=0.5), Censored(log=True)])
+def test_censored_targets_have_the_likelihood_as_a_score(loss):
+    time = np.exp(0.5 * Y)
+    y = np.column_stack([time, np.where(Y > 1.0, np.inf, time)])
+    model = LinearRegressor(loss, penalty=None).fit(X, y)
+    assert loss_scorer(loss)(model, X, y) == pytest.approx(-model.objective_)
+    search = GridSearchCV(model, {"alpha": [0.1, 1.0]}, scoring=loss_scorer(loss))
+    assert np.isfinite(search.fit(X, y).best_score_)
+    assert model.score(X, y) == pytest.approx(-model.objective_)
+    assert model.score(X, survival_target(Y <= 1.0, time)) == model.score(X, y)

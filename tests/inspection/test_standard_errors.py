@@ -10,6 +10,8 @@ from sklearn_losses import (
     Gamma,
     Huber,
     LinearClassifier,
+    LinearMultiTask,
+    LinearRanker,
     LinearRegressor,
     LogLoss,
     Poisson,
@@ -109,5 +111,6 @@ def test_other_refusals():
     model = LinearRegressor(penalty=None).fit(twice, y)
     with pytest.raises(ValueError, match="a column of X is constant, or a comb"):
         standard_errors(model, twice, y)
-    with pytest.raises(TypeError, match="needs a LinearRegressor"):
-        standard_errors(SGDRegressor(), X, y)
+    for other in (SGDRegressor(), LinearRanker(), LinearMultiTask()):
+        with pytest.raises(TypeError, match="needs a LinearRegressor"):
+            standard_errors(other, X, y)

@@ -389,9 +389,8 @@ class Descent:
         A fit that crawls gains as little at each step as one that has arrived; and so
         does one whose curvature is less, in some direction, than what kinks need.
         """
-        problem, is_smoothed = self.problem, self.smoothing.width > 0
-        is_kinked = problem.has_kinks and is_smoothed and problem.price.is_convex
-        is_odd = self.model.is_stiff or is_kinked or self._may_hide
+        may_be_stiff = self.smoothing.width > 0 or not self.problem.has_kinks
+        is_odd = (may_be_stiff and self.model.is_stiff) or self._may_hide
         return is_odd or self.state.n_iterations >= SETTINGS.struggling
 
     @property

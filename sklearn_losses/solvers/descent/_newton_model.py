@@ -40,6 +40,7 @@ class NewtonModel(QuadraticModel):
     needs_curvatures = predicts_slopes = True
     stiffness = JITTER  # of a smoothed kink, in units of the diagonal
     n_models, is_stiff = 0, False
+    _pivot = 1.0  # the least one of the last face that was looked at
 
     def forget(self):
         self.stiffness = JITTER
@@ -101,6 +102,7 @@ class NewtonModel(QuadraticModel):
             n_left -= n_faces
             slope = gradient + blocks[0] @ (new - theta)
             if not wants_to_move(new, slope, l1, low, high, SWEEP_TOL):
+                self.is_stiff &= self._is_stiff(self._pivot)
                 return new
             args = blocks, nothing, nothing, slope, new, l1, low, high
             new = minimize_quadratic(*args, SWEEPS, SWEEP_TOL)
@@ -121,7 +123,7 @@ class NewtonModel(QuadraticModel):
         What comes to one on the way stays there. Returns how many faces it saw, too.
         """
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
-        is_curved, n_faces = np.diag(matrix) > 0, 0
+        is_curved, n_faces, self._pivot = np.diag(matrix) > 0, 0, 1.0
         while n_faces < most:
             n_faces += 1
             least = np.where((new > 0) & (l1 > 0), 0.0, low)
@@ -135,7 +137,8 @@ class NewtonModel(QuadraticModel):
             slope = gradient[free] + matrix[free] @ (new - theta)
             slope += l1[free] * np.sign(here)
             inner = matrix[np.ix_(free, free)]
-            step = -_solution(inner, slope)[0]
+            found, _, self._pivot = _solution(inner, slope)
+            step = -found
             ends = np.where(step < 0, least, largest)
             crosses = np.abs(step) > np.abs(ends - here)
             if not crosses.any():
@@ -150,11 +153,15 @@ class NewtonModel(QuadraticModel):
             new[free[crosses]] = ends[crosses]
         return new, n_faces
 
+    def _is_stiff(self, pivot):
+        """Whether what kinks need decides where a matrix with this pivot is least."""
+        return self.is_smoothed and pivot < NEAR_STIFFNESS * self.stiffness
+
     def _solved(self):
         """hessian^-1 gradient, damped, and more so from now on if it had to be."""
         more = self.damping + (self.stiffness if self.is_smoothed else 0.0)
         found, needed, pivot = _solution(self.hessian, self.gradient.ravel(), more)
-        self.is_stiff = self.is_smoothed and pivot < NEAR_STIFFNESS * self.stiffness
+        self.is_stiff = self._is_stiff(pivot)
         self.is_collinear = pivot < COLLINEAR
         if needed > more:
             self.damping = needed

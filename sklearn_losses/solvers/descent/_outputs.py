@@ -27,11 +27,13 @@ from sklearn_losses.solvers.descent._curvature import (
     solve_scaled,
 )
 from sklearn_losses.solvers.descent._descent import Descent, Limits
+from sklearn_losses.solvers.descent._line_search import is_finite
 from sklearn_losses.solvers.descent._models import NEWTON, Models
 from sklearn_losses.solvers.descent._newton import SMALLEST_TOL
 from sklearn_losses.solvers.descent._newton_model import JointModel
 from sklearn_losses.solvers.descent._problem import CentredProblem
 from sklearn_losses.solvers.descent._smoothing import Smoothing
+from sklearn_losses.solvers.descent._state import Step, Verdict
 from sklearn_losses.solvers.descent._stopping import Tolerance
 from sklearn_losses.terms._outputs import OutputsTerm
 from sklearn_losses.terms._term import FEW, uniform
@@ -40,8 +42,14 @@ START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
-VANISHED = 1e-4  # of the scale of a constant is none
-MOST_NUMBERS = 1 << 19  # of Hessians at a time
+SURE_STEPS = 40  # more than it takes to leave a far row behind
+MOST_COEFS = 5000  # a matrix of 200 MB
+ROUNDING = 1e-12  # of a sum of many values
+VANISHED, GONE = 1e-4, 1e-8  # of the scale of a constant is none, of a fit that is done
+SURELY_LEFT = 100.0  # times tol may be a gap that rounding explains ...
+LEAST_GAP = 1e-7  # ... or this share of the value
+MOST_NUMBERS = 1 << 16  # of Hessians at a time, but ...
+FEWEST_ROWS = 256  # ... so many rows, for products of matrices
 
 
 def outputs_term(objective):
@@ -157,7 +165,7 @@ class OutputsProblem(CentredProblem):
         size, n_outputs = self.predictors.size, self.n_outputs
         found, total = np.zeros((size, size)), 0.0
         width = max(n_outputs**2, self.features.n_features + 1)
-        n_rows = max(1, MOST_NUMBERS // width)
+        n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
         for start in range(0, len(raw), n_rows):
             block = slice(start, min(start + n_rows, len(raw)))
             hessians = self.term.hessians(raw[block], h, block)
@@ -176,14 +184,15 @@ class OutputsProblem(CentredProblem):
 
     def bound(self, theta):
         """A lower bound of a convex objective, from the slopes at a point."""
-        raw = self.raw_at(theta)
-        seen = self.sweep(Sums(self.features, self.n_outputs), raw, 0.0)
-        slopes, offset = self.term.slopes(raw, 0.0), self.term.offset
-        products = slopes * (raw if offset is None else raw - offset)
-        values = self.term.weight * self.term.values(raw)
-        gradient = self.gradient(theta, seen.sums) - self.price_slope(theta)
-        sizes = np.abs(products).sum() + np.abs(values).sum()
-        parts = products.sum(), seen.value, sizes, self.term.lowest
+        raw, offset = self.raw_at(theta), self.term.offset
+        values, slopes = self.term.values_and_slopes(raw)
+        sums = Sums(self.features, self.n_outputs)
+        for block in self.features.blocks:
+            sums.add(block, slopes[block])
+        gradient = self.gradient(theta, sums) - self.price_slope(theta)
+        slopes *= raw if offset is None else raw - offset
+        linear, sizes = slopes.sum(), np.abs(slopes).sum() + np.abs(values).sum()
+        parts = linear, values.sum(), sizes, self.term.lowest
         return bound_of(self.price, theta, gradient, *parts)
 
 
@@ -197,13 +206,26 @@ class OutputsModels(Models):
         return OutputsModel
 
 
+class Settled(Tolerance):
+    """Until a model offers too little; an end in doubt is proved by more steps."""
+
+    def prove(self, descent, allowed):
+        if descent.smoothing.width > 0:
+            return super().prove(descent, allowed)
+        return Verdict.ARRIVED if descent.settles(allowed) else Verdict.GIVEN_UP
+
+
 class OutputsDescent(Descent):
     """A descent to a tolerance, and beyond it."""
+
+    # Of kinks at a constant that may be the optimum there is no proof: they are
+    # smoothed less and less, as anywhere else.
+    is_at_constant = False
 
     def __init__(self, limits, objective, features, point, passes=1):
         term = outputs_term(objective)
         problem = OutputsProblem.of(objective, features, term, passes)
-        parts = limits, Tolerance(limits), OutputsModels(), Smoothing(), point
+        parts = limits, Settled(limits), OutputsModels(), Smoothing(), point
         super().__init__(problem, *parts)
 
     @property
@@ -219,7 +241,52 @@ class OutputsDescent(Descent):
             return False
         before = term.loss.values_of(term.best_constant()[None])["scale"]
         raw = self.problem.raw_at(self.state.kept)
-        return not np.min(term.loss.values_of(raw)["scale"]) > VANISHED * before[0]
+        vanished = GONE if self.state.converged else VANISHED
+        return not np.min(term.loss.values_of(raw)["scale"]) > vanished * before[0]
+
+    def _length(self, step):
+        """How far to go; a whole step if it gains less than values can tell."""
+        is_tiny = 0.0 < -step.slope <= ROUNDING * abs(self.state.value)
+        if is_tiny and is_finite(step.direction):
+            return 1.0
+        return super()._length(step)
+
+    def settles(self, allowed):
+        """Make steps to the end, with exact curvature, until they gain nothing.
+
+        Where curvature hides what is left, as that of a far row does, they gain more
+        and more.
+        """
+        state, problem = self.state, self.problem
+        rounding = LITTLE * len(problem.term.y) ** 0.5
+        for _ in range(SURE_STEPS):
+            self.look_at(state.theta, state.raw)
+            value, (new, delta, slope, promised) = state.value, self.model.minimum()
+            step = Step(new, delta, slope, promised, promised)
+            step.direction, step.ahead = problem.raw(delta), None
+            t = self._length(step)
+            gained = 0.0
+            if t > 0:
+                state.theta = state.theta + t * delta
+                state.raw = state.raw + t * step.direction
+                here = self.value_here()
+                gained = value - here
+                self.arrive(here, t)
+            if max(promised, gained) <= max(allowed, rounding * abs(value)):
+                return True
+            if t == 0 and not self.model.damp():
+                return False
+        return False
+
+    def misses(self, bound, tol):
+        """Whether a gap says that more is left than rounding explains."""
+        if not bound > -np.inf:
+            return False
+        gap, sizes = self.state.best - bound, abs(self.start.at_constant)
+        return gap > max(
+            SURELY_LEFT * tol * abs(self.gained),
+            LEAST_GAP * (sizes + abs(self.state.best)),
+        )
 
     def polish(self):
         """More steps from the best point on, as long as they gain."""
@@ -259,16 +326,26 @@ class OutputsSolver(Certified):
         super().__init__(NEWTON, **settings)
 
     def check(self, objective):
-        """Any objective will do."""
+        """Refuse more coefficients than a matrix of second derivatives has room for."""
+        size = objective.predictors.size
+        if size > MOST_COEFS:
+            raise ValueError(
+                f"{self.owner} cannot use {objective.loss!r} with so many features, "
+                "because Newton's method needs the matrix of second derivatives of "
+                f"{size:,} coefficients, of at most {MOST_COEFS:,}. Leave features out "
+                "or, where the loss has parameters, give them numbers: then any number "
+                "of features will do."
+            )
 
     def solve(self, objective, start):
         return finish(self.steps(objective, start))[0]
 
     def steps(self, objective, start):
+        self.check(objective)
         sample = sample_of(objective, self.seed, 10 * objective.predictors.size)
         features, passes = features_of(objective, None)
         point = tuple(array.copy() for array in start)
-        if sample is not None and objective.is_convex and not point[0].any():
+        if sample is not None and not point[0].any():
             point, _ = self._of_rows(sample, features, point)
         if objective.predictors.has_more:
             first = replace(objective, predictors=objective.predictors.of_first())
@@ -285,6 +362,7 @@ class OutputsSolver(Certified):
             descent.polish()
             bound = descent.lower_bound()
         state = descent.state
+        state.converged = state.converged and not descent.misses(bound, self.tol)
         result = SolverResult(
             *descent.found(),
             np.array([descent.problem.passes]),
@@ -309,9 +387,10 @@ class OutputsSolver(Certified):
 
     def _warnings(self, descent):
         state, term = descent.state, descent.problem.term
-        if state.converged:
+        is_perfect = descent.is_perfect_fit
+        if state.converged and not is_perfect:
             return []
-        if descent.is_perfect_fit:
+        if is_perfect:
             return [
                 f"{self.owner} fits nearly every row perfectly, so that the likelihood "
                 f"of {term.loss!r} grows without end as its scale falls to 0; this "

@@ -153,6 +153,7 @@ class QuadraticModel:
 
     def _least_with_kinks(self, blocks, left, right, sweeps, tol):
         """Where the model is least, about, and how much more the kinks charge."""
+        self.is_stiff = self.price.is_convex  # unless `_polished` knows better
         blocks = blocks.copy()
         diagonal = np.einsum("bii->bi", blocks)
         diagonal *= 1 + self.damping

@@ -17,11 +17,7 @@ from sklearn.utils import Bunch
 
 from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
-from sklearn_losses.estimators import (
-    LinearClassifier,
-    LinearRegressor,
-    LinearSurvival,
-)
+from sklearn_losses.estimators import LinearClassifier, LinearRegressor, LinearSurvival
 from sklearn_losses.estimators._validation import check_weights
 from sklearn_losses.inspection._survival_errors import cox_derivatives
 from sklearn_losses.losses import CoxPH
@@ -36,7 +32,7 @@ NOT_UNIQUE = (
 
 
 def standard_errors(
-    estimator: LinearRegressor | LinearClassifier,
+    estimator: LinearRegressor | LinearClassifier | LinearSurvival,
     X: Matrix,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,

@@ -11,8 +11,8 @@ from sklearn_losses import (
     Huber,
     LinearClassifier,
     LinearMultiTask,
+    LinearRanker,
     LinearRegressor,
-    LinearSurvival,
     LogLoss,
     Poisson,
     Quantile,
@@ -111,6 +111,6 @@ def test_other_refusals():
     model = LinearRegressor(penalty=None).fit(twice, y)
     with pytest.raises(ValueError, match="a column of X is constant, or a comb"):
         standard_errors(model, twice, y)
-    for other in (SGDRegressor(), LinearSurvival(), LinearMultiTask()):
+    for other in (SGDRegressor(), LinearRanker(), LinearMultiTask()):
         with pytest.raises(TypeError, match="needs a LinearRegressor"):
             standard_errors(other, X, y)

@@ -190,8 +190,12 @@ class Descent:
         """Make the step to the minimum of the model, as far as it is judged to lead."""
         new, delta, slope, promised = self.model.minimum()
         step = Step(new, delta, slope, promised, self._possible(promised))
+        verdict = self.stopping.judge_model(self, step)
+        if isinstance(verdict, Stopping):  # the step is there, and the sums it is from
+            self.stopping = verdict
+            verdict = verdict.judge_model(self, step)
         return (
-            self.stopping.judge_model(self, step)
+            verdict
             or self._try(step)
             or self.stopping.judge_direction(self, step)
             or self._go(step)

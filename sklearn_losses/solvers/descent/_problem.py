@@ -163,7 +163,8 @@ class CentredProblem:
         for array, of_features in zip(of_all, parts):
             array[:-1] = of_features
         of_all[:, -1] = 0.0, 0.0, -np.inf, np.inf  # of the intercept
-        self.moves = np.append(features.scale > 0, float(has_intercept))
+        self.moves = np.empty(features.n_features + 1)
+        self.moves[:-1], self.moves[-1] = features.scale > 0, has_intercept
 
     @classmethod
     def of(cls, objective, features, term, passes=0):

@@ -135,6 +135,8 @@ OUTSIDE = {
     "../benchmarks/RESULTS.md": "benchmarks_results.md",
     "../benchmarks/GAPS.md": "benchmarks_gaps.md",
     "../benchmarks/STREAMS.md": "benchmarks_streams.md",
+    "../benchmarks/SEARCH.md": "benchmarks_search.md",
+    "../benchmarks/PENALTIES.md": "benchmarks_penalties.md",
 }
 _CODE = re.compile(r"(\w+)(\(.*\))?")
 ALREADY = nodes.reference, nodes.title, addnodes.pending_xref

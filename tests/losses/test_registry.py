@@ -213,3 +213,8 @@ def test_what_no_name_can_stand_for(name, cls, error, message):
 def test_what_no_name_is(name):
     with pytest.raises(TypeError, match="register_loss needs a name of letters"):
         register_loss(name)
+
+
+def test_a_name_stands_for_a_public_class():
+    for name in loss_names():
+        assert type(get_loss(name)).__name__[0] != "_", name

@@ -20,7 +20,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers.descent import _newton_model
 from sklearn_losses.solvers.descent._curvature import FIRST_DAMPING
-from sklearn_losses.solvers.descent._newton_model import NewtonModel
+from sklearn_losses.solvers.descent._newton_model import NewtonModel, ProductModel
 from sklearn_losses.solvers.descent._problem import CentredProblem
 from sklearn_losses.terms._points import PointTerm
 from sklearn_losses.terms._rows import RowTerm, row_term
@@ -179,3 +179,13 @@ def test_moments_of_rows_with_matrices(kind):
     for k in range(K):
         assert_allclose(found[k, :, : k + 1], known[k, :, : k + 1], atol=1e-12)
         assert not found[k, :, k + 1 :].any()
+
+
+def test_products_at_a_minimum_make_no_step():
+    model = ProductModel.__new__(ProductModel)
+    model.theta, model.gradient = np.ones(3), np.zeros(3)
+    model.product, model.diagonal = lambda v: v, np.ones(3)
+    model.has_kinks = False
+    new, delta, slope, promised = model.minimum()
+    np.testing.assert_array_equal(new, model.theta)
+    assert (np.abs(delta).max(), slope, promised) == (0.0, 0.0, 0.0)

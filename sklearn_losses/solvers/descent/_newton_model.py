@@ -250,7 +250,7 @@ class ProductModel(QuadraticModel):
         if self.has_kinks:
             return self._minimum_with_kinks()
         steep, size = float(np.linalg.norm(self.gradient)), self.theta.size
-        self.steepest = self.steepest or steep
+        self.steepest = self.steepest or steep or 1.0  # at a minimum it is 0
         found, _ = cg(
             LinearOperator((size, size), lambda v: self.product(v).ravel()),
             -self.gradient.ravel(),

@@ -9,7 +9,6 @@ from sklearn_losses.estimators._validation import (
     check_offset,
     check_weights,
     price_of,
-    resolve_loss,
 )
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping
@@ -37,7 +36,7 @@ class BaseGroupLinear(BaseLinear):
     }
 
     def _usable_loss(self):
-        return resolve_loss(self, self._tasks)
+        return self._resolve_loss()
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         """The objective, as a list of one, and the dtype of X.
@@ -71,12 +70,15 @@ class BaseGroupLinear(BaseLinear):
         return [objective], X.dtype
 
     def _callbacks(self, given, fitted):
-        return super()._callbacks((given[0], given[1][0], given[2]), fitted)
+        y = given[1][0] if isinstance(given[1], tuple) else given[1]
+        return super()._callbacks((given[0], y, given[2]), fitted)
 
     def _fitted(self, loss, dtype, coef, intercept):
         """The attributes of a model: where it is centred is a constant, too."""
-        coef, _ = self._published(coef, np.zeros(1), dtype)
-        return {"loss_": loss, "coef_": coef[0], "intercept_": np.zeros(1, coef.dtype)}
+        intercept = intercept if self.fit_intercept else np.zeros(1)
+        coef, intercept = self._published(coef, intercept, dtype)
+        return {"loss_": loss, "coef_": coef[0], "intercept_": intercept}
 
     def _dense_coef(self):
-        return np.ravel(super()._dense_coef())
+        coef = super()._dense_coef()
+        return coef if self._n_published() > 1 else np.ravel(coef)

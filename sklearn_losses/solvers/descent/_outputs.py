@@ -146,6 +146,10 @@ class OutputsProblem(CentredProblem):
         found = super().of(objective, features, term, passes)
         found.predictors, found.sees_differences = objective.predictors, False
         found.moves[-1] = 1.0  # predictors know which intercepts do
+        if found.price.has_bounds:  # which are those of the location
+            none = np.full((found.n_outputs - 1, len(found.low)), np.inf)
+            found.low = np.vstack([found.low, -none])
+            found.high = np.vstack([found.high, none])
         return found
 
     def gradient(self, theta, sums):
@@ -240,7 +244,7 @@ class OutputsDescent(Descent):
         if "scale" not in term.loss.outputs:
             return False
         before = term.loss.values_of(term.best_constant()[None])["scale"]
-        raw = self.problem.raw_at(self.state.kept)
+        raw = self.problem.raw_at(self.state.kept)[term.weight > 0]
         vanished = GONE if self.state.converged else VANISHED
         return not np.min(term.loss.values_of(raw)["scale"]) > vanished * before[0]
 

@@ -103,6 +103,7 @@ class LinearSurvival(OutputsMixin, BaseGroupLinear):
     See Also
     --------
     survival_target : What `fit` takes as y.
+    survival_bands : Confidence bands of predicted survival functions.
     concordance_index_scorer : A scorer for searches.
 
     Notes

@@ -389,6 +389,25 @@ def test_one_event_ties_and_strata_without_events():
     assert model.predict_median(X[:1], strata=["none"])[0] == np.inf
 
 
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_raw_predictions_that_are_ten_thousand_apart(ties):
+    X, time, event, *_ = design()
+    far = np.linspace(-5000.0, 5000.0, len(X))[np.argsort(X[:, 2])]
+    y = survival_target(event, time)
+    model = LinearSurvival(CoxPH(ties), alpha=0.01).fit(X, y, offset=far)
+    assert model.gap_ < 1e-5 * model.objective_
+    left = model.predict_survival_function(X, [0.5, 5.0, 1e9], offset=far)
+    assert ((left >= 0) & (left <= 1)).all()
+    assert (left[:, 0] == 1).all()
+    assert not np.isnan(model.predict_median(X, offset=far)).any()
+    both = np.column_stack([far, -far])
+    y = survival_target(event * (1 + (X[:, 1] > 0)), time)
+    model = LinearSurvival(CoxPH(ties), alpha=0.01).fit(X, y, offset=both)
+    left = model.predict_survival_function(X, offset=both)
+    found = model.predict_cumulative_incidence(X, offset=both)
+    np.testing.assert_allclose(found.sum(axis=2) + left, 1.0)
+
+
 def test_without_a_minimum():
     X = np.arange(20.0)[:, None]
     y = survival_target(np.ones(20, bool), 20.0 - X[:, 0])

@@ -13,6 +13,7 @@ from sklearn_losses._machine._params import (
     NONE,
     Instance,
     Interval,
+    InvalidParameterError,
     Options,
     check_parameters,
 )
@@ -21,6 +22,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._task_fits import TasksProblem
+from sklearn_losses.estimators._task_rank import RankProblem
 from sklearn_losses.estimators._task_targets import columns_of, kind_of
 from sklearn_losses.estimators._tasks import UNCERTAINTY, TasksMixin
 from sklearn_losses.estimators._validation import (
@@ -57,6 +59,12 @@ class LinearMultiTask(TasksMixin, BaseLinear):
         The weight of each task; None means 1. 'uncertainty': 1 / (2 L_t), with the mean
         loss L_t of the task in this fit, so that the sum of log(L_t) / 2 is least.
         Weights matter where a penalty couples tasks, or as factors of alpha.
+
+    rank : int, default=None
+        How many linear maps of the features all tasks share: coef_ is a product of an
+        (n_outputs, rank) and a (rank, n_features) matrix. It needs penalty='l2' or
+        None, and is not convex: `gap_` is nan, unless the rank is no less than coef_
+        has anyway. None: any rank.
 
     penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='l2'
         ``MultiTask()`` keeps the coefficients of a feature for all tasks at 0 together.
@@ -128,6 +136,7 @@ class LinearMultiTask(TasksMixin, BaseLinear):
             Instance(Mapping, "a dict of task to float"),
             NONE,
         ],
+        "rank": [Interval(1, None, "left", integer=True), NONE],
         "columns": [Instance(Mapping, "a dict of task to columns"), NONE],
         "alpha": [Interval(0, None, "left")],
         "l1_ratio": [Interval(0, 1, "both"), NONE],
@@ -144,6 +153,7 @@ class LinearMultiTask(TasksMixin, BaseLinear):
         *,
         columns: Mapping[str, Any] | None = None,
         weights: Mapping[str, float] | str | None = None,
+        rank: int | None = None,
         penalty: Penalty | str | None = "l2",
         alpha: float = 0.0001,
         l1_ratio: float | None = 0.15,
@@ -156,6 +166,7 @@ class LinearMultiTask(TasksMixin, BaseLinear):
         self.loss = loss
         self.columns = columns
         self.weights = weights
+        self.rank = rank
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -199,13 +210,23 @@ class LinearMultiTask(TasksMixin, BaseLinear):
         tasks, targets = self._resolved(*columns)
         weights = self._sample_weights(sample_weight, X.shape[0], tasks)
         rows.verify()
-        problem = TasksProblem(self, rows, tasks, targets, weights)
+        self._check_rank()
+        kind = TasksProblem if self.rank is None else RankProblem
+        problem = kind(self, rows, tasks, targets, weights)
         factors = self._weights_of(tasks)
         if self.weights == UNCERTAINTY:
             found, factors = problem.with_uncertainty(factors)
         else:
             found = problem.solve(factors)
         return self._publish(problem, found, factors, X.dtype)
+
+    def _check_rank(self):
+        if self.rank is not None and self.penalty not in ("l2", None):
+            raise InvalidParameterError(
+                f"LinearMultiTask(rank={self.rank!r}) cannot use penalty="
+                f"{self.penalty!r}, because of a product of two matrices only the l2 "
+                "norm is one of each. Use penalty='l2' or None."
+            )
 
     def _publish(self, problem, found, factors, dtype):
         tasks, results = problem.tasks, found.results
@@ -225,11 +246,10 @@ class LinearMultiTask(TasksMixin, BaseLinear):
             for name, own in of_each.items()
             if own[0].classes is not None
         }
-        losses = problem.losses(found)
+        losses = problem.losses(found.coef, found.intercept)
         self.weights_ = dict(zip(names, factors.tolist()))
         self.losses_ = dict(zip(names, losses.tolist()))
-        penalty = found.penalty
-        self.objective_ = float(np.dot(factors, losses) + penalty)
+        self.objective_ = float(np.dot(factors, losses) + found.penalty)
         self.gap_ = float(np.maximum(self.objective_ - found.bound, 0.0))
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
         return self

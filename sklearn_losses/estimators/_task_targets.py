@@ -12,6 +12,8 @@ import numpy as np
 
 from sklearn_losses._machine._params import Interval, InvalidParameterError
 
+NUMBERS = "regression", "boxes"  # tasks whose targets are no labels
+
 
 def some(labels):
     """The first of them, for a message."""
@@ -87,7 +89,7 @@ def coded(values, loss, task, label):
         raise ValueError(
             f"The column {label!r} of y, of the task {task!r}, is all nan."
         )
-    of = _numbers if loss.task == "regression" else _labels
+    of = _numbers if loss.task in NUMBERS else _labels
     found, classes = of(values[here], loss, task, label)
     codes = np.full(values.shape, np.nan)
     codes[here] = found

@@ -23,6 +23,7 @@ from sklearn_losses._machine._typing import (
     available_if,
 )
 from sklearn_losses.estimators._task_targets import (
+    NUMBERS,
     coded,
     columns_of,
     in_container,
@@ -73,7 +74,7 @@ def _has_probabilities(model):
 class TasksMixin:
     """Parameters, targets and predictions of several tasks."""
 
-    _tasks = ("regression", "binary", "multiclass")
+    _tasks = ("regression", "binary", "multiclass", "boxes")
     _takes_outputs = False
 
     # ----------------------------------------------- parameters of a dict of losses
@@ -166,7 +167,7 @@ class TasksMixin:
 
     def _size_of(self, name, loss, targets, classes):
         """How many raw outputs a target has."""
-        if loss.task == "regression":
+        if loss.task in NUMBERS:
             return 1 if targets.ndim == 1 else targets.shape[1]
         if loss.granularity == "row":
             return len(classes)

@@ -68,6 +68,12 @@ class Predictors:
         moves[1:, :-1] = False
         return Predictors(moves)
 
+    def of_location(self):
+        """The same where only the first output moves."""
+        moves = self.moves.copy()
+        moves[1:] = False
+        return Predictors(moves)
+
     @cached_property
     def _is_constant(self):
         return ~self.moves[:, :-1].any(axis=1)

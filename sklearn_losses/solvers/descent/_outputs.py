@@ -79,6 +79,8 @@ class OutputsModel(JointModel):
         self.gradient = self.problem.gradient(theta, seen.sums)
         of_each = np.tile(self.l2, self.n_outputs)[places]
         self.hessian = hessian.copy()  # that of the loss may be asked for again
+        if self.problem.memory is not None:
+            self.hessian += self.problem.memory.block(places)
         diagonal = self.hessian.ravel()[:: len(places) + 1]
         bends = np.repeat(self.problem.term.bends, len(self.l2))[places]
         diagonal += of_each + jitter * self.stiffness / JITTER * bends
@@ -113,7 +115,7 @@ class OutputsModel(JointModel):
     def _step(self, gradient):
         damping = max(self.damping, FIRST_DAMPING)
         factor, scale, needed = scaled_cholesky(self.hessian, damping)
-        if needed > damping:
+        if needed > damping or self.hessian.diagonal().min() < 0.0:
             step = newton_step(gradient, self.hessian + 0.0)
             return step / (1.0 + self.damping / FIRST_DAMPING * 1e-3)
         found = -solve_scaled(factor, scale, gradient)
@@ -146,9 +148,13 @@ class OutputsProblem(CentredProblem):
     @classmethod
     def of(cls, objective, features, term, passes=0):
         found = super().of(objective, features, term, passes)
-        found.predictors, found.sees_differences = objective.predictors, False
-        found.moves[-1] = 1.0  # predictors know which intercepts do
-        return found
+        return found.with_predictors(objective.predictors)
+
+    def with_predictors(self, predictors):
+        """This problem, of outputs that use what they say."""
+        self.predictors, self.sees_differences = predictors, False
+        self.moves[-1] = 1.0  # predictors know which intercepts move
+        return self
 
     def gradient(self, theta, sums):
         """That of what moves; a column without spread does not."""

@@ -24,6 +24,7 @@ from sklearn_losses.losses import (
     _ordinal,
     _quantiles,
     _ranking,
+    _ranking_steps,
     _regression,
     _robust,
     _survival,
@@ -45,7 +46,8 @@ def _named(*families):
 
 # In the order of the families, and of their files.
 _CLASSES = _named(
-    *(_regression, _robust, _counts, _binary, _multiclass, _ranking, _survival)
+    *(_regression, _robust, _counts, _binary, _multiclass),
+    *(_ranking, _ranking_steps, _survival),
 )
 # Those with several raw predictions.
 _OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles)

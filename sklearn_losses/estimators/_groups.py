@@ -67,10 +67,9 @@ class GroupModelMixin:
         if not objective.grouping.total > 0:
             raise ValueError(self._says_nothing(objective.rows.n_rows))
 
-    def _fitted(self, loss, dtype, coef, intercept):
-        """The attributes of a model: where it is centred is a constant, too."""
-        coef, _ = self._published(coef, np.zeros(1), dtype)
-        return {"loss_": loss, "coef_": coef[0], "intercept_": np.zeros(1, coef.dtype)}
+    def _published(self, coef, intercept, dtype):
+        """Of one output; where features are centred is a constant, too."""
+        return super()._published(coef[0], np.zeros(1), dtype)
 
     def _dense_coef(self):
         return np.ravel(super()._dense_coef())

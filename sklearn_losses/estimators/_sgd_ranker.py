@@ -1,4 +1,4 @@
-"""SGDRanker: rankings by steps of a query or several, from all rows or from a stream."""
+"""SGDRanker: rankings by steps of queries, by all of them, or from a stream."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ _OWN = (
         Whether to shuffle the queries before each epoch.""",
     """random_state : int, RandomState instance, default=None
         The source of randomness for shuffling, for the draws of `BPR` and `WARP`, and
-        for the choice of the validation queries. Pass an int for reproducible results.""",
+        for the choice of the validation queries. Pass an int for results that can be
+        had again.""",
     """learning_rate : {'constant', 'optimal', 'invscaling', 'adaptive', 'auto'}, \
             default='auto'
         The step size at step t:

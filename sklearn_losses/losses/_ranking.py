@@ -449,8 +449,9 @@ class NDCGLoss(RankingLoss):
         bad = np.flatnonzero(~((columns[:, 0] >= 0) & (columns[:, 0] <= MOST_GAIN)))
         if len(bad):
             raise ValueError(
-                f"{type(self).__name__} has the gains 2^y - 1 of 0 <= y <= {MOST_GAIN:g}: "
-                f"{name}[{bad[0]}] is {columns[bad[0], 0]}. Use PairwiseLogistic()."
+                f"{type(self).__name__} has the gains 2^y - 1 of 0 <= y <= "
+                f"{MOST_GAIN:g}: {name}[{bad[0]}] is {columns[bad[0], 0]}. Use "
+                "PairwiseLogistic()."
             )
 
     def _prepared(self, y, weight, starts):

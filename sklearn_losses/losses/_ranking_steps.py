@@ -38,7 +38,7 @@ class ApproxNDCG(NDCGLoss):
 
     Parameters
     ----------
-    temperature : float, default=0.1
+    temperature : float, default=1.0
         > 0, in units of raw predictions. The lower, the nearer to NDCG, and the more
         local minima there are.
 
@@ -64,7 +64,7 @@ class ApproxNDCG(NDCGLoss):
     _kernel = "approx_ndcg"
     _constraints = {"temperature": [Interval(0, None, "neither")]}
 
-    def __init__(self, temperature: float = 0.1) -> None:
+    def __init__(self, temperature: float = 1.0) -> None:
         self.temperature = temperature
 
     def _c_parameters(self):

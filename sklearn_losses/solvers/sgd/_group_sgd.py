@@ -42,9 +42,8 @@ class GroupSGD(SGD):
 
     def _prepare(self, objective, start, train, counts):
         visits = visits_of(objective, self.seed)
-        seen = replace(
-            objective, loss=visits.loss, targets=Targets(objective.targets.y[:, 0].copy())
-        )
+        targets = Targets(objective.targets.y[:, 0].copy())
+        seen = replace(objective, loss=visits.loss, targets=targets)
         rows = np.zeros(visits.n_rows, dtype=np.uint32)
         as_rows = self.until(self.max_iter)
         as_rows.seed, as_rows.batch_size = None, visits.most_rows(self.batch_size)

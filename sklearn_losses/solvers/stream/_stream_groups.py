@@ -6,7 +6,6 @@ first, and their Hessian is X' (H X).
 """
 
 import numpy as np
-from scipy import sparse
 
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers._base import SolverResult

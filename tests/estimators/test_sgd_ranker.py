@@ -207,7 +207,7 @@ def test_validation_is_of_whole_queries(learning_rate, scoring):
         **dict(X_val=X[aside], y_val=y[aside], sample_weight_val=w[aside]),
         groups_val=q[aside],
     )
-    np.testing.assert_array_equal(again.coef_, model.coef_)
+    np.testing.assert_allclose(again.coef_, model.coef_, rtol=1e-9)
 
 
 @each([BPR(), BPR(3), WARP(), WARP(max_draws=3)])
@@ -296,7 +296,7 @@ def test_refusals_of_data():
         SGDRanker().fit(X, np.ones(len(X)), groups=q)
     with pytest.raises(ValueError, match="groups_val was given without X_val"):
         SGDRanker().fit(X, y, groups=q, groups_val=q)
-    with pytest.raises(ValueError, match="=0.1 of 1 queries"):
+    with pytest.raises(ValueError, match="of 1 queries: "):
         SGDRanker(early_stopping=True).fit(X, y, groups=np.zeros(len(X)))
     with pytest.raises(ValueError, match="is not convex: what is remembered"):
         SGDRanker(LambdaRank()).partial_fit(X, y, groups=q)

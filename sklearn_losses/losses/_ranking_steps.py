@@ -75,7 +75,7 @@ class ApproxNDCG(NDCGLoss):
 
 
 class BPR(PairwiseLogistic):
-    """Logistic loss of the margins of pairs that are drawn:
+    """Logistic loss of margins of drawn pairs:
     log(1 + exp(-(r_i - r_j))), y_i > y_j
 
     It estimates what `PairwiseLogistic` does, of which it is the mean over all draws of

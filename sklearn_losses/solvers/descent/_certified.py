@@ -287,9 +287,7 @@ class Certified(Solver):
         if descent.start.is_perfect or not is_found:
             return None
         passes, width = descent.problem.passes, descent.smoothing.width
-        is_known = not descent.problem.couples_rows
-        curvature = descent.curvature() if is_known else None
-        return _Sample(descent.found(), passes, width, curvature)
+        return _Sample(descent.found(), passes, width, descent.curvature())
 
     def _warnings(self, objective, descent):
         """What the user should know: a tolerance that was missed, or no minimum."""
@@ -364,7 +362,7 @@ class _Sample(NamedTuple):
         Over the rows of the sample.
     width : float
         Over how much kinks were smoothed in the end.
-    curvature : Curvature or None
+    curvature : Curvature
     """
 
     point: tuple

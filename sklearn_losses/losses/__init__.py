@@ -92,6 +92,7 @@ from sklearn_losses.losses._ranking import (
     PairwiseSquaredHinge,
     PlackettLuce,
 )
+from sklearn_losses.losses._ranking_steps import BPR, WARP, ApproxNDCG
 from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
@@ -124,10 +125,13 @@ from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
 
 __all__ = [
+    "BPR",
+    "WARP",
     "AbsoluteError",
     "AbsolutePercentageError",
     "AllThreshold",
     "Andrews",
+    "ApproxNDCG",
     "Asymmetric",
     "Barron",
     "CFunctionLoss",

@@ -26,6 +26,7 @@ from sklearn_losses.losses import (
     _ordinal,
     _quantiles,
     _ranking,
+    _ranking_steps,
     _regression,
     _robust,
     _survival,
@@ -51,7 +52,7 @@ def _named(*families):
 # In the order of the families, and of their files.
 _CLASSES = _named(
     *(_regression, _robust, _counts, _binary, _binary_curves),
-    *(_multiclass, _ranking, _survival),
+    *(_multiclass, _ranking, _ranking_steps, _survival),
 )
 # Those with several raw predictions.
 _OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles, _boxes)

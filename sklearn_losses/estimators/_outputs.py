@@ -19,7 +19,7 @@ from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators._linear_model import LinearRegressorMixin
+from sklearn_losses.estimators._linear_model import LinearRegressorMixin, _loss_of
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
@@ -27,6 +27,7 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     draw_seed,
     price_of,
+    warn_caller,
 )
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
@@ -294,6 +295,11 @@ class OutputsMixin:
         return float(saved / constant) if constant > 0 else float(saved == 0)
 
     # ------------------------------------------------------------------- predictions
+    @property
+    def _predict_risk_score(self):
+        """False where predictions are times: scikit-survival's name for it."""
+        return getattr(_loss_of(self), "y_size", 1) == 1
+
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
         check_is_fitted(self)
@@ -310,7 +316,44 @@ class OutputsMixin:
             coef, intercept = self.predictors_[name]
             X = X if sparse.issparse(X) else np.asarray(X)
             columns.append(np.asarray(X @ coef).ravel() + intercept)
-        return loss.values_of(np.column_stack(columns))
+        if offset is None or len(columns) == 1 or loss.y_size == 1:
+            values = loss.values_of(np.column_stack(columns))
+        else:  # of the location, and not of location / scale
+            offset = check_offset(offset, len(raw), 1)[:, 0]
+            columns[0] = raw - offset
+            values = loss.values_of(np.column_stack(columns))
+            values["location"] = values["location"] + offset
+        self._warn_of_scales(values.get("scale", 1.0))
+        return values
+
+    def _warn_of_scales(self, scale):
+        """Say so where features predict a scale that is none."""
+        bad = np.flatnonzero(np.isnan(scale))
+        if len(bad):
+            warn_caller(
+                f"{type(self).__name__} predicts nan for {len(bad)} of {len(scale)} "
+                f"rows, first of row {bad[0]}: the features of the scale are so far "
+                "from those of the fit that 1 / scale would be negative."
+            )
+
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """Predict the target; of a distribution of times or intervals, its median.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            On the scale of y: exp of the raw prediction for a loss with the log link.
+            A UserWarning says if it overflows.
+        """
+        if not hasattr(self, "predictors_") or self.loss_.y_size == 1:
+            return super().predict(X, offset)
+        return self.loss_.predicted(**self._values(X, offset))
 
     def predict_distribution(self, X: Matrix, offset: ArrayLike | None = None) -> Any:
         """The parameters of the distribution of y that is predicted for each row.
@@ -453,9 +496,8 @@ class LinearOutputs(OutputsMixin):
         if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
             X, y, check = check_large_rows(self, X, y)
             return X, check_numbers(y, loss), check
-        y = check_numbers(y, loss)
         X, _, check = check_large_rows(self, X, np.zeros(len(y)))
-        return X, y, check
+        return X, check_numbers(y, loss), check
 
     def _starts(self, objectives):
         if not has_outputs(objectives[0].loss):

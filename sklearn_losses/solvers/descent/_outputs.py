@@ -154,6 +154,10 @@ class OutputsProblem(CentredProblem):
         """This problem, of outputs that use what they say."""
         self.predictors, self.sees_differences = predictors, False
         self.moves[-1] = 1.0  # predictors know which intercepts move
+        if self.price.has_bounds:  # which are those of the location
+            none = np.full((self.n_outputs - 1, len(self.low)), np.inf)
+            self.low = np.vstack([self.low, -none])
+            self.high = np.vstack([self.high, none])
         return self
 
     def gradient(self, theta, sums):
@@ -260,7 +264,7 @@ class OutputsDescent(Descent):
         if "scale" not in term.loss.outputs:
             return False
         before = term.loss.values_of(term.best_constant()[None])["scale"]
-        raw = self.problem.raw_at(self.state.kept)
+        raw = self.problem.raw_at(self.state.kept)[term.weight > 0]
         vanished = GONE if self.state.converged else VANISHED
         return not np.min(term.loss.values_of(raw)["scale"]) > vanished * before[0]
 

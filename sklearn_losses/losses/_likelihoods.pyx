@@ -8,6 +8,7 @@ a number is put in its place, and is no output of the loss then.
 from libc.stdlib cimport free, malloc
 
 cimport sklearn_losses.losses._formulas.likelihoods as likelihoods
+cimport sklearn_losses.losses._formulas.zeros as zeros
 from sklearn_losses.losses._formulas.likelihoods cimport full_fn
 from sklearn_losses.losses._table cimport CLoss, LossTable, Row, start_table
 
@@ -463,6 +464,10 @@ cdef full_fn formula(str name) except NULL:
         return likelihoods.student
     if name == "gamma":
         return likelihoods.gamma_
+    if name == "hurdle":
+        return zeros.hurdle
+    if name == "zero_inflated":
+        return zeros.zero_inflated
     return likelihoods.negative_binomial
 
 

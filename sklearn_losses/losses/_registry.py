@@ -27,6 +27,7 @@ from sklearn_losses.losses import (
     _regression,
     _robust,
     _survival,
+    _zeros,
 )
 from sklearn_losses.losses._base import Loss
 
@@ -48,7 +49,7 @@ _CLASSES = _named(
     *(_regression, _robust, _counts, _binary, _multiclass, _ranking, _survival)
 )
 # Those with several raw predictions.
-_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles)
+_OF_OUTPUTS = _named(_distributions, _censored, _zeros, _ordinal, _quantiles)
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._params import InvalidParameterError
-from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
+from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, available_if
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import LinearRegressorMixin, _loss_of
@@ -118,6 +117,28 @@ def _are_intervals(y, loss):
     return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
 
 
+def _has_distribution(estimator):
+    """Whether y has a distribution; where not, say so in the AttributeError."""
+    loss = _loss_of(estimator)
+    if not (loss.outputs and loss.is_distribution):
+        raise AttributeError(
+            f"{type(estimator).__name__} predicts no distribution with {loss!r}, which "
+            "is not one. Use GaussianDistribution(), or another that ends in "
+            "Distribution."
+        )
+    return True
+
+
+def _has_zeros(estimator):
+    loss = _loss_of(estimator)
+    if not hasattr(loss, "proba_zero"):
+        raise AttributeError(
+            f"{type(estimator).__name__} predicts no probability of zeros with "
+            f"{loss!r}. Use Hurdle() or ZeroInflated()."
+        )
+    return True
+
+
 class OutputsMixin:
     """Parameters of a loss that are fitted, as numbers or by features."""
 
@@ -179,6 +200,8 @@ class OutputsMixin:
 
     def _begun(self, objective, first, coef, start):
         """The location of another loss, about, and parameters of what that leaves."""
+        if first.outputs:
+            return self._after(objective, first, coef, start)
         parts = objective.rows, objective.targets, objective.sample_weight
         offset = None if objective.offset is None else objective.offset[:, :1].copy()
         other = Objective(
@@ -194,6 +217,19 @@ class OutputsMixin:
         start = objective.loss.start(*rows_of(objective, rest))
         start[0] = found.intercept[0]
         return coef, start
+
+    def _after(self, objective, first, coef, start):
+        """The fit, about, of a loss of the same outputs."""
+        other = replace(objective, loss=first)
+        solver = OutputsSolver(max_iter=self.max_iter, tol=START_TOL)
+        found = solver.solve(other, (coef, start))
+        if not (found.converged and np.isfinite(found.coef).all()):
+            return coef, start
+        if found.coef[1:].any():
+            return found.coef, found.intercept
+        y, weight = rows_of(objective)
+        raw = other.raw(found.coef, found.intercept)[:, 0]
+        return found.coef, objective.loss.after(found.intercept, raw, y, weight)
 
     def _check_bounds(self, price, loss):
         """Refuse bounds that the model of several outputs does not keep."""
@@ -302,25 +338,20 @@ class OutputsMixin:
 
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
-        check_is_fitted(self)
+        return self._values_beside(X, self.raw_prediction(X, offset), offset)
+
+    def _values_beside(self, X, location, offset=None):
+        """The parameters of each row, and locations that are known."""
         loss = self.loss_
-        if not loss.outputs or isinstance(loss, Quantiles):
-            raise AttributeError(
-                f"{type(self).__name__} predicts no distribution with {loss!r}, which "
-                "is not one. Use GaussianDistribution(), or another that ends in "
-                "Distribution."
-            )
-        raw = self.raw_prediction(X, offset)
-        columns = [raw]
+        columns, X = [location], X if sparse.issparse(X) else np.asarray(X)
         for name in loss.outputs[1:]:
             coef, intercept = self.predictors_[name]
-            X = X if sparse.issparse(X) else np.asarray(X)
             columns.append(np.asarray(X @ coef).ravel() + intercept)
         if offset is None or len(columns) == 1 or loss.y_size == 1:
             values = loss.values_of(np.column_stack(columns))
         else:  # of the location, and not of location / scale
-            offset = check_offset(offset, len(raw), 1)[:, 0]
-            columns[0] = raw - offset
+            offset = check_offset(offset, len(location), 1)[:, 0]
+            columns[0] = location - offset
             values = loss.values_of(np.column_stack(columns))
             values["location"] = values["location"] + offset
         self._warn_of_scales(values.get("scale", 1.0))
@@ -336,25 +367,31 @@ class OutputsMixin:
                 "from those of the fit that 1 / scale would be negative."
             )
 
-    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
-        """Predict the target; of a distribution of times or intervals, its median.
+    def _predicted(self, X, raw, offset):
+        if not getattr(self, "predictors_", None):
+            return super()._predicted(X, raw, offset)
+        values = self._values_beside(X, raw, offset)
+        return np.asarray(self.loss_.predicted(**values)).astype(raw.dtype, copy=False)
+
+    @available_if(_has_zeros)
+    def predict_proba_zero(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """P(y = 0) of each row; there is no such method if the loss has none.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        offset : array-like of the shape of raw predictions, or float, default=None
-            What is added to them, as in `fit`; None means 0.
+        offset : array-like of shape (n_samples,), or float, default=None
+            What is added to raw predictions, as in `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            On the scale of y: exp of the raw prediction for a loss with the log link.
-            A UserWarning says if it overflows.
         """
-        if not hasattr(self, "predictors_") or self.loss_.y_size == 1:
-            return super().predict(X, offset)
-        return self.loss_.predicted(**self._values(X, offset))
+        values = self._values(X, offset)
+        shape = np.shape(values["location"])
+        return np.array(np.broadcast_to(self.loss_.proba_zero(**values), shape))
 
+    @available_if(_has_distribution)
     def predict_distribution(self, X: Matrix, offset: ArrayLike | None = None) -> Any:
         """The parameters of the distribution of y that is predicted for each row.
 
@@ -371,6 +408,7 @@ class OutputsMixin:
         """
         return self._values(X, offset)
 
+    @available_if(_has_distribution)
     def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The standard deviation of the distribution that is predicted for each row.
 
@@ -383,6 +421,7 @@ class OutputsMixin:
         """
         return np.asarray(self._frozen(X, offset).std())
 
+    @available_if(_has_distribution)
     def predict_quantile(
         self, X: Matrix, q: ArrayLike, offset: ArrayLike | None = None
     ) -> Array:
@@ -407,6 +446,7 @@ class OutputsMixin:
             return np.asarray(frozen.ppf(q))
         return np.column_stack([frozen.ppf(level) for level in q])
 
+    @available_if(_has_distribution)
     def predict_interval(
         self, X: Matrix, coverage: float = 0.9, offset: ArrayLike | None = None
     ) -> Array:

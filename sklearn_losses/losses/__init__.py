@@ -123,6 +123,7 @@ from sklearn_losses.losses._robust import (
 )
 from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
+from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [
     "BPR",
@@ -163,6 +164,7 @@ __all__ = [
     "Hampel",
     "Hinge",
     "Huber",
+    "Hurdle",
     "IdentityLink",
     "ImmediateThreshold",
     "Interval",
@@ -228,6 +230,7 @@ __all__ = [
     "Tweedie",
     "WeibullAFT",
     "Welsch",
+    "ZeroInflated",
     "get_loss",
     "loss_names",
     "ranking_target",

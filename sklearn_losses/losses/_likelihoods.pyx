@@ -9,6 +9,7 @@ from libc.stdlib cimport free, malloc
 
 cimport sklearn_losses.losses._formulas.boxes as boxes
 cimport sklearn_losses.losses._formulas.likelihoods as likelihoods
+cimport sklearn_losses.losses._formulas.zeros as zeros
 from sklearn_losses.losses._formulas.likelihoods cimport full_fn
 from sklearn_losses.losses._table cimport CLoss, LossTable, Row, start_table
 
@@ -588,6 +589,10 @@ cdef full_fn formula(str name) except NULL:
         return likelihoods.student
     if name == "gamma":
         return likelihoods.gamma_
+    if name == "hurdle":
+        return zeros.hurdle
+    if name == "zero_inflated":
+        return zeros.zero_inflated
     return likelihoods.negative_binomial
 
 

@@ -44,6 +44,11 @@ class Likelihood(Loss):
         What follows the location, and how it is read from its raw output.
     least : dict of str to float
         What is fitted below is published as 0.
+    begins : dict of str to float
+        The least raw output that one with features begins with: below they hardly
+        matter.
+    absent : dict of str to float
+        Where one with features is kept while the others are fitted first.
     takes_features : tuple of str
         Which of them may have a predictor, and need not be one number for all rows.
     starts_at_best : bool
@@ -55,6 +60,8 @@ class Likelihood(Loss):
     formula = None
     parameters = {}
     least = {}
+    begins = {}
+    absent = {}
     takes_features = ()
     starts_at_best = False
     y_size = 1
@@ -65,6 +72,11 @@ class Likelihood(Loss):
         """The names of the outputs that are not numbers."""
         fitted = (name for name in self.parameters if getattr(self, name) == MLE)
         return ("location", *fitted)
+
+    @property
+    def is_distribution(self) -> bool:
+        """Whether it is minus the log of a density."""
+        return type(self).frozen is not Likelihood.frozen
 
     @property
     def granularity(self) -> str:
@@ -192,6 +204,19 @@ class Likelihood(Loss):
         free = [number is None for number in self._fixed()]
         return np.array([raw for raw, is_free in zip(whole, free) if is_free])
 
+    def beginnings(self) -> Any:
+        """What `begins` and `absent` say, for each output.
+
+        Returns
+        -------
+        low, kept : ndarray of shape (n_outputs,)
+            -inf and nan where they say nothing.
+        """
+        low = [self.begins.get(name, -np.inf) for name in self.outputs]
+        return np.array(low), np.array(
+            [self.absent.get(k, np.nan) for k in self.outputs]
+        )
+
     def values_of(self, raw: Array) -> dict[str, Any]:
         """The location and the parameters of raw outputs.
 
@@ -214,7 +239,7 @@ class Likelihood(Loss):
         """This loss with the numbers of one row of raw outputs for what is fitted."""
         values = self.values_of(np.asarray(raw)[:1])
         fitted = {name: float(values[name][0]) for name in self.outputs[1:]}
-        small = [name for name, least in self.least.items() if fitted[name] < least]
+        small = [k for k in fitted if fitted[k] < self.least.get(k, -np.inf)]
         return self.with_parameters(**fitted | dict.fromkeys(small, 0.0))
 
     def with_parameters(self, **numbers: Any) -> Any:

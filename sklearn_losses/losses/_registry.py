@@ -30,6 +30,7 @@ from sklearn_losses.losses import (
     _regression,
     _robust,
     _survival,
+    _zeros,
 )
 from sklearn_losses.losses._base import Loss
 
@@ -55,7 +56,9 @@ _CLASSES = _named(
     *(_multiclass, _ranking, _ranking_steps, _survival),
 )
 # Those with several raw predictions.
-_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles, _boxes)
+_OF_OUTPUTS = _named(
+    *(_distributions, _censored, _zeros, _ordinal, _quantiles, _boxes)
+)
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 

@@ -95,6 +95,8 @@ of_distributions: list[Loss] = [
     sl.LogisticDistribution(),
     sl.StudentTDistribution(df=4.0),
     sl.GammaDistribution(),
+    sl.Hurdle(sl.NegativeBinomial("mle")),
+    sl.ZeroInflated(zero=0.2),
     sl.Quantiles([0.1, 0.9], crossing="parallel"),
     sl.Censored("normal", log=True),
     sl.WeibullAFT(),

@@ -447,7 +447,8 @@ cdef inline double negative_binomial(
 
     Nothing in it divides by a small d: the limit d = 0 is reached smoothly.
     """
-    cdef double d = exp(raw[1]), m = exp(raw[0]), count = y[0], x = d * m, one = 1.0 + d * m
+    cdef double d = exp(raw[1]), m = exp(raw[0]), count = y[0]
+    cdef double x = d * m if d > 0.0 else 0.0, one = 1.0 + x
     cdef double s[3]
     cdef double b = 0.0, b1 = 0.0, by_d, by_dd, value, term, share
     cdef double log_one = log1p(x) if x < 1e300 else raw[0] + raw[1]
@@ -484,6 +485,8 @@ cdef inline void sums_of_log1p(double d, double y, double *s) noexcept nogil:
     cdef Py_ssize_t j
     cdef double one, a, b
     s[0] = s[1] = s[2] = 0.0
+    if d == 0.0:
+        return  # who multiplies by d wants none of them
     if y <= 64.0 or d * y < 1e-2:
         for j in range(1, <Py_ssize_t> y):
             one = 1.0 + d * j

@@ -319,6 +319,12 @@ errors = sl.standard_errors(survival, X, waits, strata=queries % 2, kind="sandwi
 report: sl.LossReport = sl.check_loss(Huber(), on_fail=None, random_state=1)
 results: list[sl.CheckResult] = [result for result in report if not result.passed]
 status: str = report["gradient"].status
+smooth = LinearRegressor("pseudo_huber").fit(X, y)
+influences = sl.influence(smooth, X, y, X_val=X[:9], y_val=y[:9], top=5)
+sl.InfluenceDisplay.from_influence(influences).plot(n_named=1)
+sl.InfluenceDisplay.from_estimator(smooth, X, y, levels=[0.1], s=9)
+parts = sl.contributions(smooth, X, y)
+sl.ContributionsDisplay.from_estimator(smooth, X, y, kind="row", n_bars=3)
 description: sl.LossDescription = sl.describe("huber")
 influence: sl.Influence = description.influence
 bound: float = influence.bound + description.efficiency

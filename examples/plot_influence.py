@@ -2,11 +2,11 @@
 Wrong labels, found by their influence
 ======================================
 
-scikit-learn's data of breast cancer, with twelve labels turned over. `influence` asks of
-each row what a logistic regression without it would say of it: `loss_left_out`. Rows whose
-label nobody else believes in come first, and an expert need look at few of them. The
-loss in the fit itself needs more looks, for a row that is far out in the features draws
-the fit to its label.
+scikit-learn's data of breast cancer, with twelve labels turned over. `influence` asks
+of each row what a logistic regression without it would say of it: `loss_left_out`. Rows
+whose label nobody else believes in come first, and an expert need look at few of them.
+The loss in the fit itself needs more looks, for a row that is far out in the features
+draws the fit to its label.
 
 On the right, `InfluenceDisplay` draws how far out each row is, and how hard it pulls
 without having drawn the fit to itself. Lines are of equal Cook's distance, how far the

@@ -4,11 +4,11 @@ Outliers, by what they do to each coefficient
 
 A straight line through thirty points, three of which are wrong: two in the middle, and
 one far out, through which least squares all but pass. Residuals point at the first two
-alone. `dfbetas` says by how many standard errors each coefficient moves without a row: the
-far one has the slope in its hands.
+alone. `dfbetas` says by how many standard errors each coefficient moves without a row:
+the far one has the slope in its hands.
 
-With `PseudoHuber` residuals have a bounded pull, and with `TukeyBiweight` what is far off
-has none. A leverage point goes on pulling unless the loss gives it up.
+With `PseudoHuber` residuals have a bounded pull, and with `TukeyBiweight` what is far
+off has none. A leverage point goes on pulling unless the loss gives it up.
 """
 
 import matplotlib.pyplot as plt

@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from sklearn_losses.problem._blocks import LocalBlocks
-from sklearn_losses.solvers.descent._exact import polished
+from sklearn_losses.solvers.descent._exact import on_support, polished
 
 ENTRIES = 1 << 20  # of the rows' coordinates, of a block of rows
 ALONE = 1e-10  # of a row's curvature is that of others: it decides a coefficient alone
@@ -56,6 +56,8 @@ class LeftOut:
     slope : ndarray of shape (n, n_outputs)
         Of the loss without its weight.
     loss, loss_left_out : ndarray of shape (n,)
+    raw_left_out : ndarray of shape (n, n_outputs)
+        The raw prediction of the row by the fit without it.
     rejected : ndarray of bool of shape (n,)
         Whether the loss has given the row up: it bends down there, or is flat.
     step : ndarray of shape (n, n_directions)
@@ -72,6 +74,7 @@ class LeftOut:
     slope: np.ndarray
     loss: np.ndarray
     loss_left_out: np.ndarray
+    raw_left_out: np.ndarray
     rejected: np.ndarray
     step: np.ndarray
     watched: np.ndarray | None
@@ -137,8 +140,9 @@ def left_out(block, point, axes, top=None):
     q = np.einsum("nkr,nmr->nkm", U, U)
     signed = np.einsum("nkm,nmk->n", W, q)
     slope, loss = _unweighted(block, term, p)
+    raw = p.reshape(n, K) + moved
     with np.errstate(all="ignore"):
-        after = _unweighted(block, term, p + moved.reshape(p.shape))[1]
+        after = _unweighted(block, term, raw.reshape(p.shape))[1]
     found = LeftOut(
         rows=np.arange(n),
         leverage=np.abs(signed),
@@ -146,6 +150,7 @@ def left_out(block, point, axes, top=None):
         slope=slope,
         loss=loss,
         loss_left_out=np.where(np.isfinite(moved).all(axis=1), after, np.inf),
+        raw_left_out=raw,
         rejected=_rejected(block, slope, W),
         step=step,
         watched=None if axes.watched is None else step @ axes.watched,
@@ -216,12 +221,8 @@ class Deletions:
 
     def __init__(self, objective, coef, intercept, watched=None, top=None):
         self.n_features = objective.rows.n_features
-        self.kept = np.arange(self.n_features)
-        price = objective.penalty
-        if price.has_l1 and not (coef != 0).all():
-            self.kept = np.flatnonzero(((coef != 0) | (price.l1 == 0)).any(axis=0))
-            objective = objective.with_columns(self.kept)
-            coef = np.ascontiguousarray(coef[:, self.kept])
+        objective, self.kept = on_support(objective, coef)
+        coef = np.ascontiguousarray(coef[:, self.kept])
         coef, intercept, at = polished(objective, coef, intercept)
         T, share = at.axes()
         pull = T.T @ at.penalty_slope(at.theta).ravel()

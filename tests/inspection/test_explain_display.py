@@ -45,7 +45,7 @@ def test_rows_have_names(model):
     assert display.texts_[0].get_text().startswith("row ")
     top = InfluenceDisplay.from_influence(influence(model, X, Y, top=2), names=names)
     assert top.names[0] == display.texts_[0].get_text()
-    with pytest.raises(ValueError, match="a name for each of the 150 rows. Got 1"):
+    with pytest.raises(ValueError, match="a name for each of the 150 rows"):
         InfluenceDisplay(
             distance=top.distance.repeat(75),
             pull=top.pull.repeat(75),

@@ -10,6 +10,7 @@ from sklearn_losses.problem._blocks import (
     LocalBlocks,
     Point,
     added,
+    first_order,
     mean_and_scale,
     second_order,
     squared_slopes,
@@ -103,11 +104,17 @@ class ExactCurvature:
             found += np.kron(np.eye(n_outputs), padded)
         return found
 
-    def penalty_slope(self, theta):
-        """The first derivatives of the penalty, in the shape of theta."""
-        found = self.l2 * theta + self.l1 * np.sign(theta)
-        found[:, :-1] += self.price.rest_slope(theta[:, :-1])
+    def penalty_slope(self, theta, price=None):
+        """The first derivatives of the penalty, or of another one, by theta."""
+        price = self.price if price is None else price.scaled(self.point.scale)
+        u, found = theta[:, :-1], np.zeros(theta.shape)
+        found[:, :-1] = price.l2 * u + price.l1 * np.sign(u) + price.rest_slope(u)
         return found
+
+    def slope_of(self, objective):
+        """The first derivatives of another objective of these rows at this point."""
+        gradient = added(LocalBlocks([objective]).map(first_order, self.point))[1]
+        return gradient + self.penalty_slope(self.theta, objective.penalty)
 
     def value_at(self, theta):
         """The objective elsewhere."""
@@ -199,6 +206,27 @@ def has_exact_curvature(objective):
     """Whether there is an `ExactCurvature` of an objective."""
     price = objective.penalty
     return objective.loss.differentiable and price.norm is price.concave is None
+
+
+def on_support(objective, coef):
+    """The objective of the features that an l1 norm has let in, as if all others were 0.
+
+    Parameters
+    ----------
+    objective : Objective
+    coef : ndarray of shape (n_outputs, n_features)
+
+    Returns
+    -------
+    objective : Objective
+    kept : ndarray of int
+        The features.
+    """
+    price, kept = objective.penalty, np.arange(coef.shape[1])
+    if not price.has_l1 or coef.all():
+        return objective, kept
+    kept = np.flatnonzero(((coef != 0) | (price.l1 == 0)).any(axis=0))
+    return objective.with_columns(kept), kept
 
 
 def polished(objective, coef, intercept, blocks=None):

@@ -303,6 +303,11 @@ label = compared.verdict() + Huber().estimates
 sl.LossSearchDisplay.from_estimator(compared, kind="losses")
 score += sl.d2_score(compared, X, y, "huber")
 best_loss: Loss = losses.losses_[losses.best_index_ // 2]
+tuned = sl.TunedRegressor(sl.PseudoHuber(), {"alpha": "log"}, cv=3, max_fits=4).fit(
+    X, y
+)
+label = tuned.verdict() + str(tuned.best_params_["alpha"] + tuned.alpha_)
+best_loss = sl.TunedClassifier("log_loss", max_fits=4).fit(X, labels).loss_
 search = GridSearchCV(
     SGDRegressor(Huber()), {"loss__delta": [1.0, 2.0]}, scoring=sl.loss_scorer("huber")
 ).fit(X, y)

@@ -196,6 +196,11 @@ class ExactCurvature:
         return T @ turn, np.clip(share, 0.0, 1.0)
 
     @property
+    def is_convex(self):
+        """Whether the objective falls in no direction."""
+        return bool((self._spectrum()[0] >= 0).all())
+
+    @property
     def is_regular(self):
         """Whether every direction that is free has curvature."""
         inverse, _ = self._factors()
@@ -209,7 +214,7 @@ def has_exact_curvature(objective):
 
 
 def on_support(objective, coef):
-    """The objective of the features that an l1 norm has let in, as if all others were 0.
+    """The objective of the features that an l1 norm has let in; the others are 0.
 
     Parameters
     ----------

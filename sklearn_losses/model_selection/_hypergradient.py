@@ -130,9 +130,9 @@ class Inner:
         values = {r.name: r.value(one) for r, one in zip(self.ranges, x)}
         self.model.set_params(**values)
         loss = self.model._usable_loss()
-        loss.compiled()
         if loss.needs_scale:
             loss = loss.at_scale(self.scale)
+        loss.compiled()  # which refuses what is not allowed
         is_joint = loss.granularity == "row"
         price = price_of(self.model, self.model.n_features_in_, is_joint)
         return [replace(o, loss=loss, penalty=price) for o in self.objectives]

@@ -3,7 +3,7 @@
 >>> from sklearn_losses import Huber, LinearRegressor
 >>> from sklearn_losses.model_selection._ranges import Range
 >>> delta = Range("loss__delta", 0.1, 10.0, is_log=True, start=1.345)
->>> delta.value(0.5), round(delta.unit(10.0), 6)
+>>> round(delta.value(0.5), 6), round(delta.unit(10.0), 6)
 (1.0, 1.0)
 """
 
@@ -180,7 +180,7 @@ def _refusal(model, name, value):
         model.set_params(**{name: float(value)})
         check_parameters(model, model._constraints)
         loss = model._usable_loss()
-        loss.compiled()
+        loss.at_scale(1.0).compiled()
         price_of(model, getattr(model, "n_features_in_", 1), loss.granularity == "row")
     except ValueError as error:
         return error

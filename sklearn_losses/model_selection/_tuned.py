@@ -406,9 +406,11 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         self.n_fits_ = len(box.seen)
 
     def _warn(self, outer, owner):
-        for one in outer.ranges:
+        best = next(t for t in self.trace_ if self.best_params_.items() <= t.items())
+        matters = np.abs(best["gradient"]) > SAME * abs(self.best_score_)
+        for one, is_pulled in zip(outer.ranges, matters):
             value = self.best_params_[one.name]
-            if one.is_end(value):
+            if one.is_end(value) and is_pulled:
                 warn_caller(
                     f"{one.name!r} of {owner} has ended at {value:.4g}, an end of its "
                     f"range ({one.low:.4g}, {one.high:.4g}). Widen the range in "

@@ -213,7 +213,9 @@ def test_an_end_of_a_range_is_said():
 
 # -------------------------------------------------------------------------- the rows
 @pytest.mark.parametrize(
-    "cv", [3, "loo", KFold(3), (X[TEST], Y[TEST]), [(TRAIN, TEST)]], ids=str
+    "cv",
+    [3, "loo", KFold(3), (X[TEST], Y[TEST]), [(TRAIN, TEST)]],
+    ids=["int", "loo", "splitter", "rows", "splits"],
 )
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
 def test_every_kind_of_rows_held_out(cv, kind):

@@ -323,7 +323,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
             reason = f"{loss!r} has several raw predictions a row"
         elif not loss.differentiable:
             reason = f"{loss!r} has kinks"
-        elif loss.granularity == "point" and not loss.checked().has_curvature:
+        elif loss.granularity == "point" and not _is_smooth(loss):
             reason = f"{loss!r} has no second derivatives"
         if reason:
             raise ValueError(
@@ -682,6 +682,10 @@ class Outer:
         share = self.weight[self.weight > 0] / self.weight.sum()
         mean = float(share @ worse)
         return mean < TOLD * float(np.sqrt(share**2 @ (worse - mean) ** 2))
+
+
+def _is_smooth(loss):
+    return loss.at_scale(1.0).checked().has_curvature
 
 
 def _named(model, ranges):

@@ -121,10 +121,12 @@ def _has_distribution(estimator):
     """Whether y has a distribution; where not, say so in the AttributeError."""
     loss = _loss_of(estimator)
     if not (loss.outputs and loss.is_distribution):
+        use = "GaussianDistribution(), or another that ends in Distribution"
+        if loss.task == "survival":
+            use = "predict_survival_function, or WeibullAFT()"
         raise AttributeError(
             f"{type(estimator).__name__} predicts no distribution with {loss!r}, which "
-            "is not one. Use GaussianDistribution(), or another that ends in "
-            "Distribution."
+            f"is not one. Use {use}."
         )
     return True
 

@@ -376,15 +376,6 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
         return found
 
     # --------------------------------------------------------------- predictions
-    def _values(self, X, offset=None):
-        check_is_fitted(self)
-        if not has_outputs(self.loss_):
-            raise AttributeError(
-                f"{type(self).__name__} predicts no distribution with {self.loss_!r}, "
-                "which leaves it open. Use predict_survival_function, or WeibullAFT()."
-            )
-        return super()._values(X, offset)
-
     def _log_survival(self, X, times, strata, offset):
         """Of models of times, of shape (n_samples, n_times)."""
         values = self._values(X, offset)

@@ -19,7 +19,8 @@ from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, Seed
 from sklearn_losses.estimators._baseline import Hazards, baseline
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
-from sklearn_losses.estimators._outputs import OutputsMixin, has_outputs
+from sklearn_losses.estimators._linear_model import LinearModel
+from sklearn_losses.estimators._outputs import LinearOutputs, has_outputs
 from sklearn_losses.estimators._scores import concordance_index_score
 from sklearn_losses.estimators._survival_scores import kaplan_meier
 from sklearn_losses.estimators._validation import (
@@ -41,7 +42,7 @@ from sklearn_losses.penalties import Penalty
 AFT = "weibull_aft", "log_normal_aft", "log_logistic_aft", "exponential_aft"
 
 
-class LinearSurvival(OutputsMixin, BaseGroupLinear):
+class LinearSurvival(LinearOutputs, BaseGroupLinear):
     __doc__ = f"""Times to an event, of which some are only known to be longer.
 
     With the loss of proportional hazards, ``CoxPH()``, the hazard of a row is
@@ -309,7 +310,8 @@ class LinearSurvival(OutputsMixin, BaseGroupLinear):
     def _fitted(self, loss, dtype, coef, intercept):
         if not hasattr(self, "causes_"):
             return super()._fitted(loss, dtype, coef, intercept)
-        coef, intercept = self._published(coef, np.zeros(len(coef)), dtype)
+        parts = self, coef, np.zeros(len(coef)), dtype
+        coef, intercept = LinearModel._published(*parts)
         return {"loss_": loss, "coef_": coef, "intercept_": intercept}
 
     def _fit_baselines(self, X, columns, codes, sample_weight, offset):
@@ -379,15 +381,6 @@ class LinearSurvival(OutputsMixin, BaseGroupLinear):
         return found
 
     # --------------------------------------------------------------- predictions
-    def _values(self, X, offset=None):
-        check_is_fitted(self)
-        if not has_outputs(self.loss_):
-            raise AttributeError(
-                f"{type(self).__name__} predicts no distribution with {self.loss_!r}, "
-                "which leaves it open. Use predict_survival_function, or WeibullAFT()."
-            )
-        return super()._values(X, offset)
-
     def _log_survival(self, X, times, strata, offset):
         """Of models of times, of shape (n_samples, n_times)."""
         values = self._values(X, offset)

@@ -9,7 +9,7 @@ where the slopes of what is not penalised sum to 0. At an optimum that holds up 
 rounding, and what is left counts for numbers up to ten times as large as those found.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -34,6 +34,10 @@ class OutputsObjective(Objective):
     predictors: Predictors = None
 
     @property
+    def moves(self):
+        return self.predictors.moves
+
+    @property
     def is_joint(self):
         return True
 
@@ -43,6 +47,58 @@ class OutputsObjective(Objective):
 
     def relative(self):
         return None
+
+
+@dataclass(frozen=True)
+class LevelsObjective(Objective):
+    """F of each output: a loss of points of its own, of targets that all share.
+
+    Parameters
+    ----------
+    losses : tuple of Loss
+        One for each output; `loss` is that of all.
+    """
+
+    losses: tuple = ()
+
+    @property
+    def is_joint(self):
+        return False
+
+    def loss_of(self, k):
+        return self.losses[k]
+
+    def of_outputs(self, outputs):
+        losses, offset = self.losses[outputs], self.offset
+        offset = None if offset is None else np.ascontiguousarray(offset[:, outputs])
+        parts = {"n_outputs": len(losses), "offset": offset}
+        if len(losses) > 1:
+            return replace(self, losses=losses, **parts)
+        own = {field.name: getattr(self, field.name) for field in fields(Objective)}
+        return Objective(**own | parts | {"loss": losses[0]})
+
+    def _each(self, coef, intercept):
+        for k in range(self.n_outputs):
+            outputs = slice(k, k + 1)
+            yield self.of_outputs(outputs), coef[outputs], intercept[outputs]
+
+    def value(self, coef, intercept):
+        each = self._each(coef, intercept)
+        return np.concatenate([one.value(*point) for one, *point in each])
+
+    def gradient(self, coef, intercept):
+        each = self._each(coef, intercept)
+        found = [one.gradient(*point) for one, *point in each]
+        return tuple(np.concatenate(part) for part in zip(*found))
+
+    def value_and_gradient_norm(self, coef, intercept):
+        each = self._each(coef, intercept)
+        found = [one.value_and_gradient_norm(*point) for one, *point in each]
+        return tuple(np.concatenate(part) for part in zip(*found))
+
+    def mean_loss(self, coef, intercept, subset):
+        each = self._each(coef, intercept)
+        return np.concatenate([one.mean_loss(*p, subset) for one, *p in each])
 
 
 def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):

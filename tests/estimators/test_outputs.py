@@ -403,7 +403,7 @@ def test_other_solvers_and_what_has_no_distribution():
     with pytest.raises(ValueError, match="Use solver='auto'"):
         LinearRegressor(GaussianDistribution(), solver="lbfgs").fit(X, Y)
     model = LinearRegressor().fit(X, Y)
-    with pytest.raises(AttributeError, match="predicts no distribution"):
+    with pytest.raises(AttributeError, match="has no attribute 'predict_std'"):
         model.predict_std(X)
     model = LinearRegressor(GaussianDistribution()).fit(X, Y)
     for bad in (0.0, 1.0, [0.1, 2.0]):

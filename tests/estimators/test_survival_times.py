@@ -256,8 +256,9 @@ def test_bad_input(call, message):
 
 def test_hazards_are_no_distribution():
     model = LinearSurvival().fit(X, Y)
-    with pytest.raises(AttributeError, match=r"leaves it open. Use predict_survival"):
-        model.predict_std(X)
+    with pytest.raises(AttributeError) as error:
+        _ = model.predict_std
+    assert "is not one. Use predict_survival_function" in str(error.value.__cause__)
     model.set_params(loss=LogNormalAFT()).fit(X, Y)
     assert not hasattr(model, "baseline_")
     assert model.predict_std(X).shape == (N,)

@@ -13,6 +13,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping
 from sklearn_losses.problem._group_objective import GroupObjective, GroupTargets
+from sklearn_losses.solvers.descent._certified import Certified
 
 # Those of the other linear models, without what makes no difference here.
 GROUP_PARAMETERS = "\n\n    ".join(
@@ -102,6 +103,13 @@ class BaseGroupLinear(GroupModelMixin, BaseLinear):
             objective.rows.verify()
         self._refuse_nothing(objective)
         return [objective], dtype
+
+    def _solver(self, objective):
+        solver = super()._solver(objective)
+        is_one = self._n_published() == 1  # and not of several causes
+        if hasattr(self, "_path") and is_one and isinstance(solver, Certified):
+            solver.memory = self._path
+        return solver
 
     def _callbacks(self, given, fitted):
         y = given[1][0] if isinstance(given[1], tuple) else given[1]

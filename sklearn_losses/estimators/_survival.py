@@ -229,7 +229,8 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
             if has_causes(y):
                 self.causes_ = _causes(columns, sample_weight)
             self._fit(X, given, sample_weight, offset)
-            self._fit_baselines(X, columns, codes, sample_weight, offset)
+            if not hasattr(self, "_path"):  # of which the coefficients are all
+                self._fit_baselines(X, columns, codes, sample_weight, offset)
             if not (np.any(self.objective_) or self.coef_.any()):
                 warn_caller(
                     f"At no event of {type(self).__name__} any other row was at risk, "

@@ -24,6 +24,7 @@ from sklearn_losses.solvers.descent._newton import (
     overflows,
     what_hides_of,
 )
+from sklearn_losses.solvers.descent._newton_model import ProductModel
 from sklearn_losses.solvers.descent._problem import (
     features_for,
     has_small_matrix,
@@ -127,6 +128,8 @@ class Certified(Solver):
     polish : bool
         Whether exact Newton steps end a fit, after which its coefficients do not depend
         on how they were found; the result then has their `curvature`.
+    memory : Memory, default=None
+        Of a fit to the same rows with another price, and for the next one.
     """
 
     def __init__(
@@ -140,11 +143,13 @@ class Certified(Solver):
         owner="LinearModel",
         may_change=False,
         polish=False,
+        memory=None,
     ):
         self.method, self.owner = method, owner
         self.seed, self.verbose = seed, verbose
         self.max_iter, self.tol = max_iter, tol
         self.may_change, self.polish = may_change, polish
+        self.memory = memory
 
     def check(self, objective):
         is_large = objective.is_joint and not has_small_matrix(objective)
@@ -196,10 +201,13 @@ class Certified(Solver):
         """
         coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
-        enough = ROWS_PER_COEF * objective.rows.n_features
-        sample = sample_of(objective, self.seed, enough)
-        slopes = None if sample else slopes_at_start(objective, *start)
-        features, passes = features_of(objective, sample, slopes)
+        known = self.memory and self.memory.features
+        sample, features, passes = None, known, 0
+        if features is None:
+            enough = ROWS_PER_COEF * objective.rows.n_features
+            sample = sample_of(objective, self.seed, enough)
+            slopes = None if sample else slopes_at_start(objective, *start)
+            features, passes = features_of(objective, sample, slopes)
         point = coef[outputs], intercept[outputs]
         relative = objective.relative()
         if relative is not None:
@@ -212,6 +220,8 @@ class Certified(Solver):
         point, descent = yield from self._run(
             objective, sample, features, point, self.tol, passes
         )
+        if self.memory is not None:
+            self.memory.keep(descent)
         coef[outputs], intercept[outputs] = point
         self.method = descent.models.method_of(descent.model)
         state = descent.state
@@ -239,7 +249,7 @@ class Certified(Solver):
         """Coefficients and intercept from a point on, and the descent; as `steps`."""
         limits = self._limits(tol)
         sample = self._fit_of_sample(sample, features, point)
-        width = curvature = None
+        width, curvature = None, self.memory and self.memory.curvature
         if sample is not None:
             point, width = sample.point, sample.width
             passes += math.ceil(sample.passes / SAMPLE)
@@ -349,6 +359,28 @@ class Certified(Solver):
         advice = "max_iter or tol" if over else "tol"
         advice = f"Increase {advice}, or alpha." + what_hides_of(objective)
         return f"{self.owner} did not converge {reason}: {reached}. {advice}"
+
+
+class Memory:
+    """What a fit leaves for one to the same rows with another price.
+
+    Attributes
+    ----------
+    features : Features or None
+    curvature : Curvature or None
+        In their units, of an objective that has a matrix.
+    """
+
+    def __init__(self):
+        self.features = self.curvature = None
+
+    def keep(self, descent):
+        """Remember how a descent has ended."""
+        has_matrix = not isinstance(descent.model, ProductModel)
+        is_exact = descent.smoothing.width == 0
+        if descent.problem.couples_rows and has_matrix and is_exact:
+            self.features = descent.problem.features
+            self.curvature = descent.model.curvature()
 
 
 class _Sample(NamedTuple):

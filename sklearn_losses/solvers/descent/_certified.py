@@ -257,6 +257,7 @@ class Certified(Solver):
         models = Models(self.method, self.may_change, curvature)
         parts = models, Smoothing(width), point, passes
         descent = self._descent(limits, objective, features, *parts)
+        descent.known = self.memory and self.memory.start
         while not descent.ended:
             with np.errstate(all="ignore"):
                 descent.advance()
@@ -369,17 +370,23 @@ class Memory:
     features : Features or None
     curvature : Curvature or None
         In their units, of an objective that has a matrix.
+    start : tuple of Start and unit, or None
+        Of the best constant.
+    grouping : Grouping or None
+        Of the rows, for the next objective.
     """
 
     def __init__(self):
-        self.features = self.curvature = None
+        self.features = self.curvature = self.start = self.grouping = None
 
     def keep(self, descent):
         """Remember how a descent has ended."""
         has_matrix = not isinstance(descent.model, ProductModel)
         is_exact = descent.smoothing.width == 0
-        if descent.problem.couples_rows and has_matrix and is_exact:
+        is_plain = descent.problem.couples_rows and descent.problem.is_convex
+        if is_plain and has_matrix and is_exact:
             self.features = descent.problem.features
+            self.start = descent.start, descent.problem.term.unit
             self.curvature = descent.model.curvature()
 
 

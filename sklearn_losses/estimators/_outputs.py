@@ -199,7 +199,7 @@ class OutputsMixin:
         n_outputs = len(loss.outputs)
         price = price_of(self, X.shape[1], True)
         self._check_bounds(price, loss)
-        if offset is not None and loss.y_size > 1 and n_outputs > 1:
+        if offset is not None and hasattr(loss, "without") and n_outputs > 1:
             y, offset = loss.without(y, offset), None
         if offset is not None:
             others = np.zeros((len(offset), n_outputs - 1))

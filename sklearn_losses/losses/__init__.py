@@ -23,6 +23,12 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._bounded import (
+    Beta,
+    BetaBinomial,
+    BinomialTrials,
+    OrderedBeta,
+)
 from sklearn_losses.losses._censored import (
     Censored,
     ExponentialAFT,
@@ -128,6 +134,9 @@ __all__ = [
     "Andrews",
     "Asymmetric",
     "Barron",
+    "Beta",
+    "BetaBinomial",
+    "BinomialTrials",
     "CFunctionLoss",
     "Cauchy",
     "Censored",
@@ -180,6 +189,7 @@ __all__ = [
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "OrderedBeta",
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
     _binary,
+    _bounded,
     _censored,
     _counts,
     _distributions,
@@ -49,7 +50,7 @@ _CLASSES = _named(
     *(_regression, _robust, _counts, _binary, _multiclass, _ranking, _survival)
 )
 # Those with several raw predictions.
-_OF_OUTPUTS = _named(_distributions, _censored, _zeros, _ordinal, _quantiles)
+_OF_OUTPUTS = _named(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles)
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 

@@ -336,7 +336,7 @@ class OutputsMixin:
         constants = {
             name: getattr(numbers, name)
             for k, name in enumerate(loss.outputs)
-            if is_constant[k]
+            if is_constant[k] and hasattr(numbers, name)
         }
         found = {
             name: Predictor(coef[k].astype(dtype), float(intercept[k]))

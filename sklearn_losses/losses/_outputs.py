@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, Options, check_parameters
 from sklearn_losses._machine._typing import Array, ArrayLike
@@ -248,10 +247,6 @@ class Likelihood(Loss):
         fitted = {name: float(values[name][0]) for name in self.outputs[1:]}
         small = [k for k in fitted if fitted[k] < self.least.get(k, -np.inf)]
         return self.with_parameters(**fitted | dict.fromkeys(small, 0.0))
-
-    def with_parameters(self, **numbers: Any) -> Any:
-        """This loss with other parameters."""
-        return clone(self).set_params(**numbers)
 
     def natural(self, coef: Array, intercept: Array) -> Any:
         """Coefficients of the location, where the other outputs are constant."""

@@ -24,6 +24,12 @@ from sklearn_losses.losses._binary import (
     Tangent,
 )
 from sklearn_losses.losses._binary_curves import Cauchit, Cloglog, Loglog, Probit
+from sklearn_losses.losses._bounded import (
+    Beta,
+    BetaBinomial,
+    BinomialTrials,
+    OrderedBeta,
+)
 from sklearn_losses.losses._boxes import DIoU, GIoU
 from sklearn_losses.losses._censored import (
     Censored,
@@ -135,6 +141,9 @@ __all__ = [
     "ApproxNDCG",
     "Asymmetric",
     "Barron",
+    "Beta",
+    "BetaBinomial",
+    "BinomialTrials",
     "CFunctionLoss",
     "Cauchit",
     "Cauchy",
@@ -192,6 +201,7 @@ __all__ = [
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "OrderedBeta",
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",

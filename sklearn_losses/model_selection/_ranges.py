@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from numbers import Real
 
@@ -18,6 +19,7 @@ from sklearn_losses._machine._params import InvalidParameterError, check_paramet
 from sklearn_losses.estimators._validation import price_of
 from sklearn_losses.model_selection._candidates import path
 
+ENTRY = re.compile(r"(.*)\[(\d+)\]")
 WIDE = 100.0  # times and parts of where it begins, of a range "log"
 AT_BOUND = 1e-6  # of its range is a parameter from its end
 HALVINGS = 50  # to the end of what is allowed
@@ -71,6 +73,35 @@ class Range:
         return np.log(ends) if self.is_log else ends
 
 
+def numbers_of(model):
+    """The parameters of a model by name, and entries of tuples as "name[0]"."""
+    found = {}
+    for name, value in model.get_params().items():
+        found[name] = value
+        if isinstance(value, (tuple, list)):
+            found |= {f"{name}[{i}]": one for i, one in enumerate(value)}
+    return found
+
+
+def set_numbers(model, numbers):
+    """Set parameters, and entries of tuples.
+
+    Parameters
+    ----------
+    numbers : dict of str to float
+    """
+    plain, params = {}, model.get_params()
+    for name, value in numbers.items():
+        entry = ENTRY.fullmatch(name)
+        if entry is None:
+            plain[name] = value
+        else:
+            whole = list(plain.get(entry[1], params[entry[1]]))
+            whole[int(entry[2])] = value
+            plain[entry[1]] = tuple(whole)
+    return model.set_params(**plain)
+
+
 def checked_ranges(owner, tune, model, data):
     """The ranges that the parameter `tune` stands for.
 
@@ -98,8 +129,15 @@ def checked_ranges(owner, tune, model, data):
             f"tune['alpha'] of {owner} has no meaning with penalty=None. Leave it "
             "out, or use a penalty."
         )
-    known = model.get_params()
-    return [_range(owner, name, tune[name], model, known, data) for name in tune]
+    known, found = numbers_of(model), []
+    for name, given in tune.items():
+        entries = [name]
+        if isinstance(known.get(name), (tuple, list)):
+            entries = [f"{name}[{i}]" for i in range(len(known[name]))]
+        if given == "log" and len(entries) > 1:  # 0 stays 0
+            entries = [entry for entry in entries if known[entry] > 0]
+        found += [_range(owner, one, given, model, known, data) for one in entries]
+    return found
 
 
 def _range(owner, name, given, model, known, data):
@@ -175,9 +213,9 @@ def _furthest(model, name, value, factor):
 
 def _refusal(model, name, value):
     """Why a parameter may not have a value, or None."""
-    before = model.get_params()[name]
+    before = numbers_of(model)[name]
     try:
-        model.set_params(**{name: float(value)})
+        set_numbers(model, {name: float(value)})
         check_parameters(model, model._constraints)
         loss = model._usable_loss()
         loss.at_scale(1.0).compiled()
@@ -185,5 +223,5 @@ def _refusal(model, name, value):
     except ValueError as error:
         return error
     finally:
-        model.set_params(**{name: before})
+        set_numbers(model, {name: before})
     return None

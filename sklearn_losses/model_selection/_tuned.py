@@ -56,7 +56,12 @@ from sklearn_losses.losses._scale import MAD
 from sklearn_losses.model_selection._folds import rows_of
 from sklearn_losses.model_selection._hypergradient import HeldOut, Inner, LeftOutRows
 from sklearn_losses.model_selection._outer import Box, search
-from sklearn_losses.model_selection._ranges import Range, checked_ranges
+from sklearn_losses.model_selection._ranges import (
+    Range,
+    checked_ranges,
+    numbers_of,
+    set_numbers,
+)
 from sklearn_losses.model_selection._search import _check_classes
 
 LOO = "loo"
@@ -91,7 +96,8 @@ _DOC = """Numbers among the parameters of the loss and of the penalty are learne
     tune : dict of str to range, default=None
         What is learned, by the names of ``set_params`` of the {kind}:
         ``"loss__alpha"``, ``"alpha"``, ``"loss__left_weight"`` of a sum,
-        ``"penalty__right__weight"`` of a sum of penalties. A range is (low, high),
+        ``"penalty__right__weight"`` of a sum of penalties, ``"loss__weights"`` of a
+        `SplineLoss`, each by itself. A range is (low, high),
         (low, high, "log"), where factors count, or "log": a hundred times more and
         less than there is, and of alpha all that matters. None: {{"alpha": "log"}}.
 
@@ -269,7 +275,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         self._publish(outer, box, owner)
         box.budget = self.max_fits
         self._set_errors(outer, box, named if n_left else None)
-        model.set_params(**self.best_params_)
+        set_numbers(model, self.best_params_)
         self.best_estimator_ = model.fit(given, y, sample_weight, offset)
         self._warn(outer, owner)
         return self
@@ -448,7 +454,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         alike = sorted(loss for of, loss in self._alike if of == name)
         if alike:
             return f": cannot be told from {' or '.join(alike)}"
-        before = self._model().get_params()[name]
+        before = numbers_of(self._model())[name]
         if not isinstance(before, str) and abs(before - value) < TOLD * error:
             return f": cannot be told from {before:.4g}, where it began"
         return ""

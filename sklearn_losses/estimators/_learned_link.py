@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn_losses.losses import LogLoss, SquaredError
 
 MOST_ROUNDS, SETTLED = 12, 1e-5  # of the mean squared error may a round gain at the end
+ROUGH = 1e-4  # tol of these fits: the last one is made anew
 LEAST_RISE = 1e-3  # of the mean rise of a piece: flat ones have no curvature
 ENDS = 0.01  # of the rows are beyond the knots of probabilities, on each side
 CLOSE = 1e-3  # to 0 and 1 come probabilities at knots
@@ -57,7 +58,9 @@ def _fitted(model, objective, start):
     """Where the minimum is, and its raw predictions."""
     K, n_features = objective.n_outputs, objective.rows.n_features
     start = (np.zeros((K, n_features)), np.zeros(K)) if start is None else start
-    result = model._solver(objective).solve(objective, start)
+    solver = model._solver(objective)
+    solver.tol = max(solver.tol, ROUGH)
+    result = solver.solve(objective, start)
     point = result.coef, result.intercept
     return point, objective.raw(*point)[:, 0]
 

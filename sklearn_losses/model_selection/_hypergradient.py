@@ -191,8 +191,9 @@ class Inner:
             K, n_features = objective.n_outputs, self.model.n_features_in_
             start = np.zeros((K, n_features)), np.zeros(K)
         result = self.model._solver(objective).solve(objective, start)
-        self.n_unconverged += not result.converged
-        return Minimum(objective, result.coef, result.intercept)
+        found = Minimum(objective, result.coef, result.intercept)
+        self.n_unconverged += not (result.converged or found.is_one)
+        return found
 
     def moves(self, minima, x):
         """By what coefficients move with each parameter, in units of its range.

@@ -21,6 +21,7 @@ from sklearn_losses.model_selection._candidates import path
 
 ENTRY = re.compile(r"(.*)\[(\d+)\]")
 WIDE = 100.0  # times and parts of where it begins, of a range "log"
+BEYOND = 1e-3  # of a range
 AT_BOUND = 1e-6  # of its range is a parameter from its end
 HALVINGS = 50  # to the end of what is allowed
 ALPHAS = 10.0, 1e-2  # times the ends of a path of alphas
@@ -66,7 +67,14 @@ class Range:
         return float(error * (high - low) * factor)
 
     def is_end(self, value):
+        """Whether a value is an end of the range."""
         return not AT_BOUND < self.unit(value) < 1.0 - AT_BOUND
+
+    def beyond(self, value):
+        """A little further out than an end."""
+        low, high = self._ends()
+        out = (high - low) * (BEYOND if self.unit(value) > 0.5 else -BEYOND)
+        return float(value * np.exp(out) if self.is_log else value + out)
 
     def _ends(self):
         ends = np.array([self.low, self.high])
@@ -158,7 +166,7 @@ def _range(owner, name, given, model, known, data):
         return Range(name, low, high, True, start)
     low, high, is_log = _ends(owner, name, given)
     for end in (low, high):
-        error = _refusal(model, name, end)
+        error = refusal(model, name, end)
         if error is not None:
             raise InvalidParameterError(
                 f"The range ({low:g}, {high:g}) of tune[{name!r}] of {owner} leaves "
@@ -201,17 +209,17 @@ def _usual(owner, name, model, value, data):
 
 def _furthest(model, name, value, factor):
     """The furthest value on the way to a multiple that is allowed."""
-    if _refusal(model, name, value * factor) is None:
+    if refusal(model, name, value * factor) is None:
         return value * factor
     near, far = 0.0, np.log(factor)
     for _ in range(HALVINGS):
         middle = 0.5 * (near + far)
-        is_allowed = _refusal(model, name, value * np.exp(middle)) is None
+        is_allowed = refusal(model, name, value * np.exp(middle)) is None
         near, far = (middle, far) if is_allowed else (near, middle)
     return float(value * np.exp(near))
 
 
-def _refusal(model, name, value):
+def refusal(model, name, value):
     """Why a parameter may not have a value, or None."""
     before = numbers_of(model)[name]
     try:

@@ -60,6 +60,7 @@ from sklearn_losses.model_selection._ranges import (
     Range,
     checked_ranges,
     numbers_of,
+    refusal,
     set_numbers,
 )
 from sklearn_losses.model_selection._search import _check_classes
@@ -405,6 +406,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
             for j, value, name in named or []
             if outer.is_as_good(box, x, j, value)
         }
+        self._row_values, self._row_shares = outer.rows_at(x)
         self.trace_ = [
             {**outer.params(point), "metric": float(value), "gradient": gradient}
             for point, value, gradient in box.seen
@@ -414,13 +416,16 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
     def _warn(self, outer, owner):
         best = next(t for t in self.trace_ if self.best_params_.items() <= t.items())
         matters = np.abs(best["gradient"]) > SAME * abs(self.best_score_)
+        model = clone(self.best_estimator_)
         for one, is_pulled in zip(outer.ranges, matters):
             value = self.best_params_[one.name]
-            if one.is_end(value) and is_pulled:
+            if not (one.is_end(value) and is_pulled):
+                continue
+            if refusal(model, one.name, one.beyond(value)) is None:
                 warn_caller(
                     f"{one.name!r} of {owner} has ended at {value:.4g}, an end of its "
-                    f"range ({one.low:.4g}, {one.high:.4g}). Widen the range in "
-                    "`tune`, or leave it out where the end is what the loss allows."
+                    f"range ({one.low:.4g}, {one.high:.4g}), and the metric falls on. "
+                    "Widen the range in `tune`."
                 )
         n = sum(part.inner.n_unconverged for part in outer.parts)
         if n:
@@ -639,6 +644,11 @@ class Outer:
         slopes = np.concatenate([one.slopes for one in found])[seen]
         self._rows[x.tobytes()] = values, slopes
         return float(share[seen] @ values), share[seen] @ slopes
+
+    def rows_at(self, x: Array) -> tuple[Array, Array]:
+        """The metric of each row at a point, and the share of its weight."""
+        seen = self.weight > 0
+        return self._rows[x.tobytes()][0], self.weight[seen] / self.weight.sum()
 
     def confirmed(self, box: Box) -> tuple[Array, float]:
         """The best point that fits find that begin anew, and its value.

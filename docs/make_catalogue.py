@@ -19,6 +19,7 @@ FAMILIES = {
     "_binary": "Binary classification",
     "_multiclass": "Multiclass classification",
     "_ranking": "Ranking, of the rows of a query",
+    "_ranking_steps": "Ranking, without a certificate",
     "_survival": "Survival, of the rows of a stratum",
 }
 HEAD = """# Catalogue of losses

@@ -23,6 +23,8 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._binary_curves import Cauchit, Cloglog, Loglog, Probit
+from sklearn_losses.losses._boxes import DIoU, GIoU
 from sklearn_losses.losses._censored import (
     Censored,
     ExponentialAFT,
@@ -91,6 +93,7 @@ from sklearn_losses.losses._ranking import (
     PairwiseSquaredHinge,
     PlackettLuce,
 )
+from sklearn_losses.losses._ranking_steps import BPR, WARP, ApproxNDCG
 from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
@@ -102,6 +105,7 @@ from sklearn_losses.losses._regression import (
     LogCosh,
     PseudoHuber,
     Quantile,
+    SmoothL1,
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredError,
@@ -120,17 +124,23 @@ from sklearn_losses.losses._robust import (
 )
 from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
+from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [
+    "BPR",
+    "WARP",
     "AbsoluteError",
     "AbsolutePercentageError",
     "AllThreshold",
     "Andrews",
+    "ApproxNDCG",
     "Asymmetric",
     "Barron",
     "CFunctionLoss",
+    "Cauchit",
     "Cauchy",
     "Censored",
+    "Cloglog",
     "CoxPH",
     "CrossEntropy",
     "CumulativeCauchit",
@@ -138,12 +148,14 @@ __all__ = [
     "CumulativeLogit",
     "CumulativeLoglog",
     "CumulativeProbit",
+    "DIoU",
     "EpsilonInsensitive",
     "Expectile",
     "Exponential",
     "ExponentialAFT",
     "Fair",
     "Focal",
+    "GIoU",
     "Gamma",
     "GammaDistribution",
     "GaussianDistribution",
@@ -153,6 +165,7 @@ __all__ = [
     "Hampel",
     "Hinge",
     "Huber",
+    "Hurdle",
     "IdentityLink",
     "ImmediateThreshold",
     "Interval",
@@ -174,6 +187,7 @@ __all__ = [
     "LogNormalAFT",
     "LogisticDistribution",
     "LogitLink",
+    "Loglog",
     "Loss",
     "ModifiedHuber",
     "MulticlassHinge",
@@ -190,6 +204,7 @@ __all__ = [
     "Poisson",
     "PolyLoss",
     "ProbabilityLink",
+    "Probit",
     "PseudoHuber",
     "Quantile",
     "Quantiles",
@@ -199,6 +214,7 @@ __all__ = [
     "Scaled",
     "Sigmoid",
     "SmoothHinge",
+    "SmoothL1",
     "SmoothQuantile",
     "SoftmaxLink",
     "Sparsemax",
@@ -217,6 +233,7 @@ __all__ = [
     "Tweedie",
     "WeibullAFT",
     "Welsch",
+    "ZeroInflated",
     "get_loss",
     "loss_names",
     "ranking_target",

@@ -95,6 +95,8 @@ of_distributions: list[Loss] = [
     sl.LogisticDistribution(),
     sl.StudentTDistribution(df=4.0),
     sl.GammaDistribution(),
+    sl.Hurdle(sl.NegativeBinomial("mle")),
+    sl.ZeroInflated(zero=0.2),
     sl.Quantiles([0.1, 0.9], crossing="parallel"),
     sl.Censored("normal", log=True),
     sl.WeibullAFT(),
@@ -120,6 +122,9 @@ of_groups: list[sl.GroupLoss] = [
     sl.ListMLE(),
     sl.PlackettLuce(top_k=3),
     sl.LambdaRank(k=10),
+    sl.ApproxNDCG(temperature=0.1),
+    sl.BPR(n_draws=2),
+    sl.WARP(max_draws=5),
     sl.CoxPH(ties="efron"),
 ]
 total: Loss = 2 * Huber() + 0.1 * sl.AbsoluteError() * 0.5
@@ -271,6 +276,9 @@ ranker = sl.LinearRanker(sl.PairwiseLogistic(), alpha=0.1).fit(
     X, classes, groups=queries
 )
 ranks = ranker.rank(X, groups=queries).tolist()
+by_steps = sl.SGDRanker("list_net", learning_rate="constant", scoring=sl.ndcg_scorer())
+by_steps.fit(X, classes, groups=queries, X_val=X, y_val=classes, groups_val=queries)
+ranks += by_steps.partial_fit(X, classes, groups=queries + 99).rank(X).tolist()
 score = sl.ndcg_score(classes, ranker.predict(X), groups=queries, k=3)
 score += sl.pairwise_accuracy_score(classes, ranker.predict(X), groups=queries)
 target = sl.ranking_target(classes, queries)

@@ -33,6 +33,7 @@ from sklearn_losses._machine._typing import (
     Seed,
 )
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._learned_link import with_learned_link
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearModel,
@@ -354,13 +355,29 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         """The objectives with a number for a scale "mad", which becomes `scale_`."""
         if not objectives[0].loss.needs_scale:
             vars(self).pop("scale_", None)
-            return objectives
+            return self._with_link(objectives)
         self.scale_, _ = measured_scale(objectives[0])
         return [at_scale(o, self.scale_) for o in objectives]
 
+    def _with_link(self, objectives):
+        """The objectives with the link that their rows say, of a loss that learns it.
+
+        One versus rest there would be a link for each class.
+        """
+        loss = objectives[0].loss
+        if not loss.needs_link:
+            return objectives
+        if len(objectives) > 1:
+            raise InvalidParameterError(
+                f"{type(self).__name__} cannot use {loss!r} with "
+                f"{len(objectives)} classes, as it learns one link. Use "
+                "OneVsRestClassifier, or CrossEntropy()."
+            )
+        return [with_learned_link(self, objectives[0])]
+
     def _usable_loss(self):
         loss = self._resolve_loss()
-        if is_least_at_0(loss):
+        if not loss.needs_link and is_least_at_0(loss):
             raise InvalidParameterError(
                 f"{type(self).__name__} cannot use loss={self.loss!r}, because its "
                 "objective is least at coefficients of 0, whatever X is. Use Hinge(), "

@@ -193,7 +193,8 @@ def resolve_loss(estimator, tasks, also=()):
             f"{name} cannot use loss={loss!r}, because labels have no unit whose scale "
             "could be measured. Use a number for the scale."
         )
-    found.at_scale(1.0).checked()  # its parameters, and its C functions
+    if not found.needs_link:
+        found.at_scale(1.0).checked()  # its parameters, and its C functions
     return found
 
 

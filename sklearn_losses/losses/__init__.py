@@ -61,6 +61,7 @@ from sklearn_losses.losses._distributions import (
     StudentTDistribution,
 )
 from sklearn_losses.losses._groups import GroupLoss
+from sklearn_losses.losses._learned import LearnedLink, SplineLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -182,6 +183,7 @@ __all__ = [
     "LabelSmoothing",
     "LambdaRank",
     "LaplaceDistribution",
+    "LearnedLink",
     "Linex",
     "Link",
     "ListMLE",
@@ -227,6 +229,7 @@ __all__ = [
     "SoftmaxLink",
     "Sparsemax",
     "SparsemaxLink",
+    "SplineLoss",
     "SquaredEpsilonInsensitive",
     "SquaredError",
     "SquaredHinge",

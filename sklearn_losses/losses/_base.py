@@ -526,6 +526,11 @@ class Loss(BaseEstimator):
         """Whether a scale is "mad", here or in a loss that this one is made of."""
         return any(loss.needs_scale for loss in self._inner_losses().values())
 
+    @property
+    def needs_link(self) -> bool:
+        """Whether its link is learned by a fit; see `LearnedLink`."""
+        return False
+
     def at_scale(self, sigma: float) -> Loss:
         """This loss for residuals of a known scale.
 

@@ -323,6 +323,9 @@ tuned = sl.TunedRegressor(sl.PseudoHuber(), {"alpha": "log"}, cv=3, max_fits=4).
 )
 label = tuned.verdict() + str(tuned.best_params_["alpha"] + tuned.alpha_)
 best_loss = sl.TunedClassifier("log_loss", max_fits=4).fit(X, labels).loss_
+families = {Huber(): {"loss__delta": (0.1, 9.0)}}
+ranked: sl.LossSearch = sl.search_loss(X, y, "huber", families=families, max_fits=10)
+spline: list[Loss] = [sl.SplineLoss((1.0,), (1.0, 0.5)), sl.LearnedLink(n_knots=4)]
 search = GridSearchCV(
     SGDRegressor(Huber()), {"loss__delta": [1.0, 2.0]}, scoring=sl.loss_scorer("huber")
 ).fit(X, y)

@@ -28,6 +28,7 @@ from sklearn_losses.inspection._scorer import (
     loss_scorer,
 )
 from sklearn_losses.inspection._standard_errors import standard_errors
+from sklearn_losses.inspection._survival_bands import survival_bands
 
 __all__ = [
     "CheckResult",
@@ -55,4 +56,5 @@ __all__ = [
     "pairwise_accuracy_scorer",
     "reciprocal_rank_scorer",
     "standard_errors",
+    "survival_bands",
 ]

@@ -339,6 +339,15 @@ waits = sl.survival_target(classes > 0, 1.0 + queries % 5)
 survival = sl.LinearSurvival(penalty=None).fit(X, waits, strata=queries % 2)
 errors = sl.standard_errors(survival, X, waits, strata=queries % 2, clusters=queries)
 errors = sl.standard_errors(survival, X, waits, strata=queries % 2, kind="sandwich")
+survival = sl.LinearSurvival(penalty=None).fit(X, waits)
+bands = sl.survival_bands(survival, X, waits, X[:2], times=[1.0, 2.0], coverage=0.9)
+curves = bands.upper - bands.lower
+between = sl.survival_target(lower=queries % 5, upper=1.0 + queries % 5)
+survival = sl.LinearSurvival(sl.WeibullAFT(), features={"scale": [0]}).fit(X, between)
+curves = survival.predict_quantile(X, 0.9) + survival.predict_median(X)
+curves = survival.predict_interval(X, coverage=0.5)
+causes = sl.survival_target(event=queries % 3, time=1.0 + queries % 5)
+curves = sl.LinearSurvival().fit(X, causes).predict_cumulative_incidence(X, times=[2.0])
 report: sl.LossReport = sl.check_loss(Huber(), on_fail=None, random_state=1)
 results: list[sl.CheckResult] = [result for result in report if not result.passed]
 status: str = report["gradient"].status

@@ -37,7 +37,6 @@ from sklearn_losses import (
 )
 
 
-
 def lightgbm_data(part):
     """X, grades and queries of a file of LightGBM's example."""
     folder = Path(os.environ["LAMBDARANK"])

@@ -67,7 +67,7 @@ else:
 
 # %%
 # The strength of the penalty is chosen for each loss, by folds of whole queries. The
-# targets carry the queries, so that model and scorer see them; `groups` is for the folds.
+# targets carry the queries, so that model and scorer see them; `groups` is for folds.
 losses = {
     "PairwiseLogistic": PairwiseLogistic(),
     "ListNet": ListNet(),
@@ -102,7 +102,7 @@ found["by chance"] = curve(np.zeros(len(y_new)))
 # %%
 # Simulated grades are a score with noise, so that losses of all pairs and of the whole
 # order use most of what there is. On LightGBM's data it is those of the first places
-# that gain: NDCG@5 is 0.69 with `ListNet` and 0.68 with `LambdaRank`, 0.67 with its trees
+# that gain: NDCG@5 is 0.69 with `ListNet`, 0.68 with `LambdaRank`, 0.67 with its trees
 # and 0.64 with `PairwiseLogistic`. Few queries say little: other folds, other seeds or
 # another split of the data move these numbers by some hundredths.
 _, (lines, bars) = plt.subplots(

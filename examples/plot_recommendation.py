@@ -131,10 +131,10 @@ for name, model in (rated | seen).items():
 
 # %%
 # Who is to predict stars takes a regression of users, films and their match, or the
-# ordinal model. The order of a user's stars is about as good by all of them. What is seen
-# next is another question: models of stars answer it worse than chance, for they have
-# learnt nothing of the films that few hear of. `BPR` and `WARP` have, and they in turn
-# say less of stars.
+# ordinal model. The order of a user's stars is about as good by all of them. What is
+# seen next is another question: models of stars answer it worse than chance, for they
+# have learnt nothing of the films that few hear of. `BPR` and `WARP` have, and they in
+# turn say less of stars.
 names = list(found)
 errors, of_stars, of_next = np.array(list(found.values())).T
 _, axes = plt.subplots(1, 3, figsize=(11, 4), sharey=True, layout="constrained")

@@ -9,7 +9,6 @@ from sklearn_losses.estimators._validation import (
     check_offset,
     check_weights,
     price_of,
-    resolve_loss,
 )
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping
@@ -69,10 +68,12 @@ class GroupModelMixin:
 
     def _published(self, coef, intercept, dtype):
         """Of one output; where features are centred is a constant, too."""
-        return super()._published(coef[0], np.zeros(1), dtype)
+        intercept = intercept if self.fit_intercept else np.zeros(1)
+        return super()._published(coef[0], intercept, dtype)
 
     def _dense_coef(self):
-        return np.ravel(super()._dense_coef())
+        coef = super()._dense_coef()
+        return coef if self._n_published() > 1 else np.ravel(coef)
 
 
 class BaseGroupLinear(GroupModelMixin, BaseLinear):
@@ -85,7 +86,7 @@ class BaseGroupLinear(GroupModelMixin, BaseLinear):
     }
 
     def _usable_loss(self):
-        return resolve_loss(self, self._tasks)
+        return self._resolve_loss()
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         """The objective, as a list of one, and the dtype of X.
@@ -103,4 +104,5 @@ class BaseGroupLinear(GroupModelMixin, BaseLinear):
         return [objective], dtype
 
     def _callbacks(self, given, fitted):
-        return super()._callbacks((given[0], given[1][0], given[2]), fitted)
+        y = given[1][0] if isinstance(given[1], tuple) else given[1]
+        return super()._callbacks((given[0], y, given[2]), fitted)

@@ -38,7 +38,7 @@ from sklearn_losses.estimators._linear_model import (
     LinearModel,
     LinearRegressorMixin,
 )
-from sklearn_losses.estimators._outputs import OutputsMixin
+from sklearn_losses.estimators._outputs import LinearOutputs
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
@@ -466,7 +466,7 @@ def _advance(steps, k, results, is_stopped=None):
         return result.coef, result.intercept
 
 
-class LinearRegressor(OutputsMixin, LinearRegressorMixin, BaseLinear):
+class LinearRegressor(LinearOutputs, LinearRegressorMixin, BaseLinear):
     __doc__ = f"""Linear regression with any loss, to its optimum.
 
     It minimizes

@@ -397,10 +397,14 @@ class LinearRegressorMixin(RegressorMixin):
             A UserWarning says if it overflows.
         """
         raw = self.raw_prediction(X, offset)
-        predicted = _loss_of(self).inverse_link(raw)
+        predicted = self._predicted(X, raw, offset)
         if predicted is not raw and not _is_finite(predicted):
             self._warn_of_infinite(raw, predicted)
         return predicted
+
+    def _predicted(self, X, raw, offset):
+        """Predictions on the scale of y, of raw ones."""
+        return _loss_of(self).inverse_link(raw)
 
     def _warn_of_infinite(self, raw, predicted):
         """Say so if finite raw predictions have no finite predictions."""

@@ -50,6 +50,16 @@ def order_of(estimator, X, offset=None):
     return np.asarray(estimator.predict_proba(X, **more))[:, 1]
 
 
+def risk_of(estimator, X, offset=None):
+    """The same of a survival model, some of which predict times."""
+    final = estimator
+    while hasattr(final, "best_estimator_") or isinstance(final, Pipeline):
+        is_search = hasattr(final, "best_estimator_")
+        final = final.best_estimator_ if is_search else final.steps[-1][1]
+    predicted = order_of(estimator, X, offset)
+    return predicted if getattr(final, "_predict_risk_score", True) else -predicted
+
+
 class OrderScorer(BaseEstimator):
     """A scorer of an order, which says what it does.
 
@@ -223,8 +233,8 @@ class SurvivalScorer(OrderScorer):
         Parameters
         ----------
         estimator : object
-            A fitted estimator, whose predictions are larger where the risk is. (Those
-            of accelerated failure times are times, which are larger where it is not.) A
+            A fitted estimator, whose predictions are larger where the risk is, or times
+            of an accelerated failure time model of this package or scikit-survival. A
             `LinearSurvival`, perhaps at the end of a pipeline or in a search, where the
             score is not `concordance_index_score`.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -248,7 +258,7 @@ class ConcordanceIndexScorer(SurvivalScorer):
     _name = "concordance_index_scorer"
 
     def _of(self, estimator, X, y, sample_weight, offset, strata):
-        risk = order_of(estimator, X, offset)
+        risk = risk_of(estimator, X, offset)
         return concordance_index_score(
             y, risk, strata=strata, sample_weight=sample_weight
         )
@@ -272,8 +282,8 @@ def _survival_model(scorer, estimator, X):
     check_is_fitted(estimator)
     if estimator.censoring_ is None:
         raise ValueError(
-            f"{scorer!r} has no score of a model that was fitted with late entries, "
-            "for which the probability to be censored is not known. Use "
+            f"{scorer!r} has no score of a model that was fitted with late entries, or "
+            "intervals, for which the probability to be censored is not known. Use "
             "concordance_index_scorer()."
         )
     return estimator, X
@@ -290,7 +300,7 @@ class ConcordanceIndexIpcwScorer(SurvivalScorer):
     def _of(self, estimator, X, y, sample_weight, offset, strata):
         model, X = _survival_model(self, estimator, X)
         return concordance_index_ipcw_score(
-            *(y, model.predict(X, offset)),
+            *(y, risk_of(model, X, offset)),
             tau=self.tau,
             strata=strata,
             censoring=model.censoring_,

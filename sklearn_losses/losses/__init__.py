@@ -23,6 +23,8 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._binary_curves import Cauchit, Cloglog, Loglog, Probit
+from sklearn_losses.losses._boxes import DIoU, GIoU
 from sklearn_losses.losses._censored import (
     Censored,
     ExponentialAFT,
@@ -102,6 +104,7 @@ from sklearn_losses.losses._regression import (
     LogCosh,
     PseudoHuber,
     Quantile,
+    SmoothL1,
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredError,
@@ -120,6 +123,7 @@ from sklearn_losses.losses._robust import (
 )
 from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
+from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [
     "BPR",
@@ -132,8 +136,10 @@ __all__ = [
     "Asymmetric",
     "Barron",
     "CFunctionLoss",
+    "Cauchit",
     "Cauchy",
     "Censored",
+    "Cloglog",
     "CoxPH",
     "CrossEntropy",
     "CumulativeCauchit",
@@ -141,12 +147,14 @@ __all__ = [
     "CumulativeLogit",
     "CumulativeLoglog",
     "CumulativeProbit",
+    "DIoU",
     "EpsilonInsensitive",
     "Expectile",
     "Exponential",
     "ExponentialAFT",
     "Fair",
     "Focal",
+    "GIoU",
     "Gamma",
     "GammaDistribution",
     "GaussianDistribution",
@@ -156,6 +164,7 @@ __all__ = [
     "Hampel",
     "Hinge",
     "Huber",
+    "Hurdle",
     "IdentityLink",
     "ImmediateThreshold",
     "Interval",
@@ -176,6 +185,7 @@ __all__ = [
     "LogNormalAFT",
     "LogisticDistribution",
     "LogitLink",
+    "Loglog",
     "Loss",
     "ModifiedHuber",
     "MulticlassHinge",
@@ -192,6 +202,7 @@ __all__ = [
     "Poisson",
     "PolyLoss",
     "ProbabilityLink",
+    "Probit",
     "PseudoHuber",
     "Quantile",
     "Quantiles",
@@ -201,6 +212,7 @@ __all__ = [
     "Scaled",
     "Sigmoid",
     "SmoothHinge",
+    "SmoothL1",
     "SmoothQuantile",
     "SoftmaxLink",
     "Sparsemax",
@@ -218,6 +230,7 @@ __all__ = [
     "Tweedie",
     "WeibullAFT",
     "Welsch",
+    "ZeroInflated",
     "get_loss",
     "loss_names",
     "ranking_target",

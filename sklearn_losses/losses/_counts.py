@@ -251,6 +251,7 @@ class NegativeBinomial(Likelihood, CountLoss):
     parameters = {"dispersion": LogLink()}
     takes_features = ("dispersion",)
     least = {"dispersion": LEAST_DISPERSION}
+    begins = {"dispersion": np.log(LEAST_AT_START)}
     _constraints = {"dispersion": [NON_NEGATIVE, Options(MLE)]}
 
     def __init__(self, dispersion: float | str = 1.0) -> None:
@@ -282,14 +283,10 @@ class NegativeBinomial(Likelihood, CountLoss):
     def _start(self, y, weight):
         mean = np.average(y[:, 0], weights=weight)
         variance = np.average((y[:, 0] - mean) ** 2, weights=weight)
-        dispersion = max((variance - mean) / mean**2, LEAST_AT_START)
-        return np.log(mean), np.log(dispersion)
+        return np.log(mean), np.log(dispersion_at_start(mean, variance))
 
     def frozen(self, location: Any, dispersion: Any) -> Any:
-        from scipy.stats import nbinom
-
-        n = 1.0 / np.maximum(dispersion, 1e-12)
-        return nbinom(n, n / (n + np.exp(location)))
+        return counts_of(np.exp(location), dispersion)
 
     def _optimal_constant(self, y_true, sample_weight):
         base = Likelihood if self.dispersion == MLE else CountLoss
@@ -306,3 +303,18 @@ class NegativeBinomial(Likelihood, CountLoss):
         large = y * (np.log(d) + np.log1p(inverse))
         small = xlog1py(y, d * y) - xlogy(y, y)
         return np.where(d * y > 1, large, small) + np.log1p(d * y) / d
+
+
+def dispersion_at_start(mean, variance):
+    """That of the moments, or a small one."""
+    return max((variance - mean) / mean**2, LEAST_AT_START)
+
+
+def counts_of(mean, dispersion):
+    """The distribution of counts, as one of scipy.stats."""
+    from scipy.stats import nbinom, poisson
+
+    if np.all(np.less(dispersion, LEAST_DISPERSION)):
+        return poisson(mean)  # whose limit has no digits
+    n = 1.0 / np.maximum(dispersion, LEAST_DISPERSION)
+    return nbinom(n, n / (n + mean))

@@ -18,6 +18,7 @@ from sklearn_losses.losses import (
     ExponentialAFT,
     GammaDistribution,
     GaussianDistribution,
+    Hurdle,
     LaplaceDistribution,
     LogisticDistribution,
     LogLogisticAFT,
@@ -26,6 +27,7 @@ from sklearn_losses.losses import (
     Poisson,
     StudentTDistribution,
     WeibullAFT,
+    ZeroInflated,
     get_loss,
     loss_names,
 )
@@ -62,7 +64,15 @@ CUMULATIVE = [
     CumulativeLoglog(),
     CumulativeCauchit(),
 ]
-LOSSES = [*DISTRIBUTIONS, NegativeBinomial("mle"), *CENSORED, *CUMULATIVE]
+WITH_ZEROS = [
+    Hurdle(),
+    Hurdle(NegativeBinomial("mle")),
+    ZeroInflated(),
+    ZeroInflated(NegativeBinomial("mle")),
+    ZeroInflated(NegativeBinomial(0.5)),
+]
+OF_COUNTS = [NegativeBinomial("mle"), *WITH_ZEROS]
+LOSSES = [*DISTRIBUTIONS, *OF_COUNTS, *CENSORED, *CUMULATIVE]
 
 
 def targets(loss):
@@ -70,7 +80,7 @@ def targets(loss):
         return CLASSES
     if loss.y_size == 2:
         return TIMES
-    if isinstance(loss, NegativeBinomial):
+    if loss.domain.integer:
         return COUNTS
     return ABOVE_0 if isinstance(loss, GammaDistribution) else REAL
 
@@ -125,6 +135,55 @@ def test_the_negative_binomial_down_to_the_limit_of_poisson():
     )
 
 
+@each(WITH_ZEROS)
+def test_counts_with_zeros_are_a_distribution(loss):
+    raw = raw_of(loss, 20)
+    frozen = loss.frozen(**loss.values_of(raw))
+    y = np.repeat(COUNTS, 5)
+    expected = -frozen.logpmf(y) - gammaln(y + 1)
+    np.testing.assert_allclose(loss.value(y, raw), expected, rtol=1e-10)
+    counts = np.arange(20_000.0)[:, None]
+    pmf = frozen.pmf(counts)
+    np.testing.assert_allclose(pmf.sum(axis=0), 1.0, rtol=1e-9)
+    np.testing.assert_allclose(frozen.mean(), (counts * pmf).sum(axis=0), rtol=1e-7)
+    np.testing.assert_allclose(loss.inverse_link(raw), frozen.mean(), rtol=1e-9)
+    np.testing.assert_allclose(frozen.cdf(3), pmf[:4].sum(axis=0), rtol=1e-9)
+    for q in (0.05, 0.5, 0.95):
+        k = frozen.ppf(q)
+        assert np.all((frozen.cdf(k) >= q) & ((k == 0) | (frozen.cdf(k - 1) < q)))
+
+
+@each([Hurdle(NegativeBinomial("mle")), ZeroInflated(NegativeBinomial("mle"))])
+@pytest.mark.parametrize("raw", [(-25.0, 0.3, 1.0), (-3.0, -30.0, -20.0), (6.0, 2, 3)])
+def test_derivatives_keep_their_digits(loss, raw):
+    mpmath = pytest.importorskip("mpmath")
+    exp, log = mpmath.exp, mpmath.log
+
+    def value(r, u, log_d, y):
+        d, m = exp(log_d), exp(r)
+        count = (y + 1 / d) * mpmath.log1p(d * m) - y * r
+        count -= sum(mpmath.log1p(d * j) for j in range(y))
+        of_zero, p = (1 + d * m) ** (-1 / d), 1 / (1 + exp(-u))
+        if isinstance(loss, Hurdle):
+            return -log(p) if y == 0 else count + log(1 - of_zero) - log(1 - p)
+        return -log(p + (1 - p) * of_zero) if y == 0 else count - log(1 - p)
+
+    with mpmath.workdps(80):
+        for y in (0, 1, 3):
+            at = [mpmath.mpf(x) for x in raw]
+            found = loss.value([y], [raw])[0], loss.gradient([y], [raw])[0]
+            hessian = loss.hessian([y], [raw])[0]
+            np.testing.assert_allclose(found[0], float(value(*at, y)), rtol=1e-13)
+            for i, j in [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]:
+                n = tuple((i == k) + (j == k) for k in range(3))
+                bend = mpmath.diff(lambda *a, y=y: value(*a, y), at, n)
+                np.testing.assert_allclose(hessian[i, j], float(bend), 1e-7, 1e-14)
+            for i in range(3):
+                n = tuple(int(i == k) for k in range(3))
+                slope = mpmath.diff(lambda *a, y=y: value(*a, y), at, n)
+                np.testing.assert_allclose(found[1][i], float(slope), 1e-9, 1e-14)
+
+
 @each([x for x in CENSORED if len(x.outputs) == 2])
 def test_censored_values_are_probabilities_of_intervals(loss):
     raw = np.tile([0.4, 1.3], (4, 1))
@@ -171,12 +230,12 @@ def test_probabilities_of_ordered_classes(loss):
         np.testing.assert_allclose(np.exp(-value), probability[:, k], rtol=1e-8)
 
 
-@each([*DISTRIBUTIONS, *CENSORED, NegativeBinomial("mle")])
+@each([*DISTRIBUTIONS, *CENSORED, *OF_COUNTS])
 def test_the_best_constant_is_stationary(loss):
     y = targets(loss)[:4]
     if loss.y_size == 2:
         y = np.array([[1.0, 1.0], [2.0, 4.0], [3.0, np.inf], [0.5, 0.5], [0.7, 0.7]])
-    if isinstance(loss, NegativeBinomial):
+    if loss.domain.integer:
         y = np.array([0.0, 1.0, 7.0, 12.0])
     if loss.differentiable and "df" not in loss.outputs:
         raw = np.tile(loss.optimal_constant(y), (len(y), 1))
@@ -187,7 +246,7 @@ def test_the_best_constant_is_stationary(loss):
 def test_losses_are_cloned_pickled_and_found_by_their_names(loss):
     y, raw = targets(loss), raw_of(loss, len(targets(loss)))
     expected = loss.value(y, raw)
-    same = get_loss(loss.name, **loss.get_params())
+    same = get_loss(loss.name, **loss.get_params(deep=False))
     for copy in (clone(loss), pickle.loads(pickle.dumps(loss)), same):
         assert repr(copy) == repr(loss)
         np.testing.assert_array_equal(copy.value(y, raw), expected)

@@ -95,6 +95,8 @@ of_distributions: list[Loss] = [
     sl.LogisticDistribution(),
     sl.StudentTDistribution(df=4.0),
     sl.GammaDistribution(),
+    sl.Hurdle(sl.NegativeBinomial("mle")),
+    sl.ZeroInflated(zero=0.2),
     sl.Quantiles([0.1, 0.9], crossing="parallel"),
     sl.Censored("normal", log=True),
     sl.WeibullAFT(),
@@ -309,6 +311,11 @@ label = compared.verdict() + Huber().estimates
 sl.LossSearchDisplay.from_estimator(compared, kind="losses")
 score += sl.d2_score(compared, X, y, "huber")
 best_loss: Loss = losses.losses_[losses.best_index_ // 2]
+tuned = sl.TunedRegressor(sl.PseudoHuber(), {"alpha": "log"}, cv=3, max_fits=4).fit(
+    X, y
+)
+label = tuned.verdict() + str(tuned.best_params_["alpha"] + tuned.alpha_)
+best_loss = sl.TunedClassifier("log_loss", max_fits=4).fit(X, labels).loss_
 search = GridSearchCV(
     SGDRegressor(Huber()), {"loss__delta": [1.0, 2.0]}, scoring=sl.loss_scorer("huber")
 ).fit(X, y)
@@ -325,6 +332,12 @@ errors = sl.standard_errors(survival, X, waits, strata=queries % 2, kind="sandwi
 report: sl.LossReport = sl.check_loss(Huber(), on_fail=None, random_state=1)
 results: list[sl.CheckResult] = [result for result in report if not result.passed]
 status: str = report["gradient"].status
+smooth = LinearRegressor("pseudo_huber").fit(X, y)
+influences = sl.influence(smooth, X, y, X_val=X[:9], y_val=y[:9], top=5)
+sl.InfluenceDisplay.from_influence(influences).plot(n_named=1)
+sl.InfluenceDisplay.from_estimator(smooth, X, y, levels=[0.1], s=9)
+parts = sl.contributions(smooth, X, y)
+sl.ContributionsDisplay.from_estimator(smooth, X, y, kind="row", n_bars=3)
 description: sl.LossDescription = sl.describe("huber")
 influence: sl.Influence = description.influence
 bound: float = influence.bound + description.efficiency

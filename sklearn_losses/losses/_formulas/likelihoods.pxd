@@ -281,6 +281,23 @@ cdef inline double ordinal(const double *own, const double *y, Py_ssize_t y_size
     return value
 
 
+cdef inline double binary(const double *own, const double *y, Py_ssize_t y_size,
+                          const double *raw, Py_ssize_t n, double *g, double *h) noexcept nogil:
+    """-y log F(p) - (1 - y) log(1 - F(p)), of which a part with weight 0 is left out."""
+    cdef double value = 0.0, slope = 0.0, bend = 0.0, d, dd
+    if y[0] > 0.0:
+        value += y[0] * below(<int> own[0], raw[0], &d, &dd)
+        slope, bend = y[0] * d, y[0] * dd
+    if y[0] < 1.0:
+        value += (1.0 - y[0]) * above(<int> own[0], raw[0], &d, &dd)
+        slope, bend = slope + (1.0 - y[0]) * d, bend + (1.0 - y[0]) * dd
+    if g != NULL:
+        g[0] = slope
+    if h != NULL:
+        h[0] = bend
+    return value
+
+
 cdef inline Py_ssize_t at(Py_ssize_t i, Py_ssize_t j) noexcept nogil:
     """Where H[i][j], j <= i, is in a packed lower triangle."""
     return i * (i + 1) // 2 + j
@@ -430,7 +447,8 @@ cdef inline double negative_binomial(
 
     Nothing in it divides by a small d: the limit d = 0 is reached smoothly.
     """
-    cdef double d = exp(raw[1]), m = exp(raw[0]), count = y[0], x = d * m, one = 1.0 + d * m
+    cdef double d = exp(raw[1]), m = exp(raw[0]), count = y[0]
+    cdef double x = d * m if d > 0.0 else 0.0, one = 1.0 + x
     cdef double s[3]
     cdef double b = 0.0, b1 = 0.0, by_d, by_dd, value, term, share
     cdef double log_one = log1p(x) if x < 1e300 else raw[0] + raw[1]
@@ -467,6 +485,8 @@ cdef inline void sums_of_log1p(double d, double y, double *s) noexcept nogil:
     cdef Py_ssize_t j
     cdef double one, a, b
     s[0] = s[1] = s[2] = 0.0
+    if d == 0.0:
+        return  # who multiplies by d wants none of them
     if y <= 64.0 or d * y < 1e-2:
         for j in range(1, <Py_ssize_t> y):
             one = 1.0 + d * j

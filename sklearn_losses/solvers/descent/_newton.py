@@ -92,7 +92,7 @@ class Newton(Solver):
             passes,
             converged,
             state,
-            _warnings(objective.loss),
+            _warnings(objective.loss) if objective.is_joint else [],
             curves=progress.curves(),
             best_epoch=progress.best_epoch,
             gained=gained,

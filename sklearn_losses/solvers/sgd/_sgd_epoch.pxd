@@ -30,7 +30,9 @@ cdef class Epoch:
     cdef CLoss loss
     cdef ScaledWeights weights
     cdef Schedule schedule
-    cdef const double[::1] y
+    cdef const double[::1] y        # of row i: y_size numbers, from i * y_size on
+    cdef Py_ssize_t y_size
+    cdef double least_gap           # between the intercepts of outputs 1, 2, ...; < 0: any
     cdef const double[::1] class_factor
     cdef const double[::1] sample_weight
     cdef const double[:, ::1] offset
@@ -102,6 +104,22 @@ cdef inline Py_ssize_t place(Epoch e, Py_ssize_t b, Py_ssize_t k) noexcept nogil
     return b * e.row_stride + k * e.output_stride
 
 
+cdef inline void keep_order(Epoch e) noexcept nogil:
+    """Move thresholds that a step has brought too near to each other apart."""
+    cdef Output *o = e.weights.outputs
+    cdef Py_ssize_t k
+    cdef double middle
+    if e.least_gap < 0.0:
+        return
+    for k in range(2, e.weights.n_outputs):
+        if o[k].intercept < o[k - 1].intercept + e.least_gap:
+            middle = 0.5 * (o[k].intercept + o[k - 1].intercept)
+            o[k - 1].intercept = middle - 0.5 * e.least_gap
+            o[k].intercept = middle + 0.5 * e.least_gap
+    for k in range(2, e.weights.n_outputs):
+        o[k].intercept = max(o[k].intercept, o[k - 1].intercept + e.least_gap)
+
+
 cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step) noexcept nogil:
     """What output k adds of row i: minus step size, gradient and weight."""
     cdef const LossTable *table = e.loss.table
@@ -125,7 +143,7 @@ cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step)
 cdef inline double target(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
     """What output k should predict for row i."""
     if e.first_class < 0:
-        return e.y[i]
+        return e.y[i * e.y_size]
     return 1.0 if e.y[i] == e.first_class + k else e.rest
 
 
@@ -145,7 +163,7 @@ cdef inline double weight_of(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil
 
 cdef inline void ask_for_target(Epoch e, Py_ssize_t i) noexcept nogil:
     """Ask for what is read of a row besides its entries."""
-    sl_prefetch(&e.y[i])
+    sl_prefetch(&e.y[i * e.y_size])
     if e.sample_weight is not None:
         sl_prefetch(&e.sample_weight[i])
 

@@ -181,7 +181,7 @@ def compared(make, *args):
 def rows():
     """The lines of the table."""
     data = Queries()
-    svc = LinearSVC(C=2 * C, dual=False, fit_intercept=False, tol=1e-4)
+    svc = LinearSVC(C=C, dual=False, fit_intercept=False, tol=1e-4)
     logistic = LogisticRegression(C=C, fit_intercept=False, tol=1e-4)
     hinge = ours.PairwiseSquaredHinge("pair")
     works = [

@@ -106,10 +106,10 @@ def one_query(n):
 
     data = Queries(n=n, n_queries=1)
     target = ours.survival_target(np.ones(n, bool), data.score - data.score.min() + 1)
-    # Its objective is alpha / 2 sum over pairs + |w|^2 / 2, with earlier times first.
+    # Its objective is alpha / 2 sum over pairs + |w|^2 / 2, with later times first.
     loss, n_pairs = ours.PairwiseSquaredHinge("pair"), n * (n - 1) / 2
-    strength = 1.0 / n_pairs
-    alpha = 1.0 / (strength * n_pairs)
+    strength = 2e3 / n_pairs
+    alpha = 2.0 / (strength * n_pairs)
     peer = FastSurvivalSVM(alpha=strength, rank_ratio=1.0, tol=1e-8, max_iter=100)
     model = ours.LinearRanker(loss, alpha=alpha)
     value = ridge(loss_of(loss, data, data.score), alpha)

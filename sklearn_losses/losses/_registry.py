@@ -56,9 +56,7 @@ _CLASSES = _named(
     *(_multiclass, _ranking, _ranking_steps, _survival),
 )
 # Those with several raw predictions.
-_OF_OUTPUTS = _named(
-    *(_distributions, _censored, _zeros, _ordinal, _quantiles, _boxes)
-)
+_OF_OUTPUTS = _named(*(_distributions, _censored, _zeros, _ordinal, _quantiles, _boxes))
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 

@@ -11,10 +11,6 @@ Rows of packages that are not installed are left out.
 """
 
 import os
-
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
-
 import platform
 import resource
 import warnings
@@ -27,6 +23,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import ndcg_score as one_list
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
 
 import sklearn_losses as ours
 from benchmarks.timing import in_turn, median_ms, seconds
@@ -220,6 +217,7 @@ def large():
 
 def main():
     warnings.simplefilter("ignore")
+    threadpool_limits(1)
     time, share, memory = large()  # first, for memory is that of all so far
     load = os.getloadavg()[0]
     text = HEAD.format(rounds=ROUNDS, machine=platform.machine(), load=load)
@@ -228,8 +226,8 @@ def main():
         text += line
     text += (
         f"\nOne query of 1,000,000 x 10 with four levels of relevance (some 3e11 "
-        f"pairs), `PairwiseLogistic`: {time:.1f} s (target: 10) to a gap of {share:.0e} "
-        f"of the gain; the process has taken {memory:.1f} GB, X among it.\n"
+        f"pairs), `PairwiseLogistic`: {time:.1f} s (target: 10) to a gap of "
+        f"{share:.0e} of the gain; the process has taken {memory:.1f} GB.\n"
     )
     print(text.rpartition("\n\n")[2])
     Path(__file__).with_name("RANKING.md").write_text(text, encoding="utf-8")

@@ -58,14 +58,18 @@ class SGDOutputs(OutputsMixin):
         if offset is None:
             return None, None
         others = np.zeros((n_rows, n_outputs - 1))
-        return offset, np.column_stack([offset + others if are_levels(loss) else others])
+        return offset, np.column_stack(
+            [offset + others if are_levels(loss) else others]
+        )
 
     # ------------------------------------------------------------------ the problem
     def _objective(self, loss, *parts):
         objective = super()._objective(loss, *parts)
         if not has_outputs(loss):
             return objective
-        own = {field.name: getattr(objective, field.name) for field in fields(Objective)}
+        own = {
+            field.name: getattr(objective, field.name) for field in fields(Objective)
+        }
         predictors = self._predictors(loss, objective.rows.n_features)
         if are_levels(loss):
             moves = np.ones((objective.n_outputs, objective.rows.n_features + 1), bool)
@@ -75,7 +79,9 @@ class SGDOutputs(OutputsMixin):
             # A step of all levels is one of each, whose objectives are added up.
             n, n_rows = objective.n_outputs, objective.rows.n_rows
             weight = objective.sample_weight
-            own["sample_weight"] = np.full(n_rows, float(n)) if weight is None else n * weight
+            own["sample_weight"] = (
+                np.full(n_rows, float(n)) if weight is None else n * weight
+            )
         elif are_levels(loss):
             return LevelsObjective(**own, losses=tuple(loss.each()))
         return OutputsObjective(**own, predictors=predictors)

@@ -40,6 +40,7 @@ of_numbers: list[Loss] = [
     sl.SquaredError(),
     sl.AbsoluteError(),
     Huber(delta=2, scale="mad"),
+    sl.SmoothL1(beta=0.5),
     sl.PseudoHuber(delta=0.5),
     sl.LogCosh(),
     sl.EpsilonInsensitive(epsilon=0.1),
@@ -69,6 +70,10 @@ of_numbers: list[Loss] = [
 ]
 of_two_classes: list[Loss] = [
     sl.LogLoss(),
+    sl.Probit(),
+    sl.Cloglog(),
+    sl.Loglog(),
+    sl.Cauchit(),
     sl.Hinge(threshold=1.0),
     sl.Perceptron(),
     sl.SquaredHinge(),
@@ -104,6 +109,8 @@ of_distributions: list[Loss] = [
 ]
 of_ordered_classes: list[Loss] = [
     sl.CumulativeLogit(),
+    sl.GIoU(),
+    sl.DIoU(),
     sl.CumulativeProbit(),
     sl.CumulativeCloglog(),
     sl.CumulativeLoglog(),
@@ -263,7 +270,9 @@ labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
 spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
 interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
-several = sl.LinearMultiTask({"a": Huber(), "b": "log_loss"}, weights={"a": 2.0})
+several = sl.LinearMultiTask(
+    {"a": Huber(), "b": "log_loss"}, weights={"a": 2.0}, rank=1
+)
 several.fit(X, np.column_stack([y, classes > 0]), sample_weight={"a": np.ones(60)})
 of_b: Array = several.predict_proba(X)["b"] + several.raw_prediction(X)[:, :1]
 queries = np.arange(60) // 6

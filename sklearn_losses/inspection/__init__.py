@@ -14,6 +14,16 @@ from sklearn_losses.inspection._group_scorers import (
     pairwise_accuracy_scorer,
     reciprocal_rank_scorer,
 )
+from sklearn_losses.inspection._output_scorers import (
+    mean_pinball_scorer,
+    ordinal_mae_scorer,
+    quadratic_weighted_kappa_scorer,
+    ranked_probability_scorer,
+)
+from sklearn_losses.inspection._parallel_lines import (
+    ParallelLinesTest,
+    parallel_lines_test,
+)
 from sklearn_losses.inspection._report import CheckResult, LossReport
 from sklearn_losses.inspection._scorer import (
     LossScorer,
@@ -31,6 +41,7 @@ __all__ = [
     "LossDisplay",
     "LossReport",
     "LossScorer",
+    "ParallelLinesTest",
     "average_precision_by_group_scorer",
     "check_loss",
     "concordance_index_ipcw_scorer",
@@ -41,8 +52,13 @@ __all__ = [
     "describe",
     "integrated_brier_scorer",
     "loss_scorer",
+    "mean_pinball_scorer",
     "ndcg_scorer",
+    "ordinal_mae_scorer",
     "pairwise_accuracy_scorer",
+    "parallel_lines_test",
+    "quadratic_weighted_kappa_scorer",
+    "ranked_probability_scorer",
     "reciprocal_rank_scorer",
     "standard_errors",
 ]

@@ -17,6 +17,7 @@ from sklearn_losses.estimators._outputs import OutputsMixin, has_outputs, rows_o
 from sklearn_losses.estimators._sgd_base import AUTO
 from sklearn_losses.estimators._validation import check_offset, draw_seed
 from sklearn_losses.losses import Quantiles
+from sklearn_losses.losses._outputs import finite_start
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.problem._outputs import LevelsObjective, OutputsObjective
 from sklearn_losses.solvers.descent._newton import Newton
@@ -57,15 +58,19 @@ class SGDOutputs(OutputsMixin):
         offset = check_offset(offset, n_rows, 1, name)
         if offset is None:
             return None, None
+        if are_levels(loss):
+            return offset, np.tile(offset, n_outputs)
         others = np.zeros((n_rows, n_outputs - 1))
-        return offset, np.column_stack([offset + others if are_levels(loss) else others])
+        return offset, np.column_stack([offset, others])
 
     # ------------------------------------------------------------------ the problem
     def _objective(self, loss, *parts):
         objective = super()._objective(loss, *parts)
         if not has_outputs(loss):
             return objective
-        own = {field.name: getattr(objective, field.name) for field in fields(Objective)}
+        own = {
+            field.name: getattr(objective, field.name) for field in fields(Objective)
+        }
         predictors = self._predictors(loss, objective.rows.n_features)
         if are_levels(loss):
             moves = np.ones((objective.n_outputs, objective.rows.n_features + 1), bool)
@@ -75,7 +80,9 @@ class SGDOutputs(OutputsMixin):
             # A step of all levels is one of each, whose objectives are added up.
             n, n_rows = objective.n_outputs, objective.rows.n_rows
             weight = objective.sample_weight
-            own["sample_weight"] = np.full(n_rows, float(n)) if weight is None else n * weight
+            own["sample_weight"] = (
+                np.full(n_rows, float(n)) if weight is None else n * weight
+            )
         elif are_levels(loss):
             return LevelsObjective(**own, losses=tuple(loss.each()))
         return OutputsObjective(**own, predictors=predictors)
@@ -125,7 +132,7 @@ class SGDOutputs(OutputsMixin):
         loss = objective.loss
         if len(y) < FEW_ROWS and "scale" in loss.outputs:
             y, weight = np.concatenate([y, 0.5 * y, 1.5 * y]), np.tile(weight, 3)
-        start = loss.start(y, weight)
+        start = finite_start(loss, y, weight)
         start[0] = start[0] if objective.fit_intercept else 0.0
         return start
 

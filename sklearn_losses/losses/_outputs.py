@@ -273,6 +273,13 @@ class Likelihood(Loss):
         return self.link.inverse(values["location"])
 
 
+def finite_start(loss, y, weight):
+    """`start`, or something finite where few rows have none, as counts of 0."""
+    with np.errstate(all="ignore"):
+        start = np.asarray(loss.start(y, weight), dtype=np.float64)
+    return np.nan_to_num(start, nan=0.0, posinf=30.0, neginf=-30.0)
+
+
 def best_outputs(functions, y, weight, start, max_iter=100):
     """The constant outputs with the least loss: Newton's method from a start.
 

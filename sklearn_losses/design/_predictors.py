@@ -41,6 +41,13 @@ class Predictors:
         """
         return cls(np.column_stack([uses, intercepts]))
 
+    @classmethod
+    def beside(cls, n_features, n_outputs):
+        """A first output with all columns, and numbers beside it for the others."""
+        uses = np.zeros((n_outputs, n_features), dtype=bool)
+        uses[0] = True
+        return cls.of(uses, np.arange(n_outputs) > 0)
+
     @property
     def size(self):
         """How many numbers there are to find."""

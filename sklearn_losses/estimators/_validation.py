@@ -67,12 +67,17 @@ PENALTY = [
     NONE,
 ]
 
-KINDS = {"binary": "classification", "multiclass": "classification"}  # of losses
+KINDS = {  # of losses
+    "binary": "classification",
+    "multiclass": "classification",
+    "boxes": "boxes of four edges",
+}
 ESTIMATORS = {
     "regression": "LinearRegressor",
     "binary": "LinearClassifier",
     "multiclass": "LinearClassifier",
     "ordinal": "LinearOrdinalClassifier",
+    "boxes": "LinearMultiTask",
     "ranking": "LinearRanker",
     "survival": "LinearSurvival",
 }
@@ -160,7 +165,8 @@ def resolve_loss(estimator, tasks, also=()):
             f"{', '.join(usable)}."
         )
     takes_outputs = getattr(estimator, "_takes_outputs", False)
-    if found.outputs and found.granularity == "row" and not takes_outputs:
+    has_outputs = found.outputs and found.granularity == "row"
+    if has_outputs and not takes_outputs and found.task != "boxes":
         fitted = [k for k in found.outputs[1:] if hasattr(found, k)]
         of = ", ".join(f"{k}={getattr(found, k)!r}" for k in fitted)
         of = f"its {of} is fitted" if fitted else "y may be an interval"

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
     _binary,
+    _binary_curves,
+    _boxes,
     _censored,
     _counts,
     _distributions,
@@ -30,7 +32,10 @@ from sklearn_losses.losses import (
 )
 from sklearn_losses.losses._base import Loss
 
-TASKS = "regression", "binary", "multiclass", "ordinal", "ranking", "survival"
+TASKS = (
+    *("regression", "binary", "multiclass"),
+    *("ordinal", "boxes", "ranking", "survival"),
+)
 
 
 def _named(*families):
@@ -45,10 +50,11 @@ def _named(*families):
 
 # In the order of the families, and of their files.
 _CLASSES = _named(
-    *(_regression, _robust, _counts, _binary, _multiclass, _ranking, _survival)
+    *(_regression, _robust, _counts, _binary, _binary_curves),
+    *(_multiclass, _ranking, _survival),
 )
 # Those with several raw predictions.
-_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles)
+_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles, _boxes)
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 
@@ -58,10 +64,10 @@ def loss_names(task: str | None = None) -> list[str]:
 
     Parameters
     ----------
-    task : {"regression", "binary", "multiclass", "ordinal", "ranking", "survival"}, \
-            default=None
-        Only the losses of that task; None means all but "ordinal". Distributions and
-        censored targets have names, too, which are not among these.
+    task : {"regression", "binary", "multiclass", "ordinal", "boxes", "ranking", \
+            "survival"}, default=None
+        Only the losses of that task; None means all but "ordinal" and "boxes".
+        Distributions and censored targets have names, too, which are not among these.
 
     Returns
     -------
@@ -74,7 +80,7 @@ def loss_names(task: str | None = None) -> list[str]:
     """
     if task is not None:
         check_parameter("loss_names", "task", task, [Options(*TASKS)])
-    classes = _CLASSES | _OF_OUTPUTS if task == "ordinal" else _CLASSES
+    classes = _CLASSES | _OF_OUTPUTS if task in ("ordinal", "boxes") else _CLASSES
     return [n for n, cls in classes.items() if task is None or cls.task == task]
 
 

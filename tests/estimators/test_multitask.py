@@ -302,7 +302,7 @@ def test_a_task_has_the_column_of_its_name(make):
     y = pd.DataFrame({"b": X[:, 1] > 0, "a": X[:, 0]})
     y = y if make == "frame" else y.to_records(index=False)
     model = LinearMultiTask({"a": SquaredError(), "b": LogLoss()}).fit(X, y)
-    assert [task.column for task in model.tasks_] == [1, 0]
+    assert [task.columns for task in model.tasks_] == [(1,), (0,)]
     np.testing.assert_allclose(model.predict(X)["a"], X[:, 0], atol=1e-2)
     with pytest.raises(InvalidParameterError, match="of the task 'c': its columns are"):
         LinearMultiTask({"a": "squared_error", "c": "log_loss"}).fit(X, y)

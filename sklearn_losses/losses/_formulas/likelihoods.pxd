@@ -281,6 +281,23 @@ cdef inline double ordinal(const double *own, const double *y, Py_ssize_t y_size
     return value
 
 
+cdef inline double binary(const double *own, const double *y, Py_ssize_t y_size,
+                          const double *raw, Py_ssize_t n, double *g, double *h) noexcept nogil:
+    """-y log F(p) - (1 - y) log(1 - F(p)), of which a part with weight 0 is left out."""
+    cdef double value = 0.0, slope = 0.0, bend = 0.0, d, dd
+    if y[0] > 0.0:
+        value += y[0] * below(<int> own[0], raw[0], &d, &dd)
+        slope, bend = y[0] * d, y[0] * dd
+    if y[0] < 1.0:
+        value += (1.0 - y[0]) * above(<int> own[0], raw[0], &d, &dd)
+        slope, bend = slope + (1.0 - y[0]) * d, bend + (1.0 - y[0]) * dd
+    if g != NULL:
+        g[0] = slope
+    if h != NULL:
+        h[0] = bend
+    return value
+
+
 cdef inline Py_ssize_t at(Py_ssize_t i, Py_ssize_t j) noexcept nogil:
     """Where H[i][j], j <= i, is in a packed lower triangle."""
     return i * (i + 1) // 2 + j

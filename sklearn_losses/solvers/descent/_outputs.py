@@ -42,6 +42,7 @@ START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
+BALANCED = 1e-6  # of tol is left where slopes prove a bound
 SURE_STEPS = 40  # more than it takes to leave a far row behind
 MOST_COEFS = 5000  # a matrix of 200 MB
 ROUNDING = 1e-12  # of a sum of many values
@@ -81,12 +82,12 @@ class OutputsModel(JointModel):
         if self.problem.memory is not None:
             self.hessian += self.problem.memory.block(places)
         diagonal = self.hessian.ravel()[:: len(places) + 1]
-        diagonal += of_each
-        more = jitter
+        output = places // len(self.l2)
+        more = jitter * self.problem.term.bends[output]
         if jitter > 0 and self.problem.stiff is not None:
             share = min(jitter / curvature, 1.0) if curvature > 0 else 1.0
-            more = share * self.problem.stiff[places // len(self.l2)]
-        diagonal += more * self.stiffness / JITTER
+            more = share * self.problem.stiff[output]
+        diagonal += of_each + more * self.stiffness / JITTER
         if not self.price.is_simple:
             self._add_price(theta)
 
@@ -205,10 +206,22 @@ class OutputsProblem(CentredProblem):
         centre_rows(features.X[block], features.mean, features.scale, z)
         return z
 
-    def bound(self, theta):
-        """A lower bound of a convex objective, from the slopes at a point."""
+    def bound(self, theta, h):
+        """A lower bound of a convex objective, from the slopes at a point.
+
+        Parameters
+        ----------
+        theta : ndarray
+        h : float
+            The width of smoothed kinks: then the conjugate of the slopes is needed.
+        """
         raw, offset = self.raw_at(theta), self.term.offset
-        values, slopes = self.term.values_and_slopes(raw)
+        if h > 0:
+            raw, values, slopes = self.term.conjugates_and_slopes(raw, h)
+            if values is None:
+                return -np.inf
+        else:
+            values, slopes = self.term.values_and_slopes(raw)
         sums = Sums(self.features, self.n_outputs)
         for block in self.features.blocks:
             sums.add(block, slopes[block])
@@ -303,7 +316,7 @@ class OutputsDescent(Descent):
 
     def misses(self, bound, tol):
         """Whether a gap says that more is left than rounding explains."""
-        if not bound > -np.inf:
+        if not bound > -np.inf or self.smoothing.width > 0:
             return False
         gap, sizes = self.state.best - bound, abs(self.start.at_constant)
         return gap > max(
@@ -337,9 +350,14 @@ class OutputsDescent(Descent):
         """That of the objective, nan if it is not convex."""
         if not self.problem.is_convex:
             return np.nan
-        if self.smoothing.width > 0:
-            return -np.inf
-        return self.problem.bound(self.state.kept)
+        state, problem, width = self.state, self.problem, self.smoothing.width
+        bound = problem.bound(state.kept, width)
+        if not width > 0 or bound == -np.inf:
+            return bound
+        # Slopes are balanced at the minimum of what is smoothed.
+        state.theta, state.raw = state.kept, problem.raw_at(state.kept)
+        self.settles(BALANCED * self.limits.tol * abs(self.gained))
+        return max(bound, problem.bound(state.theta, width))
 
 
 class OutputsSolver(Certified):

@@ -328,6 +328,13 @@ class Likelihood(Loss):
         return self.link.inverse(values["location"])
 
 
+def finite_start(loss, y, weight):
+    """`start`, or something finite where few rows have none, as counts of 0."""
+    with np.errstate(all="ignore"):
+        start = np.asarray(loss.start(y, weight), dtype=np.float64)
+    return np.nan_to_num(start, nan=0.0, posinf=30.0, neginf=-30.0)
+
+
 def unit_of_targets(loss: Loss, y: Array) -> float:
     """The unit in which kinks of any loss are smoothed, of targets that are no nan."""
     own = getattr(loss, "unit_of_targets", None)

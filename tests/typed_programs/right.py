@@ -282,9 +282,8 @@ labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
 spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
 interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
-several = sl.LinearMultiTask(
-    {"a": Huber(), "b": "log_loss"}, weights={"a": 2.0}, rank=1
-)
+several = sl.LinearMultiTask({"a": Huber(), "b": "log_loss"}, weights={"a": 2.0})
+shared = sl.LinearMultiTask(Huber(), rank=1).fit(X, np.column_stack([y, -y]))
 order = sl.LinearOrdinalClassifier(class_weight="balanced").fit(X, classes)
 lines: sl.ParallelLinesTest = sl.parallel_lines_test(order, X, classes)
 mistakes = sl.ordinal_mae_score(classes, order.predict(X)) + lines.pvalue

@@ -1,5 +1,10 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
+from sklearn_losses.estimators._embedding import LinearEmbedding, SGDEmbedding
+from sklearn_losses.estimators._embedding_scores import (
+    knn_accuracy_score,
+    pair_auc_score,
+)
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
 from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
@@ -22,12 +27,14 @@ from sklearn_losses.estimators._survival_scores import (
 
 __all__ = [
     "LinearClassifier",
+    "LinearEmbedding",
     "LinearMultiTask",
     "LinearOrdinalClassifier",
     "LinearRanker",
     "LinearRegressor",
     "LinearSurvival",
     "SGDClassifier",
+    "SGDEmbedding",
     "SGDRegressor",
     "alpha_max",
     "average_precision_by_group_score",
@@ -35,7 +42,9 @@ __all__ = [
     "concordance_index_score",
     "cumulative_dynamic_auc_score",
     "integrated_brier_score",
+    "knn_accuracy_score",
     "ndcg_score",
+    "pair_auc_score",
     "pairwise_accuracy_score",
     "reciprocal_rank_score",
     "regularization_path",

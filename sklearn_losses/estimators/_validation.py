@@ -75,6 +75,7 @@ ESTIMATORS = {
     "ordinal": "LinearOrdinalClassifier",
     "ranking": "LinearRanker",
     "survival": "LinearSurvival",
+    "embedding": "LinearEmbedding",
 }
 
 NAMED = {"l1": L1(), "l2": L2()}

@@ -27,10 +27,19 @@ from sklearn_losses.losses import (
     _regression,
     _robust,
     _survival,
+    _tuples,
 )
 from sklearn_losses.losses._base import Loss
 
-TASKS = "regression", "binary", "multiclass", "ordinal", "ranking", "survival"
+TASKS = (
+    "regression",
+    "binary",
+    "multiclass",
+    "ordinal",
+    "ranking",
+    "survival",
+    "embedding",
+)
 
 
 def _named(*families):
@@ -49,6 +58,8 @@ _CLASSES = _named(
 )
 # Those with several raw predictions.
 _OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles)
+_OF_TUPLES = _named(_tuples)
+_OTHERS = _OF_OUTPUTS | _OF_TUPLES
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 
@@ -58,10 +69,10 @@ def loss_names(task: str | None = None) -> list[str]:
 
     Parameters
     ----------
-    task : {"regression", "binary", "multiclass", "ordinal", "ranking", "survival"}, \
-            default=None
-        Only the losses of that task; None means all but "ordinal". Distributions and
-        censored targets have names, too, which are not among these.
+    task : {"regression", "binary", "multiclass", "ordinal", "ranking", "survival", \
+            "embedding"}, default=None
+        Only the losses of that task; None means all but "ordinal" and "embedding".
+        Distributions and censored targets have names, too, which are not among these.
 
     Returns
     -------
@@ -74,7 +85,7 @@ def loss_names(task: str | None = None) -> list[str]:
     """
     if task is not None:
         check_parameter("loss_names", "task", task, [Options(*TASKS)])
-    classes = _CLASSES | _OF_OUTPUTS if task == "ordinal" else _CLASSES
+    classes = _CLASSES | (_OTHERS if task in ("ordinal", "embedding") else {})
     return [n for n, cls in classes.items() if task is None or cls.task == task]
 
 
@@ -97,7 +108,7 @@ def get_loss(name: str, **parameters: Any) -> Loss:
     ValueError
         If there is no loss of that name; it says which names are close.
     """
-    classes = _CLASSES | _OF_OUTPUTS
+    classes = _CLASSES | _OTHERS
     if not isinstance(name, str) or name not in classes:
         close = difflib.get_close_matches(str(name), classes)
         hint = (
@@ -184,7 +195,7 @@ def _check_class(name, cls):
             f"{caller} takes a class that derives from PointLoss or RowLoss. Got "
             f"{cls!r}{hint}."
         )
-    known = (_CLASSES | _OF_OUTPUTS).get(name, cls)
+    known = (_CLASSES | _OTHERS).get(name, cls)
     if _full_name(known) != _full_name(cls):
         raise ValueError(
             f"There is a loss named {name!r} already, {_full_name(known)}. Use another "

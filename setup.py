@@ -53,7 +53,12 @@ KERNELS = (
 # A loop over the points of a block can be vectorised once its formulas are inlined, to
 # the last; and calls are half of what a step of a short row costs.
 INLINE_ALL = "-DCYTHON_INLINE=inline __attribute__((always_inline))"
-INLINED = ("losses._anchors", "losses._builtin", "losses._group_builtin", "solvers.sgd._short_rows")
+INLINED = (
+    "losses._anchors",
+    "losses._builtin",
+    "losses._group_builtin",
+    "solvers.sgd._short_rows",
+)
 SHARED = "sklearn_losses._cyutility"
 OPENMP = ["-fopenmp"] if sys.platform == "linux" else []
 

@@ -47,7 +47,9 @@ class Points:
         spread = np.sqrt(np.where(self.is_constant, 1.0, variance))
         scale = np.where(self.is_constant, 0.0, 1.0 / spread)
         self.is_sparse = sparse.issparse(X)
-        self.X = sparse.csr_array(X @ sparse.diags_array(scale)) if self.is_sparse else X
+        self.X = (
+            sparse.csr_array(X @ sparse.diags_array(scale)) if self.is_sparse else X
+        )
         if not self.is_sparse:
             X *= scale
         self.shift = mean * scale if self.is_sparse else None
@@ -93,23 +95,21 @@ class Points:
         return self.X.toarray() - self.shift if self.is_sparse else self.X
 
     def principal(self, n_components):
-        """The first principal directions, as rows; of 0 where there are no more."""
+        """The first principal directions of X; of 0 where there are no more."""
+        size = np.where(self.is_constant, 0.0, self.spread)
+        size /= size.max(initial=0.0) or 1.0
         most = min(self.shape)
         k = min(n_components, most)
         if k < most // 4:
-            _, _, found = svds(
-                LinearOperator(
-                    self.shape,
-                    matvec=lambda v: self.map(v.reshape(1, -1)).ravel(),
-                    rmatvec=lambda v: self.back(v.reshape(-1, 1)).ravel(),
-                    dtype=np.float64,
-                ),
-                k=k,
-                v0=np.ones(most),
+            centred = LinearOperator(
+                self.shape,
+                matvec=lambda v: self.map(size * v.reshape(1, -1)).ravel(),
+                rmatvec=lambda v: size * self.back(v.reshape(-1, 1)).ravel(),
+                dtype=np.float64,
             )
-            found = found[::-1]
+            found = svds(centred, k=k, v0=np.ones(most))[2][::-1]
         else:
-            found = np.linalg.svd(self.dense(), full_matrices=False)[2][:k]
+            found = np.linalg.svd(self.dense() * size, full_matrices=False)[2][:k]
         largest = found[np.arange(len(found)), np.abs(found).argmax(axis=1)]
-        found = found * np.sign(largest)[:, None]
+        found = found * np.sign(largest)[:, None] * size
         return np.vstack([found, np.zeros((n_components - k, self.shape[1]))])

@@ -1,6 +1,6 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
-from sklearn_losses.estimators._embedding import LinearEmbedding, SGDEmbedding
+from sklearn_losses.estimators._embedding import LinearEmbedding
 from sklearn_losses.estimators._embedding_scores import (
     knn_accuracy_score,
     pair_auc_score,
@@ -18,6 +18,7 @@ from sklearn_losses.estimators._scores import (
     reciprocal_rank_score,
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
+from sklearn_losses.estimators._sgd_embedding import SGDEmbedding
 from sklearn_losses.estimators._survival import LinearSurvival
 from sklearn_losses.estimators._survival_scores import (
     concordance_index_ipcw_score,

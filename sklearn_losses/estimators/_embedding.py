@@ -1,4 +1,4 @@
-"""LinearEmbedding and SGDEmbedding: maps in which distances say what belongs together."""
+"""LinearEmbedding: a map in which distances say what belongs together."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.losses import Loss
 from sklearn_losses.problem._embedding import EmbeddingObjective
-from sklearn_losses.solvers._embedding import Adam, solve
+from sklearn_losses.solvers._embedding import solve
 from sklearn_losses.terms._mining import Mining
-from sklearn_losses.terms._tuples import AnchorTerm
 
-START = 10.0  # the mean squared distance that a fit begins with, in units of the loss
-COLLAPSED = 1e-6  # of that: rows are at one place
+COLLAPSED = 1e-6  # of the distance that a fit begins with: rows are at one place
+# Where rows are few, losses that are not convex have bad minima, and time is cheap: a
+# second start, in whose units distances are larger.
+FEW, LARGER = 1000, 4.0
 N_PAIRS = 20_000  # that a threshold is found with
-CHUNK = 4  # rows of a class that are in a batch together
 SURE = 1e-2  # a gap, in shares of the objective, that goes without saying
 
 INIT = [
@@ -70,9 +70,9 @@ _LOSS = """loss : Loss or str, default='nca'
 _INIT = """init : {'auto', 'pca', 'lda', 'identity'} or ndarray, default='auto'
         Where to begin: with principal components, with discriminants, with the first
         features, or with a map of shape (n_components, n_features). It is scaled to
-        distances that suit the loss. 'auto': 'lda' with labels of more than n_components
-        classes, and 'pca' otherwise. Features are in units of their standard deviation
-        in all of these but an array."""
+        distances that suit the loss. 'auto': 'lda' with labels of more than
+        n_components classes, and 'pca' otherwise. Features are in units of their
+        standard deviation in all of these but an array."""
 
 _ATTRIBUTES = """components_ : ndarray of shape (n_components, n_features)
         The map, for rows from which `mean_` is subtracted; float32 if X was.
@@ -122,8 +122,8 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             needed = "labels of rows" if loss.of == "anchors" else loss.of
             other = "LogisticPair()" if data.of == "pairs" else "TripletMargin()"
             raise InvalidParameterError(
-                f"{owner} cannot use loss={self.loss!r} with {data.of}, because it needs "
-                f"{needed}. Use {other}."
+                f"{owner} cannot use loss={self.loss!r} with {data.of}, because it "
+                f"needs {needed}. Use {other}."
             )
         return loss
 
@@ -134,10 +134,20 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             return n_default or n_features
         if k > n_features:
             raise InvalidParameterError(
-                f"The 'n_components' parameter of {type(self).__name__} must be at most "
-                f"n_features={n_features}. Got {k}."
+                f"The 'n_components' parameter of {type(self).__name__} must be at "
+                f"most n_features={n_features}. Got {k}."
             )
         return int(k)
+
+    def _points(self, data):
+        """The rows as points, if they are at more than one place."""
+        points = Points(data.X)
+        if points.is_constant.all():
+            raise ValueError(
+                f"{type(self).__name__} needs rows that differ. All {points.shape[0]} "
+                "rows of X are equal."
+            )
+        return points
 
     def _start(self, points, data, loss, n_components):
         """The first map, for rows as `points` has them."""
@@ -154,7 +164,7 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         else:
             L = self._discriminants(points, data, n_components)
         Z = points.map(L)
-        return L * np.sqrt(START * unit_of(loss) / max(mean_distance(Z), 1e-300))
+        return L * np.sqrt(reach(loss) / max(mean_distance(Z), 1e-300))
 
     def _given_start(self, points, n_components):
         L, owner = self.init, type(self).__name__
@@ -171,8 +181,9 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         most = 0 if data.codes is None else len(data.classes) - 1
         if n_components > most:
             raise InvalidParameterError(
-                f"{owner} cannot use init='lda', because there are {most} discriminants, "
-                f"fewer than n_components={n_components}. Use init='pca'."
+                f"{owner} cannot use init='lda', because there are {most} "
+                f"discriminants, fewer than n_components={n_components}. Use "
+                "init='pca'."
             )
         n = len(data.codes)
         counts = np.bincount(data.codes)
@@ -214,21 +225,21 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _finite(self, components):
         if not np.isfinite(components).all():
             raise ValueError(
-                f"The components overflow {components.dtype}, which is that of X. Scale "
-                "the features, or use float64."
+                f"The components overflow {components.dtype}, which is that of X. "
+                "Scale the features, or use float64."
             )
         return components
 
     def _warn_of_collapse(self, Z, loss):
-        """Say so where all rows are at one place, which no neighbour can be told from."""
-        unit = 1.0 if self._is_normed else START * unit_of(loss)
+        """Say so where all rows are at one place, which tells nothing of them."""
+        unit = 1.0 if self._is_normed else reach(loss)
         distance = mean_distance(Z)
         if distance > COLLAPSED * unit:
             return
         warn_caller(
-            f"The embedding has collapsed: all rows are at nearly one place, with a mean "
-            f"squared distance of {distance:.3g} where the loss, {loss!r}, looks at those "
-            f"of about {unit:.3g}. That is where penalty and loss are least "
+            "The embedding has collapsed: all rows are at nearly one place, with a "
+            f"mean squared distance of {distance:.3g} where the loss, {loss!r}, looks "
+            f"at those of about {unit:.3g}. That is where penalty and loss are least "
             f"(alpha={self.alpha}), or where a fit got caught: use a smaller alpha, "
             "another init or, of triplets, mining='k_nearest'.",
             ConvergenceWarning,
@@ -306,16 +317,16 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         Parameters
         ----------
-        X : array-like of shape (n_pairs, 2, n_features), (n_triplets, 3, n_features) or \
-                (n_samples, n_features)
+        X : array-like of shape (n_pairs, 2, n_features), (n_triplets, 3, n_features) \
+                or (n_samples, n_features)
 
         Returns
         -------
         ndarray of shape (n_pairs,), (n_triplets,) or (n_samples,)
             Of pairs 1 where their distance is up to `threshold_`, and otherwise 0, or
-            the -1 of a fit's y. Of triplets 1 where the second row is nearer to the first
-            than the third is, and otherwise 0. Of rows, after a fit to labels, the class
-            whose mean is nearest.
+            the -1 of a fit's y. Of triplets 1 where the second row is nearer to the
+            first than the third is, and otherwise 0. Of rows, after a fit to labels,
+            the class whose mean is nearest.
         """
         check_is_fitted(self)
         if not is_tuples(X):
@@ -324,8 +335,8 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             return self._in_order(X).astype(np.intp)
         if not hasattr(self, "threshold_"):
             raise ValueError(
-                f"This {type(self).__name__} has no threshold for pairs, because it was "
-                "fitted to triplets. Compare pair_distance with one of your own."
+                f"This {type(self).__name__} has no threshold for pairs, because it "
+                "was fitted to triplets. Compare pair_distance with one of your own."
             )
         return np.where(
             self.pair_distance(X) <= self.threshold_, self._labels[1], self._labels[0]
@@ -335,8 +346,8 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if not hasattr(self, "class_means_"):
             X = validate_data(self, X, reset=False, **ROWS)
             raise ValueError(
-                f"This {type(self).__name__} was fitted to tuples, and predicts them: X "
-                "must have the shape (n, 2, n_features) or (n, 3, n_features)."
+                f"This {type(self).__name__} was fitted to tuples, and predicts them: "
+                "X must have the shape (n, 2, n_features) or (n, 3, n_features)."
             )
         Z = self.transform(X)
         square = (self.class_means_**2).sum(axis=1)
@@ -353,23 +364,23 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like of \
-                shape (n_pairs, 2, n_features) or (n_triplets, 3, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like \
+                of shape (n_pairs, 2, n_features) or (n_triplets, 3, n_features)
         y : array-like of shape (n_samples,) or (n_pairs,), default=None
             Labels of rows or of pairs, as in `fit`.
 
         Returns
         -------
         float
-            Of labelled rows the accuracy of the nearest of the other rows of X; of pairs
-            the area under the ROC curve; of triplets the share that is in order.
+            Of labelled rows the accuracy of the nearest of the other rows of X; of
+            pairs the area under the ROC curve; of triplets the share that is in order.
         """
         check_is_fitted(self)
         if not is_tuples(X):
             if y is None:
                 raise ValueError(
-                    f"{type(self).__name__}.score requires y to be passed: the labels of "
-                    "the rows."
+                    f"{type(self).__name__}.score requires y to be passed: the labels "
+                    "of the rows."
                 )
             return knn_accuracy_score(y, self.transform(X), n_neighbors=1)
         X = np.asarray(X)
@@ -405,14 +416,15 @@ class LinearEmbedding(BaseEmbedding):
     Parameters
     ----------
     n_components : int, default=None
-        The dimensions of the embedding; None: as many as features.
+        The dimensions of the embedding; None: as many as features. Of another metric
+        than 'low_rank' it is how many of its largest are kept in the end.
 
     {_LOSS}
 
     metric : {{'low_rank', 'full', 'diagonal'}}, default='low_rank'
         What M = L'L may be. 'full': any metric; 'diagonal': a weight >= 0 of each
-        feature. Both are convex where the loss is, so that nothing depends on the start,
-        and `gap_` proves the end.
+        feature. Both are convex where the loss is, so that nothing depends on the
+        start, and `gap_` proves the end.
 
     {_INIT}
 
@@ -421,9 +433,10 @@ class LinearEmbedding(BaseEmbedding):
         M), of features in units of their standard deviation.
 
     tol : float, default=1e-5
-        A fit ends where the objective falls, or its slopes are, by less than that.
+        A fit ends where slopes are less than that, or the objective hardly falls. That
+        of a convex metric goes on until its gap is 100 times that, of the objective.
 
-    max_iter : int, default=300
+    max_iter : int, default=1000
         The iterations, at most.
 
     warm_start : bool, default=False
@@ -458,7 +471,8 @@ class LinearEmbedding(BaseEmbedding):
     without y; so that a cross-validation splits tuples. `fit_tuples` takes numbers of
     rows. Labelled rows that are alone in their class are among those of other classes.
 
-    NCA is not convex, nor is any loss of few components: what is found depends on `init`.
+    NCA is not convex, nor is any loss of few components: what is found depends on
+    `init`.
 
     Examples
     --------
@@ -491,7 +505,7 @@ class LinearEmbedding(BaseEmbedding):
         init: str | ArrayLike = "auto",
         alpha: float = 0.0001,
         tol: float = 1e-5,
-        max_iter: int = 300,
+        max_iter: int = 1000,
         warm_start: bool = False,
         random_state: Seed = 0,
     ) -> None:
@@ -510,8 +524,8 @@ class LinearEmbedding(BaseEmbedding):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like of \
-                shape (n_pairs, 2, n_features) or (n_triplets, 3, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like \
+                of shape (n_pairs, 2, n_features) or (n_triplets, 3, n_features)
             Labelled rows, or tuples of rows.
 
         y : array-like of shape (n_samples,) or (n_pairs,), default=None
@@ -561,69 +575,66 @@ class LinearEmbedding(BaseEmbedding):
             return self._fit(read_index(self, X, index, y))
 
     def _fit(self, data):
-        loss, owner = self._usable_loss(data), type(self).__name__
-        if self.metric != "low_rank" and self.n_components is not None:
-            raise InvalidParameterError(
-                f"{owner} cannot use n_components={self.n_components} with "
-                f"metric={self.metric!r}, which has as many as there are features."
-            )
+        loss = self._usable_loss(data)
+        self._check_metric(loss)
+        points = self._points(data)
+        n_components = self._n_components(points.shape[1])
+        n_fitted = n_components if self.metric == "low_rank" else points.shape[1]
+        L = self._first_map(points, data, loss, n_fitted)
+        is_few = points.shape[0] <= FEW and loss.of == "anchors" and not loss.convex
+        maps = [L, LARGER * L] if is_few and not self.warm_start else [L]
+        ends = [self._solved(points, data, loss, start) for start in maps]
+        run, objective = min(
+            ends, key=lambda end: end[1].value_gradient(end[0].theta)[0]
+        )
+        self._set_end(run, objective)
+        loss = objective.term_at(run.theta).loss
+        L = largest(objective.map_of(run.theta), n_components)
+        self._publish(L, points, data, loss, data.X.dtype)
+        return self
+
+    def _check_metric(self, loss):
+        """Refuse a metric that does not go with other parameters."""
         if self.metric == "diagonal" and loss.similarity == "cosine":
             raise InvalidParameterError(
-                f"{owner} cannot use metric='diagonal' with loss={self.loss!r}, because "
-                "it is of cosines. Use similarity='dot' or 'distance'."
+                f"{type(self).__name__} cannot use metric='diagonal' with "
+                f"loss={self.loss!r}, because it is of cosines. Use similarity='dot' "
+                "or 'distance'."
             )
-        dtype = data.X.dtype
-        n_components = self._n_components(data.X.shape[1])
-        points = Points(data.X)
-        if points.is_constant.all():
-            raise ValueError(
-                f"{owner} needs rows that differ. All {points.shape[0]} rows of X are "
-                "equal."
-            )
-        L = self._first_map(points, data, loss, n_components)
-        mines = data.codes is not None and loss.of != "anchors" and loss.mined != "all"
-        mining = Mining(loss, data.codes, points.map(L)) if mines else None
-        Z = points.map(L)
-        term = mining.term(Z)[0] if mines else data.named_term(loss)
-        if mines:
-            mining.others = mining.others[:0]
-        objective = EmbeddingObjective(
-            points, term, float(self.alpha), self.metric == "diagonal"
-        )
-        is_convex = self.metric != "low_rank" and objective.has_bound
+
+    def _solved(self, points, data, loss, L):
+        """The end of a fit that begins with a map."""
+        Z, mining = points.map(L), None
+        if data.codes is not None and loss.of != "anchors" and loss.mined != "all":
+            mining = Mining(loss, data.codes, Z)
+        term = mining.term(Z)[0] if mining else data.named_term(loss)
+        is_diagonal = self.metric == "diagonal"
+        objective = EmbeddingObjective(points, term, float(self.alpha), is_diagonal)
         theta = objective.vector_of(L, mean_distance(Z))
-        run, objective = solve(
-            objective, mining, theta, self.tol, self.max_iter, is_convex
-        )
-        self._set_end(run, objective, is_convex)
-        self._publish(
-            objective.map_of(run.theta),
-            *(points, data, objective.term_at(run.theta).loss, dtype),
-        )
-        return self
+        is_proved = self.metric != "low_rank" and objective.has_bound and self.alpha > 0
+        return solve(objective, mining, theta, self.tol, self.max_iter, is_proved)
 
     def _first_map(self, points, data, loss, n_components):
         if self.warm_start and hasattr(self, "components_"):
             if self.components_.shape != (n_components, points.shape[1]):
                 raise ValueError(
-                    f"{type(self).__name__} cannot begin with the components_ of the last "
-                    f"fit, of shape {self.components_.shape}: needed are "
+                    f"{type(self).__name__} cannot begin with the components_ of the "
+                    f"last fit, of shape {self.components_.shape}: needed are "
                     f"{(n_components, points.shape[1])}. Use warm_start=False."
                 )
             return self.components_.astype(np.float64) * points.spread
         if self.metric == "low_rank" or isinstance(self.init, np.ndarray):
             return self._start(points, data, loss, n_components)
         L = np.eye(n_components)
-        return L * np.sqrt(START * unit_of(loss) / mean_distance(points.map(L)))
+        return L * np.sqrt(reach(loss) / mean_distance(points.map(L)))
 
-    def _set_end(self, run, objective, is_convex):
+    def _set_end(self, run, objective):
         """What a fit has come to."""
         value = float(objective.value_gradient(run.theta)[0])
-        self.objective_, self.n_iter_ = value, run.n_iter
-        self.gap_ = np.nan
+        self.objective_, self.n_iter_, self.gap_ = value, run.n_iter, np.nan
+        self.n_tuples_ = int(np.count_nonzero(objective.term.weight))
         if objective.has_bound:
             self.gap_ = max(0.0, value - objective.bound(run.theta))
-        self.n_tuples_ = int(np.count_nonzero(objective.term.weight))
         owner = type(self).__name__
         if not run.converged:
             warn_caller(
@@ -631,263 +642,39 @@ class LinearEmbedding(BaseEmbedding):
                 "more, or a larger tol.",
                 ConvergenceWarning,
             )
-        elif is_convex and self.alpha > 0 and self.gap_ > SURE * value:
+        elif self.metric != "low_rank" and self.alpha > 0 and self.gap_ > SURE * value:
             warn_caller(
-                f"{owner} with metric={self.metric!r} ended with gap_={self.gap_:.3g}, of "
+                f"{owner} with metric={self.metric!r} ended with gap_={self.gap_:.3g}, "
+                "of "
                 f"an objective of {value:.3g}. Use a smaller tol or a larger alpha.",
                 ConvergenceWarning,
             )
 
 
-class SGDEmbedding(BaseEmbedding):
-    __doc__ = f"""A linear map in which rows that belong together are near, in batches.
+def reach(loss):
+    """The mean squared distance that a fit begins with.
 
-    Each step looks at all pairs of the rows of a batch, or at the triplets that they
-    make, so that neither time nor memory grow with the square of the number of rows. Its
-    steps are Adam's, with a rate that falls to 0.
-
-    Parameters
-    ----------
-    n_components : int, default=None
-        The dimensions of the embedding; None: as many as features.
-
-    {_LOSS}
-
-    {_INIT}
-
-    alpha : float, default=0.0001
-        The strength of the penalty: the squares of the entries of the map, of features
-        in units of their standard deviation.
-
-    batch_size : int, default=256
-        The rows of a batch, or the tuples.
-
-    max_iter : int, default=20
-        The epochs of `fit`.
-
-    learning_rate : float, default=0.03
-        The size of the first steps, for entries of the map in shares of what they are to
-        begin with.
-
-    random_state : int, RandomState instance or None, default=0
-        The order of the rows, and which pairs `threshold_` is found with.
-
-    Attributes
-    ----------
-    {_ATTRIBUTES}
-
-    See Also
-    --------
-    LinearEmbedding : All rows at once, by L-BFGS.
-
-    Notes
-    -----
-    A batch has rows of a class four at a time, where there are so many, for a row without
-    another of its class has nothing to be near to. In a call of `partial_fit` the rows
-    are the batches; units and means of features are those of the first call.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn_losses import SGDEmbedding, SupCon
-    >>> X, y = load_digits(return_X_y=True)
-    >>> model = SGDEmbedding(16, loss=SupCon(), max_iter=5).fit(X[:1000], y[:1000])
-    >>> model.score(X[1000:], y[1000:]) > 0.9
-    True
+    At which a loss tells near rows from others: triplets mind the few that are nearest,
+    and a threshold for all pairs is near their mean.
     """
-
-    _constraints = {
-        "n_components": LinearEmbedding._constraints["n_components"],
-        "init": INIT,
-        "alpha": LinearEmbedding._constraints["alpha"],
-        "batch_size": [Interval(2, None, "left", integer=True)],
-        "max_iter": [Interval(1, None, "left", integer=True)],
-        "learning_rate": [Interval(0, None, "neither")],
-    }
-
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        loss: Loss | str = "nca",
-        init: str | ArrayLike = "auto",
-        alpha: float = 0.0001,
-        batch_size: int = 256,
-        max_iter: int = 20,
-        learning_rate: float = 0.03,
-        random_state: Seed = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.loss = loss
-        self.init = init
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.learning_rate = learning_rate
-        self.random_state = random_state
-
-    def fit(self, X: Matrix, y: ArrayLike | None = None) -> Self:
-        """Fit the map from the start on.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like of \
-                shape (n_pairs, 2, n_features) or (n_triplets, 3, n_features)
-            Labelled rows, or tuples of rows.
-
-        y : array-like of shape (n_samples,) or (n_pairs,), default=None
-            Labels of rows; 1 of pairs that belong together, and 0 or -1 of others; None
-            of triplets.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If the data or a parameter cannot be used. The estimator is then as it was
-            before.
-        """
-        with unchanged_on_error(self):
-            check_parameters(self, self._constraints)
-            data = read_data(self, X, y)
-            self._begin(data)
-            rng = check_random_state(self.random_state)
-            n_batches = self.max_iter * len(batches(data, self.batch_size, rng))
-            done = 0
-            for _ in range(self.max_iter):
-                for rows in batches(data, self.batch_size, rng):
-                    self._step(data, rows, 1.0 - done / n_batches)
-                    done += 1
-            self.n_iter_ = self.max_iter
-            return self._end(data)
-
-    def partial_fit(self, X: Matrix, y: ArrayLike | None = None) -> Self:
-        """Go on with one pass over rows, or tuples.
-
-        Parameters
-        ----------
-        X, y
-            As in `fit`. Classes may be new in each call.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            As of `fit`.
-        """
-        with unchanged_on_error(self):
-            check_parameters(self, self._constraints)
-            is_first = not hasattr(self, "_state")
-            data = read_data(self, X, y, reset=is_first)
-            if is_first:
-                self._begin(data)
-                self.n_iter_ = 0
-            else:
-                self._state = self._state.copy()
-            rng = check_random_state(self.random_state)
-            for rows in batches(data, self.batch_size, rng):
-                self._step(data, rows, 1.0)
-            self.n_iter_ += 1
-            return self._end(data)
-
-    def _begin(self, data):
-        loss = self._usable_loss(data)
-        points = Points(data.X)
-        if points.is_constant.all():
-            raise ValueError(
-                f"{type(self).__name__} needs rows that differ. All {points.shape[0]} "
-                "rows of X are equal."
-            )
-        L = self._start(points, data, loss, self._n_components(data.X.shape[1]))
-        self._state = State(points, L, loss, self.learning_rate)
-
-    def _step(self, data, rows, share):
-        self._state.step(data, rows, float(self.alpha), share)
-
-    def _end(self, data):
-        state = self._state
-        loss = state.loss.at(state.threshold) if state.loss.fits_threshold else state.loss
-        points = state.points.of(data.X)
-        self._publish(state.L, points, data, loss, data.X.dtype)
-        return self
-
-
-class State:
-    """Where the steps of an embedding are."""
-
-    def __init__(self, points, L, loss, rate):
-        self.points, self.L, self.loss = points.without_rows(), L, loss
-        self.size = np.sqrt((L * L).mean())
-        self.threshold = mean_distance(points.map(L))
-        self.adam = Adam(L.size, rate)
-        self.of_threshold = Adam(1, rate * self.threshold)
-
-    def copy(self):
-        """What a step may change, so that an error leaves it as it was."""
-        found = object.__new__(State)
-        vars(found).update(vars(self))
-        found.L = self.L.copy()
-        found.adam, found.of_threshold = self.adam.copy(), self.of_threshold.copy()
-        return found
-
-    def step(self, data, rows, alpha, share):
-        """One step, of the tuples of some rows, or of some tuples."""
-        batch = data.some(rows)
-        points = self.points.of(batch.X)
-        Z = points.map(self.L)
-        loss = self.loss.at(self.threshold) if self.loss.fits_threshold else self.loss
-        term = batch_term(batch, loss, Z)
-        if term is None:
-            return
-        _, product, total = term.sums(Z)
-        gradient = 2.0 * (points.back(product) + alpha * self.L)
-        step = self.adam.step(gradient.ravel() * self.size)
-        self.L = self.L + share * self.size * step.reshape(self.L.shape)
-        if self.loss.fits_threshold:
-            moved = self.of_threshold.step(np.array([-total]))[0]
-            self.threshold = max(0.0, self.threshold + share * moved)
-
-
-def batch_term(batch, loss, Z):
-    """The term of the rows of a batch, or None if no two belong together."""
-    if batch.index is not None:
-        return batch.named_term(loss)
-    counts = np.bincount(batch.codes)
-    if counts.max() < 2 or counts.max() == len(Z):
-        return None
-    if loss.of == "anchors" or loss.mined == "all":
-        return AnchorTerm(loss, batch.codes)
-    return Mining(loss, batch.codes, Z).term(Z)[0]
-
-
-def batches(data, size, rng):
-    """The rows of batches, those of a class a few at a time; or tuples."""
-    if data.index is not None:
-        order = rng.permutation(len(data.index))
-    else:
-        order = rng.permutation(len(data.codes))
-        order = order[np.argsort(data.codes[order], kind="stable")]
-        codes = data.codes[order]
-        place = np.arange(len(order)) - np.searchsorted(codes, codes)
-        chunk = codes * (len(order) // CHUNK + 1) + place // CHUNK
-        ids = np.unique(chunk, return_inverse=True)[1]
-        order = order[np.argsort(rng.permutation(ids.max() + 1)[ids], kind="stable")]
-    n_batches = max(1, round(len(order) / size))
-    return np.array_split(order, n_batches)
-
-
-def unit_of(loss):
-    """The squared distance that a loss looks at."""
     margin = getattr(loss, "margin", None)
+    if loss.of == "triplets":
+        is_squared = margin is not None and getattr(loss, "squared", True)
+        return 100.0 * (margin if is_squared else (margin or 1.0) ** 2)
     if margin is not None:
-        is_squared = loss.of == "triplets" and getattr(loss, "squared", True)
-        return margin if is_squared else margin**2
-    return getattr(loss, "temperature", 1.0)
+        return 2.0 * margin**2
+    return 10.0 * getattr(loss, "temperature", 1.0)
+
+
+def largest(L, n_components):
+    """The map to so many dimensions that is nearest to another one."""
+    if n_components == len(L):
+        return L
+    if np.count_nonzero(L) <= len(L):  # of features, which stay as they are
+        order = np.argsort(-np.diag(L), kind="stable")[:n_components]
+        return L[np.sort(order)]
+    _, size, directions = np.linalg.svd(L)
+    return size[:n_components, None] * directions[:n_components]
 
 
 def mean_distance(Z):
@@ -925,8 +712,8 @@ def _sampled_pairs(codes, rng):
 def best_threshold(same, distance):
     """The distance up to which pairs are best said to belong together.
 
-    By the mean of the share of those that do and are found, and of those that do not and
-    are left out.
+    By the mean of the share of those that do and are found, and of those that do not
+    and are left out.
     """
     order = np.argsort(distance, kind="stable")
     same, distance = same[order], distance[order]

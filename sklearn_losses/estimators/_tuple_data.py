@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
@@ -71,9 +70,8 @@ class TupleData:
 
 def is_tuples(X):
     """Whether X is an array of tuples of rows."""
-    if sparse.issparse(X) or hasattr(X, "columns"):
-        return False
-    return np.ndim(X) == 3
+    is_list = isinstance(X, (list, tuple))
+    return (np.ndim(X) if is_list else getattr(X, "ndim", 0)) == 3
 
 
 def read_data(estimator, X, y, reset=True):
@@ -99,8 +97,9 @@ def read_data(estimator, X, y, reset=True):
         )
     if np.bincount(codes).max() < 2:
         raise ValueError(
-            f"{owner} needs a class with two rows. All {len(classes)} classes of y have "
-            "one member, so that no two rows belong together. Is y a list of classes?"
+            f"{owner} needs a class with two rows. All {len(classes)} classes of y "
+            "have one member, so that no two rows belong together. Is y a list of "
+            "classes?"
         )
     return TupleData(X, codes.astype(np.intp), classes)
 
@@ -125,8 +124,8 @@ def read_index(estimator, X, index, y):
     bad = np.flatnonzero(((index < 0) | (index >= X.shape[0])).any(axis=1))
     if len(bad):
         raise ValueError(
-            f"index must be numbers of rows, from 0 to {X.shape[0] - 1}: index[{bad[0]}] "
-            f"is {index[bad[0]].tolist()}."
+            f"index must be numbers of rows, from 0 to {X.shape[0] - 1}: "
+            f"index[{bad[0]}] is {index[bad[0]].tolist()}."
         )
     ordered = np.sort(index, axis=1)
     bad = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
@@ -146,8 +145,8 @@ def read_tuples(estimator, X, reset):
     owner = type(estimator).__name__
     if size not in SIZES:
         raise ValueError(
-            f"{owner} needs pairs of shape (n_pairs, 2, n_features), or triplets of shape "
-            f"(n_triplets, 3, n_features). Got the shape {X.shape}."
+            f"{owner} needs pairs of shape (n_pairs, 2, n_features), or triplets of "
+            f"shape (n_triplets, 3, n_features). Got the shape {X.shape}."
         )
     rows = X.reshape(n * size, d)
     rows = validate_data(estimator, rows, reset=reset, **ROWS)
@@ -197,8 +196,8 @@ def same_of_pairs(owner, y, n_pairs):
     y = np.asarray(y)
     if y.shape != (n_pairs,):
         raise ValueError(
-            f"y must have the shape ({n_pairs},), one label for each pair. Got the shape "
-            f"{y.shape}."
+            f"y must have the shape ({n_pairs},), one label for each pair. Got the "
+            f"shape {y.shape}."
         )
     if y.dtype == object or y.dtype.kind not in "biuf":
         raise ValueError(f"y of pairs must be 0 or 1. Got the dtype {y.dtype}.")

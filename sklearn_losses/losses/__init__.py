@@ -132,6 +132,7 @@ from sklearn_losses.losses._tuples import (
 )
 
 __all__ = [
+    "NCA",
     "AbsoluteError",
     "AbsolutePercentageError",
     "AllThreshold",
@@ -191,7 +192,6 @@ __all__ = [
     "ModifiedHuber",
     "MulticlassHinge",
     "MulticlassSquaredHinge",
-    "NCA",
     "NegativeBinomial",
     "NumpyLoss",
     "PairLoss",

@@ -1,8 +1,8 @@
 """Losses of tuples of embedded rows: pairs, triplets, and anchors among all others.
 
 A tuple loss says what distances between rows should be, and a map that makes them so is
-learned: by `LinearEmbedding` and `SGDEmbedding`. Squared distances are what it is of, for
-those of a linear map L are linear in L'L.
+learned: by `LinearEmbedding` and `SGDEmbedding`. Squared distances are what it is of,
+for those of a linear map L are linear in L'L.
 
 >>> from sklearn_losses.losses import Contrastive, TripletMargin
 >>> Contrastive(margin=2.0).value([1, 0, 0], [0.5, 1.0, 9.0])  # same, distance^2
@@ -77,7 +77,7 @@ class TupleLoss(Loss):
         return self
 
     def softened(self, h: float) -> TupleLoss:
-        """This loss with its kinks smoothed from below over h: itself if it has none."""
+        """This loss, with its kinks, if any, smoothed from below over h."""
         return self
 
     def _of_sorted(self, score, first, last):
@@ -172,10 +172,10 @@ class TupleLoss(Loss):
 class PairLoss(TupleLoss):
     """A loss of pairs: of their squared distance, and whether they belong together.
 
-    Derive from it, and write ``_value(self, same, squared_distance)`` and ``_gradient``,
-    the derivative by the squared distance: functions of numpy arrays of any one shape,
-    where `same` is 1.0 or 0.0. Attributes say whether it is `convex` in the squared
-    distance (then fits have a `gap_`) and `differentiable`.
+    Derive from it, and write ``_value(self, same, squared_distance)`` and
+    ``_gradient``, the derivative by the squared distance: functions of numpy arrays of
+    any one shape, where `same` is 1.0 or 0.0. Attributes say whether it is `convex` in
+    the squared distance (then fits have a `gap_`) and `differentiable`.
 
     Parameters
     ----------
@@ -271,8 +271,8 @@ class AnchorLoss(TupleLoss):
 
     Derive from it, and write ``_value(self, same, score)``, of shape (n_anchors,), and
     ``_gradient``, of the shape of `score`: functions of numpy arrays. `same` is 1.0
-    where a row is of the class of the anchor, and the anchor's own score is -inf: it has
-    `same` 0.0, and its exp is 0.
+    where a row is of the class of the anchor, and the anchor's own score is -inf: it
+    has `same` 0.0, and its exp is 0.
 
     Attributes
     ----------
@@ -410,8 +410,8 @@ class LogisticPair(PairLoss):
     fitted beside the map. Convex in both.
 
     It estimates log-odds: b - d^2 are those that a pair is of one class. Take it where
-    probabilities of pairs are wanted, or a convex metric with a proof of its end. Do not
-    take it where one class is far more spread than others: there is one threshold.
+    probabilities of pairs are wanted, or a convex metric with a proof of its end. Do
+    not take it where one class is far more spread than others: there is one threshold.
 
     Parameters
     ----------
@@ -495,8 +495,8 @@ class TripletMargin(TripletLoss):
     margin : float, default=1.0
         By how much the far one should be further away.
     soft : bool, default=False
-        Whether the corner is rounded, so that triplets beyond the margin count a little,
-        too.
+        Whether the corner is rounded, so that triplets beyond the margin count a
+        little, too.
     squared : bool, default=True
         Whether distances are squared, as in LMNN and FaceNet. False: as they are, which
         is not convex.
@@ -513,9 +513,9 @@ class TripletMargin(TripletLoss):
 
     References
     ----------
-    Weinberger and Saul 2009, "Distance metric learning for large margin nearest neighbor
-    classification"; Schroff, Kalenichenko and Philbin 2015, "FaceNet"; Hermans, Beyer
-    and Leibe 2017, "In defense of the triplet loss".
+    Weinberger and Saul 2009, "Distance metric learning for large margin nearest
+    neighbor classification"; Schroff, Kalenichenko and Philbin 2015, "FaceNet";
+    Hermans, Beyer and Leibe 2017, "In defense of the triplet loss".
 
     Examples
     --------
@@ -675,11 +675,11 @@ class InfoNCE(_Temperature):
     """-log(e_p / (e_p + N)), its mean over the rows p of the class, e = exp(score).
 
     N is the sum over the rows of other classes: each row of the class is compared with
-    them alone (NT-Xent with labels). With similarity="dot" and temperature=1.0 it is the
-    N-pair loss. Convex in L'L, but for the cosine.
+    them alone (NT-Xent with labels). With similarity="dot" and temperature=1.0 it is
+    the N-pair loss. Convex in L'L, but for the cosine.
 
     It estimates scores whose exp is in proportion to how likely two rows are of one
-    class. Take it with `SGDEmbedding` where classes have few rows: two views of a thing,
+    class. Take it with `SGDEmbedding` where classes have few rows: two views of one,
     a question and its answer. Do not take it where labels are often wrong: its slopes
     have no bound but the temperature.
 

@@ -3,9 +3,10 @@
     F(L) = loss(X L') + alpha tr(M),        M = L'L,
 
 is convex in M where the loss is convex in squared distances. There the slopes at any L
-prove how near it is. With r the distances, u the slopes by them and H = X' A X the sum of
-u_ij (x_i - x_j)(x_i - x_j)', the loss of any M is at least loss(r) + <H, M> - u.r. Losses
-of tuples are >= 0, so for each share 0 <= c <= 1 it is at least c times that, too, and
+prove how near it is. With r the distances, u the slopes by them and H = X' A X the sum
+of u_ij (x_i - x_j)(x_i - x_j)', the loss of any M is at least loss(r) + <H, M> - u.r.
+Losses of tuples are >= 0, so for each share 0 <= c <= 1 it is at least c times that,
+too, and
 
     min F >= c (loss(r) - u.r)        if c H + alpha I has no negative eigenvalue;
 
@@ -17,6 +18,7 @@ import numpy as np
 
 MOST_FEATURES = 3000  # whose matrix has its eigenvalues in some seconds
 MOST_ENTRIES = 1 << 26  # of sparse rows that are made dense for a bound
+WIDTHS = 1e-4, 1e-3, 1e-2, 0.1  # of kinks, in margins, whose bounds are asked for
 
 
 class EmbeddingObjective:
@@ -88,8 +90,18 @@ class EmbeddingObjective:
         few = n * d <= MOST_ENTRIES or not self.points.is_sparse
         return bool(self.loss.convex) and d <= MOST_FEATURES and few
 
+    def smoothed(self, width):
+        """The objective with kinks smoothed from below: never above this one."""
+        return self.with_term(self.term.with_loss(self.loss.softened(width)))
+
     def bound(self, theta):
         """A lower bound of F over all metrics."""
+        found = [self._bound(theta)]
+        if not self.loss.differentiable:  # where slopes jump they prove little
+            found += [self.smoothed(width)._bound(theta) for width in WIDTHS]
+        return max(found)
+
+    def _bound(self, theta):
         Z, X, term = self.places(theta), self.points.dense(), self.term_at(theta)
         value, product, total = term.sums(Z)
         gained = value - float((product * Z).sum())

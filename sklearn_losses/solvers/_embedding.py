@@ -1,8 +1,8 @@
-"""Solvers of embeddings: L-BFGS on all tuples, and Adam on those of one batch at a time.
+"""Solvers of embeddings: L-BFGS on all tuples, and Adam on those of a batch.
 
-The maps of few components have no convex objective, and all that is asked of a solver is
-a good local minimum: scipy's L-BFGS-B is one, with bounds for a diagonal metric. Tuples
-that are mined are sought anew where the last ones have led.
+The maps of few components have no convex objective, and all that is asked of a solver
+is a good local minimum: scipy's L-BFGS-B is one, with bounds for a diagonal metric.
+Tuples that are mined are sought anew where the last ones have led.
 """
 
 import numpy as np
@@ -14,6 +14,7 @@ WIDTHS = 0.1, 0.01  # of kinks, in margins
 SHARPER = 1e-3, 1e-4  # where the end is to be proved
 PROVED = 100.0  # times tol: the gap, in shares of the objective, at which it is
 LEAST_TOL = 1e-14
+FALL = 0.03  # of the objective in one iteration, in units of tol: it has ended
 
 
 class Run:
@@ -38,9 +39,8 @@ class Run:
             self.converged = False
             return
         if width:
-            smooth = objective.loss.softened(width)
-            objective = objective.with_term(objective.term.with_loss(smooth))
-        options = {"gtol": tol, "ftol": tol, "maxcor": 20, "maxfun": 20 * steps}
+            objective = objective.smoothed(width)
+        options = {"gtol": tol, "ftol": FALL * tol, "maxcor": 20, "maxfun": 20 * steps}
         found = minimize(
             objective.value_gradient,
             self.theta,

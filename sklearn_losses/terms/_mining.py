@@ -1,7 +1,7 @@
 """Mining: which of the many tuples of labelled rows a loss looks at.
 
-Near rows of a class, and those of other classes that are in their way. Both are found by
-distances in the embedding, in blocks of rows, so that memory is O(n k).
+Near rows of a class, and those of other classes that are in their way. Both are found
+by distances in the embedding, in blocks of rows, so that memory is O(n k).
 """
 
 import numpy as np
@@ -52,7 +52,9 @@ class Mining:
 
     def _pairs(self, i, j):
         same = np.repeat([1.0, 0.0], [len(self.anchor), len(i)])
-        weight = np.repeat([0.5 / len(self.anchor), 0.5 / len(i)], [len(self.anchor), len(i)])
+        weight = np.repeat(
+            [0.5 / len(self.anchor), 0.5 / len(i)], [len(self.anchor), len(i)]
+        )
         left, right = np.append(self.anchor, i), np.append(self.target, j)
         return EdgeTerm(self.loss, left, right, same, weight)
 

@@ -1,7 +1,7 @@
 """Terms of tuples: a tuple loss over pairs of embedded rows, and its slopes as a graph.
 
-Whatever the tuples are, a loss of squared distances has slopes c_ij by those of pairs. As
-weights of a graph they have a Laplacian A, and for Z = X L' and M = L'L
+Whatever the tuples are, a loss of squared distances has slopes c_ij by those of pairs.
+As weights of a graph they have a Laplacian A, and for Z = X L' and M = L'L
 
     dF/dZ = 2 A Z,        dF/dM = X' A X,
 
@@ -125,7 +125,10 @@ class AnchorTerm:
 
     def _sums(self, Z, V):
         n, of_distance = len(Z), self.loss.similarity == "distance"
-        columns, V = np.ascontiguousarray(Z.T), np.vstack([np.ascontiguousarray(V.T), np.ones(n)])
+        columns, V = (
+            np.ascontiguousarray(Z.T),
+            np.vstack([np.ascontiguousarray(V.T), np.ones(n)]),
+        )
         product, value = np.zeros(V.shape), 0.0
         for start, end in blocks(n):
             rows = slice(start, end)

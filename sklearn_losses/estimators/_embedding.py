@@ -364,8 +364,9 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like \
-                of shape (n_pairs, 2, n_features) or (n_triplets, 3, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or \
+                array-like of shape (n_pairs, 2, n_features) or (n_triplets, 3, \
+                n_features)
         y : array-like of shape (n_samples,) or (n_pairs,), default=None
             Labels of rows or of pairs, as in `fit`.
 
@@ -524,8 +525,9 @@ class LinearEmbedding(BaseEmbedding):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like \
-                of shape (n_pairs, 2, n_features) or (n_triplets, 3, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or \
+                array-like of shape (n_pairs, 2, n_features) or (n_triplets, 3, \
+                n_features)
             Labelled rows, or tuples of rows.
 
         y : array-like of shape (n_samples,) or (n_pairs,), default=None
@@ -688,13 +690,13 @@ def _pairs_of(data, Z, random_state):
         i, j = data.index.T
         same = data.same
     else:
-        i, j = _sampled_pairs(data.codes, check_random_state(random_state))
+        i, j = sampled_pairs(data.codes, check_random_state(random_state))
         same = 1.0 * (data.codes[i] == data.codes[j])
     return same, np.sqrt(((Z[i] - Z[j]) ** 2).sum(axis=1))
 
 
-def _sampled_pairs(codes, rng):
-    """Pairs of rows, about as many of one class as of two."""
+def sampled_pairs(codes, rng):
+    """Pairs of rows, about as many of one class as of two, or fewer."""
     n = len(codes)
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes)

@@ -120,8 +120,9 @@ class SGDEmbedding(BaseEmbedding):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like \
-                of shape (n_pairs, 2, n_features) or (n_triplets, 3, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or \
+                array-like of shape (n_pairs, 2, n_features) or (n_triplets, 3, \
+                n_features)
             Labelled rows, or tuples of rows.
 
         y : array-like of shape (n_samples,) or (n_pairs,), default=None

@@ -4,6 +4,10 @@ from sklearn_losses.inspection._check_loss import check_loss
 from sklearn_losses.inspection._curve_display import LossCurveDisplay
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._display import LossDisplay
+from sklearn_losses.inspection._embedding_scorers import (
+    knn_accuracy_scorer,
+    pair_auc_scorer,
+)
 from sklearn_losses.inspection._group_scorers import (
     average_precision_by_group_scorer,
     concordance_index_ipcw_scorer,
@@ -40,8 +44,10 @@ __all__ = [
     "d2_score",
     "describe",
     "integrated_brier_scorer",
+    "knn_accuracy_scorer",
     "loss_scorer",
     "ndcg_scorer",
+    "pair_auc_scorer",
     "pairwise_accuracy_scorer",
     "reciprocal_rank_scorer",
     "standard_errors",

@@ -14,7 +14,9 @@ WIDTHS = 0.1, 0.01  # of kinks, in margins
 SHARPER = 1e-3, 1e-4  # where the end is to be proved
 PROVED = 100.0  # times tol: the gap, in shares of the objective, at which it is
 LEAST_TOL = 1e-14
-FALL = 0.03  # of the objective in one iteration, in units of tol: it has ended
+# The fall of the objective in one iteration, in units of tol, at which it has ended.
+# Where there are many minima, the last digits of one are worth nothing.
+FALL, FALL_OF_MANY = 0.03, 1.0
 
 
 class Run:
@@ -40,7 +42,8 @@ class Run:
             return
         if width:
             objective = objective.smoothed(width)
-        options = {"gtol": tol, "ftol": FALL * tol, "maxcor": 20, "maxfun": 20 * steps}
+        fall = tol * (FALL if objective.loss.convex else FALL_OF_MANY)
+        options = {"gtol": tol, "ftol": fall, "maxcor": 20, "maxfun": 20 * steps}
         found = minimize(
             objective.value_gradient,
             self.theta,

@@ -163,6 +163,7 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             L = points.principal(n_components)
         else:
             L = self._discriminants(points, data, n_components)
+        L = np.where(points.is_constant, 0.0, L)
         Z = points.map(L)
         return L * np.sqrt(reach(loss) / max(mean_distance(Z), 1e-300))
 
@@ -612,7 +613,10 @@ class LinearEmbedding(BaseEmbedding):
         term = mining.term(Z)[0] if mining else data.named_term(loss)
         is_diagonal = self.metric == "diagonal"
         objective = EmbeddingObjective(points, term, float(self.alpha), is_diagonal)
-        theta = objective.vector_of(L, mean_distance(Z))
+        threshold = mean_distance(Z)
+        if self.warm_start and hasattr(self, "components_"):
+            threshold = getattr(self.loss_, "threshold", threshold)
+        theta = objective.vector_of(L, threshold)
         is_proved = self.metric != "low_rank" and objective.has_bound and self.alpha > 0
         return solve(objective, mining, theta, self.tol, self.max_iter, is_proved)
 

@@ -96,7 +96,6 @@ def test_scores_that_are_far_apart_lose_nothing(spread):
     score = spread * np.array([[-np.inf, -1.0, 0.0]])
     same = [[0, 1, 0]]
     assert_allclose(NCA(log=True).value(same, score), softplus(spread))
-    assert_allclose(InfoNCE().value(same, -score[:, ::-1]), [0.0], atol=np.inf)
     for loss in ANCHORS:
         assert np.isfinite(loss.gradient(same, score)).all()
 
@@ -110,7 +109,8 @@ def test_an_anchor_without_another_of_its_class_says_nothing():
 def test_a_smoothed_corner_is_below_it_and_near():
     hinge, smooth = TripletMargin(), TripletMargin().softened(0.1)
     gap = hinge.value(DISTANCE, FAR) - smooth.value(DISTANCE, FAR)
-    assert (gap >= 0).all() and gap.max() <= 0.05
+    assert (gap >= 0).all()
+    assert gap.max() <= 0.05 + 1e-12
 
 
 def test_they_have_names_and_parameters():

@@ -118,7 +118,8 @@ def test_targets_are_the_nearest_of_the_class():
 def test_mined_triplets(loss):
     mining = Mining(loss, CODES, Z)
     term, is_new = mining.term(Z)
-    assert is_new and not mining.term(Z)[1]
+    assert is_new
+    assert not mining.term(Z)[1]
     near, far = term.tuples.T
     assert_array_equal(term.left[near], term.left[far])
     assert SAME[term.left[near], term.right[near]].all()

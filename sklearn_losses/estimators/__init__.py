@@ -1,5 +1,10 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
+from sklearn_losses.estimators._embedding import LinearEmbedding
+from sklearn_losses.estimators._embedding_scores import (
+    knn_accuracy_score,
+    pair_auc_score,
+)
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
 from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
@@ -19,6 +24,7 @@ from sklearn_losses.estimators._scores import (
     reciprocal_rank_score,
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
+from sklearn_losses.estimators._sgd_embedding import SGDEmbedding
 from sklearn_losses.estimators._sgd_ranker import SGDRanker
 from sklearn_losses.estimators._survival import LinearSurvival
 from sklearn_losses.estimators._survival_scores import (
@@ -29,6 +35,7 @@ from sklearn_losses.estimators._survival_scores import (
 
 __all__ = [
     "LinearClassifier",
+    "LinearEmbedding",
     "LinearMultiTask",
     "LinearOrdinalClassifier",
     "LinearRanker",
@@ -36,6 +43,7 @@ __all__ = [
     "LinearSurvival",
     "SGDClassifier",
     "SGDRanker",
+    "SGDEmbedding",
     "SGDRegressor",
     "alpha_max",
     "average_precision_by_group_score",
@@ -46,6 +54,8 @@ __all__ = [
     "mean_pinball_score",
     "ndcg_score",
     "ordinal_mae_score",
+    "knn_accuracy_score",
+    "pair_auc_score",
     "pairwise_accuracy_score",
     "quadratic_weighted_kappa_score",
     "ranked_probability_score",

@@ -1,6 +1,13 @@
 """Linear models for any loss: a loss is an object, tuned, pickled and compiled."""
 
-from sklearn_losses import inspection, losses, model_selection, penalties, solvers
+from sklearn_losses import (
+    inspection,
+    losses,
+    model_selection,
+    penalties,
+    problem,
+    solvers,
+)
 from sklearn_losses._machine._instruction_set import instruction_set
 from sklearn_losses.estimators import (
     LinearClassifier,
@@ -26,6 +33,7 @@ from sklearn_losses.inspection import *  # noqa: F403
 from sklearn_losses.losses import *  # noqa: F403
 from sklearn_losses.model_selection import *  # noqa: F403
 from sklearn_losses.penalties import *  # noqa: F403
+from sklearn_losses.problem import *  # noqa: F403
 from sklearn_losses.solvers import *  # noqa: F403
 
 __version__ = "0.1.0.dev0"
@@ -53,6 +61,7 @@ __all__ = [
 # Pyright reads sums of lists, and no lists within lists.
 __all__ += losses.__all__
 __all__ += penalties.__all__
+__all__ += problem.__all__
 __all__ += solvers.__all__
 __all__ += inspection.__all__
 __all__ += model_selection.__all__

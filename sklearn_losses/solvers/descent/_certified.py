@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
+from sklearn_losses.solvers.descent._blocks import BlocksGap, BlocksProblem
 from sklearn_losses.solvers.descent._curvature import Curvature
 from sklearn_losses.solvers.descent._descent import Descent, Limits
 from sklearn_losses.solvers.descent._exact import has_exact_curvature, polished
@@ -68,6 +69,8 @@ def sample_of(objective, seed, enough=0):
     Objective or None
         None: there are not enough of them.
     """
+    if objective.blocks is not None:
+        return objective.at_hand
     n_rows, weight = objective.rows.n_rows, objective.sample_weight
     size = n_rows // SAMPLE
     if size < max(SMALLEST_SAMPLE, enough):
@@ -95,6 +98,9 @@ def features_of(objective, sample, slopes=None):
     """
     rows, centre = objective.rows, objective.is_centred
     units = objective.penalty.units
+    if objective.blocks is not None:
+        features = objective.features
+        return features.in_units(units(features.scale)), 1
     if sample is not None:
         parts = sample.rows, sample.sample_weight, centre
         features = features_for(objective.loss, *parts)
@@ -214,7 +220,9 @@ class Certified(Solver):
         value, curvature = state.best if features.is_near else None, None
         if self.polish and has_exact_curvature(objective):
             value, start = None, (np.atleast_2d(coef), np.atleast_1d(intercept))
-            coef, intercept, curvature = polished(objective, *start)
+            coef, intercept, curvature = polished(objective, *start, objective.sums)
+            if objective.blocks is not None:  # which it was a pass to know
+                value = curvature.value
         result = SolverResult(
             coef,
             intercept,
@@ -238,7 +246,8 @@ class Certified(Solver):
         width = curvature = None
         if sample is not None:
             point, width = sample.point, sample.width
-            passes += math.ceil(sample.passes / SAMPLE)
+            at_hand = objective.blocks is not None  # its passes cost nothing
+            passes += 0 if at_hand else math.ceil(sample.passes / SAMPLE)
             curvature = sample.curvature if width == 0 else None
         models = Models(self.method, self.may_change, curvature)
         parts = models, Smoothing(width), point, passes
@@ -259,6 +268,8 @@ class Certified(Solver):
         kind, gap = CentredProblem, Gap
         if objective.loss.granularity == "group":
             kind, gap = GroupProblem, GroupGap
+        elif objective.blocks is not None:
+            kind, gap = BlocksProblem, BlocksGap
         problem = kind.of(objective, features, objective.term(), passes)
         stopping = gap(limits) if objective.has_gap else Tolerance(limits)
         return Descent(problem, limits, stopping, models, smoothing, point)

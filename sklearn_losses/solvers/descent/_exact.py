@@ -9,11 +9,9 @@ import numpy as np
 from sklearn_losses.problem._blocks import (
     LocalBlocks,
     Point,
-    added,
     mean_and_scale,
     second_order,
     squared_slopes,
-    value,
 )
 
 MOST_STEPS = 5  # of Newton's method, from where a fit has ended
@@ -89,7 +87,7 @@ class ExactCurvature:
     def look(self, theta):
         """Hessian and gradient at a point."""
         self.theta, self.point = theta, self.point.at(theta)
-        value, gradient, of_loss = added(self.blocks.map(second_order, self.point))
+        value, gradient, of_loss = self.blocks.sum(second_order, self.point)
         self.matrix = of_loss + np.diag(np.tile(self.l2, len(theta)))
         if self.price.matrix is not None:
             padded = np.pad(self.price.matrix, (0, 1))
@@ -99,11 +97,6 @@ class ExactCurvature:
         self.gradient = np.where(self.free, gradient.ravel(), 0.0)
         self.value = value + self.penalty(theta)
 
-    def value_at(self, theta):
-        """The objective elsewhere."""
-        at = self.point.at(theta)
-        return added(self.blocks.map(value, at)) + self.penalty(theta)
-
     def penalty(self, theta):
         penalty = 0.5 * np.vdot(self.l2 * theta, theta) + np.vdot(
             np.broadcast_to(self.l1, theta.shape), np.abs(theta)
@@ -112,7 +105,7 @@ class ExactCurvature:
 
     def squared_slopes(self):
         """sum_i g_i^2 (z_i, 1) (z_i, 1)' of the slopes g of a loss of points."""
-        return added(self.blocks.map(squared_slopes, self.point))
+        return self.blocks.sum(squared_slopes, self.point)
 
     def solve(self, v):
         """The Hessian's inverse times v, and 0 for what is not free.
@@ -184,19 +177,20 @@ def polished(objective, coef, intercept, blocks=None):
     sees_differences = objective.is_joint and objective.loss.has_conjugate
     for _ in range(MOST_STEPS):
         before, value_before = found.theta, found.value
-        step = -found.solve(found.gradient)
-        theta = before + step.reshape(before.shape)
+        theta = before - found.solve(found.gradient).reshape(before.shape)
         if sees_differences:  # what all outputs have in common is for nobody to see
             common = slice(-1, None) if price.has_kinks else slice(None)
             theta[:, common] -= theta[:, common].mean(axis=0)
+        moved = np.abs(theta - before).max(initial=0.0)
+        if moved <= SETTLED * np.abs(before).max(initial=0.0):
+            break
         u = theta[:, :-1]
         changes_sign = holds_signs and (u * before[:, :-1] < 0).any()
         is_outside = ((u < price.low) | (u > price.high)).any()
-        most = value_before + ROUNDING * abs(value_before)
-        is_lower = found.value_at(theta) <= most
-        if not is_lower or changes_sign or is_outside:
+        if changes_sign or is_outside:
             break
         found.look(theta)
-        if np.abs(step).max(initial=0.0) <= SETTLED * np.abs(theta).max(initial=0.0):
+        if not found.value <= value_before + ROUNDING * abs(value_before):
+            found.look(before)
             break
     return *found.uncentred(found.theta), found

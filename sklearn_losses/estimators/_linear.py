@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -61,6 +61,7 @@ from sklearn_losses.estimators._watching import EpochCallbacks
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties import Penalty
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers._active_set import ACTIVE, ACTIVE_SET, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
@@ -214,9 +215,19 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
     }
 
+    @overload
+    def fit(self, X: RowBlocks) -> Self: ...
+    @overload
     def fit(
         self,
         X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self: ...
+    def fit(
+        self,
+        X: Matrix | RowBlocks,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
+from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._scores import ndcg_score, warn_of_one_query
@@ -147,6 +148,7 @@ class LinearRanker(BaseGroupLinear):
             If the data or a parameter cannot be used. The estimator is then as it was
             before.
         """
+        refuse_collection(y, "y")
         with unchanged_on_error(self):
             relevance, codes = _split(y, groups)
             if codes is None:

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, Seed
+from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._baseline import baseline
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
@@ -164,6 +165,7 @@ class LinearSurvival(BaseGroupLinear):
             If the data or a parameter cannot be used. The estimator is then as it was
             before.
         """
+        refuse_collection(y, "y")
         with unchanged_on_error(self):
             given = _, columns, codes = self._grouped(y, strata)
             self._strata = None if strata is None else _ids(strata, codes)

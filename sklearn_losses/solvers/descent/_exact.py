@@ -17,6 +17,7 @@ from sklearn_losses.problem._blocks import (
 MOST_STEPS = 5  # of Newton's method, from where a fit has ended
 SETTLED = 1e-13  # of the size of the coefficients: a step that is rounding
 NO_CURVATURE = 1e-12  # of the largest eigenvalue, scaled: it is 0 but for rounding
+AT_BOUND = 1e-15  # of a bound, which scaling and back may miss
 ROUNDING = 1e-14  # of the objective may a step lose
 
 
@@ -66,7 +67,8 @@ class ExactCurvature:
         price = objective.penalty
         moves = np.append(scale > 0, objective.fit_intercept)
         is_held = (coef == 0) & (np.broadcast_to(price.l1, coef.shape) > 0)
-        is_held |= (coef <= price.low) | (coef >= price.high)
+        low, high = (1.0 - AT_BOUND) * price.low, (1.0 - AT_BOUND) * price.high
+        is_held |= (coef <= low) | (coef >= high)
         held = np.append(is_held, np.zeros((len(coef), 1), bool), axis=1)
         self.free = np.tile(moves, len(coef)) & ~held.ravel()
         self.price = price.scaled(scale)

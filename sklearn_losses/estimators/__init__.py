@@ -1,6 +1,7 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._merge import merge_streams
 from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators._path import alpha_max, regularization_path
@@ -35,6 +36,7 @@ __all__ = [
     "concordance_index_score",
     "cumulative_dynamic_auc_score",
     "integrated_brier_score",
+    "merge_streams",
     "ndcg_score",
     "pairwise_accuracy_score",
     "reciprocal_rank_score",

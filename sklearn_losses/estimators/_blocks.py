@@ -157,6 +157,32 @@ def _check_offsets(owner, given, n_outputs):
         )
 
 
+class PartialFit:
+    """A step of `RowBlocks.fold`: a model learns from a block, which it counts.
+
+    Parameters
+    ----------
+    settings : dict
+        Of `partial_fit`, besides the rows.
+    """
+
+    __name__ = "partial_fit"
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def __call__(self, learner, block):
+        (model, k), (X, y, weight, offset) = learner, (*block, None, None)[:4]
+        if np.shape(X)[0] > 0:
+            try:
+                model.partial_fit(
+                    X, y, sample_weight=weight, offset=offset, **self.settings
+                )
+            except ValueError as error:
+                raise ValueError(f"Block {k}: {error}") from error
+        return model, k + 1
+
+
 class _Log:
     """Print how long a pass took, and how much was read."""
 

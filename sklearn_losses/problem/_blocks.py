@@ -96,6 +96,26 @@ class RowBlocks:
         """
         return added_by_groups(self.map(task, *args))
 
+    def fold(self, step: Callable[..., Any], state: Any) -> Any:
+        """What a step makes of a state and one block after the other.
+
+        Parameters
+        ----------
+        step : callable
+            (state, block) -> the next state.
+        state : object
+
+        Returns
+        -------
+        object
+            The last state.
+        """
+        return reduce(step, self.map(_itself), state)
+
+
+def _itself(block):
+    return block
+
 
 class LocalBlocks(RowBlocks):
     """Blocks in the memory of this process, one after the other.

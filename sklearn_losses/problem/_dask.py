@@ -51,7 +51,7 @@ class DaskBlocks(RowBlocks):
 
     def __init__(self, owner, X, y=None, sample_weight=None, offset=None):
         self.owner = owner
-        self.parts = [_parts(X, "X")]
+        self.parts = [_parts(X)]
         named = {"y": y, "sample_weight": sample_weight, "offset": offset}
         for name, array in named.items():
             if array is None or np.isscalar(array):
@@ -59,7 +59,7 @@ class DaskBlocks(RowBlocks):
                 continue
             if not is_collection(array):
                 raise TypeError(_line_to_write(owner, name, X))
-            parts = _parts(_cut_alike(array, X), name)
+            parts = _parts(_cut_alike(array, X))
             if len(parts) != len(self):
                 raise ValueError(
                     f"{name} has {len(parts)} blocks and X has {len(self)}. Cut both "
@@ -84,6 +84,16 @@ class DaskBlocks(RowBlocks):
             for k in range(0, len(calls), GROUP)
         ]
         return added(self._computed(name, groups))
+
+    def fold(self, step, state):
+        from dask import delayed
+
+        name, token = f"sklearn_losses-{step.__name__}", uuid4().hex
+        call = delayed(_Step(step), pure=False)
+        state = delayed(state, traverse=False)
+        for k, block in enumerate(zip(*self.parts)):
+            state = call(state, *block, dask_key_name=f"{name}-{token}-{k}")
+        return self._computed(name, [state])[0]
 
     def _calls(self, task, args):
         """A name, and a call of the task for each block."""
@@ -135,7 +145,17 @@ class _Call:
         return self.task(block, *self.args)
 
 
-def _parts(array, name):
+class _Step:
+    """A step of `fold`, of the parts of a block."""
+
+    def __init__(self, step):
+        self.step, self.__name__ = step, step.__name__
+
+    def __call__(self, state, *block):
+        return self.step(state, block)
+
+
+def _parts(array):
     """The blocks of a collection, as something that dask computes."""
     if isinstance(array, (list, tuple)):
         return list(array)

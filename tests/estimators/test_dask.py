@@ -284,5 +284,3 @@ def test_a_block_that_kills_its_workers_is_named():
     blocks = _dask.DaskBlocks("LinearRegressor", array(X), array(RAW))
     with pytest.raises(RuntimeError, match=r"LinearRegressor: block 7 .*-sweep'"):
         blocks._explain("sklearn_losses-sweep", error)
-
-

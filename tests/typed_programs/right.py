@@ -353,3 +353,4 @@ stored: sl.StoredBlocks = sl.StoredBlocks([lambda: (X, y)])
 of_stored: sl.LinearClassifier = sl.LinearClassifier().fit(
     sl.StoredBlocks.arrays(X, np.array(labels), n_rows=20)
 )
+merged: sl.SGDRegressor = sl.merge_streams([sl.SGDRegressor().partial_fit(X, y)])

@@ -5,7 +5,9 @@ model as it is now.
 """
 
 import copy
+from collections.abc import Callable
 from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -13,8 +15,10 @@ from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.problem._dask import is_collection
 from sklearn_losses.problem._posed import data_of
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 
-def lazy_of_collections(method):
+
+def lazy_of_collections(method: Method) -> Method:
     """Let a method (X, offset) of a model answer a collection lazily."""
 
     @wraps(method)
@@ -23,7 +27,7 @@ def lazy_of_collections(method):
             return method(self, X, offset)
         return _lazily(self, method.__name__, X, offset)
 
-    return predict
+    return cast(Method, predict)
 
 
 def _lazily(model, name, X, offset):

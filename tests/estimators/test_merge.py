@@ -65,7 +65,8 @@ def test_merged_streams_are_of_all_rows(name, order):
     found = merge_streams(models)
     assert found.t_ == N + 1
     # Of longer streams it is less: 4e-6 of 16 with 10,000 rows each.
-    assert excess(linear, y, found) < 5e-4 < excess(linear, y, models[0])
+    worst = max(excess(linear, y, model) for model in models)
+    assert excess(linear, y, found) < min(5e-4, 0.1 * worst)
 
 
 def test_merged_streams_go_on_and_merge_again():
@@ -149,9 +150,9 @@ def test_partial_fit_visits_blocks_in_their_order():
         part = slice(i, i + 5000)
         same.partial_fit(X[part], CLASSES[part], classes=[0, 1, 2])
     np.testing.assert_array_equal(model.coef_, same.coef_)
-    bad = StoredBlocks.arrays(np.where(X == X[12_000], np.nan, X), Y, n_rows=5000)
+    bad = StoredBlocks.arrays(np.where(X[12_000] == X, np.nan, X), Y, n_rows=5000)
     model = SGDRegressor()
-    with pytest.raises(ValueError, match="Block 2: .*NaN"):
+    with pytest.raises(ValueError, match=r"Block 2: .*NaN"):
         model.partial_fit(bad, None)
     assert not hasattr(model, "coef_")
 

@@ -1,8 +1,8 @@
 """Streams that ran side by side become one: what they remember is added.
 
-A memory is a quadratic function of the coefficients, and so is a sum of them, exactly,
-once all are in the same coordinates. The rows that streams have kept are joined, and all
-of it is minimised together, once.
+A memory is a quadratic function of the coefficients, and a sum of them is another one,
+exactly, once all are in the same coordinates. The rows that streams have kept are
+joined, and all of it is minimised together, once.
 """
 
 import copy

@@ -132,12 +132,11 @@ class Pose:
         """The share of some data in the objective, or (with S) one of them alone."""
         y, weight = data.y, data.weight
         if self.classes is not None:
-            codes = np.searchsorted(self.classes, y)
+            codes = self._codes(y)
             if self.factors is not None:
                 each = self.factors[codes]
                 weight = each if weight is None else weight * each
-            codes = codes if self.output is None else codes == self.output
-            y = codes
+            y = codes if self.output is None else codes == self.output
         y = np.ascontiguousarray(y, dtype=np.float64)
         return Objective(
             *(self.loss, Rows(data.X), Targets(y), weight),
@@ -147,6 +146,12 @@ class Pose:
             fit_intercept=self.fit_intercept,
             offset=self._own(data.offset),
         )
+
+    def _codes(self, y):
+        """The index of each label, all of which are among the classes."""
+        if len(self.classes) == 2:
+            return (y == self.classes[1]).astype(np.intp)
+        return np.searchsorted(self.classes, y)
 
     def _own(self, offset):
         """The offsets of the outputs of this objective."""

@@ -219,10 +219,11 @@ class Certified(Solver):
         state = descent.state
         value, curvature = state.best if features.is_near else None, None
         if self.polish and has_exact_curvature(objective):
-            value, start = None, (np.atleast_2d(coef), np.atleast_1d(intercept))
-            coef, intercept, curvature = polished(objective, *start, objective.sums)
-            if objective.blocks is not None:  # which it was a pass to know
-                value = curvature.value
+            start = np.atleast_2d(coef), np.atleast_1d(intercept)
+            is_dear = objective.blocks is not None
+            parts = *start, objective.sums, is_dear
+            coef, intercept, curvature = polished(objective, *parts)
+            value = curvature.value if is_dear else None
         result = SolverResult(
             coef,
             intercept,

@@ -1,13 +1,13 @@
-"""Rows that lie elsewhere: workers of dask, files, and what a pass costs beside its work.
+"""Rows that lie elsewhere: workers of dask, files, and what a pass costs by itself.
 
 Blocks are persisted in the memory of two workers of one thread, and fitted there; the
-same rows are fitted in this process, with two threads. dask-ml is there where it is
-installed. Excess is that of the objective, as a share of the gain over the constant. Walls
-of a machine with other jobs on it say little; CPU is that of this process alone.
+same rows are fitted in this process, with all its threads. dask-ml is there where it is
+installed. Excess is that of the objective, as a share of the gain over the constant.
+Walls of a machine with other jobs on it say little; CPU is that of this process alone.
 
-    python benchmarks/scale.py                   # prints tables
-    python benchmarks/scale.py --quick           # with a tenth of the rows
-    python benchmarks/scale.py --rivals          # also dask-ml's default, which takes long
+    python benchmarks/scale.py            # prints tables
+    python benchmarks/scale.py --quick    # with a tenth of the rows
+    python benchmarks/scale.py --rivals   # also dask-ml's default, which takes long
 """
 
 import resource

@@ -20,7 +20,13 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._blocks_objective import BlocksObjective
 from sklearn_losses.problem._dask import DaskBlocks, is_collection
-from sklearn_losses.problem._posed import Pose, PosedBlocks, look, overview
+from sklearn_losses.problem._posed import (
+    PassLog,
+    Pose,
+    PosedBlocks,
+    look,
+    overview,
+)
 
 
 def blocks_of(owner, X, y, sample_weight=None, offset=None):
@@ -85,7 +91,7 @@ def objectives_of_blocks(estimator, blocks, loss):
     start, seed = time.perf_counter(), draw_seed(estimator.random_state)
     parts = loss, is_classifier(estimator), centre, max(1, len(blocks)), seed
     seen = overview(list(blocks.map(look, *parts)))
-    log = _Log(seen.n_bytes) if estimator.verbose else lambda name, seconds: None
+    log = PassLog(seen.n_bytes, estimator.verbose)
     log("look", time.perf_counter() - start)
     check_size_of_weights(np.array([seen.largest]))
     _set_features(estimator, seen)
@@ -106,7 +112,7 @@ def objectives_of_blocks(estimator, blocks, loss):
             BlocksObjective(
                 **{name: getattr(near, name) for name in names},
                 total_weight=total,
-                blocks=PosedBlocks(blocks, pose, seen.mark, seen.units, log),
+                blocks=PosedBlocks(blocks, pose, seen.mark, log, seen.units),
             )
         )
     return found, seen.dtype
@@ -181,15 +187,3 @@ class PartialFit:
             except ValueError as error:
                 raise ValueError(f"Block {k}: {error}") from error
         return model, k + 1
-
-
-class _Log:
-    """Print how long a pass took, and how much was read."""
-
-    def __init__(self, n_bytes):
-        self.n_bytes, self.n = n_bytes, 0
-
-    def __call__(self, name, seconds):
-        self.n += 1
-        size = self.n_bytes / 1e9
-        print(f"pass {self.n:3d}  {name:13s} {seconds:8.3f} s  {size:.3g} GB")

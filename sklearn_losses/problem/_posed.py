@@ -8,7 +8,7 @@ columns, labels, and some of the rows, which stand for all.
 
 import time
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -180,6 +180,27 @@ class Asked:
         return data.mark, self.task(self.pose.objective(data), *args)
 
 
+class PassLog:
+    """How many passes over the rows there have been, and what they took.
+
+    Parameters
+    ----------
+    n_bytes : int
+        That a pass reads.
+    verbose : int
+        Whether to print a line for each.
+    """
+
+    def __init__(self, n_bytes, verbose):
+        self.n_bytes, self.verbose, self.n = n_bytes, verbose, 0
+
+    def __call__(self, name, seconds):
+        self.n += 1
+        if self.verbose:
+            size = self.n_bytes / 1e9
+            print(f"pass {self.n:3d}  {name:13s} {seconds:8.3f} s  {size:.3g} GB")
+
+
 @dataclass
 class PosedBlocks(RowBlocks):
     """Blocks of data as blocks of an objective.
@@ -190,17 +211,16 @@ class PosedBlocks(RowBlocks):
     pose : Pose
     mark : int
         The sum of the blocks' marks.
+    log : PassLog
     known_units : tuple
         See `mean_and_scale`.
-    log : callable
-        (name of the task, seconds) -> None, after each pass.
     """
 
     blocks: RowBlocks
     pose: Pose
     mark: int
+    log: PassLog
     known_units: tuple
-    log: Any = field(default=lambda name, seconds: None, repr=False)
 
     def posed(self, **changes):
         """The same rows with another meaning."""

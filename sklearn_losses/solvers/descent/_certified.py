@@ -197,6 +197,8 @@ class Certified(Solver):
         SolverResult, and the fit that knows how it was found
         """
         coef, intercept = (array.copy() for array in start)
+        blocks = objective.blocks
+        looks = 0 if blocks is None else blocks.log.n - 1  # the first one counts
         outputs = slice(None) if objective.is_joint else 0
         enough = ROWS_PER_COEF * objective.rows.n_features
         sample = sample_of(objective, self.seed, enough)
@@ -220,14 +222,15 @@ class Certified(Solver):
         value, curvature = state.best if features.is_near else None, None
         if self.polish and has_exact_curvature(objective):
             start = np.atleast_2d(coef), np.atleast_1d(intercept)
-            is_dear = objective.blocks is not None
+            is_dear = blocks is not None
             parts = *start, objective.sums, is_dear
             coef, intercept, curvature = polished(objective, *parts)
             value = curvature.value if is_dear else None
+        n_passes = descent.problem.passes if blocks is None else blocks.log.n - looks
         result = SolverResult(
             coef,
             intercept,
-            np.array([descent.problem.passes]),
+            np.array([n_passes]),
             state.converged,
             warnings=self._warnings(objective, descent),
             bound=descent.bound,

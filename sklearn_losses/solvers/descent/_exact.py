@@ -16,7 +16,7 @@ from sklearn_losses.problem._blocks import (
 
 MOST_STEPS = 5  # of Newton's method, from where a fit has ended
 SETTLED = 1e-13  # of the size of the coefficients: a step that is rounding
-SHORT = 1e-7  # of the same: its square is rounding
+SHORT = 1e-6  # of the same: its square is rounding
 NO_CURVATURE = 1e-12  # of the largest eigenvalue, scaled: it is 0 but for rounding
 AT_BOUND = 1e-15  # of a bound, which scaling and back may miss
 ROUNDING = 1e-14  # of the objective may a step lose

@@ -278,7 +278,7 @@ class Look:
     units : tuple
         See `statistics`.
     labels, of_labels : ndarray
-        The labels whose rows have weight, and how much.
+        The labels, and the weight of their rows.
     largest : float
         Of the weights.
     n_offsets : int
@@ -381,9 +381,7 @@ def _labels(y, weight):
             f"y has {len(labels)} labels in one block. Is this a regression? "
             "LinearRegressor predicts numbers."
         )
-    of_labels = np.bincount(codes, weight, len(labels)).astype(np.float64)
-    here = of_labels > 0
-    return labels[here], of_labels[here]
+    return labels, np.bincount(codes, weight, len(labels)).astype(np.float64)
 
 
 def _sample(data, n_blocks, seed):

@@ -26,6 +26,7 @@ from sklearn_losses import (
     loss_scorer,
 )
 from sklearn_losses.solvers.descent._exact import polished
+from tests.estimators.test_callbacks import Script
 
 RNG = np.random.default_rng(0)
 N, D = 1000, 4
@@ -181,6 +182,26 @@ def test_empty_blocks_and_blocks_of_one_class():
     np.testing.assert_allclose(model.fit(Elsewhere(some)).coef_, coef, rtol=1e-9)
     assert model.gap_ < 1e-5
     assert model.classes_.tolist() == [0, 1, 2]
+
+
+def test_a_label_without_weight_is_a_class():
+    weight = np.where(CLASSES == 1, 0.0, 1.0)
+    for loss in (CrossEntropy(), LogLoss()):
+        model = LinearClassifier(loss, alpha=0.1)
+        model.fit(Elsewhere(cut(X, CLASSES, weight)))
+        same = LinearClassifier(loss, alpha=0.1, tol=1e-10).fit(X, CLASSES, weight)
+        assert model.classes_.tolist() == same.classes_.tolist() == [0, 1, 2]
+        np.testing.assert_allclose(model.coef_, same.coef_, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_callbacks_see_iterations_and_may_stop():
+    blocks, script = Elsewhere(cut(X, RAW)), Script()
+    model = LinearRegressor("huber").set_callbacks(script).fit(blocks)
+    assert len(script.models) > 3
+    assert script.data[0][0] is blocks
+    stopped = LinearRegressor("huber").set_callbacks(Script(lambda: True, at=2))
+    assert stopped.fit(blocks).n_iter_ < model.n_iter_
 
 
 def test_where_the_constant_is_best():

@@ -18,6 +18,8 @@ from sklearn_losses.solvers.descent._line_search import ENOUGH, length_of_grid
 from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
 from sklearn_losses.terms._term import LossTerm
 
+PATIENCE = 2  # bounds that were not better, until others are tried, too
+HOPEFUL = 4.0  # times the gap that is wanted: an estimate of it may be too large
 KEPT = 3  # points of which a pass is remembered
 
 
@@ -52,6 +54,12 @@ def sweep(block, point, h, unit, second):
         return numbers, sums.first, None, None, Largest(0.0)
     largest = seen.largest_curvature if problem.is_steep else 0.0
     return numbers, sums.first, sums.second, sums.of_c, Largest(largest)
+
+
+def value_and_sweep(block, point, other, h, unit, second):
+    """The loss of a block at a point, and what `sweep` sees at another one."""
+    _, term, p = point.seen_from(block)
+    return term.value(p), sweep(block, other, h, unit, second)
 
 
 def line(block, point, direction, lengths, h):
@@ -122,6 +130,7 @@ class Passes:
         self.blocks = blocks
         self.point_at_0 = Point(features.mean, features.scale, None)
         self.n, self._seen, self.second = 0, {}, None
+        self._next = None
 
     def point(self, theta):
         return self.point_at_0.at(np.atleast_2d(theta).copy())
@@ -134,26 +143,46 @@ class Passes:
         self.n += 1
         return self.blocks.sum(task, *args)
 
+    def value_at(self, theta, unit):
+        """The loss at a point, whatever the smoothing was with which it was seen."""
+        for (key, _), seen in self._seen.items():
+            if key == theta.tobytes():
+                return seen.value
+        if self._next is None:
+            return self.at(theta, 0.0, unit).value
+        (given, h, second), self._next = self._next, None
+        there = theta + (given - theta)  # as a step leads there
+        points = self.point(theta), self.point(there)
+        value, found = self.sum(value_and_sweep, *points, h, unit, second)
+        self._seen[there.tobytes(), h] = _swept(found, there, second)
+        return value
+
+    def expect(self, theta, h, second):
+        """See another point in the pass that the next value takes."""
+        self._next = theta, h, second
+
     def at(self, theta, h, unit, second=None):
         """The `Swept` of a point, with second moments if they are wanted."""
         key = theta.tobytes(), h
         seen = self._seen.pop(key, None)
         if seen is None or second not in (None, seen.sums.wanted):
-            seen = self._sweep(theta, h, unit, second)
+            found = self.sum(sweep, self.point(theta), h, unit, second)
+            seen = _swept(found, theta, second)
         self._seen[key] = seen
         while len(self._seen) > KEPT:
             self._seen.pop(next(iter(self._seen)))
         return seen
 
-    def _sweep(self, theta, h, unit, second):
-        found = self.sum(sweep, self.point(theta), h, unit, second)
-        (value, excess, size, steepness), first, by_c, of_c, largest = found
-        seen = Swept(BlockSums(first, by_c, of_c, second), value, excess)
-        seen.size, seen.steepness, seen.largest = size, steepness, float(largest)
-        seen.moment = seen.along = float(np.vdot(first.reshape(theta.shape), theta))
-        if second is not None:
-            seen.curvature = float(of_c.sum())
-        return seen
+
+def _swept(found, theta, second):
+    """What `sweep` has found in all blocks, as `Swept`."""
+    (value, excess, size, steepness), first, by_c, of_c, largest = found
+    seen = Swept(BlockSums(first, by_c, of_c, second), value, excess)
+    seen.size, seen.steepness, seen.largest = size, steepness, float(largest)
+    seen.moment = seen.along = float(np.vdot(first.reshape(theta.shape), theta))
+    if second is not None:
+        seen.curvature = float(of_c.sum())
+    return seen
 
 
 class BlocksTerm(LossTerm):
@@ -173,7 +202,7 @@ class BlocksTerm(LossTerm):
         self.loss, self.y, self.weight = near.loss, near.y, near.weight
         self.total, self.offset = 1.0, None
         self.n_outputs, self.couples_outputs = near.n_outputs, near.couples_outputs
-        self.is_smoothed = near.is_smoothed
+        self.is_smoothed, self.has_curvature = near.is_smoothed, near._has_curvature
         self.may_lack_curvature = near.may_lack_curvature
         self._minimum_is_known = False
 
@@ -188,7 +217,7 @@ class BlocksTerm(LossTerm):
 
     # --------------------------------------------------------------- of all rows
     def value(self, p, q=None, t=0.0):
-        return self.seen(p if q is None else p + t * q, 0.0).value
+        return self.passes.value_at(p if q is None else p + t * q, self.unit)
 
     def slope_along(self, p, q, t, h):
         # The whole step is most probably taken, and the next model is made there.
@@ -266,6 +295,14 @@ class BlocksProblem(CentredProblem):
         term = BlocksTerm(term, features, seen)
         return super().of(objective, features, term, passes)
 
+    def expect(self, point, width, model):
+        """Begin at a point, which is seen in the pass over the constant."""
+        coef, intercept = point
+        if coef.any():
+            second = self.term.has_curvature and model.needs_curvatures
+            second = model.sums().wanted if second else None
+            self.term.passes.expect(self.point(coef, intercept), width, second)
+
     @property
     def passes(self):
         """Over all rows, so far."""
@@ -325,7 +362,9 @@ class BlocksProblem(CentredProblem):
 
 
 class BlocksGap(Gap):
-    """A gap whose bounds are sums over blocks."""
+    """A gap whose bounds are sums over blocks, each of which takes passes."""
+
+    _n_failed = 0  # bounds by the slopes that a model predicts, one after the other
 
     def begin_bound(self, descent):
         problem = descent.problem
@@ -337,12 +376,20 @@ class BlocksGap(Gap):
 
     def _slopes_around(self, descent, step):
         term, h = descent.problem.term, descent.smoothing.width
-        theta, here = descent.state.raw, term.slopes(descent.state.raw, h)
+        theta = descent.state.raw
         if descent.problem.is_joint:
-            return term.slopes(theta + step.direction, h), here
-        passes = term.passes
-        ahead = Slopes(passes.point(theta), h, term.unit, step.direction)
-        return ahead, here
+            ahead = term.slopes(theta + step.direction, h)
+        else:
+            at = term.passes.point(theta)
+            ahead = Slopes(at, h, term.unit, step.direction)
+        # Those at the point itself are rarely better, and cost passes as well.
+        is_poor = self._n_failed >= PATIENCE or self.bound == -np.inf
+        return (ahead, term.slopes(theta, h)) if is_poor else (ahead,)
+
+    def _raise_to(self, found):
+        is_better = super()._raise_to(found)
+        self._n_failed = 0 if is_better else self._n_failed + 1
+        return is_better
 
     def _raise_bound_here(self, descent, least=-np.inf):
         """By the slopes at the point, if what they are known to prove is of use."""
@@ -352,7 +399,11 @@ class BlocksGap(Gap):
         conjugate.begin_at(state.theta[..., :-1])
         z = seen.sums.by_g.T
         factor, cost = conjugate.shortened(z, seen.steepness, reach)
-        if factor == 1.0 and seen.value - seen.moment - cost < least:
+        # Slopes that are shortened cost no more than so much of those of 0 mixed in.
+        whole, nothing = seen.value - seen.moment, term.known_minimum or 0.0
+        likely = factor * whole + (1.0 - factor) * nothing - cost
+        enough = least if factor == 1.0 else state.best - HOPEFUL * (state.best - least)
+        if likely < enough:
             return
         if self._raise_to(self._dual.bound(term.slopes(state.raw, 0.0), reach)):
             self.best_theta = state.theta

@@ -276,7 +276,10 @@ class Certified(Solver):
             kind, gap = BlocksProblem, BlocksGap
         problem = kind.of(objective, features, objective.term(), passes)
         stopping = gap(limits) if objective.has_gap else Tolerance(limits)
-        return Descent(problem, limits, stopping, models, smoothing, point)
+        descent = Descent(problem, limits, stopping, models, smoothing, point)
+        if objective.blocks is not None:
+            problem.expect(point, smoothing.first, descent.model)
+        return descent
 
     def _fit_of_sample(self, objective, features, point):
         """The minimum of the objective of some rows, about; None: it was not found.

@@ -219,7 +219,8 @@ class Gap(Stopping):
         """By the slopes that the model predicts ahead and, if need be, by others."""
         state = descent.state
         reach = max(self._reach(theta), self._reach(step.new))
-        slopes = ahead, _ = self._slopes_around(descent, step)
+        slopes = self._slopes_around(descent, step)
+        ahead = slopes[0]
         before = self._missing
         for candidate, at in zip(slopes, (step.new, theta)):
             self._dual.conjugate.begin_at(at[..., :-1])

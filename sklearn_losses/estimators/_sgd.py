@@ -26,6 +26,7 @@ from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearRegressorMixin,
 )
+from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._sgd_base import BaseSGD
 from sklearn_losses.estimators._sgd_docs import (
     ATTRIBUTES,
@@ -35,6 +36,7 @@ from sklearn_losses.estimators._sgd_docs import (
     PARAMETERS,
     REFERENCES,
 )
+from sklearn_losses.estimators._sgd_outputs import SGDOutputs
 from sklearn_losses.estimators._validation import (
     EPSILON_IS,
     check_classes,
@@ -54,7 +56,7 @@ from sklearn_losses.solvers.sgd._optimizers import Optimizer
 from sklearn_losses.solvers.stream._stream import Stream
 
 
-class SGDRegressor(LinearRegressorMixin, BaseSGD):
+class SGDRegressor(SGDOutputs, LinearRegressorMixin, BaseSGD):
     __doc__ = f"""Linear regression with any loss.
 
     It minimizes
@@ -83,13 +85,21 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         )
     }
 
+    features : dict, default=None
+        Of a loss with parameters that are "mle": which features they depend on,
+        ``{{"scale": "all"}}``, 'none' or a list of columns. By default each is one
+        number, which `loss_` has. The penalty is that of the location.
+
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,), or (n_levels, n_features) of `Quantiles`
         The coefficients, float32 if X was.
 
-    intercept_ : ndarray of shape (1,)
+    intercept_ : ndarray of shape (1,), or (n_levels,)
         The intercept.
+
+    predictors_ : dict of str to (coef, intercept)
+        Of the parameters in `features`, before their links.
 
     scale_ : float
         Only if a scale of the loss is "mad": 1.4826 times the weighted median absolute
@@ -159,6 +169,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         n_jobs: int | None = None,
         scoring: Callable[..., Any] | str | None = None,
         trace: bool = False,
+        features: Mapping[str, Any] | None = None,
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -186,6 +197,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         self.clip_gradient = clip_gradient
         self.clip_by = clip_by
         self.n_jobs = n_jobs
+        self.features = features
 
     def partial_fit(
         self,
@@ -236,7 +248,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         def encode(y, weight, name):
             return Targets(check_numbers(y, loss, name)), weight
 
-        return encode, 1
+        return encode, len(loss.outputs) if has_outputs(loss) else 1
 
 
 class SGDClassifier(LinearClassifierMixin, BaseSGD):

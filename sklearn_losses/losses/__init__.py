@@ -23,6 +23,14 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._binary_curves import Cauchit, Cloglog, Loglog, Probit
+from sklearn_losses.losses._bounded import (
+    Beta,
+    BetaBinomial,
+    BinomialTrials,
+    OrderedBeta,
+)
+from sklearn_losses.losses._boxes import DIoU, GIoU
 from sklearn_losses.losses._censored import (
     Censored,
     ExponentialAFT,
@@ -53,6 +61,7 @@ from sklearn_losses.losses._distributions import (
     StudentTDistribution,
 )
 from sklearn_losses.losses._groups import GroupLoss
+from sklearn_losses.losses._learned import LearnedLink, SplineLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -90,6 +99,7 @@ from sklearn_losses.losses._ranking import (
     PairwiseSquaredHinge,
     PlackettLuce,
 )
+from sklearn_losses.losses._ranking_steps import BPR, WARP, ApproxNDCG
 from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
@@ -101,6 +111,7 @@ from sklearn_losses.losses._regression import (
     LogCosh,
     PseudoHuber,
     Quantile,
+    SmoothL1,
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredError,
@@ -119,17 +130,26 @@ from sklearn_losses.losses._robust import (
 )
 from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
+from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [
+    "BPR",
+    "WARP",
     "AbsoluteError",
     "AbsolutePercentageError",
     "AllThreshold",
     "Andrews",
+    "ApproxNDCG",
     "Asymmetric",
     "Barron",
+    "Beta",
+    "BetaBinomial",
+    "BinomialTrials",
     "CFunctionLoss",
+    "Cauchit",
     "Cauchy",
     "Censored",
+    "Cloglog",
     "CoxPH",
     "CrossEntropy",
     "CumulativeCauchit",
@@ -137,12 +157,14 @@ __all__ = [
     "CumulativeLogit",
     "CumulativeLoglog",
     "CumulativeProbit",
+    "DIoU",
     "EpsilonInsensitive",
     "Expectile",
     "Exponential",
     "ExponentialAFT",
     "Fair",
     "Focal",
+    "GIoU",
     "Gamma",
     "GammaDistribution",
     "GaussianDistribution",
@@ -152,6 +174,7 @@ __all__ = [
     "Hampel",
     "Hinge",
     "Huber",
+    "Hurdle",
     "IdentityLink",
     "ImmediateThreshold",
     "Interval",
@@ -160,6 +183,7 @@ __all__ = [
     "LabelSmoothing",
     "LambdaRank",
     "LaplaceDistribution",
+    "LearnedLink",
     "Linex",
     "Link",
     "ListMLE",
@@ -172,12 +196,14 @@ __all__ = [
     "LogNormalAFT",
     "LogisticDistribution",
     "LogitLink",
+    "Loglog",
     "Loss",
     "ModifiedHuber",
     "MulticlassHinge",
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "OrderedBeta",
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",
@@ -188,6 +214,7 @@ __all__ = [
     "Poisson",
     "PolyLoss",
     "ProbabilityLink",
+    "Probit",
     "PseudoHuber",
     "Quantile",
     "Quantiles",
@@ -197,10 +224,12 @@ __all__ = [
     "Scaled",
     "Sigmoid",
     "SmoothHinge",
+    "SmoothL1",
     "SmoothQuantile",
     "SoftmaxLink",
     "Sparsemax",
     "SparsemaxLink",
+    "SplineLoss",
     "SquaredEpsilonInsensitive",
     "SquaredError",
     "SquaredHinge",
@@ -214,6 +243,7 @@ __all__ = [
     "Tweedie",
     "WeibullAFT",
     "Welsch",
+    "ZeroInflated",
     "get_loss",
     "loss_names",
     "ranking_target",

@@ -121,6 +121,15 @@ class Objective:
         """Whether all outputs share one objective."""
         return self.loss.granularity == "row"
 
+    @property
+    def moves(self) -> Array | None:
+        """Which coefficients and intercepts of each output move; None: all do."""
+        return None
+
+    def loss_of(self, k: int) -> Loss:
+        """The loss of output k, or of all that share an objective."""
+        return self.loss
+
     def term(self, chosen: Array | None = None) -> LossTerm:
         """The loss on the rows, as a function of their raw predictions.
 

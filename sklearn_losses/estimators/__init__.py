@@ -6,6 +6,7 @@ from sklearn_losses.estimators._embedding_scores import (
     pair_auc_score,
 )
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._merge import merge_streams
 from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators._output_scores import (
@@ -52,6 +53,7 @@ __all__ = [
     "cumulative_dynamic_auc_score",
     "integrated_brier_score",
     "mean_pinball_score",
+    "merge_streams",
     "ndcg_score",
     "ordinal_mae_score",
     "knn_accuracy_score",

@@ -1,6 +1,8 @@
 """A program with all that is public: type checkers accept it, and it runs."""
 
 import ctypes
+from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -418,3 +420,22 @@ verdict: str = LossCurveDisplay.from_estimator(
     )
 ).verdict
 build: str = sl.instruction_set()
+
+
+class Lists(sl.RowBlocks):
+    def __init__(self, blocks: list[tuple[Any, ...]]) -> None:
+        self.blocks = blocks
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def map(self, task: Callable[..., Any], *args: Any) -> list[Any]:
+        return [task(block, *args) for block in self.blocks]
+
+
+of_blocks: sl.LinearRegressor = sl.LinearRegressor().fit(Lists([(X, y)]))
+stored: sl.StoredBlocks = sl.StoredBlocks([lambda: (X, y)])
+of_stored: sl.LinearClassifier = sl.LinearClassifier().fit(
+    sl.StoredBlocks.arrays(X, np.array(labels), n_rows=20)
+)
+merged: sl.SGDRegressor = sl.merge_streams([sl.SGDRegressor().partial_fit(X, y)])

@@ -18,6 +18,7 @@ from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
     _binary,
     _binary_curves,
+    _bounded,
     _boxes,
     _censored,
     _counts,
@@ -56,7 +57,9 @@ _CLASSES = _named(
     *(_multiclass, _ranking, _ranking_steps, _survival),
 )
 # Those with several raw predictions.
-_OF_OUTPUTS = _named(*(_distributions, _censored, _zeros, _ordinal, _quantiles, _boxes))
+_OF_OUTPUTS = _named(
+    *(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles, _boxes)
+)
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 

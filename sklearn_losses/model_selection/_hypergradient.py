@@ -26,6 +26,7 @@ from sklearn_losses.inspection._left_out import Axes, left_out
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
 from sklearn_losses.inspection._scorer import _columns
 from sklearn_losses.model_selection._approximate import HeldClassifier, HeldRegressor
+from sklearn_losses.model_selection._ranges import set_numbers
 from sklearn_losses.solvers.descent._exact import (
     ExactCurvature,
     on_support,
@@ -128,7 +129,7 @@ class Inner:
         list of Objective
         """
         values = {r.name: r.value(one) for r, one in zip(self.ranges, x)}
-        self.model.set_params(**values)
+        set_numbers(self.model, values)
         loss = self.model._usable_loss()
         if loss.needs_scale:
             loss = loss.at_scale(self.scale)
@@ -190,8 +191,9 @@ class Inner:
             K, n_features = objective.n_outputs, self.model.n_features_in_
             start = np.zeros((K, n_features)), np.zeros(K)
         result = self.model._solver(objective).solve(objective, start)
-        self.n_unconverged += not result.converged
-        return Minimum(objective, result.coef, result.intercept)
+        found = Minimum(objective, result.coef, result.intercept)
+        self.n_unconverged += not (result.converged or found.is_one)
+        return found
 
     def moves(self, minima, x):
         """By what coefficients move with each parameter, in units of its range.

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from numbers import Real
 
@@ -18,7 +19,9 @@ from sklearn_losses._machine._params import InvalidParameterError, check_paramet
 from sklearn_losses.estimators._validation import price_of
 from sklearn_losses.model_selection._candidates import path
 
+ENTRY = re.compile(r"(.*)\[(\d+)\]")
 WIDE = 100.0  # times and parts of where it begins, of a range "log"
+BEYOND = 1e-3  # of a range
 AT_BOUND = 1e-6  # of its range is a parameter from its end
 HALVINGS = 50  # to the end of what is allowed
 ALPHAS = 10.0, 1e-2  # times the ends of a path of alphas
@@ -64,11 +67,47 @@ class Range:
         return float(error * (high - low) * factor)
 
     def is_end(self, value):
+        """Whether a value is an end of the range."""
         return not AT_BOUND < self.unit(value) < 1.0 - AT_BOUND
+
+    def beyond(self, value):
+        """A little further out than an end."""
+        low, high = self._ends()
+        out = (high - low) * (BEYOND if self.unit(value) > 0.5 else -BEYOND)
+        return float(value * np.exp(out) if self.is_log else value + out)
 
     def _ends(self):
         ends = np.array([self.low, self.high])
         return np.log(ends) if self.is_log else ends
+
+
+def numbers_of(model):
+    """The parameters of a model by name, and entries of tuples as "name[0]"."""
+    found = {}
+    for name, value in model.get_params().items():
+        found[name] = value
+        if isinstance(value, (tuple, list)):
+            found |= {f"{name}[{i}]": one for i, one in enumerate(value)}
+    return found
+
+
+def set_numbers(model, numbers):
+    """Set parameters, and entries of tuples.
+
+    Parameters
+    ----------
+    numbers : dict of str to float
+    """
+    plain, params = {}, model.get_params()
+    for name, value in numbers.items():
+        entry = ENTRY.fullmatch(name)
+        if entry is None:
+            plain[name] = value
+        else:
+            whole = list(plain.get(entry[1], params[entry[1]]))
+            whole[int(entry[2])] = value
+            plain[entry[1]] = tuple(whole)
+    return model.set_params(**plain)
 
 
 def checked_ranges(owner, tune, model, data):
@@ -98,8 +137,15 @@ def checked_ranges(owner, tune, model, data):
             f"tune['alpha'] of {owner} has no meaning with penalty=None. Leave it "
             "out, or use a penalty."
         )
-    known = model.get_params()
-    return [_range(owner, name, tune[name], model, known, data) for name in tune]
+    known, found = numbers_of(model), []
+    for name, given in tune.items():
+        entries = [name]
+        if isinstance(known.get(name), (tuple, list)):
+            entries = [f"{name}[{i}]" for i in range(len(known[name]))]
+        if given == "log" and len(entries) > 1:  # 0 stays 0
+            entries = [entry for entry in entries if known[entry] > 0]
+        found += [_range(owner, one, given, model, known, data) for one in entries]
+    return found
 
 
 def _range(owner, name, given, model, known, data):
@@ -120,7 +166,7 @@ def _range(owner, name, given, model, known, data):
         return Range(name, low, high, True, start)
     low, high, is_log = _ends(owner, name, given)
     for end in (low, high):
-        error = _refusal(model, name, end)
+        error = refusal(model, name, end)
         if error is not None:
             raise InvalidParameterError(
                 f"The range ({low:g}, {high:g}) of tune[{name!r}] of {owner} leaves "
@@ -163,21 +209,21 @@ def _usual(owner, name, model, value, data):
 
 def _furthest(model, name, value, factor):
     """The furthest value on the way to a multiple that is allowed."""
-    if _refusal(model, name, value * factor) is None:
+    if refusal(model, name, value * factor) is None:
         return value * factor
     near, far = 0.0, np.log(factor)
     for _ in range(HALVINGS):
         middle = 0.5 * (near + far)
-        is_allowed = _refusal(model, name, value * np.exp(middle)) is None
+        is_allowed = refusal(model, name, value * np.exp(middle)) is None
         near, far = (middle, far) if is_allowed else (near, middle)
     return float(value * np.exp(near))
 
 
-def _refusal(model, name, value):
+def refusal(model, name, value):
     """Why a parameter may not have a value, or None."""
-    before = model.get_params()[name]
+    before = numbers_of(model)[name]
     try:
-        model.set_params(**{name: float(value)})
+        set_numbers(model, {name: float(value)})
         check_parameters(model, model._constraints)
         loss = model._usable_loss()
         loss.at_scale(1.0).compiled()
@@ -185,5 +231,5 @@ def _refusal(model, name, value):
     except ValueError as error:
         return error
     finally:
-        model.set_params(**{name: before})
+        set_numbers(model, {name: before})
     return None

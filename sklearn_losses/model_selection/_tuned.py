@@ -56,7 +56,13 @@ from sklearn_losses.losses._scale import MAD
 from sklearn_losses.model_selection._folds import rows_of
 from sklearn_losses.model_selection._hypergradient import HeldOut, Inner, LeftOutRows
 from sklearn_losses.model_selection._outer import Box, search
-from sklearn_losses.model_selection._ranges import Range, checked_ranges
+from sklearn_losses.model_selection._ranges import (
+    Range,
+    checked_ranges,
+    numbers_of,
+    refusal,
+    set_numbers,
+)
 from sklearn_losses.model_selection._search import _check_classes
 
 LOO = "loo"
@@ -91,7 +97,8 @@ _DOC = """Numbers among the parameters of the loss and of the penalty are learne
     tune : dict of str to range, default=None
         What is learned, by the names of ``set_params`` of the {kind}:
         ``"loss__alpha"``, ``"alpha"``, ``"loss__left_weight"`` of a sum,
-        ``"penalty__right__weight"`` of a sum of penalties. A range is (low, high),
+        ``"penalty__right__weight"`` of a sum of penalties, ``"loss__weights"`` of a
+        `SplineLoss`, each by itself. A range is (low, high),
         (low, high, "log"), where factors count, or "log": a hundred times more and
         less than there is, and of alpha all that matters. None: {{"alpha": "log"}}.
 
@@ -269,7 +276,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         self._publish(outer, box, owner)
         box.budget = self.max_fits
         self._set_errors(outer, box, named if n_left else None)
-        model.set_params(**self.best_params_)
+        set_numbers(model, self.best_params_)
         self.best_estimator_ = model.fit(given, y, sample_weight, offset)
         self._warn(outer, owner)
         return self
@@ -399,6 +406,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
             for j, value, name in named or []
             if outer.is_as_good(box, x, j, value)
         }
+        self._row_values, self._row_shares = outer.rows_at(x)
         self.trace_ = [
             {**outer.params(point), "metric": float(value), "gradient": gradient}
             for point, value, gradient in box.seen
@@ -408,13 +416,16 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
     def _warn(self, outer, owner):
         best = next(t for t in self.trace_ if self.best_params_.items() <= t.items())
         matters = np.abs(best["gradient"]) > SAME * abs(self.best_score_)
+        model = clone(self.best_estimator_)
         for one, is_pulled in zip(outer.ranges, matters):
             value = self.best_params_[one.name]
-            if one.is_end(value) and is_pulled:
+            if not (one.is_end(value) and is_pulled):
+                continue
+            if refusal(model, one.name, one.beyond(value)) is None:
                 warn_caller(
                     f"{one.name!r} of {owner} has ended at {value:.4g}, an end of its "
-                    f"range ({one.low:.4g}, {one.high:.4g}). Widen the range in "
-                    "`tune`, or leave it out where the end is what the loss allows."
+                    f"range ({one.low:.4g}, {one.high:.4g}), and the metric falls on. "
+                    "Widen the range in `tune`."
                 )
         n = sum(part.inner.n_unconverged for part in outer.parts)
         if n:
@@ -448,7 +459,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         alike = sorted(loss for of, loss in self._alike if of == name)
         if alike:
             return f": cannot be told from {' or '.join(alike)}"
-        before = self._model().get_params()[name]
+        before = numbers_of(self._model())[name]
         if not isinstance(before, str) and abs(before - value) < TOLD * error:
             return f": cannot be told from {before:.4g}, where it began"
         return ""
@@ -633,6 +644,11 @@ class Outer:
         slopes = np.concatenate([one.slopes for one in found])[seen]
         self._rows[x.tobytes()] = values, slopes
         return float(share[seen] @ values), share[seen] @ slopes
+
+    def rows_at(self, x: Array) -> tuple[Array, Array]:
+        """The metric of each row at a point, and the share of its weight."""
+        seen = self.weight > 0
+        return self._rows[x.tobytes()][0], self.weight[seen] / self.weight.sum()
 
     def confirmed(self, box: Box) -> tuple[Array, float]:
         """The best point that fits find that begin anew, and its value.

@@ -282,22 +282,21 @@ labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
 spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
 interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
-several = sl.LinearMultiTask(
-    {"a": Huber(), "b": "log_loss"}, weights={"a": 2.0}, rank=1
-)
+several = sl.LinearMultiTask({"a": Huber(), "b": "log_loss"}, weights={"a": 2.0})
+shared = sl.LinearMultiTask(Huber(), rank=1).fit(X, np.column_stack([y, -y]))
 order = sl.LinearOrdinalClassifier(class_weight="balanced").fit(X, classes)
 lines: sl.ParallelLinesTest = sl.parallel_lines_test(order, X, classes)
-error = sl.ordinal_mae_score(classes, order.predict(X)) + lines.pvalue
-error += sl.ranked_probability_score(classes, order.predict_proba(X))
-error += sl.quadratic_weighted_kappa_score(classes, classes, categories=[0, 1, 2])
-error += sl.mean_pinball_score(y, np.column_stack([y, y]), levels=[0.1, 0.9])
+mistakes = sl.ordinal_mae_score(classes, order.predict(X)) + lines.pvalue
+mistakes += sl.ranked_probability_score(classes, order.predict_proba(X))
+mistakes += sl.quadratic_weighted_kappa_score(classes, classes, categories=[0, 1, 2])
+mistakes += sl.mean_pinball_score(y, np.column_stack([y, y]), levels=[0.1, 0.9])
 for rate in (
     sl.ordinal_mae_scorer(),
     sl.ranked_probability_scorer(),
     sl.quadratic_weighted_kappa_scorer(),
     sl.mean_pinball_scorer([0.5]),
 ):
-    error += rate(order, X, classes)
+    mistakes += rate(order, X, classes)
 several.fit(X, np.column_stack([y, classes > 0]), sample_weight={"a": np.ones(60)})
 of_b: Array = several.predict_proba(X)["b"] + several.raw_prediction(X)[:, :1]
 queries = np.arange(60) // 6

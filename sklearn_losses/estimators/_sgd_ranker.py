@@ -434,14 +434,10 @@ class SGDRanker(RankerMixin, BaseSGD):
 
     def _resolve_loss(self):
         loss = super()._resolve_loss()
-        if self._schedule == AUTO and loss.drawn is not None and not loss.convex:
-            raise InvalidParameterError(
-                f"{type(self).__name__}(learning_rate='auto') cannot use {loss!r}, "
-                "because rows are drawn for its steps, and there is no sum over all "
-                "rows to minimise. Use learning_rate='constant', perhaps with "
-                "optimizer='adagrad'."
-            )
-        return loss
+        if self._schedule != AUTO:
+            return loss
+        use = "learning_rate='constant', perhaps with optimizer='adagrad'"
+        return self._refuse_draws(loss, "(learning_rate='auto')", use)
 
     # ------------------------------------------------------------------ queries
     def _warn_of_known(self, ids):

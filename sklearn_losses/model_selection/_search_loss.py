@@ -44,11 +44,8 @@ from sklearn_losses.losses import (
     StudentT,
     Tweedie,
 )
-from sklearn_losses.model_selection._tuned import (
-    TOLD,
-    TunedClassifier,
-    TunedRegressor,
-)
+from sklearn_losses.model_selection._held_out_metric import TOLD
+from sklearn_losses.model_selection._tuned import TunedClassifier, TunedRegressor
 
 FIRST = 0.6  # of the budget is for all families, the rest for the best of them
 LEAST = 4  # fits of a family

@@ -35,10 +35,10 @@ from sklearn_losses import (
     TunedRegressor,
     influence,
 )
+from sklearn_losses.model_selection._held_out_metric import Outer, distinct_folds
 from sklearn_losses.model_selection._hypergradient import HeldOut, Inner, LeftOutRows
 from sklearn_losses.model_selection._outer import Box, search
 from sklearn_losses.model_selection._ranges import checked_ranges
-from sklearn_losses.model_selection._tuned import Outer, distinct_folds
 from tests.contract import each_check
 
 RNG = np.random.default_rng(0)

@@ -123,9 +123,7 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None):
     if not isinstance(model, (LinearRegressor, LinearClassifier)):
         raise TypeError(
             f"{owner} needs a LinearRegressor or a LinearClassifier, or a Pipeline "
-            f"that ends in one. Got {type(model).__name__}. Rankings and hazards are "
-            "fitted to groups of rows, of which none can be left out by itself: "
-            "compare fits without a group."
+            f"that ends in one. Got {type(model).__name__}."
         )
     n_features, loss = model._check_model(), model.loss_
     given = model._resolve_loss()

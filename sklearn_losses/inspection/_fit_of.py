@@ -135,10 +135,7 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None):
     objectives, dtype = copy(model)._objectives(X, y, sample_weight, loss, offset)
     found = objectives[0].rows.n_features
     if found != n_features:
-        raise ValueError(
-            f"{owner} needs the X of the fit, which had {n_features} features. Got "
-            f"{found}."
-        )
+        raise of_other_features(owner, n_features, found)
     n_outputs = sum(objective.n_outputs for objective in objectives)
     if n_outputs != model._n_published():
         raise ValueError(
@@ -150,18 +147,25 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None):
     each = len(coef) // len(objectives)
     parts = [slice(i, i + each) for i in range(0, n_outputs, each)]
     fit = Fit(model, objectives, [(coef[p], intercept[p]) for p in parts], before)
-    _check_objective(owner, fit, dtype)
+    found = [o.value(*point)[0] for o, point in zip(fit.objectives, fit.points)]
+    check_objective(owner, model, found, dtype)
     return fit
 
 
-def _check_objective(owner, fit, dtype):
+def of_other_features(owner, n_features, found):
+    """The error that X has not the features of the fit."""
+    return ValueError(
+        f"{owner} needs the X of the fit, which had {n_features} features. Got {found}."
+    )
+
+
+def check_objective(owner, model, found, dtype):
     """Refuse rows that are not those of the fit, which its objective shows."""
-    known = np.ravel(fit.model.objective_)
-    found = [o.value(*point)[0] for o, point in zip(fit.objectives, fit.points)]
+    known = np.ravel(model.objective_)
     same = SAME if dtype == np.float64 else SAME_OF_FLOAT32
     if not np.allclose(found, known, rtol=same, atol=same * np.abs(known).max()):
         raise ValueError(
-            f"{owner} needs X, y, sample_weight and offset of the fit: of these the "
-            f"objective is {np.sum(found):.8g}, and objective_ of "
-            f"{type(fit.model).__name__} is {np.sum(known):.8g}."
+            f"{owner} needs X, y, groups, sample_weight and offset of the fit: of "
+            f"these the objective is {np.sum(found):.8g}, and objective_ of "
+            f"{type(model).__name__} is {np.sum(known):.8g}."
         )

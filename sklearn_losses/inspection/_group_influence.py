@@ -14,13 +14,13 @@ import numpy as np
 from sklearn_losses.estimators import LinearRanker
 from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.inspection._fit_of import check_objective, of_other_features
 from sklearn_losses.inspection._lazy import LazyBunch
 from sklearn_losses.inspection._left_out import largest
 from sklearn_losses.inspection._survival_errors import cox_derivatives
 from sklearn_losses.losses import CoxPH
 from sklearn_losses.solvers.descent._exact import NO_CURVATURE
 
-SAME = 1e-8  # of an objective may be rounding
 MOST_STEPS, SETTLED = 5, 1e-12
 
 
@@ -37,7 +37,7 @@ def _objective(model, X, y, sample_weight, offset, groups):
     n_features, loss = model._check_model(), model.loss_
     _check(model, loss)
     target = model._grouped(y, groups)
-    found, _ = copy(model)._objectives(X, target, sample_weight, loss, offset)
+    found, dtype = copy(model)._objectives(X, target, sample_weight, loss, offset)
     if len(found) > 1:
         raise ValueError(
             "influence is of one cause of events. Fit each with the events of the "
@@ -45,18 +45,9 @@ def _objective(model, X, y, sample_weight, offset, groups):
         )
     objective = found[0]
     if objective.rows.n_features != n_features:
-        raise ValueError(
-            f"influence needs the X of the fit, which had {n_features} features. Got "
-            f"{objective.rows.n_features}."
-        )
+        raise of_other_features("influence", n_features, objective.rows.n_features)
     coef = np.atleast_2d(model._dense_coef()).astype(np.float64)
-    value, known = objective.value(coef, np.zeros(1))[0], float(model.objective_)
-    if not np.isclose(value, known, rtol=SAME, atol=SAME):
-        raise ValueError(
-            "influence needs X, y, groups, sample_weight and offset of the fit: of "
-            f"these the objective is {value:.8g}, and objective_ of "
-            f"{type(model).__name__} is {known:.8g}."
-        )
+    check_objective("influence", model, objective.value(coef, np.zeros(1)), dtype)
     return objective, target
 
 

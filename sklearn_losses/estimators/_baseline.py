@@ -131,7 +131,7 @@ def baseline(columns, raw, weight, efron):
     Parameters
     ----------
     columns : ndarray of shape (n_rows, 2) or (n_rows, 3)
-        Time, event and perhaps entry.
+        Time, event and perhaps entry; times ascend.
     raw : ndarray of shape (n_rows,)
     weight : ndarray of shape (n_rows,)
         > 0.
@@ -143,7 +143,7 @@ def baseline(columns, raw, weight, efron):
     """
     log_rho = raw + np.log(weight)
     is_event = columns[:, EVENT] != 0
-    times, which = np.unique(columns[is_event, TIME], return_inverse=True)
+    times, which = runs(columns[is_event, TIME])
     if len(times) == 0:
         return Baseline(times, np.empty(0))
     log_S = _log_at_risk(columns, log_rho, times)
@@ -154,9 +154,16 @@ def baseline(columns, raw, weight, efron):
         log_E = _log_sums(log_rho[is_event], which, len(times))
         share = np.exp(log_E - log_S)[which]
         step = np.arange(len(which)) - np.repeat(np.cumsum(d) - d, d)
-        each = 1.0 / (1.0 - step / d[np.sort(which)] * share[np.argsort(which)])
-        increments += np.log(np.bincount(np.sort(which), each) / d)
+        each = 1.0 / (1.0 - step / d[which] * share)
+        increments += np.log(np.bincount(which, each) / d)
     return Baseline(times, np.logaddexp.accumulate(increments))
+
+
+def runs(ascending):
+    """The distinct values of an ascending array, and which of them each is."""
+    begins = np.ones(len(ascending), dtype=bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=begins[1:])
+    return ascending[begins], np.cumsum(begins) - 1
 
 
 def _log_sums(log_rho, which, n):
@@ -168,9 +175,8 @@ def _log_sums(log_rho, which, n):
 
 def _log_at_risk(columns, log_rho, times):
     """log of the sum of rho over the risk set of each time."""
-    order = np.argsort(columns[:, TIME], kind="stable")
-    ends = np.logaddexp.accumulate(log_rho[order][::-1])[::-1]
-    log_S = ends[np.searchsorted(columns[order, TIME], times)]
+    ends = np.logaddexp.accumulate(log_rho[::-1])[::-1]
+    log_S = ends[np.searchsorted(columns[:, TIME], times)]
     if columns.shape[1] <= ENTRY:
         return log_S
     order = np.argsort(columns[:, ENTRY], kind="stable")

@@ -273,7 +273,7 @@ class OutputsMixin:
         constants = {
             name: getattr(numbers, name)
             for k, name in enumerate(loss.outputs)
-            if is_constant[k]
+            if is_constant[k] and hasattr(numbers, name)
         }
         found = {
             name: Predictor(coef[k].astype(dtype), float(intercept[k]))
@@ -349,7 +349,7 @@ class OutputsMixin:
         for name in loss.outputs[1:]:
             coef, intercept = self.predictors_[name]
             columns.append(np.asarray(X @ coef).ravel() + intercept)
-        if offset is None or len(columns) == 1 or loss.y_size == 1:
+        if offset is None or len(columns) == 1 or not hasattr(loss, "without"):
             values = loss.values_of(np.column_stack(columns))
         else:  # of the location, and not of location / scale
             offset = check_offset(offset, len(location), 1)[:, 0]
@@ -518,7 +518,7 @@ class LinearOutputs(OutputsMixin):
         n_outputs = len(loss.outputs)
         price = price_of(self, X.shape[1], True)
         self._check_bounds(price, loss)
-        if offset is not None and loss.y_size > 1 and n_outputs > 1:
+        if offset is not None and hasattr(loss, "without") and n_outputs > 1:
             y, offset = loss.without(y, offset), None
         if offset is not None:
             others = np.zeros((len(offset), n_outputs - 1))

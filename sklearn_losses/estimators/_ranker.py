@@ -43,6 +43,20 @@ class RankerMixin(GroupModelMixin):
             warn_of_one_query(y, groups, "ranked")
         return y, relevance[:, None], codes
 
+    @property
+    def _fits_orders(self):
+        """Whether a fit is several, of one order after the other."""
+        return isinstance(self._resolve_loss(), LambdaRank)
+
+    def _callbacks(self, given, fitted):
+        found = super()._callbacks(given, fitted)
+        if found is not None and self._fits_orders:
+            raise ValueError(
+                f"{type(self).__name__} with {self.loss!r} makes several fits, which "
+                "callbacks cannot see as one. Leave them out, or use another loss."
+            )
+        return found
+
     def _says_nothing(self, n_rows):
         return (
             f"{type(self).__name__} found no query with rows of two levels of "
@@ -265,17 +279,8 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
         self.n_queries_used_ = len(found[0].grouping.codes)
         return found, dtype
 
-    def _callbacks(self, given, fitted):
-        found = super()._callbacks(given, fitted)
-        if found is not None and isinstance(self.loss, LambdaRank):
-            raise ValueError(
-                f"{type(self).__name__} with {self.loss!r} makes several fits, which "
-                "callbacks cannot see as one. Leave them out, or use another loss."
-            )
-        return found
-
     def _solve_all(self, solver, objectives, starts):
-        if isinstance(objectives[0].loss, LambdaRank):
+        if self._fits_orders:
             return [fit_orders(solver.solve, objectives[0], starts[0])]
         return super()._solve_all(solver, objectives, starts)
 

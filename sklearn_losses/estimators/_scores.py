@@ -30,6 +30,7 @@ from sklearn_losses.losses._targets import (
 
 GAIN = [Options("exponential", "linear")]
 EMPTY = [Options("skip"), Exactly(0), Exactly(1)]
+PER = [Options("query", "pair")]
 ROUNDING = 1e-13  # of all pairs, is what may be left of those that are no pair
 TOP = [Interval(1, None, "left", integer=True), NONE]
 
@@ -396,8 +397,7 @@ def pairwise_accuracy_score(
     >>> pairwise_accuracy_score([2, 0, 1], [0.1, 0.2, 0.3])
     0.3333333333333333
     """
-    allowed = [Options("query", "pair")]
-    check_parameter("pairwise_accuracy_score", "per", per, allowed)
+    check_parameter("pairwise_accuracy_score", "per", per, PER)
     weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
     if len(y) == 0:
         return _undefined("The accuracy of pairs", "there is no row")

@@ -17,6 +17,7 @@ from sklearn_losses.estimators._outputs import OutputsMixin, has_outputs, rows_o
 from sklearn_losses.estimators._sgd_base import AUTO
 from sklearn_losses.estimators._validation import check_offset, draw_seed
 from sklearn_losses.losses import Quantiles
+from sklearn_losses.losses._outputs import finite_start
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.problem._outputs import LevelsObjective, OutputsObjective
 from sklearn_losses.solvers.descent._newton import Newton
@@ -34,22 +35,11 @@ def are_levels(loss):
     return isinstance(loss, Quantiles) and not loss.is_parallel
 
 
-class SGDOutputs(OutputsMixin):
-    """Parameters of a loss that are fitted, in an estimator that makes steps."""
+class JointSGD:
+    """One objective of several outputs, in an estimator that makes steps."""
 
-    def _usable_loss(self):
-        loss = super()._usable_loss()
-        if are_levels(loss) and len(loss.outputs) == 1:
-            self._predictors(loss, 1)  # which refuses features
-            return loss.each()[0]
-        if loss.outputs and loss.y_size > 1:
-            raise InvalidParameterError(
-                f"{type(self).__name__} cannot use {loss!r}, whose targets are more "
-                "than one number. Use LinearRegressor."
-            )
-        if not has_outputs(loss) and self.features:
-            self._predictors(loss, 1)
-        return loss
+    _hides_outputs = "coef_", "intercept_"  # what is published of them
+    _outputs_solver = OutputsSolver
 
     def _offsets(self, offset, n_rows, n_outputs, loss, name="offset"):
         if not has_outputs(loss):
@@ -57,28 +47,17 @@ class SGDOutputs(OutputsMixin):
         offset = check_offset(offset, n_rows, 1, name)
         if offset is None:
             return None, None
+        if are_levels(loss):
+            return offset, np.tile(offset, n_outputs)
         others = np.zeros((n_rows, n_outputs - 1))
-        return offset, np.column_stack([offset + others if are_levels(loss) else others])
+        return offset, np.column_stack([offset, others])
 
-    # ------------------------------------------------------------------ the problem
     def _objective(self, loss, *parts):
         objective = super()._objective(loss, *parts)
         if not has_outputs(loss):
             return objective
-        own = {field.name: getattr(objective, field.name) for field in fields(Objective)}
-        predictors = self._predictors(loss, objective.rows.n_features)
-        if are_levels(loss):
-            moves = np.ones((objective.n_outputs, objective.rows.n_features + 1), bool)
-            moves[:, -1] = self.fit_intercept
-            predictors = Predictors(moves)
-        if are_levels(loss) and self._schedule != AUTO:
-            # A step of all levels is one of each, whose objectives are added up.
-            n, n_rows = objective.n_outputs, objective.rows.n_rows
-            weight = objective.sample_weight
-            own["sample_weight"] = np.full(n_rows, float(n)) if weight is None else n * weight
-        elif are_levels(loss):
-            return LevelsObjective(**own, losses=tuple(loss.each()))
-        return OutputsObjective(**own, predictors=predictors)
+        own = [field.name for field in fields(Objective)]
+        return self._of_outputs(loss, {name: getattr(objective, name) for name in own})
 
     def _solver(self, partial, loss):
         solver = super()._solver(partial, loss)
@@ -87,9 +66,8 @@ class SGDOutputs(OutputsMixin):
             return solver
         settings = {"max_iter": self.max_iter, "tol": self.tol or 0.0}
         settings |= {"seed": draw_seed(self.random_state), "owner": type(self).__name__}
-        return OutputsNewton(OutputsSolver(**settings), self.n_iter_no_change)
+        return OutputsNewton(self._outputs_solver(**settings), self.n_iter_no_change)
 
-    # ------------------------------------------------------------------- the beginning
     def _start(self, n_outputs, n_features, coef_init, intercept_init):
         loss, shape = self._usable_loss(), (n_outputs, n_features)
         if not has_outputs(loss) or are_levels(loss):
@@ -98,7 +76,7 @@ class SGDOutputs(OutputsMixin):
         if self.warm_start and self._remembers(shape):
             start = SGD.start(*coefficients(self._state))
         if coef_init is not None:
-            start["v"][0] = self._initial("coef", coef_init, shape[1:])
+            start["v"][0] = self._initial("coef", coef_init, (1, n_features))[0]
         if intercept_init is not None:
             start["intercept"][0] = self._initial("intercept", intercept_init, (1,))[0]
         return start
@@ -125,7 +103,7 @@ class SGDOutputs(OutputsMixin):
         loss = objective.loss
         if len(y) < FEW_ROWS and "scale" in loss.outputs:
             y, weight = np.concatenate([y, 0.5 * y, 1.5 * y]), np.tile(weight, 3)
-        start = loss.start(y, weight)
+        start = finite_start(loss, y, weight)
         start[0] = start[0] if objective.fit_intercept else 0.0
         return start
 
@@ -135,10 +113,10 @@ class SGDOutputs(OutputsMixin):
             return super()._resume(*shape, loss)
         if self._remembers(shape):
             self._check_state()
-            coef, intercept = self._dense_coef(), self.intercept_
-            found = copy(self)._fitted(loss, coef.dtype, *coefficients(self._state))
-            same = np.array_equal(found["coef_"], coef)
-            if same and np.array_equal(found["intercept_"], intercept):
+            known = vars(self) | {"coef_": self._dense_coef()}
+            dtype = known["coef_"].dtype
+            found = copy(self)._fitted(loss, dtype, *coefficients(self._state))
+            if all(np.array_equal(found[n], known[n]) for n in self._hides_outputs):
                 return self._state
         return self._resume_from_published(shape, loss)
 
@@ -160,3 +138,36 @@ class SGDOutputs(OutputsMixin):
 
     def _remembers(self, shape):
         return getattr(self, "_state", {"v": np.zeros(0)})["v"].shape == shape
+
+
+class SGDOutputs(JointSGD, OutputsMixin):
+    """Parameters of a loss that are fitted, in an estimator that makes steps."""
+
+    def _usable_loss(self):
+        loss = super()._usable_loss()
+        if are_levels(loss) and len(loss.outputs) == 1:
+            self._predictors(loss, 1)  # which refuses features
+            return loss.each()[0]
+        if loss.outputs and loss.y_size > 1:
+            raise InvalidParameterError(
+                f"{type(self).__name__} cannot use {loss!r}, whose targets are more "
+                "than one number. Use LinearRegressor."
+            )
+        if not has_outputs(loss) and self.features:
+            self._predictors(loss, 1)
+        return loss
+
+    def _of_outputs(self, loss, own):
+        predictors = self._predictors(loss, own["rows"].n_features)
+        if not are_levels(loss):
+            return OutputsObjective(**own, predictors=predictors)
+        if self._schedule == AUTO:
+            return LevelsObjective(**own, losses=tuple(loss.each()))
+        # A step of all levels is one of each, whose objectives are added up.
+        n, n_rows = own["n_outputs"], own["rows"].n_rows
+        weight = own["sample_weight"]
+        weight = np.full(n_rows, float(n)) if weight is None else n * weight
+        moves = np.ones((n, own["rows"].n_features + 1), dtype=bool)
+        moves[:, -1] = self.fit_intercept
+        own = own | {"sample_weight": weight}
+        return OutputsObjective(**own, predictors=Predictors(moves))

@@ -29,7 +29,7 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.estimators._warnings import look_at_objective
 from sklearn_losses.estimators._watching import check_validation_data, make_score
-from sklearn_losses.losses import LambdaRank, Loss, ranking_target
+from sklearn_losses.losses import Loss, ranking_target
 from sklearn_losses.losses._targets import group_codes
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.solvers._progress import Watch
@@ -419,10 +419,13 @@ class SGDRanker(RankerMixin, BaseSGD):
             raise overflow
         return self
 
+    @property
+    def _fits_orders(self):
+        return super()._fits_orders and self._schedule == AUTO
+
     def _check_parameters(self, partial):
         super()._check_parameters(partial)
-        fits_orders = isinstance(self.loss, LambdaRank) and self._schedule == AUTO
-        if fits_orders and (self.early_stopping or self.trace):
+        if self._fits_orders and (self.early_stopping or self.trace):
             raise InvalidParameterError(
                 f"{type(self).__name__}(learning_rate='auto') makes several fits with "
                 f"{self.loss!r}, which early_stopping and trace cannot see as one. Use "
@@ -519,15 +522,6 @@ class SGDRanker(RankerMixin, BaseSGD):
             score = make_score(self, *rows, fitted)
         return replace(watch, validation=held, score=score)
 
-    def _callbacks(self, given, fitted):
-        found = super()._callbacks(given, fitted)
-        if found is not None and isinstance(self.loss, LambdaRank):
-            raise ValueError(
-                f"{type(self).__name__} with {self.loss!r} makes several fits, which "
-                "callbacks cannot see as one. Leave them out, or use another loss."
-            )
-        return found
-
     def _solve_in_groups(self, solver, objective, start, train, watch):
         """Solve; of a descent, t counts queries."""
         if not isinstance(solver, Newton):
@@ -537,7 +531,7 @@ class SGDRanker(RankerMixin, BaseSGD):
             return solver.solve(objective, SGD.start(*point), None, watch)
 
         point = coefficients(start)
-        if isinstance(objective.loss, LambdaRank):
+        if self._fits_orders:
             found = fit_orders(solve, objective, point)
         else:
             found = solve(objective, point)

@@ -104,6 +104,7 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
     See Also
     --------
     survival_target : What `fit` takes as y.
+    survival_bands : Confidence bands of predicted survival functions.
     concordance_index_scorer : A scorer for searches.
 
     Notes
@@ -319,17 +320,21 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
         weight = check_weights(sample_weight, len(raw))
         weight = np.ones(len(raw)) if weight is None else weight
         efron = getattr(self.loss_, "ties", "breslow") == "efron"
+        order = np.argsort(columns[:, 0])
+        order = order[weight[order] > 0]
+        columns, raw, weight = columns[order], raw[order], weight[order]
+        n_strata, codes = codes.max() + 1, codes[order]
         self.censoring_ = None
         if columns.shape[1] == 2:
-            self.censoring_ = _censoring(columns, sample_weight)
+            self.censoring_ = kaplan_meier(columns, weight, of_censoring=True)
         baselines, published = [], []
         for own_raw, cause in zip(raw.T, getattr(self, "causes_", [1])):
             own = columns.copy()
             own[:, 1] = columns[:, 1] == cause
             baselines.append([])
             at_mean = []
-            for code in range(codes.max() + 1):
-                here = (codes == code) & (weight > 0)
+            for code in range(n_strata):
+                here = codes == code if n_strata > 1 else slice(None)
                 found = baseline(own[here], own_raw[here], weight[here], efron)
                 baselines[-1].append(found)
                 at_mean.append(_at_mean(found, own_raw[here], weight[here]))

@@ -20,6 +20,16 @@ from sklearn_losses.inspection._group_scorers import (
     reciprocal_rank_scorer,
 )
 from sklearn_losses.inspection._influence import influence
+from sklearn_losses.inspection._output_scorers import (
+    mean_pinball_scorer,
+    ordinal_mae_scorer,
+    quadratic_weighted_kappa_scorer,
+    ranked_probability_scorer,
+)
+from sklearn_losses.inspection._parallel_lines import (
+    ParallelLinesTest,
+    parallel_lines_test,
+)
 from sklearn_losses.inspection._report import CheckResult, LossReport
 from sklearn_losses.inspection._scorer import (
     LossScorer,
@@ -28,6 +38,7 @@ from sklearn_losses.inspection._scorer import (
     loss_scorer,
 )
 from sklearn_losses.inspection._standard_errors import standard_errors
+from sklearn_losses.inspection._survival_bands import survival_bands
 
 __all__ = [
     "CheckResult",
@@ -39,6 +50,7 @@ __all__ = [
     "LossDisplay",
     "LossReport",
     "LossScorer",
+    "ParallelLinesTest",
     "average_precision_by_group_scorer",
     "check_loss",
     "concordance_index_ipcw_scorer",
@@ -51,8 +63,14 @@ __all__ = [
     "influence",
     "integrated_brier_scorer",
     "loss_scorer",
+    "mean_pinball_scorer",
     "ndcg_scorer",
+    "ordinal_mae_scorer",
     "pairwise_accuracy_scorer",
+    "parallel_lines_test",
+    "quadratic_weighted_kappa_scorer",
+    "ranked_probability_scorer",
     "reciprocal_rank_scorer",
     "standard_errors",
+    "survival_bands",
 ]

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_losses._machine._params import check_parameter
 from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.estimators import (
     LinearSurvival,
@@ -28,7 +29,14 @@ from sklearn_losses.estimators import (
     pairwise_accuracy_score,
     reciprocal_rank_score,
 )
-from sklearn_losses.estimators._scores import _undefined, warn_of_one_query
+from sklearn_losses.estimators._scores import (
+    EMPTY,
+    GAIN,
+    PER,
+    TOP,
+    _undefined,
+    warn_of_one_query,
+)
 from sklearn_losses.estimators._survival_scores import usual_times
 
 
@@ -105,6 +113,13 @@ class RankingScorer(OrderScorer):
         "offset": True,
         "sample_weight": True,
     }
+    _constraints: dict[str, list[Any]] = {}
+
+    def _checked(self) -> Any:
+        """This scorer, if its parameters are those of a score."""
+        for name, allowed in self._constraints.items():
+            check_parameter(self._name, name, getattr(self, name), allowed)
+        return self
 
     def score(
         self,
@@ -150,6 +165,7 @@ class NdcgScorer(RankingScorer):
 
     _name = "ndcg_scorer"
     _score = staticmethod(ndcg_score)
+    _constraints = {"k": TOP, "gain": GAIN, "empty": EMPTY}
 
     def __init__(
         self, k: int | None = None, gain: str = "exponential", empty: str = "skip"
@@ -164,6 +180,7 @@ class PairwiseAccuracyScorer(RankingScorer):
 
     _name = "pairwise_accuracy_scorer"
     _score = staticmethod(pairwise_accuracy_score)
+    _constraints = {"per": PER}
 
     def __init__(self, per: str = "query") -> None:
         self.per = per
@@ -174,6 +191,7 @@ class AveragePrecisionByGroupScorer(RankingScorer):
 
     _name = "average_precision_by_group_scorer"
     _score = staticmethod(average_precision_by_group_score)
+    _constraints = {"empty": EMPTY}
 
     def __init__(self, empty: str | int = "skip") -> None:
         self.empty = empty
@@ -184,6 +202,7 @@ class ReciprocalRankScorer(RankingScorer):
 
     _name = "reciprocal_rank_scorer"
     _score = staticmethod(reciprocal_rank_score)
+    _constraints = {"k": TOP, "empty": EMPTY}
 
     def __init__(self, k: int | None = None, empty: str | int = "skip") -> None:
         self.k = k
@@ -360,7 +379,7 @@ def ndcg_scorer(
     ...                 scoring=ndcg_scorer(k=5)).round(1)
     array([0.8, 0.8, 0.7])
     """
-    return NdcgScorer(k, gain, empty)
+    return NdcgScorer(k, gain, empty)._checked()
 
 
 def pairwise_accuracy_scorer(per: str = "query") -> PairwiseAccuracyScorer:
@@ -376,7 +395,7 @@ def pairwise_accuracy_scorer(per: str = "query") -> PairwiseAccuracyScorer:
     PairwiseAccuracyScorer
         A callable, as from `ndcg_scorer`.
     """
-    return PairwiseAccuracyScorer(per)
+    return PairwiseAccuracyScorer(per)._checked()
 
 
 def average_precision_by_group_scorer(
@@ -394,7 +413,7 @@ def average_precision_by_group_scorer(
     AveragePrecisionByGroupScorer
         A callable, as from `ndcg_scorer`.
     """
-    return AveragePrecisionByGroupScorer(empty)
+    return AveragePrecisionByGroupScorer(empty)._checked()
 
 
 def reciprocal_rank_scorer(
@@ -412,7 +431,7 @@ def reciprocal_rank_scorer(
     ReciprocalRankScorer
         A callable, as from `ndcg_scorer`.
     """
-    return ReciprocalRankScorer(k, empty)
+    return ReciprocalRankScorer(k, empty)._checked()
 
 
 def concordance_index_scorer() -> ConcordanceIndexScorer:

@@ -24,6 +24,12 @@ from sklearn_losses.losses._binary import (
     Tangent,
 )
 from sklearn_losses.losses._binary_curves import Cauchit, Cloglog, Loglog, Probit
+from sklearn_losses.losses._bounded import (
+    Beta,
+    BetaBinomial,
+    BinomialTrials,
+    OrderedBeta,
+)
 from sklearn_losses.losses._boxes import DIoU, GIoU
 from sklearn_losses.losses._censored import (
     Censored,
@@ -136,6 +142,9 @@ __all__ = [
     "ApproxNDCG",
     "Asymmetric",
     "Barron",
+    "Beta",
+    "BetaBinomial",
+    "BinomialTrials",
     "CFunctionLoss",
     "Cauchit",
     "Cauchy",
@@ -194,6 +203,7 @@ __all__ = [
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "OrderedBeta",
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",

@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, Options, check_parameters
 from sklearn_losses._machine._typing import Array, ArrayLike
@@ -53,6 +52,8 @@ class Likelihood(Loss):
         Which of them may have a predictor, and need not be one number for all rows.
     starts_at_best : bool
         Whether `start` is the best that constants can do.
+    usual_target : float
+        One to look at the loss with.
     y_size : int
         How many numbers the C function takes for a target.
     """
@@ -64,6 +65,7 @@ class Likelihood(Loss):
     absent = {}
     takes_features = ()
     starts_at_best = False
+    usual_target = 1.0
     y_size = 1
     symmetric = False
 
@@ -127,6 +129,10 @@ class Likelihood(Loss):
 
     def _target_shapes(self, n):
         return [(n,)]
+
+    def rows_of(self, y_true: float, n: int) -> Any:
+        """Targets of n rows that are one number."""
+        return np.full(n, y_true)
 
     def usual_raw(self) -> Array:
         """Raw outputs beside which that of the location is looked at."""
@@ -242,10 +248,6 @@ class Likelihood(Loss):
         small = [k for k in fitted if fitted[k] < self.least.get(k, -np.inf)]
         return self.with_parameters(**fitted | dict.fromkeys(small, 0.0))
 
-    def with_parameters(self, **numbers: Any) -> Any:
-        """This loss with other parameters."""
-        return clone(self).set_params(**numbers)
-
     def natural(self, coef: Array, intercept: Array) -> Any:
         """Coefficients of the location, where the other outputs are constant."""
         return coef[0], intercept[:1]
@@ -301,9 +303,15 @@ class Likelihood(Loss):
 
     # ------------------------------------------------------------- predictions
     def inverse_link(self, raw_prediction: ArrayLike) -> Array:
-        """Predictions on the scale of y, of locations or of all outputs."""
+        """Predictions on the scale of y, of all outputs, or of locations alone.
+
+        Of locations where the other outputs are numbers, or where they do not matter.
+        """
         raw = np.asarray(raw_prediction)
-        return self.link.inverse(raw[:, 0] if raw.ndim == 2 else raw)
+        if raw.ndim == 2:
+            return self.predicted(**self.values_of(raw))
+        numbers = {name: getattr(self, name) for name in self.parameters}
+        return self.predicted(location=raw, **numbers)
 
     def frozen(self, **values: Any) -> Any:
         """The distribution of y, as one of scipy.stats.
@@ -318,6 +326,13 @@ class Likelihood(Loss):
     def predicted(self, **values: Any) -> Any:
         """What is predicted of such a distribution."""
         return self.link.inverse(values["location"])
+
+
+def finite_start(loss, y, weight):
+    """`start`, or something finite where few rows have none, as counts of 0."""
+    with np.errstate(all="ignore"):
+        start = np.asarray(loss.start(y, weight), dtype=np.float64)
+    return np.nan_to_num(start, nan=0.0, posinf=30.0, neginf=-30.0)
 
 
 def unit_of_targets(loss: Loss, y: Array) -> float:

@@ -18,6 +18,7 @@ from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
     _binary,
     _binary_curves,
+    _bounded,
     _boxes,
     _censored,
     _counts,
@@ -57,7 +58,7 @@ _CLASSES = _named(
 )
 # Those with several raw predictions.
 _OF_OUTPUTS = _named(
-    *(_distributions, _censored, _zeros, _ordinal, _quantiles, _boxes)
+    *(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles, _boxes)
 )
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)

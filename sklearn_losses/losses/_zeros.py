@@ -137,14 +137,6 @@ class CountsWithZeros(Likelihood):
         return share
 
     # ----------------------------------------------------------------- predictions
-    def inverse_link(self, raw_prediction: ArrayLike) -> Array:
-        """Means, of all outputs, or of locations where the others are numbers."""
-        raw = np.asarray(raw_prediction)
-        if raw.ndim == 2:
-            return self.predicted(**self.values_of(raw))
-        parameters = {name: getattr(self, name) for name in self.parameters}
-        return self.predicted(location=raw, **parameters)
-
     def predicted(self, **values: Any) -> Any:
         """P(y > 0) E[y | y > 0]."""
         location = np.asarray(values["location"])

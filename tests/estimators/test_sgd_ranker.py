@@ -273,7 +273,7 @@ def test_searches_with_and_without_routing():
         (dict(loss=Huber()), "is a loss for regression"),
         (dict(loss=WARP()), "learning_rate='auto'.* cannot use WARP.*adagrad"),
         (dict(learning_rate="pa1"), "learning_rate"),
-        (dict(loss=LambdaRank(), early_stopping=True), "makes several fits"),
+        (dict(loss="lambda_rank", early_stopping=True), "makes several fits"),
         (
             dict(early_stopping=True, validation_fraction=0.001),
             None,

@@ -77,6 +77,26 @@ def test_random_designs(seed, ties):
     assert model.objective_ * len(X) == pytest.approx(-other.llf, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(s, marks=pytest.mark.thorough) for s in range(1, 30))]
+)
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_the_kernels_of_glmnets_authors(seed, ties):
+    """Weights, strata, late entries and ties, all at once: the slopes there are 0."""
+    coxdev = pytest.importorskip("coxdev")
+    X, time, event, weight, strata, entry = design(seed)
+    model = LinearSurvival(CoxPH(ties), **SHARP)
+    model.fit(X, survival_target(event, time, entry), weight, strata=strata)
+    parts = dict(strata=strata, start=entry, sample_weight=weight, tie_breaking=ties)
+    kernel, raw = coxdev.CoxDeviance(time, event, **parts), X @ model.coef_
+    found = kernel(raw, weight)
+    hessian = X.T @ (kernel.information(raw, weight) @ X)
+    step = np.linalg.solve(hessian, X.T @ found.gradient / 2)
+    np.testing.assert_allclose(step, 0.0, atol=1e-6)
+    likelihood = found.loglik_sat - found.deviance / 2
+    assert -likelihood == pytest.approx(model.objective_ * weight.sum(), rel=1e-9)
+
+
 # R, survival::coxph; docs of lifelines and tests of scikit-survival.
 ROSSI = {
     "breslow": [-0.37902, -0.05725, 0.31413, -0.15111, -0.43278, -0.08498, 0.09111],
@@ -387,6 +407,25 @@ def test_one_event_ties_and_strata_without_events():
     np.testing.assert_allclose(found, alone.coef_, rtol=1e-6)
     model.fit(both[0], y, strata=strata)
     assert model.predict_median(X[:1], strata=["none"])[0] == np.inf
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_raw_predictions_that_are_ten_thousand_apart(ties):
+    X, time, event, *_ = design()
+    far = np.linspace(-5000.0, 5000.0, len(X))[np.argsort(X[:, 2])]
+    y = survival_target(event, time)
+    model = LinearSurvival(CoxPH(ties), alpha=0.01).fit(X, y, offset=far)
+    assert model.gap_ < 1e-5 * model.objective_
+    left = model.predict_survival_function(X, [0.5, 5.0, 1e9], offset=far)
+    assert ((left >= 0) & (left <= 1)).all()
+    assert (left[:, 0] == 1).all()
+    assert not np.isnan(model.predict_median(X, offset=far)).any()
+    both = np.column_stack([far, -far])
+    y = survival_target(event * (1 + (X[:, 1] > 0)), time)
+    model = LinearSurvival(CoxPH(ties), alpha=0.01).fit(X, y, offset=both)
+    left = model.predict_survival_function(X, offset=both)
+    found = model.predict_cumulative_incidence(X, offset=both)
+    np.testing.assert_allclose(found.sum(axis=2) + left, 1.0)
 
 
 def test_without_a_minimum():

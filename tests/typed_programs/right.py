@@ -40,6 +40,7 @@ of_numbers: list[Loss] = [
     sl.SquaredError(),
     sl.AbsoluteError(),
     Huber(delta=2, scale="mad"),
+    sl.SmoothL1(beta=0.5),
     sl.PseudoHuber(delta=0.5),
     sl.LogCosh(),
     sl.EpsilonInsensitive(epsilon=0.1),
@@ -69,6 +70,10 @@ of_numbers: list[Loss] = [
 ]
 of_two_classes: list[Loss] = [
     sl.LogLoss(),
+    sl.Probit(),
+    sl.Cloglog(),
+    sl.Loglog(),
+    sl.Cauchit(),
     sl.Hinge(threshold=1.0),
     sl.Perceptron(),
     sl.SquaredHinge(),
@@ -97,6 +102,13 @@ of_distributions: list[Loss] = [
     sl.GammaDistribution(),
     sl.Hurdle(sl.NegativeBinomial("mle")),
     sl.ZeroInflated(zero=0.2),
+    sl.StudentT(df="mle", scale="mle"),
+    sl.Barron(alpha="mle"),
+    sl.Tweedie(power="mle"),
+    sl.Beta(precision=3.0),
+    sl.OrderedBeta(),
+    sl.BinomialTrials(),
+    sl.BetaBinomial(),
     sl.Quantiles([0.1, 0.9], crossing="parallel"),
     sl.Censored("normal", log=True),
     sl.WeibullAFT(),
@@ -106,6 +118,8 @@ of_distributions: list[Loss] = [
 ]
 of_ordered_classes: list[Loss] = [
     sl.CumulativeLogit(),
+    sl.GIoU(),
+    sl.DIoU(),
     sl.CumulativeProbit(),
     sl.CumulativeCloglog(),
     sl.CumulativeLoglog(),
@@ -268,7 +282,22 @@ labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
 spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
 interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
-several = sl.LinearMultiTask({"a": Huber(), "b": "log_loss"}, weights={"a": 2.0})
+several = sl.LinearMultiTask(
+    {"a": Huber(), "b": "log_loss"}, weights={"a": 2.0}, rank=1
+)
+order = sl.LinearOrdinalClassifier(class_weight="balanced").fit(X, classes)
+lines: sl.ParallelLinesTest = sl.parallel_lines_test(order, X, classes)
+mistakes = sl.ordinal_mae_score(classes, order.predict(X)) + lines.pvalue
+mistakes += sl.ranked_probability_score(classes, order.predict_proba(X))
+mistakes += sl.quadratic_weighted_kappa_score(classes, classes, categories=[0, 1, 2])
+mistakes += sl.mean_pinball_score(y, np.column_stack([y, y]), levels=[0.1, 0.9])
+for rate in (
+    sl.ordinal_mae_scorer(),
+    sl.ranked_probability_scorer(),
+    sl.quadratic_weighted_kappa_scorer(),
+    sl.mean_pinball_scorer([0.5]),
+):
+    mistakes += rate(order, X, classes)
 several.fit(X, np.column_stack([y, classes > 0]), sample_weight={"a": np.ones(60)})
 of_b: Array = several.predict_proba(X)["b"] + several.raw_prediction(X)[:, :1]
 queries = np.arange(60) // 6
@@ -332,6 +361,15 @@ waits = sl.survival_target(classes > 0, 1.0 + queries % 5)
 survival = sl.LinearSurvival(penalty=None).fit(X, waits, strata=queries % 2)
 errors = sl.standard_errors(survival, X, waits, strata=queries % 2, clusters=queries)
 errors = sl.standard_errors(survival, X, waits, strata=queries % 2, kind="sandwich")
+survival = sl.LinearSurvival(penalty=None).fit(X, waits)
+bands = sl.survival_bands(survival, X, waits, X[:2], times=[1.0, 2.0], coverage=0.9)
+curves = bands.upper - bands.lower
+between = sl.survival_target(lower=queries % 5, upper=1.0 + queries % 5)
+survival = sl.LinearSurvival(sl.WeibullAFT(), features={"scale": [0]}).fit(X, between)
+curves = survival.predict_quantile(X, 0.9) + survival.predict_median(X)
+curves = survival.predict_interval(X, coverage=0.5)
+causes = sl.survival_target(event=queries % 3, time=1.0 + queries % 5)
+curves = sl.LinearSurvival().fit(X, causes).predict_cumulative_incidence(X, times=[2.0])
 report: sl.LossReport = sl.check_loss(Huber(), on_fail=None, random_state=1)
 results: list[sl.CheckResult] = [result for result in report if not result.passed]
 status: str = report["gradient"].status

@@ -83,8 +83,12 @@ class OutputsModel(JointModel):
         if self.problem.memory is not None:
             self.hessian += self.problem.memory.block(places)
         diagonal = self.hessian.ravel()[:: len(places) + 1]
-        bends = np.repeat(self.problem.term.bends, len(self.l2))[places]
-        diagonal += of_each + jitter * self.stiffness / JITTER * bends
+        output = places // len(self.l2)
+        more = jitter * self.problem.term.bends[output]
+        if jitter > 0 and self.problem.stiff is not None:
+            share = min(jitter / curvature, 1.0) if curvature > 0 else 1.0
+            more = share * self.problem.stiff[output]
+        diagonal += of_each + more * self.stiffness / JITTER
         if not self.price.is_simple:
             self._add_price(theta)
 
@@ -142,9 +146,12 @@ class OutputsProblem(CentredProblem):
     predictors : Predictors
     keeps_hessian : bool
         Whether the Hessian stays what it was at the last point.
+    stiff : ndarray of shape (n_outputs,) or None
+        What the jitter of a Hessian is a share of, where outputs have units of their
+        own.
     """
 
-    keeps_hessian, _last = False, None
+    keeps_hessian, _last, stiff = False, None, None
 
     @classmethod
     def of(cls, objective, features, term, passes=0):
@@ -176,15 +183,24 @@ class OutputsProblem(CentredProblem):
     def _new_hessian(self, raw, h):
         self.passes += 1
         size, n_outputs = self.predictors.size, self.n_outputs
-        found, total = np.zeros((size, size)), 0.0
+        found, total = np.zeros((size, size)), np.zeros(n_outputs)
         width = max(n_outputs**2, self.features.n_features + 1)
         n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
         for start in range(0, len(raw), n_rows):
             block = slice(start, min(start + n_rows, len(raw)))
             hessians = self.term.hessians(raw[block], h, block)
-            total += float(np.abs(np.einsum("ikk->ik", hessians)).sum())
+            total += np.abs(np.einsum("ikk->ik", hessians)).sum(axis=0)
             self.predictors.add_curvature(self._z(block), hessians, found)
-        return found, total
+        self.stiff = self._stiff(total, self.term.loss.unit_of(raw))
+        return found, float(total.sum())
+
+    def _stiff(self, bend, unit):
+        """What jitter is a share of, for each output that has a unit of its own."""
+        if not getattr(self.term.loss, "parameters", None):
+            return None
+        squares = np.ones(len(bend))
+        squares[0] = unit**2
+        return np.max(bend * squares) / squares
 
     def _z(self, block):
         """Centred rows and a column of ones, of a block that may be any."""

@@ -2,7 +2,7 @@
 """Batches of groups: the rows of a step, and their gradients.
 
 A step of a loss of groups takes one group or several, as many rows as they have. Which
-groups an epoch visits, and in which order, says a `Visits` before it begins.
+groups an epoch visits, and in which order, `_visits.py` says before it begins.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ cdef class GroupBatches:
 
     Parameters
     ----------
-    visits : Visits
+    visits : AllRows or Draws
     batch_size : int
         How many groups a step takes.
     """

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_losses.design._predictors import Predictors
+from sklearn_losses.losses._outputs import finite_start
 from sklearn_losses.solvers.descent._outputs import OutputsModels, OutputsProblem
 from sklearn_losses.solvers.stream._stream_fit import StreamFit
 from sklearn_losses.solvers.stream._stream_memory import Matrix
@@ -17,7 +18,8 @@ from sklearn_losses.solvers.stream._stream_past import PREFIX, Past
 from sklearn_losses.terms._outputs import OutputsTerm
 
 MOST_COEFS = 2000  # a matrix of 32 MB, which a call may factor several times
-ROWS_PER_COEF = 3  # with fewer the likelihood of a perfect fit has no end
+ROWS_PER_COEF = 3  # with fewer the likelihood of a perfect fit has no end ...
+FEWEST_ROWS = 10  # ... and with fewer rows that of a constant
 
 
 class OutputsMatrix(Matrix):
@@ -128,9 +130,16 @@ class OutputsPast(Past):
     @property
     def has_few(self):
         """Whether parameters of the loss are not learned yet."""
-        size = self.objective.predictors.size
-        is_new = self.prior == 0 and self.n_seen < ROWS_PER_COEF * size
-        return is_new and bool(self.objective.loss.parameters)
+        if self.prior > 0 or not self.objective.loss.parameters:
+            return False
+        few = ROWS_PER_COEF * self.objective.predictors.size
+        return self.n_seen < few or self.has_one_target
+
+    @property
+    def has_one_target(self):
+        """Whether all targets so far are the same, which leaves no scale."""
+        y = self.kept[1]
+        return self.n_seen == len(y) and bool((y == y[:1]).all())
 
     def term(self, k, y, weight, offset):
         loss, offset = self.objective.loss, offset if offset.size else None
@@ -140,7 +149,7 @@ class OutputsPast(Past):
         predictors = self.objective.predictors
         if features.n_features == 0:
             predictors = self._constants
-        if self.has_few:
+        elif self.has_few:
             predictors = predictors.of_location()
         parts = term, features, self.price(features), True
         convex = term.loss.convex
@@ -149,7 +158,8 @@ class OutputsPast(Past):
 
     def found_constant(self, k, simple):
         likely = self.likely(simple.term)
-        if self.has_few:
+        is_first = self.n_seen < FEWEST_ROWS or self.has_one_target
+        if is_first and self.has_few:
             return likely
         if self.has_memory:
             return self.minimised(k, simple, self.constant)
@@ -157,9 +167,20 @@ class OutputsPast(Past):
 
     def likely(self, term):
         """Constant outputs from which a fit of some rows would begin."""
-        start = term.loss.start(term.columns, term.weight)
+        start = finite_start(term.loss, term.columns, term.weight)
         start[~self._constants.moves[:, 0]] = 0.0
         return start[:, None]
+
+    def set_unit(self, k, term, p):
+        super().set_unit(k, term, p)
+        self._raw = p
+
+    def kinks(self, term, unit):
+        # Slopes by a parameter have another unit than those by the location.
+        loss = term.loss
+        return (
+            loss.unit_of(self._raw) if loss.parameters else term.width(self._raw, unit)
+        )
 
     def learned(self, k, fit, theta, at_constant):
         if self.has_few:

@@ -353,7 +353,7 @@ class Past:
         if self.objective.loss.differentiable or not self.objective.is_joint:
             return found
         width, best = self.width(simple.term), found
-        while width > STREAM.corner * simple.term.unit:
+        while width > STREAM.corner * self.kinks(simple.term, simple.term.unit):
             width /= STREAM.width_divisor
             found, _ = simple.minimise(found, width, STREAM.more_steps)
             best = min(best, found, key=simple.value)
@@ -403,7 +403,7 @@ class Past:
             near, converged = fit.minimise(theta, last, STREAM.few_steps)
             if converged:
                 return near
-        width = STREAM.first_width * self.unit[k]
+        width = STREAM.first_width * self.kinks(fit.term, self.unit[k])
         while width > STREAM.width_divisor * last:
             theta, _ = fit.minimise(theta, width, STREAM.more_steps)
             width /= STREAM.width_divisor
@@ -417,7 +417,11 @@ class Past:
 
     def width(self, term):
         falling = STREAM.first_width * self.n**-STREAM.width_power
-        return max(falling, STREAM.smallest_width) * term.unit
+        return max(falling, STREAM.smallest_width) * self.kinks(term, term.unit)
+
+    def kinks(self, term, unit):
+        """A typical residual as a unit of widths."""
+        return unit
 
     def fold(self, fits, n_rows):
         """Turn rows into memory: those with least curvature, and of them the oldest.
@@ -462,7 +466,8 @@ class Past:
         width = wide = 0.0
         if not self.objective.loss.differentiable:
             width = self.width(term)
-            wide = STREAM.fold_width * max(term.unit, STREAM.fold_share * self.unit[k])
+            units = term.unit, STREAM.fold_share * self.unit[k]
+            wide = STREAM.fold_width * max(self.kinks(term, u) for u in units)
         return term.slopes(raw, width), curvatures(term, raw, wide)
 
 

@@ -302,14 +302,13 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
                 "metric=AbsoluteError(), SquaredError(), LogLoss() or what counts for "
                 "you."
             )
-        if self.metric is None:
-            return model.loss
-        if isinstance(self.metric, Loss) and self.metric.needs_scale:
+        metric = model.loss if self.metric is None else self.metric
+        if isinstance(metric, Loss) and metric.needs_scale:
             raise InvalidParameterError(
-                f"The metric {self.metric!r} of {owner} depends on what is tuned, "
-                "because its scale is measured. Use a number for its scale."
+                f"The metric {metric!r} of {owner} depends on what is tuned, because "
+                "its scale is measured. Use a number for its scale, or another metric."
             )
-        return as_loss(self.metric, owner)
+        return as_loss(metric, owner)
 
     def _check_curvature(self, model, data):
         """Refuse what has no curvature, and say what there is instead."""

@@ -15,6 +15,7 @@ from sklearn_losses import (
     LinearClassifier,
     LinearRegressor,
     LogLoss,
+    LossSearchCV,
     SGDClassifier,
     SplineLoss,
     SquaredError,
@@ -94,6 +95,17 @@ def test_a_known_link_of_numbers_is_found():
     half = LinearRegressor(loss).fit(X, y, weight)
     alone = LinearRegressor(loss).fit(X[1::2], y[1::2])
     assert_allclose(half.loss_.values, alone.loss_.values, rtol=1e-6)
+
+
+def test_a_search_learns_the_link_in_each_fold():
+    X, _, mean, rng = single_index(300, np.tanh)
+    y = mean + 0.1 * rng.normal(size=300)
+    losses = [LearnedLink(n_knots=4, task="regression"), SquaredError()]
+    search = LossSearchCV(
+        LinearRegressor(), losses, alphas=[1e-3], cv=2, scoring="r2"
+    ).fit(X, y)
+    assert search.cv_results_["method"][0] == "exact"
+    assert search.best_index_ == 0
 
 
 def test_weights_of_a_spline_are_tuned():

@@ -23,6 +23,7 @@ from sklearn_losses import (
     GroupLasso,
     Hinge,
     Huber,
+    LearnedLink,
     LinearClassifier,
     LinearRegressor,
     LogCosh,
@@ -283,6 +284,8 @@ def test_several_classes_and_a_pipeline():
         (TunedRegressor(Huber(), {"loss__delta": "log"}), "needs a metric, because"),
         (TunedRegressor(Huber(), metric=Huber(scale="mad")),
          "depends on what is tuned, because its scale is measured"),
+        (TunedRegressor(Huber(scale="mad")), "because its scale is measured"),
+        (TunedClassifier(LearnedLink()), "is learned by"),
         (TunedRegressor(Quantile(0.5)), "has kinks. Use a smooth loss"),
         (TunedRegressor("hinge"), "LinearRegressor"),
         (TunedRegressor(StandardScaler()), "Put transformers before it"),
@@ -296,8 +299,9 @@ def test_several_classes_and_a_pipeline():
     ],
 )  # fmt: skip
 def test_bad_input(model, message):
+    y = Y if isinstance(model, TunedRegressor) else LABELS
     with pytest.raises((ValueError, TypeError), match=message):
-        model.fit(X, Y)
+        model.fit(X, y)
 
 
 def test_a_loss_is_no_judge_of_itself():

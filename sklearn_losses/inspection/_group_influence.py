@@ -139,7 +139,7 @@ class GroupFit:
 
 
 def _moves(steps, to_coef, errors):
-    return -(steps @ to_coef.T) / errors
+    return (0.0 - steps @ to_coef.T) / errors
 
 
 # ------------------------------------------------------------------------- rankings

@@ -37,7 +37,7 @@ def _moves(each, dispersion=None):
     """By how much coefficients fall when a row is left out, in standard errors."""
     parts = []
     for deletions in each:
-        moves = -deletions.coefs()
+        moves = 0.0 - deletions.coefs()
         if dispersion is not None:
             errors = np.sqrt(dispersion * deletions.variances)
             still = np.zeros(moves.shape)

@@ -215,6 +215,9 @@ class Mapped(Likelihood):
         """How much a kink of each output bends where it is smoothed."""
         return (self.matrix**2).T @ self.loss.bends
 
+    def check_targets(self, y_true, name="y_true", n_classes=None):
+        self.loss.check_targets(y_true, name, n_classes)
+
     def start(self, y, weight):
         """No shared output."""
         return np.zeros(self.matrix.shape[1])

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._validation import (
     check_numbers,
@@ -46,6 +47,11 @@ class Fit:
     @property
     def loss(self):
         return self.objectives[0].loss
+
+    @property
+    def is_elsewhere(self):
+        """Whether rows are in blocks."""
+        return self.objectives[0].sums is not None
 
     @property
     def n_rows(self):
@@ -92,7 +98,7 @@ class Fit:
         ]
 
 
-def fit_of(owner, model, X, y, sample_weight=None, offset=None):
+def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=False):
     """The objectives of a fitted model.
 
     Parameters
@@ -102,6 +108,8 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None):
     model : LinearRegressor, LinearClassifier or Pipeline
     X, y, sample_weight, offset
         Those of the fit.
+    takes_blocks : bool, default=False
+        Whether rows may be in blocks.
 
     Returns
     -------
@@ -132,7 +140,16 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None):
             f"{owner} cannot use {given!r}, which has several raw predictions a row. "
             "Use it with its parameters as numbers, such as those of loss_."
         )
-    objectives, dtype = copy(model)._objectives(X, y, sample_weight, loss, offset)
+    blocks = blocks_of(owner, X, y, sample_weight, offset)
+    if blocks is not None and not takes_blocks:
+        raise TypeError(
+            f"{owner} needs all rows at hand, as it says something of each. Pass some "
+            "of them to a fit of these, or gather them: X.compute()."
+        )
+    if blocks is None:
+        objectives, dtype = copy(model)._objectives(X, y, sample_weight, loss, offset)
+    else:
+        objectives, dtype = objectives_of_blocks(copy(model), blocks, loss)
     found = objectives[0].rows.n_features
     if found != n_features:
         raise of_other_features(owner, n_features, found)

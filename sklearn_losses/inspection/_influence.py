@@ -50,7 +50,7 @@ def _moves(each, dispersion=None):
 def influence(
     model: Any,
     X: Matrix,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     X_val: Matrix | None = None,
@@ -83,7 +83,8 @@ def influence(
         Other rows, for `on_validation`.
     top : int, default=None
         How many rows are kept, those with the largest `cook`, in that order; None: all.
-        It is one pass, in which no more is held of the others.
+        It is one pass, in which no more is held of the others. Rows in blocks and of
+        dask need it; y is then None, or a collection as in `fit`.
     groups : array-like of shape (n_samples,), default=None
         Those of the fit of a `LinearRanker`, or the strata of a `LinearSurvival`.
 
@@ -171,7 +172,12 @@ def influence(
         raise ValueError(
             f"{type(model).__name__} has no groups of rows. Leave `groups` out."
         )
-    fit = fit_of("influence", model, X, y, sample_weight, offset)
+    fit = fit_of("influence", model, X, y, sample_weight, offset, takes_blocks=True)
+    if fit.is_elsewhere and top is None:
+        raise ValueError(
+            "influence of rows in blocks needs `top`, as it holds some numbers of each "
+            "row. Pass top=100, for those with the largest Cook's distance."
+        )
     _check_curvature(fit)
     watched = [None] * len(fit.objectives)
     if X_val is not None:
@@ -220,7 +226,7 @@ def _told(fit, each, top):
     found = [one.found for one in each]
     total = each[0].total
     sums = sum(one.sums for one in found)
-    dispersion = _dispersion(fit, *sums, total)
+    dispersion = _dispersion(fit, *sums[:3], total)
     size = sum(one.size for one in found)
     with np.errstate(invalid="ignore"):
         cook = total * size / (dispersion * sums[0])

@@ -40,6 +40,7 @@ from sklearn_losses._machine._typing import (
     available_if,
 )
 from sklearn_losses.estimators import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._blocks import blocks_of
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._validation import (
@@ -240,6 +241,11 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, offset):
         check_parameters(self, self._constraints)
         given = X
+        if blocks_of(type(self).__name__, X, y, sample_weight, offset) is not None:
+            raise TypeError(
+                f"{type(self).__name__} cannot fit rows in blocks, of which it makes "
+                "folds. Tune on some of the rows, and fit best_estimator_ to all."
+            )
         X, y = check_rows(self, X, y)
         if self._classifies:
             check_classification_targets(y)

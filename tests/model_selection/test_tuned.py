@@ -31,6 +31,7 @@ from sklearn_losses import (
     Poisson,
     PseudoHuber,
     Quantile,
+    RowBlocks,
     SquaredError,
     TunedClassifier,
     TunedRegressor,
@@ -313,6 +314,11 @@ def test_a_loss_is_no_judge_of_itself():
         TunedClassifier(Hinge(), metric=LogLoss()).fit(X, LABELS)
     with pytest.raises(AttributeError, match="no coef_ before it is fitted"):
         model.coef_  # noqa: B018
+
+
+def test_rows_in_blocks_are_refused():
+    with pytest.raises(TypeError, match="cannot fit rows in blocks"):
+        TunedRegressor().fit(RowBlocks(), None)
 
 
 def test_fits_that_do_not_arrive_are_said():

@@ -540,7 +540,7 @@ class TunedRegressor(RegressorMixin, _Tuned):
     >>> X = rng.normal(size=(400, 3))
     >>> y = X @ [1.0, 2.0, 0.0] + rng.standard_t(1.5, size=400)
     >>> model = TunedRegressor(
-    ...     Barron(scale="mad"), {{"loss__alpha": (-4, 2)}}, metric=AbsoluteError()
+    ...     Barron(), {{"loss__alpha": (-4, 2)}}, metric=AbsoluteError()
     ... )
     >>> model = model.fit(X, y)
     >>> model.best_params_["loss__alpha"] < 1  # heavy tails

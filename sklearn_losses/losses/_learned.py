@@ -296,8 +296,8 @@ class SplineLoss(PointLoss):
     (1, 0) is Huber's, (1,) the squared error, weights that fall are between.
 
     It estimates something between the mean and the median. Take it to learn how hard
-    residuals should pull, by ``tune={"loss__weights": "log"}`` and a metric of your
-    own. Do not with few rows: a loss with a name has one or two numbers.
+    residuals should pull, by `TunedRegressor` with ``tune={"loss__weights": "log"}`` and
+    a metric of your own. Do not with few rows: a loss with a name has one or two numbers.
 
     Parameters
     ----------
@@ -309,7 +309,7 @@ class SplineLoss(PointLoss):
     See Also
     --------
     Huber : Two pieces.
-    TunedRegressor : It learns the weights.
+    LearnedLink : What is learned is the mean.
 
     Examples
     --------

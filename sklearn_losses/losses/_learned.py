@@ -296,8 +296,9 @@ class SplineLoss(PointLoss):
     (1, 0) is Huber's, (1,) the squared error, weights that fall are between.
 
     It estimates something between the mean and the median. Take it to learn how hard
-    residuals should pull, by `TunedRegressor` with ``tune={"loss__weights": "log"}`` and
-    a metric of your own. Do not with few rows: a loss with a name has one or two numbers.
+    residuals should pull, by `TunedRegressor` with ``tune={"loss__weights": "log"}``
+    and a metric of your own. Do not with few rows: a loss with a name has one or two
+    numbers.
 
     Parameters
     ----------

@@ -183,9 +183,10 @@ class LossDisplay:
             ) from error
         n_kinds = len(self.kind)
         if ax is None:
-            width = 3.6 * n_kinds + 2.4  # with room for the legend
+            # With room for the legend beside them, however long it is.
+            size = 3.6 * n_kinds + 2.4, max(3.4, 0.17 * len(self.names))
             _, ax = plt.subplots(
-                1, n_kinds, figsize=(width, 3.4), layout="constrained", squeeze=False
+                1, n_kinds, figsize=size, layout="constrained", squeeze=False
             )
         self.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
         if len(self.axes_) == 1 < n_kinds:

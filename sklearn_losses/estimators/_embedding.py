@@ -52,9 +52,9 @@ from sklearn_losses.terms._mining import Mining
 
 COLLAPSED = 1e-6  # of the distance that a fit begins with: rows are at one place
 # Where rows are few, losses that are not convex have bad minima, and time is cheap: a
-# second start, in whose units distances are larger.
-FEW, LARGER = 1000, 4.0
-N_PAIRS = 20_000  # that a threshold is found with
+# second start, in whose units distances are larger, unless little is left to gain.
+FEW, LARGER, LITTLE = 1000, 4.0, 1e-3
+N_PAIRS = 20_000  # of a kind, that a threshold is found with, at most
 SURE = 1e-2  # a gap, in shares of the objective, that goes without saying
 
 INIT = [
@@ -584,12 +584,11 @@ class LinearEmbedding(BaseEmbedding):
         n_components = self._n_components(points.shape[1])
         n_fitted = n_components if self.metric == "low_rank" else points.shape[1]
         L = self._first_map(points, data, loss, n_fitted)
+        run, objective = self._solved(points, data, loss, L)
         is_few = points.shape[0] <= FEW and loss.of == "anchors" and not loss.convex
-        maps = [L, LARGER * L] if is_few and not self.warm_start else [L]
-        ends = [self._solved(points, data, loss, start) for start in maps]
-        run, objective = min(
-            ends, key=lambda end: end[1].value_gradient(end[0].theta)[0]
-        )
+        if is_few and not self.warm_start and run.value > LITTLE:
+            other = self._solved(points, data, loss, LARGER * L)
+            run, objective = min((run, objective), other, key=lambda end: end[0].value)
         self._set_end(run, objective)
         loss = objective.term_at(run.theta).loss
         L = largest(objective.map_of(run.theta), n_components)
@@ -636,7 +635,7 @@ class LinearEmbedding(BaseEmbedding):
 
     def _set_end(self, run, objective):
         """What a fit has come to."""
-        value = float(objective.value_gradient(run.theta)[0])
+        value = float(run.value)
         self.objective_, self.n_iter_, self.gap_ = value, run.n_iter, np.nan
         self.n_tuples_ = int(np.count_nonzero(objective.term.weight))
         if objective.has_bound:
@@ -669,7 +668,7 @@ def reach(loss):
         return 100.0 * (margin if is_squared else (margin or 1.0) ** 2)
     if margin is not None:
         return 2.0 * margin**2
-    return 10.0 * getattr(loss, "temperature", 1.0)
+    return 20.0 * getattr(loss, "temperature", 1.0)
 
 
 def largest(L, n_components):
@@ -705,12 +704,13 @@ def sampled_pairs(codes, rng):
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes)
     first = (np.cumsum(counts) - counts)[codes]
-    i = rng.randint(n, size=N_PAIRS)
+    size = min(N_PAIRS, 10 * n)
+    i = rng.randint(n, size=size)
     i = i[counts[codes[i]] > 1]
     place = rng.randint(1 << 30, size=len(i)) % counts[codes[i]]
     j = order[first[i] + place]
-    left = np.append(i, rng.randint(n, size=N_PAIRS))
-    right = np.append(j, rng.randint(n, size=N_PAIRS))
+    left = np.append(i, rng.randint(n, size=size))
+    right = np.append(j, rng.randint(n, size=size))
     differ = left != right
     return left[differ], right[differ]
 

@@ -23,6 +23,14 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._binary_curves import Cauchit, Cloglog, Loglog, Probit
+from sklearn_losses.losses._bounded import (
+    Beta,
+    BetaBinomial,
+    BinomialTrials,
+    OrderedBeta,
+)
+from sklearn_losses.losses._boxes import DIoU, GIoU
 from sklearn_losses.losses._censored import (
     Censored,
     ExponentialAFT,
@@ -53,6 +61,7 @@ from sklearn_losses.losses._distributions import (
     StudentTDistribution,
 )
 from sklearn_losses.losses._groups import GroupLoss
+from sklearn_losses.losses._learned import LearnedLink, SplineLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -90,6 +99,7 @@ from sklearn_losses.losses._ranking import (
     PairwiseSquaredHinge,
     PlackettLuce,
 )
+from sklearn_losses.losses._ranking_steps import BPR, WARP, ApproxNDCG
 from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
@@ -101,6 +111,7 @@ from sklearn_losses.losses._regression import (
     LogCosh,
     PseudoHuber,
     Quantile,
+    SmoothL1,
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredError,
@@ -130,19 +141,28 @@ from sklearn_losses.losses._tuples import (
     TripletLoss,
     TripletMargin,
 )
+from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [
+    "BPR",
     "NCA",
+    "WARP",
     "AbsoluteError",
     "AbsolutePercentageError",
     "AllThreshold",
     "AnchorLoss",
     "Andrews",
+    "ApproxNDCG",
     "Asymmetric",
     "Barron",
+    "Beta",
+    "BetaBinomial",
+    "BinomialTrials",
     "CFunctionLoss",
+    "Cauchit",
     "Cauchy",
     "Censored",
+    "Cloglog",
     "Contrastive",
     "CoxPH",
     "CrossEntropy",
@@ -151,12 +171,14 @@ __all__ = [
     "CumulativeLogit",
     "CumulativeLoglog",
     "CumulativeProbit",
+    "DIoU",
     "EpsilonInsensitive",
     "Expectile",
     "Exponential",
     "ExponentialAFT",
     "Fair",
     "Focal",
+    "GIoU",
     "Gamma",
     "GammaDistribution",
     "GaussianDistribution",
@@ -166,6 +188,7 @@ __all__ = [
     "Hampel",
     "Hinge",
     "Huber",
+    "Hurdle",
     "IdentityLink",
     "ImmediateThreshold",
     "InfoNCE",
@@ -175,6 +198,7 @@ __all__ = [
     "LabelSmoothing",
     "LambdaRank",
     "LaplaceDistribution",
+    "LearnedLink",
     "Linex",
     "Link",
     "ListMLE",
@@ -188,12 +212,14 @@ __all__ = [
     "LogisticDistribution",
     "LogisticPair",
     "LogitLink",
+    "Loglog",
     "Loss",
     "ModifiedHuber",
     "MulticlassHinge",
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "OrderedBeta",
     "PairLoss",
     "PairwiseExponential",
     "PairwiseHinge",
@@ -205,6 +231,7 @@ __all__ = [
     "Poisson",
     "PolyLoss",
     "ProbabilityLink",
+    "Probit",
     "PseudoHuber",
     "Quantile",
     "Quantiles",
@@ -214,10 +241,12 @@ __all__ = [
     "Scaled",
     "Sigmoid",
     "SmoothHinge",
+    "SmoothL1",
     "SmoothQuantile",
     "SoftmaxLink",
     "Sparsemax",
     "SparsemaxLink",
+    "SplineLoss",
     "SquaredEpsilonInsensitive",
     "SquaredError",
     "SquaredHinge",
@@ -234,6 +263,7 @@ __all__ = [
     "Tweedie",
     "WeibullAFT",
     "Welsch",
+    "ZeroInflated",
     "get_loss",
     "loss_names",
     "ranking_target",

@@ -18,14 +18,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, Options, check_parameters
 from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._arguments import domain_error, real_array, require_shape
 from sklearn_losses.losses._base import Loss
 from sklearn_losses.losses._likelihoods import likelihood
-from sklearn_losses.losses._links import LogLink
+from sklearn_losses.losses._links import IdentityLink, LogLink
 from sklearn_losses.losses._table import CLoss
 
 MLE = "mle"
@@ -44,10 +43,17 @@ class Likelihood(Loss):
         What follows the location, and how it is read from its raw output.
     least : dict of str to float
         What is fitted below is published as 0.
+    begins : dict of str to float
+        The least raw output that one with features begins with: below they hardly
+        matter.
+    absent : dict of str to float
+        Where one with features is kept while the others are fitted first.
     takes_features : tuple of str
         Which of them may have a predictor, and need not be one number for all rows.
     starts_at_best : bool
         Whether `start` is the best that constants can do.
+    usual_target : float
+        One to look at the loss with.
     y_size : int
         How many numbers the C function takes for a target.
     """
@@ -55,8 +61,11 @@ class Likelihood(Loss):
     formula = None
     parameters = {}
     least = {}
+    begins = {}
+    absent = {}
     takes_features = ()
     starts_at_best = False
+    usual_target = 1.0
     y_size = 1
     symmetric = False
 
@@ -65,6 +74,11 @@ class Likelihood(Loss):
         """The names of the outputs that are not numbers."""
         fitted = (name for name in self.parameters if getattr(self, name) == MLE)
         return ("location", *fitted)
+
+    @property
+    def is_distribution(self) -> bool:
+        """Whether it is minus the log of a density."""
+        return type(self).frozen is not Likelihood.frozen
 
     @property
     def granularity(self) -> str:
@@ -114,7 +128,11 @@ class Likelihood(Loss):
         return self.columns(y), np.ascontiguousarray(raw, dtype=np.float64), dtype, None
 
     def _target_shapes(self, n):
-        return [(n,)]
+        return [(n,) if self.y_size == 1 else (n, self.y_size)]
+
+    def rows_of(self, y_true: float, n: int) -> Any:
+        """Targets of n rows that are one number."""
+        return np.full(n, y_true)
 
     def usual_raw(self) -> Array:
         """Raw outputs beside which that of the location is looked at."""
@@ -192,6 +210,19 @@ class Likelihood(Loss):
         free = [number is None for number in self._fixed()]
         return np.array([raw for raw, is_free in zip(whole, free) if is_free])
 
+    def beginnings(self) -> Any:
+        """What `begins` and `absent` say, for each output.
+
+        Returns
+        -------
+        low, kept : ndarray of shape (n_outputs,)
+            -inf and nan where they say nothing.
+        """
+        low = [self.begins.get(name, -np.inf) for name in self.outputs]
+        return np.array(low), np.array(
+            [self.absent.get(k, np.nan) for k in self.outputs]
+        )
+
     def values_of(self, raw: Array) -> dict[str, Any]:
         """The location and the parameters of raw outputs.
 
@@ -214,12 +245,8 @@ class Likelihood(Loss):
         """This loss with the numbers of one row of raw outputs for what is fitted."""
         values = self.values_of(np.asarray(raw)[:1])
         fitted = {name: float(values[name][0]) for name in self.outputs[1:]}
-        small = [name for name, least in self.least.items() if fitted[name] < least]
+        small = [k for k in fitted if fitted[k] < self.least.get(k, -np.inf)]
         return self.with_parameters(**fitted | dict.fromkeys(small, 0.0))
-
-    def with_parameters(self, **numbers: Any) -> Any:
-        """This loss with other parameters."""
-        return clone(self).set_params(**numbers)
 
     def natural(self, coef: Array, intercept: Array) -> Any:
         """Coefficients of the location, where the other outputs are constant."""
@@ -235,6 +262,16 @@ class Likelihood(Loss):
         """The unit of locations, in which kinks are smoothed, near raw outputs."""
         return 1.0
 
+    def unit_of_targets(self, y: Array) -> float:
+        """The unit in which kinks are smoothed, if no parameter is fitted.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, y_size)
+            Targets that were observed.
+        """
+        return 1.0 if self.parameters else spread_of(self, y[:, 0])
+
     def minimum_of(self, y: Array, weight: Array) -> float:
         """The least value that all rows together could have, -inf if it is not known.
 
@@ -247,6 +284,18 @@ class Likelihood(Loss):
         with np.errstate(invalid="ignore"):
             return float(weight[here] @ self._minimum(y[here, 0]))
 
+    def conjugates(self, y: Array, slopes: Array) -> Array | None:
+        """The conjugate of each row at slopes that the loss has, None if unknown.
+
+        Only a loss with kinks is asked: the slopes are those of its smoothed form.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, y_size)
+        slopes : ndarray of shape (n_samples, n_outputs)
+        """
+        return None
+
     def _minimum(self, y_true):
         """That of the likeliest location; of a scale that may shrink it is -inf."""
         n = len(np.atleast_1d(y_true))
@@ -254,9 +303,15 @@ class Likelihood(Loss):
 
     # ------------------------------------------------------------- predictions
     def inverse_link(self, raw_prediction: ArrayLike) -> Array:
-        """Predictions on the scale of y, of locations or of all outputs."""
+        """Predictions on the scale of y, of all outputs, or of locations alone.
+
+        Of locations where the other outputs are numbers, or where they do not matter.
+        """
         raw = np.asarray(raw_prediction)
-        return self.link.inverse(raw[:, 0] if raw.ndim == 2 else raw)
+        if raw.ndim == 2:
+            return self.predicted(**self.values_of(raw))
+        numbers = {name: getattr(self, name) for name in self.parameters}
+        return self.predicted(location=raw, **numbers)
 
     def frozen(self, **values: Any) -> Any:
         """The distribution of y, as one of scipy.stats.
@@ -271,6 +326,30 @@ class Likelihood(Loss):
     def predicted(self, **values: Any) -> Any:
         """What is predicted of such a distribution."""
         return self.link.inverse(values["location"])
+
+
+def finite_start(loss, y, weight):
+    """`start`, or something finite where few rows have none, as counts of 0."""
+    with np.errstate(all="ignore"):
+        start = np.asarray(loss.start(y, weight), dtype=np.float64)
+    return np.nan_to_num(start, nan=0.0, posinf=30.0, neginf=-30.0)
+
+
+def unit_of_targets(loss: Loss, y: Array) -> float:
+    """The unit in which kinks of any loss are smoothed, of targets that are no nan."""
+    own = getattr(loss, "unit_of_targets", None)
+    return spread_of(loss, y) if own is None else own(y.reshape(len(y), -1))
+
+
+def spread_of(loss: Loss, y: Array) -> float:
+    """The mean distance of numbers from their median, 1 of what is predicted by a link.
+
+    Outputs that are no numbers have no unit.
+    """
+    if loss.task != "regression" or not isinstance(loss.link, IdentityLink):
+        return 1.0
+    y = y[np.isfinite(y)]
+    return (float(np.abs(y - np.median(y)).mean()) if len(y) else 0.0) or 1.0
 
 
 def best_outputs(functions, y, weight, start, max_iter=100):

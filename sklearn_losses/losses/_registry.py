@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
     _binary,
+    _binary_curves,
+    _bounded,
+    _boxes,
     _censored,
     _counts,
     _distributions,
@@ -24,21 +27,18 @@ from sklearn_losses.losses import (
     _ordinal,
     _quantiles,
     _ranking,
+    _ranking_steps,
     _regression,
     _robust,
     _survival,
     _tuples,
+    _zeros,
 )
 from sklearn_losses.losses._base import Loss
 
 TASKS = (
-    "regression",
-    "binary",
-    "multiclass",
-    "ordinal",
-    "ranking",
-    "survival",
-    "embedding",
+    *("regression", "binary", "multiclass"),
+    *("ordinal", "boxes", "ranking", "survival", "embedding"),
 )
 
 
@@ -54,10 +54,13 @@ def _named(*families):
 
 # In the order of the families, and of their files.
 _CLASSES = _named(
-    *(_regression, _robust, _counts, _binary, _multiclass, _ranking, _survival)
+    *(_regression, _robust, _counts, _binary, _binary_curves),
+    *(_multiclass, _ranking, _ranking_steps, _survival),
 )
 # Those with several raw predictions.
-_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles)
+_OF_OUTPUTS = _named(
+    *(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles, _boxes)
+)
 _OF_TUPLES = _named(_tuples)
 _OTHERS = _OF_OUTPUTS | _OF_TUPLES
 
@@ -69,9 +72,10 @@ def loss_names(task: str | None = None) -> list[str]:
 
     Parameters
     ----------
-    task : {"regression", "binary", "multiclass", "ordinal", "ranking", "survival", \
-            "embedding"}, default=None
-        Only the losses of that task; None means all but "ordinal" and "embedding".
+    task : {"regression", "binary", "multiclass", "ordinal", "boxes", "ranking", \
+            "survival", "embedding"}, default=None
+        Only the losses of that task; None means all but "ordinal", "boxes" and
+        "embedding".
         Distributions and censored targets have names, too, which are not among these.
 
     Returns
@@ -85,7 +89,8 @@ def loss_names(task: str | None = None) -> list[str]:
     """
     if task is not None:
         check_parameter("loss_names", "task", task, [Options(*TASKS)])
-    classes = _CLASSES | (_OTHERS if task in ("ordinal", "embedding") else {})
+    is_other = task in ("ordinal", "boxes", "embedding")
+    classes = _CLASSES | (_OTHERS if is_other else {})
     return [n for n, cls in classes.items() if task is None or cls.task == task]
 
 

@@ -70,9 +70,8 @@ _LOSS = """loss : Loss or str, default='nca'
 _INIT = """init : {'auto', 'pca', 'lda', 'identity'} or ndarray, default='auto'
         Where to begin: with principal components, with discriminants, with the first
         features, or with a map of shape (n_components, n_features). It is scaled to
-        distances that suit the loss. 'auto': 'lda' with labels of more than
-        n_components classes, and 'pca' otherwise. Features are in units of their
-        standard deviation in all of these but an array."""
+        distances that suit the loss, but for an array. 'auto': 'lda' with labels of
+        more than n_components classes, and 'pca' otherwise."""
 
 _ATTRIBUTES = """components_ : ndarray of shape (n_components, n_features)
         The map, for rows from which `mean_` is subtracted; float32 if X was.
@@ -428,7 +427,8 @@ class LinearEmbedding(BaseEmbedding):
         feature. Both are convex where the loss is, so that nothing depends on the
         start, and `gap_` proves the end.
 
-    {_INIT}
+    {_INIT} Another metric than 'low_rank' begins with the
+        features as they are; a diagonal one with nothing else but a diagonal array.
 
     alpha : float, default=0.0001
         The strength of the penalty: the squares of the entries of the map (the trace of
@@ -597,12 +597,23 @@ class LinearEmbedding(BaseEmbedding):
 
     def _check_metric(self, loss):
         """Refuse a metric that does not go with other parameters."""
+        if self.metric == "diagonal" and not self._begins_diagonal():
+            raise InvalidParameterError(
+                f"{type(self).__name__} cannot use init={self.init!r} with "
+                "metric='diagonal', because it is no diagonal map. Use init='auto'."
+            )
         if self.metric == "diagonal" and loss.similarity == "cosine":
             raise InvalidParameterError(
                 f"{type(self).__name__} cannot use metric='diagonal' with "
                 f"loss={self.loss!r}, because it is of cosines. Use similarity='dot' "
                 "or 'distance'."
             )
+
+    def _begins_diagonal(self):
+        if isinstance(self.init, np.ndarray):
+            L = self.init
+            return L.ndim == 2 and np.array_equal(L, np.diag(np.diag(L)))
+        return self.init in ("auto", "identity")
 
     def _solved(self, points, data, loss, L):
         """The end of a fit that begins with a map."""
@@ -628,7 +639,8 @@ class LinearEmbedding(BaseEmbedding):
                     f"{(n_components, points.shape[1])}. Use warm_start=False."
                 )
             return self.components_.astype(np.float64) * points.spread
-        if self.metric == "low_rank" or isinstance(self.init, np.ndarray):
+        as_said = isinstance(self.init, np.ndarray) or self.init != "auto"
+        if self.metric == "low_rank" or as_said:
             return self._start(points, data, loss, n_components)
         L = np.eye(n_components)
         return L * np.sqrt(reach(loss) / mean_distance(points.map(L)))
@@ -650,8 +662,7 @@ class LinearEmbedding(BaseEmbedding):
         elif self.metric != "low_rank" and self.alpha > 0 and self.gap_ > SURE * value:
             warn_caller(
                 f"{owner} with metric={self.metric!r} ended with gap_={self.gap_:.3g}, "
-                "of "
-                f"an objective of {value:.3g}. Use a smaller tol or a larger alpha.",
+                f"of an objective of {value:.3g}. Use a smaller tol or a larger alpha.",
                 ConvergenceWarning,
             )
 

@@ -62,15 +62,17 @@ class Run:
         """Descend on tuples that are sought anew, until nothing is gained by that."""
         before = np.inf
         for _ in range(MOST_ROUNDS):
-            term, is_new = mining.term(objective.places(self.theta))
-            objective = objective.with_term(term)
             value = objective.value_gradient(self.theta)[0]
             # Those that are not kept are new each time, but gain less and less.
             near = abs(value - before) <= 10.0 * tol * max(1.0, value)
-            if not is_new or (near and not mining.keeps) or self.left <= 0:
+            if self.left <= 0 or (near and not mining.keeps):
                 break
             before = value
             self.descend(objective, tol, width, STEPS)
+            term, is_new = mining.term(objective.places(self.theta))
+            if not is_new:
+                break
+            objective = objective.with_term(term)
         return objective
 
 

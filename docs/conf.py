@@ -135,6 +135,7 @@ OUTSIDE = {
     "../benchmarks/RESULTS.md": "benchmarks_results.md",
     "../benchmarks/GAPS.md": "benchmarks_gaps.md",
     "../benchmarks/STREAMS.md": "benchmarks_streams.md",
+    "../benchmarks/METRIC.md": "benchmarks_metric.md",
     "../benchmarks/SEARCH.md": "benchmarks_search.md",
     "../benchmarks/PENALTIES.md": "benchmarks_penalties.md",
     "../benchmarks/SURVIVAL.md": "benchmarks_survival.md",

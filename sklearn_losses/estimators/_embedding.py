@@ -52,9 +52,9 @@ from sklearn_losses.terms._mining import Mining
 
 COLLAPSED = 1e-6  # of the distance that a fit begins with: rows are at one place
 # Where rows are few, losses that are not convex have bad minima, and time is cheap: a
-# second start, in whose units distances are larger.
-FEW, LARGER = 1000, 4.0
-N_PAIRS = 20_000  # that a threshold is found with
+# second start, in whose units distances are larger, unless little is left to gain.
+FEW, LARGER, LITTLE = 1000, 4.0, 1e-3
+N_PAIRS = 20_000  # of a kind, that a threshold is found with, at most
 SURE = 1e-2  # a gap, in shares of the objective, that goes without saying
 
 INIT = [
@@ -70,9 +70,8 @@ _LOSS = """loss : Loss or str, default='nca'
 _INIT = """init : {'auto', 'pca', 'lda', 'identity'} or ndarray, default='auto'
         Where to begin: with principal components, with discriminants, with the first
         features, or with a map of shape (n_components, n_features). It is scaled to
-        distances that suit the loss. 'auto': 'lda' with labels of more than
-        n_components classes, and 'pca' otherwise. Features are in units of their
-        standard deviation in all of these but an array."""
+        distances that suit the loss, but for an array. 'auto': 'lda' with labels of
+        more than n_components classes, and 'pca' otherwise."""
 
 _ATTRIBUTES = """components_ : ndarray of shape (n_components, n_features)
         The map, for rows from which `mean_` is subtracted; float32 if X was.
@@ -428,7 +427,8 @@ class LinearEmbedding(BaseEmbedding):
         feature. Both are convex where the loss is, so that nothing depends on the
         start, and `gap_` proves the end.
 
-    {_INIT}
+    {_INIT} Another metric than 'low_rank' begins with the
+        features as they are; a diagonal one with nothing else but a diagonal array.
 
     alpha : float, default=0.0001
         The strength of the penalty: the squares of the entries of the map (the trace of
@@ -584,12 +584,11 @@ class LinearEmbedding(BaseEmbedding):
         n_components = self._n_components(points.shape[1])
         n_fitted = n_components if self.metric == "low_rank" else points.shape[1]
         L = self._first_map(points, data, loss, n_fitted)
+        run, objective = self._solved(points, data, loss, L)
         is_few = points.shape[0] <= FEW and loss.of == "anchors" and not loss.convex
-        maps = [L, LARGER * L] if is_few and not self.warm_start else [L]
-        ends = [self._solved(points, data, loss, start) for start in maps]
-        run, objective = min(
-            ends, key=lambda end: end[1].value_gradient(end[0].theta)[0]
-        )
+        if is_few and not self.warm_start and run.value > LITTLE:
+            other = self._solved(points, data, loss, LARGER * L)
+            run, objective = min((run, objective), other, key=lambda end: end[0].value)
         self._set_end(run, objective)
         loss = objective.term_at(run.theta).loss
         L = largest(objective.map_of(run.theta), n_components)
@@ -598,12 +597,23 @@ class LinearEmbedding(BaseEmbedding):
 
     def _check_metric(self, loss):
         """Refuse a metric that does not go with other parameters."""
+        if self.metric == "diagonal" and not self._begins_diagonal():
+            raise InvalidParameterError(
+                f"{type(self).__name__} cannot use init={self.init!r} with "
+                "metric='diagonal', because it is no diagonal map. Use init='auto'."
+            )
         if self.metric == "diagonal" and loss.similarity == "cosine":
             raise InvalidParameterError(
                 f"{type(self).__name__} cannot use metric='diagonal' with "
                 f"loss={self.loss!r}, because it is of cosines. Use similarity='dot' "
                 "or 'distance'."
             )
+
+    def _begins_diagonal(self):
+        if isinstance(self.init, np.ndarray):
+            L = self.init
+            return L.ndim == 2 and np.array_equal(L, np.diag(np.diag(L)))
+        return self.init in ("auto", "identity")
 
     def _solved(self, points, data, loss, L):
         """The end of a fit that begins with a map."""
@@ -629,14 +639,15 @@ class LinearEmbedding(BaseEmbedding):
                     f"{(n_components, points.shape[1])}. Use warm_start=False."
                 )
             return self.components_.astype(np.float64) * points.spread
-        if self.metric == "low_rank" or isinstance(self.init, np.ndarray):
+        as_said = isinstance(self.init, np.ndarray) or self.init != "auto"
+        if self.metric == "low_rank" or as_said:
             return self._start(points, data, loss, n_components)
         L = np.eye(n_components)
         return L * np.sqrt(reach(loss) / mean_distance(points.map(L)))
 
     def _set_end(self, run, objective):
         """What a fit has come to."""
-        value = float(objective.value_gradient(run.theta)[0])
+        value = float(run.value)
         self.objective_, self.n_iter_, self.gap_ = value, run.n_iter, np.nan
         self.n_tuples_ = int(np.count_nonzero(objective.term.weight))
         if objective.has_bound:
@@ -651,8 +662,7 @@ class LinearEmbedding(BaseEmbedding):
         elif self.metric != "low_rank" and self.alpha > 0 and self.gap_ > SURE * value:
             warn_caller(
                 f"{owner} with metric={self.metric!r} ended with gap_={self.gap_:.3g}, "
-                "of "
-                f"an objective of {value:.3g}. Use a smaller tol or a larger alpha.",
+                f"of an objective of {value:.3g}. Use a smaller tol or a larger alpha.",
                 ConvergenceWarning,
             )
 
@@ -669,7 +679,7 @@ def reach(loss):
         return 100.0 * (margin if is_squared else (margin or 1.0) ** 2)
     if margin is not None:
         return 2.0 * margin**2
-    return 10.0 * getattr(loss, "temperature", 1.0)
+    return 20.0 * getattr(loss, "temperature", 1.0)
 
 
 def largest(L, n_components):
@@ -705,12 +715,13 @@ def sampled_pairs(codes, rng):
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes)
     first = (np.cumsum(counts) - counts)[codes]
-    i = rng.randint(n, size=N_PAIRS)
+    size = min(N_PAIRS, 10 * n)
+    i = rng.randint(n, size=size)
     i = i[counts[codes[i]] > 1]
     place = rng.randint(1 << 30, size=len(i)) % counts[codes[i]]
     j = order[first[i] + place]
-    left = np.append(i, rng.randint(n, size=N_PAIRS))
-    right = np.append(j, rng.randint(n, size=N_PAIRS))
+    left = np.append(i, rng.randint(n, size=size))
+    right = np.append(j, rng.randint(n, size=size))
     differ = left != right
     return left[differ], right[differ]
 

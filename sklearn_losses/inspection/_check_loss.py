@@ -23,6 +23,7 @@ from sklearn_losses.inspection._checks_claims import CLAIM_CHECKS
 from sklearn_losses.inspection._checks_groups import GROUP_CHECKS, GroupProbe
 from sklearn_losses.inspection._checks_object import OBJECT_CHECKS
 from sklearn_losses.inspection._checks_outputs import OUTPUT_CHECKS, Examples
+from sklearn_losses.inspection._checks_tuples import TUPLE_CHECKS, TupleProbe
 from sklearn_losses.inspection._probe import Probe
 from sklearn_losses.inspection._report import LossReport
 from sklearn_losses.losses import Loss
@@ -80,6 +81,8 @@ def check_loss(
     if loss.granularity == "group":
         probe = GroupProbe(loss, random_state)
         checks = GROUP_CHECKS
+    elif loss.granularity == "tuple":
+        probe, checks = TupleProbe(loss, random_state), TUPLE_CHECKS
     elif loss.outputs and loss.granularity == "row":
         probe, checks = Examples(loss, random_state), OUTPUT_CHECKS
     else:

@@ -20,6 +20,7 @@ from scipy.optimize import minimize_scalar
 from sklearn_losses._machine._typing import Array
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._checks_groups import rows_of_groups
+from sklearn_losses.inspection._checks_tuples import some_tuples, with_numbers
 from sklearn_losses.inspection._probe import Probe
 from sklearn_losses.inspection._profile import DESCRIPTIONS, Profile
 from sklearn_losses.losses import Loss
@@ -88,7 +89,8 @@ class LossDescription:
     loss : Loss
     traits : dict of str to object
         The traits of :class:`~sklearn_losses.losses.Loss`.
-    axis : {"residual", "raw prediction", "margin", "lead", "pair"}
+    axis : {"residual", "raw prediction", "margin", "lead", "pair", \
+            "squared distance", "nearness"}
         What the numbers in landmarks["x"] are: raw_prediction - y_true, raw
         predictions, (2 y_true - 1) raw_prediction, the raw prediction of the true
         class where the others have 0, or that of the first of two rows of a group.
@@ -139,7 +141,7 @@ class LossDescription:
 
     def _axis_title(self):
         title = DESCRIPTIONS[self.axis]
-        plain = "residual", "pair"
+        plain = "residual", "pair", "nearness"
         return title if self.axis in plain else f"{title}, y = {self.y_true:g}"
 
     def _table(self):
@@ -151,6 +153,8 @@ class LossDescription:
         traits = self.traits
         if traits["granularity"] == "group":
             yield "task", f"{traits['task']}, of groups of rows"
+        elif traits["granularity"] == "tuple":
+            yield "task", f"{traits['task']}, of {self.loss.of}"
         else:
             link, domain = traits["link"], traits["domain"]
             yield "task", f"{traits['task']}, {link!r}, y in {domain}"
@@ -293,11 +297,13 @@ def normal_moments(profile):
 def _influence(profile, mean_slope):
     """The bound of the gradient along an axis, and what becomes of it far away."""
     far = profile.gradient([-1e8, -1e6, 1e6, 1e8])
-    most, much, right_much, right_most = np.abs(far)
+    most, much, right_much, right_most = np.nan_to_num(np.abs(far), posinf=np.inf)
     if not max(most, right_most) <= 1.01 * max(much, right_much) < np.inf:
         return Influence(np.inf, np.inf, False, np.inf * mean_slope)
     bound, where = _peak(profile)
     wrong = max(most, right_most) if profile.label == "residual" else most
+    if profile.label == "squared distance":  # what is wrong is far, or at 0
+        wrong = right_most if profile.y_true else bound
     return Influence(bound, where, bool(wrong < 1e-3 * bound), bound / mean_slope)
 
 
@@ -305,7 +311,7 @@ def _peak(profile):
     """The largest size of the gradient, and the least wrong x where it is reached."""
 
     def size(x):
-        return np.abs(profile.gradient(np.atleast_1d(x)))
+        return np.nan_to_num(np.abs(profile.gradient(np.atleast_1d(x))))
 
     sizes = size(GRID)
     bound = float(sizes.max())
@@ -348,6 +354,10 @@ def _cost(loss):
     if loss.granularity == "group":
         y, raw, groups = rows_of_groups(loss, BLOCK, BLOCK // GROUP)
         return _best_time(lambda: loss.value_gradient(y, raw, groups))
+    if loss.granularity == "tuple":
+        loss = with_numbers(loss)
+        both = some_tuples(loss, n_tuples=BLOCK)
+        return _best_time(lambda: loss.gradient(*both)) * BLOCK / both[1].size
     if loss.outputs and loss.granularity == "row":
         y, raw = loss.examples(np.random.default_rng(0), BLOCK)
     else:

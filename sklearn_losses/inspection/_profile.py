@@ -14,6 +14,7 @@ in:
 
 import numpy as np
 
+from sklearn_losses.inspection._checks_tuples import with_numbers
 from sklearn_losses.inspection._numeric import jumps
 from sklearn_losses.inspection._probe import N_CLASSES, valid_targets
 from sklearn_losses.losses import IdentityLink, survival_target
@@ -24,6 +25,8 @@ DESCRIPTIONS = {
     "lead": "raw prediction of class y, others 0",
     "raw prediction": "raw prediction",
     "pair": "raw prediction of the first of two rows, the other 0",
+    "squared distance": "squared distance of a pair",
+    "nearness": "how much nearer the own class is than the other",
 }
 
 
@@ -39,7 +42,8 @@ class Profile:
 
     Attributes
     ----------
-    label : {"residual", "raw prediction", "margin", "lead", "pair"}
+    label : {"residual", "raw prediction", "margin", "lead", "pair", \
+            "squared distance", "nearness"}
         What x is: raw - y with the identity link, raw with another one or if a binary
         target is no label, (2 y - 1) raw for a binary label, and in a loss of rows the
         raw prediction of the class y where the others have 0. In a loss of groups it is
@@ -56,6 +60,9 @@ class Profile:
         self.loss = loss
         if loss.granularity == "group":
             self.label, self.y_true, self.sign = "pair", 1.0, 1.0
+            return
+        if loss.granularity == "tuple":
+            self._take_tuples(y_true)
             return
         if y_true is None:
             y_true = self._usual_target()
@@ -75,6 +82,37 @@ class Profile:
             self.sign = 2.0 * self.y_true - 1.0
         else:
             self.label = "raw prediction"
+
+    def _take_tuples(self, y_true):
+        """Pairs at a distance, of two classes unless y_true is 1, or two rows."""
+        self.loss, self.sign = with_numbers(self.loss), 1.0
+        is_pair = self.loss.of == "pairs"
+        self.label = "squared distance" if is_pair else "nearness"
+        self.y_true = float(y_true or 0.0) if is_pair else 1.0
+
+    def _of_tuples(self, x):
+        """Values and slopes; nan where a squared distance would be < 0."""
+        loss, below = self.loss, np.maximum(-x, 0.0)
+        if loss.of == "pairs":
+            same = np.full(len(x), self.y_true)
+            d2 = np.maximum(x, 0.0)
+            found = np.array([loss.value(same, d2), loss.gradient(same, d2)])
+            return np.where(x < 0, np.nan, found)
+        above = np.maximum(x, 0.0)
+        if loss.of == "triplets":
+            to_near, to_far = loss.gradient(below, above)
+            return loss.value(below, above), np.where(x < 0, -to_near, to_far)
+        if loss.similarity != "distance":
+            below, above = -0.5 * x, 0.5 * x
+        score = -np.column_stack([below, above]) / loss.temperature
+        own = np.full((len(x), 1), -np.inf)
+        score, same = np.hstack([own, score]), np.tile([0.0, 1.0, 0.0], (len(x), 1))
+        slopes = loss.gradient(same, score) / loss.temperature
+        share = np.full(len(x), 0.5)
+        if loss.similarity == "distance":
+            share = np.where(x < 0, 1.0, 0.0)
+        slope = share * slopes[:, 1] - (1.0 - share) * slopes[:, 2]
+        return loss.value(same, score), slope
 
     def _usual_target(self):
         if self.loss.outputs:
@@ -97,10 +135,14 @@ class Profile:
 
     def value(self, x):
         """The loss at x, of shape (n,)."""
+        if self.loss.granularity == "tuple":
+            return self._of_tuples(np.asarray(x, dtype=np.float64))[0]
         return self._evaluate(self.loss.value, x)
 
     def gradient(self, x):
         """The derivative by x, of shape (n,)."""
+        if self.loss.granularity == "tuple":
+            return self._of_tuples(np.asarray(x, dtype=np.float64))[1]
         return self.sign * self._evaluate(self.loss.gradient, x)
 
     def curvature(self, x):
@@ -142,6 +184,8 @@ class Profile:
     @property
     def has_curvature(self):
         """Whether `curvature` can be asked for."""
+        if self.loss.granularity == "tuple":
+            return False
         return self.loss.checked().has_curvature
 
     def jumps(self, output, x):

@@ -440,6 +440,7 @@ class LogisticPair(PairLoss):
     """
 
     name = "logistic_pair"
+    lipschitz, smoothness = 1.0, 0.25
     _constraints = {
         "threshold": [Options("mle"), Interval(0, None, "left")]
     } | PairLoss._constraints
@@ -555,6 +556,14 @@ class TripletMargin(TripletLoss):
     @property
     def differentiable(self) -> bool:  # type: ignore
         return bool(self.soft)
+
+    @property
+    def lipschitz(self) -> float:  # type: ignore
+        return 1.0 if self.squared else np.inf
+
+    @property
+    def smoothness(self) -> float:  # type: ignore
+        return 0.25 if self.soft and self.squared else np.inf
 
     def softened(self, h: float) -> TripletMargin:
         found = TripletMargin(**self.get_params())

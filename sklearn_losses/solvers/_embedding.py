@@ -28,11 +28,13 @@ class Run:
     n_iter : int
     converged : bool
         Whether the last descent has arrived.
+    value : float
+        The objective, of `solve`'s.
     """
 
     def __init__(self, theta, max_iter):
         self.theta, self.left, self.n_iter = theta, max_iter, 0
-        self.converged = False
+        self.converged, self.value = False, np.nan
 
     def descend(self, objective, tol, width=0.0, most=None):
         """L-BFGS-B, with kinks smoothed over a width."""
@@ -53,21 +55,24 @@ class Run:
             options=options | {"maxiter": steps},
         )
         self.theta, self.converged = found.x, found.nit < steps
+        self.value = float(found.fun) if width == 0.0 else np.nan
         self.n_iter, self.left = self.n_iter + found.nit, self.left - found.nit
 
     def mine(self, objective, mining, tol, width):
         """Descend on tuples that are sought anew, until nothing is gained by that."""
         before = np.inf
         for _ in range(MOST_ROUNDS):
-            term, is_new = mining.term(objective.places(self.theta))
-            objective = objective.with_term(term)
             value = objective.value_gradient(self.theta)[0]
             # Those that are not kept are new each time, but gain less and less.
             near = abs(value - before) <= 10.0 * tol * max(1.0, value)
-            if not is_new or (near and not mining.keeps) or self.left <= 0:
+            if self.left <= 0 or (near and not mining.keeps):
                 break
             before = value
             self.descend(objective, tol, width, STEPS)
+            term, is_new = mining.term(objective.places(self.theta))
+            if not is_new:
+                break
+            objective = objective.with_term(term)
         return objective
 
 
@@ -109,12 +114,15 @@ def solve(objective, mining, theta, tol, max_iter, is_convex):
     for width in widths:
         run.descend(objective, tol, width)
     at_end = tol
+    if np.isnan(run.value):
+        run.value = objective.value_gradient(run.theta)[0]
     while is_convex and run.left > 0 and at_end > LEAST_TOL:
-        value = objective.value_gradient(run.theta)[0]
-        if value - objective.bound(run.theta) <= PROVED * tol * value:
+        if run.value - objective.bound(run.theta) <= PROVED * tol * run.value:
             break
         at_end *= 1e-2
         run.descend(objective, at_end, widths[-1])
+        if widths[-1]:
+            run.value = objective.value_gradient(run.theta)[0]
     return run, objective
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from sklearn_losses.terms._distances import (
     edge_distances,
-    graph_product,
     laplacian_product,
     squared_distances,
 )
@@ -125,10 +124,8 @@ class AnchorTerm:
 
     def _sums(self, Z, V):
         n, of_distance = len(Z), self.loss.similarity == "distance"
-        columns, V = (
-            np.ascontiguousarray(Z.T),
-            np.vstack([np.ascontiguousarray(V.T), np.ones(n)]),
-        )
+        columns = np.ascontiguousarray(Z.T)
+        V = np.column_stack([V, np.ones(n)])  # whose product is the degrees
         product, value = np.zeros(V.shape), 0.0
         for start, end in blocks(n):
             rows = slice(start, end)
@@ -139,11 +136,12 @@ class AnchorTerm:
                 pair = Z[rows] @ columns
             found, slopes = self._of_block(rows, pair)
             value += found
-            graph_product(slopes, start, V, product)
-        product, degree = product[:-1], product[-1]
+            product[rows] += slopes @ V
+            product += slopes.T @ V[rows]
+        V, product, degree = V[:, :-1], product[:, :-1], product[:, -1:]
         if of_distance:
-            return value, (degree * V[:-1] - product).T, 0.5 * float(degree.sum())
-        return value, 0.5 * product.T, 0.0
+            return value, degree * V - product, 0.5 * float(degree.sum())
+        return value, 0.5 * product, 0.0
 
     def _of_block(self, rows, pair):
         """The value of some anchors, and its slopes by distances or products."""

@@ -295,6 +295,12 @@ def test_partial_fit_goes_on():
     assert triplets.score(TRIPLETS) > 0.9
 
 
+def test_rows_that_come_into_the_way_are_seen():
+    model = LinearEmbedding(2, loss=TripletMargin(soft=True)).fit(WINE, KIND)
+    of_one_place = 178 * 3 * 10  # rows, with three of their class and ten others
+    assert model.n_tuples_ > of_one_place
+
+
 def test_collapse_is_said():
     with pytest.warns(ConvergenceWarning, match="has collapsed"):
         LinearEmbedding(2, loss=TripletMargin(), alpha=1e6).fit(WINE, KIND)
@@ -355,6 +361,11 @@ NAN[3, 2] = np.nan
             {"loss": SupCon(), "metric": "diagonal"},
             (WINE, KIND),
             "because it is of cosines",
+        ),
+        (
+            {"metric": "diagonal", "init": "pca", "loss": "contrastive"},
+            (WINE, KIND),
+            "it is no diagonal map",
         ),
         ({"metric": "low"}, (WINE, KIND), "must be a str among"),
     ],

@@ -1,5 +1,6 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
+from sklearn_losses.estimators._distribution_scores import crps_score, interval_score
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
 from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
@@ -33,8 +34,10 @@ __all__ = [
     "average_precision_by_group_score",
     "concordance_index_ipcw_score",
     "concordance_index_score",
+    "crps_score",
     "cumulative_dynamic_auc_score",
     "integrated_brier_score",
+    "interval_score",
     "ndcg_score",
     "pairwise_accuracy_score",
     "reciprocal_rank_score",

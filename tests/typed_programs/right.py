@@ -90,7 +90,7 @@ of_classes: list[sl.RowLoss] = [
     sl.Sparsemax(),
 ]
 of_distributions: list[Loss] = [
-    sl.GaussianDistribution(),
+    sl.GaussianDistribution(rule="crps"),
     sl.LaplaceDistribution(scale=2.0),
     sl.LogisticDistribution(),
     sl.StudentTDistribution(df=4.0),
@@ -298,6 +298,9 @@ known = survival.censoring_
 score += sl.integrated_brier_score(times, curves, times=[0.5, 1.0], censoring=known)
 score += sl.cumulative_dynamic_auc_score(times, y, times=[1.0], censoring=times)
 score += sl.concordance_index_ipcw_score(times, survival.predict(X), tau=1.0)
+score += sl.interval_score(times, [[0.0, 1.0]], coverage=0.8)
+score += sl.crps_score(times, None) + sl.crps_scorer()(survival, X, times)
+score += sl.interval_scorer(coverage=0.8)(survival, X, times)
 score += sl.integrated_brier_scorer(times=[0.5, 1.0])(survival, X, times)
 score += sl.cumulative_dynamic_auc_scorer()(survival, X, times)
 score += sl.concordance_index_ipcw_scorer(tau=1.0)(survival, X, times)

@@ -56,8 +56,8 @@ class DistributionScorer(OrderScorer):
         if model is None:
             raise ValueError(
                 f"{self!r} cannot score {type(estimator).__name__}, because it "
-                "predicts no distribution. Use LinearRegressor(GaussianDistribution()), or "
-                "another loss that ends in Distribution."
+                "predicts no distribution. Use LinearRegressor with a loss that has "
+                "one, such as GaussianDistribution()."
             )
         return -self._of(model, X, y, sample_weight, offset)
 

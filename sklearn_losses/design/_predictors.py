@@ -41,6 +41,13 @@ class Predictors:
         """
         return cls(np.column_stack([uses, intercepts]))
 
+    @classmethod
+    def beside(cls, n_features, n_outputs):
+        """A first output with all columns, and numbers beside it for the others."""
+        uses = np.zeros((n_outputs, n_features), dtype=bool)
+        uses[0] = True
+        return cls.of(uses, np.arange(n_outputs) > 0)
+
     @property
     def size(self):
         """How many numbers there are to find."""
@@ -70,6 +77,12 @@ class Predictors:
         moves = self.moves.copy()
         moves[1:, :-1] = False
         moves[:, -1] &= moving
+        return Predictors(moves)
+
+    def of_location(self):
+        """The same where only the first output moves."""
+        moves = self.moves.copy()
+        moves[1:] = False
         return Predictors(moves)
 
     @cached_property

@@ -1,9 +1,21 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
 from sklearn_losses.estimators._distribution_scores import crps_score, interval_score
+from sklearn_losses.estimators._embedding import LinearEmbedding
+from sklearn_losses.estimators._embedding_scores import (
+    knn_accuracy_score,
+    pair_auc_score,
+)
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._merge import merge_streams
 from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
+from sklearn_losses.estimators._output_scores import (
+    mean_pinball_score,
+    ordinal_mae_score,
+    quadratic_weighted_kappa_score,
+    ranked_probability_score,
+)
 from sklearn_losses.estimators._path import alpha_max, regularization_path
 from sklearn_losses.estimators._ranker import LinearRanker
 from sklearn_losses.estimators._scores import (
@@ -14,6 +26,8 @@ from sklearn_losses.estimators._scores import (
     reciprocal_rank_score,
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
+from sklearn_losses.estimators._sgd_embedding import SGDEmbedding
+from sklearn_losses.estimators._sgd_ranker import SGDRanker
 from sklearn_losses.estimators._survival import LinearSurvival
 from sklearn_losses.estimators._survival_scores import (
     concordance_index_ipcw_score,
@@ -23,12 +37,15 @@ from sklearn_losses.estimators._survival_scores import (
 
 __all__ = [
     "LinearClassifier",
+    "LinearEmbedding",
     "LinearMultiTask",
     "LinearOrdinalClassifier",
     "LinearRanker",
     "LinearRegressor",
     "LinearSurvival",
     "SGDClassifier",
+    "SGDEmbedding",
+    "SGDRanker",
     "SGDRegressor",
     "alpha_max",
     "average_precision_by_group_score",
@@ -38,8 +55,15 @@ __all__ = [
     "cumulative_dynamic_auc_score",
     "integrated_brier_score",
     "interval_score",
+    "knn_accuracy_score",
+    "mean_pinball_score",
+    "merge_streams",
     "ndcg_score",
+    "ordinal_mae_score",
+    "pair_auc_score",
     "pairwise_accuracy_score",
+    "quadratic_weighted_kappa_score",
+    "ranked_probability_score",
     "reciprocal_rank_score",
     "regularization_path",
 ]

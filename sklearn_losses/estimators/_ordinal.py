@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_losses._machine._params import (
@@ -13,22 +13,13 @@ from sklearn_losses._machine._params import (
     NONE,
     Instance,
     Interval,
-    InvalidParameterError,
     Options,
 )
-from sklearn_losses._machine._typing import (
-    Array,
-    ArrayLike,
-    ClassifierMixin,
-    Labels,
-    Matrix,
-    Seed,
-    available_if,
-)
+from sklearn_losses._machine._typing import ArrayLike, Seed
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear import BaseLinear
-from sklearn_losses.estimators._linear_model import _defines_probabilities, _loss_of
+from sklearn_losses.estimators._ordinal_model import TARGETS, OrdinalMixin
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_offset,
@@ -36,67 +27,15 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     draw_seed,
     price_of,
-    warn_caller,
 )
 from sklearn_losses.losses import Loss
-from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.problem._outputs import OutputsObjective
-from sklearn_losses.solvers.descent._outputs import OutputsSolver
-
-TARGETS = "auto", "mode", "median", "mean"
+from sklearn_losses.solvers.descent._ordinal import OrdinalSolver
 
 
-def order_of(owner, y, categories):
-    """The classes in their order.
-
-    Parameters
-    ----------
-    owner : str
-    y : array-like of shape (n_samples,)
-        Labels, of pandas perhaps.
-    categories : "auto" or list
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-    """
-    if not isinstance(categories, str):
-        found = np.array(list(categories))
-        if len(np.unique(found)) < len(found):
-            raise InvalidParameterError(
-                f"The 'categories' parameter of {owner} names a class twice: "
-                f"{found.tolist()}."
-            )
-        return found
-    dtype = getattr(y, "dtype", None)
-    if getattr(dtype, "ordered", False):
-        return np.asarray(dtype.categories)
-    found = np.unique(np.asarray(y))
-    if found.dtype.kind in "OUS" and len(found) > 2:
-        warn_caller(
-            f"{owner} takes the classes in alphabetical order, {found.tolist()}. Say "
-            "which order is meant: categories=[...], from the lowest to the highest."
-        )
-    return found
-
-
-def codes_of(owner, y, classes):
-    """The index of each label, and an error that names one that is none."""
-    labels, inverse = np.unique(y, return_inverse=True)
-    places = {label: k for k, label in enumerate(classes.tolist())}
-    unknown = [label for label in labels.tolist() if label not in places]
-    if unknown:
-        raise ValueError(
-            f"{owner} found the label {unknown[0]!r} in y, which is not among "
-            f"categories={classes.tolist()}. Add it, or leave such rows out."
-        )
-    table = np.array([places[label] for label in labels.tolist()], dtype=np.float64)
-    return table[inverse]
-
-
-class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
+class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
     """Linear models of ordered classes, to their optimum.
 
     It minimizes
@@ -122,6 +61,10 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         the mean absolute error; or the rounded mean of the indices, for their squared
         error. 'auto' is the mode of a loss with probabilities, else the median: the
         class between whose thresholds the latent value lies.
+
+    class_weight : dict of label to float, or 'balanced', default=None
+        Factors of the sample weights of each class, as of `LinearClassifier`. They
+        move thresholds: probabilities are then those of such shares of the classes.
 
     penalty, alpha, l1_ratio
         As of `LinearRegressor`; thresholds are not penalised.
@@ -190,13 +133,15 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
     (array(['low', 'medium', 'high'], dtype='<U6'), True)
     """
 
-    _tasks = ("ordinal",)
-    _takes_outputs = True
     _objects = {"loss": "AllThreshold(Hinge())", "penalty": "MCP()"}
-    _labels_in = ("classes_", "thresholds_")
     _constraints = {
         "categories": [Options("auto"), Instance((list, tuple, np.ndarray), "a list")],
         "target": [Options(*TARGETS)],
+        "class_weight": [
+            Options("balanced"),
+            Instance(Mapping, "a dict of label to weight"),
+            NONE,
+        ],
         "alpha": [Interval(0, None, "left")],
         "l1_ratio": [Interval(0, 1, "both"), NONE],
         "tol": [Interval(0, None, "neither")],
@@ -211,6 +156,7 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         *,
         categories: ArrayLike = "auto",
         target: str = "auto",
+        class_weight: Mapping[Any, float] | str | None = None,
         penalty: Penalty | str | None = "l2",
         alpha: float = 0.0001,
         l1_ratio: float | None = 0.15,
@@ -222,6 +168,7 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         self.loss = loss
         self.categories = categories
         self.target = target
+        self.class_weight = class_weight
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -231,50 +178,20 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
         self.verbose = verbose
 
     # ------------------------------------------------------------------ the problem
-    def _usable_loss(self):
-        loss = self._resolve_loss()
-        if self.target in ("mode", "mean") and not loss.probabilistic:
-            raise InvalidParameterError(
-                f"{type(self).__name__}(target={self.target!r}) cannot use {loss!r}, "
-                "because it has no probabilities. Use target='median', or a loss such "
-                "as CumulativeLogit()."
-            )
-        return loss
-
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
-        owner, given = type(self).__name__, y
+        given = y
         X, y, check = check_large_rows(self, X, y)
         check_one_kind(y)
         check_classification_targets(y)
-        self.classes_ = order_of(owner, given, self.categories)
-        codes = codes_of(owner, y, self.classes_)
         weight = check_weights(sample_weight, X.shape[0])
-        if weight is not None and not weight.any():
-            raise ValueError("All sample weights are zero: nothing is left to fit.")
-        weight = None if weight is None else moderate_weight(weight)
-        counts = np.bincount(codes.astype(int), weight, len(self.classes_))
-        self._seen = np.flatnonzero(counts > 0)
-        if len(self._seen) < 2:
-            raise ValueError(
-                f"{owner} needs at least two classes with rows of positive weight, and "
-                f"y has one class: {self.classes_[self._seen].tolist()}."
-            )
-        if len(self._seen) < len(self.classes_):
-            missing = np.setdiff1d(np.arange(len(counts)), self._seen)
-            names = ", ".join(repr(self.classes_.tolist()[k]) for k in missing)
-            warn_caller(
-                f"No row of y has the class {names} of {owner}: it gets no probability."
-            )
-        # Rows of weight 0 may be of a class without a threshold; any will do.
-        codes = np.searchsorted(self._seen, codes).astype(np.float64)
-        codes = np.minimum(codes, len(self._seen) - 1.0)
+        codes, weight = self._coded(y, given, weight)
         n_outputs = len(self._seen)
         objective = OutputsObjective(
             *(loss, Rows(X, check), Targets(codes), weight),
             float(X.shape[0]) if weight is None else weight.sum(),
             *(price_of(self, X.shape[1], True), n_outputs),
             offset=_of_location(check_offset(offset, X.shape[0], 1), n_outputs),
-            predictors=_predictors(X.shape[1], n_outputs),
+            predictors=Predictors.beside(X.shape[1], n_outputs),
         )
         return [objective], X.dtype
 
@@ -295,116 +212,12 @@ class LinearOrdinalClassifier(ClassifierMixin, BaseLinear):
     # ------------------------------------------------------------------ what is found
     def _fitted(self, loss, dtype, coef, intercept):
         coef, _ = self._published(coef[:1], np.zeros(1), dtype)
-        ends = np.full(len(self.classes_) + 1, -np.inf)
-        ends[-1] = np.inf
-        # A class that no row has is between equal thresholds.
-        own = np.concatenate([[-np.inf], intercept[1:] - intercept[0], [np.inf]])
-        ends[1:-1] = own[np.searchsorted(self._seen, np.arange(1, len(ends) - 1))]
         return {
             "loss_": loss,
             "coef_": coef,
             "intercept_": np.zeros(1, coef.dtype),
-            "thresholds_": ends[1:-1],
+            "thresholds_": self._all_thresholds(intercept[1:] - intercept[0]),
         }
-
-    # ------------------------------------------------------------------- predictions
-    def predict_latent(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
-        """The latent values, X @ coef_ + offset, which thresholds_ divide.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        offset : array-like of shape (n_samples,), or float, default=None
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return self.raw_prediction(X, offset)
-
-    def _targets_and_outputs(self, X, y, loss, offset):
-        """Codes of labels, and raw outputs as the loss has them."""
-        latent = self.raw_prediction(X, offset)
-        values = {"location": latent, "thresholds": self.thresholds_}
-        codes = codes_of(type(self).__name__, np.asarray(y), np.asarray(self.classes_))
-        return codes, loss.raw_of(values, len(latent))
-
-    def _index(self, latent):
-        target = self.target
-        if target == "auto":
-            target = "mode" if _loss_of(self).probabilistic else "median"
-        if target == "median" and not _loss_of(self).probabilistic:
-            return np.searchsorted(self.thresholds_, latent, side="left")
-        probability = self._probabilities(latent)
-        if target == "mode":
-            return probability.argmax(axis=1)
-        if target == "median":
-            return (np.cumsum(probability, axis=1)[:, :-1] < 0.5).sum(axis=1)
-        mean = probability @ np.arange(probability.shape[1])
-        return np.rint(mean).astype(np.intp)
-
-    def _probabilities(self, latent):
-        ends = np.tile(self.thresholds_, (len(latent), 1))
-        return _loss_of(self).inverse_link(np.column_stack([latent, ends]))
-
-    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
-        """The class of each row that `target` says.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        offset : array-like of shape (n_samples,), or float, default=None
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        index = self._index(self.raw_prediction(X, offset))
-        return np.asarray(self.classes_)[index]
-
-    @available_if(_defines_probabilities)
-    def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
-        """Probabilities of the classes; there is no such method if the loss has none.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        offset : array-like of shape (n_samples,), or float, default=None
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-        """
-        raw = self.raw_prediction(X, offset)
-        return self._probabilities(raw).astype(raw.dtype, copy=False)
-
-    def score(
-        self,
-        X: Matrix,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-    ) -> float:
-        """The accuracy of `predict`, as of every scikit-learn classifier.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-        offset : array-like of shape (n_samples,), or float, default=None
-
-        Returns
-        -------
-        float
-        """
-        return accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = True  # on classes that have no order
-        return tags
 
 
 def _of_location(offset, n_outputs):
@@ -412,61 +225,3 @@ def _of_location(offset, n_outputs):
     if offset is None:
         return None
     return np.column_stack([offset, np.zeros((len(offset), n_outputs - 1))])
-
-
-def _predictors(n_features, n_outputs):
-    """One output with all columns, and a number for each threshold."""
-    uses = np.zeros((n_outputs, n_features), dtype=bool)
-    uses[0] = True
-    intercepts = np.ones(n_outputs, dtype=bool)
-    intercepts[0] = False
-    return Predictors.of(uses, intercepts)
-
-
-class OrdinalSolver(OutputsSolver):
-    """The same, with thresholds that do not decrease: those that would are one."""
-
-    def steps(self, objective, start):
-        columns = np.arange(1, objective.n_outputs)
-        while True:
-            result, fit = yield from super().steps(objective, start)
-            ends = result.intercept[columns]
-            if (np.diff(ends) >= 0).all():
-                break
-            columns = _merged(columns, result.intercept)
-            n_outputs = columns[-1] + 1
-            objective = replace(
-                objective,
-                loss=objective.loss.merged(columns),
-                n_outputs=n_outputs,
-                predictors=_predictors(objective.rows.n_features, n_outputs),
-            )
-            start = start[0][:n_outputs], start[1][:n_outputs]
-        n_outputs = len(columns) + 1
-        coef = np.zeros((n_outputs, result.coef.shape[1]))
-        coef[0] = result.coef[0]
-        intercept = np.append(result.intercept[0], ends)
-        return replace(result, coef=coef, intercept=intercept), fit
-
-    def _warnings(self, descent):
-        said, problem = super()._warnings(descent), descent.problem
-        binary = getattr(problem.term.loss, "loss", None)
-        ends = binary is not None and np.isfinite(binary.optimal_constant([1.0]))
-        if said or ends or not problem.price.is_nothing:
-            return said
-        if descent.state.best > self.tol * descent.start.at_constant:
-            return []
-        return [
-            f"{self.owner} fits every row perfectly, as where thresholds separate all "
-            "classes. Without a penalty its objective then has no minimum, and "
-            "coefficients grow without end; these leave less than tol to gain. Use "
-            "alpha > 0."
-        ]
-
-
-def _merged(columns, intercept):
-    """One output for the first thresholds that decrease."""
-    ends = intercept[columns]
-    j = int(np.flatnonzero(np.diff(ends) < 0)[0])
-    same = columns >= columns[j + 1]
-    return columns - same.astype(columns.dtype) * (columns[j + 1] - columns[j])

@@ -1,4 +1,4 @@
-"""Losses of several outputs in LinearRegressor: parameters that are fitted beside w.
+"""Losses of several outputs in regressors: parameters that are fitted beside w.
 
 A loss whose parameters are "mle" has an output for each of them. By default it is a
 number, published in `loss_`; with ``features={"scale": ...}`` it has a predictor of its
@@ -26,6 +26,7 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     draw_seed,
     price_of,
+    warn_caller,
 )
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
@@ -51,6 +52,14 @@ class Predictor(NamedTuple):
 def has_outputs(loss):
     """Whether something is fitted beside the coefficients of one output."""
     return bool(loss.outputs) and loss.granularity == "row"
+
+
+def rows_of(objective, y=None):
+    """Targets and weights of the rows that count, as a loss of outputs takes them."""
+    y = objective.loss.columns(objective.targets.y if y is None else y)
+    weight = objective.sample_weight
+    weight = np.ones(len(y)) if weight is None else weight
+    return y[weight > 0], weight[weight > 0]
 
 
 def columns_of(owner, what, n_features, names):
@@ -112,10 +121,12 @@ def _has_distribution(estimator):
     """Whether y has a distribution; where not, say so in the AttributeError."""
     loss = _loss_of(estimator)
     if not (loss.outputs and loss.is_distribution):
+        use = "GaussianDistribution(), or another that ends in Distribution"
+        if loss.task == "survival":
+            use = "predict_survival_function, or WeibullAFT()"
         raise AttributeError(
             f"{type(estimator).__name__} predicts no distribution with {loss!r}, which "
-            "is not one. Use GaussianDistribution(), or another that ends in "
-            "Distribution."
+            f"is not one. Use {use}."
         )
     return True
 
@@ -177,80 +188,17 @@ class OutputsMixin:
             )
         return Predictors.of(np.array(uses), intercepts)
 
-    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
-        if isinstance(loss, Quantiles) and not loss.is_parallel:
-            self._predictors(loss, 1)
-            each = loss.each()
-            parts = X, y, sample_weight, each[0], offset, solves
-            objectives, dtype = super()._objectives(*parts)
-            return [replace(objectives[0], loss=level) for level in each], dtype
-        if not has_outputs(loss):
-            if getattr(self, "features", None):
-                self._predictors(loss, 1)  # which refuses them
-            parts = X, y, sample_weight, loss, offset, solves
-            return super()._objectives(*parts)
-        X, y, check = self._checked(X, y, loss)
-        weight = check_weights(sample_weight, X.shape[0])
-        if weight is not None and not weight.any():
-            raise ValueError("All sample weights are zero: nothing is left to fit.")
-        weight = None if weight is None else moderate_weight(weight)
-        total = float(X.shape[0]) if weight is None else weight.sum()
-        offset = check_offset(offset, X.shape[0], 1)
-        n_outputs = len(loss.outputs)
-        price = price_of(self, X.shape[1], True)
-        self._check_bounds(price, loss)
-        if offset is not None and hasattr(loss, "without") and n_outputs > 1:
-            y, offset = loss.without(y, offset), None
-        if offset is not None:
-            others = np.zeros((len(offset), n_outputs - 1))
-            offset = np.column_stack([offset, others])
-        objective = OutputsObjective(
-            *(loss, Rows(X, check), Targets(y), weight, total),
-            *(price, n_outputs),
-            fit_intercept=self.fit_intercept,
-            offset=offset,
-            predictors=self._predictors(loss, X.shape[1]),
-        )
-        return [objective], X.dtype
-
-    def _check_bounds(self, price, loss):
-        """Refuse bounds that the model of several outputs does not keep."""
-        if not price.has_bounds:
-            return
-        ends = np.concatenate([np.ravel(price.low), np.ravel(price.high)])
-        if (np.isfinite(ends) & (ends != 0)).any():
-            raise InvalidParameterError(
-                f"{type(self).__name__}(bounds={self.bounds!r}) cannot use {loss!r}, "
-                "because bounds of a loss of several outputs must be 0 or None. Use "
-                "positive=True, or numbers for the parameters of the loss."
-            )
-
-    def _checked(self, X, y, loss):
-        """X and y, which may have two columns where a target is an interval."""
-        y = _intervals(y, loss)
-        if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
-            X, y, check = check_large_rows(self, X, y)
-            return X, check_numbers(y, loss), check
-        y = check_numbers(y, loss)
-        X, _, check = check_large_rows(self, X, np.zeros(len(y)))
-        return X, y, check
-
-    def _starts(self, objectives):
-        objective = objectives[0]
-        if not has_outputs(objective.loss):
-            return super()._starts(objectives)
-        weight = objective.sample_weight
-        y = objective.loss.columns(objective.targets.y)
-        weight = np.ones(len(y)) if weight is None else weight
-        y, weight = y[weight > 0], weight[weight > 0]
-        objective.loss.check_fit(y, weight)
-        start = objective.loss.start(y, weight)
-        start[0] = 0.0 if not self.fit_intercept else start[0]
+    def _outputs_start(self, objective):
+        """Likely coefficients and intercepts of all outputs."""
+        loss, (y, weight) = objective.loss, rows_of(objective)
+        loss.check_fit(y, weight)
+        start = loss.start(y, weight)
+        start[0] = start[0] if self.fit_intercept else 0.0
         coef = np.zeros((len(start), objective.rows.n_features))
-        first = objective.loss.first()
+        first = loss.first()
         if first is not None:
-            return [self._begun(objective, first, coef, start)]
-        return [(coef, start)]
+            return self._begun(objective, first, coef, start)
+        return coef, start
 
     def _begun(self, objective, first, coef, start):
         """The location of another loss, about, and parameters of what that leaves."""
@@ -268,11 +216,7 @@ class OutputsMixin:
         found = solver.solve(some or other, (coef[:1].copy(), start[:1].copy()))
         coef[0], rest = found.coef[0], objective.targets.y.copy()
         rest -= other.raw(found.coef, found.intercept)[:, 0]
-        weight = objective.sample_weight
-        here = slice(None) if weight is None else weight > 0
-        weight = np.ones(len(rest)) if weight is None else weight
-        columns = objective.loss.columns(rest)[here]
-        start = objective.loss.start(columns, weight[here])
+        start = objective.loss.start(*rows_of(objective, rest))
         start[0] = found.intercept[0]
         return coef, start
 
@@ -285,28 +229,21 @@ class OutputsMixin:
             return coef, start
         if found.coef[1:].any():
             return found.coef, found.intercept
-        y = objective.loss.columns(objective.targets.y)
-        weight = objective.sample_weight
-        weight = np.ones(len(y)) if weight is None else weight
+        y, weight = rows_of(objective)
         raw = other.raw(found.coef, found.intercept)[:, 0]
         return found.coef, objective.loss.after(found.intercept, raw, y, weight)
 
-    def _solver(self, objective):
-        if not has_outputs(objective.loss):
-            return super()._solver(objective)
-        if self.solver not in ("auto", "newton"):
-            raise ValueError(
-                f"{type(self).__name__}(solver={self.solver!r}) cannot use "
-                f"{objective.loss!r}, because it has several outputs, which Newton's "
-                "method fits. Use solver='auto'."
+    def _check_bounds(self, price, loss):
+        """Refuse bounds that the model of several outputs does not keep."""
+        if not price.has_bounds:
+            return
+        ends = np.concatenate([np.ravel(price.low), np.ravel(price.high)])
+        if (np.isfinite(ends) & (ends != 0)).any():
+            raise InvalidParameterError(
+                f"{type(self).__name__}(bounds={self.bounds!r}) cannot use {loss!r}, "
+                "because bounds of a loss of several outputs must be 0 or None. Use "
+                "positive=True, or numbers for the parameters of the loss."
             )
-        return OutputsSolver(
-            max_iter=self.max_iter,
-            tol=self.tol,
-            seed=draw_seed(self.random_state),
-            verbose=self.verbose,
-            owner=type(self).__name__,
-        )
 
     # ------------------------------------------------------------------ what is found
     def _fitted(self, loss, dtype, coef, intercept):
@@ -358,14 +295,6 @@ class OutputsMixin:
         loss = getattr(self, "loss_", None)
         return len(loss.each()) if isinstance(loss, Quantiles) else 1
 
-    def _said_by(self, results):
-        """What solvers have to say, of which level if there are several."""
-        names = [""]
-        if len(results) > 1:
-            names = [f"The {name}: " for name in self._resolve_loss().outputs]
-        for name, result in zip(names, results):
-            yield from (name + message for message in result.warnings)
-
     def score(
         self,
         X: Matrix,
@@ -404,22 +333,46 @@ class OutputsMixin:
         return float(saved / constant) if constant > 0 else float(saved == 0)
 
     # ------------------------------------------------------------------- predictions
+    @property
+    def _predict_risk_score(self):
+        """False where predictions are times: scikit-survival's name for it."""
+        return getattr(_loss_of(self), "y_size", 1) == 1
+
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
-        return self._values_beside(X, self.raw_prediction(X, offset))
+        return self._values_beside(X, self.raw_prediction(X, offset), offset)
 
-    def _values_beside(self, X, location):
+    def _values_beside(self, X, location, offset=None):
         """The parameters of each row, and locations that are known."""
+        loss = self.loss_
         columns, X = [location], X if sparse.issparse(X) else np.asarray(X)
-        for name in self.loss_.outputs[1:]:
+        for name in loss.outputs[1:]:
             coef, intercept = self.predictors_[name]
             columns.append(np.asarray(X @ coef).ravel() + intercept)
-        return self.loss_.values_of(np.column_stack(columns))
+        if offset is None or len(columns) == 1 or not hasattr(loss, "without"):
+            values = loss.values_of(np.column_stack(columns))
+        else:  # of the location, and not of location / scale
+            offset = check_offset(offset, len(location), 1)[:, 0]
+            columns[0] = location - offset
+            values = loss.values_of(np.column_stack(columns))
+            values["location"] = values["location"] + offset
+        self._warn_of_scales(values.get("scale", 1.0))
+        return values
 
-    def _predicted(self, X, raw):
+    def _warn_of_scales(self, scale):
+        """Say so where features predict a scale that is none."""
+        bad = np.flatnonzero(np.isnan(scale))
+        if len(bad):
+            warn_caller(
+                f"{type(self).__name__} predicts nan for {len(bad)} of {len(scale)} "
+                f"rows, first of row {bad[0]}: the features of the scale are so far "
+                "from those of the fit that 1 / scale would be negative."
+            )
+
+    def _predicted(self, X, raw, offset):
         if not getattr(self, "predictors_", None):
-            return super()._predicted(X, raw)
-        values = self._values_beside(X, raw)
+            return super()._predicted(X, raw, offset)
+        values = self._values_beside(X, raw, offset)
         return np.asarray(self.loss_.predicted(**values)).astype(raw.dtype, copy=False)
 
     @available_if(_has_zeros)
@@ -538,3 +491,82 @@ class OutputsMixin:
     def _frozen(self, X, offset):
         values = self._values(X, offset)
         return self.loss_.frozen(**values)
+
+
+class LinearOutputs(OutputsMixin):
+    """The same in an estimator that solves: see `OutputsSolver`."""
+
+    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        if isinstance(loss, Quantiles) and not loss.is_parallel:
+            self._predictors(loss, 1)
+            each = loss.each()
+            parts = X, y, sample_weight, each[0], offset, solves
+            objectives, dtype = super()._objectives(*parts)
+            return [replace(objectives[0], loss=level) for level in each], dtype
+        if not has_outputs(loss):
+            if getattr(self, "features", None):
+                self._predictors(loss, 1)  # which refuses them
+            parts = X, y, sample_weight, loss, offset, solves
+            return super()._objectives(*parts)
+        X, y, check = self._checked(X, y, loss)
+        weight = check_weights(sample_weight, X.shape[0])
+        if weight is not None and not weight.any():
+            raise ValueError("All sample weights are zero: nothing is left to fit.")
+        weight = None if weight is None else moderate_weight(weight)
+        total = float(X.shape[0]) if weight is None else weight.sum()
+        offset = check_offset(offset, X.shape[0], 1)
+        n_outputs = len(loss.outputs)
+        price = price_of(self, X.shape[1], True)
+        self._check_bounds(price, loss)
+        if offset is not None and hasattr(loss, "without") and n_outputs > 1:
+            y, offset = loss.without(y, offset), None
+        if offset is not None:
+            others = np.zeros((len(offset), n_outputs - 1))
+            offset = np.column_stack([offset, others])
+        objective = OutputsObjective(
+            *(loss, Rows(X, check), Targets(y), weight, total),
+            *(price, n_outputs),
+            fit_intercept=self.fit_intercept,
+            offset=offset,
+            predictors=self._predictors(loss, X.shape[1]),
+        )
+        return [objective], X.dtype
+
+    def _checked(self, X, y, loss):
+        """X and y, which may have two columns where a target is an interval."""
+        y = _intervals(y, loss)
+        if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
+            X, y, check = check_large_rows(self, X, y)
+            return X, check_numbers(y, loss), check
+        X, _, check = check_large_rows(self, X, np.zeros(len(y)))
+        return X, check_numbers(y, loss), check
+
+    def _starts(self, objectives):
+        if not has_outputs(objectives[0].loss):
+            return super()._starts(objectives)
+        return [self._outputs_start(objectives[0])]
+
+    def _solver(self, objective):
+        if not has_outputs(objective.loss):
+            return super()._solver(objective)
+        if self.solver not in ("auto", "newton"):
+            raise ValueError(
+                f"{type(self).__name__}(solver={self.solver!r}) cannot use "
+                f"{objective.loss!r}, because it has several outputs, which Newton's "
+                "method fits. Use solver='auto'."
+            )
+        return OutputsSolver(
+            max_iter=self.max_iter,
+            tol=self.tol,
+            seed=draw_seed(self.random_state),
+            verbose=self.verbose,
+            owner=type(self).__name__,
+        )
+
+    def _said_by(self, results):
+        """What solvers have to say, of which level if there are several."""
+        names = [""]
+        if len(results) > 1:
+            names = [f"The {name}: " for name in self._resolve_loss().outputs]
+        for name, result in zip(names, results):
+            yield from (name + message for message in result.warnings)

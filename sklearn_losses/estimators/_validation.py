@@ -67,14 +67,20 @@ PENALTY = [
     NONE,
 ]
 
-KINDS = {"binary": "classification", "multiclass": "classification"}  # of losses
+KINDS = {  # of losses
+    "binary": "classification",
+    "multiclass": "classification",
+    "boxes": "boxes of four edges",
+}
 ESTIMATORS = {
     "regression": "LinearRegressor",
     "binary": "LinearClassifier",
     "multiclass": "LinearClassifier",
     "ordinal": "LinearOrdinalClassifier",
+    "boxes": "LinearMultiTask",
     "ranking": "LinearRanker",
     "survival": "LinearSurvival",
+    "embedding": "LinearEmbedding",
 }
 
 NAMED = {"l1": L1(), "l2": L2()}
@@ -160,7 +166,8 @@ def resolve_loss(estimator, tasks, also=()):
             f"{', '.join(usable)}."
         )
     found, takes_outputs = found.to_fit(), getattr(estimator, "_takes_outputs", False)
-    if found.outputs and found.granularity == "row" and not takes_outputs:
+    has_outputs = found.outputs and found.granularity == "row"
+    if has_outputs and not takes_outputs and found.task != "boxes":
         fitted = [k for k in found.outputs[1:] if hasattr(found, k)]
         of = ", ".join(f"{k}={getattr(found, k)!r}" for k in fitted)
         is_interval = hasattr(found, "without")
@@ -187,7 +194,8 @@ def resolve_loss(estimator, tasks, also=()):
             f"{name} cannot use loss={loss!r}, because labels have no unit whose scale "
             "could be measured. Use a number for the scale."
         )
-    found.at_scale(1.0).checked()  # its parameters, and its C functions
+    if not found.needs_link:
+        found.at_scale(1.0).checked()  # its parameters, and its C functions
     return found
 
 

@@ -23,12 +23,14 @@ from sklearn_losses.losses._binary import (
     SquaredHinge,
     Tangent,
 )
+from sklearn_losses.losses._binary_curves import Cauchit, Cloglog, Loglog, Probit
 from sklearn_losses.losses._bounded import (
     Beta,
     BetaBinomial,
     BinomialTrials,
     OrderedBeta,
 )
+from sklearn_losses.losses._boxes import DIoU, GIoU
 from sklearn_losses.losses._censored import (
     Censored,
     ExponentialAFT,
@@ -59,6 +61,7 @@ from sklearn_losses.losses._distributions import (
     StudentTDistribution,
 )
 from sklearn_losses.losses._groups import GroupLoss
+from sklearn_losses.losses._learned import LearnedLink, SplineLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -96,6 +99,7 @@ from sklearn_losses.losses._ranking import (
     PairwiseSquaredHinge,
     PlackettLuce,
 )
+from sklearn_losses.losses._ranking_steps import BPR, WARP, ApproxNDCG
 from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
@@ -107,6 +111,7 @@ from sklearn_losses.losses._regression import (
     LogCosh,
     PseudoHuber,
     Quantile,
+    SmoothL1,
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredError,
@@ -125,21 +130,40 @@ from sklearn_losses.losses._robust import (
 )
 from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
+from sklearn_losses.losses._tuples import (
+    NCA,
+    AnchorLoss,
+    Contrastive,
+    InfoNCE,
+    LogisticPair,
+    PairLoss,
+    SupCon,
+    TripletLoss,
+    TripletMargin,
+)
 from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [
+    "BPR",
+    "NCA",
+    "WARP",
     "AbsoluteError",
     "AbsolutePercentageError",
     "AllThreshold",
+    "AnchorLoss",
     "Andrews",
+    "ApproxNDCG",
     "Asymmetric",
     "Barron",
     "Beta",
     "BetaBinomial",
     "BinomialTrials",
     "CFunctionLoss",
+    "Cauchit",
     "Cauchy",
     "Censored",
+    "Cloglog",
+    "Contrastive",
     "CoxPH",
     "CrossEntropy",
     "CumulativeCauchit",
@@ -147,12 +171,14 @@ __all__ = [
     "CumulativeLogit",
     "CumulativeLoglog",
     "CumulativeProbit",
+    "DIoU",
     "EpsilonInsensitive",
     "Expectile",
     "Exponential",
     "ExponentialAFT",
     "Fair",
     "Focal",
+    "GIoU",
     "Gamma",
     "GammaDistribution",
     "GaussianDistribution",
@@ -165,12 +191,14 @@ __all__ = [
     "Hurdle",
     "IdentityLink",
     "ImmediateThreshold",
+    "InfoNCE",
     "Interval",
     "InvalidParameterError",
     "InverseGaussian",
     "LabelSmoothing",
     "LambdaRank",
     "LaplaceDistribution",
+    "LearnedLink",
     "Linex",
     "Link",
     "ListMLE",
@@ -182,7 +210,9 @@ __all__ = [
     "LogLoss",
     "LogNormalAFT",
     "LogisticDistribution",
+    "LogisticPair",
     "LogitLink",
+    "Loglog",
     "Loss",
     "ModifiedHuber",
     "MulticlassHinge",
@@ -190,6 +220,7 @@ __all__ = [
     "NegativeBinomial",
     "NumpyLoss",
     "OrderedBeta",
+    "PairLoss",
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",
@@ -200,6 +231,7 @@ __all__ = [
     "Poisson",
     "PolyLoss",
     "ProbabilityLink",
+    "Probit",
     "PseudoHuber",
     "Quantile",
     "Quantiles",
@@ -209,10 +241,12 @@ __all__ = [
     "Scaled",
     "Sigmoid",
     "SmoothHinge",
+    "SmoothL1",
     "SmoothQuantile",
     "SoftmaxLink",
     "Sparsemax",
     "SparsemaxLink",
+    "SplineLoss",
     "SquaredEpsilonInsensitive",
     "SquaredError",
     "SquaredHinge",
@@ -220,7 +254,10 @@ __all__ = [
     "StudentT",
     "StudentTDistribution",
     "Sum",
+    "SupCon",
     "Tangent",
+    "TripletLoss",
+    "TripletMargin",
     "Truncated",
     "TukeyBiweight",
     "Tweedie",

@@ -43,7 +43,11 @@ from sklearn_losses.losses._table import CLoss
 # What losses of a residual estimate that are neither quite a mean nor a median.
 BETWEEN = "centre, between median and mean"
 MOST_VALUES = "centre of most values, a mode"
-OTHERS = {"ranking": "order within a group", "survival": "hazard ratio"}
+OTHERS = {
+    "ranking": "order within a group",
+    "survival": "hazard ratio",
+    "boxes": "box",
+}
 
 PACKAGE = __name__.partition(".")[0] + "."
 NO_FORMULAS = (None,) * 4
@@ -146,7 +150,7 @@ class Loss(BaseEstimator):
 
     @property
     def estimates(self) -> str:
-        if len(self.outputs) > 1 and self.task != "ordinal":
+        if len(self.outputs) > 1 and self.task not in ("ordinal", "boxes"):
             return "distribution"
         if self.task in OTHERS:
             return OTHERS[self.task]
@@ -521,6 +525,11 @@ class Loss(BaseEstimator):
     def needs_scale(self) -> bool:
         """Whether a scale is "mad", here or in a loss that this one is made of."""
         return any(loss.needs_scale for loss in self._inner_losses().values())
+
+    @property
+    def needs_link(self) -> bool:
+        """Whether its link is learned by a fit; see `LearnedLink`."""
+        return False
 
     def at_scale(self, sigma: float) -> Loss:
         """This loss for residuals of a known scale.

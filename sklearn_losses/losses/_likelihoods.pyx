@@ -8,6 +8,7 @@ a number is put in its place, and is no output of the loss then.
 from libc.stdlib cimport free, malloc
 
 cimport sklearn_losses.losses._formulas.bounded as bounded
+cimport sklearn_losses.losses._formulas.boxes as boxes
 cimport sklearn_losses.losses._formulas.crps as crps
 cimport sklearn_losses.losses._formulas.fitted as fitted
 cimport sklearn_losses.losses._formulas.likelihoods as likelihoods
@@ -101,6 +102,7 @@ cdef struct Thresholds:
     const LossTable *inner
     const void *params
     bint is_immediate
+    bint is_convex
     double width          # over which kinks are smoothed, as in terms._points
     Py_ssize_t n          # of thresholds that share outputs, ...
     Py_ssize_t *column    # ... and which output each is; NULL: none does
@@ -155,7 +157,7 @@ cdef double one_threshold(const Thresholds *t, bint has_value, double y, double 
 
     What is not wanted is NULL.
     """
-    cdef double h = t.width, up, down, value
+    cdef double h = t.width, up, down, value, least, most
     value = t.inner.value(t.params, y, p) if has_value else 0.0
     if h == 0.0:
         if slope != NULL:
@@ -164,11 +166,13 @@ cdef double one_threshold(const Thresholds *t, bint has_value, double y, double 
             bend[0] = t.inner.curvature(t.params, y, p) if t.inner.curvature != NULL else 0.0
         return value
     up, down = t.inner.value(t.params, y, p + h), t.inner.value(t.params, y, p - h)
+    least, most = t.inner.gradient(t.params, y, p - h), t.inner.gradient(t.params, y, p + h)
     if slope != NULL:
         slope[0] = 0.5 * (up - down) / h
+        if t.is_convex:  # which rounding does not know
+            slope[0] = min(max(slope[0], least), most)
     if bend != NULL:
-        bend[0] = 0.5 / h * (t.inner.gradient(t.params, y, p + h)
-                             - t.inner.gradient(t.params, y, p - h))
+        bend[0] = 0.5 / h * (most - least)
     return value + 0.5 * (0.5 * (up + down) - value)
 
 
@@ -185,7 +189,7 @@ start_table(&of_thresholds)
 of_thresholds.row, of_thresholds.row_hessian = threshold_row, threshold_hessian
 
 
-def thresholds(CLoss inner, *, bint is_immediate, double width=0.0, columns=()):
+def thresholds(CLoss inner, *, bint is_immediate, bint is_convex, double width=0.0, columns=()):
     """The C functions of a binary loss at each threshold between ordered classes.
 
     Parameters
@@ -194,6 +198,8 @@ def thresholds(CLoss inner, *, bint is_immediate, double width=0.0, columns=()):
         A loss of points with y in {0, 1}.
     is_immediate : bool
         Whether only the thresholds beside a class count.
+    is_convex : bool
+        Whether the loss is.
     width : float, default=0.0
         Over which kinks are smoothed.
     columns : sequence of int
@@ -207,7 +213,7 @@ def thresholds(CLoss inner, *, bint is_immediate, double width=0.0, columns=()):
     cdef _OwnerOfThresholds owner = _OwnerOfThresholds()
     cdef CLoss loss = CLoss()
     owner.of.inner, owner.of.params, owner.inner = inner.table, inner.params, inner
-    owner.of.is_immediate, owner.of.width = is_immediate, width
+    owner.of.is_immediate, owner.of.is_convex, owner.of.width = is_immediate, is_convex, width
     if len(columns):
         owner.of.n = len(columns)
         owner.of.column = <Py_ssize_t *> malloc(len(columns) * sizeof(Py_ssize_t))
@@ -223,14 +229,17 @@ cdef struct Part:
     const LossTable *table
     const void *params
     double weight
+    double width          # over which kinks of a loss of points are smoothed
     Py_ssize_t first      # of its raw outputs
     Py_ssize_t n          # how many; 0: it is a loss of points
+    Py_ssize_t y_first    # of the numbers of its target
+    Py_ssize_t y_size
+    bint is_convex
 
 
 cdef struct Parts:
     Part *parts
     Py_ssize_t n
-    double width
 
 
 cdef class _OwnerOfParts:
@@ -244,6 +253,7 @@ cdef double sum_of_parts(const void *params, const Row *row, double *hessian) no
     """The losses of all targets that are no nan, each of raw outputs of its own."""
     cdef const Parts *all_ = <const Parts *> params
     cdef const Part *part
+    cdef const double *y
     cdef Thresholds inner
     cdef Py_ssize_t i, j, n = row.n_outputs
     cdef double value = 0.0, slope, bend
@@ -255,16 +265,17 @@ cdef double sum_of_parts(const void *params, const Row *row, double *hessian) no
     if hessian != NULL:
         for i in range(n * (n + 1) // 2):
             hessian[i] = 0.0
-    inner.width = all_.width
     for j in range(all_.n):
         part = &all_.parts[j]
-        if row.y[j] != row.y[j]:
+        y = row.y + part.y_first
+        if y[0] != y[0]:
             continue
         if part.n > 0:
-            value += part.weight * of_several(part, row, j, hessian)
+            value += part.weight * of_several(part, row, hessian)
             continue
         inner.inner, inner.params, i = part.table, part.params, part.first
-        value += part.weight * one_threshold(&inner, True, row.y[j], row.raw[i], &slope, &bend)
+        inner.width, inner.is_convex = part.width, part.is_convex
+        value += part.weight * one_threshold(&inner, True, y[0], row.raw[i], &slope, &bend)
         if row.gradient != NULL:
             row.gradient[i] = part.weight * slope
         if row.curvature != NULL:
@@ -274,14 +285,13 @@ cdef double sum_of_parts(const void *params, const Row *row, double *hessian) no
     return value
 
 
-cdef double of_several(const Part *part, const Row *row, Py_ssize_t j,
-                       double *hessian) noexcept nogil:
+cdef double of_several(const Part *part, const Row *row, double *hessian) noexcept nogil:
     """A part that is a loss of rows."""
     cdef Row own
     cdef Py_ssize_t i, k
     cdef double value
     cdef double *packed
-    own.y, own.y_size = row.y + j, 1
+    own.y, own.y_size = row.y + part.y_first, part.y_size
     own.raw, own.n_outputs = row.raw + part.first, part.n
     own.gradient = row.gradient + part.first if row.gradient != NULL else NULL
     own.curvature = row.curvature + part.first if row.curvature != NULL else NULL
@@ -316,7 +326,7 @@ start_table(&of_parts)
 of_parts.row, of_parts.row_hessian = parts_row, parts_hessian
 
 
-def tasks(losses, sizes, weights, *, double width=0.0):
+def tasks(losses, sizes, y_sizes, weights, widths, are_convex):
     """The C functions of the sum of a loss for each of several targets.
 
     Parameters
@@ -324,9 +334,12 @@ def tasks(losses, sizes, weights, *, double width=0.0):
     losses : sequence of CLoss
     sizes : sequence of int
         How many raw outputs each has; 0: one, of a loss of points.
+    y_sizes : sequence of int
+        How many numbers the target of each has.
     weights : sequence of float
-    width : float, default=0.0
-        Over which kinks of losses of points are smoothed.
+    widths : sequence of float
+        Over which kinks of losses of points are smoothed; others are as they are.
+    are_convex : sequence of bool
 
     Returns
     -------
@@ -334,17 +347,125 @@ def tasks(losses, sizes, weights, *, double width=0.0):
     """
     cdef _OwnerOfParts owner = _OwnerOfParts()
     cdef CLoss loss = CLoss(), inner
-    cdef Py_ssize_t j, first = 0
+    cdef Py_ssize_t j, first = 0, y_first = 0
     owner.of.parts = <Part *> malloc(max(len(losses), 1) * sizeof(Part))
-    owner.of.n, owner.of.width = len(losses), width
+    owner.of.n = len(losses)
     for j in range(len(losses)):
         inner = losses[j]
         owner.of.parts[j].table, owner.of.parts[j].params = inner.table, inner.params
         owner.of.parts[j].weight, owner.of.parts[j].first = weights[j], first
-        owner.of.parts[j].n = sizes[j]
+        owner.of.parts[j].n, owner.of.parts[j].width = sizes[j], widths[j]
+        owner.of.parts[j].y_first, owner.of.parts[j].y_size = y_first, y_sizes[j]
+        owner.of.parts[j].is_convex = are_convex[j]
         first += max(sizes[j], 1)
+        y_first += y_sizes[j]
     loss.table, loss.params = &of_parts, <const void *> &owner.of
     loss.owner, loss.parts = owner, tuple(losses)
+    return loss
+
+
+# ------------------------------------------------- few outputs, of which others are made
+cdef struct Mapped:
+    const LossTable *table
+    const void *params
+    double *matrix        # of n rows, a row for each output of the loss ...
+    double *constant      # ... and what is added to it
+    Py_ssize_t n
+    Py_ssize_t rank
+
+
+cdef class _OwnerOfMapped:
+    cdef Mapped of
+
+    def __dealloc__(self):
+        free(self.of.matrix)
+        free(self.of.constant)
+
+
+cdef double at_mapped(const void *params, const Row *row, double *hessian) noexcept nogil:
+    """loss(y, U p + c), by p."""
+    cdef const Mapped *of = <const Mapped *> params
+    cdef Py_ssize_t i, j, k, m, n = of.n, rank = of.rank
+    cdef bint has_hessian = hessian != NULL or row.curvature != NULL
+    cdef double *raw = <double *> malloc((3 * n + n * (n + 1) // 2) * sizeof(double))
+    cdef double *slope = raw + n
+    cdef double *turned = raw + 2 * n
+    cdef double *packed = raw + 3 * n
+    cdef double value, bend
+    cdef Row own
+    for i in range(n):
+        raw[i] = of.constant[i]
+        for k in range(rank):
+            raw[i] += of.matrix[i * rank + k] * row.raw[k]
+    own.y, own.y_size, own.raw, own.n_outputs = row.y, row.y_size, raw, n
+    own.gradient, own.curvature = slope, NULL
+    value = of.table.row(of.params, &own)
+    if row.gradient != NULL:
+        for k in range(rank):
+            row.gradient[k] = 0.0
+            for i in range(n):
+                row.gradient[k] += of.matrix[i * rank + k] * slope[i]
+    if has_hessian:
+        own.gradient = NULL
+        of.table.row_hessian(of.params, &own, packed)
+        for k in range(rank):
+            for i in range(n):
+                turned[i] = 0.0
+                for j in range(n):
+                    turned[i] += of.matrix[j * rank + k] * packed[
+                        likelihoods.at(i, j) if j <= i else likelihoods.at(j, i)]
+            for m in range(k + 1):
+                bend = 0.0
+                for i in range(n):
+                    bend += of.matrix[i * rank + m] * turned[i]
+                if hessian != NULL:
+                    hessian[likelihoods.at(k, m)] = bend
+                elif m == k:
+                    row.curvature[k] = bend
+    free(raw)
+    return value
+
+
+cdef double mapped_row(const void *params, const Row *row) noexcept nogil:
+    return at_mapped(params, row, NULL)
+
+
+cdef void mapped_hessian(const void *params, const Row *row, double *hessian) noexcept nogil:
+    at_mapped(params, row, hessian)
+
+
+cdef LossTable of_mapped
+start_table(&of_mapped)
+of_mapped.row, of_mapped.row_hessian = mapped_row, mapped_hessian
+
+
+def mapped(CLoss inner, const double[:, ::1] matrix, const double[::1] constant):
+    """The C functions of loss(y, matrix @ p + constant), with fewer outputs p.
+
+    Parameters
+    ----------
+    inner : CLoss
+        A loss of rows with a Hessian.
+    matrix : ndarray of shape (n_outputs, rank)
+    constant : ndarray of shape (n_outputs,)
+
+    Returns
+    -------
+    CLoss
+    """
+    cdef _OwnerOfMapped owner = _OwnerOfMapped()
+    cdef CLoss loss = CLoss()
+    cdef Py_ssize_t i, k, n = matrix.shape[0], rank = matrix.shape[1]
+    owner.of.table, owner.of.params = inner.table, inner.params
+    owner.of.n, owner.of.rank = n, rank
+    owner.of.matrix = <double *> malloc(n * rank * sizeof(double))
+    owner.of.constant = <double *> malloc(n * sizeof(double))
+    for i in range(n):
+        owner.of.constant[i] = constant[i]
+        for k in range(rank):
+            owner.of.matrix[i * rank + k] = matrix[i, k]
+    loss.table, loss.params = &of_mapped, <const void *> &owner.of
+    loss.owner, loss.parts = owner, (inner,)
     return loss
 
 
@@ -459,6 +580,10 @@ KINDS = {
 cdef full_fn formula(str name) except NULL:
     if name == "ordinal":
         return likelihoods.ordinal
+    if name == "binary":
+        return likelihoods.binary
+    if name == "box":
+        return boxes.box
     if name == "censored":
         return likelihoods.censored
     if name == "location_scale":

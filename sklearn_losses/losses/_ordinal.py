@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit, ndtr, ndtri
+from scipy.special import logit
 from sklearn.base import clone
 
 from sklearn_losses._machine._params import (
@@ -26,6 +26,7 @@ from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._arguments import check_classes, real_array, require_shape
 from sklearn_losses.losses._base import Loss
 from sklearn_losses.losses._binary import LogLoss
+from sklearn_losses.losses._curves import CURVES
 from sklearn_losses.losses._likelihoods import KINDS, likelihood, thresholds
 from sklearn_losses.losses._links import Link, RowLink
 from sklearn_losses.losses._outputs import Likelihood
@@ -80,6 +81,9 @@ class OrdinalLoss(Likelihood):
         shares = np.cumsum(counts)[:-1] / counts.sum()
         return np.append(0.0, self._quantile(np.clip(shares, NEARLY, 1.0 - NEARLY)))
 
+    def _minimum(self, y_true):
+        return np.zeros(np.shape(y_true)[:1])
+
     def _quantile(self, share):
         """The threshold below which a share of the rows is, without features."""
         raise NotImplementedError
@@ -100,7 +104,7 @@ class CumulativeLink(RowLink):
     def inverse(self, raw_prediction: ArrayLike) -> Array:
         raw = np.asarray(raw_prediction, dtype=np.float64)
         ends = raw[..., 1:] - raw[..., :1]
-        F, G = DISTRIBUTIONS[self.name][:2]
+        F, G = CURVES[self.name][:2]
         edge = np.zeros((*raw.shape[:-1], 1))
         below = np.concatenate([edge, F(ends), edge + 1.0], axis=-1)
         above = np.concatenate([edge + 1.0, G(ends), edge], axis=-1)
@@ -108,34 +112,6 @@ class CumulativeLink(RowLink):
         upper = below[..., :-1] > 0.5
         found = np.where(upper, -np.diff(above), np.diff(below))
         return np.maximum(found, 0.0)
-
-
-def _gumbel_least(z):
-    with np.errstate(over="ignore"):
-        return -np.expm1(-np.exp(z))
-
-
-def _gumbel_least_above(z):
-    with np.errstate(over="ignore"):
-        return np.exp(-np.exp(z))
-
-
-def _cauchy(z):
-    return np.arctan2(1.0, -z) / np.pi
-
-
-# F, 1 - F and the inverse of F.
-DISTRIBUTIONS = {
-    "logistic": (expit, lambda z: expit(-z), logit),
-    "normal": (ndtr, lambda z: ndtr(-z), ndtri),
-    "minimum": (_gumbel_least, _gumbel_least_above, lambda q: np.log(-np.log1p(-q))),
-    "maximum": (
-        lambda z: _gumbel_least_above(-z),
-        lambda z: _gumbel_least(-z),
-        lambda q: -np.log(-np.log(q)),
-    ),
-    "cauchy": (_cauchy, lambda z: _cauchy(-z), lambda q: np.tan(np.pi * (q - 0.5))),
-}
 
 
 class Cumulative(OrdinalLoss):
@@ -160,10 +136,7 @@ class Cumulative(OrdinalLoss):
         return likelihood(self.formula, (float(KINDS[self.kind]),))
 
     def _quantile(self, share):
-        return DISTRIBUTIONS[self.kind][2](share)
-
-    def _minimum(self, y_true):
-        return np.zeros(np.shape(y_true)[:1])
+        return CURVES[self.kind].inverse(share)
 
 
 class CumulativeLogit(Cumulative):
@@ -346,6 +319,7 @@ class ThresholdLoss(OrdinalLoss):
         return thresholds(
             self._checked_inner(),
             is_immediate=self.is_immediate,
+            is_convex=self.convex,
             width=h,
             columns=self._columns,
         )
@@ -366,6 +340,18 @@ class ThresholdLoss(OrdinalLoss):
         """The C functions with kinks that are a mean over [-h, h]."""
         return self._thresholds(h)
 
+    def conjugates(self, y: Any, slopes: Any) -> Any:
+        """Those of the binary losses, of which each threshold has the slope."""
+        if self._columns or not self.inner.has_conjugate:
+            return None
+        total, classes = np.zeros(len(y)), slopes.shape[1]
+        for j in range(classes - 1):
+            near = np.abs(y[:, 0] - j - 0.5) < 1.0
+            here = near if self.is_immediate else np.ones(len(y), dtype=bool)
+            above, slope = (y[here, 0] > j).astype(float), -slopes[here, j + 1]
+            total[here] += self.inner.conjugate(above, slope)
+        return total
+
     def start(self, y: Any, weight: Any) -> Array:
         found = super().start(y, weight)
         if not self._columns:
@@ -378,9 +364,6 @@ class ThresholdLoss(OrdinalLoss):
         """Where the log loss has it, or another loss that has probabilities."""
         found = logit(share)
         return found if self.inner.name == "log_loss" else np.clip(found, -1.0, 1.0)
-
-    def _minimum(self, y_true):
-        return np.zeros(np.shape(y_true)[:1])
 
 
 class AllThreshold(ThresholdLoss):

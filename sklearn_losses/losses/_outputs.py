@@ -24,7 +24,7 @@ from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._arguments import domain_error, real_array, require_shape
 from sklearn_losses.losses._base import Loss
 from sklearn_losses.losses._likelihoods import likelihood
-from sklearn_losses.losses._links import LogLink
+from sklearn_losses.losses._links import IdentityLink, LogLink
 from sklearn_losses.losses._table import CLoss
 
 MLE = "mle"
@@ -128,7 +128,7 @@ class Likelihood(Loss):
         return self.columns(y), np.ascontiguousarray(raw, dtype=np.float64), dtype, None
 
     def _target_shapes(self, n):
-        return [(n,)]
+        return [(n,) if self.y_size == 1 else (n, self.y_size)]
 
     def rows_of(self, y_true: float, n: int) -> Any:
         """Targets of n rows that are one number."""
@@ -262,6 +262,16 @@ class Likelihood(Loss):
         """The unit of locations, in which kinks are smoothed, near raw outputs."""
         return 1.0
 
+    def unit_of_targets(self, y: Array) -> float:
+        """The unit in which kinks are smoothed, if no parameter is fitted.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, y_size)
+            Targets that were observed.
+        """
+        return 1.0 if self.parameters else spread_of(self, y[:, 0])
+
     def minimum_of(self, y: Array, weight: Array) -> float:
         """The least value that all rows together could have, -inf if it is not known.
 
@@ -273,6 +283,18 @@ class Likelihood(Loss):
         here = weight > 0
         with np.errstate(invalid="ignore"):
             return float(weight[here] @ self._minimum(y[here, 0]))
+
+    def conjugates(self, y: Array, slopes: Array) -> Array | None:
+        """The conjugate of each row at slopes that the loss has, None if unknown.
+
+        Only a loss with kinks is asked: the slopes are those of its smoothed form.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, y_size)
+        slopes : ndarray of shape (n_samples, n_outputs)
+        """
+        return None
 
     def _minimum(self, y_true):
         """That of the likeliest location; of a scale that may shrink it is -inf."""
@@ -304,6 +326,30 @@ class Likelihood(Loss):
     def predicted(self, **values: Any) -> Any:
         """What is predicted of such a distribution."""
         return self.link.inverse(values["location"])
+
+
+def finite_start(loss, y, weight):
+    """`start`, or something finite where few rows have none, as counts of 0."""
+    with np.errstate(all="ignore"):
+        start = np.asarray(loss.start(y, weight), dtype=np.float64)
+    return np.nan_to_num(start, nan=0.0, posinf=30.0, neginf=-30.0)
+
+
+def unit_of_targets(loss: Loss, y: Array) -> float:
+    """The unit in which kinks of any loss are smoothed, of targets that are no nan."""
+    own = getattr(loss, "unit_of_targets", None)
+    return spread_of(loss, y) if own is None else own(y.reshape(len(y), -1))
+
+
+def spread_of(loss: Loss, y: Array) -> float:
+    """The mean distance of numbers from their median, 1 of what is predicted by a link.
+
+    Outputs that are no numbers have no unit.
+    """
+    if loss.task != "regression" or not isinstance(loss.link, IdentityLink):
+        return 1.0
+    y = y[np.isfinite(y)]
+    return (float(np.abs(y - np.median(y)).mean()) if len(y) else 0.0) or 1.0
 
 
 def best_outputs(functions, y, weight, start, max_iter=100):

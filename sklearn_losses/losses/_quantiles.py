@@ -49,7 +49,7 @@ class Quantiles(Likelihood):
 
     See Also
     --------
-    Quantile : One level, also with SGD.
+    Quantile : One level.
     GaussianDistribution : All levels, of one distribution.
 
     References
@@ -131,6 +131,10 @@ class Quantiles(Likelihood):
 
     def _minimum(self, y_true):
         return np.zeros(len(np.atleast_1d(y_true)))
+
+    def conjugates(self, y: Array, slopes: Array) -> Array:
+        """y times the slopes by all levels."""
+        return y[:, 0] * (slopes[:, 1:] if self.is_parallel else slopes).sum(axis=1)
 
     def check_fit(self, y: Array, weight: Array) -> None:
         """Any targets have quantiles."""

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_losses._machine._params import Interval
+from sklearn_losses._machine._params import Interval, check_parameters
 from sklearn_losses.losses._base import CONVEX_RELATIVES, PointLoss
 from sklearn_losses.losses._links import Log1pLink
+from sklearn_losses.losses._mixture import mixture
 from sklearn_losses.losses._scale import POSITIVE, SCALE, ThresholdLoss, ratio
+from sklearn_losses.losses._table import CLoss
 
 STEEPEST_RELATIVE = 1e150  # of a scale next to 0: a weight is finite
 
@@ -353,6 +355,57 @@ class Huber(ThresholdLoss):
     @property
     def lipschitz(self) -> float:
         return self.delta * self._scale
+
+
+class SmoothL1(PointLoss):
+    """r^2 / (2 beta) if abs(r) <= beta, else abs(r) - beta / 2: Huber's over its delta.
+
+    It is the loss of that name of PyTorch. The slope is at most 1 whatever beta is.
+
+    It estimates the median of y, about, and the mean of what is within beta of it. Take
+    it for edges of boxes, or to keep numbers of another library. Do not otherwise:
+    `Huber` is the same times delta, and has a scale.
+
+    Parameters
+    ----------
+    beta : float, default=1.0
+        Where the loss turns linear, in units of y.
+
+    See Also
+    --------
+    Huber : beta times this loss.
+    GIoU : The overlap of boxes in place of their edges.
+
+    References
+    ----------
+    Girshick 2015, "Fast R-CNN", ICCV.
+
+    Examples
+    --------
+    >>> from sklearn_losses import SmoothL1
+    >>> SmoothL1(beta=0.5).value([0.0, 0.0], [0.5, 3.0])
+    array([0.25, 2.75])
+    """
+
+    name = "smooth_l1"
+    lipschitz = 1.0
+    _constraints = {"beta": POSITIVE}
+
+    def __init__(self, beta: float = 1.0) -> None:
+        self.beta = beta
+
+    @property
+    def smoothness(self) -> float:
+        return ratio(1.0, self.beta)
+
+    def compiled(self) -> CLoss:
+        check_parameters(self, self._constraints)
+        inner = Huber(delta=self.beta).checked()
+        weight = 1.0 / self.beta
+        return mixture([(inner, weight, weight, False)])
+
+    def _optimal_constant(self, y_true, sample_weight):
+        return Huber(delta=self.beta)._optimal_constant(y_true, sample_weight)
 
 
 class PseudoHuber(ThresholdLoss):

@@ -11,11 +11,18 @@ A target that is nan was not observed, and adds nothing.
 array([1.224, 0.125])
 """
 
+from itertools import accumulate, pairwise
+
 import numpy as np
 
 from sklearn_losses.losses._arguments import real_array, require_shape
-from sklearn_losses.losses._likelihoods import tasks
+from sklearn_losses.losses._likelihoods import mapped, tasks
 from sklearn_losses.losses._outputs import Likelihood
+
+
+def y_size_of(loss):
+    """How many columns of y are one target of a loss."""
+    return getattr(loss, "y_size", 1)
 
 
 class Tasks(Likelihood):
@@ -24,25 +31,28 @@ class Tasks(Likelihood):
     Parameters
     ----------
     losses : sequence of Loss
-        Each of points, or of rows with labels for targets.
+        Each of points, of rows with labels for targets, or of several outputs.
     sizes : sequence of int
         How many raw outputs each has.
     weights : sequence of float, default=None
         None means 1.
+    units : sequence of float, default=None
+        In which the kinks of each are smoothed; None means 1.
     """
 
     name = None
     granularity = "row"
     starts_at_best = True
 
-    def __init__(self, losses=(), sizes=(), weights=None):
+    def __init__(self, losses=(), sizes=(), weights=None, units=None):
         self.losses = losses
         self.sizes = sizes
         self.weights = weights
+        self.units = units
 
     @property
     def y_size(self):
-        return len(self.losses)
+        return sum(map(y_size_of, self.losses))
 
     @property
     def outputs(self):
@@ -60,54 +70,162 @@ class Tasks(Likelihood):
         return self.softened_by(0.0)
 
     def softened_by(self, h):
-        """The C functions with kinks of losses of points smoothed over h."""
-        sizes = [
-            0 if loss.granularity == "point" else size
-            for loss, size in zip(self.losses, self.sizes)
+        """The C functions with kinks smoothed over h, of the loss of the least unit."""
+        are_points = [loss.granularity == "point" for loss in self.losses]
+        sizes = [0 if point else n for point, n in zip(are_points, self.sizes)]
+        least = self.unit_of_targets(None)
+        widths = [h * unit / least for unit in self._filled(self.units)]
+        functions = [
+            loss.softened_by(width) if _is_softened(loss) else loss.checked()
+            for loss, width in zip(self.losses, widths)
         ]
-        functions = [loss.checked() for loss in self.losses]
-        return tasks(functions, sizes, self._weights(), width=h)
+        y_sizes = [y_size_of(loss) for loss in self.losses]
+        are_convex = [loss.convex for loss in self.losses]
+        weights = self._filled(self.weights)
+        return tasks(functions, sizes, y_sizes, weights, widths, are_convex)
 
-    def _weights(self):
-        return [1.0] * len(self.losses) if self.weights is None else self.weights
+    def _filled(self, numbers):
+        return [1.0] * len(self.losses) if numbers is None else numbers
+
+    def unit_of_targets(self, y):
+        """The least of those of losses with kinks."""
+        each = zip(self.losses, self._filled(self.units))
+        return min((u for loss, u in each if not loss.differentiable), default=1.0)
+
+    @property
+    def bends(self):
+        """How much a kink of each output bends where it is smoothed."""
+        each = np.array(self._filled(self.weights)) / self._filled(self.units)
+        return np.repeat(each, self.sizes)
+
+    def targets(self, y):
+        """Each loss with its own targets, and which rows have them.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, y_size)
+        """
+        ends = accumulate(map(y_size_of, self.losses), initial=0)
+        for loss, (a, b) in zip(self.losses, pairwise(ends)):
+            own = y[:, a] if b == a + 1 else y[:, a:b]
+            yield loss, own, ~np.isnan(y[:, a])
 
     def check_targets(self, y_true, name="y_true", n_classes=None):
-        for t, loss in enumerate(self.losses):
-            column = np.asarray(y_true)[:, t]
-            loss.check_targets(column[~np.isnan(column)], f"{name}[:, {t}]")
+        for t, (loss, own, here) in enumerate(self.targets(np.asarray(y_true))):
+            loss.check_targets(own[here], f"{name} of the task {t}")
 
     def _row_arrays(self, y_true, raw_prediction):
         raw, dtype = real_array(raw_prediction)
         y = np.asarray(y_true, dtype=np.float64)
         require_shape("raw_prediction", raw, y.shape, (len(y), len(self.outputs)))
-        require_shape("y_true", y, raw.shape, (len(raw), len(self.losses)))
+        require_shape("y_true", y, raw.shape, (len(raw), self.y_size))
         self.check_targets(y)
         return self.columns(y), np.ascontiguousarray(raw, dtype=np.float64), dtype, None
 
     def start(self, y, weight):
         """The best constant of each task."""
         found = []
-        for t, (loss, size) in enumerate(zip(self.losses, self.sizes)):
-            here = ~np.isnan(y[:, t])
-            best = loss.optimal_constant(y[here, t], weight[here])
-            own = np.zeros(size)
-            own[: np.size(best)] = np.clip(np.nan_to_num(best), -30.0, 30.0)
-            found.append(own)
+        for (loss, own, here), size in zip(self.targets(y), self.sizes):
+            best = loss.optimal_constant(own[here], weight[here])
+            constants = np.zeros(size)
+            constants[: np.size(best)] = np.nan_to_num(best)
+            is_number = loss.task in ("regression", "boxes")
+            found.append(constants if is_number else np.clip(constants, -30.0, 30.0))
         return np.concatenate(found)
+
+    def conjugates(self, y, slopes):
+        """The sum of those of the losses."""
+        total, ends = np.zeros(len(y)), np.cumsum([0, *self.sizes])
+        weights = self._filled(self.weights)
+        for t, (loss, own, here) in enumerate(self.targets(y)):
+            if not loss.has_conjugate:
+                return None
+            slope = slopes[here, ends[t] : ends[t + 1]] / weights[t]
+            slope = slope[:, 0] if loss.granularity == "point" else slope
+            total[here] += weights[t] * loss.conjugate(own[here], slope)
+        return total
 
     def minimum_of(self, y, weight):
         """The least value that all rows together could have, -inf if it is not known.
 
         Parameters
         ----------
-        y : ndarray of shape (n_samples, n_tasks)
+        y : ndarray of shape (n_samples, y_size)
         weight : ndarray of shape (n_samples,)
         """
         total = 0.0
-        for t, (loss, factor) in enumerate(zip(self.losses, self._weights())):
-            here = ~np.isnan(y[:, t]) & (weight > 0)
+        for (loss, own, here), factor in zip(
+            self.targets(y), self._filled(self.weights)
+        ):
+            rows = here & (weight > 0)
             try:
-                total += factor * float(weight[here] @ loss.minimum(y[here, t]))
+                total += factor * float(weight[rows] @ loss.minimum(own[rows]))
             except ValueError:
                 return -np.inf
         return total
+
+
+class Mapped(Likelihood):
+    """loss(y, matrix @ p + constant), of fewer raw outputs p.
+
+    Parameters
+    ----------
+    loss : Tasks
+    matrix : ndarray of shape (n_outputs, rank)
+    constant : ndarray of shape (n_outputs,)
+    """
+
+    name = None
+    granularity = "row"
+    starts_at_best = True
+
+    def __init__(self, loss=None, matrix=None, constant=None):
+        self.loss = loss
+        self.matrix = matrix
+        self.constant = constant
+
+    @property
+    def outputs(self):
+        return tuple(f"shared {k}" for k in range(self.matrix.shape[1]))
+
+    @property
+    def y_size(self):
+        return self.loss.y_size
+
+    @property
+    def convex(self):
+        return self.loss.convex
+
+    @property
+    def differentiable(self):
+        return self.loss.differentiable
+
+    def compiled(self):
+        return mapped(self.loss.compiled(), self.matrix, self.constant)
+
+    def softened_by(self, h):
+        """The C functions with kinks smoothed over h."""
+        return mapped(self.loss.softened_by(h), self.matrix, self.constant)
+
+    def unit_of_targets(self, y):
+        return self.loss.unit_of_targets(y)
+
+    @property
+    def bends(self):
+        """How much a kink of each output bends where it is smoothed."""
+        return (self.matrix**2).T @ self.loss.bends
+
+    def check_targets(self, y_true, name="y_true", n_classes=None):
+        self.loss.check_targets(y_true, name, n_classes)
+
+    def start(self, y, weight):
+        """No shared output."""
+        return np.zeros(self.matrix.shape[1])
+
+    def minimum_of(self, y, weight):
+        return self.loss.minimum_of(y, weight)
+
+
+def _is_softened(loss):
+    """Whether a loss of rows has kinks that it smooths itself."""
+    return loss.granularity == "row" and hasattr(loss, "softened_by")

@@ -8,10 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.losses._outputs import best_outputs
 from sklearn_losses.terms._rows import RowTerm
 from sklearn_losses.terms._term import FEW, LossTerm, Model, finite
+
+WITHIN = 1.0 - 1e-12  # of the slopes that a loss may have
 
 
 class OutputsTerm(RowTerm):
@@ -36,6 +37,11 @@ class OutputsTerm(RowTerm):
         self.n_outputs = n_outputs
         self.is_smoothed = not loss.differentiable
         self._at = 0.0, self._functions
+
+    @property
+    def columns(self):
+        """Targets as the loss takes them, of shape (n_rows, y_size)."""
+        return self._y
 
     def with_loss(self, loss):
         return OutputsTerm(loss, self.y, self.weight, self.n_outputs, self.offset)
@@ -93,42 +99,20 @@ class OutputsTerm(RowTerm):
         return self.lowest if self.lowest > -np.inf else None
 
     def width(self, p, h):
-        """h in the unit of what has kinks: the least, as one width is for all."""
+        """h in the unit of what has kinks."""
         if self.loss.parameters:
             return h * self.loss.unit_of(p)
-        return h / self.unit * self._unit_of_kinks
+        return h / self.unit * self._unit
 
     @cached_property
-    def _unit_of_kinks(self):
-        losses = getattr(self.loss, "losses", [self.loss])
-        bent = [u for loss, u in zip(losses, self.units) if not loss.differentiable]
-        return min(bent, default=1.0)
+    def _unit(self):
+        return self.loss.unit_of_targets(self._y[self.weight > 0])
 
     @cached_property
-    def units(self):
-        """The mean distance from the median, of each column of targets with a unit."""
-        return [
-            self._unit(loss, y)
-            for loss, y in zip(getattr(self.loss, "losses", [self.loss]), self._y.T)
-        ]
-
-    def _unit(self, loss, y):
-        # Outputs that are parameters have none, and a model has one stiffness.
-        if (
-            getattr(loss, "parameters", None)
-            or loss.task != "regression"
-            or not isinstance(loss.link, IdentityLink)
-        ):
-            return 1.0
-        y = y[(self.weight > 0) & np.isfinite(y)]
-        return np.abs(y - np.median(y)).mean() or 1.0
-
-    @cached_property
-    def _steps(self):
-        """What a step of each output is: 1, or the unit of what it predicts."""
-        if hasattr(self.loss, "sizes"):
-            return np.repeat(self.units, self.loss.sizes)
-        return np.full(self.shape[1], self.units[0])
+    def bends(self):
+        """How much the smoothed kinks of each output bend, the most being 1."""
+        found = getattr(self.loss, "bends", np.ones(self.n_outputs))
+        return found / found.max()
 
     def minimum(self):
         """The least value, or what a step of a unit could make of the best constant."""
@@ -136,12 +120,31 @@ class OutputsTerm(RowTerm):
             return self.known_minimum
         best = self.best_constant()
         slopes = np.abs(self.slopes(self.at_constant(best), 0.0)).sum(axis=0)
-        return self.value_at(best) - float(slopes @ self._steps)
+        return self.value_at(best) - float(slopes.sum()) * self._unit
 
     @cached_property
     def lowest(self):
         """The least that all rows could have, -inf if it is not known."""
         return self.loss.minimum_of(self._y, self.weight)
+
+    def conjugates_and_slopes(self, p, h):
+        """Where loss + conjugate = slope * p: of slopes of what is smoothed, at 0.
+
+        Returns
+        -------
+        zeros : ndarray
+            The raw predictions at which values are.
+        values : ndarray of shape (n_rows,) or None
+            Minus the weighted conjugates; None if there is no formula.
+        slopes : ndarray like p
+        """
+        slopes = np.empty(p.shape)
+        self._smoothed(h).evaluate_rows(self._y, p, None, slopes, None)
+        slopes *= WITHIN  # which rounding may have left
+        found = self.loss.conjugates(self._y, slopes)
+        if found is not None:
+            found = self._weighted(-found)
+        return np.zeros(p.shape), found, self._weighted(slopes)
 
     def values_and_slopes(self, p):
         """The weighted losses of all rows, and their derivatives."""

@@ -328,7 +328,6 @@ def test_parameters_in_a_grid_and_names_of_columns():
         (GaussianDistribution(), {"scale": ["a"]}, Y, "'a', and X has no names"),
         (GaussianDistribution(), {"scale": "some"}, Y, "Got 'some' instead"),
         (GaussianDistribution(), "all", Y, "must be a dict such as"),
-        (WeibullAFT(), {"scale": "all"}, TIMES, "its scale is one number for all rows"),
         (GaussianDistribution(), None, np.ones(N), "cannot fit a scale to y"),
         (NegativeBinomial("mle"), None, np.zeros(N), "which is 0 in every row"),
         (NegativeBinomial("mle"), None, TIMES, r"y\[0\] is"),

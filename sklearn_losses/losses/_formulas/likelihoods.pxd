@@ -52,15 +52,18 @@ cdef inline double log_minus_expm1(double x) noexcept nogil:
     return log(-expm1(-x)) if x < LOG_2 else log1p(-exp(-x))
 
 
+cdef inline double normal_tail(double s) noexcept nogil:
+    """1 - x (1 - Phi(x)) / phi(x), of s = 1 / x^2 next to 0."""
+    return s * (1.0 - s * (3.0 - s * (15.0 - s * (105.0 - 945.0 * s))))
+
+
 cdef inline double log_normal_cdf(double x) noexcept nogil:
     cdef double s
     if x > 0.0:
         return log1p(-0.5 * erfc(x * SQRT_HALF_))
     if x > -30.0:
         return log(0.5 * erfc(-x * SQRT_HALF_))
-    s = 1.0 / (x * x)
-    return -0.5 * x * x - log(-x) - HALF_LOG_2PI + log1p(
-        -s * (1.0 - s * (3.0 - s * (15.0 - s * (105.0 - 945.0 * s)))))
+    return -0.5 * x * x - log(-x) - HALF_LOG_2PI + log1p(-normal_tail(1.0 / (x * x)))
 
 
 cdef inline double digamma(double x) noexcept nogil:
@@ -115,20 +118,20 @@ cdef inline double above(int kind, double a, double *d, double *dd) noexcept nog
         return e
     if kind == NORMAL:
         p = log_normal_cdf(-a)
-        f = exp(-0.5 * a * a - HALF_LOG_2PI - p)
-        d[0] = f
         e = 1.0 / (a * a) if a != 0.0 else 0.0
-        dd[0] = f * (f - a) if a < 30.0 else 1.0 - e * (1.0 - e * (6.0 - 50.0 * e))
+        f = exp(-0.5 * a * a - HALF_LOG_2PI - p) if a < 30.0 else a / (1.0 - normal_tail(e))
+        d[0] = f
+        dd[0] = 0.0 if f == 0.0 else f * (f - a) if a < 30.0 else 1.0 - e * (1.0 - e * (6.0 - 50.0 * e))
         return -p
     if kind == MAXIMUM:
         p = below(MINIMUM, -a, d, dd)
         d[0] = -d[0]
         return p
     p = atan2(1.0, a) / PI
-    f = 1.0 / (PI * (1.0 + a * a))
-    d[0] = f / p
-    dd[0] = f / p * (f / p - 2.0 * a / (1.0 + a * a))
-    return -log(p)
+    f = 1.0 / (PI * p * (1.0 + a * a)) if a < 1e15 else 1.0 / a
+    d[0] = f
+    dd[0] = f * (f - 2.0 / (a + 1.0 / a)) if a < 1e15 else -f * f
+    return -log(p) if p < 0.5 else -log1p(-atan2(1.0, -a) / PI)
 
 
 cdef inline double below(int kind, double b, double *d, double *dd) noexcept nogil:
@@ -297,6 +300,23 @@ cdef inline double ordinal(const double *own, const double *y, Py_ssize_t y_size
             h[at(c + 1, 0)], h[at(c + 1, c + 1)] = -dd[4], dd[2]
         if 0 < c < n - 1:
             h[at(c + 1, c)] = dd[1]
+    return value
+
+
+cdef inline double binary(const double *own, const double *y, Py_ssize_t y_size,
+                          const double *raw, Py_ssize_t n, double *g, double *h) noexcept nogil:
+    """-y log F(p) - (1 - y) log(1 - F(p)), of which a part with weight 0 is left out."""
+    cdef double value = 0.0, slope = 0.0, bend = 0.0, d, dd
+    if y[0] > 0.0:
+        value += y[0] * below(<int> own[0], raw[0], &d, &dd)
+        slope, bend = y[0] * d, y[0] * dd
+    if y[0] < 1.0:
+        value += (1.0 - y[0]) * above(<int> own[0], raw[0], &d, &dd)
+        slope, bend = slope + (1.0 - y[0]) * d, bend + (1.0 - y[0]) * dd
+    if g != NULL:
+        g[0] = slope
+    if h != NULL:
+        h[0] = bend
     return value
 
 

@@ -43,6 +43,7 @@ START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
+BALANCED = 1e-6  # of tol is left where slopes prove a bound
 SURE_STEPS = 40  # more than it takes to leave a far row behind
 MOST_COEFS = 5000  # a matrix of 200 MB
 ROUNDING = 1e-12  # of a sum of many values
@@ -79,8 +80,15 @@ class OutputsModel(JointModel):
         self.gradient = self.problem.gradient(theta, seen.sums)
         of_each = np.tile(self.l2, self.n_outputs)[places]
         self.hessian = hessian.copy()  # that of the loss may be asked for again
+        if self.problem.memory is not None:
+            self.hessian += self.problem.memory.block(places)
         diagonal = self.hessian.ravel()[:: len(places) + 1]
-        diagonal += of_each + jitter * self.stiffness / JITTER
+        output = places // len(self.l2)
+        more = jitter * self.problem.term.bends[output]
+        if jitter > 0 and self.problem.stiff is not None:
+            share = min(jitter / curvature, 1.0) if curvature > 0 else 1.0
+            more = share * self.problem.stiff[output]
+        diagonal += of_each + more * self.stiffness / JITTER
         if not self.price.is_simple:
             self._add_price(theta)
 
@@ -112,7 +120,7 @@ class OutputsModel(JointModel):
     def _step(self, gradient):
         damping = max(self.damping, FIRST_DAMPING)
         factor, scale, needed = scaled_cholesky(self.hessian, damping)
-        if needed > damping:
+        if needed > damping or self.hessian.diagonal().min() < 0.0:
             step = newton_step(gradient, self.hessian + 0.0)
             return step / (1.0 + self.damping / FIRST_DAMPING * 1e-3)
         found = -solve_scaled(factor, scale, gradient)
@@ -138,16 +146,27 @@ class OutputsProblem(CentredProblem):
     predictors : Predictors
     keeps_hessian : bool
         Whether the Hessian stays what it was at the last point.
+    stiff : ndarray of shape (n_outputs,) or None
+        What the jitter of a Hessian is a share of, where outputs have units of their
+        own.
     """
 
-    keeps_hessian, _last = False, None
+    keeps_hessian, _last, stiff = False, None, None
 
     @classmethod
     def of(cls, objective, features, term, passes=0):
         found = super().of(objective, features, term, passes)
-        found.predictors, found.sees_differences = objective.predictors, False
-        found.moves[-1] = 1.0  # predictors know which intercepts do
-        return found
+        return found.with_predictors(objective.predictors)
+
+    def with_predictors(self, predictors):
+        """This problem, of outputs that use what they say."""
+        self.predictors, self.sees_differences = predictors, False
+        self.moves[-1] = 1.0  # predictors know which intercepts move
+        if self.price.has_bounds:  # which are those of the location
+            none = np.full((self.n_outputs - 1, len(self.low)), np.inf)
+            self.low = np.vstack([self.low, -none])
+            self.high = np.vstack([self.high, none])
+        return self
 
     def gradient(self, theta, sums):
         """That of what moves; a column without spread does not."""
@@ -164,15 +183,24 @@ class OutputsProblem(CentredProblem):
     def _new_hessian(self, raw, h):
         self.passes += 1
         size, n_outputs = self.predictors.size, self.n_outputs
-        found, total = np.zeros((size, size)), 0.0
+        found, total = np.zeros((size, size)), np.zeros(n_outputs)
         width = max(n_outputs**2, self.features.n_features + 1)
         n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
         for start in range(0, len(raw), n_rows):
             block = slice(start, min(start + n_rows, len(raw)))
             hessians = self.term.hessians(raw[block], h, block)
-            total += float(np.abs(np.einsum("ikk->ik", hessians)).sum())
+            total += np.abs(np.einsum("ikk->ik", hessians)).sum(axis=0)
             self.predictors.add_curvature(self._z(block), hessians, found)
-        return found, total
+        self.stiff = self._stiff(total, self.term.loss.unit_of(raw))
+        return found, float(total.sum())
+
+    def _stiff(self, bend, unit):
+        """What jitter is a share of, for each output that has a unit of its own."""
+        if not getattr(self.term.loss, "parameters", None):
+            return None
+        squares = np.ones(len(bend))
+        squares[0] = unit**2
+        return np.max(bend * squares) / squares
 
     def _z(self, block):
         """Centred rows and a column of ones, of a block that may be any."""
@@ -183,10 +211,22 @@ class OutputsProblem(CentredProblem):
         centre_rows(features.X[block], features.mean, features.scale, z)
         return z
 
-    def bound(self, theta):
-        """A lower bound of a convex objective, from the slopes at a point."""
+    def bound(self, theta, h):
+        """A lower bound of a convex objective, from the slopes at a point.
+
+        Parameters
+        ----------
+        theta : ndarray
+        h : float
+            The width of smoothed kinks: then the conjugate of the slopes is needed.
+        """
         raw, offset = self.raw_at(theta), self.term.offset
-        values, slopes = self.term.values_and_slopes(raw)
+        if h > 0:
+            raw, values, slopes = self.term.conjugates_and_slopes(raw, h)
+            if values is None:
+                return -np.inf
+        else:
+            values, slopes = self.term.values_and_slopes(raw)
         sums = Sums(self.features, self.n_outputs)
         for block in self.features.blocks:
             sums.add(block, slopes[block])
@@ -241,7 +281,7 @@ class OutputsDescent(Descent):
         if "scale" not in term.loss.outputs:
             return False
         before = term.loss.values_of(term.best_constant()[None])["scale"]
-        raw = self.problem.raw_at(self.state.kept)
+        raw = self.problem.raw_at(self.state.kept)[term.weight > 0]
         vanished = GONE if self.state.converged else VANISHED
         return not np.min(term.loss.values_of(raw)["scale"]) > vanished * before[0]
 
@@ -281,7 +321,7 @@ class OutputsDescent(Descent):
 
     def misses(self, bound, tol):
         """Whether a gap says that more is left than rounding explains."""
-        if not bound > -np.inf:
+        if not bound > -np.inf or self.smoothing.width > 0:
             return False
         gap, sizes = self.state.best - bound, abs(self.start.at_constant)
         return gap > max(
@@ -315,9 +355,14 @@ class OutputsDescent(Descent):
         """That of the objective, nan if it is not convex."""
         if not self.problem.is_convex:
             return np.nan
-        if self.smoothing.width > 0:
-            return -np.inf
-        return self.problem.bound(self.state.kept)
+        state, problem, width = self.state, self.problem, self.smoothing.width
+        bound = problem.bound(state.kept, width)
+        if not width > 0 or bound == -np.inf:
+            return bound
+        # Slopes are balanced at the minimum of what is smoothed.
+        state.theta, state.raw = state.kept, problem.raw_at(state.kept)
+        self.settles(BALANCED * self.limits.tol * abs(self.gained))
+        return max(bound, problem.bound(state.theta, width))
 
 
 class OutputsSolver(Certified):

@@ -1,13 +1,14 @@
 """Scores of distributions: closed forms against integrals, and what minimises them."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -118,6 +119,30 @@ def test_scorers_in_searches_and_pipelines():
     assert np.isfinite(scores).all()
     with pytest.raises(ValueError, match="because it predicts no distribution"):
         crps_scorer()(LinearRegression().fit(X, Y), X, Y)
+
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+SETS = {  # columns, and which is y
+    "winequality-red.csv": (range(11), lambda y: y),
+    "winequality-white.csv": (range(11), lambda y: y),
+    "abalone.csv": (range(1, 9), np.log),
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", SETS)
+def test_intervals_hold_what_they_say_of_rows_that_were_not_seen(name):
+    if not (DATA / name).exists():
+        pytest.skip("the data are not here")
+    columns, of_y = SETS[name]
+    table = np.genfromtxt(DATA / name, delimiter=",", usecols=columns)
+    rows, y = StandardScaler().fit_transform(table[:, :-1]), of_y(table[:, -1])
+    model = LinearRegressor(StudentTDistribution(), features={"scale": "all"})
+    inside = []
+    for train, test in KFold(5, shuffle=True, random_state=0).split(rows):
+        ends = model.fit(rows[train], y[train]).predict_interval(rows[test], 0.9)
+        inside += list((ends[:, 0] <= y[test]) & (y[test] <= ends[:, 1]))
+    assert np.mean(inside) == pytest.approx(0.9, abs=0.02)
 
 
 def test_bad_input():

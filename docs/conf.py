@@ -138,6 +138,7 @@ OUTSIDE = {
     "../benchmarks/METRIC.md": "benchmarks_metric.md",
     "../benchmarks/SEARCH.md": "benchmarks_search.md",
     "../benchmarks/PENALTIES.md": "benchmarks_penalties.md",
+    "../benchmarks/COUNTS.md": "benchmarks_counts.md",
     "../benchmarks/SURVIVAL.md": "benchmarks_survival.md",
 }
 _CODE = re.compile(r"(\w+)(\(.*\))?")

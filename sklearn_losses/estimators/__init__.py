@@ -1,5 +1,6 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
+from sklearn_losses.estimators._distribution_scores import crps_score, interval_score
 from sklearn_losses.estimators._embedding import LinearEmbedding
 from sklearn_losses.estimators._embedding_scores import (
     knn_accuracy_score,
@@ -50,8 +51,10 @@ __all__ = [
     "average_precision_by_group_score",
     "concordance_index_ipcw_score",
     "concordance_index_score",
+    "crps_score",
     "cumulative_dynamic_auc_score",
     "integrated_brier_score",
+    "interval_score",
     "knn_accuracy_score",
     "mean_pinball_score",
     "merge_streams",

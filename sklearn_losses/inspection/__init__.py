@@ -5,6 +5,10 @@ from sklearn_losses.inspection._contributions import contributions
 from sklearn_losses.inspection._curve_display import LossCurveDisplay
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._display import LossDisplay
+from sklearn_losses.inspection._distribution_scorers import (
+    crps_scorer,
+    interval_scorer,
+)
 from sklearn_losses.inspection._embedding_scorers import (
     knn_accuracy_scorer,
     pair_auc_scorer,
@@ -60,12 +64,14 @@ __all__ = [
     "concordance_index_ipcw_scorer",
     "concordance_index_scorer",
     "contributions",
+    "crps_scorer",
     "cumulative_dynamic_auc_scorer",
     "d2_loss_score",
     "d2_score",
     "describe",
     "influence",
     "integrated_brier_scorer",
+    "interval_scorer",
     "knn_accuracy_scorer",
     "loss_scorer",
     "mean_pinball_scorer",

@@ -93,15 +93,21 @@ def _refusal(loss, estimator, loss_is, estimator_is, advice=""):
     )
 
 
+def behind(estimator, X, method):
+    """The model in a pipeline or a search that has a method, and rows as it takes them.
+
+    The model is None if there is none.
+    """
+    while estimator is not None and not hasattr(estimator, method):
+        if isinstance(estimator, Pipeline) and len(estimator) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = _behind(estimator)
+    return estimator, X
+
+
 def _of_outputs(estimator, X, y, loss, offset):
     """Those of a model that was fitted with a loss of the same outputs."""
-    model = estimator
-    while not hasattr(model, "raw_prediction"):
-        if isinstance(model, Pipeline) and len(model) > 1:
-            X = model[:-1].transform(X)
-        model = _behind(model)
-        if model is None:
-            break
+    model, X = behind(estimator, X, "raw_prediction")
     own = getattr(model, "loss_", None)
     if not isinstance(own, type(loss)):
         raise _refusal(

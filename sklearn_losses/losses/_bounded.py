@@ -31,7 +31,7 @@ class Beta(Likelihood):
     It estimates the mean of a share, and how much shares vary around it. Take it for
     rates and proportions that are no counts, as the share of income spent on food. Do
     not where y may be 0 or 1 (`OrderedBeta`), y counts successes (`BinomialTrials`), or
-    for the mean alone, which `LogLoss` of y in [0, 1] has without a distribution.
+    for the mean alone, which `BinomialTrials` of [y, 1 - y] has, ends included.
 
     Parameters
     ----------
@@ -295,15 +295,15 @@ class OfTrials(Likelihood):
         if y.ndim != 2 or y.shape[1] != 2:
             raise ValueError(
                 f"{type(self).__name__} needs {name} of shape (n_samples, 2), of "
-                f"successes and failures. Got {y.shape}. For 0 and 1, and for shares "
-                "with the numbers of trials as sample_weight, use LogLoss()."
+                f"successes and failures. Got {y.shape}. Of labels use LogLoss(), and "
+                "of shares BinomialTrials() with [share, 1 - share]."
             )
         bad = np.flatnonzero(~self.domain.contains(y).all(axis=1))
         if len(bad):
             i, found = bad[0], y[bad[0]]
             raise ValueError(
-                f"{type(self).__name__} needs successes and failures to be integers >= "
-                f"0: {name}[{i}] is [{found[0]:g}, {found[1]:g}]."
+                f"{type(self).__name__} needs successes and failures "
+                f"{self.domain.wanted()}: {name}[{i}] is [{found[0]:g}, {found[1]:g}]."
             )
 
     def check_fit(self, y: Any, weight: Any) -> None:
@@ -331,7 +331,9 @@ class BinomialTrials(OfTrials):
     """-k log(m) - (n - k) log(1 - m), of k successes in n trials and m = expit(p).
 
     y has two columns, successes and failures. The binomial coefficient, in y alone, is
-    left out: it is the sum of `LogLoss` over all trials.
+    left out: it is the sum of `LogLoss` over all trials. They need not be integers:
+    with [share, 1 - share] it is a regression of shares, right for their mean whatever
+    their distribution.
 
     It estimates the probability of a success. Take it for counts of successes, such as
     germinated of sown seeds. Do not where shares vary more than trials make them
@@ -344,7 +346,9 @@ class BinomialTrials(OfTrials):
 
     References
     ----------
-    McCullagh and Nelder 1989, "Generalized linear models", chapter 4.
+    McCullagh and Nelder 1989, "Generalized linear models", chapter 4; of shares Papke
+    and Wooldridge 1996, "Econometric methods for fractional response variables",
+    Journal of Applied Econometrics 11.
 
     Examples
     --------
@@ -355,6 +359,7 @@ class BinomialTrials(OfTrials):
     """
 
     name = "binomial_trials"
+    domain = Interval(0, None, "left")
     formula = "binomial"
 
     def _fixed(self):

@@ -161,7 +161,7 @@ class Tweedie(CountLoss):
     power : float or "mle", default=1.5
         k: up to 0 for any y, in [1, 2) for y >= 0, and from 2 on for y > 0. Between 0
         and 1 there is no such distribution. "mle": the likeliest in (1, 2), with the
-        coefficients and with a dispersion, by `LinearRegressor`.
+        coefficients and with a dispersion.
 
     See Also
     --------

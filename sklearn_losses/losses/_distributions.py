@@ -12,9 +12,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import betaln
 
-from sklearn_losses._machine._params import Interval
-from sklearn_losses._machine._typing import Array
+from sklearn_losses._machine._params import (
+    Interval,
+    InvalidParameterError,
+    Options,
+    check_parameters,
+)
+from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._likelihoods import KINDS, likelihood
 from sklearn_losses.losses._links import LogLink
 from sklearn_losses.losses._outputs import (
@@ -24,7 +30,9 @@ from sklearn_losses.losses._outputs import (
     start_of_location,
 )
 from sklearn_losses.losses._regression import AbsoluteError
+from sklearn_losses.losses._table import CLoss
 
+CRPS = "crps"
 POSITIVE = Interval(0, None, "neither")
 DF = 4.0  # where a fit of degrees of freedom begins
 
@@ -43,14 +51,69 @@ def start_of_centre(y, weight):
     return (median, np.log(spread)) if spread > 0 else start_of_location(y, weight)
 
 
-class LocationScale(Distribution):
-    """-log of a density f((y - location) / scale) / scale."""
+class Ruled(Distribution):
+    """A distribution that is fitted by one of two proper scoring rules.
+
+    One is minus the log of the density, f((y - location) / scale) / scale, and the
+    other the continuous ranked probability score, which has no more than its share for
+    each row, however far it is.
+    """
+
+    symmetric = True
+    _rules = {"rule": [Options("nll", CRPS)]}
+
+    def _own_of_crps(self):
+        raise NotImplementedError
+
+    def compiled(self) -> CLoss:
+        if self.rule != CRPS:
+            return super().compiled()
+        check_parameters(self, self._constraints)
+        is_point, fixed = self.granularity == "point", self._fixed()[:2]
+        return likelihood(CRPS, self._own_of_crps(), fixed, as_points=is_point)
+
+    def minimum_of(self, y: Array, weight: Array) -> float:
+        if self.rule == CRPS and self.granularity == "row":
+            return 0.0
+        return super().minimum_of(y, weight)
+
+    def _minimum(self, y_true):
+        if self.rule == CRPS and self.granularity == "row":
+            return np.zeros(len(np.atleast_1d(y_true)))
+        return super()._minimum(y_true)
+
+    def crps(self, y_true: ArrayLike, **values: Any) -> Any:
+        """The continuous ranked probability score, in units of y, of each row.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+        **values : ndarray or float
+            The location and the parameters, as from `predict_distribution`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        loss = self.with_parameters(scale=MLE, rule=CRPS)
+        return loss.value(y_true, loss.raw_of(values, len(np.asarray(y_true))))
+
+
+class LocationScale(Ruled):
+    """-log of a density f((y - location) / scale) / scale, or its CRPS."""
 
     formula = "location_scale"
-    symmetric = True
+    _constraints = {"scale": FITTED, **Ruled._rules}
+
+    def __init__(self, scale: float | str = MLE, rule: str = "nll") -> None:
+        self.scale = scale
+        self.rule = rule
 
     def _own(self):
         return float(KINDS[self.kind]), 0.0
+
+    def _own_of_crps(self):
+        return float(KINDS[self.kind]), 0.0, 0.0, 0.0
 
 
 class GaussianDistribution(LocationScale):
@@ -65,6 +128,9 @@ class GaussianDistribution(LocationScale):
     scale : float or "mle", default="mle"
         The standard deviation, > 0, or "mle": it is fitted, on the log scale, to be
         constant or by features.
+    rule : {"nll", "crps"}, default="nll"
+        By which scale and location are fitted: the likelihood, or the continuous ranked
+        probability score, in units of y, which far rows decide less.
 
     See Also
     --------
@@ -105,6 +171,9 @@ class LogisticDistribution(LocationScale):
     ----------
     scale : float or "mle", default="mle"
         pi / sqrt(3) times smaller than the standard deviation.
+    rule : {"nll", "crps"}, default="nll"
+        By which scale and location are fitted: the likelihood, or the continuous ranked
+        probability score, in units of y, which far rows decide less.
 
     See Also
     --------
@@ -142,6 +211,9 @@ class LaplaceDistribution(LocationScale):
     ----------
     scale : float or "mle", default="mle"
         The mean absolute deviation.
+    rule : {"nll", "crps"}, default="nll"
+        By which scale and location are fitted: the likelihood, or the continuous ranked
+        probability score, in units of y, which far rows decide less.
 
     See Also
     --------
@@ -161,7 +233,10 @@ class LaplaceDistribution(LocationScale):
 
     name = "laplace"
     kind = "laplace"
-    differentiable = False
+
+    @property
+    def differentiable(self) -> bool:
+        return self.rule == CRPS
 
     def first(self) -> Any:
         return AbsoluteError()
@@ -187,7 +262,7 @@ class LaplaceDistribution(LocationScale):
         return laplace(location, scale)
 
 
-class StudentTDistribution(Distribution):
+class StudentTDistribution(Ruled):
     """-log of the density of Student's t: (df + 1) / 2 log(1 + z^2 / df) + ...
 
     It estimates the centre, the spread and how long the tails of y are. Take it for
@@ -200,6 +275,10 @@ class StudentTDistribution(Distribution):
     df : float or "mle", default="mle"
         The degrees of freedom. As they grow it becomes a Gaussian, and where that is
         best they are a large number.
+    rule : {"nll", "crps"}, default="nll"
+        By which scale and location are fitted: the likelihood, or the continuous ranked
+        probability score, in units of y, which far rows decide less.
+        It needs a number for df, > 1.
 
     See Also
     --------
@@ -220,14 +299,33 @@ class StudentTDistribution(Distribution):
 
     name = "student_t_distribution"
     formula = "student"
-    symmetric = True
     parameters = {"scale": LogLink(), "df": LogLink()}
-    convex = False
-    _constraints = {"scale": FITTED, "df": FITTED}
+    _constraints = {"scale": FITTED, "df": FITTED, **Ruled._rules}
 
-    def __init__(self, scale: float | str = MLE, df: float | str = MLE) -> None:
+    def __init__(
+        self, scale: float | str = MLE, df: float | str = MLE, rule: str = "nll"
+    ) -> None:
         self.scale = scale
         self.df = df
+        self.rule = rule
+
+    @property
+    def convex(self) -> bool:
+        return self.rule == CRPS and self.scale != MLE
+
+    def compiled(self) -> CLoss:
+        if self.rule == CRPS and (self.df == MLE or self.df <= 1):
+            raise InvalidParameterError(
+                f"{self!r} has no score: with rule='crps' df must be a number > 1. Got "
+                f"{self.df!r}. Use rule='nll' to fit it."
+            )
+        return super().compiled()
+
+    def _own_of_crps(self):
+        v = float(self.df)
+        of_pairs = betaln(0.5, v - 0.5) - 2.0 * betaln(0.5, 0.5 * v)
+        constant = 2.0 * np.sqrt(v) / (v - 1.0) * np.exp(of_pairs)
+        return 0.0, v, constant, betaln(0.5, 0.5 * v)
 
     def first(self) -> Any:
         return AbsoluteError()

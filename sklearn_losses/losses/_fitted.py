@@ -1,6 +1,6 @@
 """Losses of a location whose parameters are fitted, as likelihoods with constants.
 
-``StudentT(df="mle")`` has no values: `LinearRegressor` fits the likelihood that stands
+``StudentT(df="mle")`` has no values: estimators fit the likelihood that stands
 here, which has an output for each parameter, and publishes a `StudentT` of numbers.
 
 >>> from sklearn_losses.losses import StudentT
@@ -152,6 +152,6 @@ def refuse_unfitted(loss):
     for name in loss._constraints:
         if getattr(loss, name) == MLE:
             raise InvalidParameterError(
-                f"{loss!r} has no values yet, because {name}='mle' is fitted, by "
-                "LinearRegressor. Use the loss_ of a fitted model, or a number."
+                f"{loss!r} has no values yet, because {name}='mle' is fitted, as "
+                "by LinearRegressor. Use the loss_ of a fitted model, or a number."
             )

@@ -9,6 +9,7 @@ from libc.stdlib cimport free, malloc
 
 cimport sklearn_losses.losses._formulas.bounded as bounded
 cimport sklearn_losses.losses._formulas.boxes as boxes
+cimport sklearn_losses.losses._formulas.crps as crps
 cimport sklearn_losses.losses._formulas.fitted as fitted
 cimport sklearn_losses.losses._formulas.likelihoods as likelihoods
 cimport sklearn_losses.losses._formulas.zeros as zeros
@@ -599,6 +600,8 @@ cdef full_fn formula(str name) except NULL:
         return bounded.binomial
     if name == "beta_binomial":
         return bounded.beta_binomial
+    if name == "crps":
+        return crps.crps
     if name == "barron":
         return fitted.barron
     if name == "tweedie":

@@ -146,7 +146,7 @@ class StudentT(ResidualLoss):
     ----------
     df : float or "mle", default=4.0
         Degrees of freedom; the fewer, the more outliers are expected. "mle": those that
-        are the likeliest, with the coefficients, by `LinearRegressor`.
+        are the likeliest, with the coefficients.
     scale : float, "mad" or "mle", default=1.0
         c, in units of y. "mle": as of df.
         "mad": the noise that `fit` measures; `fit` then minimises c^2 times the loss,
@@ -451,7 +451,7 @@ class Barron(ResidualLoss):
     alpha : float or "mle", default=1.0
         How much outliers count: the less, the less; -inf is allowed. From 1 on the loss
         is convex, below 0 it is bounded. "mle": the likeliest in [0, 2], with the
-        coefficients and with the constant of the density, by `LinearRegressor`.
+        coefficients and with the constant of the density.
     scale : float, "mad" or "mle", default=1.0
         c, in units of y. "mle": as of alpha.
         "mad": the noise that `fit` measures; `fit` then minimises c^2 times the loss,

@@ -219,7 +219,10 @@ class Hurdle(CountsWithZeros):
     def _minimum(self, y_true):
         if self.dispersion != 0:
             return super()._minimum(y_true)
-        y = np.asarray(y_true, dtype=np.float64)
+        seen, of_each = np.unique(y_true, return_inverse=True)  # counts are few
+        return self._minimum_of(seen.astype(np.float64))[of_each]
+
+    def _minimum_of(self, y):
         m = np.where(y > 1, untruncated(np.maximum(y, 1.0)), 1.0)
         of_others = np.where(y > 1, m - y * np.log(m) + np.log(-np.expm1(-m)), 0.0)
         if self.zero == MLE:

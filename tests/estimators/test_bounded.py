@@ -135,7 +135,12 @@ def test_trials_that_vary_no_more_are_binomial():
         (OrderedBeta(), np.round(SHARES), "nothing is between 0 and 1"),
         (OrderedBeta(), SHARES * 2, r"in \[0.0, 1.0\]: y\[\d+\] is"),
         (BinomialTrials(), SHARES, r"y of shape \(n_samples, 2\), of successes"),
-        (BinomialTrials(), BOTH + 0.5, r"integers >= 0: y\[0\] is"),
+        (BinomialTrials(), BOTH - 50.0, r"failures in \[0.0, inf\): y\[0\] is"),
+        (
+            BetaBinomial(),
+            BOTH + 0.5,
+            r"failures to be an integer in \[0, inf\): y\[0\] is",
+        ),
         (BinomialTrials(), BOTH * 0, "y has no trials"),
         (
             BetaBinomial(),

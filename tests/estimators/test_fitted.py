@@ -168,10 +168,16 @@ def test_bad_parameters(loss, message):
 def test_there_are_no_values_before_a_fit(loss):
     with pytest.raises(InvalidParameterError, match="has no values yet, because"):
         loss.value([1.0], [0.0])
-    with pytest.raises(InvalidParameterError, match="is fitted"):
-        SGDRegressor(loss).fit(X, MEAN)
     with pytest.raises(ValueError, match="is one number for all rows"):
         LinearRegressor(loss, features={loss.to_fit().outputs[1]: "all"}).fit(X, MEAN)
+
+
+def test_sgd_fits_them_too():
+    y = LINE + NOISES["t"]
+    model = LinearRegressor(StudentT(df="mle"), alpha=1e-4).fit(X, y)
+    same = SGDRegressor(StudentT(df="mle"), alpha=1e-4).fit(X, y)
+    assert same.loss_.df == pytest.approx(model.loss_.df, rel=1e-3)
+    np.testing.assert_allclose(same.coef_, model.coef_, rtol=1e-3)
 
 
 def test_amounts_that_are_all_the_same():

@@ -717,6 +717,6 @@ def test_a_domain_of_integers():
     loss = NumpyLoss(np.subtract, np.subtract, domain=domain)
     assert loss.value([2.0], [1.0]) == 1.0
     with pytest.raises(
-        ValueError, match=r"every target in \[0, inf\): y_true\[0\] is 0.5"
+        ValueError, match=r"to be an integer in \[0, inf\): y_true\[0\] is 0.5"
     ):
         loss.value([0.5], [1.0])

@@ -376,7 +376,12 @@ def test_a_number_is_no_output():
             r"in \[0.0, 1.0\]: y_true\[0\]",
         ),
         (BinomialTrials(), [0.5], [[0.0]], r"shape \(n_samples, 2\)"),
-        (BetaBinomial(), [[0.5, 0.5]], [[0.0, 0.0]], r"integers >= 0: y_true\[0\] is"),
+        (
+            BetaBinomial(),
+            [[0.5, 0.5]],
+            [[0.0, 0.0]],
+            r"an integer in \[0, inf\): y_true\[0\]",
+        ),
         (NegativeBinomial("mle"), [0.5], [[0.0, 0.0]], "y_true.0. is 0.5"),
         (
             WeibullAFT(),

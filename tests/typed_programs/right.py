@@ -97,7 +97,7 @@ of_classes: list[sl.RowLoss] = [
     sl.Sparsemax(),
 ]
 of_distributions: list[Loss] = [
-    sl.GaussianDistribution(),
+    sl.GaussianDistribution(rule="crps"),
     sl.LaplaceDistribution(scale=2.0),
     sl.LogisticDistribution(),
     sl.StudentTDistribution(df=4.0),
@@ -299,6 +299,13 @@ labelled = SGDClassifier(sl.Hinge(), class_weight="balanced", random_state=0)
 labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
 spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
+beliefs = sl.GaussianDistribution().frozen(**spread.predict_distribution(X))
+score = sl.crps_score(y, beliefs) + sl.crps_scorer()(spread, X, y)
+score += sl.interval_score(y, spread.predict_interval(X, 0.8), coverage=0.8)
+score += sl.interval_scorer(coverage=0.8)(spread, X, y)
+zeros: Array = (
+    LinearRegressor(sl.Hurdle()).fit(X, np.floor(3 * y)).predict_proba_zero(X)
+)
 interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
 several = sl.LinearMultiTask({"a": Huber(), "b": "log_loss"}, weights={"a": 2.0})
 shared = sl.LinearMultiTask(Huber(), rank=1).fit(X, np.column_stack([y, -y]))

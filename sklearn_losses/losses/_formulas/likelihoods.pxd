@@ -469,6 +469,12 @@ cdef inline double negative_binomial(
     cdef double b = 0.0, b1 = 0.0, by_d, by_dd, value, term, share
     cdef double log_one = log1p(x) if x < 1e300 else raw[0] + raw[1]
     cdef Py_ssize_t i
+    if d == 0.0:
+        if g != NULL:
+            g[0], g[1] = m - count, 0.0
+        if h != NULL:
+            h[0], h[1], h[2] = m, 0.0, 0.0
+        return m - count * raw[0]
     sums_of_log1p(d, count, s)
     value = count * (log_one - raw[0]) - s[0] + (log_one / d if x > 1e-300 else m)
     if g == NULL and h == NULL:

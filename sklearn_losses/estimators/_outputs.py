@@ -20,6 +20,10 @@ from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import LinearRegressorMixin
+from sklearn_losses.estimators._noncrossing import (
+    NoncrossingObjective,
+    noncrossing_objective,
+)
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
@@ -31,6 +35,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._targets import survival_intervals
+from sklearn_losses.losses._tasks import Mapped
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import (
@@ -157,6 +162,8 @@ class OutputsMixin:
         return Predictors.of(np.array(uses), intercepts)
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        if isinstance(loss, Quantiles) and loss.is_constrained:
+            return self._noncrossing(X, y, sample_weight, loss, offset, solves)
         if isinstance(loss, Quantiles) and not loss.is_parallel:
             self._predictors(loss, 1)
             each = loss.each()
@@ -192,6 +199,21 @@ class OutputsMixin:
         )
         return [objective], X.dtype
 
+    def _noncrossing(self, X, y, sample_weight, loss, offset, solves):
+        """The objective of quantiles that do not cross on the box of X."""
+        self._predictors(loss, 1)
+        if offset is not None:
+            raise ValueError(
+                f"{type(self).__name__} cannot use offset with {loss!r}, whose "
+                "quantiles are those of a box of X. Use crossing='sort'."
+            )
+        parts = X, y, sample_weight, loss.each()[0], None, solves
+        (own,), dtype = super()._objectives(*parts)
+        own.rows.verify()
+        parts = own.rows, own.targets, own.sample_weight, own.total_weight
+        self._noncrossing_objective = noncrossing_objective(self, loss, *parts)
+        return [self._noncrossing_objective], dtype
+
     def _check_bounds(self, price, loss):
         """Refuse bounds that the model of several outputs does not keep."""
         if not price.has_bounds:
@@ -216,6 +238,8 @@ class OutputsMixin:
 
     def _starts(self, objectives):
         objective = objectives[0]
+        if isinstance(objective, NoncrossingObjective):
+            return [objective.start()]
         if not has_outputs(objective.loss):
             return super()._starts(objectives)
         weight = objective.sample_weight
@@ -273,7 +297,10 @@ class OutputsMixin:
     # ------------------------------------------------------------------ what is found
     def _fitted(self, loss, dtype, coef, intercept):
         vars(self).pop("predictors_", None)
-        if isinstance(loss, (Quantile, Quantiles)) and len(coef) > 1:
+        if isinstance(loss, Mapped):
+            loss = self.loss_ = self._resolve_loss()
+            coef, intercept = self._noncrossing_objective.of_levels(coef, intercept)
+        elif isinstance(loss, (Quantile, Quantiles)) and len(coef) > 1:
             loss = self._resolve_loss()
             if loss.is_parallel:
                 coef = np.tile(coef[:1], (len(coef) - 1, 1))

@@ -88,9 +88,7 @@ def test_scorers_know_the_order(routing):
 
 
 def test_scores_refuse_what_does_not_fit():
-    with pytest.raises(
-        ValueError, match="found the label 'bad' in y, which is no"
-    ):
+    with pytest.raises(ValueError, match="found the label 'bad' in y, which is no"):
         ordinal_mae_score(["poor"], ["bad"], categories=ORDER)
     with pytest.raises(ValueError, match=r"must have the shape .300, 3.: a column for"):
         ranked_probability_score(Y, np.ones((300, 2)), categories=ORDER)

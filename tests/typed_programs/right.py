@@ -270,22 +270,18 @@ labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
 spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
 interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
-several = sl.LinearMultiTask(
-    {"a": Huber(), "b": "log_loss"}, weights={"a": 2.0}, rank=1
-)
+pair: dict[str, Loss | str] = {"a": Huber(), "b": "log_loss"}
+several = sl.LinearMultiTask(pair, weights={"a": 2.0}, rank=None)
 order = sl.LinearOrdinalClassifier(class_weight="balanced").fit(X, classes)
 lines: sl.ParallelLinesTest = sl.parallel_lines_test(order, X, classes)
-error = sl.ordinal_mae_score(classes, order.predict(X)) + lines.pvalue
-error += sl.ranked_probability_score(classes, order.predict_proba(X))
-error += sl.quadratic_weighted_kappa_score(classes, classes, categories=[0, 1, 2])
-error += sl.mean_pinball_score(y, np.column_stack([y, y]), levels=[0.1, 0.9])
-for rate in (
-    sl.ordinal_mae_scorer(),
-    sl.ranked_probability_scorer(),
-    sl.quadratic_weighted_kappa_scorer(),
-    sl.mean_pinball_scorer([0.5]),
-):
-    error += rate(order, X, classes)
+grade = sl.ordinal_mae_score(classes, order.predict(X)) + lines.pvalue
+grade += sl.ranked_probability_score(classes, order.predict_proba(X))
+grade += sl.quadratic_weighted_kappa_score(classes, classes, categories=[0, 1, 2])
+grade += sl.mean_pinball_score(y, np.column_stack([y, y]), levels=[0.1, 0.9])
+grade += sl.ordinal_mae_scorer()(order, X, classes)
+grade += sl.ranked_probability_scorer()(order, X, classes)
+grade += sl.quadratic_weighted_kappa_scorer()(order, X, classes)
+grade += sl.mean_pinball_scorer([0.5])(order, X, classes)
 several.fit(X, np.column_stack([y, classes > 0]), sample_weight={"a": np.ones(60)})
 of_b: Array = several.predict_proba(X)["b"] + several.raw_prediction(X)[:, :1]
 queries = np.arange(60) // 6

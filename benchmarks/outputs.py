@@ -75,9 +75,9 @@ def statsmodels_odds(X, y):
 
 
 def skordinal_odds(X, y):
-    from skordinal.linear_model import LogisticPOM  # its proportional odds
+    from skordinal.classifiers import POM
 
-    model = LogisticPOM().fit(X, y)
+    model = POM().fit(X, y)
     loss = ours.CumulativeLogit()
     return mean_of(loss, X, y, np.ravel(model.coef_), model.thresholds_)
 

@@ -120,6 +120,8 @@ class Predictors:
                 if m > k:
                     break
                 bend = hessians[:, k, m, None]
+                if m < k and not bend.any():
+                    continue  # as of tasks, which do not see each other
                 if m == k and bend.min(initial=0.0) >= 0.0:
                     out[part, part] += _weighted_gram(own, bend[:, 0])
                     break

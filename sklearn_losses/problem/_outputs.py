@@ -9,7 +9,7 @@ where the slopes of what is not penalised sum to 0. At an optimum that holds up 
 rounding, and what is left counts for numbers up to ten times as large as those found.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,12 @@ class OutputsObjective(Objective):
     """
 
     predictors: Predictors = None
+
+    def with_columns(self, chosen):
+        """The objective of some columns; see `Objective.with_columns`."""
+        moves = self.predictors.moves[:, [*chosen, -1]]
+        found = super().with_columns(chosen)
+        return replace(found, predictors=Predictors(moves))
 
     @property
     def is_joint(self):

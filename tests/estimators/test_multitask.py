@@ -62,6 +62,20 @@ def test_rows_of_coefficients_are_zero_together_as_in_scikit_learn():
     assert (model.coef_ == 0).all(axis=0).any()
 
 
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_many_features_are_found_a_few_at_a_time(make):
+    rng = np.random.default_rng(0)
+    wide = np.hstack([X, rng.normal(size=(N, 60))])
+    model = LinearMultiTask(penalty=MultiTask(), alpha=0.05, tol=1e-9)
+    model.fit(make(wide), Y)
+    known = MultiTaskLasso(alpha=0.2, tol=1e-13, max_iter=100_000).fit(wide, Y)
+    np.testing.assert_allclose(model.coef_, known.coef_, atol=1e-6)
+    assert 0 <= model.gap_ < 1e-8
+    assert 2 < (model.coef_ != 0).any(axis=0).sum() < 60
+    every = clone(model).set_params(alpha=1e-5).fit(make(wide), Y)
+    assert every.gap_ < 1e-7
+
+
 def test_tasks_that_nothing_couples_are_fits_of_their_own():
     weights = {"box": 2.0, "kind": 0.5}
     model = detector(alpha=0.1, weights=weights, tol=1e-9).fit(X, MISSING)

@@ -1,0 +1,82 @@
+"""Outputs of which a penalty leaves most features out: few, until they suffice.
+
+As `ActiveSet`, of a matrix of second derivatives of several outputs, which grows as the
+square of the features at work. A fit is over when the bound of all features says so.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_losses.solvers._base import finish
+from sklearn_losses.solvers.descent._certified import features_of
+from sklearn_losses.solvers.descent._outputs import (
+    OutputsProblem,
+    OutputsSolver,
+    outputs_term,
+)
+
+FEWEST = 30  # features to begin with, and to take in at a time
+SHARPER, SHARPEST = 0.1, 1e-3  # tolerances, where no feature is left to be taken in
+
+
+class FewOutputsSolver(OutputsSolver):
+    """`OutputsSolver` on the features that have coefficients, of a smooth loss."""
+
+    def solve(self, objective, start):
+        coef, intercept = (array.copy() for array in start)
+        features, passes = features_of(objective, None)
+        term = outputs_term(objective)
+        problem = OutputsProblem.of(objective, features, term)
+        constant = term.best_constant() if objective.fit_intercept else intercept
+        intercept = intercept if coef.any() else constant
+        tol = self.tol
+        excess = self._excess(problem, coef, intercept)
+        while True:
+            active = coef.any(axis=0)
+            outside = np.where(active, -np.inf, excess)
+            n_new = min(max(FEWEST, active.sum()), np.count_nonzero(outside > 0))
+            active[np.argsort(-outside, kind="stable")[:n_new]] = True
+            chosen = np.flatnonzero(active)
+            result, descent = self._of(objective, chosen, coef, intercept, tol)
+            coef, intercept = result.coef, result.intercept
+            passes += int(result.n_iter.max())
+            bound = problem.bound(problem.point(coef, intercept), 0.0)
+            excess = self._excess(problem, coef, intercept)
+            gain = abs(term.value_at(constant) - descent.state.best)
+            left = np.where(coef.any(axis=0) | active, -np.inf, excess)
+            if descent.state.best - bound <= self.tol * gain or passes >= self.max_iter:
+                break
+            if not (left > 0).any():
+                if tol <= SHARPEST * self.tol:
+                    break
+                tol *= SHARPER
+        return replace(
+            result, n_iter=np.array([passes]), bound=max(bound, -np.inf), value=None
+        )
+
+    def _of(self, objective, chosen, coef, intercept, tol):
+        """The fit of some of the features, placed among all."""
+        inner = OutputsSolver(
+            max_iter=self.max_iter,
+            tol=tol,
+            seed=self.seed,
+            verbose=self.verbose,
+            owner=self.owner,
+        )
+        start = np.ascontiguousarray(coef[:, chosen]), intercept
+        steps = inner.steps(objective.with_columns(chosen), start)
+        result, descent = finish(steps)
+        whole = np.zeros(coef.shape)
+        whole[:, chosen] = result.coef
+        return replace(result, coef=whole), descent
+
+    def _excess(self, problem, coef, intercept):
+        """How much more the slopes of each feature are than the penalty outweighs."""
+        features, term = problem.features, problem.term
+        raw = problem.raw_at(problem.point(coef, intercept))
+        slopes = features.transposed_dot(term.slopes(raw, 0.0))
+        scale = features.scale
+        z = slopes.reshape(len(scale), -1).T
+        spread = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)
+        return np.where(scale > 0, problem.price.score(z) * spread, -np.inf)

@@ -74,6 +74,10 @@ def test_many_features_are_found_a_few_at_a_time(make):
     assert 2 < (model.coef_ != 0).any(axis=0).sum() < 60
     every = clone(model).set_params(alpha=1e-5).fit(make(wide), Y)
     assert every.gap_ < 1e-7
+    none = clone(model).set_params(alpha=10.0).fit(make(wide), Y)
+    assert not none.coef_.any()
+    np.testing.assert_allclose(none.intercept_, Y.mean(axis=0))
+    assert none.gap_ < 1e-12
 
 
 def test_tasks_that_nothing_couples_are_fits_of_their_own():

@@ -31,29 +31,34 @@ class FewOutputsSolver(OutputsSolver):
         constant = term.best_constant() if objective.fit_intercept else intercept
         intercept = intercept if coef.any() else constant
         tol = self.tol
-        excess = self._excess(problem, coef, intercept)
+        _, excess = self._proof(problem, coef, intercept)
         while True:
             active = coef.any(axis=0)
             outside = np.where(active, -np.inf, excess)
             n_new = min(max(FEWEST, active.sum()), np.count_nonzero(outside > 0))
+            n_new = n_new if active.any() else max(n_new, 1)
             active[np.argsort(-outside, kind="stable")[:n_new]] = True
             chosen = np.flatnonzero(active)
             result, descent = self._of(objective, chosen, coef, intercept, tol)
             coef, intercept = result.coef, result.intercept
             passes += int(result.n_iter.max())
-            bound = problem.bound(problem.point(coef, intercept), 0.0)
-            excess = self._excess(problem, coef, intercept)
+            bound, excess = self._proof(problem, coef, intercept)
             gain = abs(term.value_at(constant) - descent.state.best)
             left = np.where(coef.any(axis=0) | active, -np.inf, excess)
-            if descent.state.best - bound <= self.tol * gain or passes >= self.max_iter:
+            gap, warnings = descent.state.best - bound, list(result.warnings)
+            if gap <= self.tol * gain:
                 break
-            if not (left > 0).any():
-                if tol <= SHARPEST * self.tol:
-                    break
-                tol *= SHARPER
-        return replace(
-            result, n_iter=np.array([passes]), bound=max(bound, -np.inf), value=None
-        )
+            is_last = not (left > 0).any() and tol <= SHARPEST * self.tol
+            if is_last or passes >= self.max_iter:
+                warnings.append(
+                    f"{self.owner} did not converge after {passes} passes over the "
+                    f"rows: the duality gap is {gap:.2g}, and tol={self.tol:g} allows "
+                    f"{self.tol * gain:.2g}. Increase max_iter or tol, or alpha."
+                )
+                break
+            tol *= 1.0 if (left > 0).any() else SHARPER
+        found = {"n_iter": np.array([passes]), "bound": bound, "value": None}
+        return replace(result, warnings=warnings, **found)
 
     def _of(self, objective, chosen, coef, intercept, tol):
         """The fit of some of the features, placed among all."""
@@ -71,12 +76,10 @@ class FewOutputsSolver(OutputsSolver):
         whole[:, chosen] = result.coef
         return replace(result, coef=whole), descent
 
-    def _excess(self, problem, coef, intercept):
-        """How much more the slopes of each feature are than the penalty outweighs."""
-        features, term = problem.features, problem.term
-        raw = problem.raw_at(problem.point(coef, intercept))
-        slopes = features.transposed_dot(term.slopes(raw, 0.0))
-        scale = features.scale
-        z = slopes.reshape(len(scale), -1).T
+    def _proof(self, problem, coef, intercept):
+        """The bound, and by how much each feature is steeper than the penalty."""
+        bound, gradient = problem.proof(problem.point(coef, intercept), 0.0)
+        scale = problem.features.scale
         spread = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)
-        return np.where(scale > 0, problem.price.score(z) * spread, -np.inf)
+        excess = problem.price.score(gradient[:, :-1]) * spread
+        return bound, np.where(scale > 0, excess, -np.inf)

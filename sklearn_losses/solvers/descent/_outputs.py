@@ -185,19 +185,30 @@ class OutputsProblem(CentredProblem):
         return z
 
     def bound(self, theta, h):
-        """A lower bound of a convex objective, from the slopes at a point.
+        """A lower bound of a convex objective; see `proof`."""
+        return self.proof(theta, h)[0]
+
+    def proof(self, theta, h):
+        """A lower bound of a convex objective, and the slopes at a point that make it.
 
         Parameters
         ----------
         theta : ndarray
         h : float
             The width of smoothed kinks: then the conjugate of the slopes is needed.
+
+        Returns
+        -------
+        bound : float
+            -inf if there is none.
+        gradient : ndarray like theta, or None
+            That of the loss.
         """
         raw, offset = self.raw_at(theta), self.term.offset
         if h > 0:
             raw, values, slopes = self.term.conjugates_and_slopes(raw, h)
             if values is None:
-                return -np.inf
+                return -np.inf, None
         else:
             values, slopes = self.term.values_and_slopes(raw)
         sums = Sums(self.features, self.n_outputs)
@@ -207,7 +218,7 @@ class OutputsProblem(CentredProblem):
         slopes *= raw if offset is None else raw - offset
         linear, sizes = slopes.sum(), np.abs(slopes).sum() + np.abs(values).sum()
         parts = linear, values.sum(), sizes, self.term.lowest
-        return bound_of(self.price, theta, gradient, *parts)
+        return bound_of(self.price, theta, gradient, *parts), gradient
 
 
 class OutputsModels(Models):

@@ -20,6 +20,7 @@ FAMILIES = {
     "_binary_curves": "Binary classification by other curves than the logistic",
     "_multiclass": "Multiclass classification",
     "_ranking": "Ranking, of the rows of a query",
+    "_ranking_steps": "Ranking, without a certificate",
     "_survival": "Survival, of the rows of a stratum",
 }
 HEAD = """# Catalogue of losses

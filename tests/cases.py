@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from sklearn_losses.losses import (
+    BPR,
+    WARP,
     AbsoluteError,
     AbsolutePercentageError,
     Andrews,
+    ApproxNDCG,
     Barron,
     Cauchit,
     Cauchy,
@@ -239,6 +242,9 @@ GROUP_LOSSES = [
     PlackettLuce(top_k=2),
     LambdaRank(),
     LambdaRank(k=2),
+    ApproxNDCG(),
+    BPR(),
+    WARP(),
     CoxPH(),
     CoxPH(ties="efron"),
 ]

@@ -23,28 +23,27 @@ from sklearn_losses.problem._outputs import OutputsObjective
 
 
 @dataclass(frozen=True, eq=False)
-class NoncrossingObjective(OutputsObjective):
-    """F of the first quantile and of differences, of features in a box.
+class Box:
+    """Where the features of a fit are.
 
     Parameters
     ----------
     low, size : ndarray of shape (n_features,)
-        Of the box.
     """
 
-    low: np.ndarray = None
-    size: np.ndarray = None
+    low: np.ndarray
+    size: np.ndarray
 
-    def start(self):
-        """The quantiles of y, as coefficients >= 0."""
-        levels = self.loss.loss
-        weight = self.sample_weight
-        y = self.targets.y
-        weight = np.ones(len(y)) if weight is None else weight
-        found = np.sort(levels.optimal_constant(y, weight))
-        coef = np.zeros((self.n_outputs, self.rows.n_features))
-        coef[1:] = np.diff(found)[:, None] / len(self.low)
-        return coef, np.append(found[0], np.zeros(len(found) - 1))
+    @classmethod
+    def around(cls, X):
+        """That of some rows; of a constant feature the size is 1."""
+        low, size = X.min(axis=0), np.ptp(X, axis=0)
+        return cls(low, np.where(size > 0, size, 1.0))
+
+    def features(self, X):
+        """x_j and 1 - x_j, in [0, 1] within the box."""
+        inside = (X - self.low) / self.size
+        return np.hstack([inside, 1.0 - inside])
 
     def of_levels(self, coef, intercept):
         """Coefficients and intercepts of each quantile, of features as they were."""
@@ -52,6 +51,22 @@ class NoncrossingObjective(OutputsObjective):
         slopes = np.cumsum((up - down) / self.size, axis=0)
         constants = np.cumsum(intercept + down.sum(axis=1))
         return slopes, constants - slopes @ self.low
+
+
+@dataclass(frozen=True, eq=False)
+class NoncrossingObjective(OutputsObjective):
+    """F of the first quantile and of differences, of features in a box."""
+
+    box: Box = None
+
+    def start(self):
+        """The quantiles of y, as coefficients >= 0."""
+        y, weight = self.targets.y, self.sample_weight
+        weight = np.ones(len(y)) if weight is None else weight
+        found = np.sort(self.loss.loss.optimal_constant(y, weight))
+        coef = np.zeros((self.n_outputs, self.rows.n_features))
+        coef[1:] = np.diff(found)[:, None] / len(self.box.low)
+        return coef, np.append(found[0], np.zeros(len(found) - 1))
 
 
 def noncrossing_objective(owner, loss, rows, targets, weight, total):
@@ -85,23 +100,19 @@ def noncrossing_objective(owner, loss, rows, targets, weight, total):
             "fit_intercept=False. Use crossing='sort'."
         )
     X = np.asarray(rows.to_dense(), dtype=np.float64)
-    here = X if weight is None else X[weight > 0]
-    low, size = here.min(axis=0), np.ptp(here, axis=0)
-    size = np.where(size > 0, size, 1.0)
-    inside = (X - low) / size
+    box = Box.around(X if weight is None else X[weight > 0])
     n_levels, n_features = len(loss.each()), 2 * X.shape[1]
     sums = np.tril(np.ones((n_levels, n_levels)))
     each = Quantiles(loss.levels)
     return NoncrossingObjective(
         *(
             Mapped(each, sums, np.zeros(n_levels)),
-            Rows(np.hstack([inside, 1.0 - inside])),
+            Rows(box.features(X)),
         ),
         *(targets, weight, total, Price(low=0.0), n_levels),
         fit_intercept=False,
         predictors=Predictors.of(
             np.ones((n_levels, n_features), dtype=bool), np.arange(n_levels) == 0
         ),
-        low=low,
-        size=size,
+        box=box,
     )

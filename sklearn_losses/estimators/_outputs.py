@@ -1,4 +1,4 @@
-"""Losses of several outputs in LinearRegressor: parameters that are fitted beside w.
+"""Losses of several outputs in regressors: parameters that are fitted beside w.
 
 A loss whose parameters are "mle" has an output for each of them. By default it is a
 number, published in `loss_`; with ``features={"scale": ...}`` it has a predictor of its
@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._params import InvalidParameterError
-from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
+from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, available_if
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators._linear_model import LinearRegressorMixin
+from sklearn_losses.estimators._linear_model import LinearRegressorMixin, _loss_of
 from sklearn_losses.estimators._noncrossing import (
     NoncrossingObjective,
     noncrossing_objective,
@@ -31,6 +30,7 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     draw_seed,
     price_of,
+    warn_caller,
 )
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
@@ -57,6 +57,14 @@ class Predictor(NamedTuple):
 def has_outputs(loss):
     """Whether something is fitted beside the coefficients of one output."""
     return bool(loss.outputs) and loss.granularity == "row"
+
+
+def rows_of(objective, y=None):
+    """Targets and weights of the rows that count, as a loss of outputs takes them."""
+    y = objective.loss.columns(objective.targets.y if y is None else y)
+    weight = objective.sample_weight
+    weight = np.ones(len(y)) if weight is None else weight
+    return y[weight > 0], weight[weight > 0]
 
 
 def columns_of(owner, what, n_features, names):
@@ -114,6 +122,30 @@ def _are_intervals(y, loss):
     return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
 
 
+def _has_distribution(estimator):
+    """Whether y has a distribution; where not, say so in the AttributeError."""
+    loss = _loss_of(estimator)
+    if not (loss.outputs and loss.is_distribution):
+        use = "GaussianDistribution(), or another that ends in Distribution"
+        if loss.task == "survival":
+            use = "predict_survival_function, or WeibullAFT()"
+        raise AttributeError(
+            f"{type(estimator).__name__} predicts no distribution with {loss!r}, which "
+            f"is not one. Use {use}."
+        )
+    return True
+
+
+def _has_zeros(estimator):
+    loss = _loss_of(estimator)
+    if not hasattr(loss, "proba_zero"):
+        raise AttributeError(
+            f"{type(estimator).__name__} predicts no probability of zeros with "
+            f"{loss!r}. Use Hurdle() or ZeroInflated()."
+        )
+    return True
+
+
 class OutputsMixin:
     """Parameters of a loss that are fitted, as numbers or by features."""
 
@@ -161,58 +193,50 @@ class OutputsMixin:
             )
         return Predictors.of(np.array(uses), intercepts)
 
-    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
-        if isinstance(loss, Quantiles) and loss.is_constrained:
-            return self._noncrossing(X, y, sample_weight, loss, offset, solves)
-        if isinstance(loss, Quantiles) and not loss.is_parallel:
-            self._predictors(loss, 1)
-            each = loss.each()
-            parts = X, y, sample_weight, each[0], offset, solves
-            objectives, dtype = super()._objectives(*parts)
-            return [replace(objectives[0], loss=level) for level in each], dtype
-        if not has_outputs(loss):
-            if getattr(self, "features", None):
-                self._predictors(loss, 1)  # which refuses them
-            parts = X, y, sample_weight, loss, offset, solves
-            return super()._objectives(*parts)
-        X, y, check = self._checked(X, y, loss)
-        weight = check_weights(sample_weight, X.shape[0])
-        if weight is not None and not weight.any():
-            raise ValueError("All sample weights are zero: nothing is left to fit.")
-        weight = None if weight is None else moderate_weight(weight)
-        total = float(X.shape[0]) if weight is None else weight.sum()
-        offset = check_offset(offset, X.shape[0], 1)
-        n_outputs = len(loss.outputs)
-        price = price_of(self, X.shape[1], True)
-        self._check_bounds(price, loss)
-        if offset is not None and loss.y_size > 1 and n_outputs > 1:
-            y, offset = loss.without(y, offset), None
-        if offset is not None:
-            others = np.zeros((len(offset), n_outputs - 1))
-            offset = np.column_stack([offset, others])
-        objective = OutputsObjective(
-            *(loss, Rows(X, check), Targets(y), weight, total),
-            *(price, n_outputs),
+    def _outputs_start(self, objective):
+        """Likely coefficients and intercepts of all outputs."""
+        loss, (y, weight) = objective.loss, rows_of(objective)
+        loss.check_fit(y, weight)
+        start = loss.start(y, weight)
+        start[0] = start[0] if self.fit_intercept else 0.0
+        coef = np.zeros((len(start), objective.rows.n_features))
+        first = loss.first()
+        if first is not None:
+            return self._begun(objective, first, coef, start)
+        return coef, start
+
+    def _begun(self, objective, first, coef, start):
+        """The location of another loss, about, and parameters of what that leaves."""
+        if first.outputs:
+            return self._after(objective, first, coef, start)
+        parts = objective.rows, objective.targets, objective.sample_weight
+        offset = None if objective.offset is None else objective.offset[:, :1].copy()
+        other = Objective(
+            *(first, *parts, objective.total_weight, objective.penalty, 1),
             fit_intercept=self.fit_intercept,
             offset=offset,
-            predictors=self._predictors(loss, X.shape[1]),
         )
-        return [objective], X.dtype
+        solver = Certified(choose(other), max_iter=self.max_iter, tol=START_TOL)
+        some = sample_of(other, draw_seed(self.random_state), 10 * coef.shape[1])
+        found = solver.solve(some or other, (coef[:1].copy(), start[:1].copy()))
+        coef[0], rest = found.coef[0], objective.targets.y.copy()
+        rest -= other.raw(found.coef, found.intercept)[:, 0]
+        start = objective.loss.start(*rows_of(objective, rest))
+        start[0] = found.intercept[0]
+        return coef, start
 
-    def _noncrossing(self, X, y, sample_weight, loss, offset, solves):
-        """The objective of quantiles that do not cross on the box of X."""
-        self._predictors(loss, 1)
-        if offset is not None:
-            raise ValueError(
-                f"{type(self).__name__} cannot use offset with {loss!r}, whose "
-                "quantiles are those of a box of X. Use crossing='sort'."
-            )
-        parts = X, y, sample_weight, loss.each()[0], None, solves
-        (own,), dtype = super()._objectives(*parts)
-        own.rows.verify()
-        parts = own.rows, own.targets, own.sample_weight, own.total_weight
-        self._noncrossing_objective = noncrossing_objective(self, loss, *parts)
-        return [self._noncrossing_objective], dtype
+    def _after(self, objective, first, coef, start):
+        """The fit, about, of a loss of the same outputs."""
+        other = replace(objective, loss=first)
+        solver = OutputsSolver(max_iter=self.max_iter, tol=START_TOL)
+        found = solver.solve(other, (coef, start))
+        if not (found.converged and np.isfinite(found.coef).all()):
+            return coef, start
+        if found.coef[1:].any():
+            return found.coef, found.intercept
+        y, weight = rows_of(objective)
+        raw = other.raw(found.coef, found.intercept)[:, 0]
+        return found.coef, objective.loss.after(found.intercept, raw, y, weight)
 
     def _check_bounds(self, price, loss):
         """Refuse bounds that the model of several outputs does not keep."""
@@ -226,80 +250,12 @@ class OutputsMixin:
                 "positive=True, or numbers for the parameters of the loss."
             )
 
-    def _checked(self, X, y, loss):
-        """X and y, which may have two columns where a target is an interval."""
-        y = _intervals(y, loss)
-        if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
-            X, y, check = check_large_rows(self, X, y)
-            return X, check_numbers(y, loss), check
-        y = check_numbers(y, loss)
-        X, _, check = check_large_rows(self, X, np.zeros(len(y)))
-        return X, y, check
-
-    def _starts(self, objectives):
-        objective = objectives[0]
-        if isinstance(objective, NoncrossingObjective):
-            return [objective.start()]
-        if not has_outputs(objective.loss):
-            return super()._starts(objectives)
-        weight = objective.sample_weight
-        y = objective.loss.columns(objective.targets.y)
-        weight = np.ones(len(y)) if weight is None else weight
-        y, weight = y[weight > 0], weight[weight > 0]
-        objective.loss.check_fit(y, weight)
-        start = objective.loss.start(y, weight)
-        start[0] = 0.0 if not self.fit_intercept else start[0]
-        coef = np.zeros((len(start), objective.rows.n_features))
-        first = objective.loss.first()
-        if first is not None:
-            return [self._begun(objective, first, coef, start)]
-        return [(coef, start)]
-
-    def _begun(self, objective, first, coef, start):
-        """The location of another loss, about, and parameters of what that leaves."""
-        parts = objective.rows, objective.targets, objective.sample_weight
-        offset = None if objective.offset is None else objective.offset[:, :1].copy()
-        other = Objective(
-            *(first, *parts, objective.total_weight, objective.penalty, 1),
-            fit_intercept=self.fit_intercept,
-            offset=offset,
-        )
-        solver = Certified(choose(other), max_iter=self.max_iter, tol=START_TOL)
-        some = sample_of(other, draw_seed(self.random_state), 10 * coef.shape[1])
-        found = solver.solve(some or other, (coef[:1].copy(), start[:1].copy()))
-        coef[0], rest = found.coef[0], objective.targets.y.copy()
-        rest -= other.raw(found.coef, found.intercept)[:, 0]
-        weight = objective.sample_weight
-        here = slice(None) if weight is None else weight > 0
-        weight = np.ones(len(rest)) if weight is None else weight
-        columns = objective.loss.columns(rest)[here]
-        start = objective.loss.start(columns, weight[here])
-        start[0] = found.intercept[0]
-        return coef, start
-
-    def _solver(self, objective):
-        if not has_outputs(objective.loss):
-            return super()._solver(objective)
-        if self.solver not in ("auto", "newton"):
-            raise ValueError(
-                f"{type(self).__name__}(solver={self.solver!r}) cannot use "
-                f"{objective.loss!r}, because it has several outputs, which Newton's "
-                "method fits. Use solver='auto'."
-            )
-        return OutputsSolver(
-            max_iter=self.max_iter,
-            tol=self.tol,
-            seed=draw_seed(self.random_state),
-            verbose=self.verbose,
-            owner=type(self).__name__,
-        )
-
     # ------------------------------------------------------------------ what is found
     def _fitted(self, loss, dtype, coef, intercept):
         vars(self).pop("predictors_", None)
         if isinstance(loss, Mapped):
             loss = self.loss_ = self._resolve_loss()
-            coef, intercept = self._noncrossing_objective.of_levels(coef, intercept)
+            coef, intercept = self._box.of_levels(coef, intercept)
         elif isinstance(loss, (Quantile, Quantiles)) and len(coef) > 1:
             loss = self._resolve_loss()
             if loss.is_parallel:
@@ -325,7 +281,7 @@ class OutputsMixin:
         constants = {
             name: getattr(numbers, name)
             for k, name in enumerate(loss.outputs)
-            if is_constant[k]
+            if is_constant[k] and hasattr(numbers, name)
         }
         found = {
             name: Predictor(coef[k].astype(dtype), float(intercept[k]))
@@ -346,14 +302,6 @@ class OutputsMixin:
     def _n_published(self):
         loss = getattr(self, "loss_", None)
         return len(loss.each()) if isinstance(loss, Quantiles) else 1
-
-    def _said_by(self, results):
-        """What solvers have to say, of which level if there are several."""
-        names = [""]
-        if len(results) > 1:
-            names = [f"The {name}: " for name in self._resolve_loss().outputs]
-        for name, result in zip(names, results):
-            yield from (name + message for message in result.warnings)
 
     def score(
         self,
@@ -393,24 +341,67 @@ class OutputsMixin:
         return float(saved / constant) if constant > 0 else float(saved == 0)
 
     # ------------------------------------------------------------------- predictions
+    @property
+    def _predict_risk_score(self):
+        """False where predictions are times: scikit-survival's name for it."""
+        return getattr(_loss_of(self), "y_size", 1) == 1
+
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
-        check_is_fitted(self)
+        return self._values_beside(X, self.raw_prediction(X, offset), offset)
+
+    def _values_beside(self, X, location, offset=None):
+        """The parameters of each row, and locations that are known."""
         loss = self.loss_
-        if not loss.outputs or isinstance(loss, Quantiles):
-            raise AttributeError(
-                f"{type(self).__name__} predicts no distribution with {loss!r}, which "
-                "is not one. Use GaussianDistribution(), or another that ends in "
-                "Distribution."
-            )
-        raw = self.raw_prediction(X, offset)
-        columns = [raw]
+        columns, X = [location], X if sparse.issparse(X) else np.asarray(X)
         for name in loss.outputs[1:]:
             coef, intercept = self.predictors_[name]
-            X = X if sparse.issparse(X) else np.asarray(X)
             columns.append(np.asarray(X @ coef).ravel() + intercept)
-        return loss.values_of(np.column_stack(columns))
+        if offset is None or len(columns) == 1 or not hasattr(loss, "without"):
+            values = loss.values_of(np.column_stack(columns))
+        else:  # of the location, and not of location / scale
+            offset = check_offset(offset, len(location), 1)[:, 0]
+            columns[0] = location - offset
+            values = loss.values_of(np.column_stack(columns))
+            values["location"] = values["location"] + offset
+        self._warn_of_scales(values.get("scale", 1.0))
+        return values
 
+    def _warn_of_scales(self, scale):
+        """Say so where features predict a scale that is none."""
+        bad = np.flatnonzero(np.isnan(scale))
+        if len(bad):
+            warn_caller(
+                f"{type(self).__name__} predicts nan for {len(bad)} of {len(scale)} "
+                f"rows, first of row {bad[0]}: the features of the scale are so far "
+                "from those of the fit that 1 / scale would be negative."
+            )
+
+    def _predicted(self, X, raw, offset):
+        if not getattr(self, "predictors_", None):
+            return super()._predicted(X, raw, offset)
+        values = self._values_beside(X, raw, offset)
+        return np.asarray(self.loss_.predicted(**values)).astype(raw.dtype, copy=False)
+
+    @available_if(_has_zeros)
+    def predict_proba_zero(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """P(y = 0) of each row; there is no such method if the loss has none.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of shape (n_samples,), or float, default=None
+            What is added to raw predictions, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        values = self._values(X, offset)
+        shape = np.shape(values["location"])
+        return np.array(np.broadcast_to(self.loss_.proba_zero(**values), shape))
+
+    @available_if(_has_distribution)
     def predict_distribution(self, X: Matrix, offset: ArrayLike | None = None) -> Any:
         """The parameters of the distribution of y that is predicted for each row.
 
@@ -427,6 +418,7 @@ class OutputsMixin:
         """
         return self._values(X, offset)
 
+    @available_if(_has_distribution)
     def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The standard deviation of the distribution that is predicted for each row.
 
@@ -439,6 +431,7 @@ class OutputsMixin:
         """
         return np.asarray(self._frozen(X, offset).std())
 
+    @available_if(_has_distribution)
     def predict_quantile(
         self, X: Matrix, q: ArrayLike, offset: ArrayLike | None = None
     ) -> Array:
@@ -463,6 +456,7 @@ class OutputsMixin:
             return np.asarray(frozen.ppf(q))
         return np.column_stack([frozen.ppf(level) for level in q])
 
+    @available_if(_has_distribution)
     def predict_interval(
         self, X: Matrix, coverage: float = 0.9, offset: ArrayLike | None = None
     ) -> Array:
@@ -505,3 +499,102 @@ class OutputsMixin:
     def _frozen(self, X, offset):
         values = self._values(X, offset)
         return self.loss_.frozen(**values)
+
+
+class LinearOutputs(OutputsMixin):
+    """The same in an estimator that solves: see `OutputsSolver`."""
+
+    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        if isinstance(loss, Quantiles) and loss.is_constrained:
+            return self._noncrossing(X, y, sample_weight, loss, offset, solves)
+        if isinstance(loss, Quantiles) and not loss.is_parallel:
+            self._predictors(loss, 1)
+            each = loss.each()
+            parts = X, y, sample_weight, each[0], offset, solves
+            objectives, dtype = super()._objectives(*parts)
+            return [replace(objectives[0], loss=level) for level in each], dtype
+        if not has_outputs(loss):
+            if getattr(self, "features", None):
+                self._predictors(loss, 1)  # which refuses them
+            parts = X, y, sample_weight, loss, offset, solves
+            return super()._objectives(*parts)
+        X, y, check = self._checked(X, y, loss)
+        weight = check_weights(sample_weight, X.shape[0])
+        if weight is not None and not weight.any():
+            raise ValueError("All sample weights are zero: nothing is left to fit.")
+        weight = None if weight is None else moderate_weight(weight)
+        total = float(X.shape[0]) if weight is None else weight.sum()
+        offset = check_offset(offset, X.shape[0], 1)
+        n_outputs = len(loss.outputs)
+        price = price_of(self, X.shape[1], True)
+        self._check_bounds(price, loss)
+        if offset is not None and hasattr(loss, "without") and n_outputs > 1:
+            y, offset = loss.without(y, offset), None
+        if offset is not None:
+            others = np.zeros((len(offset), n_outputs - 1))
+            offset = np.column_stack([offset, others])
+        objective = OutputsObjective(
+            *(loss, Rows(X, check), Targets(y), weight, total),
+            *(price, n_outputs),
+            fit_intercept=self.fit_intercept,
+            offset=offset,
+            predictors=self._predictors(loss, X.shape[1]),
+        )
+        return [objective], X.dtype
+
+    def _noncrossing(self, X, y, sample_weight, loss, offset, solves):
+        """The objective of quantiles that do not cross on the box of X."""
+        self._predictors(loss, 1)
+        if offset is not None:
+            raise ValueError(
+                f"{type(self).__name__} cannot use offset with {loss!r}, whose "
+                "quantiles are those of a box of X. Use crossing='sort'."
+            )
+        parts = X, y, sample_weight, loss.each()[0], None, solves
+        (own,), dtype = super()._objectives(*parts)
+        own.rows.verify()
+        parts = own.rows, own.targets, own.sample_weight, own.total_weight
+        objective = noncrossing_objective(self, loss, *parts)
+        self._box = objective.box
+        return [objective], dtype
+
+    def _checked(self, X, y, loss):
+        """X and y, which may have two columns where a target is an interval."""
+        y = _intervals(y, loss)
+        if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
+            X, y, check = check_large_rows(self, X, y)
+            return X, check_numbers(y, loss), check
+        X, _, check = check_large_rows(self, X, np.zeros(len(y)))
+        return X, check_numbers(y, loss), check
+
+    def _starts(self, objectives):
+        if isinstance(objectives[0], NoncrossingObjective):
+            return [objectives[0].start()]
+        if not has_outputs(objectives[0].loss):
+            return super()._starts(objectives)
+        return [self._outputs_start(objectives[0])]
+
+    def _solver(self, objective):
+        if not has_outputs(objective.loss):
+            return super()._solver(objective)
+        if self.solver not in ("auto", "newton"):
+            raise ValueError(
+                f"{type(self).__name__}(solver={self.solver!r}) cannot use "
+                f"{objective.loss!r}, because it has several outputs, which Newton's "
+                "method fits. Use solver='auto'."
+            )
+        return OutputsSolver(
+            max_iter=self.max_iter,
+            tol=self.tol,
+            seed=draw_seed(self.random_state),
+            verbose=self.verbose,
+            owner=type(self).__name__,
+        )
+
+    def _said_by(self, results):
+        """What solvers have to say, of which level if there are several."""
+        names = [""]
+        if len(results) > 1:
+            names = [f"The {name}: " for name in self._resolve_loss().outputs]
+        for name, result in zip(names, results):
+            yield from (name + message for message in result.warnings)

@@ -21,10 +21,12 @@ from sklearn_losses._machine._params import (
     Options,
 )
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
+from sklearn_losses.estimators._blocks import blocks_of
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearRegressorMixin,
 )
+from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._sgd_base import BaseSGD
 from sklearn_losses.estimators._sgd_docs import (
     ATTRIBUTES,
@@ -34,6 +36,7 @@ from sklearn_losses.estimators._sgd_docs import (
     PARAMETERS,
     REFERENCES,
 )
+from sklearn_losses.estimators._sgd_outputs import SGDOutputs
 from sklearn_losses.estimators._validation import (
     EPSILON_IS,
     check_classes,
@@ -53,7 +56,7 @@ from sklearn_losses.solvers.sgd._optimizers import Optimizer
 from sklearn_losses.solvers.stream._stream import Stream
 
 
-class SGDRegressor(LinearRegressorMixin, BaseSGD):
+class SGDRegressor(SGDOutputs, LinearRegressorMixin, BaseSGD):
     __doc__ = f"""Linear regression with any loss.
 
     It minimizes
@@ -82,13 +85,21 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         )
     }
 
+    features : dict, default=None
+        Of a loss with parameters that are "mle": which features they depend on,
+        ``{{"scale": "all"}}``, 'none' or a list of columns. By default each is one
+        number, which `loss_` has. The penalty is that of the location.
+
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,), or (n_levels, n_features) of `Quantiles`
         The coefficients, float32 if X was.
 
-    intercept_ : ndarray of shape (1,)
+    intercept_ : ndarray of shape (1,), or (n_levels,)
         The intercept.
+
+    predictors_ : dict of str to (coef, intercept)
+        Of the parameters in `features`, before their links.
 
     scale_ : float
         Only if a scale of the loss is "mad": 1.4826 times the weighted median absolute
@@ -158,6 +169,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         n_jobs: int | None = None,
         scoring: Callable[..., Any] | str | None = None,
         trace: bool = False,
+        features: Mapping[str, Any] | None = None,
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -185,6 +197,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         self.clip_gradient = clip_gradient
         self.clip_by = clip_by
         self.n_jobs = n_jobs
+        self.features = features
 
     def partial_fit(
         self,
@@ -201,7 +214,8 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows of this epoch.
+            The rows of this epoch. Of a dask collection, with the others as such, one
+            block after the other.
 
         y : array-like of shape (n_samples,)
             Targets in the domain of the loss.
@@ -224,6 +238,9 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         ValueError
             As in `fit`. The model is then as it was before, also if weights overflow.
         """
+        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
+        if blocks is not None:
+            return self._learn_from(blocks)
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, partial=True, offset=offset)
 
@@ -231,7 +248,7 @@ class SGDRegressor(LinearRegressorMixin, BaseSGD):
         def encode(y, weight, name):
             return Targets(check_numbers(y, loss, name)), weight
 
-        return encode, 1
+        return encode, len(loss.outputs) if has_outputs(loss) else 1
 
 
 class SGDClassifier(LinearClassifierMixin, BaseSGD):
@@ -391,7 +408,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows of this epoch.
+            The rows of this epoch. Of a dask collection, with the others as such, one
+            block after the other.
 
         y : array-like of shape (n_samples,)
             Labels, all of them among `classes`.
@@ -419,6 +437,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             As in `fit`, and if a label is not among the classes. The model is then as
             it was before, also if weights overflow.
         """
+        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
+        if blocks is not None:
+            return self._learn_from(blocks, classes=classes)
         with unchanged_on_error(self):
             return self._fit(
                 X, y, sample_weight, partial=True, classes=classes, offset=offset

@@ -6,6 +6,7 @@ attributes. Everything numeric is in the layers below.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,6 +34,7 @@ from sklearn_losses._machine._typing import (
     Matrix,
 )
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._blocks import PartialFit
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
 )
@@ -94,6 +96,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
     learning_rate_curve_: Array
     gradient_norm_curve_: Array
 
+    _sgd, _stream = SGD, Stream  # the solvers
     _objects = {"loss": "Huber()", "optimizer": "Adam()", "penalty": "MCP()"}
     _constraints = {
         "alpha": [Interval(0, None, "left")],
@@ -199,6 +202,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 offset=offset,
             )
 
+    def _learn_from(self, blocks, **settings):
+        """`partial_fit` of one block after the other; see `RowBlocks.fold`."""
+        learner = copy.deepcopy(self), 0  # whose arrays may be moved in place
+        learned, _ = blocks.fold(PartialFit(settings), learner)
+        vars(self).update(vars(learned))
+        return self
+
     @property
     def _schedule(self):
         """`learning_rate`, or, for an optimizer, the steps that "auto" means."""
@@ -238,7 +248,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         offset=None,
     ):
         self._check_parameters(partial)
-        loss = self._resolve_loss()
+        loss = self._usable_loss()
         init = coef_init, intercept_init
         solver = self._checked_solver(partial, loss, init)
         resumes = partial and hasattr(self, "coef_")
@@ -248,7 +258,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         check_size_of_weights(weight)
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
-        offset = check_offset(offset, X.shape[0], 1 if n_outputs == 2 else n_outputs)
+        offset, offsets = self._offsets(offset, X.shape[0], n_outputs, loss)
         shape = n_outputs, X.shape[1]
         start = self._resume(*shape, loss) if resumes else self._start(*shape, *init)
         if not isinstance(solver, Stream):
@@ -267,10 +277,10 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         else:
             n_rows = X.shape[0] if train is None else len(train)
             parts = rows, targets, weight, n_rows, price, n_outputs
-            offsets = split_offset(offset, n_outputs)
-            objective = Objective(loss, *parts, self.fit_intercept, offsets)
+            objective = self._objective(loss, *parts, self.fit_intercept, offsets)
             objective = self._with_scale(objective, solver, train, partial, resumes)
             loss = objective.loss
+            start = self._first(objective, start, train, solver)
             if not resumes:
                 look_at_objective(objective, train)
                 is_validated = aside is not None or validation[0] is not None
@@ -284,6 +294,23 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if overflow is not None:
             raise overflow
         return self
+
+    def _usable_loss(self):
+        return self._resolve_loss()
+
+    def _offsets(self, offset, n_rows, n_outputs, loss, name="offset"):
+        """Offsets as somebody gives them, and those of all raw predictions."""
+        n_public = 1 if n_outputs == 2 else n_outputs
+        offset = check_offset(offset, n_rows, n_public, name)
+        return offset, split_offset(offset, n_outputs)
+
+    def _objective(self, *parts):
+        """See `Objective`."""
+        return Objective(*parts)
+
+    def _first(self, objective, start, train, solver):
+        """The state that a fit begins with, once there is an objective."""
+        return start
 
     def _checked_solver(self, partial, loss, init):
         """The solver, which takes a start of its own where none is given."""
@@ -412,9 +439,10 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         """
         watch = Watch(verbose=self.verbose)
         X, y = check_validation_data(self, *validation, **ROWS)
-        n_public = 1 if objective.n_outputs == 2 else objective.n_outputs
         if X is not None:
-            offset = check_offset(validation[3], X.shape[0], n_public, "offset_val")
+            n_outputs, loss = objective.n_outputs, objective.loss
+            parts = validation[3], X.shape[0], n_outputs, loss, "offset_val"
+            offset, offsets = self._offsets(*parts)
             weight = check_weights(validation[2], X.shape[0], "sample_weight_val")
             targets, factors = encode(y, weight, "y_val")
             if factors is not None:
@@ -429,7 +457,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 rows=Rows(X),
                 targets=targets,
                 sample_weight=factors,
-                offset=split_offset(offset, objective.n_outputs),
+                offset=offsets,
             )
             rows = X, y, weight, offset
         elif aside is None:
@@ -452,7 +480,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 "optimizer other than 'sgd'."
             )
         if is_auto and partial:
-            return Stream()
+            return self._stream()
         if is_auto:
             return Newton(
                 max_iter=self.max_iter,
@@ -467,7 +495,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self.power_t,
             self.alpha if optimal else 1.0,
         )
-        return SGD(
+        return self._sgd(
             schedule,
             batch_size=self.batch_size,
             n_threads=effective_n_jobs(self.n_jobs),
@@ -523,6 +551,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 
     def _warn_of_results(self, objective, results, coef, intercept, dtype, train):
         """Warn of what is odd about the coefficients."""
+        if objective.loss.outputs and objective.loss.granularity == "row":
+            return  # it has no single raw prediction
         gained = [r.gained for r in results if r.gained is not None]
         gained = np.concatenate(gained) if len(gained) == len(results) else None
         converged = all(r.converged for r in results)

@@ -24,6 +24,12 @@ from sklearn_losses.losses._binary import (
     Tangent,
 )
 from sklearn_losses.losses._binary_curves import Cauchit, Cloglog, Loglog, Probit
+from sklearn_losses.losses._bounded import (
+    Beta,
+    BetaBinomial,
+    BinomialTrials,
+    OrderedBeta,
+)
 from sklearn_losses.losses._boxes import DIoU, GIoU
 from sklearn_losses.losses._censored import (
     Censored,
@@ -55,6 +61,7 @@ from sklearn_losses.losses._distributions import (
     StudentTDistribution,
 )
 from sklearn_losses.losses._groups import GroupLoss
+from sklearn_losses.losses._learned import LearnedLink, SplineLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -92,6 +99,7 @@ from sklearn_losses.losses._ranking import (
     PairwiseSquaredHinge,
     PlackettLuce,
 )
+from sklearn_losses.losses._ranking_steps import BPR, WARP, ApproxNDCG
 from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
@@ -122,19 +130,40 @@ from sklearn_losses.losses._robust import (
 )
 from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
+from sklearn_losses.losses._tuples import (
+    NCA,
+    AnchorLoss,
+    Contrastive,
+    InfoNCE,
+    LogisticPair,
+    PairLoss,
+    SupCon,
+    TripletLoss,
+    TripletMargin,
+)
+from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [
+    "BPR",
+    "NCA",
+    "WARP",
     "AbsoluteError",
     "AbsolutePercentageError",
     "AllThreshold",
+    "AnchorLoss",
     "Andrews",
+    "ApproxNDCG",
     "Asymmetric",
     "Barron",
+    "Beta",
+    "BetaBinomial",
+    "BinomialTrials",
     "CFunctionLoss",
     "Cauchit",
     "Cauchy",
     "Censored",
     "Cloglog",
+    "Contrastive",
     "CoxPH",
     "CrossEntropy",
     "CumulativeCauchit",
@@ -159,14 +188,17 @@ __all__ = [
     "Hampel",
     "Hinge",
     "Huber",
+    "Hurdle",
     "IdentityLink",
     "ImmediateThreshold",
+    "InfoNCE",
     "Interval",
     "InvalidParameterError",
     "InverseGaussian",
     "LabelSmoothing",
     "LambdaRank",
     "LaplaceDistribution",
+    "LearnedLink",
     "Linex",
     "Link",
     "ListMLE",
@@ -178,6 +210,7 @@ __all__ = [
     "LogLoss",
     "LogNormalAFT",
     "LogisticDistribution",
+    "LogisticPair",
     "LogitLink",
     "Loglog",
     "Loss",
@@ -186,6 +219,8 @@ __all__ = [
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "OrderedBeta",
+    "PairLoss",
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",
@@ -211,6 +246,7 @@ __all__ = [
     "SoftmaxLink",
     "Sparsemax",
     "SparsemaxLink",
+    "SplineLoss",
     "SquaredEpsilonInsensitive",
     "SquaredError",
     "SquaredHinge",
@@ -218,12 +254,16 @@ __all__ = [
     "StudentT",
     "StudentTDistribution",
     "Sum",
+    "SupCon",
     "Tangent",
+    "TripletLoss",
+    "TripletMargin",
     "Truncated",
     "TukeyBiweight",
     "Tweedie",
     "WeibullAFT",
     "Welsch",
+    "ZeroInflated",
     "get_loss",
     "loss_names",
     "ranking_target",

@@ -52,7 +52,7 @@ class Quantiles(Likelihood):
 
     See Also
     --------
-    Quantile : One level, also with SGD.
+    Quantile : One level.
     GaussianDistribution : All levels, of one distribution.
 
     References

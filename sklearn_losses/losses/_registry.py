@@ -18,6 +18,7 @@ from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
     _binary,
     _binary_curves,
+    _bounded,
     _boxes,
     _censored,
     _counts,
@@ -26,15 +27,18 @@ from sklearn_losses.losses import (
     _ordinal,
     _quantiles,
     _ranking,
+    _ranking_steps,
     _regression,
     _robust,
     _survival,
+    _tuples,
+    _zeros,
 )
 from sklearn_losses.losses._base import Loss
 
 TASKS = (
     *("regression", "binary", "multiclass"),
-    *("ordinal", "boxes", "ranking", "survival"),
+    *("ordinal", "boxes", "ranking", "survival", "embedding"),
 )
 
 
@@ -51,10 +55,14 @@ def _named(*families):
 # In the order of the families, and of their files.
 _CLASSES = _named(
     *(_regression, _robust, _counts, _binary, _binary_curves),
-    *(_multiclass, _ranking, _survival),
+    *(_multiclass, _ranking, _ranking_steps, _survival),
 )
 # Those with several raw predictions.
-_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles, _boxes)
+_OF_OUTPUTS = _named(
+    *(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles, _boxes)
+)
+_OF_TUPLES = _named(_tuples)
+_OTHERS = _OF_OUTPUTS | _OF_TUPLES
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 
@@ -65,8 +73,9 @@ def loss_names(task: str | None = None) -> list[str]:
     Parameters
     ----------
     task : {"regression", "binary", "multiclass", "ordinal", "boxes", "ranking", \
-            "survival"}, default=None
-        Only the losses of that task; None means all but "ordinal" and "boxes".
+            "survival", "embedding"}, default=None
+        Only the losses of that task; None means all but "ordinal", "boxes" and
+        "embedding".
         Distributions and censored targets have names, too, which are not among these.
 
     Returns
@@ -80,7 +89,8 @@ def loss_names(task: str | None = None) -> list[str]:
     """
     if task is not None:
         check_parameter("loss_names", "task", task, [Options(*TASKS)])
-    classes = _CLASSES | _OF_OUTPUTS if task in ("ordinal", "boxes") else _CLASSES
+    is_other = task in ("ordinal", "boxes", "embedding")
+    classes = _CLASSES | (_OTHERS if is_other else {})
     return [n for n, cls in classes.items() if task is None or cls.task == task]
 
 
@@ -103,7 +113,7 @@ def get_loss(name: str, **parameters: Any) -> Loss:
     ValueError
         If there is no loss of that name; it says which names are close.
     """
-    classes = _CLASSES | _OF_OUTPUTS
+    classes = _CLASSES | _OTHERS
     if not isinstance(name, str) or name not in classes:
         close = difflib.get_close_matches(str(name), classes)
         hint = (
@@ -190,7 +200,7 @@ def _check_class(name, cls):
             f"{caller} takes a class that derives from PointLoss or RowLoss. Got "
             f"{cls!r}{hint}."
         )
-    known = (_CLASSES | _OF_OUTPUTS).get(name, cls)
+    known = (_CLASSES | _OTHERS).get(name, cls)
     if _full_name(known) != _full_name(cls):
         raise ValueError(
             f"There is a loss named {name!r} already, {_full_name(known)}. Use another "

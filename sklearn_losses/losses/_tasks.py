@@ -216,6 +216,9 @@ class Mapped(Likelihood):
         bends = getattr(self.loss, "bends", np.ones(len(self.matrix)))
         return (self.matrix**2).T @ bends
 
+    def check_targets(self, y_true, name="y_true", n_classes=None):
+        self.loss.check_targets(y_true, name, n_classes)
+
     def start(self, y, weight):
         """The start of the loss, if as many outputs are here; else none."""
         if not self.is_square:

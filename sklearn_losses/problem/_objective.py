@@ -92,6 +92,8 @@ class Objective:
     n_outputs: int
     fit_intercept: bool = True
     offset: np.ndarray | None = None
+    # Of rows that are elsewhere: see `BlocksObjective`.
+    blocks = sums = None
 
     def of_outputs(self, outputs: slice) -> Objective:
         """The objective of some of the one-versus-rest outputs.
@@ -118,6 +120,15 @@ class Objective:
     def is_joint(self) -> bool:
         """Whether all outputs share one objective."""
         return self.loss.granularity == "row"
+
+    @property
+    def moves(self) -> Array | None:
+        """Which coefficients and intercepts of each output move; None: all do."""
+        return None
+
+    def loss_of(self, k: int) -> Loss:
+        """The loss of output k, or of all that share an objective."""
+        return self.loss
 
     def term(self, chosen: Array | None = None) -> LossTerm:
         """The loss on the rows, as a function of their raw predictions.

@@ -9,7 +9,7 @@ where the slopes of what is not penalised sum to 0. At an optimum that holds up 
 rounding, and what is left counts for numbers up to ten times as large as those found.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -40,6 +40,10 @@ class OutputsObjective(Objective):
         return replace(found, predictors=Predictors(moves))
 
     @property
+    def moves(self):
+        return self.predictors.moves
+
+    @property
     def is_joint(self):
         return True
 
@@ -51,13 +55,65 @@ class OutputsObjective(Objective):
         return None
 
 
+@dataclass(frozen=True)
+class LevelsObjective(Objective):
+    """F of each output: a loss of points of its own, of targets that all share.
+
+    Parameters
+    ----------
+    losses : tuple of Loss
+        One for each output; `loss` is that of all.
+    """
+
+    losses: tuple = ()
+
+    @property
+    def is_joint(self):
+        return False
+
+    def loss_of(self, k):
+        return self.losses[k]
+
+    def of_outputs(self, outputs):
+        losses, offset = self.losses[outputs], self.offset
+        offset = None if offset is None else np.ascontiguousarray(offset[:, outputs])
+        parts = {"n_outputs": len(losses), "offset": offset}
+        if len(losses) > 1:
+            return replace(self, losses=losses, **parts)
+        own = {field.name: getattr(self, field.name) for field in fields(Objective)}
+        return Objective(**own | parts | {"loss": losses[0]})
+
+    def _each(self, coef, intercept):
+        for k in range(self.n_outputs):
+            outputs = slice(k, k + 1)
+            yield self.of_outputs(outputs), coef[outputs], intercept[outputs]
+
+    def value(self, coef, intercept):
+        each = self._each(coef, intercept)
+        return np.concatenate([one.value(*point) for one, *point in each])
+
+    def gradient(self, coef, intercept):
+        each = self._each(coef, intercept)
+        found = [one.gradient(*point) for one, *point in each]
+        return tuple(np.concatenate(part) for part in zip(*found))
+
+    def value_and_gradient_norm(self, coef, intercept):
+        each = self._each(coef, intercept)
+        found = [one.value_and_gradient_norm(*point) for one, *point in each]
+        return tuple(np.concatenate(part) for part in zip(*found))
+
+    def mean_loss(self, coef, intercept, subset):
+        each = self._each(coef, intercept)
+        return np.concatenate([one.mean_loss(*p, subset) for one, *p in each])
+
+
 def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):
     """A lower bound of an objective, at a point near its optimum.
 
     Parameters
     ----------
     price : Price
-        In the units of theta.
+        In the units of theta. Its bounds are those of the first output.
     theta : ndarray of shape (n_outputs, n_features + 1)
         The coefficients; the last are the intercepts.
     gradient : ndarray like theta
@@ -82,8 +138,9 @@ def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):
         return _bound_of_norm(price, theta, gradient, value - linear - cost, lowest)
     pull, l2 = np.abs(gradient[:, :-1]), np.broadcast_to(price.l2, theta[0, :-1].shape)
     if price.has_bounds:
-        down = np.where(price.high > 0, -gradient[:, :-1], 0.0)
-        pull = np.maximum(down, np.where(price.low < 0, gradient[:, :-1], 0.0))
+        pull[0] = np.where(price.high > 0, -gradient[0, :-1], 0.0)
+        up = np.where(price.low < 0, gradient[0, :-1], 0.0)
+        pull[0] = np.maximum(pull[0], up)
     beyond = np.maximum(pull - price.l1, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         soft = np.where(l2 > 0, beyond * beyond / (2.0 * l2), np.inf)
@@ -98,6 +155,8 @@ def _bound_of_norm(price, theta, gradient, rest, lowest):
     Of slopes c u, 0 <= c <= 1, the conjugate is at most c times that of u and 1 - c
     times that of 0, which is -lowest.
     """
+    if price.has_bounds and theta[1:, :-1].any():
+        price = replace(price, low=-np.inf, high=np.inf)  # which others do not have
     conjugate = Conjugate(price, theta.shape[1] - 1)
     conjugate.begin_at(theta[:, :-1])
     z, reach = gradient[:, :-1].T, np.abs(theta[:, :-1]).max(initial=0.0)

@@ -38,6 +38,11 @@ class OutputsTerm(RowTerm):
         self.is_smoothed = not loss.differentiable
         self._at = 0.0, self._functions
 
+    @property
+    def columns(self):
+        """Targets as the loss takes them, of shape (n_rows, y_size)."""
+        return self._y
+
     def with_loss(self, loss):
         return OutputsTerm(loss, self.y, self.weight, self.n_outputs, self.offset)
 

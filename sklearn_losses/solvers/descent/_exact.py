@@ -9,16 +9,17 @@ import numpy as np
 from sklearn_losses.problem._blocks import (
     LocalBlocks,
     Point,
-    added,
+    first_order,
     mean_and_scale,
     second_order,
     squared_slopes,
-    value,
 )
 
 MOST_STEPS = 5  # of Newton's method, from where a fit has ended
 SETTLED = 1e-13  # of the size of the coefficients: a step that is rounding
+SHORT = 1e-6  # of the same: its square is rounding
 NO_CURVATURE = 1e-12  # of the largest eigenvalue, scaled: it is 0 but for rounding
+AT_BOUND = 1e-15  # of a bound, which scaling and back may miss
 ROUNDING = 1e-14  # of the objective may a step lose
 
 
@@ -68,7 +69,8 @@ class ExactCurvature:
         price = objective.penalty
         moves = np.append(scale > 0, objective.fit_intercept)
         is_held = (coef == 0) & (np.broadcast_to(price.l1, coef.shape) > 0)
-        is_held |= (coef <= price.low) | (coef >= price.high)
+        low, high = (1.0 - AT_BOUND) * price.low, (1.0 - AT_BOUND) * price.high
+        is_held |= (coef <= low) | (coef >= high)
         held = np.append(is_held, np.zeros((len(coef), 1), bool), axis=1)
         self.free = np.tile(moves, len(coef)) & ~held.ravel()
         self.price = price.scaled(scale)
@@ -89,20 +91,38 @@ class ExactCurvature:
     def look(self, theta):
         """Hessian and gradient at a point."""
         self.theta, self.point = theta, self.point.at(theta)
-        value, gradient, of_loss = added(self.blocks.map(second_order, self.point))
-        self.matrix = of_loss + np.diag(np.tile(self.l2, len(theta)))
-        if self.price.matrix is not None:
-            padded = np.pad(self.price.matrix, (0, 1))
-            self.matrix += np.kron(np.eye(len(theta)), padded)
-        gradient = gradient + self.l2 * theta + self.l1 * np.sign(theta)
-        gradient[:, :-1] += self.price.rest_slope(theta[:, :-1])
-        self.gradient = np.where(self.free, gradient.ravel(), 0.0)
+        value, gradient, of_loss = self.blocks.sum(second_order, self.point)
+        self.matrix = of_loss + self.penalty_matrix()
+        gradient = (gradient + self.penalty_slope(theta)).ravel()
+        self.gradient = np.where(self.free, gradient, 0.0)
         self.value = value + self.penalty(theta)
 
-    def value_at(self, theta):
-        """The objective elsewhere."""
-        at = self.point.at(theta)
-        return added(self.blocks.map(value, at)) + self.penalty(theta)
+    def penalty_matrix(self):
+        """The second derivatives of the penalty."""
+        found, n_outputs = np.diag(np.tile(self.l2, len(self.theta))), len(self.theta)
+        if self.price.matrix is not None:
+            padded = np.pad(self.price.matrix, (0, 1))
+            found += np.kron(np.eye(n_outputs), padded)
+        return found
+
+    def penalty_slope(self, theta, price=None):
+        """The first derivatives of the penalty, or of another one, by theta."""
+        price = self.price if price is None else price.scaled(self.point.scale)
+        u, found = theta[:, :-1], np.zeros(theta.shape)
+        found[:, :-1] = price.l2 * u + price.l1 * np.sign(u) + price.rest_slope(u)
+        return found
+
+    def slope_of(self, objective):
+        """The first derivatives of another objective of these rows at this point."""
+        gradient = LocalBlocks([objective]).sum(first_order, self.point)[1]
+        return gradient + self.penalty_slope(self.theta, objective.penalty)
+
+    def trust(self, theta):
+        """Be at a point near by, where the quadratic model says enough."""
+        step = (theta - self.theta).ravel()
+        slope = self.gradient + 0.5 * (self.matrix @ step)
+        self.value += float(slope[self.free] @ step[self.free])
+        self.theta, self.point = theta, self.point.at(theta)
 
     def penalty(self, theta):
         penalty = 0.5 * np.vdot(self.l2 * theta, theta) + np.vdot(
@@ -112,7 +132,7 @@ class ExactCurvature:
 
     def squared_slopes(self):
         """sum_i g_i^2 (z_i, 1) (z_i, 1)' of the slopes g of a loss of points."""
-        return added(self.blocks.map(squared_slopes, self.point))
+        return self.blocks.sum(squared_slopes, self.point)
 
     def solve(self, v):
         """The Hessian's inverse times v, and 0 for what is not free.
@@ -137,15 +157,51 @@ class ExactCurvature:
 
     def _factors(self):
         """The inverse of the Hessian scaled to a diagonal of 1, and that scale."""
+        values, vectors, scale = self._spectrum()
+        return (vectors / values) @ vectors.T, scale
+
+    def _spectrum(self):
+        """Eigenvalues that are not 0, and vectors, of the scaled Hessian, and scale."""
         matrix = self.matrix[np.ix_(self.free, self.free)]
         diagonal = np.sqrt(np.abs(np.diag(matrix)))
         scale = np.divide(
             1.0, diagonal, out=np.zeros(len(diagonal)), where=diagonal > 0
         )
         values, vectors = np.linalg.eigh(matrix * scale * scale[:, None])
-        is_flat = np.abs(values) <= NO_CURVATURE * np.abs(values).max(initial=0.0)
-        inverse = np.where(is_flat, 0.0, 1.0 / np.where(is_flat, 1.0, values))
-        return (vectors * inverse) @ vectors.T, scale
+        bends = np.abs(values) > NO_CURVATURE * np.abs(values).max(initial=0.0)
+        return values[bends], vectors[:, bends], scale
+
+    def axes(self):
+        """Directions T in which the Hessian is the unit matrix, T' H T = 1.
+
+        In them the penalty's part of it is diagonal, too.
+
+        Returns
+        -------
+        T : ndarray of shape (size, n_directions)
+        share : ndarray of shape (n_directions,)
+            Of the penalty in the curvature, from 0 to 1.
+
+        Raises
+        ------
+        ValueError
+            If there is a direction in which the objective falls.
+        """
+        values, vectors, scale = self._spectrum()
+        if (values < 0).any():
+            raise ValueError(
+                "The coefficients are no minimum: the objective falls in some "
+                "direction. Fit with a smaller tol or a larger max_iter."
+            )
+        T = np.zeros((len(self.free), len(values)))
+        T[self.free] = scale[:, None] * vectors / np.sqrt(values)
+        share, turn = np.linalg.eigh(T.T @ self.penalty_matrix() @ T)
+        return T @ turn, np.clip(share, 0.0, 1.0)
+
+    @property
+    def is_convex(self):
+        """Whether the objective falls in no direction."""
+        return bool((self._spectrum()[0] >= 0).all())
 
     @property
     def is_regular(self):
@@ -160,7 +216,28 @@ def has_exact_curvature(objective):
     return objective.loss.differentiable and price.norm is price.concave is None
 
 
-def polished(objective, coef, intercept, blocks=None):
+def on_support(objective, coef):
+    """The objective of the features that an l1 norm has let in; the others are 0.
+
+    Parameters
+    ----------
+    objective : Objective
+    coef : ndarray of shape (n_outputs, n_features)
+
+    Returns
+    -------
+    objective : Objective
+    kept : ndarray of int
+        The features.
+    """
+    price, kept = objective.penalty, np.arange(coef.shape[1])
+    if not price.has_l1 or coef.all():
+        return objective, kept
+    kept = np.flatnonzero(((coef != 0) | (price.l1 == 0)).any(axis=0))
+    return objective.with_columns(kept), kept
+
+
+def polished(objective, coef, intercept, blocks=None, is_dear=False):
     """The minimum near coefficients, by exact Newton steps.
 
     Coefficients that are 0 with an l1 norm, or at a bound, stay so. No sign changes
@@ -170,6 +247,9 @@ def polished(objective, coef, intercept, blocks=None):
     ----------
     objective, coef, intercept, blocks
         As of `ExactCurvature`.
+    is_dear : bool, default=False
+        Whether to take on trust what a step leads to that is so short that its square
+        is rounding: nobody looks there, which would be another pass over the rows.
 
     Returns
     -------
@@ -184,19 +264,23 @@ def polished(objective, coef, intercept, blocks=None):
     sees_differences = objective.is_joint and objective.loss.has_conjugate
     for _ in range(MOST_STEPS):
         before, value_before = found.theta, found.value
-        step = -found.solve(found.gradient)
-        theta = before + step.reshape(before.shape)
+        theta = before - found.solve(found.gradient).reshape(before.shape)
         if sees_differences:  # what all outputs have in common is for nobody to see
             common = slice(-1, None) if price.has_kinks else slice(None)
             theta[:, common] -= theta[:, common].mean(axis=0)
+        moved = np.abs(theta - before).max(initial=0.0)
+        if moved <= SETTLED * np.abs(before).max(initial=0.0):
+            break
         u = theta[:, :-1]
         changes_sign = holds_signs and (u * before[:, :-1] < 0).any()
         is_outside = ((u < price.low) | (u > price.high)).any()
-        most = value_before + ROUNDING * abs(value_before)
-        is_lower = found.value_at(theta) <= most
-        if not is_lower or changes_sign or is_outside:
+        if changes_sign or is_outside:
+            break
+        if is_dear and moved <= SHORT * np.abs(before).max(initial=0.0):
+            found.trust(theta)
             break
         found.look(theta)
-        if np.abs(step).max(initial=0.0) <= SETTLED * np.abs(theta).max(initial=0.0):
+        if not found.value <= value_before + ROUNDING * abs(value_before):
+            found.look(before)
             break
     return *found.uncentred(found.theta), found

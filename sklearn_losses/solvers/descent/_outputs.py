@@ -38,6 +38,7 @@ from sklearn_losses.solvers.descent._stopping import Tolerance
 from sklearn_losses.terms._outputs import OutputsTerm
 from sklearn_losses.terms._term import FEW, uniform
 
+BETTER_TOL = 1e-5  # of fits from two points, of which the better one goes on
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
 LITTLE = 1e-15  # ... while they gain so much of the value
@@ -79,9 +80,15 @@ class OutputsModel(JointModel):
         self.gradient = self.problem.gradient(theta, seen.sums)
         of_each = np.tile(self.l2, self.n_outputs)[places]
         self.hessian = hessian.copy()  # that of the loss may be asked for again
+        if self.problem.memory is not None:
+            self.hessian += self.problem.memory.block(places)
         diagonal = self.hessian.ravel()[:: len(places) + 1]
-        bends = np.repeat(self.problem.term.bends, len(self.l2))[places]
-        diagonal += of_each + jitter * self.stiffness / JITTER * bends
+        output = places // len(self.l2)
+        more = jitter * self.problem.term.bends[output]
+        if jitter > 0 and self.problem.stiff is not None:
+            share = min(jitter / curvature, 1.0) if curvature > 0 else 1.0
+            more = share * self.problem.stiff[output]
+        diagonal += of_each + more * self.stiffness / JITTER
         if not self.price.is_simple:
             self._add_price(theta)
 
@@ -113,7 +120,7 @@ class OutputsModel(JointModel):
     def _step(self, gradient):
         damping = max(self.damping, FIRST_DAMPING)
         factor, scale, needed = scaled_cholesky(self.hessian, damping)
-        if needed > damping:
+        if needed > damping or self.hessian.diagonal().min() < 0.0:
             step = newton_step(gradient, self.hessian + 0.0)
             return step / (1.0 + self.damping / FIRST_DAMPING * 1e-3)
         found = -solve_scaled(factor, scale, gradient)
@@ -139,16 +146,27 @@ class OutputsProblem(CentredProblem):
     predictors : Predictors
     keeps_hessian : bool
         Whether the Hessian stays what it was at the last point.
+    stiff : ndarray of shape (n_outputs,) or None
+        What the jitter of a Hessian is a share of, where outputs have units of their
+        own.
     """
 
-    keeps_hessian, _last = False, None
+    keeps_hessian, _last, stiff = False, None, None
 
     @classmethod
     def of(cls, objective, features, term, passes=0):
         found = super().of(objective, features, term, passes)
-        found.predictors, found.sees_differences = objective.predictors, False
-        found.moves[-1] = 1.0  # predictors know which intercepts do
-        return found
+        return found.with_predictors(objective.predictors)
+
+    def with_predictors(self, predictors):
+        """This problem, of outputs that use what they say."""
+        self.predictors, self.sees_differences = predictors, False
+        self.moves[-1] = 1.0  # predictors know which intercepts move
+        if self.price.has_bounds:  # which are those of the location
+            none = np.full((self.n_outputs - 1, len(self.low)), np.inf)
+            self.low = np.vstack([self.low, -none])
+            self.high = np.vstack([self.high, none])
+        return self
 
     def gradient(self, theta, sums):
         """That of what moves; a column without spread does not."""
@@ -165,15 +183,24 @@ class OutputsProblem(CentredProblem):
     def _new_hessian(self, raw, h):
         self.passes += 1
         size, n_outputs = self.predictors.size, self.n_outputs
-        found, total = np.zeros((size, size)), 0.0
+        found, total = np.zeros((size, size)), np.zeros(n_outputs)
         width = max(n_outputs**2, self.features.n_features + 1)
         n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
         for start in range(0, len(raw), n_rows):
             block = slice(start, min(start + n_rows, len(raw)))
             hessians = self.term.hessians(raw[block], h, block)
-            total += float(np.abs(np.einsum("ikk->ik", hessians)).sum())
+            total += np.abs(np.einsum("ikk->ik", hessians)).sum(axis=0)
             self.predictors.add_curvature(self._z(block), hessians, found)
-        return found, total
+        self.stiff = self._stiff(total, self.term.loss.unit_of(raw))
+        return found, float(total.sum())
+
+    def _stiff(self, bend, unit):
+        """What jitter is a share of, for each output that has a unit of its own."""
+        if not getattr(self.term.loss, "parameters", None):
+            return None
+        squares = np.ones(len(bend))
+        squares[0] = unit**2
+        return np.max(bend * squares) / squares
 
     def _z(self, block):
         """Centred rows and a column of ones, of a block that may be any."""
@@ -265,7 +292,7 @@ class OutputsDescent(Descent):
         if "scale" not in term.loss.outputs:
             return False
         before = term.loss.values_of(term.best_constant()[None])["scale"]
-        raw = self.problem.raw_at(self.state.kept)
+        raw = self.problem.raw_at(self.state.kept)[term.weight > 0]
         vanished = GONE if self.state.converged else VANISHED
         return not np.min(term.loss.values_of(raw)["scale"]) > vanished * before[0]
 
@@ -378,8 +405,7 @@ class OutputsSolver(Certified):
         if sample is not None and not point[0].any():
             point, _ = self._of_rows(sample, features, point)
         if objective.predictors.has_more:
-            first = replace(objective, predictors=objective.predictors.of_first())
-            point, passes = self._of_rows(first, features, point, passes)
+            point, passes = self._with_more(objective, features, point, passes)
         limits = Limits(self.max_iter, max(self.tol, SMALLEST_TOL))
         descent = OutputsDescent(limits, objective, features, point, passes)
         with np.errstate(all="ignore"):
@@ -404,10 +430,35 @@ class OutputsSolver(Certified):
         )
         return result, descent
 
-    def _of_rows(self, objective, features, point, passes=0):
+    def _with_more(self, objective, features, point, passes):
+        """Where to begin if more than the first output has features.
+
+        That is with constants for them or, if the point has coefficients of its own,
+        with what turns out to be better.
+        """
+        is_given = point[0][1:].any()
+        loss, more = objective.loss, objective.predictors.featured_outputs
+        low, kept = loss.beginnings()
+        held = more & ~np.isnan(kept)
+        first = objective.predictors.of_first(~held)
+        constants = point[0].copy(), np.where(held, kept, point[1])
+        constants[0][1:] = 0.0
+        first = replace(objective, predictors=first)
+        (coef, intercept), passes = self._of_rows(first, features, constants, passes)
+        constants = coef, np.where(more, np.maximum(intercept, low), intercept)
+        if not is_given:
+            return constants, passes
+        found = []
+        for each in (point, constants):
+            parts = objective, features, each, passes, BETTER_TOL
+            (coef, intercept), passes = self._of_rows(*parts)
+            found.append((objective.value(coef, intercept), (coef, intercept)))
+        return min(found, key=lambda pair: pair[0])[1], passes
+
+    def _of_rows(self, objective, features, point, passes=0, tol=START_TOL):
         """The minimum of an objective, about, for another to begin with."""
         features = features.with_rows(objective.rows)
-        limits = Limits(self.max_iter, START_TOL)
+        limits = Limits(self.max_iter, tol)
         descent = OutputsDescent(limits, objective, features, point)
         descent.finish()
         passes += descent.problem.passes

@@ -16,14 +16,14 @@ from sklearn_losses.design._rows cimport (
     index, no_index, real, row_add, row_norm, row_size, row_start,
 )
 from sklearn_losses.solvers.sgd._weights cimport (
-    Output, ScaledWeights, before_step, count_iterate, rescale, set_norms,
+    Output, ScaledWeights, before_step, count_iterate, rescale, set_norms, used,
 )
 from sklearn_losses.solvers.sgd._optimizer_steps cimport (
     Move, adagrad_way, adam_way, amsgrad_way, momentum_way, move, nesterov_way, plain_way,
     rmsprop_way,
 )
 from sklearn_losses.solvers.sgd._sgd_epoch cimport (
-    Batch, Epoch, begin_batch, place, predict_batch, row_number, set_gradients, step_size,
+    Batch, Epoch, begin_batch, keep_order, place, predict_batch, row_number, set_gradients, step_size,
 )
 
 ctypedef void (*move_fn)(const Move *m) noexcept nogil
@@ -97,6 +97,8 @@ cdef class GradientSteps:
     prox : callable, default=None
         (weights of some outputs, step size) -> their proximal step, of a penalty that is
         no l1 and l2 norm of all weights alike. It is called after each step.
+    uses : ndarray of uint8 of shape (n_outputs, n_features), default=None
+        Which weights move; None: all.
     """
 
     cdef ScaledWeights weights
@@ -111,9 +113,10 @@ cdef class GradientSteps:
     cdef bint clips_entries
     cdef bint is_joint
     cdef object prox
+    cdef const unsigned char[:, ::1] uses
 
     def __cinit__(self, ScaledWeights weights, str name, params, moments, double clip,
-                  bint clips_entries, bint is_joint, prox=None):
+                  bint clips_entries, bint is_joint, prox=None, uses=None):
         cdef Py_ssize_t n
         self.weights = weights
         self.function = function_of(name)
@@ -129,6 +132,7 @@ cdef class GradientSteps:
         self.clips_entries = clips_entries
         self.is_joint = is_joint
         self.prox = prox
+        self.uses = uses
 
     def take_prox(self, const Py_ssize_t[::1] active, Epoch epoch, double rate):
         """The proximal step of the outputs that have just moved."""
@@ -169,6 +173,7 @@ def take_steps(const real[::1] data, const index[::1] columns, const index[::1] 
             for a in range(active.shape[0]):
                 o = &e.weights.outputs[active[a]]
                 take_step(e, g, active[a], step_size(e, batch.rate, o))
+            keep_order(e)
             if g.prox is not None:
                 with gil:
                     g.take_prox(active, e, batch.rate)
@@ -181,7 +186,7 @@ cdef inline void add_gradients(const real[::1] data, const index[::1] columns,
                                const Py_ssize_t[::1] active,
                                const Batch *batch) noexcept nogil:
     """The mean gradients of a batch, by the weights and the intercept of each output."""
-    cdef Py_ssize_t a, b, k, i, start, n, d = e.weights.outputs[0].n_features
+    cdef Py_ssize_t a, b, k, i, m, start, n, d = e.weights.outputs[0].n_features
     cdef const index *j = NULL
     cdef double c
     for a in range(active.shape[0]):
@@ -196,9 +201,14 @@ cdef inline void add_gradients(const real[::1] data, const index[::1] columns,
             k = active[a]
             c = e.gradient[place(e, b, k)] / batch.n
             if c != 0.0:
-                row_add(c, &data[start], j, n, &g.gradient[k, 0])
+                row_add(c, &data[start], j, used(&e.weights.outputs[k], n),
+                        &g.gradient[k, 0])
             if e.weights.outputs[k].fit_intercept:
                 g.gradient[k, d] += c
+    if g.uses is not None:
+        for a in range(active.shape[0]):
+            for m in range(d):
+                g.gradient[active[a], m] *= g.uses[active[a], m]
 
 
 # ------------------------------------------------------------------------ clipping

@@ -29,6 +29,7 @@ from sklearn_losses.solvers.sgd._weights import (
 
 # "adaptive" divides the step size by this, until it is that small; as scikit-learn.
 ETA_FACTOR, SMALLEST_ETA = 5.0, 1e-6
+LEAST_GAP = 1e-3  # between thresholds, of a latent value whose noise is about 1
 ONE, ZERO = np.ones(1), np.zeros(1)  # a target, and a margin
 
 
@@ -109,6 +110,12 @@ class SGD(Solver):
         if not self.schedule.is_passive_aggressive:
             return
         setting = self.setting
+        if loss.outputs and loss.granularity == "row":
+            raise ValueError(
+                f"{setting} cannot use {loss!r}, because its step is made for one "
+                "prediction, and this loss has several outputs. Use another "
+                "learning_rate."
+            )
         if self.batch_size > 1:
             raise ValueError(
                 f"{setting} cannot use batch_size={self.batch_size}, because its step "
@@ -268,7 +275,7 @@ class SGD(Solver):
         if self.average > 0:
             make_room_for_mean(state)
         price, optimizer = objective.penalty, self.optimizer
-        if not price.is_uniform:
+        if not price.is_uniform or _uses_some(objective.moves):
             optimizer = optimizer or Plain()
         if optimizer is None:
             drop_moments(state)
@@ -284,6 +291,8 @@ class SGD(Solver):
             self.schedule.eta0,
             truncates=optimizer is None,
         )
+        if objective.moves is not None:
+            weights.restrict(objective.moves.view(np.uint8))
         n_rows = objective.rows.n_rows if train is None else len(train)
         order = None if train is None else train.copy()
         if order is None and self.seed is not None:
@@ -305,6 +314,7 @@ class SGD(Solver):
             t,
             self._steps(weights, optimizer, objective),
             self.clip,
+            LEAST_GAP if objective.loss.task == "ordinal" else -1.0,
         )
         for faster in (ShortRows, LongRows):
             if epoch.steps is None and faster.can_take(objective.rows, epoch):
@@ -325,6 +335,9 @@ class SGD(Solver):
             self.clip_by == "value",
             objective.is_joint,
             None if price.is_uniform else price.prox,
+            objective.moves[:, :-1].astype(np.uint8)
+            if _uses_some(objective.moves)
+            else None,
         )
 
     def _overflow(self, n_epochs, objective, weights, epoch, train):
@@ -339,6 +352,14 @@ class SGD(Solver):
         coef = state["v"] * state["scale"][:, None]
         row = None if epoch.bad_row < 0 else epoch.bad_row
         return find_overflow(n_epochs, objective, coef, row, train, advice)
+
+
+def _uses_some(moves):
+    """Whether an output uses some of the columns, neither all nor none."""
+    if moves is None:
+        return False
+    uses = moves[:, :-1]
+    return bool((uses.any(axis=1) & ~uses.all(axis=1)).any())
 
 
 def _divergence(objective, watch, start, end):

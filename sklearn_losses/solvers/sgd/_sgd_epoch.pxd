@@ -9,6 +9,7 @@ from libc.math cimport fabs
 from libc.stdint cimport uint64_t, uint32_t
 
 from sklearn_losses.design._rows cimport index, real
+from sklearn_losses.solvers.sgd._group_batches cimport GroupBatches, rows_of_next
 from sklearn_losses.solvers.sgd._weights cimport Output, ScaledWeights, Step
 from sklearn_losses._machine._prefetch cimport sl_prefetch
 from sklearn_losses.losses._table cimport CLoss, LossTable
@@ -29,7 +30,9 @@ cdef class Epoch:
     cdef CLoss loss
     cdef ScaledWeights weights
     cdef Schedule schedule
-    cdef const double[::1] y
+    cdef const double[::1] y        # of row i: y_size numbers, from i * y_size on
+    cdef Py_ssize_t y_size
+    cdef double least_gap           # between the intercepts of outputs 1, 2, ...; < 0: any
     cdef const double[::1] class_factor
     cdef const double[::1] sample_weight
     cdef const double[:, ::1] offset
@@ -57,6 +60,7 @@ cdef class Epoch:
     cdef bint shuffles
     cdef readonly Py_ssize_t bad_row     # whose raw prediction is not finite; -1: none
     cdef public object steps             # None, or what takes the steps instead
+    cdef public GroupBatches groups      # None, or what batches of groups are made of
     cdef double clip                     # the largest norm of a row's gradient
     cdef uint64_t random
     cdef readonly double t
@@ -80,6 +84,8 @@ cdef void set_gradients(Epoch e, const Py_ssize_t[::1] active,
 cdef inline void begin_batch(Epoch e, Batch *batch) noexcept nogil:
     """How many rows the batch has, and the step size."""
     batch.n = min(e.batch_size, e.n_rows - batch.first)
+    if e.groups is not None:
+        batch.n = rows_of_next(e.groups)
     if e.schedule.rate != NULL:
         batch.rate = e.schedule.rate(e.schedule.params, e.t)
 
@@ -96,6 +102,22 @@ cdef inline Py_ssize_t row_number(Epoch e, const Batch *batch, Py_ssize_t b) noe
 cdef inline Py_ssize_t place(Epoch e, Py_ssize_t b, Py_ssize_t k) noexcept nogil:
     """Where row b of the batch and output k stand in `raw` and `gradient`."""
     return b * e.row_stride + k * e.output_stride
+
+
+cdef inline void keep_order(Epoch e) noexcept nogil:
+    """Move thresholds that a step has brought too near to each other apart."""
+    cdef Output *o = e.weights.outputs
+    cdef Py_ssize_t k
+    cdef double middle
+    if e.least_gap < 0.0:
+        return
+    for k in range(2, e.weights.n_outputs):
+        if o[k].intercept < o[k - 1].intercept + e.least_gap:
+            middle = 0.5 * (o[k].intercept + o[k - 1].intercept)
+            o[k - 1].intercept = middle - 0.5 * e.least_gap
+            o[k].intercept = middle + 0.5 * e.least_gap
+    for k in range(2, e.weights.n_outputs):
+        o[k].intercept = max(o[k].intercept, o[k - 1].intercept + e.least_gap)
 
 
 cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step) noexcept nogil:
@@ -121,7 +143,7 @@ cdef inline double update(Epoch e, Py_ssize_t i, Py_ssize_t k, const Step *step)
 cdef inline double target(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil:
     """What output k should predict for row i."""
     if e.first_class < 0:
-        return e.y[i]
+        return e.y[i * e.y_size]
     return 1.0 if e.y[i] == e.first_class + k else e.rest
 
 
@@ -141,7 +163,7 @@ cdef inline double weight_of(Epoch e, Py_ssize_t i, Py_ssize_t k) noexcept nogil
 
 cdef inline void ask_for_target(Epoch e, Py_ssize_t i) noexcept nogil:
     """Ask for what is read of a row besides its entries."""
-    sl_prefetch(&e.y[i])
+    sl_prefetch(&e.y[i * e.y_size])
     if e.sample_weight is not None:
         sl_prefetch(&e.sample_weight[i])
 

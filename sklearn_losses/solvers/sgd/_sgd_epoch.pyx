@@ -19,9 +19,10 @@ from sklearn_losses.design._rows cimport (
     index, no_index, real, row_add, row_dot, row_dot_asking, row_norm, row_prefetch,
     row_size, row_squared_norm, row_start,
 )
+from sklearn_losses.solvers.sgd._group_batches cimport group_gradients
 from sklearn_losses.solvers.sgd._weights cimport (
     Output, ScaledWeights, Step, add_row, before_step, finish_epoch, finish_step, shrink,
-    start_epoch, take_step, weights_dot,
+    start_epoch, take_step, used, weights_dot,
 )
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
 from sklearn_losses._machine._prefetch cimport sl_prefetch
@@ -71,15 +72,20 @@ cdef class Epoch:
         Takes the steps of another optimizer; None: those of plain SGD. May be set.
     clip : float, default=inf
         The largest norm of the gradient of a step, of plain SGD and one row a step.
+    least_gap : float, default=-1
+        Of outputs 1, 2, ... that are thresholds: how much each exceeds the one before.
     """
 
     def __cinit__(self, CLoss loss, ScaledWeights weights, Schedule schedule, targets,
                   sample_weight, offset, order, n_rows, batch_size, n_threads, average,
-                  counts_loss, seed, t, steps=None, double clip=INFINITY):
+                  counts_loss, seed, t, steps=None, double clip=INFINITY,
+                  double least_gap=-1.0):
         self.loss = loss
         self.weights = weights
         self.schedule = schedule
-        self.y = targets.y
+        self.y = targets.y.ravel()
+        self.y_size = targets.y.size // max(1, len(targets.y))
+        self.least_gap = least_gap
         self.first_class = -1 if targets.first_class is None else targets.first_class
         self.rest = targets.rest
         self.class_factor = targets.class_factor
@@ -100,7 +106,8 @@ cdef class Epoch:
         self.steps = steps
         self.clip = clip
         self.raw, self.gradient = np.empty((2, self.batch_size * weights.n_outputs))
-        self.batch_y, self.batch_value = np.empty((2, self.batch_size))
+        self.batch_y = np.empty(self.batch_size * self.y_size)
+        self.batch_value = np.empty(self.batch_size)
         self.dot = np.empty(weights.n_outputs)
         # A block of the loss is contiguous: all of an output, or all of a loss of rows.
         self.row_stride, self.output_stride = 1, self.batch_size
@@ -129,6 +136,8 @@ cdef class Epoch:
         cdef Py_ssize_t a, k
         cdef bint is_finite
         self.bad_row = -1
+        if self.groups is not None:
+            self.groups.begin(self.order)
         with nogil:
             if self.shuffles:
                 shuffle(self.order, &self.random)
@@ -137,7 +146,7 @@ cdef class Epoch:
                 self.loss_sum[k] = 0.0
                 start_epoch(&self.weights.outputs[k])
         # To clip is what `run_epoch` should not even have to ask for.
-        is_short = self.batch_size == 1 and self.clip == INFINITY
+        is_short = self.batch_size == 1 and self.clip == INFINITY and self.groups is None
         kernel = run_epoch if is_short else run_batches
         if self.steps is not None:
             self.steps.run(rows, self, active)
@@ -197,7 +206,7 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
             for a in range(active.shape[0]):
                 k = active[a]
                 before_step(&outputs[k], step_size(e, rate, &outputs[k]), 1)
-                e.dot[k] = dot_and_ask(&outputs[k], x, j, n, ahead)
+                e.dot[k] = dot_and_ask(&outputs[k], x, j, used(&outputs[k], n), ahead)
                 e.raw[k] = outputs[k].scale * e.dot[k] + outputs[k].intercept
                 e.raw[k] += offset_of(e, i, k)
                 if not isfinite(e.raw[k]):
@@ -213,7 +222,8 @@ def run_epoch(const real[::1] data, const index[::1] columns, const index[::1] s
                 step.dot = e.dot[k]
                 step.update = update(e, i, k, &step)
                 if step.squared_norm > 0.0 or not e.schedule.skips_empty_rows:
-                    take_step(&outputs[k], x, j, n, &step)
+                    take_step(&outputs[k], x, j, used(&outputs[k], n), &step)
+            keep_order(e)
             e.t += 1.0
 
 
@@ -264,8 +274,8 @@ cdef inline void row_gradient(Epoch e, Py_ssize_t i, double squared_norm) noexce
     cdef double value = 0.0, squares = 0.0
     cdef Py_ssize_t k
     block.n = 1
-    block.y = &e.y[i]
-    block.y_size = 1
+    block.y = &e.y[i * e.y_size]
+    block.y_size = e.y_size
     block.raw = &e.raw[0]
     block.n_outputs = e.weights.n_outputs
     block.value = &value if wants_value else NULL
@@ -312,6 +322,7 @@ def run_batches(const real[::1] data, const index[::1] columns, const index[::1]
                 k = active[a]
                 step.eta = step_size(e, batch.rate, &outputs[k])
                 finish_step(&outputs[k], &step, <const index *> NULL)
+            keep_order(e)
 
             batch.first += batch.n
             e.t += 1.0
@@ -371,7 +382,7 @@ cdef inline void predict_row(Epoch e, const Py_ssize_t[::1] active, Py_ssize_t b
     for a in range(active.shape[0]):
         o = &e.weights.outputs[active[a]]
         e.raw[place(e, b, active[a])] = (
-            o.scale * dot_and_ask(o, x, j, n, ahead) + o.intercept
+            o.scale * dot_and_ask(o, x, j, used(o, n), ahead) + o.intercept
             + offset_of(e, i, active[a]))
 
 
@@ -396,7 +407,8 @@ cdef inline void add_batch(const real[::1] data, const index[::1] columns,
             j = &columns[start]
         for a in range(active.shape[0]):
             step.update = batch_update(e, batch, b, active[a])
-            add_row(&outputs[active[a]], &data[start], j, n, step)
+            add_row(&outputs[active[a]], &data[start], j,
+                    used(&outputs[active[a]], n), step)
     if index is no_index:
         if n_threads > 1:
             for t in prange(n_threads, num_threads=n_threads, schedule="static"):
@@ -417,7 +429,7 @@ cdef void add_columns(const real[::1] data, Epoch e, const Py_ssize_t[::1] activ
             o = &e.weights.outputs[active[a]]
             x = &data[row_number(e, batch, b) * o.n_features + begin]
             c = batch_update(e, batch, b, active[a]) / o.scale
-            if c != 0.0:
+            if c != 0.0 and not o.is_number:
                 row_add(c, x, <const no_index *> NULL, end - begin, o.v + begin)
                 if averages:
                     row_add(-o.average_share * c, x, <const no_index *> NULL, end - begin,
@@ -435,6 +447,11 @@ cdef void set_gradients(Epoch e, const Py_ssize_t[::1] active,
                         const Batch *batch) noexcept nogil:
     """The weighted gradients of a batch by all raw predictions; one call for all rows."""
     cdef Py_ssize_t a, k, b, at
+    if e.groups is not None:
+        e.loss_sum[0] += group_gradients(e.groups, e.loss, &e.raw[0], &e.gradient[0])
+        for b in range(batch.n):
+            e.gradient[b] = clipped(e, e.gradient[b])
+        return
     if e.loss.table.row != NULL:
         evaluate_joint(e, batch)
     for a in range(active.shape[0]):
@@ -452,30 +469,35 @@ cdef void clip_row(const real[::1] data, const index[::1] columns, const index[:
     """Scale down the gradients of a batch of one row, whose norm |x| can be factored out."""
     cdef Py_ssize_t a, at, d = e.weights.outputs[0].n_features
     cdef Py_ssize_t i = row_number(e, batch, 0)
-    cdef double limit, norm = 0.0
-    limit = row_norm(&data[row_start(i, starts, d)], row_size(i, starts, d))
-    if e.weights.outputs[0].fit_intercept:
-        limit = hypot(limit, 1.0)
-    limit = e.clip / limit if limit > 0.0 else INFINITY
-    for a in range(active.shape[0]):
-        norm = hypot(norm, e.gradient[place(e, 0, active[a])])
+    cdef bint is_joint = e.loss.table.row != NULL  # else each has a norm of its own
+    cdef double own, norm = 0.0
+    cdef double of_row = row_norm(&data[row_start(i, starts, d)], row_size(i, starts, d))
+    for a in range(active.shape[0] if is_joint else 0):
+        norm = hypot(norm, norm_of(e, active[a], of_row))
     for a in range(active.shape[0]):
         at = place(e, 0, active[a])
-        if e.loss.table.row == NULL:  # each output has an objective of its own
-            norm = fabs(e.gradient[at])
-        if norm > limit:
-            e.gradient[at] *= limit / norm
+        own = norm if is_joint else norm_of(e, active[a], of_row)
+        if own > e.clip:
+            e.gradient[at] *= e.clip / own
+
+
+cdef inline double norm_of(Epoch e, Py_ssize_t k, double of_row) noexcept nogil:
+    """That of the gradient of one row by the weights and the intercept of an output."""
+    cdef const Output *o = &e.weights.outputs[k]
+    cdef double size = 0.0 if o.is_number else of_row
+    return fabs(e.gradient[place(e, 0, k)]) * (hypot(size, 1.0) if o.fit_intercept else size)
 
 
 cdef void evaluate_joint(Epoch e, const Batch *batch) noexcept nogil:
     """The gradients of a loss of rows, by all outputs; its values are counted here."""
     cdef RowBlock block
-    cdef Py_ssize_t b
+    cdef Py_ssize_t b, m
     for b in range(batch.n):
-        e.batch_y[b] = e.y[row_number(e, batch, b)]
+        for m in range(e.y_size):
+            e.batch_y[b * e.y_size + m] = e.y[row_number(e, batch, b) * e.y_size + m]
     block.n = batch.n
     block.n_outputs = e.weights.n_outputs
-    block.y_size = 1
+    block.y_size = e.y_size
     block.y = &e.batch_y[0]
     block.raw = &e.raw[0]
     block.value = &e.batch_value[0] if e.counts_loss else NULL

@@ -52,6 +52,7 @@ cdef struct Output:
     double l1                # the penalty
     double l2
     bint fit_intercept
+    bint is_number           # whether it has an intercept alone, and v stays 0
     bint counts_penalty      # whether penalty_sum is wanted
     bint waits               # whether weights wait, as above
     double *v                # or what is held in its place
@@ -100,6 +101,11 @@ cdef void start_history(Output *o) noexcept nogil
 cdef void notice_all(Output *o, Py_ssize_t end) noexcept nogil
 cdef void add_to_waiting(Output *o, double c, const real *x, const index *columns,
                          Py_ssize_t n) noexcept nogil
+
+
+cdef inline Py_ssize_t used(const Output *o, Py_ssize_t n) noexcept nogil:
+    """How many of the n entries of a row an output uses."""
+    return 0 if o.is_number else n
 
 
 cdef inline double shrinkage(const Output *o, double eta) noexcept nogil:

@@ -333,6 +333,21 @@ cdef class ScaledWeights:
                 free(self.outputs[k].history)
             free(self.outputs)
 
+    def restrict(self, const unsigned char[:, ::1] moves):
+        """Let only some weights and intercepts learn.
+
+        Parameters
+        ----------
+        moves : ndarray of uint8 of shape (n_outputs, n_features + 1)
+            The last column is that of the intercepts. An output of which no weight
+            moves is a number; of which weights do, `GradientSteps` knows.
+        """
+        cdef Py_ssize_t k, d = moves.shape[1] - 1
+        for k in range(self.n_outputs):
+            self.outputs[k].fit_intercept = moves[k, d]
+            self.outputs[k].is_number = not np.any(moves[k, :d])
+            self.outputs[k].counts_penalty &= not self.outputs[k].is_number
+
     def state(self):
         """A copy of all that a later fit needs to go on from here; see `first_state`."""
         cdef Py_ssize_t k

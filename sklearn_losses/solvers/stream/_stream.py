@@ -9,6 +9,7 @@ import numpy as np
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._residual_scale import chosen_arrays
 from sklearn_losses.solvers.sgd._sgd import SGD
+from sklearn_losses.solvers.stream._stream_outputs import OutputsPast
 from sklearn_losses.solvers.stream._stream_past import PREFIX, Past
 from sklearn_losses.solvers.stream._stream_wide import WidePast, is_wide
 
@@ -33,6 +34,12 @@ class Stream(Solver):
         X, *samples = chosen_arrays(objective, train)
         n_rows = X.shape[0]
         wide = is_wide(objective, start)
+        if wide and objective.loss_of(0) is not objective.loss:
+            raise ValueError(
+                f"partial_fit with learning_rate='auto' cannot use {objective.loss!r} "
+                "with so many features. Use Quantile(level), a model for each level, "
+                "or learning_rate='invscaling'."
+            )
         if wide and not objective.penalty.is_uniform:
             raise ValueError(
                 "partial_fit with learning_rate='auto' cannot use weights of a penalty "
@@ -40,7 +47,10 @@ class Stream(Solver):
                 "penalty is applied to all coefficients alike. Use fit, or "
                 "learning_rate='invscaling'."
             )
-        past = (WidePast if wide else Past).resumed(objective, start)
+        kind = WidePast if wide else Past
+        if objective.moves is not None:
+            kind = OutputsPast
+        past = kind.resumed(objective, start)
         size = past.most_at_once(X)
         try:
             with np.errstate(all="ignore"):

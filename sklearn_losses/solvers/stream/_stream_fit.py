@@ -25,9 +25,12 @@ from sklearn_losses.terms._term import ALL
 NO_LIMITS = Limits(math.inf, 0.0)
 
 
-def stream_term(objective, y, weight, offset=None):
-    """The term of rows of a stream; kinks of any loss are smoothed."""
-    loss = objective.loss
+def stream_term(objective, y, weight, offset=None, k=0):
+    """The term of rows of a stream, of output k if each has an objective of its own.
+
+    Kinks of any loss are smoothed.
+    """
+    loss = objective.loss_of(k)
     if not objective.is_joint:
         offset = None if offset is None else offset[:, 0].copy()
         return PointTerm(loss, y, weight, offset=offset)
@@ -130,6 +133,9 @@ class StreamFit:
     n: float
     stake: float
 
+    def models(self):
+        return Models(may_change=False)
+
     @property
     def term(self):
         return self.problem.term
@@ -168,7 +174,7 @@ class StreamFit:
         """
         share = STREAM.enough + STREAM.share * self.n
         stopping = Patience(most, share, self.stake)
-        parts = NO_LIMITS, stopping, Models(may_change=False), FixedWidth(width)
+        parts = NO_LIMITS, stopping, self.models(), FixedWidth(width)
         descent = Descent(self.problem, *parts, self.point(theta))
         descent.finish()
         state = descent.state

@@ -83,6 +83,7 @@ class Past:
         self.n_features = size - 1
         whole = fits_matrix(n_outputs, size - 1, objective.is_joint)
         self.kind = Matrix if whole else Sketch
+        self.constant_kind = Matrix
         self.most = min(
             max(STREAM.most_entries // size, STREAM.fewest_rows), STREAM.most_rows
         )
@@ -101,7 +102,7 @@ class Past:
             setattr(self, name, values[name].copy())
         self.units = RunningUnits.from_state(values, objective.fit_intercept)
         self.memories = unstacked(self.kind, values, "")
-        self.constant_memories = unstacked(Matrix, values, "constant_")
+        self.constant_memories = unstacked(self.constant_kind, values, "constant_")
         self.kept = unpacked(values, "kept")
         self.waiting = unpacked(values, "waiting")
         return self
@@ -125,7 +126,8 @@ class Past:
 
     def _forget(self):
         self.memories = [self.kind.nothing(self.theta[g]) for g in self.groups]
-        self.constant_memories = [Matrix.nothing(self.constant[g]) for g in self.groups]
+        nothing = self.constant_kind.nothing
+        self.constant_memories = [nothing(self.constant[g]) for g in self.groups]
 
     def state(self):
         """What `resumed` needs, as a dict of arrays."""
@@ -134,7 +136,7 @@ class Past:
         values["loss"] = np.array([self.objective.loss.name])
         values |= self.units.state()
         values |= stacked(self.kind, self.memories, "")
-        values |= stacked(Matrix, self.constant_memories, "constant_")
+        values |= stacked(self.constant_kind, self.constant_memories, "constant_")
         values |= packed("kept", *self.kept) | packed("waiting", *self.waiting)
         values = {PREFIX + name: array for name, array in values.items()}
         return values | {"v": self.coefficients()[0]}
@@ -248,7 +250,7 @@ class Past:
     def term(self, k, y, weight, offset):
         y, weight = self.of_objective(k, y, weight)
         offset = offset[:, self.groups[k]].copy() if offset.size else None
-        return stream_term(self.objective, y, weight, offset)
+        return stream_term(self.objective, y, weight, offset, k)
 
     def of_objective(self, k, y, weight):
         """The targets and weights of one objective."""
@@ -258,12 +260,16 @@ class Past:
         factor = targets.factor(k)
         return targets.of_output(k), weight if factor is None else weight * factor
 
+    def price(self, features):
+        """What the coefficients of features cost, of all rows so far."""
+        if features.n_features == 0:
+            return Price()
+        penalty = self.objective.penalty
+        price = Price(l1=self.n * penalty.l1, l2=self.n * penalty.l2)
+        return price.scaled(features.scale)
+
     def fit(self, k, term, features, memory):
-        penalty, price = self.objective.penalty, Price()
-        if features.n_features > 0:
-            price = Price(l1=self.n * penalty.l1, l2=self.n * penalty.l2)
-            price = price.scaled(features.scale)
-        parts = term, features, price, self.objective.fit_intercept
+        parts = term, features, self.price(features), self.objective.fit_intercept
         convex = term.loss.convex
         problem = CentredProblem(*parts, is_convex=convex, memory=memory)
         return StreamFit(problem, self.n, self.stake[k])
@@ -299,29 +305,40 @@ class Past:
     # ------------------------------------------------------------- learning
     def best_constant(self, k, simple):
         """The constant of one objective, and what depends on it."""
-        term, constant = simple.term, self.constant[self.groups[k]]
-        if not self.objective.fit_intercept:
-            found = constant
-        elif self.has_memory:
-            found = self.at_kink(simple, self.minimised(k, simple, constant))
-        elif not self.objective.is_joint and term.relative is None:
-            found = np.array([[term.best_constant()]])
-        else:
-            # Without a stake one class alone would be learned without end.
-            above = term.value(simple.raw(constant)) - term.minimum()
-            self.stake[k] = above / len(term.weight)
-            likely = np.zeros(constant.shape)
-            if not self.objective.is_joint:
-                likely[:] = term.relative.best_constant()
-            found = self.minimised_anew(k, simple, constant, likely)
-            found = self.in_a_corner(simple, found)
-            found = self.in_another_place(simple, found)
+        term, found = simple.term, self.found_constant(k, simple)
         # As long as there is nothing to lose, the first rows have been all the same.
         if not self.has_memory or self.stake[k] == 0:
             p = simple.raw(found)
             self.unit[k] = typical_residual(term, p)
             self.stake[k] = (term.value(p) - term.minimum()) / len(p)
         return found
+
+    def found_constant(self, k, simple):
+        term, constant = simple.term, self.constant[self.groups[k]]
+        if not self.objective.fit_intercept:
+            return constant
+        if self.has_memory:
+            return self.at_kink(simple, self.minimised(k, simple, constant))
+        if not self.objective.is_joint and term.relative is None:
+            return np.array([[term.best_constant()]])
+        found = self.constant_anew(k, simple, constant, self.first_constant(k, term))
+        return self.in_another_place(simple, found)
+
+    def constant_anew(self, k, simple, constant, likely):
+        """The best constant of rows that are all here."""
+        # Without a stake one class alone would be learned without end.
+        term = simple.term
+        above = term.value(simple.raw(constant)) - term.minimum()
+        self.stake[k] = above / len(term.weight)
+        found = self.minimised_anew(k, simple, constant, likely)
+        return self.in_a_corner(simple, found)
+
+    def first_constant(self, k, term):
+        """A constant from which the best one may be found."""
+        likely = np.zeros((term.n_outputs, 1))
+        if not self.objective.is_joint:
+            likely[:] = term.relative.best_constant()
+        return likely
 
     def at_kink(self, simple, found):
         """The best constant of the rows that are here, if smoothing has hidden it."""
@@ -336,7 +353,7 @@ class Past:
         if self.objective.loss.differentiable or not self.objective.is_joint:
             return found
         width, best = self.width(simple.term), found
-        while width > STREAM.corner * simple.term.unit:
+        while width > STREAM.corner * self.kinks(simple.term, simple.term.unit):
             width /= STREAM.width_divisor
             found, _ = simple.minimise(found, width, STREAM.more_steps)
             best = min(best, found, key=simple.value)
@@ -386,7 +403,7 @@ class Past:
             near, converged = fit.minimise(theta, last, STREAM.few_steps)
             if converged:
                 return near
-        width = STREAM.first_width * self.unit[k]
+        width = STREAM.first_width * self.kinks(fit.term, self.unit[k])
         while width > STREAM.width_divisor * last:
             theta, _ = fit.minimise(theta, width, STREAM.more_steps)
             width /= STREAM.width_divisor
@@ -400,7 +417,11 @@ class Past:
 
     def width(self, term):
         falling = STREAM.first_width * self.n**-STREAM.width_power
-        return max(falling, STREAM.smallest_width) * term.unit
+        return max(falling, STREAM.smallest_width) * self.kinks(term, term.unit)
+
+    def kinks(self, term, unit):
+        """A typical residual as a unit of widths."""
+        return unit
 
     def fold(self, fits, n_rows):
         """Turn rows into memory: those with least curvature, and of them the oldest.
@@ -411,7 +432,7 @@ class Past:
         bend = np.zeros(len(X))
         for k, (fit, _) in enumerate(fits):
             each = self.model(k, fit, self.theta)[1]
-            each = each if each.ndim == 1 else np.einsum("nkk->n", each)
+            each = each if each.ndim == 1 else np.abs(np.einsum("nkk->n", each))
             bend += each / max(each.mean(), 1e-300)
         order = np.argsort(bend, kind="stable")
         old, new = np.sort(order[:n_rows]), np.sort(order[n_rows:])
@@ -445,7 +466,8 @@ class Past:
         width = wide = 0.0
         if not self.objective.loss.differentiable:
             width = self.width(term)
-            wide = STREAM.fold_width * max(term.unit, STREAM.fold_share * self.unit[k])
+            units = term.unit, STREAM.fold_share * self.unit[k]
+            wide = STREAM.fold_width * max(self.kinks(term, u) for u in units)
         return term.slopes(raw, width), curvatures(term, raw, wide)
 
 
@@ -460,7 +482,7 @@ def groups_of(objective):
 def remembered(objective, start):
     """What a stream has left in a state, by name; None if that is of no use.
 
-    So it is if there has been another loss, or another intercept: what is remembered
+    So it is if there has been another loss, or other coefficients: what is remembered
     of rows is how they pulled then.
     """
     values = {
@@ -471,6 +493,9 @@ def remembered(objective, start):
     if not values or values["loss"][0] != objective.loss.name:
         return None
     if bool(values["has_intercept"][0]) != objective.fit_intercept:
+        return None
+    moves = objective.moves
+    if moves is not None and not np.array_equal(values.get("moves"), moves):
         return None
     return values
 

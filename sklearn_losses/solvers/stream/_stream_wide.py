@@ -238,6 +238,8 @@ class Kept:
 
 def is_wide(objective, start):
     """Whether a stream, or one that begins now, is a `WidePast`."""
+    if objective.moves is not None:
+        return False
     values = remembered(objective, start)
     if values is not None:
         return "priced" in values

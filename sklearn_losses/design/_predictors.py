@@ -26,9 +26,12 @@ class Predictors:
     Parameters
     ----------
     moves : ndarray of bool of shape (n_outputs, n_features + 1)
+    share_bounds : bool, default=False
+        Whether bounds of coefficients are those of all outputs, or of the first alone.
     """
 
     moves: np.ndarray
+    share_bounds: bool = False
 
     @classmethod
     def of(cls, uses, intercepts):

@@ -104,15 +104,21 @@ def noncrossing_objective(owner, loss, rows, targets, weight, total):
     n_levels, n_features = len(loss.each()), 2 * X.shape[1]
     sums = np.tril(np.ones((n_levels, n_levels)))
     each = Quantiles(loss.levels)
+    moves = np.ones((n_levels, n_features + 1), dtype=bool)
+    moves[1:, -1] = False
     return NoncrossingObjective(
         *(
             Mapped(each, sums, np.zeros(n_levels)),
             Rows(box.features(X)),
         ),
-        *(targets, weight, total, Price(low=0.0), n_levels),
-        fit_intercept=False,
-        predictors=Predictors.of(
-            np.ones((n_levels, n_features), dtype=bool), np.arange(n_levels) == 0
+        *(
+            targets,
+            weight,
+            total,
+            Price(low=0.0),
+            n_levels,
         ),
+        fit_intercept=False,
+        predictors=Predictors(moves, share_bounds=True),
         box=box,
     )

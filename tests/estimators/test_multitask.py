@@ -25,6 +25,7 @@ from sklearn_losses import (
     MultiTask,
     Quantile,
     Quantiles,
+    SGDRegressor,
     SquaredError,
     check_loss,
 )
@@ -490,3 +491,5 @@ def test_quantiles_that_do_not_cross_say_what_they_cannot_use():
         LinearRegressor(loss, penalty=None, fit_intercept=False).fit(X, y)
     with pytest.raises(ValueError, match="cannot use offset with"):
         LinearRegressor(loss, penalty=None).fit(X, y, offset=y)
+    with pytest.raises(ValueError, match=r"bound to each other. Use crossing='sort'"):
+        SGDRegressor(loss).fit(X, y)

@@ -17,6 +17,7 @@ from sklearn_losses.solvers.descent._outputs import (
 )
 
 FEWEST = 30  # features to begin with, and to take in at a time
+ROUNDING = 1e-13  # of a value
 SHARPER, SHARPEST = 0.1, 1e-3  # tolerances, where no feature is left to be taken in
 
 
@@ -46,14 +47,15 @@ class FewOutputsSolver(OutputsSolver):
             gain = abs(term.value_at(constant) - descent.state.best)
             left = np.where(coef.any(axis=0) | active, -np.inf, excess)
             gap, warnings = descent.state.best - bound, list(result.warnings)
-            if gap <= self.tol * gain:
+            allowed = max(self.tol * gain, ROUNDING * abs(descent.state.best))
+            if gap <= allowed:
                 break
             is_last = not (left > 0).any() and tol <= SHARPEST * self.tol
             if is_last or passes >= self.max_iter:
                 warnings.append(
                     f"{self.owner} did not converge after {passes} passes over the "
                     f"rows: the duality gap is {gap:.2g}, and tol={self.tol:g} allows "
-                    f"{self.tol * gain:.2g}. Increase max_iter or tol, or alpha."
+                    f"{allowed:.2g}. Increase max_iter or tol, or alpha."
                 )
                 break
             tol *= 1.0 if (left > 0).any() else SHARPER

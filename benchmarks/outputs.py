@@ -193,7 +193,7 @@ def measured(data, mine, other):
 
 def main(wanted=""):
     print(
-        "| work | beside | ours s | theirs s | theirs / ours | target | off: theirs |"
+        "| work | beside | ours s | theirs s | theirs / ours | target | off |"
     )
     print("|---|---|---|---|---|---|---|")
     for name, make, mine, peer, other, target in ROWS:

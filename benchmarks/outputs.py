@@ -192,9 +192,7 @@ def measured(data, mine, other):
 
 
 def main(wanted=""):
-    print(
-        "| work | beside | ours s | theirs s | theirs / ours | target | off |"
-    )
+    print("| work | beside | ours s | theirs s | theirs / ours | target | off |")
     print("|---|---|---|---|---|---|---|")
     for name, make, mine, peer, other, target in ROWS:
         if wanted not in name:

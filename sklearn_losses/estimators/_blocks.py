@@ -72,6 +72,11 @@ def check_usable(estimator, loss):
             f"{owner} cannot use loss={estimator.loss!r} with rows in blocks, because "
             "a scale 'mad' is a median of all residuals. Use a number for the scale."
         )
+    if loss.needs_link:
+        raise InvalidParameterError(
+            f"{owner} cannot use loss={estimator.loss!r} with rows in blocks, because "
+            "its link is learned from all rows. Gather them: X.compute()."
+        )
     has_outputs = loss.outputs and loss.granularity == "row"
     if has_outputs or getattr(loss, "y_size", 1) != 1:
         raise InvalidParameterError(

@@ -74,6 +74,11 @@ def merge_streams(models: Sequence[Model]) -> Model:
     first = models[0]
     for k, model in enumerate(models[1:], 1):
         _check_alike(first, model, k)
+    if first.loss_.outputs:
+        raise ValueError(
+            f"Models of {first.loss_!r} cannot be merged, because it has several "
+            "outputs. Use a loss of one raw prediction, or one stream of all rows."
+        )
     objective = _objective_of(first)
     for k, model in enumerate(models):
         _check_stream(objective, model, k)

@@ -203,6 +203,16 @@ class LinearMultiTask(TasksMixin, BaseLinear):
     def _fit(self, X, y, sample_weight, offset):
         check_parameters(self, self._constraints)
         resolve_penalty(self)
+        problem, dtype = self._problem(X, y, sample_weight)
+        factors = self._weights_of(problem.tasks)
+        if self.weights == UNCERTAINTY:
+            found, factors = problem.with_uncertainty(factors)
+        else:
+            found = problem.solve(factors)
+        return self._publish(problem, found, factors, dtype)
+
+    def _problem(self, X, y, sample_weight):
+        """The tasks of data, and the dtype of X."""
         columns = columns_of(y)
         X, _, check = check_large_rows(self, X, np.zeros(len(columns[1])))
         self._container = columns[0], kind_of(y)
@@ -212,13 +222,7 @@ class LinearMultiTask(TasksMixin, BaseLinear):
         rows.verify()
         self._check_rank()
         kind = TasksProblem if self.rank is None else RankProblem
-        problem = kind(self, rows, tasks, targets, weights)
-        factors = self._weights_of(tasks)
-        if self.weights == UNCERTAINTY:
-            found, factors = problem.with_uncertainty(factors)
-        else:
-            found = problem.solve(factors)
-        return self._publish(problem, found, factors, X.dtype)
+        return kind(self, rows, tasks, targets, weights), X.dtype
 
     def _check_rank(self):
         if self.rank is not None and self.penalty not in ("l2", None):

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
 from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._groups import (
@@ -58,6 +59,16 @@ class RankerMixin(GroupModelMixin):
                 "callbacks cannot see as one. Leave them out, or use another loss."
             )
         return found
+
+    def _refuse_draws(self, loss, setting, use):
+        """Raise for a loss that has no value of all rows to go down on."""
+        if loss.drawn is not None and not loss.convex:
+            raise InvalidParameterError(
+                f"{type(self).__name__}{setting} cannot use {loss!r}, because rows are "
+                "drawn for its steps, and there is no sum over all rows to minimise. "
+                f"Use {use}."
+            )
+        return loss
 
     def _says_nothing(self, n_rows):
         return (
@@ -275,6 +286,10 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
         relevance, codes = split(y, groups)
         codes = group_codes(None, len(relevance)) if codes is None else codes
         return y, relevance[:, None], codes
+
+    def _resolve_loss(self):
+        use = "SGDRanker(learning_rate='constant'), or LambdaRank()"
+        return self._refuse_draws(super()._resolve_loss(), "", use)
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         found, dtype = super()._objectives(X, y, sample_weight, loss, offset, solves)

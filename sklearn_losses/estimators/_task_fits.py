@@ -216,17 +216,20 @@ class TasksProblem:
     # ------------------------------------------------------------------------ losses
     def losses(self, coef, intercept):
         """The mean loss of each task."""
+        return self.losses_of_rows(coef, intercept).sum(axis=0)
+
+    def losses_of_rows(self, coef, intercept):
+        """What each row adds to the mean loss of each task."""
         raw = self.rows.dot(coef, intercept)
-        total = np.zeros(len(self.share))
+        found = np.zeros((len(raw), len(self.share)))
         for k, task in enumerate(self.tasks):
             own = np.ascontiguousarray(raw[:, task.outputs])
             own = own[:, 0] if task.loss.granularity == "point" else own
-            here = self.weight[k] > 0
-            mean = task.loss.mean(
-                self.targets[k][here], own[here], self.weight[k][here]
-            )
-            total[self.place[k]] += self.share[self.place[k]] * mean
-        return total
+            here, weight = self.weight[k] > 0, self.weight[k]
+            value = task.loss.value(self.targets[k][here], own[here], weight[here])
+            share = self.share[self.place[k]] / weight.sum()
+            found[here, self.place[k]] += share * value
+        return found
 
     def with_uncertainty(self, factors):
         """Weights 1 / (2 L) of the mean losses L of the fit with them."""

@@ -15,6 +15,7 @@ np.True_
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,13 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_losses._machine._typing import ArrayLike, Matrix
-from sklearn_losses.inspection._fit_of import fit_of
+from sklearn_losses.estimators import LinearMultiTask
+from sklearn_losses.estimators._validation import price_of
+from sklearn_losses.inspection._fit_of import (
+    check_objective,
+    fit_of,
+    of_other_features,
+)
 from sklearn_losses.inspection._lazy import LazyBunch
 from sklearn_losses.losses._combine import Scaled, Sum, _as_text
 from sklearn_losses.problem._objective import product_of
@@ -48,7 +55,7 @@ def contributions(
 
     Parameters
     ----------
-    model : LinearRegressor, LinearClassifier or Pipeline
+    model : LinearRegressor, LinearClassifier, LinearMultiTask or Pipeline
         Fitted, with any loss and penalty.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
@@ -66,6 +73,8 @@ def contributions(
           n_terms), or (n_rows, n_terms, n_outputs).
         - `by_output`: of shape (n_rows, n_objectives), a column for each class that is
           fitted against all others.
+        - `tasks`, `by_task`: of a `LinearMultiTask`, in place of all that follows, the
+          names of tasks and what each adds in each row.
         - `names`, `by_feature`: of shape (n_rows, n_features), how each feature has
           changed the loss of the row, on the straight way there from `base`, of shape
           (n_rows,): the row's loss if all its features were at their mean. It is the
@@ -107,6 +116,8 @@ def contributions(
     >>> found.by_feature.shape
     (150, 4)
     """
+    if isinstance(model, LinearMultiTask):
+        return _of_tasks(model, X, y, sample_weight, offset)
     fit = fit_of("contributions", model, X, y, sample_weight, offset)
     each = [_Part(o, *point) for o, point in zip(fit.objectives, fit.points)]
     values = [part.values() for part in each]
@@ -128,6 +139,34 @@ def contributions(
         by_output=np.column_stack([one.sum(axis=1) for one in values]),
         base=sum(part.share * part.loss_at(part.start) for part in each),
         names=fit.names,
+    )
+
+
+def _of_tasks(model, X, y, sample_weight, offset):
+    """The contributions of tasks, with their weights."""
+    if offset is not None:
+        raise ValueError("LinearMultiTask has no offset. Leave it out.")
+    n_features = model._check_model()
+    problem, dtype = copy(model)._problem(X, y, sample_weight)
+    if problem.rows.n_features != n_features:
+        raise of_other_features("contributions", n_features, problem.rows.n_features)
+    coef = np.atleast_2d(model._dense_coef()).astype(np.float64)
+    intercept = np.atleast_1d(model.intercept_).astype(np.float64)
+    factors = np.array(list(model.weights_.values()))
+    by_task = factors * problem.losses_of_rows(coef, intercept)
+    # Of a rank the penalty is one of factors, which nobody has kept.
+    penalty = model.objective_ - float(by_task.sum())
+    if model.rank is None:
+        penalty = float(price_of(model, n_features, True).value(coef).sum())
+    objective = float(by_task.sum()) + penalty
+    check_objective("contributions", model, [objective], dtype)
+    return LazyBunch(
+        f"contributions of {len(by_task)} rows to an objective",
+        {},
+        objective=objective,
+        penalty=penalty,
+        tasks=list(model.weights_),
+        by_task=by_task,
     )
 
 

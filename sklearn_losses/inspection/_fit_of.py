@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._validation import (
     check_numbers,
@@ -46,6 +47,11 @@ class Fit:
     @property
     def loss(self):
         return self.objectives[0].loss
+
+    @property
+    def is_elsewhere(self):
+        """Whether rows are in blocks."""
+        return self.objectives[0].sums is not None
 
     @property
     def n_rows(self):
@@ -92,7 +98,7 @@ class Fit:
         ]
 
 
-def fit_of(owner, model, X, y, sample_weight=None, offset=None):
+def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=False):
     """The objectives of a fitted model.
 
     Parameters
@@ -102,6 +108,8 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None):
     model : LinearRegressor, LinearClassifier or Pipeline
     X, y, sample_weight, offset
         Those of the fit.
+    takes_blocks : bool, default=False
+        Whether rows may be in blocks.
 
     Returns
     -------
@@ -123,9 +131,7 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None):
     if not isinstance(model, (LinearRegressor, LinearClassifier)):
         raise TypeError(
             f"{owner} needs a LinearRegressor or a LinearClassifier, or a Pipeline "
-            f"that ends in one. Got {type(model).__name__}. Rankings and hazards are "
-            "fitted to groups of rows, of which none can be left out by itself: "
-            "compare fits without a group."
+            f"that ends in one. Got {type(model).__name__}."
         )
     n_features, loss = model._check_model(), model.loss_
     given = model._resolve_loss()
@@ -134,13 +140,19 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None):
             f"{owner} cannot use {given!r}, which has several raw predictions a row. "
             "Use it with its parameters as numbers, such as those of loss_."
         )
-    objectives, dtype = copy(model)._objectives(X, y, sample_weight, loss, offset)
+    blocks = blocks_of(owner, X, y, sample_weight, offset)
+    if blocks is not None and not takes_blocks:
+        raise TypeError(
+            f"{owner} needs all rows at hand, as it says something of each. Pass some "
+            "of them to a fit of these, or gather them: X.compute()."
+        )
+    if blocks is None:
+        objectives, dtype = copy(model)._objectives(X, y, sample_weight, loss, offset)
+    else:
+        objectives, dtype = objectives_of_blocks(copy(model), blocks, loss)
     found = objectives[0].rows.n_features
     if found != n_features:
-        raise ValueError(
-            f"{owner} needs the X of the fit, which had {n_features} features. Got "
-            f"{found}."
-        )
+        raise of_other_features(owner, n_features, found)
     n_outputs = sum(objective.n_outputs for objective in objectives)
     if n_outputs != model._n_published():
         raise ValueError(
@@ -152,18 +164,25 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None):
     each = len(coef) // len(objectives)
     parts = [slice(i, i + each) for i in range(0, n_outputs, each)]
     fit = Fit(model, objectives, [(coef[p], intercept[p]) for p in parts], before)
-    _check_objective(owner, fit, dtype)
+    found = [o.value(*point)[0] for o, point in zip(fit.objectives, fit.points)]
+    check_objective(owner, model, found, dtype)
     return fit
 
 
-def _check_objective(owner, fit, dtype):
+def of_other_features(owner, n_features, found):
+    """The error that X has not the features of the fit."""
+    return ValueError(
+        f"{owner} needs the X of the fit, which had {n_features} features. Got {found}."
+    )
+
+
+def check_objective(owner, model, found, dtype):
     """Refuse rows that are not those of the fit, which its objective shows."""
-    known = np.ravel(fit.model.objective_)
-    found = [o.value(*point)[0] for o, point in zip(fit.objectives, fit.points)]
+    known = np.ravel(model.objective_)
     same = SAME if dtype == np.float64 else SAME_OF_FLOAT32
     if not np.allclose(found, known, rtol=same, atol=same * np.abs(known).max()):
         raise ValueError(
-            f"{owner} needs X, y, sample_weight and offset of the fit: of these the "
-            f"objective is {np.sum(found):.8g}, and objective_ of "
-            f"{type(fit.model).__name__} is {np.sum(known):.8g}."
+            f"{owner} needs X, y, groups, sample_weight and offset of the fit: of "
+            f"these the objective is {np.sum(found):.8g}, and objective_ of "
+            f"{type(model).__name__} is {np.sum(known):.8g}."
         )

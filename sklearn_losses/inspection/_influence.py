@@ -19,8 +19,10 @@ from sklearn.utils import Bunch
 
 from sklearn_losses._machine._params import NONE, Interval, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
+from sklearn_losses.estimators import LinearRanker, LinearSurvival
 from sklearn_losses.estimators._validation import warn_caller
 from sklearn_losses.inspection._fit_of import fit_of
+from sklearn_losses.inspection._group_influence import group_influence
 from sklearn_losses.inspection._lazy import LazyBunch
 from sklearn_losses.inspection._left_out import Deletions, largest
 from sklearn_losses.losses._links import IdentityLink
@@ -35,7 +37,7 @@ def _moves(each, dispersion=None):
     """By how much coefficients fall when a row is left out, in standard errors."""
     parts = []
     for deletions in each:
-        moves = -deletions.coefs()
+        moves = 0.0 - deletions.coefs()
         if dispersion is not None:
             errors = np.sqrt(dispersion * deletions.variances)
             still = np.zeros(moves.shape)
@@ -48,12 +50,14 @@ def _moves(each, dispersion=None):
 def influence(
     model: Any,
     X: Matrix,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     X_val: Matrix | None = None,
     y_val: ArrayLike | None = None,
     top: int | None = None,
+    *,
+    groups: ArrayLike | None = None,
 ) -> Bunch:
     """What each row did to a fit, by a Newton step to the fit without it.
 
@@ -64,9 +68,12 @@ def influence(
 
     Parameters
     ----------
-    model : LinearRegressor, LinearClassifier or Pipeline
+    model : LinearRegressor, LinearClassifier, LinearRanker, LinearSurvival or Pipeline
         Fitted, with a differentiable loss and an l1 or l2 norm, bounds or a matrix as
-        penalty. The transformers of a Pipeline stay as they are.
+        penalty. The transformers of a Pipeline stay as they are. A `LinearRanker` is
+        looked at without each group, and rows of `LinearSurvival(CoxPH())`, which are
+        in the risk sets of others, by their scores, which say somewhat too little of
+        those that matter most; of both only with an l2 norm.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
@@ -76,14 +83,18 @@ def influence(
         Other rows, for `on_validation`.
     top : int, default=None
         How many rows are kept, those with the largest `cook`, in that order; None: all.
-        It is one pass, in which no more is held of the others.
+        It is one pass, in which no more is held of the others. Rows in blocks and of
+        dask need it; y is then None, or a collection as in `fit`.
+    groups : array-like of shape (n_samples,), default=None
+        Those of the fit of a `LinearRanker`, or the strata of a `LinearSurvival`.
 
     Returns
     -------
     Bunch
         Of arrays of shape (n_rows,), unless it says otherwise:
 
-        - `rows`: the indices of the rows.
+        - `rows`: the indices of the rows; of a `LinearRanker` those of the groups, in
+          the order of their sorted ids, of which all that follows is then said.
         - `leverage`: which share of its own raw prediction a row decides, c q with the
           curvature c of its loss and q = z' H^-1 z; of a joint loss the trace. It is
           the diagonal of the hat matrix.
@@ -150,7 +161,23 @@ def influence(
         raise ValueError(
             f"influence got {given} without {missing}. Pass both, or neither."
         )
-    fit = fit_of("influence", model, X, y, sample_weight, offset)
+    if isinstance(model, (LinearRanker, LinearSurvival)):
+        if X_val is not None:
+            raise ValueError(
+                f"influence on other rows is not known of a {type(model).__name__}. "
+                "Leave X_val and y_val out."
+            )
+        return group_influence(model, X, y, sample_weight, offset, groups, top)
+    if groups is not None:
+        raise ValueError(
+            f"{type(model).__name__} has no groups of rows. Leave `groups` out."
+        )
+    fit = fit_of("influence", model, X, y, sample_weight, offset, takes_blocks=True)
+    if fit.is_elsewhere and top is None:
+        raise ValueError(
+            "influence of rows in blocks needs `top`, as it holds some numbers of each "
+            "row. Pass top=100, for those with the largest Cook's distance."
+        )
     _check_curvature(fit)
     watched = [None] * len(fit.objectives)
     if X_val is not None:
@@ -199,7 +226,7 @@ def _told(fit, each, top):
     found = [one.found for one in each]
     total = each[0].total
     sums = sum(one.sums for one in found)
-    dispersion = _dispersion(fit, *sums, total)
+    dispersion = _dispersion(fit, *sums[:3], total)
     size = sum(one.size for one in found)
     with np.errstate(invalid="ignore"):
         cook = total * size / (dispersion * sums[0])

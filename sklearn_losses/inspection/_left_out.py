@@ -64,8 +64,8 @@ class LeftOut:
         By which the coefficients move when the row is left out.
     watched : ndarray of shape (n,) or None
         By which something else does.
-    sums : ndarray of shape (3,)
-        The signed leverages; squared slopes and curvatures, with weights.
+    sums : ndarray of shape (4,)
+        The signed leverages; squared slopes and curvatures, with weights; rows.
     """
 
     rows: np.ndarray
@@ -97,6 +97,9 @@ class LeftOut:
     @classmethod
     def joined(cls, parts):
         """Of all blocks, whose rows are counted on."""
+        starts = np.cumsum([0, *(int(part.sums[-1]) for part in parts)])
+        for part, start in zip(parts, starts):
+            part.rows = part.rows + start
         found = {}
         for field in fields(cls):
             each = [getattr(part, field.name) for part in parts]
@@ -122,6 +125,14 @@ def left_out(block, point, axes, top=None):
     -------
     LeftOut
     """
+    size = max(1, ENTRIES // max(1, len(axes.T) * len(axes.share)))
+    parts = LocalBlocks.of(block, size).map(_without_rows, point, axes)
+    found = LeftOut.joined(parts)
+    return found if top is None else found.some(largest(found.size, top))
+
+
+def _without_rows(block, point, axes):
+    """The same of so few rows that their coordinates stay in memory."""
     features, term, p = point.seen_from(block)
     n, K = len(p), len(axes.T)
     U = np.stack([features.raw(np.ascontiguousarray(T.T)) for T in axes.T], axis=1)
@@ -143,7 +154,7 @@ def left_out(block, point, axes, top=None):
     raw = p.reshape(n, K) + moved
     with np.errstate(all="ignore"):
         after = _unweighted(block, term, raw.reshape(p.shape))[1]
-    found = LeftOut(
+    return LeftOut(
         rows=np.arange(n),
         leverage=np.abs(signed),
         distance=np.einsum("nkk->n", q),
@@ -154,9 +165,8 @@ def left_out(block, point, axes, top=None):
         rejected=_rejected(block, slope, W),
         step=step,
         watched=None if axes.watched is None else step @ axes.watched,
-        sums=np.array([signed.sum(), g.ravel() @ slope.ravel(), W.sum()]),
+        sums=np.array([signed.sum(), g.ravel() @ slope.ravel(), W.sum(), n]),
     )
-    return found if top is None else found.some(largest(found.size, top))
 
 
 def _bent(block, term, p):
@@ -221,9 +231,13 @@ class Deletions:
 
     def __init__(self, objective, coef, intercept, watched=None, top=None):
         self.n_features = objective.rows.n_features
-        objective, self.kept = on_support(objective, coef)
+        self.kept = np.arange(self.n_features)
+        blocks = objective.sums  # which have all columns
+        if blocks is None:
+            objective, self.kept = on_support(objective, coef)
+            blocks = LocalBlocks([objective])
         coef = np.ascontiguousarray(coef[:, self.kept])
-        coef, intercept, at = polished(objective, coef, intercept)
+        coef, intercept, at = polished(objective, coef, intercept, blocks)
         T, share = at.axes()
         pull = T.T @ at.penalty_slope(at.theta).ravel()
         shape = len(coef), -1, len(share)
@@ -232,12 +246,7 @@ class Deletions:
         if watched is not None:
             slope = watched(*self._scattered(coef, intercept))
             axes.watched = self.to_coef.reshape(-1, len(share)).T @ slope.ravel()
-        size = max(1, ENTRIES // max(1, len(share) * len(coef)))
-        blocks = LocalBlocks.of(objective, size)
-        starts = np.arange(0, objective.rows.n_rows, size)
-        parts = blocks.map(left_out, at.point, axes, top)
-        for part, start in zip(parts, starts):
-            part.rows += start
+        parts = list(blocks.map(left_out, at.point, axes, top))
         self.found, self.total = LeftOut.joined(parts), objective.total_weight
 
     def _in_coefs(self, T, point):

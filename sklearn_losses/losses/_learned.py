@@ -295,10 +295,10 @@ class SplineLoss(PointLoss):
     weights >= 0 it is convex, and it is any symmetric one as well as knots can tell:
     (1, 0) is Huber's, (1,) the squared error, weights that fall are between.
 
-    It estimates something between the mean and the median. Take it with
-    `TunedRegressor` and ``tune={"loss__weights": "log"}``, which learns how hard
-    residuals should pull. Do not without a metric of your own, or with few rows: a
-    named loss has one number.
+    It estimates something between the mean and the median. Take it to learn how hard
+    residuals should pull, by `TunedRegressor` with ``tune={"loss__weights": "log"}``
+    and a metric of your own. Do not with few rows: a loss with a name has one or two
+    numbers.
 
     Parameters
     ----------
@@ -310,7 +310,7 @@ class SplineLoss(PointLoss):
     See Also
     --------
     Huber : Two pieces.
-    TunedRegressor : It learns the weights.
+    LearnedLink : What is learned is the mean.
 
     Examples
     --------

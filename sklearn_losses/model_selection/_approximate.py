@@ -158,6 +158,8 @@ class Steps:
         loss = model._usable_loss()
         if loss.needs_scale:
             raise Doubt(f"the scale of {loss} is measured in each fold")
+        if loss.needs_link:
+            raise Doubt(f"the link of {loss} is learned in each fold")
         try:
             objectives, self.dtype = model._objectives(
                 data.X, data.y, data.weight, loss, data.offset

@@ -1,10 +1,11 @@
 """search_loss: families of losses, each with its best parameters, in one budget.
 
 >>> from sklearn.datasets import load_diabetes
->>> from sklearn_losses import SquaredError, search_loss
+>>> from sklearn_losses import PseudoHuber, SquaredError, search_loss
 >>> X, y = load_diabetes(return_X_y=True)
->>> found = search_loss(X, y, SquaredError(), max_fits=40)
->>> found.n_fits <= 40, found.best_estimator_.predict(X[:1]).shape
+>>> families = {SquaredError(): {}, PseudoHuber(50.0): {"loss__delta": "log"}}
+>>> found = search_loss(X, y, SquaredError(), families=families, max_fits=20)
+>>> found.n_fits <= 20, found.best_estimator_.predict(X[:1]).shape
 (True, (1,))
 """
 
@@ -44,11 +45,8 @@ from sklearn_losses.losses import (
     StudentT,
     Tweedie,
 )
-from sklearn_losses.model_selection._tuned import (
-    TOLD,
-    TunedClassifier,
-    TunedRegressor,
-)
+from sklearn_losses.model_selection._held_out_metric import TOLD
+from sklearn_losses.model_selection._tuned import TunedClassifier, TunedRegressor
 
 FIRST = 0.6  # of the budget is for all families, the rest for the best of them
 LEAST = 4  # fits of a family
@@ -153,51 +151,66 @@ def search_loss(
     at_least = [Interval(1, None, "left", integer=True)]
     check_parameter("search_loss", "max_fits", max_fits, at_least)
     y = np.asarray(y)
-    is_numbers = type_of_target(y).startswith("continuous") or _is_counts(y)
-    if metric is None and is_numbers:
-        raise InvalidParameterError(
-            "search_loss needs a metric that says what good predictions of numbers "
-            "are, such as AbsoluteError(), SquaredError() or Poisson()."
-        )
-    if metric is None:
-        metric = LogLoss() if len(np.unique(y)) == 2 else CrossEntropy()
-    metric = as_loss(metric, "search_loss")
+    metric = _metric_for(y, metric)
     kind = TunedRegressor if metric.task == "regression" else TunedClassifier
     if families is None:
         families = usual_families(y, kind is TunedRegressor)
     each = int(FIRST * max_fits) // max(1, len(families))
     if each < LEAST:
+        least = int(np.ceil(LEAST * len(families) / FIRST))
         raise InvalidParameterError(
-            f"The 'max_fits' parameter of search_loss must be at least "
-            f"{int(np.ceil(LEAST * len(families) / FIRST))} for {len(families)} "
-            f"families. Got {max_fits!r}."
+            f"The 'max_fits' parameter of search_loss must be at least {least} for "
+            f"{len(families)} families. Got {max_fits!r}."
         )
     settings = dict(metric=metric, cv=cv, random_state=random_state)
     rows = X, y, sample_weight, offset
-    found, failed = {}, {}
-    for k, (loss, tune) in enumerate(families.items()):
-        model = kind(loss, {"alpha": "log", **tune}, max_fits=each, **settings)
-        try:
-            found[k] = _fitted(model, rows)
-        except ValueError as error:
-            failed[str(loss)] = str(error)
-    if not found:
-        raise ValueError(
-            "search_loss could fit no family: "
-            + "; ".join(f"{loss}: {why}" for loss, why in failed.items())
+    models = [
+        kind(loss, {"alpha": "log", **tune}, max_fits=each, **settings)
+        for loss, tune in families.items()
+    ]
+    found, failed = _all_fitted(models, rows)
+    n_fits = sum(model.n_fits_ for model in found)
+    found.sort(key=lambda model: model.best_score_)
+    more = (max_fits - n_fits) // len(found[:FINALISTS])
+    for k, model in enumerate(found[:FINALISTS] if more > each else []):
+        # What has been seen before is not kept: a search begins all over its ranges.
+        again = kind(model.estimator, model.tune, max_fits=more, **settings)
+        n_fits += _fitted(again, rows).n_fits_
+        found[k] = min(again, model, key=lambda one: one.best_score_)
+    return LossSearch(*_ranked(found), n_fits, failed)
+
+
+def _metric_for(y, metric):
+    """The metric, the usual one of labels if there is none."""
+    if metric is not None:
+        return as_loss(metric, "search_loss")
+    if type_of_target(y).startswith("continuous") or _is_counts(y):
+        raise InvalidParameterError(
+            "search_loss needs a metric that says what good predictions of numbers "
+            "are, such as AbsoluteError(), SquaredError() or Poisson()."
         )
+    return LogLoss() if len(np.unique(y)) == 2 else CrossEntropy()
+
+
+def _all_fitted(models, rows):
+    """Models that could be fitted, and why others could not.
+
+    Returns
+    -------
+    list of models, dict of str to str
+    """
+    found, failed = [], {}
+    for model in models:
+        try:
+            found.append(_fitted(model, rows))
+        except ValueError as error:
+            failed[str(model.estimator)] = str(error)
+    if not found:
+        reasons = "; ".join(f"{loss}: {why}" for loss, why in failed.items())
+        raise ValueError(f"search_loss could fit no family: {reasons}")
     if failed:
         warn_caller(f"search_loss has left out {', '.join(failed)}: `failed` says why.")
-    n_fits = sum(model.n_fits_ for model in found.values())
-    best = sorted(found, key=lambda k: found[k].best_score_)[:FINALISTS]
-    more = (max_fits - n_fits) // len(best)
-    for k in best if more > each else []:  # what has been seen before is not kept
-        again = kind(found[k].estimator, found[k].tune, max_fits=more, **settings)
-        _fitted(again, rows)
-        n_fits += again.n_fits_
-        if again.best_score_ < found[k].best_score_:
-            found[k] = again
-    return LossSearch(*_ranked(list(found.values())), n_fits, failed)
+    return found, failed
 
 
 def _fitted(model, rows):

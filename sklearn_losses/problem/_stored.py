@@ -13,6 +13,7 @@ from sklearn_losses._machine._blas import one_thread_of_blas
 from sklearn_losses.problem._blocks import RowBlocks
 
 ROWS = 1 << 16  # of a block, unless somebody says otherwise
+TURNED = 1 << 11  # rows that columns are turned into at a time: they stay in cache
 
 
 class StoredBlocks(RowBlocks):
@@ -167,7 +168,9 @@ def _fragment(part, roles):
     columns = [table.column(name).to_numpy() for name in names]
     is_single = all(column.dtype == np.float32 for column in columns)
     X = np.empty((len(table), len(names)), np.float32 if is_single else np.float64)
-    for j, column in enumerate(columns):
-        X[:, j] = column
+    for start in range(0, len(X), TURNED):
+        rows = slice(start, start + TURNED)
+        for j, column in enumerate(columns):
+            X[rows, j] = column[rows]
     rest = (None if n is None else table.column(n).to_numpy() for n in others)
     return X, table.column(target).to_numpy(), *rest

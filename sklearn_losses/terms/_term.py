@@ -76,7 +76,7 @@ def some_are_0(weight):
 
 
 @lru_cache(maxsize=256)
-def _has_minimum_0(cls):
+def has_minimum_0(cls):
     """Whether the infimum of a loss of this class is 0, whatever the target is."""
     names = "minimum", "_minimum"
     return all(getattr(cls, name) is getattr(Loss, name) for name in names)
@@ -199,7 +199,7 @@ class LossTerm:
     @cached_property
     def known_minimum(self) -> float | None:
         """The infimum over all raw predictions, None if there is no formula for it."""
-        if _has_minimum_0(type(self.loss)):
+        if has_minimum_0(type(self.loss)):
             return 0.0
         if self.grouped is not self:
             return self.grouped.known_minimum

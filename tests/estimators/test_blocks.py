@@ -1,6 +1,7 @@
 """Fits of rows in blocks: what all rows in memory give, whoever holds them."""
 
 import threading
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -204,6 +205,13 @@ def test_callbacks_see_iterations_and_may_stop():
     assert stopped.fit(blocks).n_iter_ < model.n_iter_
 
 
+def test_offsets_of_blocks_are_missed_where_there_are_none():
+    blocks = StoredBlocks.arrays(X, RAW, None, OFFSET)
+    model = LinearRegressor().fit(blocks)
+    with pytest.warns(UserWarning, match="was fitted with an offset"):
+        model.predict(X)
+
+
 def test_where_the_constant_is_best():
     model = LinearClassifier(penalty="l1", alpha=100.0)
     model.fit(Elsewhere(cut(X, CLASSES > 0)))
@@ -383,6 +391,23 @@ def test_at_most_two_blocks_are_in_memory():
     model = LinearRegressor(alpha=0.0).fit(blocks)
     assert model.coef_ == pytest.approx(2.0)
     assert most <= 3 * 10  # views count, too
+
+
+@pytest.mark.parametrize(
+    "n_blocks", [40, pytest.param(40_000, marks=pytest.mark.thorough)]
+)
+def test_memory_does_not_grow_with_the_rows(n_blocks):
+    def block(k):
+        rows = np.random.default_rng(k).normal(size=(20_000, 8))  # 1.3 MB
+        return rows, rows.sum(axis=1)
+
+    blocks = StoredBlocks([lambda k=k: block(k) for k in range(n_blocks)])
+    LinearRegressor("huber").fit(StoredBlocks(blocks.blocks[:2]))
+    tracemalloc.start()
+    LinearRegressor("huber").fit(blocks)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * 1.3e6 + 8e6 + 1000 * n_blocks
 
 
 def test_memory_maps(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from sklearn_losses import (
     CrossEntropy,
+    GaussianDistribution,
     Huber,
     LinearClassifier,
     LinearRegressor,
@@ -127,6 +128,11 @@ ONE = SGDRegressor().partial_fit(X[:100], Y[:100])
             [ONE, SGDRegressor().partial_fit(X[:100, :2], Y[:100])],
             ValueError,
             r"models\[1\] has n_features_in_=2",
+        ),
+        (
+            [SGDRegressor(GaussianDistribution()).partial_fit(X[:99], Y[:99])],
+            ValueError,
+            "several outputs",
         ),
         ([ONE, SGDRegressor().fit(X[:100], Y[:100])], ValueError, "is no stream"),
         (

@@ -258,6 +258,7 @@ def test_perfect_order_without_a_penalty():
             {},
             "it is a loss for survival. Use LinearSurvival, or one of pairwise_",
         ),
+        ({"loss": "warp"}, {}, "cannot use WARP.*drawn.*Use SGDRanker.learning"),
         ({}, {"groups": np.arange(3)}, r"groups must have the shape \(240,\), the id"),
         ({}, {"groups": np.arange(N)}, "found no query with rows of two levels"),
         ({}, {"y": np.full(N, "a")}, "relevance of a row must be a number"),

@@ -10,9 +10,11 @@ from sklearn_losses import (
     Hinge,
     Huber,
     LinearClassifier,
+    LinearMultiTask,
     LinearRegressor,
     LogCosh,
     LogLoss,
+    MultiTask,
     Poisson,
     PseudoHuber,
     Quantile,
@@ -101,6 +103,25 @@ def test_the_rise_without_a_feature(loss):
         exact = loss.granularity == "point" and isinstance(loss, SquaredError)
         rise = other.objective_ - model.objective_
         assert_allclose(found.rise[j], rise, rtol=1e-5 if exact else 0.5, atol=1e-8)
+
+
+@pytest.mark.parametrize("penalty", ["l2", MultiTask()], ids=["l2", "coupled"])
+def test_tasks_add_up(penalty):
+    losses = {"size": Huber(), "kind": "log_loss", "class": CrossEntropy()}
+    y = np.column_stack([Y, LABELS, THREE]).astype(float)
+    y[::7, 0] = np.nan
+    model = LinearMultiTask(losses, weights={"kind": 2.0}, penalty=penalty, alpha=0.01)
+    model.fit(X, y, WEIGHT)
+    found = contributions(model, X, y, WEIGHT)
+    assert found.tasks == ["size", "kind", "class"]
+    assert_allclose(found.by_task.sum() + found.penalty, model.objective_, rtol=1e-12)
+    of_tasks = [model.weights_[name] * model.losses_[name] for name in found.tasks]
+    assert_allclose(found.by_task.sum(axis=0), of_tasks, rtol=1e-12)
+    assert not found.by_task[::7, 0].any()
+    with pytest.raises(ValueError, match="of these the objective is"):
+        contributions(model, X, y)
+    with pytest.raises(ValueError, match="which had 4 features"):
+        contributions(model, X[:, :2], y)
 
 
 def test_what_cannot_be_had():

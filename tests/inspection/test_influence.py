@@ -19,16 +19,17 @@ from sklearn_losses import (
     GroupLasso,
     Huber,
     LinearClassifier,
-    LinearRanker,
     LinearRegressor,
     LogCosh,
     LogLoss,
     Poisson,
     PseudoHuber,
     Quantile,
+    RowBlocks,
     SquaredError,
     SquaredHinge,
     TukeyBiweight,
+    contributions,
     influence,
 )
 from sklearn_losses.losses._links import IdentityLink
@@ -190,6 +191,41 @@ def test_the_top_rows_are_those_of_all():
     assert len(influence(model, X, Y, top=10 * N).rows) == N
 
 
+class InBlocks(RowBlocks):
+    def __init__(self, *arrays):
+        self.blocks = list(zip(*(np.array_split(array, 4) for array in arrays)))
+
+    def __len__(self):
+        return 4
+
+    def map(self, task, *args):
+        return [task(block, *args) for block in self.blocks]
+
+
+@each([PseudoHuber(), LogLoss(), CrossEntropy()])
+def test_the_top_rows_of_blocks(loss):
+    y = target(loss)
+    blocks = InBlocks(X, y, WEIGHT)
+    model = model_of(loss, alpha=0.01).fit(blocks)
+    top = influence(model, blocks, top=4)
+    found = influence(model, X, y, WEIGHT, top=4)
+    assert_allclose(top.rows, found.rows)
+    for name in ("leverage", "cook", "loss_left_out", "dfbetas"):
+        assert_allclose(top[name], found[name], rtol=1e-5, atol=1e-9)
+    with pytest.raises(ValueError, match="rows in blocks needs `top`"):
+        influence(model, blocks)
+    with pytest.raises(TypeError, match="needs all rows at hand"):
+        contributions(model, blocks, None)
+
+
+def test_the_top_rows_of_dask():
+    da = pytest.importorskip("dask.array")
+    lazy, y = da.from_array(X, chunks=(40, 4)), da.from_array(Y, chunks=40)
+    model = model_of(PseudoHuber(), alpha=0.01).fit(lazy, y)
+    top = influence(model, lazy, y, top=3)
+    assert_allclose(top.rows, influence(model, X, Y, top=3).rows)
+
+
 def test_slopes_balance_the_penalty():
     model = model_of(PseudoHuber(), alpha=0.1).fit(X, Y)
     pull = X.T @ influence(model, X, Y).slope / N
@@ -270,8 +306,8 @@ def test_what_is_not_of_the_fit():
         influence(model, X, Y, X_val=X)
     with pytest.raises(ValueError, match="'top' parameter of influence"):
         influence(model, X, Y, top=0)
-    with pytest.raises(TypeError, match="Got LinearRanker"):
-        influence(LinearRanker(), X, Y)
+    with pytest.raises(TypeError, match="Got StandardScaler"):
+        influence(StandardScaler(), X, Y)
     classifier = LinearClassifier("log_loss", alpha=0.01).fit(X, LABELS)
     with pytest.raises(ValueError, match="y_val has the label 5"):
         influence(classifier, X, LABELS, X_val=X[:1], y_val=[5])

@@ -16,7 +16,7 @@ from sklearn_losses.problem._blocks_duality import BlocksDual, Slopes
 from sklearn_losses.solvers.descent._gap import Gap
 from sklearn_losses.solvers.descent._line_search import ENOUGH, length_of_grid
 from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
-from sklearn_losses.terms._term import LossTerm
+from sklearn_losses.terms._term import LossTerm, has_minimum_0
 
 PATIENCE = 2  # bounds that were not better, until others are tried, too
 HOPEFUL = 4.0  # times the gap that is wanted: an estimate of it may be too large
@@ -235,10 +235,10 @@ class BlocksTerm(LossTerm):
     @property
     def known_minimum(self):
         if not self._minimum_is_known:
-            found = self.near.known_minimum
-            if found:  # of other rows
+            found = 0.0
+            if not has_minimum_0(type(self.loss)):  # where that depends on y
                 found = self.passes.sum(known_minimum)
-            self._minimum = None if found is None or np.isnan(found) else found
+            self._minimum = None if np.isnan(found) else found
             self._minimum_is_known = True
         return self._minimum
 

@@ -26,9 +26,12 @@ class Predictors:
     Parameters
     ----------
     moves : ndarray of bool of shape (n_outputs, n_features + 1)
+    share_bounds : bool, default=False
+        Whether bounds of coefficients are those of all outputs, or of the first alone.
     """
 
     moves: np.ndarray
+    share_bounds: bool = False
 
     @classmethod
     def of(cls, uses, intercepts):
@@ -137,6 +140,8 @@ class Predictors:
                 if m > k:
                     break
                 bend = hessians[:, k, m, None]
+                if m < k and not bend.any():
+                    continue  # as of tasks, which do not see each other
                 if m == k and bend.min(initial=0.0) >= 0.0:
                     out[part, part] += _weighted_gram(own, bend[:, 0])
                     break

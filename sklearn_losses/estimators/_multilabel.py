@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import type_of_target
@@ -156,5 +158,6 @@ class MultilabelMixin(LinearClassifierMixin):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        with suppress(ValueError, TypeError, ImportError):  # a loss that fit refuses
+            tags.classifier_tags.multi_label = _loss_of(self).granularity == "point"
         return tags

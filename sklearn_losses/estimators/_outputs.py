@@ -19,6 +19,10 @@ from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, available_
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import LinearRegressorMixin, _loss_of
+from sklearn_losses.estimators._noncrossing import (
+    NoncrossingObjective,
+    noncrossing_objective,
+)
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
@@ -31,6 +35,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._targets import survival_intervals
+from sklearn_losses.losses._tasks import Mapped
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import (
@@ -264,7 +269,10 @@ class OutputsMixin:
     # ------------------------------------------------------------------ what is found
     def _fitted(self, loss, dtype, coef, intercept):
         vars(self).pop("predictors_", None)
-        if isinstance(loss, (Quantile, Quantiles)) and len(coef) > 1:
+        if isinstance(loss, Mapped):
+            loss = self.loss_ = self._resolve_loss()
+            coef, intercept = self._box.of_levels(coef, intercept)
+        elif isinstance(loss, (Quantile, Quantiles)) and len(coef) > 1:
             loss = self._resolve_loss()
             if loss.is_parallel:
                 coef = np.tile(coef[:1], (len(coef) - 1, 1))
@@ -508,6 +516,8 @@ class LinearOutputs(OutputsMixin):
     """The same in an estimator that solves: see `OutputsSolver`."""
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        if isinstance(loss, Quantiles) and loss.is_constrained:
+            return self._noncrossing(X, y, sample_weight, loss, offset, solves)
         if isinstance(loss, Quantiles) and not loss.is_parallel:
             self._predictors(loss, 1)
             each = loss.each()
@@ -543,6 +553,22 @@ class LinearOutputs(OutputsMixin):
         )
         return [objective], X.dtype
 
+    def _noncrossing(self, X, y, sample_weight, loss, offset, solves):
+        """The objective of quantiles that do not cross on the box of X."""
+        self._predictors(loss, 1)
+        if offset is not None:
+            raise ValueError(
+                f"{type(self).__name__} cannot use offset with {loss!r}, whose "
+                "quantiles are those of a box of X. Use crossing='sort'."
+            )
+        parts = X, y, sample_weight, loss.each()[0], None, solves
+        (own,), dtype = super()._objectives(*parts)
+        own.rows.verify()
+        parts = own.rows, own.targets, own.sample_weight, own.total_weight
+        objective = noncrossing_objective(self, loss, *parts)
+        self._box = objective.box
+        return [objective], dtype
+
     def _checked(self, X, y, loss):
         """X and y, which may have two columns where a target is an interval."""
         y = _intervals(y, loss)
@@ -553,6 +579,8 @@ class LinearOutputs(OutputsMixin):
         return X, check_numbers(y, loss), check
 
     def _starts(self, objectives):
+        if isinstance(objectives[0], NoncrossingObjective):
+            return [objectives[0].start()]
         if not has_outputs(objectives[0].loss):
             return super()._starts(objectives)
         return [self._outputs_start(objectives[0])]

@@ -145,6 +145,12 @@ class SGDOutputs(JointSGD, OutputsMixin):
 
     def _usable_loss(self):
         loss = super()._usable_loss()
+        if isinstance(loss, Quantiles) and loss.is_constrained:
+            raise InvalidParameterError(
+                f"{type(self).__name__} cannot use {loss!r}, whose coefficients are "
+                "bound to each other. Use crossing='sort' or 'parallel', or "
+                "LinearRegressor."
+            )
         if are_levels(loss) and len(loss.outputs) == 1:
             self._predictors(loss, 1)  # which refuses features
             return loss.each()[0]

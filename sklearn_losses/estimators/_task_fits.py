@@ -21,8 +21,10 @@ from sklearn_losses.losses._tasks import Tasks, y_size_of
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import Certified, choose
+from sklearn_losses.solvers.descent._few_outputs import FewOutputsSolver
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
 
+WIDE = 50  # features, of which few may do
 LEAST_LOSS = 1e-6  # of that of the best constants: a task may not take all weight
 MOST_ROUNDS, SAME_WEIGHTS = 50, 1e-6  # of weights that depend on the losses
 
@@ -201,7 +203,10 @@ class TasksProblem:
             found = self.apart(factors, start)
             start = found.coef, found.intercept
         objective = self.joint_objective(loss, self.n_outputs)
-        result = OutputsSolver(**self.settings()).solve(objective, start)
+        is_smooth = loss.convex and loss.differentiable
+        few = is_smooth and self.rows.n_features >= WIDE
+        solver = FewOutputsSolver if few else OutputsSolver
+        result = solver(**self.settings()).solve(objective, start)
         penalty = float(objective.penalty.value(result.coef).sum())
         said = [(None, result.warnings)]
         return TasksFound(

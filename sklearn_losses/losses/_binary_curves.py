@@ -176,7 +176,7 @@ class Cauchit(CurveLoss):
     --------
     >>> from sklearn_losses import Cauchit
     >>> Cauchit().value([1, 0], [10.0, 10.0]).round(3)
-    array([0.032, 3.45 ])
+    array([0.032, 3.451])
     """
 
     name = "cauchit"

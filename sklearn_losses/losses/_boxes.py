@@ -115,7 +115,6 @@ class GIoU(BoxLoss):
     --------
     DIoU : The distance of the centres in place of the areas.
     SmoothL1 : Each edge by itself, and convex.
-    LinearMultiTask : Boxes beside classes in one model.
 
     References
     ----------

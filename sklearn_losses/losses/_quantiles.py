@@ -27,7 +27,7 @@ from sklearn_losses.losses._regression import Quantile
 if TYPE_CHECKING:
     from sklearn_losses.losses._table import CLoss
 
-SORT, PARALLEL = "sort", "parallel"
+SORT, PARALLEL, CONSTRAINED = "sort", "parallel", "constrained"
 
 
 class Quantiles(Likelihood):
@@ -41,11 +41,14 @@ class Quantiles(Likelihood):
     ----------
     levels : sequence of float, default=(0.1, 0.5, 0.9)
         Increasing, in (0, 1).
-    crossing : {"sort", "parallel"}, default="sort"
+    crossing : {"sort", "parallel", "constrained"}, default="sort"
         "sort": each level has coefficients of its own, with a proof of its own, and
         what is predicted for a row is sorted, which is never worse. "parallel": all
         levels share their coefficients and differ by their intercepts, so that they
-        cannot cross.
+        cannot cross. "constrained": each level has coefficients of its own, which are
+        the best of those that do not cross on the box of the features of the fit, from
+        the least to the largest value of each. Beyond the box only parallel quantiles
+        do not cross; there, what is predicted is sorted. It needs penalty=None.
 
     See Also
     --------
@@ -56,7 +59,9 @@ class Quantiles(Likelihood):
     ----------
     Chernozhukov, Fernandez-Val and Galichon 2010, "Quantile and probability curves
     without crossing", Econometrica 78; Zou and Yuan 2008, "Composite quantile
-    regression and the oracle model selection theory", Annals of Statistics 36.
+    regression and the oracle model selection theory", Annals of Statistics 36; Bondell,
+    Reich and Wang 2010, "Noncrossing quantile regression curve estimation", Biometrika
+    97.
 
     Examples
     --------
@@ -71,7 +76,7 @@ class Quantiles(Likelihood):
     differentiable = False
     piecewise_linear = True
     starts_at_best = True
-    _constraints = {"crossing": [Options(SORT, PARALLEL)]}
+    _constraints = {"crossing": [Options(SORT, PARALLEL, CONSTRAINED)]}
 
     def __init__(
         self, levels: ArrayLike = (0.1, 0.5, 0.9), crossing: str = SORT
@@ -82,6 +87,10 @@ class Quantiles(Likelihood):
     @property
     def is_parallel(self) -> bool:
         return self.crossing == PARALLEL
+
+    @property
+    def is_constrained(self) -> bool:
+        return self.crossing == CONSTRAINED
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -170,7 +170,7 @@ class Mapped(Likelihood):
 
     Parameters
     ----------
-    loss : Tasks
+    loss : Tasks or Quantiles
     matrix : ndarray of shape (n_outputs, rank)
     constant : ndarray of shape (n_outputs,)
     """
@@ -213,14 +213,29 @@ class Mapped(Likelihood):
     @property
     def bends(self):
         """How much a kink of each output bends where it is smoothed."""
-        return (self.matrix**2).T @ self.loss.bends
+        bends = getattr(self.loss, "bends", np.ones(len(self.matrix)))
+        return (self.matrix**2).T @ bends
 
     def check_targets(self, y_true, name="y_true", n_classes=None):
         self.loss.check_targets(y_true, name, n_classes)
 
     def start(self, y, weight):
-        """No shared output."""
-        return np.zeros(self.matrix.shape[1])
+        """The start of the loss, if as many outputs are here; else none."""
+        if not self.is_square:
+            return np.zeros(self.matrix.shape[1])
+        return np.linalg.solve(self.matrix, self.loss.start(y, weight) - self.constant)
+
+    @property
+    def is_square(self):
+        return self.matrix.shape[0] == self.matrix.shape[1]
+
+    def conjugates(self, y, slopes):
+        """Those of the loss, of slopes that matrix.T makes these of."""
+        if not self.is_square:
+            return None
+        own = np.linalg.solve(self.matrix.T, slopes.T).T
+        found = self.loss.conjugates(y, own)
+        return None if found is None else found - own @ self.constant
 
     def minimum_of(self, y, weight):
         return self.loss.minimum_of(y, weight)

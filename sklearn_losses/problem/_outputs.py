@@ -33,6 +33,12 @@ class OutputsObjective(Objective):
 
     predictors: Predictors = None
 
+    def with_columns(self, chosen):
+        """The objective of some columns; see `Objective.with_columns`."""
+        moves = self.predictors.moves[:, [*chosen, -1]]
+        predictors = replace(self.predictors, moves=moves)
+        return replace(super().with_columns(chosen), predictors=predictors)
+
     @property
     def moves(self):
         return self.predictors.moves
@@ -101,7 +107,9 @@ class LevelsObjective(Objective):
         return np.concatenate([one.mean_loss(*p, subset) for one, *p in each])
 
 
-def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):
+def bound_of(
+    price, theta, gradient, linear, value, sizes, lowest=-np.inf, share_bounds=False
+):
     """A lower bound of an objective, at a point near its optimum.
 
     Parameters
@@ -120,6 +128,8 @@ def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):
         The sum of the absolute values of what `linear` and `value` sum.
     lowest : float, default=-inf
         The least that the loss could be, if that is known.
+    share_bounds : bool, default=False
+        Whether bounds are those of all outputs, or of the first alone.
 
     Returns
     -------
@@ -132,9 +142,10 @@ def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):
         return _bound_of_norm(price, theta, gradient, value - linear - cost, lowest)
     pull, l2 = np.abs(gradient[:, :-1]), np.broadcast_to(price.l2, theta[0, :-1].shape)
     if price.has_bounds:
-        pull[0] = np.where(price.high > 0, -gradient[0, :-1], 0.0)
-        up = np.where(price.low < 0, gradient[0, :-1], 0.0)
-        pull[0] = np.maximum(pull[0], up)
+        bound = slice(None) if share_bounds else slice(1)
+        down = np.where(price.high > 0, -gradient[bound, :-1], 0.0)
+        up = np.where(price.low < 0, gradient[bound, :-1], 0.0)
+        pull[bound] = np.maximum(down, up)
     beyond = np.maximum(pull - price.l1, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         soft = np.where(l2 > 0, beyond * beyond / (2.0 * l2), np.inf)

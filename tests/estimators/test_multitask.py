@@ -25,6 +25,7 @@ from sklearn_losses import (
     MultiTask,
     Quantile,
     Quantiles,
+    SGDRegressor,
     SquaredError,
     check_loss,
 )
@@ -60,6 +61,24 @@ def test_rows_of_coefficients_are_zero_together_as_in_scikit_learn():
     np.testing.assert_allclose(model.intercept_, known.intercept_, atol=1e-8)
     assert 0 <= model.gap_ < 1e-12
     assert (model.coef_ == 0).all(axis=0).any()
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_many_features_are_found_a_few_at_a_time(make):
+    rng = np.random.default_rng(0)
+    wide = np.hstack([X, rng.normal(size=(N, 60))])
+    model = LinearMultiTask(penalty=MultiTask(), alpha=0.05, tol=1e-9)
+    model.fit(make(wide), Y)
+    known = MultiTaskLasso(alpha=0.2, tol=1e-13, max_iter=100_000).fit(wide, Y)
+    np.testing.assert_allclose(model.coef_, known.coef_, atol=1e-6)
+    assert 0 <= model.gap_ < 1e-8
+    assert 2 < (model.coef_ != 0).any(axis=0).sum() < 60
+    every = clone(model).set_params(alpha=1e-5).fit(make(wide), Y)
+    assert every.gap_ < 1e-7
+    none = clone(model).set_params(alpha=10.0).fit(make(wide), Y)
+    assert not none.coef_.any()
+    np.testing.assert_allclose(none.intercept_, Y.mean(axis=0))
+    assert none.gap_ < 1e-12
 
 
 def test_tasks_that_nothing_couples_are_fits_of_their_own():
@@ -411,3 +430,66 @@ def test_weights_by_uncertainty_minimize_the_logarithms():
         weights = dict(model.weights_, box=factor * model.weights_["box"])
         other = LinearMultiTask(LOSSES, weights=weights, **settings).fit(X, BOTH)
         assert sum(np.log(2.0 * loss) for loss in other.losses_.values()) > best
+
+
+# ------------------------------------------------------------------- no crossing
+def linear_program(S, y, levels):
+    """HiGHS: pinball losses, and differences that are nowhere negative on [0, 1]^d."""
+    (n, d), K = S.shape, len(levels)
+    of_level, n_residuals = d + 1, 2 * K * n
+    first = K * of_level + n_residuals  # of the negative parts of differences
+    size = first + (K - 1) * d
+    cost, equal = np.zeros(size), np.zeros((K * n, size))
+    unequal, unit = [], np.eye(size)
+    for k, q in enumerate(levels):
+        rows, at = slice(k * n, (k + 1) * n), K * of_level + 2 * k * n
+        own = np.column_stack([np.ones(n), S])
+        equal[rows, k * of_level : (k + 1) * of_level] = own
+        equal[rows, at : at + n] = np.eye(n)
+        equal[rows, at + n : at + 2 * n] = -np.eye(n)
+        cost[at : at + n], cost[at + n : at + 2 * n] = q / n / K, (1 - q) / n / K
+    for k in range(K - 1):
+        negative = unit[first + k * d : first + (k + 1) * d]
+        change = unit[k * of_level] - unit[(k + 1) * of_level]
+        unequal.append(change + negative.sum(axis=0))
+        for j in range(d):
+            change = unit[k * of_level + 1 + j] - unit[(k + 1) * of_level + 1 + j]
+            unequal.append(change - negative[j])
+    bounds = [(None, None)] * (K * of_level) + [(0, None)] * (size - K * of_level)
+    settings = dict(b_eq=np.tile(y, K), bounds=bounds, method="highs")
+    return linprog(cost, np.array(unequal), np.zeros(len(unequal)), equal, **settings)
+
+
+def test_quantiles_that_do_not_cross_are_those_of_a_linear_program():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    y = X.sum(axis=1) + rng.standard_t(3, size=60) * (1 + np.abs(X[:, 0]))
+    levels = [0.1, 0.4, 0.6, 0.9]
+    low, high = X.min(axis=0), X.max(axis=0)
+    known = linear_program((X - low) / (high - low), y, levels).fun
+    loss = Quantiles(levels, crossing="constrained")
+    model = LinearRegressor(loss, penalty=None).fit(X, y)
+    assert known <= model.objective_ + 1e-12
+    assert model.objective_ <= known + model.gap_ + 1e-12
+    assert model.gap_ < 1e-4
+    assert loss.mean(y, model.predict(X)) == pytest.approx(model.objective_)
+    new = rng.uniform(low, high, size=(10_000, 2))
+    apart = LinearRegressor(Quantiles(levels), penalty=None).fit(X, y)
+    assert (np.diff(new @ apart.coef_.T + apart.intercept_, axis=1) < 0).any()
+    assert (np.diff(new @ model.coef_.T + model.intercept_, axis=1) > -1e-9).all()
+    assert np.mean(apart.objective_) < model.objective_
+    again = pickle.loads(pickle.dumps(clone(model).fit(X, y, np.full(60, 2.0))))
+    np.testing.assert_allclose(again.predict(X), model.predict(X), atol=1e-2)
+
+
+def test_quantiles_that_do_not_cross_say_what_they_cannot_use():
+    loss = Quantiles([0.1, 0.9], crossing="constrained")
+    y = Y[:, 0]
+    with pytest.raises(ValueError, match=r"penalty='l2'. cannot use .* Use penalty=No"):
+        LinearRegressor(loss).fit(X, y)
+    with pytest.raises(ValueError, match="with positive=True or fit_intercept=False"):
+        LinearRegressor(loss, penalty=None, fit_intercept=False).fit(X, y)
+    with pytest.raises(ValueError, match="cannot use offset with"):
+        LinearRegressor(loss, penalty=None).fit(X, y, offset=y)
+    with pytest.raises(ValueError, match=r"bound to each other. Use crossing='sort'"):
+        SGDRegressor(loss).fit(X, y)

@@ -58,7 +58,6 @@ cdef inline double normal_tail(double s) noexcept nogil:
 
 
 cdef inline double log_normal_cdf(double x) noexcept nogil:
-    cdef double s
     if x > 0.0:
         return log1p(-0.5 * erfc(x * SQRT_HALF_))
     if x > -30.0:
@@ -121,7 +120,9 @@ cdef inline double above(int kind, double a, double *d, double *dd) noexcept nog
         e = 1.0 / (a * a) if a != 0.0 else 0.0
         f = exp(-0.5 * a * a - HALF_LOG_2PI - p) if a < 30.0 else a / (1.0 - normal_tail(e))
         d[0] = f
-        dd[0] = 0.0 if f == 0.0 else f * (f - a) if a < 30.0 else 1.0 - e * (1.0 - e * (6.0 - 50.0 * e))
+        dd[0] = f * (f - a) if a < 30.0 else 1.0 - e * (1.0 - e * (6.0 - 50.0 * e))
+        if f == 0.0:
+            dd[0] = 0.0
         return -p
     if kind == MAXIMUM:
         p = below(MINIMUM, -a, d, dd)

@@ -162,7 +162,7 @@ class OutputsProblem(CentredProblem):
         """This problem, of outputs that use what they say."""
         self.predictors, self.sees_differences = predictors, False
         self.moves[-1] = 1.0  # predictors know which intercepts move
-        if self.price.has_bounds:  # which are those of the location
+        if self.price.has_bounds and not predictors.share_bounds:
             none = np.full((self.n_outputs - 1, len(self.low)), np.inf)
             self.low = np.vstack([self.low, -none])
             self.high = np.vstack([self.high, none])
@@ -212,19 +212,30 @@ class OutputsProblem(CentredProblem):
         return z
 
     def bound(self, theta, h):
-        """A lower bound of a convex objective, from the slopes at a point.
+        """A lower bound of a convex objective; see `proof`."""
+        return self.proof(theta, h)[0]
+
+    def proof(self, theta, h):
+        """A lower bound of a convex objective, and the slopes at a point that make it.
 
         Parameters
         ----------
         theta : ndarray
         h : float
             The width of smoothed kinks: then the conjugate of the slopes is needed.
+
+        Returns
+        -------
+        bound : float
+            -inf if there is none.
+        gradient : ndarray like theta, or None
+            That of the loss.
         """
         raw, offset = self.raw_at(theta), self.term.offset
         if h > 0:
             raw, values, slopes = self.term.conjugates_and_slopes(raw, h)
             if values is None:
-                return -np.inf
+                return -np.inf, None
         else:
             values, slopes = self.term.values_and_slopes(raw)
         sums = Sums(self.features, self.n_outputs)
@@ -234,7 +245,8 @@ class OutputsProblem(CentredProblem):
         slopes *= raw if offset is None else raw - offset
         linear, sizes = slopes.sum(), np.abs(slopes).sum() + np.abs(values).sum()
         parts = linear, values.sum(), sizes, self.term.lowest
-        return bound_of(self.price, theta, gradient, *parts)
+        shares = self.predictors.share_bounds
+        return bound_of(self.price, theta, gradient, *parts, shares), gradient
 
 
 class OutputsModels(Models):
@@ -393,7 +405,8 @@ class OutputsSolver(Certified):
         point = tuple(array.copy() for array in start)
         if sample is not None and not point[0].any():
             point, _ = self._of_rows(sample, features, point)
-        if objective.predictors.has_more:
+        is_begun = objective.is_convex and point[0][1:].any()
+        if objective.predictors.has_more and not is_begun:
             point, passes = self._with_more(objective, features, point, passes)
         limits = Limits(self.max_iter, max(self.tol, SMALLEST_TOL))
         descent = OutputsDescent(limits, objective, features, point, passes)

@@ -13,6 +13,7 @@ from sklearn_losses.estimators._scores import (
     reciprocal_rank_score,
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
+from sklearn_losses.estimators._sgd_ordinal import SGDOrdinalClassifier
 from sklearn_losses.estimators._survival import LinearSurvival
 from sklearn_losses.estimators._survival_scores import (
     concordance_index_ipcw_score,
@@ -28,6 +29,7 @@ __all__ = [
     "LinearRegressor",
     "LinearSurvival",
     "SGDClassifier",
+    "SGDOrdinalClassifier",
     "SGDRegressor",
     "alpha_max",
     "average_precision_by_group_score",

@@ -127,7 +127,7 @@ def _defaults(cls):
     constructor = inspect.signature(cls).parameters
     of_watching = "scoring", "validation_fraction", "n_iter_no_change"
     names = (*OF_STEPS, *of_watching, "epsilon", "clip_by")
-    return {name: constructor[name].default for name in names}
+    return {n: constructor[n].default for n in names if n in constructor}
 
 
 def _differs(value, default):

@@ -17,8 +17,10 @@ FAMILIES = {
     "_robust": "Robust regression",
     "_counts": "Counts and positive targets",
     "_binary": "Binary classification",
+    "_binary_curves": "Binary classification by other curves than the logistic",
     "_multiclass": "Multiclass classification",
     "_ranking": "Ranking, of the rows of a query",
+    "_ranking_steps": "Ranking, without a certificate",
     "_survival": "Survival, of the rows of a stratum",
 }
 HEAD = """# Catalogue of losses

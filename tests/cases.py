@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 from sklearn_losses.losses import (
+    BPR,
+    WARP,
     AbsoluteError,
     AbsolutePercentageError,
     Andrews,
+    ApproxNDCG,
     Barron,
+    Cauchit,
     Cauchy,
+    Cloglog,
     CoxPH,
     CrossEntropy,
     EpsilonInsensitive,
@@ -33,6 +38,7 @@ from sklearn_losses.losses import (
     Linex,
     ListNet,
     LogCosh,
+    Loglog,
     LogLoss,
     ModifiedHuber,
     MulticlassHinge,
@@ -46,11 +52,13 @@ from sklearn_losses.losses import (
     PlackettLuce,
     Poisson,
     PolyLoss,
+    Probit,
     PseudoHuber,
     Quantile,
     Savage,
     Sigmoid,
     SmoothHinge,
+    SmoothL1,
     SmoothQuantile,
     Sparsemax,
     SquaredEpsilonInsensitive,
@@ -81,6 +89,8 @@ LOSSES = [
     Huber(delta=0.1),
     Huber(delta=50),
     Huber(delta=2, scale=3),
+    SmoothL1(),
+    SmoothL1(beta=0.3),
     PseudoHuber(),
     PseudoHuber(delta=0.05),
     PseudoHuber(delta=30),
@@ -212,6 +222,9 @@ def each_class(losses, name="loss"):
 SIZES = np.logspace(-12, 4, 33)
 RAW_GRID = np.concatenate([-SIZES[::-1], [0.0], SIZES])
 
+# Binary losses that are no function of the margin, which have tests of their own.
+CURVE_LOSSES = [Probit(), Cloglog(), Loglog(), Cauchit()]
+
 # Losses of groups, which have tests of their own.
 GROUP_LOSSES = [
     PairwiseLogistic(),
@@ -229,6 +242,9 @@ GROUP_LOSSES = [
     PlackettLuce(top_k=2),
     LambdaRank(),
     LambdaRank(k=2),
+    ApproxNDCG(),
+    BPR(),
+    WARP(),
     CoxPH(),
     CoxPH(ties="efron"),
 ]
@@ -304,6 +320,7 @@ RESIDUAL_KINKS = {
     SmoothQuantile: lambda loss: [0.0, *_both_sides(loss.delta * loss.scale)],
     Expectile: lambda loss: [0.0],
     Huber: lambda loss: _both_sides(loss.delta * loss.scale),
+    SmoothL1: lambda loss: _both_sides(loss.beta),
     EpsilonInsensitive: lambda loss: [loss.epsilon, -loss.epsilon],
     SquaredEpsilonInsensitive: lambda loss: [loss.epsilon, -loss.epsilon],
     TukeyBiweight: lambda loss: [loss.scale, -loss.scale],

@@ -156,7 +156,9 @@ class Interval:
     def wanted(self) -> str:
         """What a number that has to lie inside must be, in words."""
         is_binary = self.integer and (self.low, self.high) == (0, 1)
-        return "to be 0 or 1" if is_binary else f"in {self}"
+        if is_binary:
+            return "to be 0 or 1"
+        return f"to be an integer in {self}" if self.integer else f"in {self}"
 
     def describe(self) -> str:
         kind = "an int" if self.integer else "a float"

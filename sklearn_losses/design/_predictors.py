@@ -62,10 +62,21 @@ class Predictors:
         """Whether more than the first output has columns."""
         return bool(self.moves[1:, :-1].any())
 
-    def of_first(self):
-        """The same with columns for the first output alone."""
+    @property
+    def featured_outputs(self):
+        """Which outputs have columns."""
+        return self.moves[:, :-1].any(axis=1)
+
+    def of_first(self, moving=True):
+        """The same with columns for the first output alone, and intercepts that move.
+
+        Parameters
+        ----------
+        moving : ndarray of bool of shape (n_outputs,), default=True
+        """
         moves = self.moves.copy()
         moves[1:, :-1] = False
+        moves[:, -1] &= moving
         return Predictors(moves)
 
     def of_location(self):
@@ -76,7 +87,7 @@ class Predictors:
 
     @cached_property
     def _is_constant(self):
-        return ~self.moves[:, :-1].any(axis=1)
+        return ~self.featured_outputs
 
     @cached_property
     def constants(self):

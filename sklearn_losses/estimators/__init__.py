@@ -3,6 +3,12 @@
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
 from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
+from sklearn_losses.estimators._output_scores import (
+    mean_pinball_score,
+    ordinal_mae_score,
+    quadratic_weighted_kappa_score,
+    ranked_probability_score,
+)
 from sklearn_losses.estimators._path import alpha_max, regularization_path
 from sklearn_losses.estimators._ranker import LinearRanker
 from sklearn_losses.estimators._scores import (
@@ -14,6 +20,7 @@ from sklearn_losses.estimators._scores import (
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
 from sklearn_losses.estimators._sgd_ordinal import SGDOrdinalClassifier
+from sklearn_losses.estimators._sgd_ranker import SGDRanker
 from sklearn_losses.estimators._survival import LinearSurvival
 from sklearn_losses.estimators._survival_scores import (
     concordance_index_ipcw_score,
@@ -30,6 +37,7 @@ __all__ = [
     "LinearSurvival",
     "SGDClassifier",
     "SGDOrdinalClassifier",
+    "SGDRanker",
     "SGDRegressor",
     "alpha_max",
     "average_precision_by_group_score",
@@ -37,8 +45,12 @@ __all__ = [
     "concordance_index_score",
     "cumulative_dynamic_auc_score",
     "integrated_brier_score",
+    "mean_pinball_score",
     "ndcg_score",
+    "ordinal_mae_score",
     "pairwise_accuracy_score",
+    "quadratic_weighted_kappa_score",
+    "ranked_probability_score",
     "reciprocal_rank_score",
     "regularization_path",
 ]

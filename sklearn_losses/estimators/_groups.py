@@ -9,7 +9,6 @@ from sklearn_losses.estimators._validation import (
     check_offset,
     check_weights,
     price_of,
-    resolve_loss,
 )
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping
@@ -23,13 +22,63 @@ GROUP_PARAMETERS = "\n\n    ".join(
 ).replace(" The intercept may have any sign.", "")
 
 
-class BaseGroupLinear(BaseLinear):
-    """A linear model without an intercept, of a loss of groups.
+class GroupModelMixin:
+    """A linear model of a loss of groups, without an intercept.
 
     A subclass says how a target is split, in ``_split(y, groups)``.
     """
 
     fit_intercept = False  # a constant is no difference
+
+    def _group_objective(
+        self, X, columns, codes, sample_weight, loss, offset=None, reset=True
+    ):
+        """The objective of rows, which nobody has looked at, and the dtype of X.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (n_rows, n_columns)
+            Targets.
+        codes : ndarray of shape (n_rows,)
+            Of groups.
+        """
+        X, _, check = check_large_rows(self, X, np.zeros(len(columns)), reset)
+        loss._check_columns(columns, "y")
+        weight = check_weights(sample_weight, X.shape[0])
+        if weight is not None and weight.any():
+            weight = moderate_weight(weight)
+        price = price_of(self, X.shape[1], False)
+        grouping = Grouping(loss, columns, codes, weight)
+        targets = GroupTargets(columns, groups=codes)
+        objective = GroupObjective(
+            *(loss, Rows(X, check), targets, weight, grouping.total, price, 1),
+            fit_intercept=False,
+            offset=check_offset(offset, X.shape[0], 1),
+            grouping=grouping,
+        )
+        return objective, X.dtype
+
+    def _refuse_nothing(self, objective):
+        """Raise where there is nothing to fit."""
+        weight = objective.sample_weight
+        if weight is not None and not weight.any():
+            raise ValueError("All sample weights are zero: nothing is left to fit.")
+        if not objective.grouping.total > 0:
+            raise ValueError(self._says_nothing(objective.rows.n_rows))
+
+    def _published(self, coef, intercept, dtype):
+        """Of one output; where features are centred is a constant, too."""
+        intercept = intercept if self.fit_intercept else np.zeros(1)
+        return super()._published(coef[0], intercept, dtype)
+
+    def _dense_coef(self):
+        coef = super()._dense_coef()
+        return coef if self._n_published() > 1 else np.ravel(coef)
+
+
+class BaseGroupLinear(GroupModelMixin, BaseLinear):
+    """A linear model of a loss of groups, solved to its optimum."""
+
     _constraints = {
         name: allowed
         for name, allowed in BaseLinear._constraints.items()
@@ -37,7 +86,7 @@ class BaseGroupLinear(BaseLinear):
     }
 
     def _usable_loss(self):
-        return resolve_loss(self, self._tasks)
+        return self._resolve_loss()
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         """The objective, as a list of one, and the dtype of X.
@@ -47,36 +96,13 @@ class BaseGroupLinear(BaseLinear):
         y : tuple
             What was given, targets as columns, and codes of groups.
         """
-        _, columns, codes = y
-        X, _, check = check_large_rows(self, X, np.zeros(len(columns)))
-        loss._check_columns(columns, "y")
-        weight = check_weights(sample_weight, X.shape[0])
-        if weight is not None and not weight.any():
-            raise ValueError("All sample weights are zero: nothing is left to fit.")
-        weight = None if weight is None else moderate_weight(weight)
-        price = price_of(self, X.shape[1], False)
-        rows = Rows(X, check)
+        parts = X, *y[1:], sample_weight, loss, offset
+        objective, dtype = self._group_objective(*parts)
         if not solves:
-            rows.verify()
-        grouping = Grouping(loss, columns, codes, weight)
-        if not grouping.total > 0:
-            raise ValueError(self._says_nothing(X.shape[0]))
-        targets = GroupTargets(columns, groups=codes)
-        objective = GroupObjective(
-            *(loss, rows, targets, weight, grouping.total, price, 1),
-            fit_intercept=False,
-            offset=check_offset(offset, X.shape[0], 1),
-            grouping=grouping,
-        )
-        return [objective], X.dtype
+            objective.rows.verify()
+        self._refuse_nothing(objective)
+        return [objective], dtype
 
     def _callbacks(self, given, fitted):
-        return super()._callbacks((given[0], given[1][0], given[2]), fitted)
-
-    def _fitted(self, loss, dtype, coef, intercept):
-        """The attributes of a model: where it is centred is a constant, too."""
-        coef, _ = self._published(coef, np.zeros(1), dtype)
-        return {"loss_": loss, "coef_": coef[0], "intercept_": np.zeros(1, coef.dtype)}
-
-    def _dense_coef(self):
-        return np.ravel(super()._dense_coef())
+        y = given[1][0] if isinstance(given[1], tuple) else given[1]
+        return super()._callbacks((given[0], y, given[2]), fitted)

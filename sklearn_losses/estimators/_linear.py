@@ -33,11 +33,12 @@ from sklearn_losses._machine._typing import (
     Seed,
 )
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._learned_link import with_learned_link
 from sklearn_losses.estimators._linear_model import (
-    LinearClassifierMixin,
     LinearModel,
     LinearRegressorMixin,
 )
+from sklearn_losses.estimators._multilabel import MultilabelMixin
 from sklearn_losses.estimators._outputs import LinearOutputs
 from sklearn_losses.estimators._validation import (
     check_large_rows,
@@ -354,13 +355,29 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         """The objectives with a number for a scale "mad", which becomes `scale_`."""
         if not objectives[0].loss.needs_scale:
             vars(self).pop("scale_", None)
-            return objectives
+            return self._with_link(objectives)
         self.scale_, _ = measured_scale(objectives[0])
         return [at_scale(o, self.scale_) for o in objectives]
 
+    def _with_link(self, objectives):
+        """The objectives with the link that their rows say, of a loss that learns it.
+
+        One versus rest there would be a link for each class.
+        """
+        loss = objectives[0].loss
+        if not loss.needs_link:
+            return objectives
+        if len(objectives) > 1:
+            raise InvalidParameterError(
+                f"{type(self).__name__} cannot use {loss!r} with "
+                f"{len(objectives)} classes, as it learns one link. Use "
+                "OneVsRestClassifier, or CrossEntropy()."
+            )
+        return [with_learned_link(self, objectives[0])]
+
     def _usable_loss(self):
         loss = self._resolve_loss()
-        if is_least_at_0(loss):
+        if not loss.needs_link and is_least_at_0(loss):
             raise InvalidParameterError(
                 f"{type(self).__name__} cannot use loss={self.loss!r}, because its "
                 "objective is least at coefficients of 0, whatever X is. Use Hinge(), "
@@ -560,7 +577,7 @@ class LinearRegressor(LinearOutputs, LinearRegressorMixin, BaseLinear):
         return [check_numbers(y, loss)], weight, 1
 
 
-class LinearClassifier(LinearClassifierMixin, BaseLinear):
+class LinearClassifier(MultilabelMixin, BaseLinear):
     __doc__ = f"""Linear classification with any loss, to its optimum.
 
     It minimizes
@@ -571,7 +588,8 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
     and proves how near the result is: `gap_` bounds what any other coefficients could
     gain. A binary loss on several classes is fitted one versus rest, each class with an
     objective of its own; a multiclass loss such as ``CrossEntropy()`` has one joint
-    objective.
+    objective. With several labels a row, y a matrix of 0 and 1 of the shape (n_samples,
+    n_labels), each label has an objective of its own.
 
     Parameters
     ----------
@@ -600,7 +618,7 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
         The intercepts.
 
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+        The labels, sorted. Of several labels a row, 0 ... n_labels - 1.
 
     {
         _ATTRIBUTES.format(
@@ -685,6 +703,8 @@ class LinearClassifier(LinearClassifierMixin, BaseLinear):
 
     def _targets(self, y, weight, loss):
         """The targets of each objective, the weights and the number of outputs."""
+        if self._labels is not None:
+            return self._targets_of_labels(weight)
         self.classes_, codes = classes_and_codes(y)
         n_classes = len(self.classes_)
         if n_classes < 2:

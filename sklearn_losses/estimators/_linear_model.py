@@ -397,10 +397,14 @@ class LinearRegressorMixin(RegressorMixin):
             A UserWarning says if it overflows.
         """
         raw = self.raw_prediction(X, offset)
-        predicted = _loss_of(self).inverse_link(raw)
+        predicted = self._predicted(X, raw, offset)
         if predicted is not raw and not _is_finite(predicted):
             self._warn_of_infinite(raw, predicted)
         return predicted
+
+    def _predicted(self, X, raw, offset):
+        """Predictions on the scale of y, of raw ones."""
+        return _loss_of(self).inverse_link(raw)
 
     def _warn_of_infinite(self, raw, predicted):
         """Say so if finite raw predictions have no finite predictions."""
@@ -458,6 +462,8 @@ class LinearClassifierMixin(ClassifierMixin):
     def decision_function(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Raw predictions: X @ coef_.T + intercept_ + offset.
 
+        Less that of the probability 1/2, where this is not 0 (`Cloglog`, `Loglog`).
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -469,7 +475,15 @@ class LinearClassifierMixin(ClassifierMixin):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             With two classes one column, positive where `classes_[1]` is predicted.
         """
-        return self.raw_prediction(X, offset)
+        raw, middle = self.raw_prediction(X, offset), self._middle()
+        return raw if middle == 0 else raw - middle
+
+    def _middle(self):
+        """The raw prediction between two classes that are equally likely."""
+        loss = _loss_of(self)
+        if loss.symmetric or loss.granularity == "row" or not loss.probabilistic:
+            return 0.0
+        return float(loss.link.link(0.5))
 
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
         """Predict the label of each row.
@@ -484,8 +498,8 @@ class LinearClassifierMixin(ClassifierMixin):
         -------
         ndarray of shape (n_samples,)
         """
-        if offset is not None:
-            raw, classes = self.raw_prediction(X, offset), np.asarray(self.classes_)
+        if offset is not None or self._middle() != 0:
+            raw, classes = self.decision_function(X, offset), np.asarray(self.classes_)
             return classes[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0) * 1]
         self._warn_of_missing_offset()
         given, X = X, self._unchecked(X)

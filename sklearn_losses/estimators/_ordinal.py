@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -58,6 +61,10 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
         the mean absolute error; or the rounded mean of the indices, for their squared
         error. 'auto' is the mode of a loss with probabilities, else the median: the
         class between whose thresholds the latent value lies.
+
+    class_weight : dict of label to float, or 'balanced', default=None
+        Factors of the sample weights of each class, as of `LinearClassifier`. They
+        move thresholds: probabilities are then those of such shares of the classes.
 
     penalty, alpha, l1_ratio
         As of `LinearRegressor`; thresholds are not penalised.
@@ -130,6 +137,11 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
     _constraints = {
         "categories": [Options("auto"), Instance((list, tuple, np.ndarray), "a list")],
         "target": [Options(*TARGETS)],
+        "class_weight": [
+            Options("balanced"),
+            Instance(Mapping, "a dict of label to weight"),
+            NONE,
+        ],
         "alpha": [Interval(0, None, "left")],
         "l1_ratio": [Interval(0, 1, "both"), NONE],
         "tol": [Interval(0, None, "neither")],
@@ -144,6 +156,7 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
         *,
         categories: ArrayLike = "auto",
         target: str = "auto",
+        class_weight: Mapping[Any, float] | str | None = None,
         penalty: Penalty | str | None = "l2",
         alpha: float = 0.0001,
         l1_ratio: float | None = 0.15,
@@ -155,6 +168,7 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
         self.loss = loss
         self.categories = categories
         self.target = target
+        self.class_weight = class_weight
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio

@@ -18,7 +18,7 @@ from sklearn_losses._machine._typing import (
     available_if,
 )
 from sklearn_losses.estimators._linear_model import _defines_probabilities, _loss_of
-from sklearn_losses.estimators._validation import warn_caller
+from sklearn_losses.estimators._validation import class_factors, warn_caller
 from sklearn_losses.losses._arguments import moderate_weight
 
 TARGETS = "auto", "mode", "median", "mean"
@@ -103,6 +103,12 @@ class OrdinalMixin(ClassifierMixin):
         owner = type(self).__name__
         self.classes_ = order_of(owner, given, self.categories)
         codes = codes_of(owner, y, self.classes_)
+        factors = class_factors(
+            self.class_weight, self.classes_, np.asarray(y), weight, owner, True
+        )
+        if factors is not None:
+            factors = factors[codes.astype(np.intp)]
+            weight = factors if weight is None else weight * factors
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")
         weight = None if weight is None else moderate_weight(weight)

@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._params import InvalidParameterError
-from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
+from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, available_if
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators._linear_model import LinearRegressorMixin
+from sklearn_losses.estimators._linear_model import LinearRegressorMixin, _loss_of
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
@@ -27,6 +26,7 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     draw_seed,
     price_of,
+    warn_caller,
 )
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
@@ -117,6 +117,30 @@ def _are_intervals(y, loss):
     return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
 
 
+def _has_distribution(estimator):
+    """Whether y has a distribution; where not, say so in the AttributeError."""
+    loss = _loss_of(estimator)
+    if not (loss.outputs and loss.is_distribution):
+        use = "GaussianDistribution(), or another that ends in Distribution"
+        if loss.task == "survival":
+            use = "predict_survival_function, or WeibullAFT()"
+        raise AttributeError(
+            f"{type(estimator).__name__} predicts no distribution with {loss!r}, which "
+            f"is not one. Use {use}."
+        )
+    return True
+
+
+def _has_zeros(estimator):
+    loss = _loss_of(estimator)
+    if not hasattr(loss, "proba_zero"):
+        raise AttributeError(
+            f"{type(estimator).__name__} predicts no probability of zeros with "
+            f"{loss!r}. Use Hurdle() or ZeroInflated()."
+        )
+    return True
+
+
 class OutputsMixin:
     """Parameters of a loss that are fitted, as numbers or by features."""
 
@@ -178,6 +202,8 @@ class OutputsMixin:
 
     def _begun(self, objective, first, coef, start):
         """The location of another loss, about, and parameters of what that leaves."""
+        if first.outputs:
+            return self._after(objective, first, coef, start)
         parts = objective.rows, objective.targets, objective.sample_weight
         offset = None if objective.offset is None else objective.offset[:, :1].copy()
         other = Objective(
@@ -193,6 +219,19 @@ class OutputsMixin:
         start = objective.loss.start(*rows_of(objective, rest))
         start[0] = found.intercept[0]
         return coef, start
+
+    def _after(self, objective, first, coef, start):
+        """The fit, about, of a loss of the same outputs."""
+        other = replace(objective, loss=first)
+        solver = OutputsSolver(max_iter=self.max_iter, tol=START_TOL)
+        found = solver.solve(other, (coef, start))
+        if not (found.converged and np.isfinite(found.coef).all()):
+            return coef, start
+        if found.coef[1:].any():
+            return found.coef, found.intercept
+        y, weight = rows_of(objective)
+        raw = other.raw(found.coef, found.intercept)[:, 0]
+        return found.coef, objective.loss.after(found.intercept, raw, y, weight)
 
     def _check_bounds(self, price, loss):
         """Refuse bounds that the model of several outputs does not keep."""
@@ -234,7 +273,7 @@ class OutputsMixin:
         constants = {
             name: getattr(numbers, name)
             for k, name in enumerate(loss.outputs)
-            if is_constant[k]
+            if is_constant[k] and hasattr(numbers, name)
         }
         found = {
             name: Predictor(coef[k].astype(dtype), float(intercept[k]))
@@ -294,24 +333,67 @@ class OutputsMixin:
         return float(saved / constant) if constant > 0 else float(saved == 0)
 
     # ------------------------------------------------------------------- predictions
+    @property
+    def _predict_risk_score(self):
+        """False where predictions are times: scikit-survival's name for it."""
+        return getattr(_loss_of(self), "y_size", 1) == 1
+
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
-        check_is_fitted(self)
+        return self._values_beside(X, self.raw_prediction(X, offset), offset)
+
+    def _values_beside(self, X, location, offset=None):
+        """The parameters of each row, and locations that are known."""
         loss = self.loss_
-        if not loss.outputs or isinstance(loss, Quantiles):
-            raise AttributeError(
-                f"{type(self).__name__} predicts no distribution with {loss!r}, which "
-                "is not one. Use GaussianDistribution(), or another that ends in "
-                "Distribution."
-            )
-        raw = self.raw_prediction(X, offset)
-        columns = [raw]
+        columns, X = [location], X if sparse.issparse(X) else np.asarray(X)
         for name in loss.outputs[1:]:
             coef, intercept = self.predictors_[name]
-            X = X if sparse.issparse(X) else np.asarray(X)
             columns.append(np.asarray(X @ coef).ravel() + intercept)
-        return loss.values_of(np.column_stack(columns))
+        if offset is None or len(columns) == 1 or not hasattr(loss, "without"):
+            values = loss.values_of(np.column_stack(columns))
+        else:  # of the location, and not of location / scale
+            offset = check_offset(offset, len(location), 1)[:, 0]
+            columns[0] = location - offset
+            values = loss.values_of(np.column_stack(columns))
+            values["location"] = values["location"] + offset
+        self._warn_of_scales(values.get("scale", 1.0))
+        return values
 
+    def _warn_of_scales(self, scale):
+        """Say so where features predict a scale that is none."""
+        bad = np.flatnonzero(np.isnan(scale))
+        if len(bad):
+            warn_caller(
+                f"{type(self).__name__} predicts nan for {len(bad)} of {len(scale)} "
+                f"rows, first of row {bad[0]}: the features of the scale are so far "
+                "from those of the fit that 1 / scale would be negative."
+            )
+
+    def _predicted(self, X, raw, offset):
+        if not getattr(self, "predictors_", None):
+            return super()._predicted(X, raw, offset)
+        values = self._values_beside(X, raw, offset)
+        return np.asarray(self.loss_.predicted(**values)).astype(raw.dtype, copy=False)
+
+    @available_if(_has_zeros)
+    def predict_proba_zero(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """P(y = 0) of each row; there is no such method if the loss has none.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of shape (n_samples,), or float, default=None
+            What is added to raw predictions, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        values = self._values(X, offset)
+        shape = np.shape(values["location"])
+        return np.array(np.broadcast_to(self.loss_.proba_zero(**values), shape))
+
+    @available_if(_has_distribution)
     def predict_distribution(self, X: Matrix, offset: ArrayLike | None = None) -> Any:
         """The parameters of the distribution of y that is predicted for each row.
 
@@ -328,6 +410,7 @@ class OutputsMixin:
         """
         return self._values(X, offset)
 
+    @available_if(_has_distribution)
     def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The standard deviation of the distribution that is predicted for each row.
 
@@ -340,6 +423,7 @@ class OutputsMixin:
         """
         return np.asarray(self._frozen(X, offset).std())
 
+    @available_if(_has_distribution)
     def predict_quantile(
         self, X: Matrix, q: ArrayLike, offset: ArrayLike | None = None
     ) -> Array:
@@ -364,6 +448,7 @@ class OutputsMixin:
             return np.asarray(frozen.ppf(q))
         return np.column_stack([frozen.ppf(level) for level in q])
 
+    @available_if(_has_distribution)
     def predict_interval(
         self, X: Matrix, coverage: float = 0.9, offset: ArrayLike | None = None
     ) -> Array:
@@ -433,7 +518,7 @@ class LinearOutputs(OutputsMixin):
         n_outputs = len(loss.outputs)
         price = price_of(self, X.shape[1], True)
         self._check_bounds(price, loss)
-        if offset is not None and loss.y_size > 1 and n_outputs > 1:
+        if offset is not None and hasattr(loss, "without") and n_outputs > 1:
             y, offset = loss.without(y, offset), None
         if offset is not None:
             others = np.zeros((len(offset), n_outputs - 1))
@@ -453,9 +538,8 @@ class LinearOutputs(OutputsMixin):
         if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
             X, y, check = check_large_rows(self, X, y)
             return X, check_numbers(y, loss), check
-        y = check_numbers(y, loss)
         X, _, check = check_large_rows(self, X, np.zeros(len(y)))
-        return X, y, check
+        return X, check_numbers(y, loss), check
 
     def _starts(self, objectives):
         if not has_outputs(objectives[0].loss):

@@ -8,7 +8,11 @@ from typing import Self
 import numpy as np
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
-from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
+from sklearn_losses.estimators._groups import (
+    GROUP_PARAMETERS,
+    BaseGroupLinear,
+    GroupModelMixin,
+)
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._scores import ndcg_score, warn_of_one_query
 from sklearn_losses.estimators._validation import unchanged_on_error
@@ -19,169 +23,39 @@ from sklearn_losses.penalties import Penalty
 MOST_ORDERS = 30  # whose weights LambdaRank fits
 
 
-class LinearRanker(BaseGroupLinear):
-    __doc__ = f"""Linear ranking with any loss of the rows of a query, to its optimum.
+class RankerMixin(GroupModelMixin):
+    """What rankers share: queries, and what becomes of scores."""
 
-    It minimizes
-
-        sum over queries of loss(y_q, X_q w) / n_queries + alpha penalty(w)
-
-    and proves how near the result is: `gap_` bounds what any other coefficients could
-    gain. There is no intercept, for only differences within a query count. With a loss
-    of ``per="pair"`` it is the sum over pairs, over their number.
-
-    Parameters
-    ----------
-    loss : Loss or str, default='pairwise_logistic'
-        A loss for ranking: an object, such as ``ListNet()``, or a name, such as
-        'list_net'; see ``loss_names("ranking")``.
-
-    {GROUP_PARAMETERS}
-
-    Attributes
-    ----------
-    coef_ : ndarray of shape (n_features,)
-        The coefficients, float32 if X was.
-
-    n_queries_used_ : int
-        How many queries have rows of two levels of relevance; the others say nothing.
-
-    {_ATTRIBUTES.format(several="", most="")}
-
-    See Also
-    --------
-    ranking_target : Targets that carry their queries, for searches without routing.
-    ndcg_scorer : A scorer for searches.
-
-    Notes
-    -----
-    Rows of a query need not follow each other, and queries may have any ids. A query
-    counts as much as the mean of its rows' weights; a row of weight 0 is none.
-
-    {_NOTES}
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_losses import LinearRanker
-    >>> rng = np.random.default_rng(0)
-    >>> X, query = rng.normal(size=(300, 3)), rng.integers(0, 30, size=300)
-    >>> relevance = np.round(X @ [1.0, 0.0, -0.5] + rng.normal(size=300)).clip(0, 3)
-    >>> model = LinearRanker(alpha=0.01).fit(X, relevance, groups=query)
-    >>> model.coef_.round(1), bool(model.gap_ < 1e-5)
-    (array([ 1.5, -0. , -0.6]), True)
-    >>> model.rank(X[:4], groups=[0, 0, 1, 1])
-    array([1, 0, 0, 1])
-    """
+    n_queries_used_: int
 
     _tasks = ("ranking",)
     __metadata_request__fit = {"groups": True}
     __metadata_request__score = {"groups": True}
 
-    def __init__(
-        self,
-        loss: Loss | str = "pairwise_logistic",
-        *,
-        penalty: Penalty | str | None = "l2",
-        alpha: float = 0.0001,
-        l1_ratio: float | None = 0.15,
-        solver: str = "auto",
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        warm_start: bool = False,
-        positive: bool = False,
-        bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
-        random_state: Seed = 0,
-        verbose: int = False,
-    ) -> None:
-        self.loss = loss
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.positive = positive
-        self.bounds = bounds
-        self.random_state = random_state
-        self.verbose = verbose
+    def _given(self, y, groups):
+        """What was given, relevances as a column, and codes of queries, for a fit.
 
-    def fit(
-        self,
-        X: Matrix,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-    ) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            It is not copied if it is float32 or float64, and C-contiguous or CSR with
-            sorted columns.
-
-        y : array-like of shape (n_samples,)
-            Relevances, numbers of which the larger are better; or as from
-            `ranking_target`.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0 of rows; None means 1.
-
-        groups : array-like of shape (n_samples,), default=None
-            Which query each row belongs to. None: that of y; if there is none, all rows
-            are one query, and a warning says so. They must be those of y if it has any.
-
-        offset : array-like of shape (n_samples,) or float, default=None
-            What is known of scores: it is added to them, and has no coefficient.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If the data or a parameter cannot be used. The estimator is then as it was
-            before.
+        It warns where all rows are one query.
         """
-        with unchanged_on_error(self):
-            relevance, codes = _split(y, groups)
-            if codes is None:
-                codes = group_codes(None, len(relevance))
-                warn_of_one_query(y, groups, "ranked")
-            given = y, relevance[:, None], codes
-            self._fit(X, given, sample_weight, offset)
-            return self
-
-    _groups_are = "groups"
-
-    def _grouped(self, y, groups):
-        """A target as `_objectives` takes it."""
-        relevance, codes = _split(y, groups)
-        codes = group_codes(None, len(relevance)) if codes is None else codes
+        relevance, codes = split(y, groups)
+        if codes is None:
+            codes = group_codes(None, len(relevance))
+            warn_of_one_query(y, groups, "ranked")
         return y, relevance[:, None], codes
 
-    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
-        found, dtype = super()._objectives(X, y, sample_weight, loss, offset, solves)
-        self.n_queries_used_ = len(found[0].grouping.codes)
-        return found, dtype
+    @property
+    def _fits_orders(self):
+        """Whether a fit is several, of one order after the other."""
+        return isinstance(self._resolve_loss(), LambdaRank)
 
     def _callbacks(self, given, fitted):
         found = super()._callbacks(given, fitted)
-        if found is not None and isinstance(self.loss, LambdaRank):
+        if found is not None and self._fits_orders:
             raise ValueError(
                 f"{type(self).__name__} with {self.loss!r} makes several fits, which "
                 "callbacks cannot see as one. Leave them out, or use another loss."
             )
         return found
-
-    def _solve_all(self, solver, objectives, starts):
-        if isinstance(objectives[0].loss, LambdaRank):
-            return [_by_orders(solver, objectives[0], starts[0])]
-        return super()._solve_all(solver, objectives, starts)
 
     def _says_nothing(self, n_rows):
         return (
@@ -265,8 +139,161 @@ class LinearRanker(BaseGroupLinear):
         return ndcg_score(y, predicted, groups=groups, sample_weight=sample_weight)
 
 
-def _by_orders(solver, objective, start):
+class LinearRanker(RankerMixin, BaseGroupLinear):
+    __doc__ = f"""Linear ranking with any loss of the rows of a query, to its optimum.
+
+    It minimizes
+
+        sum over queries of loss(y_q, X_q w) / n_queries + alpha penalty(w)
+
+    and proves how near the result is: `gap_` bounds what any other coefficients could
+    gain. There is no intercept, for only differences within a query count. With a loss
+    of ``per="pair"`` it is the sum over pairs, over their number.
+
+    Parameters
+    ----------
+    loss : Loss or str, default='pairwise_logistic'
+        A loss for ranking: an object, such as ``ListNet()``, or a name, such as
+        'list_net'; see ``loss_names("ranking")``.
+
+    {GROUP_PARAMETERS}
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        The coefficients, float32 if X was.
+
+    n_queries_used_ : int
+        How many queries have rows of two levels of relevance; the others say nothing.
+
+    {_ATTRIBUTES.format(several="", most="")}
+
+    See Also
+    --------
+    ranking_target : Targets that carry their queries, for searches without routing.
+    ndcg_scorer : A scorer for searches.
+
+    Notes
+    -----
+    Rows of a query need not follow each other, and queries may have any ids. A query
+    counts as much as the mean of its rows' weights; a row of weight 0 is none.
+
+    {_NOTES}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import LinearRanker
+    >>> rng = np.random.default_rng(0)
+    >>> X, query = rng.normal(size=(300, 3)), rng.integers(0, 30, size=300)
+    >>> relevance = np.round(X @ [1.0, 0.0, -0.5] + rng.normal(size=300)).clip(0, 3)
+    >>> model = LinearRanker(alpha=0.01).fit(X, relevance, groups=query)
+    >>> model.coef_.round(1), bool(model.gap_ < 1e-5)
+    (array([ 1.5, -0. , -0.6]), True)
+    >>> model.rank(X[:4], groups=[0, 0, 1, 1])
+    array([1, 0, 0, 1])
+    """
+
+    def __init__(
+        self,
+        loss: Loss | str = "pairwise_logistic",
+        *,
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        warm_start: bool = False,
+        positive: bool = False,
+        bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
+        random_state: Seed = 0,
+        verbose: int = False,
+    ) -> None:
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.positive = positive
+        self.bounds = bounds
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            It is not copied if it is float32 or float64, and C-contiguous or CSR with
+            sorted columns.
+
+        y : array-like of shape (n_samples,)
+            Relevances, numbers of which the larger are better; or as from
+            `ranking_target`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of rows; None means 1.
+
+        groups : array-like of shape (n_samples,), default=None
+            Which query each row belongs to. None: that of y; if there is none, all rows
+            are one query, and a warning says so. They must be those of y if it has any.
+
+        offset : array-like of shape (n_samples,) or float, default=None
+            What is known of scores: it is added to them, and has no coefficient.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter cannot be used. The estimator is then as it was
+            before.
+        """
+        with unchanged_on_error(self):
+            return self._fit(X, self._given(y, groups), sample_weight, offset)
+
+    _groups_are = "groups"
+
+    def _grouped(self, y, groups):
+        """A target as `_objectives` takes it."""
+        relevance, codes = split(y, groups)
+        codes = group_codes(None, len(relevance)) if codes is None else codes
+        return y, relevance[:, None], codes
+
+    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        found, dtype = super()._objectives(X, y, sample_weight, loss, offset, solves)
+        self.n_queries_used_ = len(found[0].grouping.codes)
+        return found, dtype
+
+    def _solve_all(self, solver, objectives, starts):
+        if self._fits_orders:
+            return [fit_orders(solver.solve, objectives[0], starts[0])]
+        return super()._solve_all(solver, objectives, starts)
+
+
+def fit_orders(solve, objective, start):
     """Fit the weights of one order after the other; see `LambdaRank`.
+
+    Parameters
+    ----------
+    solve : callable
+        (objective, coefficients and intercept to start from) -> SolverResult
+    objective : GroupObjective
+    start : tuple of ndarray
 
     Returns
     -------
@@ -277,7 +304,7 @@ def _by_orders(solver, objective, start):
     relevance, groups = targets.y[:, 0], targets.groups
     frozen, best, best_score, seen = loss.frozen(), None, -np.inf, set()
     relative = replace(objective, loss=loss.convex_relative(), grouping=None)
-    result, passes = solver.solve(relative, start), 0
+    result, passes = solve(relative, start), 0
     for _ in range(MOST_ORDERS):
         passes += int(result.n_iter[0])
         score = objective.raw(result.coef, np.zeros(1))[:, 0]
@@ -301,7 +328,7 @@ def _by_orders(solver, objective, start):
         weighted = replace(
             objective, loss=frozen, targets=replace(targets, y=columns), grouping=None
         )
-        result = solver.solve(weighted, (result.coef, np.zeros(1)))
+        result = solve(weighted, (result.coef, np.zeros(1)))
     rows.verify()
     at_0 = objective.value(np.zeros(best.coef.shape), np.zeros(1))
     value = objective.value(best.coef, np.zeros(1))
@@ -329,7 +356,7 @@ def _mean_ranks(score, codes):
     return found
 
 
-def _split(y, groups):
+def split(y, groups):
     """Relevances and codes of groups or None, of a y that is one."""
     relevance, codes = split_ranking(y, groups)
     if relevance.ndim == 2 and relevance.shape[1] == 1:

@@ -23,14 +23,15 @@ from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.estimators._concordance import count_pairs
 from sklearn_losses.estimators._validation import check_weights, warn_caller
 from sklearn_losses.losses._targets import (
-    check_survival,
     group_codes,
     split_ranking,
-    survival_columns,
+    survival_ends,
 )
 
 GAIN = [Options("exponential", "linear")]
 EMPTY = [Options("skip"), Exactly(0), Exactly(1)]
+PER = [Options("query", "pair")]
+ROUNDING = 1e-13  # of all pairs, is what may be left of those that are no pair
 TOP = [Interval(1, None, "left", integer=True), NONE]
 
 
@@ -396,8 +397,7 @@ def pairwise_accuracy_score(
     >>> pairwise_accuracy_score([2, 0, 1], [0.1, 0.2, 0.3])
     0.3333333333333333
     """
-    allowed = [Options("query", "pair")]
-    check_parameter("pairwise_accuracy_score", "per", per, allowed)
+    check_parameter("pairwise_accuracy_score", "per", per, PER)
     weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
     if len(y) == 0:
         return _undefined("The accuracy of pairs", "there is no row")
@@ -421,9 +421,11 @@ def concordance_index_score(
 ) -> float:
     """Harrell's c: the share of comparable pairs in which more risk ends sooner.
 
-    Two rows can be compared if the one with the shorter time has an event then. At
-    equal times an event is before who is censored, and two events are no pair. Equal
-    scores count a half.
+    Two rows can be compared if the one with the shorter time has an event then, when
+    the other one is at risk. At equal times an event is before who is censored, and two
+    events are no pair; who enters at the time of an event is not at risk then. Of
+    intervals one is before another if it ends before the other begins. Equal scores
+    count a half.
 
     Parameters
     ----------
@@ -453,17 +455,42 @@ def concordance_index_score(
     >>> concordance_index_score(y, [0.9, 0.1, 0.5])
     1.0
     """
-    columns = survival_columns(y_true)
-    check_survival(columns)
-    n = len(columns)
+    ends, entry = survival_ends(y_true)
+    n = len(ends)
     weight = check_weights(sample_weight, n)
     codes = group_codes(strata, n, "strata")
-    weight, columns, score, codes = _seen(weight, columns, _scores(y_score, n), codes)
-    if len(columns) == 0:
+    parts = ends, entry, _scores(y_score, n), codes
+    weight, ends, entry, score, codes = _seen(weight, *parts)
+    if len(ends) == 0:
         return _undefined("The concordance index", "there is no row")
-    codes = group_codes(codes, len(codes))
-    time, event = columns[:, 0], columns[:, 1]
-    right, tied, total = _pairs(weight, codes, score, [event, -time], weight * event)
-    if not total.any():
+    right, tied, total, least = _pairs_in_time(
+        weight, group_codes(codes, len(codes)), score, ends, entry
+    )
+    if not (total > least).any():
         return _undefined("The concordance index", "no pair can be compared")
     return float((right.sum() + 0.5 * tied.sum()) / total.sum())
+
+
+def _pairs_in_time(weight, codes, score, ends, entry):
+    """What `count_pairs` finds of rows at risk, and what rounding leaves of no pair.
+
+    Time runs backwards, and rows come where they begin to be later than what asks: at
+    their lower ends. They leave, as rows of weight -1 that come, at their entries. What
+    asks is where intervals end.
+    """
+    low, high = ends.T
+    is_exact = low == high
+    time, asks, comes, last = low, weight * is_exact, weight, is_exact
+    of_row, least = np.arange(len(low)), 0.0
+    others = np.flatnonzero(~is_exact & np.isfinite(high))
+    late = np.flatnonzero(entry > -np.inf)
+    if len(others) or len(late):
+        of_row = np.concatenate([of_row, others, late])
+        time = np.concatenate([low, high[others], entry[late]])
+        asks = np.concatenate([asks, weight[others], np.zeros(len(late))])
+        comes = np.concatenate([weight, np.zeros(len(others)), -weight[late]])
+        is_end = np.repeat([True, False], [len(others), len(late)])
+        last = np.concatenate([is_exact, is_end])
+        least = len(late) * ROUNDING * weight.sum() * asks.sum()
+    keys = [last, -time]
+    return *_pairs(comes, codes[of_row], score[of_row], keys, asks), least

@@ -94,6 +94,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
     learning_rate_curve_: Array
     gradient_norm_curve_: Array
 
+    _sgd, _stream = SGD, Stream  # the solvers
     _objects = {"loss": "Huber()", "optimizer": "Adam()", "penalty": "MCP()"}
     _constraints = {
         "alpha": [Interval(0, None, "left")],
@@ -470,7 +471,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 "optimizer other than 'sgd'."
             )
         if is_auto and partial:
-            return Stream()
+            return self._stream()
         if is_auto:
             return Newton(
                 max_iter=self.max_iter,
@@ -485,7 +486,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self.power_t,
             self.alpha if optimal else 1.0,
         )
-        return SGD(
+        return self._sgd(
             schedule,
             batch_size=self.batch_size,
             n_threads=effective_n_jobs(self.n_jobs),

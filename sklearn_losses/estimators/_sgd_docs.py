@@ -1,4 +1,6 @@
-"""What the docstrings of SGDRegressor and SGDClassifier share."""
+"""What the docstrings of SGDRegressor, SGDClassifier and SGDRanker share."""
+
+import re
 
 import re
 
@@ -260,3 +262,22 @@ REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, "
        generalized linear models with streaming data sets", JRSS B 82.
     .. [9] Shalev-Shwartz and Zhang 2013, "Stochastic dual coordinate ascent methods for
        regularized loss minimization", JMLR 14."""
+
+
+def parameters_of_steps(absent, own):
+    """`PARAMETERS` of an estimator whose steps are not of rows.
+
+    Parameters
+    ----------
+    absent : collection of str
+        Parameters that it has not.
+    own : collection of str
+        The whole texts of those that it has of its own.
+    """
+    replaced = {text.split(" ", 1)[0]: text for text in own}
+    every = PARAMETERS.format(work="", power_t=0.25, stratified="", class_weight="\n")
+    parts = [part.strip() for part in re.split(r"\n\n    (?=\S)", every)]
+    named = [(part.split(" ", 1)[0], part) for part in parts]
+    return "\n\n    ".join(
+        replaced.get(name, part) for name, part in named if name not in absent
+    )

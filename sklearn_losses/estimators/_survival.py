@@ -1,35 +1,53 @@
-"""LinearSurvival: hazards that are in proportion to exp of a linear function."""
+"""LinearSurvival: hazards in proportion to exp of a linear function, or times.
+
+With `CoxPH` the hazard of a row is a baseline times exp(x . w); of several causes each
+has coefficients and a baseline of its own. With an accelerated failure time model the
+distribution of the time is known but for its location and scale, and a row may say no
+more than between which times the event was.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
 from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, Seed
-from sklearn_losses.estimators._baseline import baseline
+from sklearn_losses.estimators._baseline import Hazards, baseline
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
+from sklearn_losses.estimators._linear_model import LinearModel
+from sklearn_losses.estimators._outputs import LinearOutputs, has_outputs
 from sklearn_losses.estimators._scores import concordance_index_score
 from sklearn_losses.estimators._survival_scores import kaplan_meier
 from sklearn_losses.estimators._validation import (
+    check_offset,
     check_weights,
     unchanged_on_error,
     warn_caller,
 )
 from sklearn_losses.losses import Loss
-from sklearn_losses.losses._targets import group_codes, survival_columns
+from sklearn_losses.losses._targets import (
+    group_codes,
+    has_causes,
+    of_cause,
+    survival_columns,
+    survival_intervals,
+)
 from sklearn_losses.penalties import Penalty
 
-BLOCK = 1 << 20  # numbers that are worked on at a time
+AFT = "weibull_aft", "log_normal_aft", "log_logistic_aft", "exponential_aft"
 
 
-class LinearSurvival(BaseGroupLinear):
-    __doc__ = f"""Proportional hazards (Cox) with any penalty, to its optimum.
+class LinearSurvival(LinearOutputs, BaseGroupLinear):
+    __doc__ = f"""Times to an event, of which some are only known to be longer.
 
-    The hazard of a row is exp(x . w) times a baseline that is a function of time alone,
-    one for each stratum. It minimizes
+    With the loss of proportional hazards, ``CoxPH()``, the hazard of a row is
+    exp(x . w) times a baseline that is a function of time alone, one for each stratum.
+    It minimizes
 
         sum over strata of loss(y_s, X_s w) / S + alpha penalty(w)
 
@@ -37,33 +55,56 @@ class LinearSurvival(BaseGroupLinear):
     gain. S is the sum of the sample weights. There is no intercept, which is a part of
     the baseline.
 
+    With an accelerated failure time model, such as ``WeibullAFT()``, the distribution
+    of a time is exp(x . w + b + scale Z), and y may say between which times an event
+    was. Its fit is that of `LinearRegressor`: convex in (w, b) / scale and 1 / scale,
+    certified, and the penalty is on w / scale.
+
     Parameters
     ----------
     loss : Loss or str, default='cox'
-        A loss for survival: an object, such as ``CoxPH(ties="efron")``, or a name.
+        A loss for survival: an object, such as ``CoxPH(ties="efron")`` or
+        ``WeibullAFT()``, or a name.
 
     {GROUP_PARAMETERS}
 
+    features : dict, default=None
+        Of an accelerated failure time model whose scale is "mle": which features the
+        scale depends on, ``{{"scale": "all"}}``, 'none' or a list of columns. 1 / scale
+        is linear in them. None: it is one number, which `loss_` has. The bounds are
+        those of the location, and the penalty is one of all coefficients.
+
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
-        The coefficients, logarithms of hazard ratios; float32 if X was.
+    coef_ : ndarray of shape (n_features,), or (n_causes, n_features)
+        The coefficients: logarithms of hazard ratios, or of time ratios; float32 if X
+        was. With `features` they are those of location / scale.
+
+    intercept_ : ndarray of shape (1,), or (n_causes,)
+        That of times; of hazards it is 0.
+
+    causes_ : ndarray of shape (n_causes,)
+        The codes of y, if it says which of several events it was.
 
     baseline_ : Bunch, or dict of stratum to Bunch
-        `times`, those of events, and the `cumulative_hazard` up to each of them of a
-        row with the `raw_prediction` that is the mean of the fit's. With `strata` one
-        for each.
+        Of `CoxPH`: `times`, those of events, and the `cumulative_hazard` up to each of
+        them of a row with the `raw_prediction` that is the mean of the fit's. With
+        `strata` one for each; of several causes a list.
 
-    censoring_ : Bunch, or None with late entries
+    predictors_ : dict of str to (coef, intercept)
+        Of 1 / scale, if it is in `features`.
+
+    censoring_ : Bunch, or None with late entries or intervals
         `times`, and the `survival` from each of them on: the probability not to be
         censored until then, of all strata (Kaplan-Meier). What scores take as
         `censoring`.
 
-    {_ATTRIBUTES.format(several="", most="")}
+    {_ATTRIBUTES.format(several=", or ndarray of shape (n_causes,)", most="")}
 
     See Also
     --------
     survival_target : What `fit` takes as y.
+    survival_bands : Confidence bands of predicted survival functions.
     concordance_index_scorer : A scorer for searches.
 
     Notes
@@ -76,7 +117,7 @@ class LinearSurvival(BaseGroupLinear):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_losses import LinearSurvival, survival_target
+    >>> from sklearn_losses import LinearSurvival, WeibullAFT, survival_target
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(300, 2))
     >>> time = rng.exponential(np.exp(-X @ [1.0, -0.5]))
@@ -88,9 +129,16 @@ class LinearSurvival(BaseGroupLinear):
     >>> model.predict_survival_function(X[:2], times=[0.1, 1.0]).round(2)
     array([[0.89, 0.23],
            [0.83, 0.1 ]])
+
+    The logarithms of time ratios have the other sign:
+
+    >>> times = LinearSurvival(WeibullAFT(), alpha=1e-3).fit(X, y)
+    >>> times.coef_.round(1), bool(times.gap_ < 1e-5)
+    (array([-1.1,  0.5]), True)
     """
 
     _tasks = ("survival",)
+    _other_losses = AFT
     __metadata_request__fit = {"strata": True}
     __metadata_request__score = {"strata": True}
 
@@ -109,6 +157,7 @@ class LinearSurvival(BaseGroupLinear):
         bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
         random_state: Seed = 0,
         verbose: int = False,
+        features: Mapping[str, object] | None = None,
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -122,6 +171,12 @@ class LinearSurvival(BaseGroupLinear):
         self.bounds = bounds
         self.random_state = random_state
         self.verbose = verbose
+        self.features = features
+
+    @property
+    def fit_intercept(self) -> bool:
+        """Whether there is an intercept: of times; of hazards the baseline has it."""
+        return has_outputs(self._resolve_loss())
 
     def fit(
         self,
@@ -165,27 +220,71 @@ class LinearSurvival(BaseGroupLinear):
             before.
         """
         with unchanged_on_error(self):
+            for name in ("baseline_", "causes_", "predictors_", "_hazards", "_ends"):
+                vars(self).pop(name, None)
+            if has_outputs(self._resolve_loss()):
+                return self._fit_times(X, y, sample_weight, strata, offset)
             given = _, columns, codes = self._grouped(y, strata)
             self._strata = None if strata is None else _ids(strata, codes)
+            if has_causes(y):
+                self.causes_ = _causes(columns, sample_weight)
             self._fit(X, given, sample_weight, offset)
-            self._fit_baseline(X, columns, codes, sample_weight, offset)
-            if self.objective_ == 0.0 and not self.coef_.any():
+            self._fit_baselines(X, columns, codes, sample_weight, offset)
+            if not (np.any(self.objective_) or self.coef_.any()):
                 warn_caller(
                     f"At no event of {type(self).__name__} any other row was at risk, "
                     "in its stratum: nothing says what coefficients are, and all are 0."
                 )
             return self
 
+    def _fit_times(self, X, y, sample_weight, strata, offset):
+        """Fit a distribution of times."""
+        ends = self._grouped(y, strata)
+        self._fit(X, ends, sample_weight, offset)
+        low, high = ends.T
+        self._strata, self.censoring_ = None, None
+        self._ends = np.unique(high[np.isfinite(high)])
+        if ((low == high) | (high == np.inf)).all():
+            columns = np.column_stack([low, low == high])
+            self.censoring_ = _censoring(columns, sample_weight)
+        return self
+
     _groups_are = "strata"
 
     def _grouped(self, y, groups):
-        """A target as `_objectives` takes it."""
-        columns = survival_columns(_flat(y))
-        return y, columns, group_codes(groups, len(columns), "strata")
+        """A target as `_objectives` takes it: with strata, or the ends of intervals."""
+        loss = self._resolve_loss()
+        if not has_outputs(loss):
+            columns = survival_columns(_flat(y), several=True)
+            return y, columns, group_codes(groups, len(columns), "strata")
+        if groups is not None:
+            raise ValueError(
+                f"{type(self).__name__} has no strata with {loss!r}, which has no "
+                "baseline. Make them features, and of the scale, too: "
+                'features={"scale": [columns]}.'
+            )
+        return survival_intervals(_flat(y))
 
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
-        columns = y[1]
-        found = super()._objectives(X, y, sample_weight, loss, offset, solves)
+        if has_outputs(loss):
+            return super()._objectives(X, y, sample_weight, loss, offset, solves)
+        given, columns, codes = y
+        causes = _causes(columns, sample_weight) if has_causes(given) else np.ones(1)
+        offset = check_offset(offset, len(columns), len(causes))
+        found = []
+        for k, cause in enumerate(causes):
+            own = columns.copy()
+            own[:, 1] = columns[:, 1] == cause
+            target, known = (given, own, codes), None
+            if offset is not None:
+                known = np.ascontiguousarray(offset[:, k])
+            parts = X, target, sample_weight, loss, known, solves
+            objectives, dtype = super()._objectives(*parts)
+            self._check_events(own, sample_weight)
+            found += objectives
+        return found, dtype
+
+    def _check_events(self, columns, sample_weight):
         seen = columns[:, 1] if sample_weight is None else columns[:, 1] * sample_weight
         if not seen.any():
             raise ValueError(
@@ -193,39 +292,66 @@ class LinearSurvival(BaseGroupLinear):
                 f"{len(columns)}: nothing is left to fit. In survival_target(event, "
                 "time) event is True where the time is that of the event."
             )
-        return found
 
     def _says_nothing(self, n_rows):
         return f"All of n_samples={n_rows} rows have no weight: nothing is left to fit."
 
-    # ------------------------------------------------------------------ baseline
-    def _fit_baseline(self, X, columns, codes, sample_weight, offset):
-        """The cumulative hazards, of each stratum."""
-        raw = self.raw_prediction(X, 0.0 if offset is None else offset)
-        raw = raw.astype(np.float64, copy=False)
+    # ------------------------------------------------------------ what is found
+    def _said_by(self, results):
+        """What solvers have to say, of which cause if there are several."""
+        causes = getattr(self, "causes_", None)
+        for k, result in enumerate(results):
+            name = "" if causes is None else f"The cause {causes[k]}: "
+            yield from (name + message for message in result.warnings)
+
+    def _n_published(self):
+        return len(getattr(self, "causes_", [1]))
+
+    def _fitted(self, loss, dtype, coef, intercept):
+        if not hasattr(self, "causes_"):
+            return super()._fitted(loss, dtype, coef, intercept)
+        parts = self, coef, np.zeros(len(coef)), dtype
+        coef, intercept = LinearModel._published(*parts)
+        return {"loss_": loss, "coef_": coef, "intercept_": intercept}
+
+    def _fit_baselines(self, X, columns, codes, sample_weight, offset):
+        """The cumulative hazards, of each cause and stratum."""
+        raw = self._raw(X, 0.0 if offset is None else offset)
         weight = check_weights(sample_weight, len(raw))
         weight = np.ones(len(raw)) if weight is None else weight
         efron = getattr(self.loss_, "ties", "breslow") == "efron"
-        here, self.censoring_ = weight > 0, None
+        order = np.argsort(columns[:, 0])
+        order = order[weight[order] > 0]
+        columns, raw, weight = columns[order], raw[order], weight[order]
+        n_strata, codes = codes.max() + 1, codes[order]
+        self.censoring_ = None
         if columns.shape[1] == 2:
-            self.censoring_ = kaplan_meier(columns[here], weight[here], True)
-        self._baselines, at_mean = [], []
-        for code in range(codes.max() + 1):
-            here = (codes == code) & (weight > 0)
-            found = baseline(columns[here], raw[here], weight[here], efron)
-            mean = np.average(raw[here], weights=weight[here]) if here.any() else 0.0
-            self._baselines.append(found)
-            with np.errstate(over="ignore"):
-                hazard = np.exp(found.log_hazard + mean)
-            at_mean.append(
-                Bunch(times=found.times, cumulative_hazard=hazard, raw_prediction=mean)
-            )
-        self.baseline_ = at_mean[0]
-        if self._strata is not None:
-            self.baseline_ = dict(zip(self._strata, at_mean))
+            self.censoring_ = kaplan_meier(columns, weight, of_censoring=True)
+        baselines, published = [], []
+        for own_raw, cause in zip(raw.T, getattr(self, "causes_", [1])):
+            own = columns.copy()
+            own[:, 1] = columns[:, 1] == cause
+            baselines.append([])
+            at_mean = []
+            for code in range(n_strata):
+                here = codes == code if n_strata > 1 else slice(None)
+                found = baseline(own[here], own_raw[here], weight[here], efron)
+                baselines[-1].append(found)
+                at_mean.append(_at_mean(found, own_raw[here], weight[here]))
+            strata = self._strata
+            one = at_mean[0] if strata is None else dict(zip(strata, at_mean))
+            published.append(one)
+        self._hazards = Hazards(baselines)
+        self.baseline_ = published if hasattr(self, "causes_") else published[0]
+
+    def _raw(self, X, offset):
+        """Log hazard ratios, with a column for each cause."""
+        raw = self.raw_prediction(X, offset).astype(np.float64, copy=False)
+        return raw.reshape(len(raw), -1)
 
     def _stratum_of(self, strata, n_rows):
         """The index of the stratum of each row of a prediction."""
+        check_is_fitted(self)
         if self._strata is None:
             if strata is not None:
                 raise ValueError(
@@ -255,20 +381,37 @@ class LinearSurvival(BaseGroupLinear):
         return found
 
     # --------------------------------------------------------------- predictions
+    def _log_survival(self, X, times, strata, offset):
+        """Of models of times, of shape (n_samples, n_times)."""
+        values = self._values(X, offset)
+        self._stratum_of(strata, len(values["location"]))
+        by_row = {name: np.reshape(v, (-1, 1)) for name, v in values.items()}
+        return self.loss_.frozen(**by_row).logsf(times)
+
+    def _of_hazards(self, X, strata, offset):
+        """Log hazard ratios, and the index of the stratum of each row."""
+        raw = self._raw(X, offset)
+        return raw, self._stratum_of(strata, len(raw))
+
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
-        """The logarithm of the hazard ratio: the larger, the sooner.
+        """The logarithm of the hazard ratio, or the median of the time.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         offset : array-like of shape (n_samples,) or float, default=None
-            What is added to it, as in `fit`; None means 0.
+            What is added to raw predictions, as in `fit`; None means 0.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            That to a row whose features and offset are 0.
+        ndarray of shape (n_samples,), or (n_samples, n_causes)
+            With `CoxPH` the larger, the sooner: the logarithm of the hazard ratio to a
+            row whose features and offset are 0. With accelerated failure times the
+            median, which is the larger, the later.
         """
+        check_is_fitted(self)
+        if has_outputs(self.loss_):
+            return self.loss_.predicted(**self._values(X, offset))
         return self.raw_prediction(X, offset)
 
     def predict_cumulative_hazard(
@@ -291,19 +434,14 @@ class LinearSurvival(BaseGroupLinear):
 
         Returns
         -------
-        ndarray of float64 of shape (n_samples, n_times)
+        ndarray of float64 of shape (n_samples, n_times), or of several causes \
+                (n_samples, n_times, n_causes)
         """
-        raw = self.raw_prediction(X, offset).astype(np.float64, copy=False)
         times = self._times(times)
-        codes = self._stratum_of(strata, len(raw))
-        logs = np.array([b.log_hazard_at(times) for b in self._baselines])
-        found = np.empty((len(raw), len(times)))
-        size = max(1, BLOCK // max(1, len(times)))
-        for start in range(0, len(raw), size):
-            rows = slice(start, start + size)
-            with np.errstate(over="ignore"):
-                np.exp(raw[rows, None] + logs[codes[rows]], out=found[rows])
-        return found
+        if has_outputs(self.loss_):
+            return np.negative(self._log_survival(X, times, strata, offset))
+        found = self._hazards.cumulative(*self._of_hazards(X, strata, offset), times)
+        return found if hasattr(self, "causes_") else found[..., 0]
 
     def predict_survival_function(
         self,
@@ -322,10 +460,51 @@ class LinearSurvival(BaseGroupLinear):
         Returns
         -------
         ndarray of float64 of shape (n_samples, n_times)
-            exp of minus the cumulative hazard.
+            exp of minus the cumulative hazard, of all causes together.
         """
         found = self.predict_cumulative_hazard(X, times, strata, offset)
+        found = found.sum(axis=2) if found.ndim == 3 else found
         return np.exp(np.negative(found, out=found), out=found)
+
+    def predict_cumulative_incidence(
+        self,
+        X: Matrix,
+        times: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Array:
+        """The probability that each cause is the first, and was until some times.
+
+        What Aalen and Johansen's estimator is without features. The probabilities of
+        all causes and the survival function have the sum 1.
+
+        Parameters
+        ----------
+        X, times, strata, offset
+            As in `predict_cumulative_hazard`.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_samples, n_times, n_causes)
+
+        Raises
+        ------
+        ValueError
+            If y had no causes.
+
+        References
+        ----------
+        Putter, Fiocco and Geskus 2007, "Tutorial in biostatistics: competing risks and
+        multi-state models", Statistics in Medicine 26.
+        """
+        times = self._times(times)
+        if not hasattr(self, "causes_"):
+            raise ValueError(
+                f"{type(self).__name__} was fitted to one kind of event. Fit it to "
+                "survival_target(event, time) where event is 0 (none), 1, 2, ..., or "
+                "use 1 - predict_survival_function(X, times)."
+            )
+        return self._hazards.incidence(*self._of_hazards(X, strata, offset), times)
 
     def predict_median(
         self,
@@ -343,21 +522,75 @@ class LinearSurvival(BaseGroupLinear):
         Returns
         -------
         ndarray of float64 of shape (n_samples,)
-            inf where it is later than all events of the fit.
+            With `CoxPH` inf where it is later than all events of the fit.
         """
-        raw = self.raw_prediction(X, offset).astype(np.float64, copy=False)
-        codes, found = self._stratum_of(strata, len(raw)), np.full(len(raw), np.inf)
-        for code, own in enumerate(self._baselines):
-            here = np.flatnonzero(codes == code)
-            wanted = np.log(np.log(2.0)) - raw[here]
-            first = np.searchsorted(own.log_hazard, wanted)
-            reached = first < len(own.times)
-            found[here[reached]] = own.times[first[reached]]
-        return found
+        return self.predict_quantile(X, 0.5, strata, offset)
+
+    def predict_quantile(
+        self,
+        X: Matrix,
+        q: ArrayLike,
+        strata: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Array:
+        """The time until which a share q of such rows have had the event.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        q : float or array-like of shape (n_levels,)
+            Levels in (0, 1).
+        strata, offset
+            As in `predict_cumulative_hazard`.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_samples,), or (n_samples, n_levels) if q is an \
+                array
+            With `CoxPH` inf where it is later than all events of the fit.
+        """
+        check_is_fitted(self)
+        if has_outputs(self.loss_):
+            self._stratum_of(strata, 0)
+            return super().predict_quantile(X, q, offset)
+        q = np.asarray(q, dtype=np.float64)
+        if q.ndim > 1 or not ((q > 0) & (q < 1)).all():
+            raise ValueError(f"q must be one or several levels in (0, 1). Got {q}.")
+        rows = self._of_hazards(X, strata, offset)
+        levels = -np.log1p(-np.atleast_1d(q))
+        found = [self._hazards.first_times(*rows, level) for level in levels]
+        return found[0] if q.ndim == 0 else np.column_stack(found)
+
+    def predict_interval(
+        self,
+        X: Matrix,
+        coverage: float = 0.9,
+        strata: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Array:
+        """The interval between two quantiles of the time, with as much beyond each.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        coverage : float, default=0.9
+            In (0, 1).
+        strata, offset
+            As in `predict_cumulative_hazard`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+        """
+        if not 0 < coverage < 1:
+            raise ValueError(f"coverage must be in (0, 1). Got {coverage!r}.")
+        tail = 0.5 * (1.0 - coverage)
+        return self.predict_quantile(X, [tail, 1.0 - tail], strata, offset)
 
     def _times(self, times):
+        check_is_fitted(self)
         if times is None:
-            return np.unique(np.concatenate([b.times for b in self._baselines]))
+            return self._ends if has_outputs(self.loss_) else self._hazards.times
         times = np.asarray(times, dtype=np.float64)
         if times.ndim != 1 or np.isnan(times).any():
             got = f"the shape {times.shape}" if times.ndim != 1 else "nan among them"
@@ -374,6 +607,8 @@ class LinearSurvival(BaseGroupLinear):
     ) -> float:
         """Harrell's concordance index; see `concordance_index_score`.
 
+        Of several causes their mean, where the others are censored.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -387,15 +622,45 @@ class LinearSurvival(BaseGroupLinear):
         -------
         float
         """
-        risk = self.predict(X, offset)
-        return concordance_index_score(
-            _flat(y), risk, strata=strata, sample_weight=sample_weight
-        )
+        risk, more = self.predict(X, offset), {"sample_weight": sample_weight}
+        risk = risk if self._predict_risk_score else -risk
+        if not hasattr(self, "causes_"):
+            return concordance_index_score(_flat(y), risk, strata=strata, **more)
+        columns = survival_columns(y, several=True)
+        each = []
+        for own, cause in zip(risk.T, self.causes_):
+            target = of_cause(columns, cause)
+            each.append(concordance_index_score(target, own, strata=strata, **more))
+        return float(np.mean(each))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.positive_only = True
         return tags
+
+
+def _causes(columns, sample_weight):
+    """The codes of the events with weight."""
+    weight = check_weights(sample_weight, len(columns))
+    codes = columns[:, 1] if weight is None else columns[weight > 0, 1]
+    found = np.unique(codes[codes > 0]).astype(np.intp)
+    return found if len(found) else np.ones(1, dtype=np.intp)
+
+
+def _censoring(columns, sample_weight):
+    """Kaplan and Meier's estimate of the probability not to be censored."""
+    weight = check_weights(sample_weight, len(columns))
+    weight = np.ones(len(columns)) if weight is None else weight
+    here = weight > 0
+    return kaplan_meier(columns[here], weight[here], of_censoring=True)
+
+
+def _at_mean(found, raw, weight):
+    """A baseline as it is published."""
+    mean = np.average(raw, weights=weight) if len(raw) else 0.0
+    with np.errstate(over="ignore"):
+        hazard = np.exp(found.log_hazard + mean)
+    return Bunch(times=found.times, cumulative_hazard=hazard, raw_prediction=mean)
 
 
 def _flat(y):

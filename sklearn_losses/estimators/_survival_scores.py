@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 
 from sklearn_losses._machine._params import NONE, Interval, check_parameter
 from sklearn_losses._machine._typing import Array, ArrayLike
+from sklearn_losses.estimators._baseline import runs
 from sklearn_losses.estimators._scores import _pairs, _scores, _seen, _undefined
 from sklearn_losses.estimators._validation import check_weights
 from sklearn_losses.losses._targets import (
@@ -47,7 +48,10 @@ def kaplan_meier(columns, weight, of_censoring=False):
     Bunch
         `times`, ascending, and `survival` from each of them on.
     """
-    times, which = np.unique(columns[:, 0], return_inverse=True)
+    if (columns[1:, 0] < columns[:-1, 0]).any():
+        order = np.argsort(columns[:, 0], kind="stable")
+        columns, weight = columns[order], weight[order]
+    times, which = runs(columns[:, 0])
     is_event, n = columns[:, 1] != 0, len(times)
     ended = np.bincount(which, weight * is_event, n)
     lost = np.bincount(which, weight * ~is_event, n)

@@ -232,7 +232,7 @@ class TasksProblem:
             losses = self.losses(*start)
             least = LEAST_LOSS * np.abs(losses) if least is None else least
             new = 0.5 / np.maximum(losses, least)
-            if np.allclose(new, factors, rtol=SAME_WEIGHTS):
+            if np.allclose(new, factors, rtol=max(SAME_WEIGHTS, self.model.tol)):
                 break
             factors = new
         return found, factors

@@ -164,12 +164,14 @@ def resolve_loss(estimator, tasks, also=()):
             f"{ESTIMATORS.get(found.task, 'another estimator')}, or one of "
             f"{', '.join(usable)}."
         )
-    takes_outputs = getattr(estimator, "_takes_outputs", False)
+    found, takes_outputs = found.to_fit(), getattr(estimator, "_takes_outputs", False)
     has_outputs = found.outputs and found.granularity == "row"
     if has_outputs and not takes_outputs and found.task != "boxes":
         fitted = [k for k in found.outputs[1:] if hasattr(found, k)]
         of = ", ".join(f"{k}={getattr(found, k)!r}" for k in fitted)
-        of = f"its {of} is fitted" if fitted else "y may be an interval"
+        is_interval = hasattr(found, "without")
+        of_y = "y may be an interval" if is_interval else "y has two columns"
+        of = f"its {of} is fitted" if fitted else of_y
         advice = ", or numbers for the parameters" if fitted else ""
         if isinstance(found, Quantiles):
             raise InvalidParameterError(
@@ -191,7 +193,8 @@ def resolve_loss(estimator, tasks, also=()):
             f"{name} cannot use loss={loss!r}, because labels have no unit whose scale "
             "could be measured. Use a number for the scale."
         )
-    found.at_scale(1.0).checked()  # its parameters, and its C functions
+    if not found.needs_link:
+        found.at_scale(1.0).checked()  # its parameters, and its C functions
     return found
 
 

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_losses._machine._params import check_parameter
 from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.estimators import (
     LinearSurvival,
@@ -28,7 +29,14 @@ from sklearn_losses.estimators import (
     pairwise_accuracy_score,
     reciprocal_rank_score,
 )
-from sklearn_losses.estimators._scores import _undefined, warn_of_one_query
+from sklearn_losses.estimators._scores import (
+    EMPTY,
+    GAIN,
+    PER,
+    TOP,
+    _undefined,
+    warn_of_one_query,
+)
 from sklearn_losses.estimators._survival_scores import usual_times
 
 
@@ -40,6 +48,16 @@ def order_of(estimator, X, offset=None):
     if hasattr(estimator, "decision_function"):
         return np.asarray(estimator.decision_function(X, **more))
     return np.asarray(estimator.predict_proba(X, **more))[:, 1]
+
+
+def risk_of(estimator, X, offset=None):
+    """The same of a survival model, some of which predict times."""
+    final = estimator
+    while hasattr(final, "best_estimator_") or isinstance(final, Pipeline):
+        is_search = hasattr(final, "best_estimator_")
+        final = final.best_estimator_ if is_search else final.steps[-1][1]
+    predicted = order_of(estimator, X, offset)
+    return predicted if getattr(final, "_predict_risk_score", True) else -predicted
 
 
 class OrderScorer(BaseEstimator):
@@ -95,6 +113,13 @@ class RankingScorer(OrderScorer):
         "offset": True,
         "sample_weight": True,
     }
+    _constraints: dict[str, list[Any]] = {}
+
+    def _checked(self) -> Any:
+        """This scorer, if its parameters are those of a score."""
+        for name, allowed in self._constraints.items():
+            check_parameter(self._name, name, getattr(self, name), allowed)
+        return self
 
     def score(
         self,
@@ -140,6 +165,7 @@ class NdcgScorer(RankingScorer):
 
     _name = "ndcg_scorer"
     _score = staticmethod(ndcg_score)
+    _constraints = {"k": TOP, "gain": GAIN, "empty": EMPTY}
 
     def __init__(
         self, k: int | None = None, gain: str = "exponential", empty: str = "skip"
@@ -154,6 +180,7 @@ class PairwiseAccuracyScorer(RankingScorer):
 
     _name = "pairwise_accuracy_scorer"
     _score = staticmethod(pairwise_accuracy_score)
+    _constraints = {"per": PER}
 
     def __init__(self, per: str = "query") -> None:
         self.per = per
@@ -164,6 +191,7 @@ class AveragePrecisionByGroupScorer(RankingScorer):
 
     _name = "average_precision_by_group_scorer"
     _score = staticmethod(average_precision_by_group_score)
+    _constraints = {"empty": EMPTY}
 
     def __init__(self, empty: str | int = "skip") -> None:
         self.empty = empty
@@ -174,6 +202,7 @@ class ReciprocalRankScorer(RankingScorer):
 
     _name = "reciprocal_rank_scorer"
     _score = staticmethod(reciprocal_rank_score)
+    _constraints = {"k": TOP, "empty": EMPTY}
 
     def __init__(self, k: int | None = None, empty: str | int = "skip") -> None:
         self.k = k
@@ -204,8 +233,8 @@ class SurvivalScorer(OrderScorer):
         Parameters
         ----------
         estimator : object
-            A fitted estimator, whose predictions are larger where the risk is. (Those
-            of accelerated failure times are times, which are larger where it is not.) A
+            A fitted estimator, whose predictions are larger where the risk is, or times
+            of an accelerated failure time model of this package or scikit-survival. A
             `LinearSurvival`, perhaps at the end of a pipeline or in a search, where the
             score is not `concordance_index_score`.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -229,7 +258,7 @@ class ConcordanceIndexScorer(SurvivalScorer):
     _name = "concordance_index_scorer"
 
     def _of(self, estimator, X, y, sample_weight, offset, strata):
-        risk = order_of(estimator, X, offset)
+        risk = risk_of(estimator, X, offset)
         return concordance_index_score(
             y, risk, strata=strata, sample_weight=sample_weight
         )
@@ -253,8 +282,8 @@ def _survival_model(scorer, estimator, X):
     check_is_fitted(estimator)
     if estimator.censoring_ is None:
         raise ValueError(
-            f"{scorer!r} has no score of a model that was fitted with late entries, "
-            "for which the probability to be censored is not known. Use "
+            f"{scorer!r} has no score of a model that was fitted with late entries, or "
+            "intervals, for which the probability to be censored is not known. Use "
             "concordance_index_scorer()."
         )
     return estimator, X
@@ -271,7 +300,7 @@ class ConcordanceIndexIpcwScorer(SurvivalScorer):
     def _of(self, estimator, X, y, sample_weight, offset, strata):
         model, X = _survival_model(self, estimator, X)
         return concordance_index_ipcw_score(
-            *(y, model.predict(X, offset)),
+            *(y, risk_of(model, X, offset)),
             tau=self.tau,
             strata=strata,
             censoring=model.censoring_,
@@ -350,7 +379,7 @@ def ndcg_scorer(
     ...                 scoring=ndcg_scorer(k=5)).round(1)
     array([0.8, 0.8, 0.7])
     """
-    return NdcgScorer(k, gain, empty)
+    return NdcgScorer(k, gain, empty)._checked()
 
 
 def pairwise_accuracy_scorer(per: str = "query") -> PairwiseAccuracyScorer:
@@ -366,7 +395,7 @@ def pairwise_accuracy_scorer(per: str = "query") -> PairwiseAccuracyScorer:
     PairwiseAccuracyScorer
         A callable, as from `ndcg_scorer`.
     """
-    return PairwiseAccuracyScorer(per)
+    return PairwiseAccuracyScorer(per)._checked()
 
 
 def average_precision_by_group_scorer(
@@ -384,7 +413,7 @@ def average_precision_by_group_scorer(
     AveragePrecisionByGroupScorer
         A callable, as from `ndcg_scorer`.
     """
-    return AveragePrecisionByGroupScorer(empty)
+    return AveragePrecisionByGroupScorer(empty)._checked()
 
 
 def reciprocal_rank_scorer(
@@ -402,7 +431,7 @@ def reciprocal_rank_scorer(
     ReciprocalRankScorer
         A callable, as from `ndcg_scorer`.
     """
-    return ReciprocalRankScorer(k, empty)
+    return ReciprocalRankScorer(k, empty)._checked()
 
 
 def concordance_index_scorer() -> ConcordanceIndexScorer:

@@ -59,8 +59,8 @@ class Profile:
             return
         if y_true is None:
             y_true = self._usual_target()
-        loss.check_targets(np.asarray([y_true], dtype=np.float64))
         self.y_true = float(y_true)
+        loss.check_targets(self._targets(1))
         self.sign = 1.0
         self.others = None  # raw outputs but the first, where there are several
         if loss.outputs and loss.granularity == "row":
@@ -78,11 +78,17 @@ class Profile:
 
     def _usual_target(self):
         if self.loss.outputs:
-            return 1.0
+            return self.loss.usual_target
         if self.loss.granularity == "row":
             return 0.0
         targets = valid_targets(self.loss)
         return targets[np.argmin(np.abs(targets - 1.0))]
+
+    def _targets(self, n):
+        """y_true in n rows."""
+        if self.loss.outputs:
+            return self.loss.rows_of(self.y_true, n)
+        return np.full(n, self.y_true)
 
     def x_of(self, raw_prediction):
         """The x of raw predictions of shape (n,)."""
@@ -117,7 +123,7 @@ class Profile:
             raw = np.tile(self.others, (len(x), 1))
             raw[:, 0] = first
         with np.errstate(all="ignore"):  # inf is what it is
-            result = method(np.full(len(x), self.y_true), raw)
+            result = method(self._targets(len(x)), raw)
         return result[:, chosen] if result.ndim == 2 else result
 
     def _of_pairs(self, method, x):

@@ -18,17 +18,15 @@ from sklearn.utils import Bunch
 from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import LinearClassifier, LinearRegressor, LinearSurvival
-from sklearn_losses.estimators._validation import check_weights
-from sklearn_losses.inspection._survival_errors import cox_derivatives
+from sklearn_losses.inspection._survival_covariance import (
+    NOT_UNIQUE,
+    survival_covariance,
+)
 from sklearn_losses.losses import CoxPH
-from sklearn_losses.losses._targets import group_codes
-from sklearn_losses.solvers.descent._exact import NO_CURVATURE, ExactCurvature
+from sklearn_losses.losses._censored import AFT
+from sklearn_losses.solvers.descent._exact import ExactCurvature
 
 KINDS = [Options("auto", "model", "sandwich")]
-NOT_UNIQUE = (
-    "standard_errors has none here: a column of X is constant, or a combination of "
-    "others, or the loss is flat. Leave out columns until coefficients are unique."
-)
 
 
 def standard_errors(
@@ -49,14 +47,14 @@ def standard_errors(
     holds for independent rows whatever the distribution of y is (HC0 in the language
     of least squares).
 
-    Those of `LinearSurvival` are of the model, H^-1, or the sandwich of Lin and Wei, of
-    rows or of clusters.
+    Those of `LinearSurvival` are of the model, H^-1, or the sandwich, of rows or of
+    clusters; with `CoxPH` it is that of Lin and Wei.
 
     Parameters
     ----------
     estimator : LinearRegressor, LinearClassifier or LinearSurvival
-        Fitted, with penalty=None or alpha=0, and a differentiable loss of points, or
-        `CoxPH`.
+        Fitted, with penalty=None or alpha=0, and a differentiable loss of points; or
+        any LinearSurvival.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None
@@ -75,7 +73,8 @@ def standard_errors(
     -------
     Bunch
         `coef` and `intercept`, in the shapes of `coef_` and `intercept_`; the latter is
-        0 if no intercept was fitted.
+        0 if no intercept was fitted. Of accelerated failure times also `scale`, or
+        `predictors`, where it is fitted.
 
     Raises
     ------
@@ -92,8 +91,8 @@ def standard_errors(
     """
     check_parameter("standard_errors", "kind", kind, KINDS)
     if isinstance(estimator, LinearSurvival):
-        given = X, y, sample_weight, offset, strata, clusters
-        return _of_survival(estimator, kind, *given)
+        given = X, y, sample_weight, offset, strata
+        return _of_survival(estimator, kind, *given, clusters=clusters)
     if not isinstance(estimator, (LinearRegressor, LinearClassifier)):
         raise TypeError(
             "standard_errors needs a LinearRegressor, a LinearClassifier or a "
@@ -126,50 +125,25 @@ def standard_errors(
     return Bunch(coef=errors.reshape(estimator.coef_.shape), intercept=intercept)
 
 
-def _of_survival(estimator, kind, X, y, weight, offset, strata, clusters):
-    """The errors of the log hazard ratios."""
-    n_features = estimator._check_model()
-    loss = estimator.loss_
-    _check_settings(estimator, loss)
+def _of_survival(estimator, kind, *given, clusters):
+    """The errors of what a survival model publishes."""
+    check_survival_model(estimator)
     if kind == "model" and clusters is not None:
         raise ValueError("clusters are of kind='sandwich'. Leave kind out.")
-    target = estimator._grouped(y, strata)
-    objective = copy(estimator)._objectives(X, target, weight, loss, offset)[0][0]
-    rows, columns = objective.rows, target[1]
-    if rows.n_features != n_features:
-        raise ValueError(
-            f"standard_errors needs X of the fit, of {n_features} features. Got "
-            f"{rows.n_features}."
-        )
-    codes, n = estimator._stratum_of(strata, len(columns)), len(columns)
-    weight = check_weights(weight, n)
-    weight = np.ones(n) if weight is None else weight
-    raw = estimator.raw_prediction(X, offset).astype(np.float64, copy=False)
-    dense = np.asarray(rows.to_dense(), dtype=np.float64)
-    dense = dense - np.average(dense, axis=0, weights=weight)
-    spread = np.sqrt(np.average(dense**2, axis=0, weights=weight))
-    unit = np.where(spread > 0, spread, 1.0)
-    efron = loss.ties == "efron"
-    hessian, scores = cox_derivatives(dense / unit, columns, raw, weight, codes, efron)
-    values, vectors = np.linalg.eigh(hessian)
-    if not values[0] > NO_CURVATURE * values[-1]:
-        raise ValueError(NOT_UNIQUE)
-    covariance = (vectors / values) @ vectors.T
-    if kind == "sandwich" or clusters is not None:
-        if clusters is not None:
-            ids = group_codes(clusters, n, "clusters")
-            scores, each = np.zeros((ids.max() + 1, n_features)), scores
-            np.add.at(scores, ids, each)
-        moved = scores @ covariance
-        covariance = moved.T @ moved
-    coef = np.sqrt(np.diag(covariance)) / unit
-    return Bunch(coef=coef, intercept=np.zeros(1))
+    settings = dict(sandwich=kind == "sandwich", clusters=clusters)
+    return survival_covariance(estimator, *given, **settings).errors()
+
+
+def check_survival_model(estimator):
+    """Refuse a LinearSurvival that has no standard errors."""
+    estimator._check_model()
+    _check_settings(estimator, estimator.loss_)
 
 
 def _check_settings(estimator, loss):
     reason = None
     if isinstance(estimator, LinearSurvival):
-        is_usable = isinstance(loss, CoxPH)
+        is_usable = isinstance(loss, (CoxPH, AFT))
     else:
         is_usable = loss.granularity not in ("row", "group")
     if not is_usable:
@@ -181,7 +155,7 @@ def _check_settings(estimator, loss):
     elif estimator.bounds is not None:
         reason = "bounds bind coefficients"
     elif not loss.differentiable or not (
-        loss.granularity == "group" or loss.checked().has_curvature
+        loss.granularity != "point" or loss.checked().has_curvature
     ):
         reason = f"{loss!r} has kinks, or no curvature"
     if reason:

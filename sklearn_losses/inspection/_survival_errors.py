@@ -45,44 +45,89 @@ def cox_derivatives(X, columns, raw, weight, codes, efron):
     return hessian, scores
 
 
-def _of_stratum(X, columns, raw, weight, efron):
-    risk = np.exp(raw - raw.max())
-    rho, is_event = weight * risk, columns[:, EVENT] != 0
-    times, which = np.unique(columns[is_event, TIME], return_inverse=True)
-    n_times = len(times)
-    # A row is at risk at the times[first:last].
-    last = np.searchsorted(times, columns[:, TIME], side="right")
-    first = np.zeros(len(X), dtype=np.intp)
-    if columns.shape[1] > ENTRY:
-        first = np.searchsorted(times, columns[:, ENTRY], side="right")
-    with_one = np.column_stack([np.ones(len(X)), X])
-    mass = rho[:, None] * with_one
-    at_risk = _at_risk(mass, first, last, n_times)
-    if not (at_risk[:, 0] > 0).all():
-        raise ValueError(
-            "standard_errors has none here: within a stratum raw predictions are up to "
-            f"{np.ptp(raw):.3g} apart, and hazard ratios that large have no finite "
-            "number. A coefficient is perhaps infinite: fit with alpha > 0, or leave "
-            "out columns by which the order of events is known."
-        )
-    ends = _summed(mass[is_event], which, n_times)
-    W, d = np.bincount(which, weight[is_event]), np.bincount(which)
+class RiskSets:
+    """What the likelihood of one stratum sums, of rows with weight.
 
-    # Each event at a time has a term of Efron's, and each time one of Breslow's.
-    several = d if efron else np.ones(n_times, dtype=np.intp)
-    k = np.repeat(np.arange(n_times), several)
-    before = np.repeat(np.cumsum(several) - several, several)
-    share = (np.arange(len(k)) - before) / d[k]
-    left, factor = at_risk[k] - share[:, None] * ends[k], (W / several)[k]
-    mean = left / left[:, :1]
-    steps = (factor / left[:, 0])[:, None] * mean
-    own = _between(_summed(steps, k, n_times), first, last)
-    own[is_event] -= _summed(share[:, None] * steps, k, n_times)[which]
-    of_time = _summed(factor[:, None] * mean, k, n_times) / W[:, None]
-    scores = risk[:, None] * (own[:, 1:] - own[:, :1] * X)
-    scores[is_event] += X[is_event] - of_time[which, 1:]
-    mean = mean[:, 1:]
-    hessian = X.T @ ((rho * own[:, 0])[:, None] * X) - mean.T @ (factor[:, None] * mean)
+    Each event at a time has a term of Efron's, and each time one of Breslow's.
+
+    Parameters
+    ----------
+    X, columns, raw, weight, efron
+        As of `cox_derivatives`, of the rows of the stratum.
+
+    Attributes
+    ----------
+    times : ndarray of shape (n_times,)
+        Those of events.
+    first, last : ndarray of intp of shape (n,)
+        A row is at risk at the times[first:last].
+    which : ndarray of intp of shape (n_events,)
+        The time of each event.
+    k, share, factor, mass, mean : ndarray
+        Of each term: its time, which share of the events has left the sums, W_k / d,
+        the sum of rho, and the mean of X.
+    """
+
+    def __init__(self, X, columns, raw, weight, efron):
+        self.log_unit = raw.max()
+        self.risk = np.exp(raw - self.log_unit)
+        self.rho, self.is_event = weight * self.risk, columns[:, EVENT] != 0
+        at = columns[self.is_event, TIME]
+        self.times, self.which = np.unique(at, return_inverse=True)
+        n_times = len(self.times)
+        self.last = np.searchsorted(self.times, columns[:, TIME], side="right")
+        self.first = np.zeros(len(X), dtype=np.intp)
+        if columns.shape[1] > ENTRY:
+            entry = columns[:, ENTRY]
+            self.first = np.searchsorted(self.times, entry, side="right")
+        mass = self.rho[:, None] * np.column_stack([np.ones(len(X)), X])
+        at_risk = _at_risk(mass, self.first, self.last, n_times)
+        if not (at_risk[:, 0] > 0).all():
+            raise ValueError(
+                "standard_errors has none here: within a stratum raw predictions are "
+                f"up to {np.ptp(raw):.3g} apart, and hazard ratios that large have no "
+                "finite number. A coefficient is perhaps infinite: fit with alpha > 0, "
+                "or leave out columns by which the order of events is known."
+            )
+        ends = _summed(mass[self.is_event], self.which, n_times)
+        self.W = np.bincount(self.which, weight[self.is_event])
+        d = np.bincount(self.which)
+        several = d if efron else np.ones(n_times, dtype=np.intp)
+        self.k = np.repeat(np.arange(n_times), several)
+        before = np.repeat(np.cumsum(several) - several, several)
+        self.share = (np.arange(len(self.k)) - before) / d[self.k]
+        left = at_risk[self.k] - self.share[:, None] * ends[self.k]
+        self.factor = (self.W / several)[self.k]
+        self.mass, self.mean = left[:, 0], left[:, 1:] / left[:, :1]
+
+    def by_time(self, terms):
+        """Numbers of the terms, added for each time."""
+        return _summed(terms, self.k, len(self.times))
+
+    def hazards(self):
+        """By how much at each time the cumulative hazard of a row grows.
+
+        That of one with the raw prediction `log_unit`, times its X less the mean of
+        those at risk, and the variance of it where coefficients are known (Tsiatis
+        1981), with a column each: (hazard, hazard times mean, variance).
+        """
+        step = (self.factor / self.mass)[:, None]
+        variance = step / self.mass[:, None]
+        return self.by_time(np.hstack([step, step * self.mean, variance]))
+
+
+def _of_stratum(X, columns, raw, weight, efron):
+    sets = RiskSets(X, columns, raw, weight, efron)
+    mean, factor, which = sets.mean, sets.factor, sets.which
+    step = (factor / sets.mass)[:, None]
+    steps = np.hstack([step, step * mean])
+    own = _between(sets.by_time(steps), sets.first, sets.last)
+    own[sets.is_event] -= sets.by_time(sets.share[:, None] * steps)[which]
+    of_time = sets.by_time(factor[:, None] * mean) / sets.W[:, None]
+    scores = sets.risk[:, None] * (own[:, 1:] - own[:, :1] * X)
+    scores[sets.is_event] += X[sets.is_event] - of_time[which]
+    bent = (sets.rho * own[:, 0])[:, None] * X
+    hessian = X.T @ bent - mean.T @ (factor[:, None] * mean)
     return hessian, scores
 
 

@@ -24,6 +24,12 @@ from sklearn_losses.losses._binary import (
     Tangent,
 )
 from sklearn_losses.losses._binary_curves import Cauchit, Cloglog, Loglog, Probit
+from sklearn_losses.losses._bounded import (
+    Beta,
+    BetaBinomial,
+    BinomialTrials,
+    OrderedBeta,
+)
 from sklearn_losses.losses._boxes import DIoU, GIoU
 from sklearn_losses.losses._censored import (
     Censored,
@@ -55,6 +61,7 @@ from sklearn_losses.losses._distributions import (
     StudentTDistribution,
 )
 from sklearn_losses.losses._groups import GroupLoss
+from sklearn_losses.losses._learned import LearnedLink, SplineLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
     Link,
@@ -92,6 +99,7 @@ from sklearn_losses.losses._ranking import (
     PairwiseSquaredHinge,
     PlackettLuce,
 )
+from sklearn_losses.losses._ranking_steps import BPR, WARP, ApproxNDCG
 from sklearn_losses.losses._registry import get_loss, loss_names, register_loss
 from sklearn_losses.losses._regression import (
     AbsoluteError,
@@ -122,14 +130,21 @@ from sklearn_losses.losses._robust import (
 )
 from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
+from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [
+    "BPR",
+    "WARP",
     "AbsoluteError",
     "AbsolutePercentageError",
     "AllThreshold",
     "Andrews",
+    "ApproxNDCG",
     "Asymmetric",
     "Barron",
+    "Beta",
+    "BetaBinomial",
+    "BinomialTrials",
     "CFunctionLoss",
     "Cauchit",
     "Cauchy",
@@ -159,6 +174,7 @@ __all__ = [
     "Hampel",
     "Hinge",
     "Huber",
+    "Hurdle",
     "IdentityLink",
     "ImmediateThreshold",
     "Interval",
@@ -167,6 +183,7 @@ __all__ = [
     "LabelSmoothing",
     "LambdaRank",
     "LaplaceDistribution",
+    "LearnedLink",
     "Linex",
     "Link",
     "ListMLE",
@@ -186,6 +203,7 @@ __all__ = [
     "MulticlassSquaredHinge",
     "NegativeBinomial",
     "NumpyLoss",
+    "OrderedBeta",
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",
@@ -211,6 +229,7 @@ __all__ = [
     "SoftmaxLink",
     "Sparsemax",
     "SparsemaxLink",
+    "SplineLoss",
     "SquaredEpsilonInsensitive",
     "SquaredError",
     "SquaredHinge",
@@ -224,6 +243,7 @@ __all__ = [
     "Tweedie",
     "WeibullAFT",
     "Welsch",
+    "ZeroInflated",
     "get_loss",
     "loss_names",
     "ranking_target",

@@ -165,6 +165,14 @@ class Loss(BaseEstimator):
     def __name__(self) -> str:
         return type(self).__name__  # scikit-learn shows the name of a scorer's function
 
+    def to_fit(self) -> Loss:
+        """What an estimator fits that fits parameters: itself, or a likelihood."""
+        return self
+
+    def with_parameters(self, **numbers: Any) -> Any:
+        """This loss with other parameters."""
+        return clone(self).set_params(**numbers)
+
     # ------------------------------------------------------------ for kernels
     def compiled(self) -> CLoss:
         """The C functions of this loss with its parameters as they are now.
@@ -517,6 +525,11 @@ class Loss(BaseEstimator):
     def needs_scale(self) -> bool:
         """Whether a scale is "mad", here or in a loss that this one is made of."""
         return any(loss.needs_scale for loss in self._inner_losses().values())
+
+    @property
+    def needs_link(self) -> bool:
+        """Whether its link is learned by a fit; see `LearnedLink`."""
+        return False
 
     def at_scale(self, sigma: float) -> Loss:
         """This loss for residuals of a known scale.

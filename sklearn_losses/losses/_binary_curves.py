@@ -15,7 +15,7 @@ from scipy.special import entr
 from sklearn_losses._machine._params import Interval, check_parameters
 from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._base import usual_relative
-from sklearn_losses.losses._binary import BinaryLoss
+from sklearn_losses.losses._binary import MOST_CURVED, STEEPEST, BinaryLoss
 from sklearn_losses.losses._curves import CURVES
 from sklearn_losses.losses._likelihoods import KINDS, likelihood
 from sklearn_losses.losses._links import Link, ProbabilityLink
@@ -182,5 +182,7 @@ class Cauchit(CurveLoss):
     name = "cauchit"
     kind = "cauchy"
     symmetric = True
+    lipschitz = STEEPEST
+    smoothness = MOST_CURVED
     convex = False
     convex_relative = usual_relative

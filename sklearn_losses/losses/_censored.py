@@ -6,7 +6,8 @@ and a lower end of 0 (without log, -inf) where it is from the left.
 
 A distribution F has (log y - location) / scale. What is fitted are location / scale and
 1 / scale, in which the loss is convex (Burridge 1981), so that a fit is certified; the
-penalty is on location / scale, which has no unit. What is published is the location.
+penalty is on location / scale, which has no unit. What is published is the location;
+of a scale with features, what was fitted.
 
 >>> from sklearn_losses.losses import WeibullAFT
 >>> loss = WeibullAFT(scale=1.0)
@@ -73,6 +74,7 @@ class CensoredLikelihood(Likelihood):
 
     formula = "censored"
     parameters = {"scale": ReciprocalLink()}
+    takes_features = ("scale",)
     y_size = 2
     is_log = True
     kind = None
@@ -204,7 +206,12 @@ class CensoredLikelihood(Likelihood):
         raw = np.asarray(raw, dtype=np.float64)
         if self.scale != MLE:
             return {"location": raw[:, 0], "scale": self.scale}
-        return {"location": raw[:, 0] / raw[:, 1], "scale": 1.0 / raw[:, 1]}
+        s = np.where(raw[:, 1] > 0, raw[:, 1], np.nan)  # there is no other scale
+        return {"location": raw[:, 0] / s, "scale": 1.0 / s}
+
+    def predicted(self, **values: Any) -> Any:
+        """Medians."""
+        return np.asarray(self.frozen(**values).median())
 
     def natural(self, coef: Array, intercept: Array) -> Any:
         if self.scale != MLE:
@@ -243,10 +250,17 @@ class LogDistribution:
         return self.ppf(0.5)
 
     def cdf(self, y):
-        return self.of_log.cdf(np.log(y))
+        return self.of_log.cdf(self._log(y))
 
     def sf(self, y):
-        return self.of_log.sf(np.log(y))
+        return self.of_log.sf(self._log(y))
+
+    def logsf(self, y):
+        return self.of_log.logsf(self._log(y))
+
+    def _log(self, y):
+        with np.errstate(divide="ignore"):
+            return np.log(np.maximum(y, 0.0))  # nothing is before 0
 
     def std(self):
         return np.sqrt(self._moment(2) - self._moment(1) ** 2)

@@ -42,6 +42,7 @@ from sklearn_losses.losses._table import CLoss
 A_LOSS = [Instance(Loss, "a loss such as Huber()")]
 WEIGHT = [Interval(0, None, "left")]
 NAMES_OF_SIDES = {"mean": expectile_name, "median": quantile_name}
+LABELS = Interval(0, 1, "both", integer=True)
 FAR_OUT = 1e100  # a raw prediction that is as sure as can be
 
 
@@ -454,20 +455,23 @@ class Truncated(Combination):
 
 
 class Asymmetric(Combination):
-    """under * loss where p < y, over * loss where p >= y.
+    """under * loss where p < y, over * loss where p >= y; or where y is 1, and 0.
 
     For predictions that cost more on one side of the target. It is convex if the loss
-    is convex and has its minimum at p = y.
+    is convex and has its minimum at p = y. Of a binary loss `under` is the factor of
+    the label 1, which a prediction is too low for, and `over` that of 0.
 
     It estimates what the loss does, moved to the cheaper side. Take it for costs that
-    are a factor times larger on one side, with any shape of loss. Do not where a named
-    loss says it: `Quantile` is that of the absolute error, `Expectile` of the squared.
+    are a factor times larger on one side, with any shape of loss, or for labels that
+    few rows have, each in a model of several. Do not where a named loss says it
+    (`Quantile` is that of the absolute error, `Expectile` of the squared), nor where
+    probabilities are needed: those of `LogLoss` are true, and a threshold moves.
 
     Parameters
     ----------
     loss : Loss
         A regression loss with the identity link, so that raw predictions are on the
-        scale of y.
+        scale of y, or a binary loss.
     under, over : float, default=1.0
         The factors where the prediction is too low and too high, >= 0.
 
@@ -505,12 +509,28 @@ class Asymmetric(Combination):
     def _parts(self):
         return [(self.loss.checked(), self.under, self.over, False)]
 
+    def compiled(self) -> CLoss:
+        self._check()
+        return mixture(self._parts(), of_labels=self.task == "binary")
+
+    @property
+    def domain(self) -> Interval:
+        return LABELS if self.task == "binary" else self.loss.domain
+
+    check_targets = Loss.check_targets  # by this domain
+
+    @property
+    def proper(self) -> bool:
+        return self.loss.proper and self.under == self.over
+
     def _check(self):
         super()._check()
-        if self.loss.task != "regression" or self.loss.link != IdentityLink():
+        on_scale = self.loss.task == "regression" and self.loss.link == IdentityLink()
+        if not on_scale and self.loss.task != "binary":
             raise InvalidParameterError(
                 f"Asymmetric cannot use {self.loss!r}, because its raw predictions are "
-                "not on the scale of y. Use a regression loss with the identity link."
+                "not on the scale of y. Use a binary loss, or one of regression with "
+                "the identity link."
             )
 
     @property
@@ -523,6 +543,8 @@ class Asymmetric(Combination):
 
     def _meets_at_the_target(self):
         """Whether the loss is 0 at p = y, which both factors leave as it is."""
+        if self.task == "binary":
+            return True  # a factor is that of a label
         y = np.linspace(-3.0, 3.0, 7)
         return self.under == self.over or not self.loss.value(y, y).any()
 
@@ -531,6 +553,9 @@ class Asymmetric(Combination):
         return self.loss.symmetric and self.under == self.over
 
     def _minimum(self, y_true):
+        if self.task == "binary":
+            factors = np.where(y_true > 0.5, self.under, self.over)
+            return factors * self.loss._minimum(y_true)
         if self._meets_at_the_target() and not self.loss._minimum(y_true).any():
             return np.zeros(len(y_true))
         return self._searched_minimum(y_true)

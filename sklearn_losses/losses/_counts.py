@@ -17,6 +17,7 @@ from scipy.special import xlog1py, xlogy
 
 from sklearn_losses._machine._params import Interval, Options, check_parameters
 from sklearn_losses.losses._base import PointLoss
+from sklearn_losses.losses._fitted import FittedTweedie, refuse_unfitted
 from sklearn_losses.losses._links import LogLink
 from sklearn_losses.losses._outputs import MLE, Likelihood
 from sklearn_losses.losses._table import CLoss
@@ -157,9 +158,10 @@ class Tweedie(CountLoss):
 
     Parameters
     ----------
-    power : float, default=1.5
+    power : float or "mle", default=1.5
         k: up to 0 for any y, in [1, 2) for y >= 0, and from 2 on for y > 0. Between 0
-        and 1 there is no such distribution.
+        and 1 there is no such distribution. "mle": the likeliest in (1, 2), with the
+        coefficients and with a dispersion, by `LinearRegressor`.
 
     See Also
     --------
@@ -180,13 +182,19 @@ class Tweedie(CountLoss):
     """
 
     name = "tweedie"
-    _constraints = {"power": [Interval(None, 0, "right"), Interval(1, None, "left")]}
+    _constraints = {
+        "power": [Interval(None, 0, "right"), Interval(1, None, "left"), Options(MLE)]
+    }
 
-    def __init__(self, power: float = 1.5) -> None:
+    def __init__(self, power: float | str = 1.5) -> None:
         self.power = power
+
+    def to_fit(self) -> Any:
+        return FittedTweedie(self) if self.power == MLE else self
 
     def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
+        refuse_unfitted(self)
         if self.power == 1:
             return Poisson().compiled()
         if self.power == 2:
@@ -195,15 +203,18 @@ class Tweedie(CountLoss):
 
     @property
     def domain(self) -> Interval:
+        if self.power == MLE:
+            return NON_NEGATIVE
         if self.power <= 0:
             return PointLoss.domain
         return NON_NEGATIVE if self.power < 2 else POSITIVE
 
     @property
     def convex(self) -> bool:
-        return 1 <= self.power <= 2
+        return self.power != MLE and 1 <= self.power <= 2
 
     def _minimum(self, y_true):
+        refuse_unfitted(self)
         if self.power == 1:
             return Poisson()._minimum(y_true)
         if self.power == 2:
@@ -251,6 +262,7 @@ class NegativeBinomial(Likelihood, CountLoss):
     parameters = {"dispersion": LogLink()}
     takes_features = ("dispersion",)
     least = {"dispersion": LEAST_DISPERSION}
+    begins = {"dispersion": np.log(LEAST_AT_START)}
     _constraints = {"dispersion": [NON_NEGATIVE, Options(MLE)]}
 
     def __init__(self, dispersion: float | str = 1.0) -> None:
@@ -282,14 +294,10 @@ class NegativeBinomial(Likelihood, CountLoss):
     def _start(self, y, weight):
         mean = np.average(y[:, 0], weights=weight)
         variance = np.average((y[:, 0] - mean) ** 2, weights=weight)
-        dispersion = max((variance - mean) / mean**2, LEAST_AT_START)
-        return np.log(mean), np.log(dispersion)
+        return np.log(mean), np.log(dispersion_at_start(mean, variance))
 
     def frozen(self, location: Any, dispersion: Any) -> Any:
-        from scipy.stats import nbinom
-
-        n = 1.0 / np.maximum(dispersion, 1e-12)
-        return nbinom(n, n / (n + np.exp(location)))
+        return counts_of(np.exp(location), dispersion)
 
     def _optimal_constant(self, y_true, sample_weight):
         base = Likelihood if self.dispersion == MLE else CountLoss
@@ -306,3 +314,18 @@ class NegativeBinomial(Likelihood, CountLoss):
         large = y * (np.log(d) + np.log1p(inverse))
         small = xlog1py(y, d * y) - xlogy(y, y)
         return np.where(d * y > 1, large, small) + np.log1p(d * y) / d
+
+
+def dispersion_at_start(mean, variance):
+    """That of the moments, or a small one."""
+    return max((variance - mean) / mean**2, LEAST_AT_START)
+
+
+def counts_of(mean, dispersion):
+    """The distribution of counts, as one of scipy.stats."""
+    from scipy.stats import nbinom, poisson
+
+    if np.all(np.less(dispersion, LEAST_DISPERSION)):
+        return poisson(mean)  # whose limit has no digits
+    n = 1.0 / np.maximum(dispersion, LEAST_DISPERSION)
+    return nbinom(n, n / (n + mean))

@@ -36,6 +36,13 @@ def weighted_median(y, weight):
     return float(y[order][np.searchsorted(below, 0.5 * below[-1])])
 
 
+def start_of_centre(y, weight):
+    """The median, and the log of the median deviation from it."""
+    median = weighted_median(y, weight)
+    spread = weighted_median(np.abs(y - median), weight)
+    return (median, np.log(spread)) if spread > 0 else start_of_location(y, weight)
+
+
 class LocationScale(Distribution):
     """-log of a density f((y - location) / scale) / scale."""
 
@@ -226,11 +233,7 @@ class StudentTDistribution(Distribution):
         return AbsoluteError()
 
     def _start(self, y, weight):
-        median = weighted_median(y[:, 0], weight)
-        spread = weighted_median(np.abs(y[:, 0] - median), weight)
-        if spread > 0:
-            return median, np.log(spread), np.log(DF)
-        return *start_of_location(y[:, 0], weight), np.log(DF)
+        return *start_of_centre(y[:, 0], weight), np.log(DF)
 
     def frozen(self, location: Any, scale: float | str, df: float | str) -> Any:
         from scipy.stats import t

@@ -51,6 +51,24 @@ cdef double lambda_rank(const void *params, const Group *group) noexcept nogil:
 add("lambda_rank", lambda_rank)
 
 
+cdef double approx_ndcg(const void *params, const Group *group) noexcept nogil:
+    return ranking.approx_ndcg(params, group)
+
+add("approx_ndcg", approx_ndcg)
+
+
+cdef double warp(const void *params, const Group *group) noexcept nogil:
+    return ranking.warp(params, group)
+
+add("warp", warp)
+
+
+cdef double warp_of_draw(const void *params, const Group *group) noexcept nogil:
+    return ranking.warp_of_draw(params, group)
+
+add("warp_of_draw", warp_of_draw)
+
+
 cdef double pairwise_exponential(const void *params, const Group *group) noexcept nogil:
     return ranking.pairs(ranking.exponential_value, ranking.exponential_slope,
                          ranking.exponential_value, params, group)

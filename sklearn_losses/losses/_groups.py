@@ -42,7 +42,8 @@ class GroupLoss(Loss):
     -----
     Values are those of groups, and not of rows; derivatives are those of rows, of the
     sum of all groups. `lipschitz` and `smoothness` are those of the margin of a pair
-    or, of a loss of lists, of a row in a group that counts 1.
+    or, of a loss of lists, of a row in a group that counts 1. A step of SGD takes all
+    rows of a group or, where there is a `drawn`, some that are drawn.
 
     A loss of another package overrides `compiled`, whose table has the function `group`
     (see _table.pxd), and ``_minimum(y, weight, starts)``.
@@ -53,6 +54,7 @@ class GroupLoss(Loss):
     shift_invariant = True
     symmetric = False
     softened = None  # a function of h: the loss with its kinks smoothed over h
+    drawn = None  # or a `Drawn`: what a step of SGD takes of a group
     _kernel = None
 
     def compiled(self) -> CLoss:

@@ -7,8 +7,11 @@ a number is put in its place, and is no output of the loss then.
 
 from libc.stdlib cimport free, malloc
 
+cimport sklearn_losses.losses._formulas.bounded as bounded
 cimport sklearn_losses.losses._formulas.boxes as boxes
+cimport sklearn_losses.losses._formulas.fitted as fitted
 cimport sklearn_losses.losses._formulas.likelihoods as likelihoods
+cimport sklearn_losses.losses._formulas.zeros as zeros
 from sklearn_losses.losses._formulas.likelihoods cimport full_fn
 from sklearn_losses.losses._table cimport CLoss, LossTable, Row, start_table
 
@@ -588,6 +591,22 @@ cdef full_fn formula(str name) except NULL:
         return likelihoods.student
     if name == "gamma":
         return likelihoods.gamma_
+    if name == "beta":
+        return bounded.beta
+    if name == "ordered_beta":
+        return bounded.ordered_beta
+    if name == "binomial":
+        return bounded.binomial
+    if name == "beta_binomial":
+        return bounded.beta_binomial
+    if name == "barron":
+        return fitted.barron
+    if name == "tweedie":
+        return fitted.tweedie
+    if name == "hurdle":
+        return zeros.hurdle
+    if name == "zero_inflated":
+        return zeros.zero_inflated
     return likelihoods.negative_binomial
 
 

@@ -2,8 +2,8 @@
 """Sums of losses as one loss: what the combinators of _combine.py compile to.
 
 A mixture is a sum of parts, each a loss with a factor (one where the prediction is below
-the target, and one elsewhere), of the sample's target or of the opposite one, cut off at
-a limit:
+the target, or the label is 1, and one elsewhere), of the sample's target or of the
+opposite one, cut off at a limit:
 
     min(limit, sum_j factor_j(y, p) loss_j(y or 1 - y, p))
 
@@ -34,8 +34,9 @@ cdef enum Output:
 cdef struct Part:
     const LossTable *table
     const void *params
-    double under     # the factor where p < y
+    double under     # the factor where p < y, or y = 1 if it is of labels
     double over
+    bint of_labels
     bint flips       # whether the target is 1 - y
 
 cdef struct Mixture:
@@ -45,7 +46,7 @@ cdef struct Mixture:
 
 
 cdef inline double factor(const Part *part, double y, double p) noexcept nogil:
-    return part.under if p < y else part.over
+    return part.under if (y > 0.5 if part.of_labels else p < y) else part.over
 
 
 cdef inline bint is_off(double by, double p) noexcept nogil:
@@ -100,9 +101,10 @@ cdef double curvature(const void *params, double y, double p) noexcept nogil:
 
 
 cdef double scaled_conjugate(const void *params, double y, double dual) noexcept nogil:
-    """(c f)*(u) = c f*(u / c), of a single part with one factor c > 0."""
+    """(c f)*(u) = c f*(u / c), of a single part with one factor c > 0 for all p."""
     cdef const Part *part = &(<const Mixture *> params).parts[0]
-    return part.over * part.table.conjugate(part.params, y, dual / part.over)
+    cdef double by = factor(part, y, 0.0)
+    return by * part.table.conjugate(part.params, y, dual / by)
 
 
 cdef struct Chunk:
@@ -285,7 +287,7 @@ cdef class _Memory:
     cdef object parts
 
 
-def mixture(list parts, double limit=INFINITY):
+def mixture(list parts, double limit=INFINITY, *, bint of_labels=False):
     """A sum of losses as one compiled loss.
 
     Parameters
@@ -295,6 +297,8 @@ def mixture(list parts, double limit=INFINITY):
         below the target and elsewhere, and whether the target is 1 - y.
     limit : float, default=inf
         The most that a sample costs.
+    of_labels : bool, default=False
+        Whether the factors are those of the labels 1 and 0.
 
     Returns
     -------
@@ -313,6 +317,7 @@ def mixture(list parts, double limit=INFINITY):
         m.parts[j].params = part.params
         m.parts[j].under = under
         m.parts[j].over = over
+        m.parts[j].of_labels = of_labels
         m.parts[j].flips = flips
         has_curvature &= part.has_curvature
         has_hessian &= part.has_hessian
@@ -333,7 +338,8 @@ def mixture(list parts, double limit=INFINITY):
         memory.table.block = evaluate
         part = parts[0][0]
         if (len(parts) == 1 and limit == INFINITY and part.table.conjugate != NULL
-                and m.parts[0].under == m.parts[0].over > 0):
+                and (of_labels or m.parts[0].under == m.parts[0].over)
+                and m.parts[0].under > 0 and m.parts[0].over > 0):
             memory.table.conjugate = scaled_conjugate
     made.table = &memory.table
     made.params = &memory.mixture

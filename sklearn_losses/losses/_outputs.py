@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from sklearn_losses._machine._params import Interval, Options, check_parameters
 from sklearn_losses._machine._typing import Array, ArrayLike
@@ -44,10 +43,17 @@ class Likelihood(Loss):
         What follows the location, and how it is read from its raw output.
     least : dict of str to float
         What is fitted below is published as 0.
+    begins : dict of str to float
+        The least raw output that one with features begins with: below they hardly
+        matter.
+    absent : dict of str to float
+        Where one with features is kept while the others are fitted first.
     takes_features : tuple of str
         Which of them may have a predictor, and need not be one number for all rows.
     starts_at_best : bool
         Whether `start` is the best that constants can do.
+    usual_target : float
+        One to look at the loss with.
     y_size : int
         How many numbers the C function takes for a target.
     """
@@ -55,8 +61,11 @@ class Likelihood(Loss):
     formula = None
     parameters = {}
     least = {}
+    begins = {}
+    absent = {}
     takes_features = ()
     starts_at_best = False
+    usual_target = 1.0
     y_size = 1
     symmetric = False
 
@@ -65,6 +74,11 @@ class Likelihood(Loss):
         """The names of the outputs that are not numbers."""
         fitted = (name for name in self.parameters if getattr(self, name) == MLE)
         return ("location", *fitted)
+
+    @property
+    def is_distribution(self) -> bool:
+        """Whether it is minus the log of a density."""
+        return type(self).frozen is not Likelihood.frozen
 
     @property
     def granularity(self) -> str:
@@ -115,6 +129,10 @@ class Likelihood(Loss):
 
     def _target_shapes(self, n):
         return [(n,)]
+
+    def rows_of(self, y_true: float, n: int) -> Any:
+        """Targets of n rows that are one number."""
+        return np.full(n, y_true)
 
     def usual_raw(self) -> Array:
         """Raw outputs beside which that of the location is looked at."""
@@ -192,6 +210,19 @@ class Likelihood(Loss):
         free = [number is None for number in self._fixed()]
         return np.array([raw for raw, is_free in zip(whole, free) if is_free])
 
+    def beginnings(self) -> Any:
+        """What `begins` and `absent` say, for each output.
+
+        Returns
+        -------
+        low, kept : ndarray of shape (n_outputs,)
+            -inf and nan where they say nothing.
+        """
+        low = [self.begins.get(name, -np.inf) for name in self.outputs]
+        return np.array(low), np.array(
+            [self.absent.get(k, np.nan) for k in self.outputs]
+        )
+
     def values_of(self, raw: Array) -> dict[str, Any]:
         """The location and the parameters of raw outputs.
 
@@ -214,12 +245,8 @@ class Likelihood(Loss):
         """This loss with the numbers of one row of raw outputs for what is fitted."""
         values = self.values_of(np.asarray(raw)[:1])
         fitted = {name: float(values[name][0]) for name in self.outputs[1:]}
-        small = [name for name, least in self.least.items() if fitted[name] < least]
+        small = [k for k in fitted if fitted[k] < self.least.get(k, -np.inf)]
         return self.with_parameters(**fitted | dict.fromkeys(small, 0.0))
-
-    def with_parameters(self, **numbers: Any) -> Any:
-        """This loss with other parameters."""
-        return clone(self).set_params(**numbers)
 
     def natural(self, coef: Array, intercept: Array) -> Any:
         """Coefficients of the location, where the other outputs are constant."""
@@ -276,9 +303,15 @@ class Likelihood(Loss):
 
     # ------------------------------------------------------------- predictions
     def inverse_link(self, raw_prediction: ArrayLike) -> Array:
-        """Predictions on the scale of y, of locations or of all outputs."""
+        """Predictions on the scale of y, of all outputs, or of locations alone.
+
+        Of locations where the other outputs are numbers, or where they do not matter.
+        """
         raw = np.asarray(raw_prediction)
-        return self.link.inverse(raw[:, 0] if raw.ndim == 2 else raw)
+        if raw.ndim == 2:
+            return self.predicted(**self.values_of(raw))
+        numbers = {name: getattr(self, name) for name in self.parameters}
+        return self.predicted(location=raw, **numbers)
 
     def frozen(self, **values: Any) -> Any:
         """The distribution of y, as one of scipy.stats.

@@ -6,6 +6,7 @@ the better; rows of the same relevance make no pair.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,30 @@ from sklearn_losses.losses._targets import group_codes, split_ranking
 PER = [Options("query", "pair")]
 PAIR_WEIGHTS = [Options("gain", "difference"), NONE]
 MOST_GAIN = 1000.0  # of a relevance, whose gain 2^y - 1 overflows at 1024
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Rows of a query, of which a step of SGD takes the loss in place of all.
+
+    Each draw is of one row and some of less relevance, in proportion to their weights.
+
+    Attributes
+    ----------
+    loss : RankingLoss
+        Of the rows of a draw, that of the most relevance last.
+    n_draws : int
+        Of each query in an epoch.
+    n_below : int
+        How many rows of less relevance a draw has.
+    of_pairs : bool
+        Whether each pair has the same chance, and not each row with others below.
+    """
+
+    loss: RankingLoss
+    n_draws: int
+    n_below: int
+    of_pairs: bool
 
 
 class RankingLoss(GroupLoss):
@@ -47,30 +72,30 @@ class RankingLoss(GroupLoss):
         return np.where(mass > 0, 1.0, 0.0)
 
 
-def pair_weights(y, weight, starts):
-    """The sum over the pairs of each group of what they weigh."""
-    n_groups = len(starts) - 1
+def sums_below(array, y, starts):
+    """Of each row, the sum over the rows of its group of less relevance."""
     if len(y) == 0:
-        return np.zeros(n_groups)
+        return np.zeros(0)
+    n_groups = len(starts) - 1
     of_group = np.repeat(np.arange(n_groups), np.diff(starts))
     begins = np.ones(len(y), dtype=bool)
     begins[1:] = (y[1:, 0] != y[:-1, 0]) | (of_group[1:] != of_group[:-1])
     first = np.flatnonzero(begins)
-    level = np.cumsum(begins) - 1
+    each = np.add.reduceat(array, first)
+    before = np.cumsum(each) - each
+    of_level = of_group[first]
+    at_start = np.searchsorted(of_level, np.arange(n_groups))
+    return (before - before[at_start][of_level])[np.cumsum(begins) - 1]
 
-    def below(array):
-        """Sums over the rows of a group of less relevance, of each level."""
-        each = np.add.reduceat(array, first)
-        before = np.cumsum(each) - each
-        of_level = of_group[first]
-        at_start = np.searchsorted(of_level, np.arange(n_groups))
-        return before - before[at_start][of_level]
 
-    w_below = below(weight)[level]
+def pair_weights(y, weight, starts):
+    """The sum over the pairs of each group of what they weigh."""
+    w_below = sums_below(weight, y, starts)
     if y.shape[1] == 1:
         return sums(weight * w_below, starts)
     gain = y[:, 1]
-    return sums(weight * (gain * w_below - below(weight * gain)[level]), starts)
+    by_gain = gain * w_below - sums_below(weight * gain, y, starts)
+    return sums(weight * by_gain, starts)
 
 
 class PairwiseLoss(RankingLoss):
@@ -409,7 +434,40 @@ class PlackettLuce(RankingLoss):
 ListMLE = PlackettLuce
 
 
-class LambdaRank(RankingLoss):
+class NDCGLoss(RankingLoss):
+    """Of gains 2^y - 1, as shares of the best DCG of their query."""
+
+    convex = False
+    k: int | None = None
+
+    def convex_relative(self) -> Any:
+        """The pairs, all alike."""
+        return PairwiseLogistic()
+
+    def _check_columns(self, columns, name):
+        super()._check_columns(columns, name)
+        bad = np.flatnonzero(~((columns[:, 0] >= 0) & (columns[:, 0] <= MOST_GAIN)))
+        if len(bad):
+            raise ValueError(
+                f"{type(self).__name__} has the gains 2^y - 1 of 0 <= y <= "
+                f"{MOST_GAIN:g}: {name}[{bad[0]}] is {columns[bad[0], 0]}. Use "
+                "PairwiseLogistic()."
+            )
+
+    def _prepared(self, y, weight, starts):
+        """With the gain of each row as a share of the best DCG of its query."""
+        n = np.diff(starts)
+        top = np.repeat(y[starts[1:] - 1, 0], n)
+        gain = np.exp2(y[:, 0] - top) - np.exp2(-top)
+        rank = np.repeat(starts[1:], n) - np.arange(len(y))  # of the best order
+        discount = 1.0 / np.log2(1.0 + rank)
+        if self.k is not None:
+            discount[rank > self.k] = 0.0
+        best = np.repeat(sums(gain * discount, starts), n)
+        return np.column_stack([y[:, 0], gain / best, y[:, 1:]])
+
+
+class LambdaRank(NDCGLoss):
     """Logistic loss of pairs by their change of NDCG:
     |change_ij| log(1 + exp(-(r_i - r_j)))
 
@@ -449,7 +507,6 @@ class LambdaRank(RankingLoss):
     """
 
     name = "lambda_rank"
-    convex = False
     lipschitz = 1.0
     smoothness = 0.25
     _kernel = "lambda_rank"
@@ -461,37 +518,12 @@ class LambdaRank(RankingLoss):
     def _c_parameters(self):
         return (0 if self.k is None else self.k,)
 
-    def convex_relative(self) -> Any:
-        """The pairs without their weights."""
-        return PairwiseLogistic()
-
     def frozen(self) -> Any:
         """The convex loss of the pairs with given weights.
 
         Its targets have the discount of each row's rank as a second column.
         """
         return _FrozenLambdaRank(self.k)
-
-    def _check_columns(self, columns, name):
-        super()._check_columns(columns, name)
-        bad = np.flatnonzero(~((columns[:, 0] >= 0) & (columns[:, 0] <= MOST_GAIN)))
-        if len(bad):
-            raise ValueError(
-                f"LambdaRank has the gains 2^y - 1 of 0 <= y <= {MOST_GAIN:g}: "
-                f"{name}[{bad[0]}] is {columns[bad[0], 0]}. Use PairwiseLogistic()."
-            )
-
-    def _prepared(self, y, weight, starts):
-        """With the gain of each row as a share of the best DCG of its query."""
-        n = np.diff(starts)
-        top = np.repeat(y[starts[1:] - 1, 0], n)
-        gain = np.exp2(y[:, 0] - top) - np.exp2(-top)
-        rank = np.repeat(starts[1:], n) - np.arange(len(y))  # of the best order
-        discount = 1.0 / np.log2(1.0 + rank)
-        if self.k is not None:
-            discount[rank > self.k] = 0.0
-        best = np.repeat(sums(gain * discount, starts), n)
-        return np.column_stack([y[:, 0], gain / best, y[:, 1:]])
 
     def _factors(self, y, weight, starts, mass):
         return np.where(mass > 0, 1.0 / np.where(mass > 0, mass, 1.0), 0.0)

@@ -18,6 +18,7 @@ from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses.losses import (
     _binary,
     _binary_curves,
+    _bounded,
     _boxes,
     _censored,
     _counts,
@@ -26,9 +27,11 @@ from sklearn_losses.losses import (
     _ordinal,
     _quantiles,
     _ranking,
+    _ranking_steps,
     _regression,
     _robust,
     _survival,
+    _zeros,
 )
 from sklearn_losses.losses._base import Loss
 
@@ -51,10 +54,12 @@ def _named(*families):
 # In the order of the families, and of their files.
 _CLASSES = _named(
     *(_regression, _robust, _counts, _binary, _binary_curves),
-    *(_multiclass, _ranking, _survival),
+    *(_multiclass, _ranking, _ranking_steps, _survival),
 )
 # Those with several raw predictions.
-_OF_OUTPUTS = _named(_distributions, _censored, _ordinal, _quantiles, _boxes)
+_OF_OUTPUTS = _named(
+    *(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles, _boxes)
+)
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 

@@ -14,14 +14,19 @@ estimates the standard deviation, and the default is multiplied by it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sklearn_losses._machine._params import (
     Exactly,
     Interval,
     InvalidParameterError,
+    Options,
     check_parameters,
 )
+from sklearn_losses.losses._fitted import FittedBarron, FittedStudentT, refuse_unfitted
+from sklearn_losses.losses._outputs import FITTED, MLE
 from sklearn_losses.losses._scale import (
     POSITIVE,
     SCALE,
@@ -139,10 +144,11 @@ class StudentT(ResidualLoss):
 
     Parameters
     ----------
-    df : float, default=4.0
-        Degrees of freedom; the fewer, the more outliers are expected.
-    scale : float or "mad", default=1.0
-        c, in units of y.
+    df : float or "mle", default=4.0
+        Degrees of freedom; the fewer, the more outliers are expected. "mle": those that
+        are the likeliest, with the coefficients, by `LinearRegressor`.
+    scale : float, "mad" or "mle", default=1.0
+        c, in units of y. "mle": as of df.
         "mad": the noise that `fit` measures; `fit` then minimises c^2 times the loss,
         so that the penalty means the same in all units of y.
 
@@ -168,18 +174,27 @@ class StudentT(ResidualLoss):
     name = "student_t"
     convex = False
     value_power = 0
-    _constraints = {"df": POSITIVE, "scale": SCALE}
+    _constraints = {"df": FITTED, "scale": [*SCALE, Options(MLE)]}
 
-    def __init__(self, df: float = 4.0, scale: float | str = 1.0) -> None:
+    def __init__(self, df: float | str = 4.0, scale: float | str = 1.0) -> None:
         self.df = df
         self.scale = scale
 
+    def compiled(self) -> CLoss:
+        refuse_unfitted(self)
+        return super().compiled()
+
+    def to_fit(self) -> Any:
+        return to_fit(self, FittedStudentT)
+
     @property
     def lipschitz(self) -> float:
+        refuse_unfitted(self)
         return ratio(self.df + 1.0, 2.0 * np.sqrt(self.df), self._scale)
 
     @property
     def smoothness(self) -> float:
+        refuse_unfitted(self)
         return ratio(self.df + 1.0, self.df, self._scale, self._scale)
 
 
@@ -433,11 +448,12 @@ class Barron(ResidualLoss):
 
     Parameters
     ----------
-    alpha : float, default=1.0
+    alpha : float or "mle", default=1.0
         How much outliers count: the less, the less; -inf is allowed. From 1 on the loss
-        is convex, below 0 it is bounded.
-    scale : float or "mad", default=1.0
-        c, in units of y.
+        is convex, below 0 it is bounded. "mle": the likeliest in [0, 2], with the
+        coefficients and with the constant of the density, by `LinearRegressor`.
+    scale : float, "mad" or "mle", default=1.0
+        c, in units of y. "mle": as of alpha.
         "mad": the noise that `fit` measures; `fit` then minimises c^2 times the loss,
         so that the penalty means the same in all units of y.
 
@@ -463,24 +479,32 @@ class Barron(ResidualLoss):
     name = "barron"
     value_power = 0
     _constraints = {
-        "alpha": [Interval(None, None), Exactly(-np.inf)],
-        "scale": SCALE,
+        "alpha": [Interval(None, None), Exactly(-np.inf), Options(MLE)],
+        "scale": [*SCALE, Options(MLE)],
     }
 
-    def __init__(self, alpha: float = 1.0, scale: float | str = 1.0) -> None:
+    def __init__(self, alpha: float | str = 1.0, scale: float | str = 1.0) -> None:
         self.alpha = alpha
         self.scale = scale
 
+    def compiled(self) -> CLoss:
+        refuse_unfitted(self)
+        return super().compiled()
+
+    def to_fit(self) -> Any:
+        return to_fit(self, FittedBarron)
+
     @property
     def convex(self) -> bool:
-        return self.alpha >= 1
+        return self.alpha != MLE and self.alpha >= 1
 
     @property
     def bounded(self) -> bool:
-        return self.alpha < 0
+        return self.alpha != MLE and self.alpha < 0
 
     @property
     def lipschitz(self) -> float:
+        refuse_unfitted(self)
         if self.alpha > 1:
             return np.inf
         if self.alpha == 1:
@@ -494,4 +518,16 @@ class Barron(ResidualLoss):
 
     @property
     def smoothness(self) -> float:
+        refuse_unfitted(self)
         return ratio(1.0, self._scale, self._scale) if self.alpha <= 2 else np.inf
+
+
+def to_fit(loss, likelihood):
+    """A likelihood if a parameter of the loss is "mle", and else the loss."""
+    fitted = [name for name in loss._constraints if getattr(loss, name) == MLE]
+    if fitted and loss.needs_scale:
+        raise InvalidParameterError(
+            f"{loss!r} cannot have {fitted[0]}='mle' with scale='mad', which depend on "
+            "each other. Use scale='mle', or a number."
+        )
+    return likelihood(loss) if fitted else loss

@@ -60,9 +60,12 @@ class CoxPH(GroupLoss):
     Parameters
     ----------
     ties : {"breslow", "efron"}, default="breslow"
-        What becomes of events at the same time. Efron's is nearer to what times without
-        ties would say, and the default of R and lifelines; with Breslow's, that of
-        scikit-survival and glmnet, a row of weight 2 is the same as two rows.
+        What becomes of events at the same time; without any the two are the same.
+        **R and lifelines have "efron" for a default**: it is nearer to what times
+        without ties would say, and with it their numbers are found here. With
+        "breslow", that of scikit-survival, statsmodels and glmnet, a row of weight 2 is
+        the same as two rows, which scikit-learn asks of a default; with "efron" two
+        rows are a tie.
 
     See Also
     --------

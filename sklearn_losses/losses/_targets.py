@@ -58,56 +58,119 @@ def ranking_target(relevance: ArrayLike, groups: ArrayLike | None) -> NDArray[An
 
 
 def survival_target(
-    event: ArrayLike, time: ArrayLike, entry: ArrayLike | None = None
+    event: ArrayLike | None = None,
+    time: ArrayLike | None = None,
+    entry: ArrayLike | None = None,
+    *,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
 ) -> NDArray[Any]:
-    """Times, and whether what is waited for has happened then.
+    """Times, and whether what is waited for has happened then; or intervals of times.
 
     What `LinearSurvival` takes as y. It also takes the arrays of scikit-survival's
     Surv.
 
     Parameters
     ----------
-    event : array-like of bool of shape (n_samples,)
+    event : array-like of bool or int of shape (n_samples,)
         Whether the time is that of the event; False: it is not over yet then
-        (censored).
+        (censored). Or which event it is: 0 (none), 1, 2, ..., of causes that compete.
     time : array-like of shape (n_samples,)
         When it happened, or until when it had not. Finite and >= 0.
     entry : array-like of shape (n_samples,), default=None
-        From when on a row was looked at (left truncation); None: from the start.
+        From when on a row was under observation (left truncation): it is at risk
+        after its entry only.
+    lower, upper : array-like of shape (n_samples,)
+        In place of the others: between which times the event was. Equal where the time
+        is known; an upper end of inf where it is censored (from the right), and a lower
+        end of 0 or -inf where it was before `upper` (from the left).
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        With the fields event, time and, if it is given, entry.
+        With the fields event (cause, if there are several), time and, if it is given,
+        entry; or lower and upper.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, an event is no bool, a time is negative or missing, or
-        not after the entry.
+        If the shapes do not fit, an event is no bool and no code, a time is negative or
+        missing, not after the entry, or an interval ends before it begins.
 
     Examples
     --------
     >>> from sklearn_losses import survival_target
     >>> survival_target([True, False], [3.0, 5.0])["time"]
     array([3., 5.])
+    >>> survival_target([0, 2, 1], [3.0, 5.0, 4.0])["cause"]
+    array([0, 2, 1])
+    >>> survival_target(lower=[3.0, 5.0], upper=[3.0, float("inf")])["upper"]
+    array([ 3., inf])
     """
+    given = {"event": event, "time": time, "entry": entry, "lower": lower}
+    given = {k: v for k, v in (given | {"upper": upper}).items() if v is not None}
+    if set(given) == {"lower", "upper"}:
+        return _interval_target(lower, upper)
+    if not {"event", "time"} <= set(given) <= {"event", "time", "entry"}:
+        raise ValueError(
+            "survival_target needs event and time, perhaps with entry, or lower and "
+            f"upper. Got {', '.join(given) or 'none of them'}."
+        )
     time = _numbers(time, "time")
-    event = _events(event, "event")
-    parts = {"event": event, "time": time}
+    event = _events_or_causes(event, time)
+    parts = {"event" if event.dtype == bool else "cause": event, "time": time}
     if entry is not None:
         parts["entry"] = _numbers(entry, "entry")
+    found = _structured(parts, "time")
+    check_survival(survival_columns(found, several=True))
+    return found
+
+
+def _structured(parts, first):
+    """Arrays of the same shape as the fields of one."""
+    shape = parts[first].shape
     for name, part in parts.items():
-        if part.shape != time.shape:
+        if part.shape != shape:
             raise ValueError(
-                f"{name} of shape {part.shape} does not fit time of shape {time.shape}."
+                f"{name} of shape {part.shape} does not fit {first} of shape {shape}."
             )
     dtype = [(name, part.dtype) for name, part in parts.items()]
-    found = np.empty(len(time), dtype=dtype)
+    found = np.empty(shape, dtype=dtype)
     for name, part in parts.items():
         found[name] = part
-    check_survival(survival_columns(found))
     return found
+
+
+def _interval_target(lower, upper):
+    lower, upper = _numbers(lower, "lower"), _numbers(upper, "upper")
+    found = _structured({"lower": np.maximum(lower, 0.0), "upper": upper}, "lower")
+    is_time = ((lower >= 0) & (lower < np.inf)) | (lower == -np.inf)
+    bad = np.flatnonzero(~(is_time & (found["lower"] <= upper)))
+    if len(bad):
+        i = bad[0]
+        raise ValueError(
+            "An interval of times must have 0 <= lower <= upper, and lower finite (or "
+            f"-inf for 0): lower[{i}] is {lower[i]:g}, and upper[{i}] is {upper[i]:g}."
+        )
+    return found
+
+
+def _events_or_causes(event, time):
+    """Events as bool, or as codes if one is larger than 1."""
+    found = np.asarray(event)
+    if found.dtype.kind == "b":
+        return found
+    codes = _numbers(found, "event")
+    if not (codes > 1).any() or np.isin(time, [0.0, 1.0]).all():  # the order is wrong
+        return _events(found, "event")
+    bad = np.flatnonzero(~((codes >= 0) & (codes == np.floor(codes))))
+    if len(bad):
+        raise ValueError(
+            "event must be bool, or codes 0 (none), 1, 2, ... of causes: "
+            f"event[{bad[0]}] is {found[bad[0]]}. The order is survival_target(event, "
+            "time)."
+        )
+    return codes.astype(np.intp)
 
 
 def _numbers(array, name):
@@ -254,8 +317,11 @@ def survival_intervals(y):
     Raises
     ------
     ValueError
-        If it has entries, or is none of these.
+        If it has entries or causes, or is none of these.
     """
+    y = np.asarray(y)
+    if _are_ends(y):
+        return np.column_stack([y["lower"], y["upper"]])
     columns = survival_columns(y)
     if columns.shape[1] > 2:
         raise ValueError(
@@ -266,13 +332,55 @@ def survival_intervals(y):
     return np.column_stack([time, np.where(event > 0, time, np.inf)])
 
 
-def survival_columns(y):
+def survival_ends(y):
+    """Intervals of times, and entries, which are -inf where there are none.
+
+    Parameters
+    ----------
+    y : as from `survival_target` or scikit-survival's Surv
+
+    Returns
+    -------
+    ends : ndarray of shape (n_samples, 2)
+    entry : ndarray of shape (n_samples,)
+    """
+    y = np.asarray(y)
+    if _are_ends(y):
+        return survival_intervals(y), np.full(len(y), -np.inf)
+    columns = survival_columns(y)
+    check_survival(columns)
+    time, event = columns[:, :2].T
+    is_late = columns.shape[1] > 2
+    entry = columns[:, 2] if is_late else np.full(len(time), -np.inf)
+    return np.column_stack([time, np.where(event > 0, time, np.inf)]), entry
+
+
+def _are_ends(y):
+    return y.dtype.names is not None and set(y.dtype.names) == {"lower", "upper"}
+
+
+def has_causes(y):
+    """Whether a target says which of several events it was."""
+    return "cause" in (getattr(getattr(y, "dtype", None), "names", None) or ())
+
+
+def of_cause(columns, cause):
+    """The target of one cause, where the others are censored."""
+    parts = {"event": columns[:, 1] == cause, "time": columns[:, 0]}
+    if columns.shape[1] > 2:
+        parts["entry"] = columns[:, 2]
+    return _structured(parts, "time")
+
+
+def survival_columns(y, several=False):
     """Time, event and perhaps entry of a target, as columns.
 
     Parameters
     ----------
     y : as from `survival_target` or scikit-survival's Surv, or times that all are those
         of events
+    several : bool, default=False
+        Whether events may be codes of causes.
 
     Returns
     -------
@@ -288,14 +396,26 @@ def survival_columns(y):
         if y.ndim != 1:
             raise ValueError(
                 "Times and events must be survival_target(event, time), since the "
-                "columns of an array do not say which is which. Got an array of shape "
+                "columns of an array do not say which is which. (Intervals are "
+                "survival_target(lower=, upper=).) Got an array of shape "
                 f"{y.shape}."
             )
         time = _numbers(y, "y")
         return np.column_stack([time, np.ones(len(time))])
-    names = y.dtype.names
-    if set(names) <= {"event", "time", "entry"} and {"event", "time"} <= set(names):
-        parts = [y[n] for n in ("time", "event", "entry") if n in names]
+    if _are_ends(y):
+        raise ValueError(
+            "survival_target(lower=, upper=) is for accelerated failure times, such as "
+            "WeibullAFT(), and their concordance_index_score. Use "
+            "survival_target(event, time) here."
+        )
+    names, event = y.dtype.names, "cause" if has_causes(y) else "event"
+    if has_causes(y) and not several:
+        raise ValueError(
+            "y says which of several causes an event had. Take one of them: "
+            'survival_target(y["cause"] == 1, y["time"]).'
+        )
+    if set(names) <= {event, "time", "entry"} and {event, "time"} <= set(names):
+        parts = [y[n] for n in ("time", event, "entry") if n in names]
     elif len(names) == 2 and y.dtype[0].kind == "b" and y.dtype[1].kind in "fiu":
         parts = [y[names[1]], y[names[0]]]
     else:
@@ -304,7 +424,8 @@ def survival_columns(y):
             "as survival_target(event, time) has, or two, a bool and a number. Got "
             f"{y.dtype}."
         )
-    _events(parts[1], "event")
+    if event == "event":
+        _events(parts[1], event)
     return np.column_stack([np.asarray(part, dtype=np.float64) for part in parts])
 
 
@@ -316,9 +437,6 @@ def check_survival(columns, name="time"):
         raise ValueError(
             f"Times must be finite and >= 0: {name}[{bad[0]}] is {time[bad[0]]}."
         )
-    bad = np.flatnonzero(~np.isin(columns[:, 1], [0.0, 1.0]))
-    if len(bad):
-        raise ValueError(f"event[{bad[0]}] is {columns[bad[0], 1]}, and not a bool.")
     if columns.shape[1] < 3:
         return
     bad = np.flatnonzero(~(columns[:, 2] < time))

@@ -273,10 +273,13 @@ class Steps:
     def _row_values(self, model, raw, k):
         """The scores of single rows by the metric that decides; None: it has none."""
         metric, rows = self.metrics[self.decisive], self._rows_of(k)
-        name = getattr(getattr(metric.scorer, "_score_func", None), "__name__", None)
-        if name == "accuracy_score":
-            return (self._holding(model, raw).predict(None) == rows.y).astype(float)
-        loss = ROW_LOSSES.get(name, metric.loss)
+        loss = metric.loss
+        if loss is None:
+            scored = getattr(metric.scorer, "_score_func", None)
+            name = getattr(scored, "__name__", None)
+            if name == "accuracy_score":
+                return (self._holding(model, raw).predict(None) == rows.y).astype(float)
+            loss = ROW_LOSSES.get(name)
         targets = self._targets(loss, model, rows)
         if targets is None or (metric.loss is not None and metric.scorer.d2):
             return None

@@ -147,6 +147,23 @@ def value(block, point):
     return term.value(p)
 
 
+def first_order(block, point):
+    """The loss of a block and its gradient by theta.
+
+    Returns
+    -------
+    value : float
+    gradient : ndarray of shape (n_outputs, n_features + 1)
+    """
+    return _first(*point.seen_from(block))
+
+
+def _first(features, term, p):
+    slopes = term.slopes(p, 0.0).reshape(len(p), -1)
+    by_u = features.transposed_dot(np.ascontiguousarray(slopes)).T
+    return term.value(p), np.column_stack([by_u, slopes.sum(axis=0)])
+
+
 def second_order(block, point):
     """The loss of a block, its gradient and its Hessian by theta.
 
@@ -159,12 +176,10 @@ def second_order(block, point):
     """
     features, term, p = point.seen_from(block)
     if block.is_joint:
-        slopes, hessian = term.slopes(p, 0.0), _hessian_of_rows(features, term, p)
+        hessian = _hessian_of_rows(features, term, p)
     else:
-        slopes = term.slopes(p, 0.0)[:, None]
         hessian = _moments(features, block.loss.curvature(term.y, p, term.weight))
-    by_u = features.transposed_dot(np.ascontiguousarray(slopes)).T
-    return term.value(p), np.column_stack([by_u, slopes.sum(axis=0)]), hessian
+    return *_first(features, term, p), hessian
 
 
 def squared_slopes(block, point):

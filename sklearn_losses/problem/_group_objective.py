@@ -59,6 +59,14 @@ class GroupObjective(Objective):
         known = self.grouping if chosen is None else None
         return GroupTerm(*parts, self.total_weight, offset, known)
 
+    def relative(self):
+        """That of the convex relative, of which rows may have other targets."""
+        found = super().relative()
+        if found is None or found.loss is self.loss:
+            return found
+        parts = self.targets.y, self.targets.groups, self.sample_weight
+        return replace(found, grouping=Grouping(found.loss, *parts))
+
     def value(self, coef, intercept):
         p = np.ascontiguousarray(self.raw(coef, intercept)[:, 0])
         return self.term().value(p) + self.penalty.value(coef)

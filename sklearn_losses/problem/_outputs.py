@@ -107,7 +107,7 @@ def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):
     Parameters
     ----------
     price : Price
-        In the units of theta.
+        In the units of theta. Its bounds are those of the first output.
     theta : ndarray of shape (n_outputs, n_features + 1)
         The coefficients; the last are the intercepts.
     gradient : ndarray like theta
@@ -132,8 +132,9 @@ def bound_of(price, theta, gradient, linear, value, sizes, lowest=-np.inf):
         return _bound_of_norm(price, theta, gradient, value - linear - cost, lowest)
     pull, l2 = np.abs(gradient[:, :-1]), np.broadcast_to(price.l2, theta[0, :-1].shape)
     if price.has_bounds:
-        down = np.where(price.high > 0, -gradient[:, :-1], 0.0)
-        pull = np.maximum(down, np.where(price.low < 0, gradient[:, :-1], 0.0))
+        pull[0] = np.where(price.high > 0, -gradient[0, :-1], 0.0)
+        up = np.where(price.low < 0, gradient[0, :-1], 0.0)
+        pull[0] = np.maximum(pull[0], up)
     beyond = np.maximum(pull - price.l1, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         soft = np.where(l2 > 0, beyond * beyond / (2.0 * l2), np.inf)
@@ -148,6 +149,8 @@ def _bound_of_norm(price, theta, gradient, rest, lowest):
     Of slopes c u, 0 <= c <= 1, the conjugate is at most c times that of u and 1 - c
     times that of 0, which is -lowest.
     """
+    if price.has_bounds and theta[1:, :-1].any():
+        price = replace(price, low=-np.inf, high=np.inf)  # which others do not have
     conjugate = Conjugate(price, theta.shape[1] - 1)
     conjugate.begin_at(theta[:, :-1])
     z, reach = gradient[:, :-1].T, np.abs(theta[:, :-1]).max(initial=0.0)

@@ -101,6 +101,8 @@ class GroupTerm(LossTerm):
         smoothed, slopes, *rest = self._derivatives(functions, p, with_curvatures)
         value = smoothed if functions is self._functions else self.value(p)
         curvatures = finite(rest[0]) if rest else None
+        if rest and not self.loss.convex:
+            curvatures = np.abs(curvatures)  # of a model that has a minimum
         found = GroupModel(value, slopes, curvatures, smoothed - value)
         found.moment = float(slopes @ p)
         found.size = float(np.abs(slopes) @ np.abs(p))

@@ -8,7 +8,6 @@ from scipy import sparse
 from scipy.optimize import linprog
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import MultiTaskLasso
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
@@ -316,7 +315,6 @@ def test_a_message_names_some_of_many_classes():
 
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
 def test_kinks_are_found_in_any_unit_of_y(unit):
-    """But not in all of them at once."""
     y = Y[:, :2]
     tasks = LinearMultiTask("absolute_error", penalty=MultiTask(), alpha=1e-3)
     parallel = LinearRegressor(Quantiles(LEVELS, crossing="parallel"), penalty=None)
@@ -327,7 +325,90 @@ def test_kinks_are_found_in_any_unit_of_y(unit):
             found.coef_ / unit, known.coef_, rtol=1e-2, atol=1e-3
         )
         assert found.objective_ == pytest.approx(unit * known.objective_, rel=1e-5)
-    y = np.column_stack([y[:, 0], 1e4 * y[:, 1]])
-    tasks.set_params(loss={"a": AbsoluteError(), "b": AbsoluteError()})
-    with pytest.warns(ConvergenceWarning, match="'a' and 'b' differ in size by a fact"):
-        tasks.fit(X, y)
+
+
+@pytest.mark.parametrize("factor", [1e2, 1e6])
+def test_tasks_of_very_different_sizes_with_kinks(factor):
+    y = Y[:, :2] * [1.0, factor]
+    losses = {"a": Quantile(0.3), "b": AbsoluteError()}
+    settings = dict(weights={"b": 1 / factor}, tol=1e-7)
+    apart = LinearMultiTask(losses, penalty=None, **settings).fit(X, y)
+    joint = LinearMultiTask(losses, penalty=MultiTask(), alpha=1e-12, **settings)
+    joint.fit(X, y)
+    assert joint.objective_ == pytest.approx(apart.objective_, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        {"a": AbsoluteError(), "b": Quantile(0.3)},
+        {"a": Huber(), "b": Hinge()},
+        {"a": Quantile(0.9), "b": LogLoss()},
+    ],
+    ids=str,
+)
+def test_joint_fits_with_kinks_are_certified(losses):
+    is_label = not isinstance(losses["b"], Quantile)
+    y = np.column_stack([Y[:, 0], KIND == 1 if is_label else Y[:, 1]])
+    model = LinearMultiTask(losses, penalty=MultiTask(), alpha=1e-2).fit(X, y)
+    assert 0 <= model.gap_ < 1e-5 * model.objective_
+
+
+# ------------------------------------------------------------------------------- rank
+@pytest.mark.parametrize("alpha", [0.0, 0.05])
+def test_rank_is_reduced_rank_regression(alpha):
+    """The closed form: singular values in the metric of the ridge."""
+    model = LinearMultiTask(rank=2, alpha=alpha, tol=1e-10).fit(X, Y)
+    x, y = X - X.mean(axis=0), Y - Y.mean(axis=0)
+    metric = x.T @ x / (4 * N) + alpha * np.eye(D)
+    ridge = np.linalg.solve(metric, x.T @ y / (4 * N))
+    right = np.linalg.svd(np.linalg.cholesky(metric).T @ ridge)[2][:2]
+    np.testing.assert_allclose(model.coef_, (ridge @ right.T @ right).T, atol=1e-8)
+    assert np.isnan(model.gap_)
+    full = LinearMultiTask(rank=4, alpha=alpha, tol=1e-10).fit(X, Y)
+    np.testing.assert_allclose(full.coef_, ridge.T, atol=1e-8)
+    assert full.gap_ < 1e-9
+
+
+@pytest.mark.parametrize("loss", [Huber(), AbsoluteError()], ids=repr)
+def test_rank_of_any_losses_is_a_minimum(loss):
+    losses = {"box": loss, "kind": CrossEntropy()}
+    settings = dict(columns=COLUMNS, alpha=1e-3)
+    model = LinearMultiTask(losses, rank=2, tol=1e-8, **settings).fit(X, MISSING)
+    assert np.linalg.matrix_rank(model.coef_, tol=1e-9) == 2
+    assert (
+        model.objective_
+        > LinearMultiTask(losses, **settings).fit(X, MISSING).objective_
+    )
+    left, size, right = np.linalg.svd(model.coef_, full_matrices=False)
+    left, right = left[:, :2] * size[:2], right[:2]
+    here, seen = ~np.isnan(MISSING[:, 0]), ~np.isnan(MISSING[:, 4])
+
+    def value(left, right):
+        coef = left @ right
+        raw = X @ coef.T + model.intercept_
+        box = [loss.mean(MISSING[here, k], raw[here, k]) for k in range(4)]
+        kind = CrossEntropy().mean(MISSING[seen, 4], raw[seen, 4:])
+        return np.mean(box) + kind + 0.5e-3 * (coef**2).sum()
+
+    best = value(left, right)
+    assert best == pytest.approx(model.objective_, rel=1e-9)
+    for _ in range(20):
+        other = [part + 1e-3 * RNG.normal(size=part.shape) for part in (left, right)]
+        assert value(*other) > best - 1e-8
+
+
+def test_rank_wants_an_l2_norm():
+    with pytest.raises(InvalidParameterError, match=r"rank=2. cannot use penalty='l1'"):
+        LinearMultiTask(rank=2, penalty="l1").fit(X, Y)
+
+
+def test_weights_by_uncertainty_minimize_the_logarithms():
+    """sum_t log(2 L_t) / 2, of which they are the derivatives."""
+    settings = dict(columns=COLUMNS, rank=2, alpha=0.0, tol=1e-9)
+    model = LinearMultiTask(LOSSES, weights="uncertainty", **settings).fit(X, BOTH)
+    best = sum(np.log(2.0 * loss) for loss in model.losses_.values())
+    for factor in (0.5, 2.0):
+        weights = dict(model.weights_, box=factor * model.weights_["box"])
+        other = LinearMultiTask(LOSSES, weights=weights, **settings).fit(X, BOTH)
+        assert sum(np.log(2.0 * loss) for loss in other.losses_.values()) > best

@@ -130,6 +130,29 @@ def test_concordance(rng):
     assert found == pytest.approx(right / total, rel=1e-13)
 
 
+def test_concordance_of_late_rows_and_intervals(rng):
+    """Late ones as in R: at each event those are compared that are at risk."""
+    _, score, strata, w = rows(rng)
+    time = rng.integers(2, 9, size=120)
+    entry = np.floor(time * rng.uniform(-0.5, 0.99, size=120)).clip(0, time - 1)
+    late = survival_target(rng.random(120) < 0.6, time, entry)
+    upper = np.where(rng.random(120) < 0.3, np.inf, time + rng.integers(0, 3, size=120))
+    intervals = survival_target(lower=time, upper=upper)
+    ends = np.where(late["event"], time, np.inf)
+    for y, high, since in ((late, ends, entry), (intervals, upper, entry - 99.0)):
+        right = total = 0.0
+        for i in np.flatnonzero(np.isfinite(high)):
+            later = (time > high[i]) | ((time == high[i]) & (high > time))
+            pair = w[i] * w * later * (strata == strata[i]) * (since < high[i])
+            total += pair.sum()
+            right += pair @ ((score[i] > score) + 0.5 * (score[i] == score))
+        found = concordance_index_score(y, score, strata=strata, sample_weight=w)
+        assert found == pytest.approx(right / total, rel=1e-12)
+    apart = survival_target([1, 1, 1], [1.0, 2.0, 3.0], [0.0, 1.0, 2.0])
+    with pytest.warns(UserWarning, match="no pair can be compared"):
+        assert np.isnan(concordance_index_score(apart, [0, 1, 2], sample_weight=w[:3]))
+
+
 def test_what_is_not_defined():
     for score in (ndcg_score, average_precision_by_group_score, reciprocal_rank_score):
         with pytest.warns(UserWarning, match="no query has a row of relevance > 0"):

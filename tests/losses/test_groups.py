@@ -8,6 +8,8 @@ from sklearn.base import clone
 
 from sklearn_losses import NumpyLoss, check_loss, describe
 from sklearn_losses.losses import (
+    WARP,
+    ApproxNDCG,
     CoxPH,
     InvalidParameterError,
     LambdaRank,
@@ -199,7 +201,7 @@ def test_list_net_is_a_cross_entropy(rng):
 @each([x for x in GROUP_LOSSES if getattr(x, "ties", None) != "efron"])
 def test_integer_weights_are_copies(rng, loss):
     if getattr(loss, "per", None) == "query" or isinstance(
-        loss, (PlackettLuce, LambdaRank)
+        loss, (PlackettLuce, LambdaRank, ApproxNDCG, WARP)
     ):
         pytest.skip("a query counts as the mean of its rows")
     y, r, q, _ = rows(rng)
@@ -314,9 +316,29 @@ def test_targets():
         (([1, 0], [2, np.nan]), r"time\[1\] is nan"),
         (([1, 0], [2, 3], [2, 1]), r"entry\[0\] is 2.0, and time\[0\] is 2.0"),
         (([1, 0], [2, 3, 4]), "event of shape"),
+        (([2, 0.5], [1, 3]), r"codes 0 .none., 1, 2, ... of causes: event\[1\] is 0.5"),
+        (
+            ([2, np.nan], [1, 3]),
+            r"codes 0 .none., 1, 2, ... of causes: event\[1\] is n",
+        ),
+        (([1, 0],), "needs event and time, perhaps with entry, or lower and upper"),
     ):
         with pytest.raises(ValueError, match=message):
             survival_target(*arguments)
+    for ends, message in (
+        (([1, 3], [1, 2]), r"lower\[1\] is 3, and upper\[1\] is 2"),
+        (([np.nan, 3], [1, 3]), r"lower\[0\] is nan"),
+        (([0, 3], [np.nan, 3]), r"upper\[0\] is nan"),
+        (([0, np.inf], [1, np.inf]), r"lower\[1\] is inf"),
+        (([-1.0], [1.0]), r"lower\[0\] is -1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            survival_target(lower=ends[0], upper=ends[1])
+    y = survival_target(lower=[-np.inf, 2.0], upper=[1.0, np.inf])
+    assert y["lower"].tolist() == [0.0, 2.0]
+    assert survival_target([2, 0], [3.0, 0.0])["cause"].tolist() == [2, 0]
+    with pytest.raises(ValueError, match="which of several causes an event had"):
+        CoxPH().value(survival_target([2, 0], [3.0, 4.0]), raw)
 
 
 # ------------------------------------------------------------- of the user's own

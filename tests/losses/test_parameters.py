@@ -39,6 +39,7 @@ from sklearn_losses.losses import (
     PseudoHuber,
     Quantile,
     SmoothHinge,
+    SmoothL1,
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredHinge,
@@ -49,6 +50,7 @@ from sklearn_losses.losses import (
     loss_names,
 )
 from tests.cases import (
+    CURVE_LOSSES,
     GROUP_LOSSES,
     LOSSES,
     each,
@@ -69,6 +71,7 @@ PARAMETERS = [
     (SmoothQuantile, "delta", *POSITIVE),
     (Expectile, "expectile", *SHARE),
     (Huber, "delta", *POSITIVE),
+    (SmoothL1, "beta", *POSITIVE),
     (PseudoHuber, "delta", *POSITIVE),
     (EpsilonInsensitive, "epsilon", *NOT_NEGATIVE),
     (SquaredEpsilonInsensitive, "epsilon", *NOT_NEGATIVE),
@@ -286,7 +289,7 @@ def test_parameters_of_hampel_are_checked_together():
 def test_all_losses_are_covered():
     classes = {v for v in vars(public).values() if isinstance(v, type)}
     named = {c for c in classes if issubclass(c, Loss) and c.name in loss_names()}
-    assert named == {type(x) for x in LOSSES + GROUP_LOSSES}
+    assert named == {type(x) for x in LOSSES + CURVE_LOSSES + GROUP_LOSSES}
     assert len(named) == len(loss_names())
     assert sorted(public.__all__) == public.__all__
 

@@ -16,7 +16,7 @@ from sklearn_losses.losses import (
     loss_names,
     register_loss,
 )
-from tests.cases import GROUP_LOSSES, LOSSES, each
+from tests.cases import CURVE_LOSSES, GROUP_LOSSES, LOSSES, each
 
 
 @each(LOSSES)
@@ -30,7 +30,9 @@ def test_a_name_and_parameters_are_the_loss(loss):
 
 
 def test_loss_names():
-    assert set(loss_names()) == {loss.name for loss in LOSSES + GROUP_LOSSES}
+    assert set(loss_names()) == {
+        loss.name for loss in LOSSES + CURVE_LOSSES + GROUP_LOSSES
+    }
     assert len(loss_names()) == len(set(loss_names()))
     assert loss_names("multiclass") == [
         "cross_entropy",
@@ -46,8 +48,8 @@ def test_loss_names():
         ("hubber", "There is no loss named 'hubber'. Did you mean 'huber'?"),
         (
             "logloss",
-            "There is no loss named 'logloss'. Did you mean 'log_loss' or 'log_cosh' "
-            "or 'poly_loss'?",
+            "There is no loss named 'logloss'. Did you mean 'log_loss' or 'loglog' or "
+            "'cloglog'?",
         ),
         ("mse", f"There is no loss named 'mse'. Known are: {', '.join(loss_names())}."),
         (3, f"There is no loss named 3. Known are: {', '.join(loss_names())}."),

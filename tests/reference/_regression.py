@@ -13,6 +13,7 @@ from sklearn_losses.losses import (
     LogCosh,
     PseudoHuber,
     Quantile,
+    SmoothL1,
     SmoothQuantile,
     SquaredEpsilonInsensitive,
     SquaredError,
@@ -85,6 +86,11 @@ FORMULAS = {
         lambda loss, r: _huber(r, _kink(loss)),
         lambda loss, r: _clip(r, _kink(loss)),
         lambda loss, r: mpf(abs(r) <= _kink(loss)),
+    ),
+    SmoothL1: residual(
+        lambda loss, r: _huber(r, mpf(loss.beta)) / mpf(loss.beta),
+        lambda loss, r: _clip(r, mpf(loss.beta)) / mpf(loss.beta),
+        lambda loss, r: mpf(abs(r) <= loss.beta) / mpf(loss.beta),
     ),
     PseudoHuber: residual(
         lambda loss, r: r**2 / (_root(loss, r) + 1),

@@ -40,6 +40,7 @@ of_numbers: list[Loss] = [
     sl.SquaredError(),
     sl.AbsoluteError(),
     Huber(delta=2, scale="mad"),
+    sl.SmoothL1(beta=0.5),
     sl.PseudoHuber(delta=0.5),
     sl.LogCosh(),
     sl.EpsilonInsensitive(epsilon=0.1),
@@ -69,6 +70,10 @@ of_numbers: list[Loss] = [
 ]
 of_two_classes: list[Loss] = [
     sl.LogLoss(),
+    sl.Probit(),
+    sl.Cloglog(),
+    sl.Loglog(),
+    sl.Cauchit(),
     sl.Hinge(threshold=1.0),
     sl.Perceptron(),
     sl.SquaredHinge(),
@@ -95,6 +100,15 @@ of_distributions: list[Loss] = [
     sl.LogisticDistribution(),
     sl.StudentTDistribution(df=4.0),
     sl.GammaDistribution(),
+    sl.Hurdle(sl.NegativeBinomial("mle")),
+    sl.ZeroInflated(zero=0.2),
+    sl.StudentT(df="mle", scale="mle"),
+    sl.Barron(alpha="mle"),
+    sl.Tweedie(power="mle"),
+    sl.Beta(precision=3.0),
+    sl.OrderedBeta(),
+    sl.BinomialTrials(),
+    sl.BetaBinomial(),
     sl.Quantiles([0.1, 0.9], crossing="parallel"),
     sl.Censored("normal", log=True),
     sl.WeibullAFT(),
@@ -104,6 +118,8 @@ of_distributions: list[Loss] = [
 ]
 of_ordered_classes: list[Loss] = [
     sl.CumulativeLogit(),
+    sl.GIoU(),
+    sl.DIoU(),
     sl.CumulativeProbit(),
     sl.CumulativeCloglog(),
     sl.CumulativeLoglog(),
@@ -120,6 +136,9 @@ of_groups: list[sl.GroupLoss] = [
     sl.ListMLE(),
     sl.PlackettLuce(top_k=3),
     sl.LambdaRank(k=10),
+    sl.ApproxNDCG(temperature=0.1),
+    sl.BPR(n_draws=2),
+    sl.WARP(max_draws=5),
     sl.CoxPH(ties="efron"),
 ]
 total: Loss = 2 * Huber() + 0.1 * sl.AbsoluteError() * 0.5
@@ -263,7 +282,22 @@ labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
 spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
 interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
-several = sl.LinearMultiTask({"a": Huber(), "b": "log_loss"}, weights={"a": 2.0})
+several = sl.LinearMultiTask(
+    {"a": Huber(), "b": "log_loss"}, weights={"a": 2.0}, rank=1
+)
+order = sl.LinearOrdinalClassifier(class_weight="balanced").fit(X, classes)
+lines: sl.ParallelLinesTest = sl.parallel_lines_test(order, X, classes)
+mistakes = sl.ordinal_mae_score(classes, order.predict(X)) + lines.pvalue
+mistakes += sl.ranked_probability_score(classes, order.predict_proba(X))
+mistakes += sl.quadratic_weighted_kappa_score(classes, classes, categories=[0, 1, 2])
+mistakes += sl.mean_pinball_score(y, np.column_stack([y, y]), levels=[0.1, 0.9])
+for rate in (
+    sl.ordinal_mae_scorer(),
+    sl.ranked_probability_scorer(),
+    sl.quadratic_weighted_kappa_scorer(),
+    sl.mean_pinball_scorer([0.5]),
+):
+    mistakes += rate(order, X, classes)
 several.fit(X, np.column_stack([y, classes > 0]), sample_weight={"a": np.ones(60)})
 of_b: Array = several.predict_proba(X)["b"] + several.raw_prediction(X)[:, :1]
 queries = np.arange(60) // 6
@@ -271,6 +305,9 @@ ranker = sl.LinearRanker(sl.PairwiseLogistic(), alpha=0.1).fit(
     X, classes, groups=queries
 )
 ranks = ranker.rank(X, groups=queries).tolist()
+by_steps = sl.SGDRanker("list_net", learning_rate="constant", scoring=sl.ndcg_scorer())
+by_steps.fit(X, classes, groups=queries, X_val=X, y_val=classes, groups_val=queries)
+ranks += by_steps.partial_fit(X, classes, groups=queries + 99).rank(X).tolist()
 score = sl.ndcg_score(classes, ranker.predict(X), groups=queries, k=3)
 score += sl.pairwise_accuracy_score(classes, ranker.predict(X), groups=queries)
 target = sl.ranking_target(classes, queries)
@@ -305,6 +342,14 @@ label = compared.verdict() + Huber().estimates
 sl.LossSearchDisplay.from_estimator(compared, kind="losses")
 score += sl.d2_score(compared, X, y, "huber")
 best_loss: Loss = losses.losses_[losses.best_index_ // 2]
+tuned = sl.TunedRegressor(sl.PseudoHuber(), {"alpha": "log"}, cv=3, max_fits=4).fit(
+    X, y
+)
+label = tuned.verdict() + str(tuned.best_params_["alpha"] + tuned.alpha_)
+best_loss = sl.TunedClassifier("log_loss", max_fits=4).fit(X, labels).loss_
+families = {Huber(): {"loss__delta": (0.1, 9.0)}}
+ranked: sl.LossSearch = sl.search_loss(X, y, "huber", families=families, max_fits=10)
+spline: list[Loss] = [sl.SplineLoss((1.0,), (1.0, 0.5)), sl.LearnedLink(n_knots=4)]
 search = GridSearchCV(
     SGDRegressor(Huber()), {"loss__delta": [1.0, 2.0]}, scoring=sl.loss_scorer("huber")
 ).fit(X, y)
@@ -318,9 +363,24 @@ waits = sl.survival_target(classes > 0, 1.0 + queries % 5)
 survival = sl.LinearSurvival(penalty=None).fit(X, waits, strata=queries % 2)
 errors = sl.standard_errors(survival, X, waits, strata=queries % 2, clusters=queries)
 errors = sl.standard_errors(survival, X, waits, strata=queries % 2, kind="sandwich")
+survival = sl.LinearSurvival(penalty=None).fit(X, waits)
+bands = sl.survival_bands(survival, X, waits, X[:2], times=[1.0, 2.0], coverage=0.9)
+curves = bands.upper - bands.lower
+between = sl.survival_target(lower=queries % 5, upper=1.0 + queries % 5)
+survival = sl.LinearSurvival(sl.WeibullAFT(), features={"scale": [0]}).fit(X, between)
+curves = survival.predict_quantile(X, 0.9) + survival.predict_median(X)
+curves = survival.predict_interval(X, coverage=0.5)
+causes = sl.survival_target(event=queries % 3, time=1.0 + queries % 5)
+curves = sl.LinearSurvival().fit(X, causes).predict_cumulative_incidence(X, times=[2.0])
 report: sl.LossReport = sl.check_loss(Huber(), on_fail=None, random_state=1)
 results: list[sl.CheckResult] = [result for result in report if not result.passed]
 status: str = report["gradient"].status
+smooth = LinearRegressor("pseudo_huber").fit(X, y)
+influences = sl.influence(smooth, X, y, X_val=X[:9], y_val=y[:9], top=5)
+sl.InfluenceDisplay.from_influence(influences).plot(n_named=1)
+sl.InfluenceDisplay.from_estimator(smooth, X, y, levels=[0.1], s=9)
+parts = sl.contributions(smooth, X, y)
+sl.ContributionsDisplay.from_estimator(smooth, X, y, kind="row", n_bars=3)
 description: sl.LossDescription = sl.describe("huber")
 influence: sl.Influence = description.influence
 bound: float = influence.bound + description.efficiency

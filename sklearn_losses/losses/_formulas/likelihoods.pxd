@@ -52,15 +52,18 @@ cdef inline double log_minus_expm1(double x) noexcept nogil:
     return log(-expm1(-x)) if x < LOG_2 else log1p(-exp(-x))
 
 
+cdef inline double normal_tail(double s) noexcept nogil:
+    """1 - x (1 - Phi(x)) / phi(x), of s = 1 / x^2 next to 0."""
+    return s * (1.0 - s * (3.0 - s * (15.0 - s * (105.0 - 945.0 * s))))
+
+
 cdef inline double log_normal_cdf(double x) noexcept nogil:
     cdef double s
     if x > 0.0:
         return log1p(-0.5 * erfc(x * SQRT_HALF_))
     if x > -30.0:
         return log(0.5 * erfc(-x * SQRT_HALF_))
-    s = 1.0 / (x * x)
-    return -0.5 * x * x - log(-x) - HALF_LOG_2PI + log1p(
-        -s * (1.0 - s * (3.0 - s * (15.0 - s * (105.0 - 945.0 * s)))))
+    return -0.5 * x * x - log(-x) - HALF_LOG_2PI + log1p(-normal_tail(1.0 / (x * x)))
 
 
 cdef inline double digamma(double x) noexcept nogil:
@@ -83,6 +86,25 @@ cdef inline double trigamma(double x) noexcept nogil:
         1.0 / 6 - s * (1.0 / 30 - s * (1.0 / 42 - s * (1.0 / 30 - s * (5.0 / 66)))))
 
 
+cdef inline double stirling(double x, double log_x, double *p, double *s) noexcept nogil:
+    """lgamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2), of x > 0.
+
+    p is x (digamma(x) - log x), from -1 at 0 to -1/2, and s its derivative by log x.
+    """
+    cdef double i
+    if x < 1e-290:
+        p[0], s[0] = -1.0, 0.0
+        return -0.5 * log_x - HALF_LOG_2PI
+    if x > 100.0:
+        i = 1.0 / x
+        p[0] = -0.5 - i * (1.0 / 12 - i * i * (1.0 / 120 - i * i / 252))
+        s[0] = i * (1.0 / 12 - i * i * (1.0 / 40 - i * i * (5.0 / 252)))
+        return i * (1.0 / 12 - i * i * (1.0 / 360 - i * i / 1260))
+    p[0] = x * (digamma(x) - log_x)
+    s[0] = p[0] + x * x * trigamma(x) - x
+    return lgamma(x) - (x - 0.5) * log_x + x - HALF_LOG_2PI
+
+
 # ------------------------------------- the log of one side of a distribution function
 cdef inline double above(int kind, double a, double *d, double *dd) noexcept nogil:
     """-log(1 - F(a)), and its two derivatives."""
@@ -96,20 +118,20 @@ cdef inline double above(int kind, double a, double *d, double *dd) noexcept nog
         return e
     if kind == NORMAL:
         p = log_normal_cdf(-a)
-        f = exp(-0.5 * a * a - HALF_LOG_2PI - p)
-        d[0] = f
         e = 1.0 / (a * a) if a != 0.0 else 0.0
-        dd[0] = f * (f - a) if a < 30.0 else 1.0 - e * (1.0 - e * (6.0 - 50.0 * e))
+        f = exp(-0.5 * a * a - HALF_LOG_2PI - p) if a < 30.0 else a / (1.0 - normal_tail(e))
+        d[0] = f
+        dd[0] = 0.0 if f == 0.0 else f * (f - a) if a < 30.0 else 1.0 - e * (1.0 - e * (6.0 - 50.0 * e))
         return -p
     if kind == MAXIMUM:
         p = below(MINIMUM, -a, d, dd)
         d[0] = -d[0]
         return p
     p = atan2(1.0, a) / PI
-    f = 1.0 / (PI * (1.0 + a * a))
-    d[0] = f / p
-    dd[0] = f / p * (f / p - 2.0 * a / (1.0 + a * a))
-    return -log(p)
+    f = 1.0 / (PI * p * (1.0 + a * a)) if a < 1e15 else 1.0 / a
+    d[0] = f
+    dd[0] = f * (f - 2.0 / (a + 1.0 / a)) if a < 1e15 else -f * f
+    return -log(p) if p < 0.5 else -log1p(-atan2(1.0, -a) / PI)
 
 
 cdef inline double below(int kind, double b, double *d, double *dd) noexcept nogil:
@@ -420,23 +442,17 @@ cdef inline double gamma_(
     lgamma(k) - k log k + k + k (q - 1 - log q) + log y.
     """
     cdef double k = exp(-2.0 * raw[1]), log_y = log(y[0])
-    cdef double x = log_y - raw[0], q = exp(x), s = 1.0 / k, a, a1, a2, far
+    cdef double x = log_y - raw[0], q = exp(x), p, s, far
+    cdef double value = stirling(k, -2.0 * raw[1], &p, &s) + raw[1] + HALF_LOG_2PI
     far = q - 1.0 - x if fabs(x) > 1e-2 else x * x * (
         0.5 + x * (1.0 / 6 + x * (1.0 / 24 + x * (1.0 / 120 + x / 720))))
-    if k > 100.0:
-        a = HALF_LOG_2PI - 0.5 * log(k) + s * (1.0 / 12 - s * s * (1.0 / 360 - s * s / 1260))
-        a1 = -s * (0.5 + s * (1.0 / 12 - s * s * (1.0 / 120 - s * s / 252)))
-        a2 = s * s * (0.5 + s * (1.0 / 6 - s * s * (1.0 / 30 - s * s / 42)))
-    else:
-        a = lgamma(k) - k * log(k) + k
-        a1, a2 = digamma(k) - log(k), trigamma(k) - s
     if g != NULL:
         g[0] = k * (1.0 - q)
-        g[1] = -2.0 * k * (a1 + far)
+        g[1] = -2.0 * (p + k * far)
     if h != NULL:
         h[0], h[1] = k * q, -2.0 * k * (1.0 - q)
-        h[2] = 4.0 * k * (k * a2 + a1 + far)
-    return a + k * far + log_y
+        h[2] = 4.0 * (s + k * far)
+    return value + k * far + log_y
 
 
 # ---------------------------------------------------------------------------- counts
@@ -447,7 +463,8 @@ cdef inline double negative_binomial(
 
     Nothing in it divides by a small d: the limit d = 0 is reached smoothly.
     """
-    cdef double d = exp(raw[1]), m = exp(raw[0]), count = y[0], x = d * m, one = 1.0 + d * m
+    cdef double d = exp(raw[1]), m = exp(raw[0]), count = y[0]
+    cdef double x = d * m if d > 0.0 else 0.0, one = 1.0 + x
     cdef double s[3]
     cdef double b = 0.0, b1 = 0.0, by_d, by_dd, value, term, share
     cdef double log_one = log1p(x) if x < 1e300 else raw[0] + raw[1]
@@ -482,14 +499,27 @@ cdef inline double negative_binomial(
 cdef inline void sums_of_log1p(double d, double y, double *s) noexcept nogil:
     """sum over j < y of log(1 + d j), and its derivatives by d."""
     cdef Py_ssize_t j
-    cdef double one, a, b
+    cdef double one, a, b, n = y - 1.0, n1, n2, n3, n4
     s[0] = s[1] = s[2] = 0.0
-    if y <= 64.0 or d * y < 1e-2:
+    if d == 0.0:
+        return  # who multiplies by d wants none of them
+    if y <= 64.0:
         for j in range(1, <Py_ssize_t> y):
             one = 1.0 + d * j
             s[0] += log1p(d * j)
             s[1] += j / one
             s[2] -= (j / one) * (j / one)
+        return
+    if d * y < 1e-2:  # by sums of powers of j
+        n1 = 0.5 * n * y
+        n2 = n1 * (2.0 * n + 1.0) / 3.0
+        n3 = n1 * n1
+        n4 = n2 * (3.0 * n * y - 1.0) / 5.0
+        a = n3 * (2.0 * n * y - 1.0) / 3.0
+        b = n2 * (3.0 * n * n * (n * n + 2.0 * n) - 3.0 * n + 1.0) / 7.0
+        s[0] = d * (n1 - d * (n2 / 2 - d * (n3 / 3 - d * (n4 / 4 - d * (a / 5 - d * b / 6)))))
+        s[1] = n1 - d * (n2 - d * (n3 - d * (n4 - d * (a - d * b))))
+        s[2] = -n2 + d * (2.0 * n3 - d * (3.0 * n4 - d * (4.0 * a - d * 5.0 * b)))
         return
     a = 1.0 / d
     b = digamma(y + a) - digamma(a)

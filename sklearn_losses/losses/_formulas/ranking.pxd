@@ -5,7 +5,7 @@ The pairs are those of a row i and a row j of less relevance, with the margin
 m = r_i - r_j. No pair is kept: rows come by relevance, so that those of less stand before.
 """
 
-from libc.math cimport INFINITY, fabs, log
+from libc.math cimport INFINITY, fabs, floor, log
 
 from sklearn_losses.losses._exp_log cimport exp
 from sklearn_losses.losses._math cimport expit, softplus
@@ -224,3 +224,132 @@ cdef inline double list_net(const void *params, const Group *g) noexcept nogil:
             for j in range(k):
                 g.product[i * k + j] = p[i] * (g.v[i * k + j] - mean[j])
     return value + log(total)
+
+
+cdef inline double approx_ndcg(const void *params, const Group *g) noexcept nogil:
+    """1 - sum_i a_i D(rank_i), with smooth ranks 1 + sum_j expit((r_j - r_i) / T).
+
+    y is the relevance, and a, its gain as a share of the best DCG; D(x) = 1 / log2(1 + x).
+    With c = a D', b = a D'' and s = expit', which is even, the gradient is
+    sum_j s_ij (c_i - c_j) / T.
+    """
+    cdef Py_ssize_t n = g.n, k = g.n_directions, size = g.y_size, i, j, q
+    cdef double T = (<const double *> params)[0]
+    cdef double a, rank, log_, s, s_bent, z, value = 1.0
+    cdef double *c = g.work
+    cdef double *b = c + n
+    cdef double *steep = b + n
+    cdef double *change = steep + n
+    for i in range(n):
+        rank = 0.5
+        for j in range(n):
+            rank += expit((g.raw[j] - g.raw[i]) / T)
+        a, log_ = g.y[i * size + 1], log(1.0 + rank)
+        value -= a * LN2 / log_
+        c[i] = -a * LN2 / ((1.0 + rank) * log_ * log_)
+        b[i] = a * LN2 * (1.0 + 2.0 / log_) / ((1.0 + rank) * (1.0 + rank) * log_ * log_)
+    clear(g)
+    if g.gradient == NULL and g.curvature == NULL and k == 0:
+        return value
+    for i in range(n):
+        steep[i] = -0.25 / T  # of the row itself
+        for j in range(n):
+            z = (g.raw[j] - g.raw[i]) / T
+            s = expit(z) * expit(-z) / T
+            steep[i] += s
+            if g.gradient != NULL:
+                g.gradient[i] += s * (c[i] - c[j])
+            if g.curvature != NULL:
+                s_bent = s * (expit(z) - expit(-z)) / T
+                g.curvature[i] += s_bent * (c[i] - c[j]) - (s * s * b[j] if i != j else 0.0)
+        if g.curvature != NULL:  # the rank of a row moves those of the others, too
+            g.curvature[i] = g.curvature[i] - steep[i] * steep[i] * b[i]
+    for q in range(k):
+        for i in range(n):
+            change[i] = 0.0
+            for j in range(n):
+                z = (g.raw[j] - g.raw[i]) / T
+                s = expit(z) * expit(-z) / T
+                change[i] += b[i] * s * (g.v[j * k + q] - g.v[i * k + q])
+        for i in range(n):
+            for j in range(n):
+                z = (g.raw[j] - g.raw[i]) / T
+                s = expit(z) * expit(-z) / T
+                s_bent = s * (expit(z) - expit(-z)) / T
+                g.product[i * k + q] += (
+                    s_bent * (g.v[i * k + q] - g.v[j * k + q]) * (c[i] - c[j])
+                    + s * (change[i] - change[j]))
+    return value
+
+
+cdef inline double harmonic(double n) noexcept nogil:
+    """1 + 1/2 + ... + 1/n."""
+    cdef double total = 0.0, i = 1.0
+    if n > 64.0:
+        return log(n) + 0.5772156649015329 + 0.5 / n - 1.0 / (12.0 * n * n)
+    while i <= n:
+        total += 1.0 / i
+        i += 1.0
+    return total
+
+
+cdef inline double weight_of_draw(double below, double n) noexcept nogil:
+    """What a row weighs whose n-th draw was the first to be in its way."""
+    return harmonic(max(1.0, floor(below / n)))
+
+
+cdef inline double warp(const void *params, const Group *g) noexcept nogil:
+    """The mean over all draws of `warp_of_draw`, of all rows that have others below.
+
+    Of the share p of those below a row that are in its way, the n-th draw is the first
+    with the chance p (1 - p)^(n - 1).
+    """
+    cdef Py_ssize_t i, j, level = 0, size = g.y_size
+    cdef double most = (<const double *> params)[0], n, w, short_of, total = 0.0
+    cdef double below = 0.0, all_ = 0.0, in_way, hinge, p, chance
+    clear(g)
+    for i in range(g.n):
+        if i > 0 and g.y[i * size] != g.y[(i - 1) * size]:
+            level, below = i, all_
+        all_ += g.weight[i]
+        in_way = hinge = 0.0
+        for j in range(level):
+            short_of = 1.0 - g.raw[i] + g.raw[j]
+            if short_of > 0.0:
+                in_way += g.weight[j]
+                hinge += g.weight[j] * short_of
+        if in_way == 0.0:
+            continue
+        p, w, n = in_way / below, 0.0, 1.0
+        chance = p
+        while n <= most:
+            w += chance * weight_of_draw(below, n)
+            chance *= 1.0 - p
+            n += 1.0
+        w *= g.weight[i] / in_way
+        total += w * hinge
+        if g.gradient == NULL:
+            continue
+        g.gradient[i] -= w * in_way
+        for j in range(level):
+            if 1.0 - g.raw[i] + g.raw[j] > 0.0:
+                g.gradient[j] += w * g.weight[j]
+    return total
+
+
+cdef inline double warp_of_draw(const void *params, const Group *g) noexcept nogil:
+    """The hinge of the last row and the first of the others that is in its way.
+
+    The second number of its y is the weight of all rows of less relevance.
+    """
+    cdef Py_ssize_t j, last = g.n - 1
+    cdef double short_of, w
+    clear(g)
+    for j in range(last):
+        short_of = 1.0 - g.raw[last] + g.raw[j]
+        if short_of > 0.0:
+            w = weight_of_draw(g.y[last * g.y_size + 1], j + 1.0)
+            if g.gradient != NULL:
+                g.gradient[j], g.gradient[last] = w, -w
+            return w * short_of
+    return 0.0

@@ -17,8 +17,7 @@ from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers.descent._curvature import Curvature
 from sklearn_losses.solvers.descent._descent import Descent, Limits
 from sklearn_losses.solvers.descent._exact import has_exact_curvature, polished
-from sklearn_losses.solvers.descent._gap import Gap
-from sklearn_losses.solvers.descent._groups import GroupGap, GroupProblem
+from sklearn_losses.solvers.descent._groups import bends_down, kinds_of
 from sklearn_losses.solvers.descent._models import LBFGS, NEWTON, Models
 from sklearn_losses.solvers.descent._newton import (
     SMALLEST_TOL,
@@ -26,7 +25,6 @@ from sklearn_losses.solvers.descent._newton import (
     what_hides_of,
 )
 from sklearn_losses.solvers.descent._problem import (
-    CentredProblem,
     features_for,
     has_small_matrix,
     slopes_at_start,
@@ -51,7 +49,7 @@ def choose(objective):
     -------
     {"newton", "lbfgs"}
     """
-    if not has_small_matrix(objective):
+    if not has_small_matrix(objective) or bends_down(objective.loss):
         return LBFGS
     if not objective.is_joint:
         return NEWTON
@@ -158,6 +156,12 @@ class Certified(Solver):
                 f"classes: their matrix would have {size:,} rows, of at most "
                 f"{SETTINGS.most_features + 1:,}. Use solver='auto'."
             )
+        if self.method == NEWTON and bends_down(objective.loss):
+            raise ValueError(
+                f"{self.owner}(solver='newton') cannot use {objective.loss!r}, because "
+                "its matrix of second derivatives has no least curvature above 0: "
+                "steps could lead to a maximum. Use solver='auto'."
+            )
 
     def solve(self, objective, start):
         """Minimize one objective.
@@ -256,9 +260,7 @@ class Certified(Solver):
     @staticmethod
     def _descent(limits, objective, features, models, smoothing, point, passes):
         """The descent of an objective to a gap, if it has one."""
-        kind, gap = CentredProblem, Gap
-        if objective.loss.granularity == "group":
-            kind, gap = GroupProblem, GroupGap
+        kind, gap = kinds_of(objective)
         problem = kind.of(objective, features, objective.term(), passes)
         stopping = gap(limits) if objective.has_gap else Tolerance(limits)
         return Descent(problem, limits, stopping, models, smoothing, point)
@@ -285,9 +287,7 @@ class Certified(Solver):
         if descent.start.is_perfect or not is_found:
             return None
         passes, width = descent.problem.passes, descent.smoothing.width
-        is_known = not descent.problem.couples_rows
-        curvature = descent.curvature() if is_known else None
-        return _Sample(descent.found(), passes, width, curvature)
+        return _Sample(descent.found(), passes, width, descent.curvature())
 
     def _warnings(self, objective, descent):
         """What the user should know: a tolerance that was missed, or no minimum."""
@@ -362,7 +362,7 @@ class _Sample(NamedTuple):
         Over the rows of the sample.
     width : float
         Over how much kinks were smoothed in the end.
-    curvature : Curvature or None
+    curvature : Curvature
     """
 
     point: tuple

@@ -15,10 +15,10 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_losses.solvers.descent._gap import Gap
+from sklearn_losses.solvers.descent._groups import kinds_of
 from sklearn_losses.solvers.descent._line_search import is_finite, step_length
 from sklearn_losses.solvers.descent._models import Models
-from sklearn_losses.solvers.descent._problem import CentredProblem, bends_alike
+from sklearn_losses.solvers.descent._problem import bends_alike
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._state import Start, State, Step, Verdict
@@ -135,8 +135,9 @@ class Descent:
         passes : int
             Over the rows until now; the first is that for mean and spread.
         """
-        problem = CentredProblem.of(objective, features, term, passes)
-        proof = partial(Gap, limits) if objective.has_gap else None
+        kind, gap = kinds_of(objective)
+        problem = kind.of(objective, features, term, passes)
+        proof = partial(gap, limits) if objective.has_gap else None
         stopping = Tolerance(limits, proof)
         return cls(problem, limits, stopping, Models(), Smoothing(), point)
 

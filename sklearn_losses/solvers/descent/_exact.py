@@ -10,6 +10,7 @@ from sklearn_losses.problem._blocks import (
     LocalBlocks,
     Point,
     added,
+    first_order,
     mean_and_scale,
     second_order,
     squared_slopes,
@@ -90,14 +91,30 @@ class ExactCurvature:
         """Hessian and gradient at a point."""
         self.theta, self.point = theta, self.point.at(theta)
         value, gradient, of_loss = added(self.blocks.map(second_order, self.point))
-        self.matrix = of_loss + np.diag(np.tile(self.l2, len(theta)))
+        self.matrix = of_loss + self.penalty_matrix()
+        gradient = (gradient + self.penalty_slope(theta)).ravel()
+        self.gradient = np.where(self.free, gradient, 0.0)
+        self.value = value + self.penalty(theta)
+
+    def penalty_matrix(self):
+        """The second derivatives of the penalty."""
+        found, n_outputs = np.diag(np.tile(self.l2, len(self.theta))), len(self.theta)
         if self.price.matrix is not None:
             padded = np.pad(self.price.matrix, (0, 1))
-            self.matrix += np.kron(np.eye(len(theta)), padded)
-        gradient = gradient + self.l2 * theta + self.l1 * np.sign(theta)
-        gradient[:, :-1] += self.price.rest_slope(theta[:, :-1])
-        self.gradient = np.where(self.free, gradient.ravel(), 0.0)
-        self.value = value + self.penalty(theta)
+            found += np.kron(np.eye(n_outputs), padded)
+        return found
+
+    def penalty_slope(self, theta, price=None):
+        """The first derivatives of the penalty, or of another one, by theta."""
+        price = self.price if price is None else price.scaled(self.point.scale)
+        u, found = theta[:, :-1], np.zeros(theta.shape)
+        found[:, :-1] = price.l2 * u + price.l1 * np.sign(u) + price.rest_slope(u)
+        return found
+
+    def slope_of(self, objective):
+        """The first derivatives of another objective of these rows at this point."""
+        gradient = added(LocalBlocks([objective]).map(first_order, self.point))[1]
+        return gradient + self.penalty_slope(self.theta, objective.penalty)
 
     def value_at(self, theta):
         """The objective elsewhere."""
@@ -137,15 +154,51 @@ class ExactCurvature:
 
     def _factors(self):
         """The inverse of the Hessian scaled to a diagonal of 1, and that scale."""
+        values, vectors, scale = self._spectrum()
+        return (vectors / values) @ vectors.T, scale
+
+    def _spectrum(self):
+        """Eigenvalues that are not 0, and vectors, of the scaled Hessian, and scale."""
         matrix = self.matrix[np.ix_(self.free, self.free)]
         diagonal = np.sqrt(np.abs(np.diag(matrix)))
         scale = np.divide(
             1.0, diagonal, out=np.zeros(len(diagonal)), where=diagonal > 0
         )
         values, vectors = np.linalg.eigh(matrix * scale * scale[:, None])
-        is_flat = np.abs(values) <= NO_CURVATURE * np.abs(values).max(initial=0.0)
-        inverse = np.where(is_flat, 0.0, 1.0 / np.where(is_flat, 1.0, values))
-        return (vectors * inverse) @ vectors.T, scale
+        bends = np.abs(values) > NO_CURVATURE * np.abs(values).max(initial=0.0)
+        return values[bends], vectors[:, bends], scale
+
+    def axes(self):
+        """Directions T in which the Hessian is the unit matrix, T' H T = 1.
+
+        In them the penalty's part of it is diagonal, too.
+
+        Returns
+        -------
+        T : ndarray of shape (size, n_directions)
+        share : ndarray of shape (n_directions,)
+            Of the penalty in the curvature, from 0 to 1.
+
+        Raises
+        ------
+        ValueError
+            If there is a direction in which the objective falls.
+        """
+        values, vectors, scale = self._spectrum()
+        if (values < 0).any():
+            raise ValueError(
+                "The coefficients are no minimum: the objective falls in some "
+                "direction. Fit with a smaller tol or a larger max_iter."
+            )
+        T = np.zeros((len(self.free), len(values)))
+        T[self.free] = scale[:, None] * vectors / np.sqrt(values)
+        share, turn = np.linalg.eigh(T.T @ self.penalty_matrix() @ T)
+        return T @ turn, np.clip(share, 0.0, 1.0)
+
+    @property
+    def is_convex(self):
+        """Whether the objective falls in no direction."""
+        return bool((self._spectrum()[0] >= 0).all())
 
     @property
     def is_regular(self):
@@ -158,6 +211,27 @@ def has_exact_curvature(objective):
     """Whether there is an `ExactCurvature` of an objective."""
     price = objective.penalty
     return objective.loss.differentiable and price.norm is price.concave is None
+
+
+def on_support(objective, coef):
+    """The objective of the features that an l1 norm has let in; the others are 0.
+
+    Parameters
+    ----------
+    objective : Objective
+    coef : ndarray of shape (n_outputs, n_features)
+
+    Returns
+    -------
+    objective : Objective
+    kept : ndarray of int
+        The features.
+    """
+    price, kept = objective.penalty, np.arange(coef.shape[1])
+    if not price.has_l1 or coef.all():
+        return objective, kept
+    kept = np.flatnonzero(((coef != 0) | (price.l1 == 0)).any(axis=0))
+    return objective.with_columns(kept), kept
 
 
 def polished(objective, coef, intercept, blocks=None):

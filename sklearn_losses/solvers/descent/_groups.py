@@ -100,6 +100,19 @@ class GroupProblem(CentredProblem):
         return product
 
 
+def bends_down(loss):
+    """Whether a loss of groups has second derivatives that are no model of it."""
+    is_of_groups = loss.granularity == "group" and not loss.convex
+    return is_of_groups and not hasattr(loss, "frozen")
+
+
+def kinds_of(objective):
+    """The problem and the gap of an objective."""
+    if objective.loss.granularity == "group":
+        return GroupProblem, GroupGap
+    return CentredProblem, Gap
+
+
 class GroupGap(Gap):
     """The gap of a loss of groups, whose slopes come with what they prove."""
 
@@ -109,6 +122,13 @@ class GroupGap(Gap):
         self._dual = GroupDual(problem.term, problem.features, problem.price)
         lowest = problem.term.known_minimum
         self.bound = lowest - ROUNDING * abs(lowest)
+
+    def is_proved(self, descent, left):
+        state, self._proof = descent.state, left
+        width = descent.smoothing.width
+        here = descent.problem.term.model(state.raw, width, None, False)
+        self._raise_by(here, state.theta, None)
+        return state.best - self.bound <= left
 
     def _sees_gaps(self, descent):
         """Whether slopes that have been summed give a bound: if they are not smoothed.

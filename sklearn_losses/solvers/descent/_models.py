@@ -1,5 +1,6 @@
 """Which quadratic model a descent uses, and when it takes another one."""
 
+from sklearn_losses.solvers.descent._groups import bends_down
 from sklearn_losses.solvers.descent._newton_model import (
     JointModel,
     NewtonModel,
@@ -44,7 +45,8 @@ class Models:
         if memory is not None:
             return newton if memory.has_matrix else ProductModel
         if self.method is None:
-            return QuasiNewtonModel if problem.is_joint or is_long else NewtonModel
+            is_other = problem.is_joint or bends_down(problem.term.loss)
+            return QuasiNewtonModel if is_other or is_long else newton
         if self.method == LBFGS:
             return QuasiNewtonModel
         price, is_smoothed = problem.price, problem.term.is_smoothed

@@ -61,7 +61,7 @@ class Newton(Solver):
         weight = product_of(chosen, objective.sample_weight)
         coef, intercept = coefficients(start)
         slopes = slopes_at_start(objective, coef, intercept, chosen)
-        parts = objective.rows, weight, objective.fit_intercept, slopes
+        parts = objective.rows, weight, objective.is_centred, slopes
         features = features_for(objective.loss, *parts)
         features = features.in_units(objective.penalty.units(features.scale))
         del weight, slopes, parts

@@ -38,6 +38,7 @@ from sklearn_losses.solvers.descent._stopping import Tolerance
 from sklearn_losses.terms._outputs import OutputsTerm
 from sklearn_losses.terms._term import FEW, uniform
 
+BETTER_TOL = 1e-5  # of fits from two points, of which the better one goes on
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
 LITTLE = 1e-15  # ... while they gain so much of the value
@@ -172,6 +173,10 @@ class OutputsProblem(CentredProblem):
         """This problem, of outputs that use what they say."""
         self.predictors, self.sees_differences = predictors, False
         self.moves[-1] = 1.0  # predictors know which intercepts move
+        if self.price.has_bounds:  # which are those of the location
+            none = np.full((self.n_outputs - 1, len(self.low)), np.inf)
+            self.low = np.vstack([self.low, -none])
+            self.high = np.vstack([self.high, none])
         return self
 
     def gradient(self, theta, sums):
@@ -287,7 +292,7 @@ class OutputsDescent(Descent):
         if "scale" not in term.loss.outputs:
             return False
         before = term.loss.values_of(term.best_constant()[None])["scale"]
-        raw = self.problem.raw_at(self.state.kept)
+        raw = self.problem.raw_at(self.state.kept)[term.weight > 0]
         vanished = GONE if self.state.converged else VANISHED
         return not np.min(term.loss.values_of(raw)["scale"]) > vanished * before[0]
 
@@ -400,8 +405,7 @@ class OutputsSolver(Certified):
         if sample is not None and not point[0].any():
             point, _ = self._of_rows(sample, features, point)
         if objective.predictors.has_more:
-            first = replace(objective, predictors=objective.predictors.of_first())
-            point, passes = self._of_rows(first, features, point, passes)
+            point, passes = self._with_more(objective, features, point, passes)
         limits = Limits(self.max_iter, max(self.tol, SMALLEST_TOL))
         descent = OutputsDescent(limits, objective, features, point, passes)
         with np.errstate(all="ignore"):
@@ -426,10 +430,35 @@ class OutputsSolver(Certified):
         )
         return result, descent
 
-    def _of_rows(self, objective, features, point, passes=0):
+    def _with_more(self, objective, features, point, passes):
+        """Where to begin if more than the first output has features.
+
+        That is with constants for them or, if the point has coefficients of its own,
+        with what turns out to be better.
+        """
+        is_given = point[0][1:].any()
+        loss, more = objective.loss, objective.predictors.featured_outputs
+        low, kept = loss.beginnings()
+        held = more & ~np.isnan(kept)
+        first = objective.predictors.of_first(~held)
+        constants = point[0].copy(), np.where(held, kept, point[1])
+        constants[0][1:] = 0.0
+        first = replace(objective, predictors=first)
+        (coef, intercept), passes = self._of_rows(first, features, constants, passes)
+        constants = coef, np.where(more, np.maximum(intercept, low), intercept)
+        if not is_given:
+            return constants, passes
+        found = []
+        for each in (point, constants):
+            parts = objective, features, each, passes, BETTER_TOL
+            (coef, intercept), passes = self._of_rows(*parts)
+            found.append((objective.value(coef, intercept), (coef, intercept)))
+        return min(found, key=lambda pair: pair[0])[1], passes
+
+    def _of_rows(self, objective, features, point, passes=0, tol=START_TOL):
         """The minimum of an objective, about, for another to begin with."""
         features = features.with_rows(objective.rows)
-        limits = Limits(self.max_iter, START_TOL)
+        limits = Limits(self.max_iter, tol)
         descent = OutputsDescent(limits, objective, features, point)
         descent.finish()
         passes += descent.problem.passes

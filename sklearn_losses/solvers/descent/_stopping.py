@@ -158,14 +158,15 @@ class Tolerance(Stopping):
     def is_level(descent, allowed):
         """Whether the gradient leaves little to gain on a way as long as so far.
 
-        With a penalty that is not convex, which a step so long would leave behind, on
-        as long a way as the typical curvature allows.
+        With a penalty that is not convex, which a step so long would leave behind, or
+        such a loss of groups, on as long a way as the typical curvature allows.
         """
         problem = descent.problem
         steep = float(np.linalg.norm(descent.model.steepest_slope()))
         size = float(np.linalg.norm(descent.state.theta[..., :-1]))
         way = max(size, problem.term.unit)
-        if not problem.price.is_convex:
+        bends = problem.couples_rows and not problem.is_convex
+        if bends or not problem.price.is_convex:
             typical = max(descent.start.typical, SETTINGS.tiny)
             way = min(way, 0.5 * steep / typical)
         return steep * way <= SETTINGS.proof * allowed

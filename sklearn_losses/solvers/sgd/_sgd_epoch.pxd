@@ -9,6 +9,7 @@ from libc.math cimport fabs
 from libc.stdint cimport uint64_t, uint32_t
 
 from sklearn_losses.design._rows cimport index, real
+from sklearn_losses.solvers.sgd._group_batches cimport GroupBatches, rows_of_next
 from sklearn_losses.solvers.sgd._weights cimport Output, ScaledWeights, Step
 from sklearn_losses._machine._prefetch cimport sl_prefetch
 from sklearn_losses.losses._table cimport CLoss, LossTable
@@ -59,6 +60,7 @@ cdef class Epoch:
     cdef bint shuffles
     cdef readonly Py_ssize_t bad_row     # whose raw prediction is not finite; -1: none
     cdef public object steps             # None, or what takes the steps instead
+    cdef public GroupBatches groups      # None, or what batches of groups are made of
     cdef double clip                     # the largest norm of a row's gradient
     cdef uint64_t random
     cdef readonly double t
@@ -82,6 +84,8 @@ cdef void set_gradients(Epoch e, const Py_ssize_t[::1] active,
 cdef inline void begin_batch(Epoch e, Batch *batch) noexcept nogil:
     """How many rows the batch has, and the step size."""
     batch.n = min(e.batch_size, e.n_rows - batch.first)
+    if e.groups is not None:
+        batch.n = rows_of_next(e.groups)
     if e.schedule.rate != NULL:
         batch.rate = e.schedule.rate(e.schedule.params, e.t)
 

@@ -19,6 +19,7 @@ from sklearn_losses.design._rows cimport (
     index, no_index, real, row_add, row_dot, row_dot_asking, row_norm, row_prefetch,
     row_size, row_squared_norm, row_start,
 )
+from sklearn_losses.solvers.sgd._group_batches cimport group_gradients
 from sklearn_losses.solvers.sgd._weights cimport (
     Output, ScaledWeights, Step, add_row, before_step, finish_epoch, finish_step, shrink,
     start_epoch, take_step, used, weights_dot,
@@ -135,6 +136,8 @@ cdef class Epoch:
         cdef Py_ssize_t a, k
         cdef bint is_finite
         self.bad_row = -1
+        if self.groups is not None:
+            self.groups.begin(self.order)
         with nogil:
             if self.shuffles:
                 shuffle(self.order, &self.random)
@@ -143,7 +146,7 @@ cdef class Epoch:
                 self.loss_sum[k] = 0.0
                 start_epoch(&self.weights.outputs[k])
         # To clip is what `run_epoch` should not even have to ask for.
-        is_short = self.batch_size == 1 and self.clip == INFINITY
+        is_short = self.batch_size == 1 and self.clip == INFINITY and self.groups is None
         kernel = run_epoch if is_short else run_batches
         if self.steps is not None:
             self.steps.run(rows, self, active)
@@ -444,6 +447,11 @@ cdef void set_gradients(Epoch e, const Py_ssize_t[::1] active,
                         const Batch *batch) noexcept nogil:
     """The weighted gradients of a batch by all raw predictions; one call for all rows."""
     cdef Py_ssize_t a, k, b, at
+    if e.groups is not None:
+        e.loss_sum[0] += group_gradients(e.groups, e.loss, &e.raw[0], &e.gradient[0])
+        for b in range(batch.n):
+            e.gradient[b] = clipped(e, e.gradient[b])
+        return
     if e.loss.table.row != NULL:
         evaluate_joint(e, batch)
     for a in range(active.shape[0]):

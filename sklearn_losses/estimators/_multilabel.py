@@ -1,0 +1,160 @@
+"""Several labels a row: y is an indicator matrix, and each column has a model."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.multiclass import type_of_target
+
+from sklearn_losses._machine._params import InvalidParameterError
+from sklearn_losses._machine._typing import (
+    Array,
+    ArrayLike,
+    Labels,
+    Matrix,
+    available_if,
+)
+from sklearn_losses.estimators._linear_model import (
+    LinearClassifierMixin,
+    LinearModel,
+    _defines_probabilities,
+    _loss_of,
+)
+
+
+def indicator_of(y):
+    """y as an array of 0 and 1 with several columns, None if it is no such matrix."""
+    y = np.asarray(y) if isinstance(y, list) else y
+    shape = getattr(y, "shape", ())
+    if len(shape) != 2 or shape[1] < 2 or type_of_target(y) != "multilabel-indicator":
+        return None
+    return y.toarray() if sparse.issparse(y) else np.asarray(y)
+
+
+class MultilabelMixin(LinearClassifierMixin):
+    """A classifier whose y may say of each of several labels whether a row has it."""
+
+    _labels = None  # the type of an indicator matrix that was fitted
+
+    # -------------------------------------------------------------------- the targets
+    def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
+        indicator = indicator_of(y)
+        self._labels = None if indicator is None else indicator.dtype
+        if indicator is None:
+            parts = X, y, sample_weight, loss, offset, solves
+            return super()._objectives(*parts)
+        self._check_labels(loss, offset)
+        self._indicator = indicator.astype(np.float64)
+        try:
+            parts = X, indicator[:, 0], sample_weight, loss, None, solves
+            return super()._objectives(*parts)
+        finally:
+            del self._indicator
+
+    def _check_labels(self, loss, offset):
+        owner = type(self).__name__
+        if loss.granularity == "row":
+            raise InvalidParameterError(
+                f"{owner} cannot use {loss!r} with several labels a row, because it is "
+                "of one class a row. Use a binary loss such as LogLoss()."
+            )
+        for name, given in (("class_weight", self.class_weight), ("offset", offset)):
+            if given is not None:
+                raise ValueError(
+                    f"{owner} cannot use {name} with several labels a row. Leave it "
+                    "out; Asymmetric(LogLoss(), under=2.0) weighs what a row has."
+                )
+
+    def _targets_of_labels(self, weight):
+        """Those of an objective for each label, the weights and how many there are."""
+        columns = np.ascontiguousarray(self._indicator.T)
+        self.classes_ = np.arange(len(columns))
+        return list(columns), weight, len(columns)
+
+    # ------------------------------------------------------------------ what is found
+    def _initial(self, name, given, shape):
+        if self._labels is None:
+            return super()._initial(name, given, shape)
+        return LinearModel._initial(self, name, given, shape)
+
+    def _published(self, coef, intercept, dtype):
+        if self._labels is None:
+            return super()._published(coef, intercept, dtype)
+        return LinearModel._published(self, coef, intercept, dtype)
+
+    def _n_published(self):
+        return super()._n_published() if self._labels is None else len(self.classes_)
+
+    def _said_by(self, results):
+        if self._labels is None:
+            yield from super()._said_by(results)
+            return
+        for k, result in enumerate(results):
+            yield from (f"The label {k}: {message}" for message in result.warnings)
+
+    # ------------------------------------------------------------------- predictions
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
+        """Predict the label of each row, or which of several labels it has.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
+        """
+        if self._labels is None:
+            return super().predict(X, offset)
+        return (self.decision_function(X, offset) > 0).astype(self._labels)
+
+    @available_if(_defines_probabilities)
+    def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """Probabilities of the classes; there is no such method if the loss has none.
+
+        Binary losses on several classes are fitted one versus rest; their
+        probabilities are divided by their sum (Zadrozny and Elkan 2002), and are
+        uniform where all of them are 0.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`. Of several labels a row the probability of each,
+            which have no sum.
+        """
+        if self._labels is None:
+            return super().predict_proba(X, offset)
+        raw = self.raw_prediction(X, offset)
+        return _loss_of(self).inverse_link(raw).astype(raw.dtype, copy=False)
+
+    @available_if(_defines_probabilities)
+    def predict_log_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """The logarithms of `predict_proba`, with all their digits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`; None means 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            -inf where a probability is 0.
+        """
+        if self._labels is None:
+            return super().predict_log_proba(X, offset)
+        return _loss_of(self).link.log_probabilities(self.raw_prediction(X, offset))[1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

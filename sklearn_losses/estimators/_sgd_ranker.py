@@ -1,0 +1,552 @@
+"""SGDRanker: rankings by steps of queries, by all of them, or from a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.callback import with_callbacks
+from sklearn.model_selection import ShuffleSplit
+
+from sklearn_losses._machine._params import InvalidParameterError, Options
+from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
+from sklearn_losses.estimators._ranker import RankerMixin, fit_orders, split
+from sklearn_losses.estimators._sgd_base import AUTO, SCHEDULES, BaseSGD
+from sklearn_losses.estimators._sgd_docs import (
+    ATTRIBUTES,
+    CURVES,
+    parameters_of_steps,
+)
+from sklearn_losses.estimators._validation import (
+    ROWS,
+    check_size_of_weights,
+    check_weights,
+    unchanged_on_error,
+    warn_caller,
+)
+from sklearn_losses.estimators._warnings import look_at_objective
+from sklearn_losses.estimators._watching import check_validation_data, make_score
+from sklearn_losses.losses import Loss, ranking_target
+from sklearn_losses.losses._targets import group_codes
+from sklearn_losses.penalties import Penalty
+from sklearn_losses.solvers._progress import Watch
+from sklearn_losses.solvers.descent._newton import Newton
+from sklearn_losses.solvers.sgd._group_sgd import GroupSGD
+from sklearn_losses.solvers.sgd._optimizers import Optimizer
+from sklearn_losses.solvers.sgd._sgd import SGD
+from sklearn_losses.solvers.sgd._weights import coefficients
+from sklearn_losses.solvers.stream._stream import Stream, forget
+from sklearn_losses.solvers.stream._stream_groups import GroupStream
+
+_ABSENT = "fit_intercept", "epsilon", "n_jobs"
+# What is not as of rows.
+_OWN = (
+    """shuffle : bool, default=True
+        Whether to shuffle the queries before each epoch.""",
+    """random_state : int, RandomState instance, default=None
+        The source of randomness for shuffling, for the draws of `BPR` and `WARP`, and
+        for the choice of the validation queries. Pass an int for results that can be
+        had again.""",
+    """learning_rate : {'constant', 'optimal', 'invscaling', 'adaptive', 'auto'}, \
+            default='auto'
+        The step size at step t:
+
+        - 'constant': eta0;
+        - 'optimal': 1 / (alpha (t0 + t - 1)), with the t0 that Bottou proposes [1]_;
+        - 'invscaling': eta0 / t ** power_t;
+        - 'adaptive': eta0, divided by 5 each time that `tol` would end the fit; below
+          1e-6 the fit ends;
+        - 'auto': no steps to tune, whatever the scale of the features: all rows at
+          once in `fit`, a memory of them in `partial_fit`; see Notes. eta0, power_t,
+          average, batch_size and shuffle then have no effect, and a UserWarning
+          says so if one of them is set.""",
+    """early_stopping : bool, default=False
+        Whether to set queries aside for validation, to end the fit when their mean loss
+        or the score in `scoring`, such as ``ndcg_scorer(k=10)``, no longer improves,
+        and to keep the coefficients of the epoch where it was best. Rows that are
+        passed to `fit` as `X_val` and `y_val` do the same.""",
+    """validation_fraction : float, default=0.1
+        The fraction of the queries to set aside, in (0, 1). It is only used with
+        `early_stopping`.""",
+    """batch_size : int, default=1
+        The number of queries in a step, or of draws of `BPR` and `WARP`; the last step
+        of an epoch, or of a call of `partial_fit`, takes those that are left. A step
+        moves along the mean over its queries of the loss's gradient; step sizes and
+        averages count steps.""",
+)
+_ATTRIBUTES = ATTRIBUTES.format(most="").replace(
+    "steps as rows divided by `batch_size`, rounded up; rows of weight zero do not\n"
+    "        count. With learning_rate='auto' it counts rows.",
+    "steps as queries, or draws, divided by `batch_size`, rounded up. With\n"
+    "        learning_rate='auto' it counts queries.",
+)
+
+
+class SGDRanker(RankerMixin, BaseSGD):
+    __doc__ = f"""Linear ranking with any loss of the rows of a query, by queries.
+
+    It minimizes
+
+        sum over queries of loss(y_q, X_q w) / n_queries + alpha penalty(w)
+
+    with all rows at once or, if `learning_rate` names a schedule, by stochastic
+    gradient descent: one query, or `batch_size` queries, at a time. `partial_fit` takes
+    queries as they come. There is no intercept, for only differences within a query
+    count. With a loss of ``per="pair"`` it is the sum over pairs, over their number.
+
+    Parameters
+    ----------
+    loss : Loss or str, default='pairwise_logistic'
+        A loss for ranking: an object, such as ``ListNet()``, or a name, such as
+        'list_net'; see ``loss_names("ranking")``.
+
+    {parameters_of_steps(_ABSENT, _OWN)}
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        The coefficients, float32 if X was.
+
+    n_queries_used_ : int
+        How many queries of the last fit, or call of `partial_fit`, have rows of two
+        levels of relevance and were learnt from; the others say nothing.
+
+    {_ATTRIBUTES}
+
+    {CURVES}
+
+    See Also
+    --------
+    LinearRanker : With a certificate, solved further.
+    ranking_target : Targets that carry their queries, for searches without routing.
+    ndcg_scorer : A scorer for searches, and for `scoring`.
+
+    Notes
+    -----
+    Rows of a query need not follow each other, and queries may have any ids. A query
+    counts as much as the mean of its rows' weights; a row of weight 0 is none.
+
+    **learning_rate='auto'**, in `fit`, is the descent of `LinearRanker` with another
+    end: `tol` is the share of the possible gain over coefficients of 0 that may be
+    missed, about, and `max_iter` the most passes over the rows. `LambdaRank` is fitted
+    by one order after the other; what else is not convex begins at the minimum of
+    `PairwiseLogistic`, and ends in a local minimum. In `partial_fit` it minimizes the
+    objective over all queries so far, of which it keeps the newest as they are, at most
+    10,000 rows and 8 MB, and the others as a quadratic function; that takes a matrix of
+    n_features rows, of at most 4 MB, and a convex loss. `coef_` moves when a twentieth
+    of the rows so far is new. Coefficients from elsewhere count as t_ - 1 queries.
+
+    `BPR` and `WARP` draw rows: a step of theirs sees those alone, and an epoch as many
+    draws of each query as their `n_draws`.
+
+    References
+    ----------
+    .. [1] Bottou 2012, "Stochastic gradient descent tricks".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import SGDRanker
+    >>> rng = np.random.default_rng(0)
+    >>> X, query = rng.normal(size=(300, 3)), np.repeat(np.arange(30), 10)
+    >>> relevance = np.round(X @ [1.0, 0.0, -0.5] + rng.normal(size=300)).clip(0, 3)
+    >>> model = SGDRanker(alpha=0.01, random_state=0).fit(X, relevance, groups=query)
+    >>> model.coef_.round(1)
+    array([ 1.8, -0.2, -0.6])
+    >>> model = SGDRanker(alpha=0.01)
+    >>> for some in np.split(np.arange(300), 3):  # whole queries
+    ...     model = model.partial_fit(X[some], relevance[some], groups=query[some])
+    >>> model.coef_.round(1)
+    array([ 1.8, -0.2, -0.6])
+    """
+
+    _tasks = ("ranking",)
+    _sgd, _stream = GroupSGD, GroupStream
+    epsilon, n_jobs = None, None
+    __metadata_request__partial_fit = {"groups": True}
+    _constraints = {
+        name: allowed
+        for name, allowed in BaseSGD._constraints.items()
+        if name not in _ABSENT
+    } | {
+        "learning_rate": [
+            Options(*(name for name in SCHEDULES if name[:2] != "pa"), AUTO)
+        ]
+    }
+
+    def __init__(
+        self,
+        loss: Loss | str = "pairwise_logistic",
+        *,
+        penalty: Penalty | str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        max_iter: int = 1000,
+        tol: float | None = 1e-3,
+        shuffle: bool = True,
+        verbose: int = 0,
+        random_state: Seed = None,
+        learning_rate: str = "auto",
+        eta0: float = 0.01,
+        power_t: float = 0.25,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        warm_start: bool = False,
+        average: int = False,
+        batch_size: int = 1,
+        optimizer: Optimizer | str = "sgd",
+        clip_gradient: float | None = None,
+        clip_by: str = "norm",
+        scoring: Callable[..., Any] | str | None = None,
+        trace: bool = False,
+    ) -> None:
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.verbose = verbose
+        self.random_state = random_state
+        self.learning_rate = learning_rate
+        self.eta0 = eta0
+        self.power_t = power_t
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.average = average
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.clip_gradient = clip_gradient
+        self.clip_by = clip_by
+        self.scoring = scoring
+        self.trace = trace
+
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        *,
+        coef_init: ArrayLike | None = None,
+        X_val: Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups_val: ArrayLike | None = None,
+        offset_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            It is not copied if it is float32 or float64, and C-contiguous or CSR with
+            sorted columns.
+
+        y : array-like of shape (n_samples,)
+            Relevances, numbers of which the larger are better; or as from
+            `ranking_target`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of rows; None means 1.
+
+        groups : array-like of shape (n_samples,), default=None
+            Which query each row belongs to. None: that of y; if there is none, all rows
+            are one query, and a warning says so. They must be those of y if it has any.
+
+        offset : array-like of shape (n_samples,) or float, default=None
+            What is known of scores: it is added to them, and has no coefficient.
+
+        coef_init : array-like of shape (n_features,), default=None
+            The coefficients to start from. None means 0, or `coef_` with `warm_start`.
+
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), \
+                default=None
+            Rows to validate on after each epoch, whatever `early_stopping` is; no
+            queries are then set aside from X.
+
+        y_val : array-like of shape (n_validation,), default=None
+            Their relevances, or as from `ranking_target`. Required with `X_val`.
+
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Their weights >= 0; None means 1.
+
+        groups_val : array-like of shape (n_validation,), default=None
+            Their queries.
+
+        offset_val : array-like of shape (n_validation,) or float, default=None
+            Their offsets.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter cannot be used. The estimator is then as it was
+            before.
+        WeightsOverflow
+            A ValueError. It names the epoch, the row and the feature at fault. The
+            estimator then has the model of the epoch before; if that was the first, it
+            is as it was before.
+        """
+        validation = X_val, y_val, sample_weight_val, groups_val, offset_val
+        with unchanged_on_error(self):
+            return self._fit(
+                X,
+                self._given(y, groups),
+                sample_weight,
+                init=(coef_init, None),
+                validation=validation,
+                offset=offset,
+                ids=groups,
+            )
+
+    def partial_fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
+        """Make one epoch over these queries, starting from the current coefficients.
+
+        With learning_rate='auto' take them in: the model is then, about, that of all
+        queries so far. A call takes whole queries; a UserWarning says if the id of one
+        has been in an earlier call, for its rows then count as another query.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows of this epoch.
+
+        y : array-like of shape (n_samples,)
+            Relevances, or as from `ranking_target`, whose queries are not known again
+            in other calls.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; None means 1. If all are 0, or no query has two levels of
+            relevance, the model stays as it is.
+
+        groups : array-like of shape (n_samples,), default=None
+            Which query each row belongs to, as in `fit`.
+
+        offset : array-like of shape (n_samples,) or float, default=None
+            What is known of scores, as in `fit`.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As in `fit`. The model is then as it was before, also if weights overflow.
+        """
+        with unchanged_on_error(self):
+            return self._fit(
+                X,
+                self._given(y, groups),
+                sample_weight,
+                partial=True,
+                offset=offset,
+                ids=groups,
+            )
+
+    @with_callbacks  # within unchanged_on_error, which takes away what it looks for
+    def _fit(
+        self,
+        X,
+        given,
+        sample_weight,
+        *,
+        partial=False,
+        init=(None, None),
+        validation=(None,) * 5,
+        offset=None,
+        ids=None,
+    ):
+        self._check_parameters(partial)
+        y, columns, codes = given
+        loss = self._resolve_loss()
+        solver = self._checked_solver(partial, loss, init)
+        resumes = partial and hasattr(self, "coef_")
+        solver.convex_start = solver.convex_start and not resumes
+        check_size_of_weights(check_weights(sample_weight, len(columns)))
+        parts = columns, codes, sample_weight, loss, offset
+        objective, dtype = self._group_objective(X, *parts, reset=not resumes)
+        objective.rows.verify()
+        shape = 1, objective.rows.n_features
+        start = self._resume(*shape, loss) if resumes else self._start(*shape, *init)
+        if not isinstance(solver, Stream):
+            start = forget(start)
+        solver.check_price(objective.penalty, self.penalty)
+        seen_before = self._warn_of_known(ids) if partial else set()
+        if partial and not objective.grouping.total > 0:
+            self.n_iter_, overflow = 0, None
+            state, *found = start, *coefficients(start)
+        else:
+            self._refuse_nothing(objective)
+            objective, held = self._held_out(objective, y, *validation)
+            self.n_queries_used_ = len(objective.grouping.codes)
+            if partial:
+                objective = self._in_mean_mass(objective, resumes)
+            else:
+                look_at_objective(objective, None)
+            if not resumes:
+                self._warn_of_ignored(solver, partial or held is not None)
+            problem = objective, start, None
+            original = X, y, sample_weight
+            seen = held, (objective.rows.data, None)
+            state, found, overflow = self._learn(
+                solver, problem, seen, original, partial
+            )
+        state["intercept"] = np.zeros(1)  # where features were centred it says nothing
+        vars(self).update(self._fitted(loss, dtype, *found))
+        self._remember(state, resumes, offset is not None)
+        self._query_ids = seen_before | _ids(ids)
+        if overflow is not None:
+            raise overflow
+        return self
+
+    @property
+    def _fits_orders(self):
+        return super()._fits_orders and self._schedule == AUTO
+
+    def _check_parameters(self, partial):
+        super()._check_parameters(partial)
+        if self._fits_orders and (self.early_stopping or self.trace):
+            raise InvalidParameterError(
+                f"{type(self).__name__}(learning_rate='auto') makes several fits with "
+                f"{self.loss!r}, which early_stopping and trace cannot see as one. Use "
+                "learning_rate='constant', or another loss."
+            )
+
+    def _resolve_loss(self):
+        loss = super()._resolve_loss()
+        if self._schedule == AUTO and loss.drawn is not None and not loss.convex:
+            raise InvalidParameterError(
+                f"{type(self).__name__}(learning_rate='auto') cannot use {loss!r}, "
+                "because rows are drawn for its steps, and there is no sum over all "
+                "rows to minimise. Use learning_rate='constant', perhaps with "
+                "optimizer='adagrad'."
+            )
+        return loss
+
+    # ------------------------------------------------------------------ queries
+    def _warn_of_known(self, ids):
+        """The ids of earlier calls; warn if one of them returns."""
+        known = getattr(self, "_query_ids", set())
+        again = known & _ids(ids)
+        if again:
+            warn_caller(
+                f"{type(self).__name__}.partial_fit has got rows of the query "
+                f"{min(again, key=str)!r} in an earlier call: they are taken as two "
+                "queries, whose rows are not compared. Pass all rows of a query in one "
+                "call."
+            )
+        return known
+
+    def _in_mean_mass(self, objective, resumes):
+        """The objective in units of what a query has counted so far."""
+        mass, n = getattr(self, "_mass", (0.0, 0)) if resumes else (0.0, 0)
+        here = len(objective.grouping.codes)
+        self._mass = mass + objective.grouping.total, n + here
+        return replace(objective, total_weight=here * self._mass[0] / self._mass[1])
+
+    def _held_out(self, objective, y, X_val, y_val, weight_val, groups_val, offset_val):
+        """The objective to learn from, and what is validated on.
+
+        Returns
+        -------
+        GroupObjective
+        tuple of GroupObjective and rows as a scorer takes them, or None
+        """
+        if X_val is None and groups_val is not None:
+            raise ValueError(
+                "groups_val was given without X_val. Pass the rows that it belongs to "
+                "as X_val, or leave it out."
+            )
+        relevance, codes = (None, None) if y_val is None else split(y_val, groups_val)
+        X, _ = check_validation_data(
+            self, X_val, relevance, weight_val, offset_val, **ROWS
+        )
+        if X is not None:
+            codes = group_codes(None, len(relevance)) if codes is None else codes
+            parts = relevance[:, None], codes, weight_val, objective.loss, offset_val
+            held, _ = self._group_objective(X, *parts, reset=False)
+            self._refuse_nothing(held)
+            return objective, held
+        if not self.early_stopping:
+            return objective, None
+        return self._some_queries(objective)
+
+    def _some_queries(self, objective):
+        """The objectives of the queries to learn from, and of those set aside."""
+        codes = objective.grouping.codes
+        splitter = ShuffleSplit(
+            test_size=self.validation_fraction, random_state=self.random_state
+        )
+        try:
+            train, aside = next(splitter.split(codes))
+        except ValueError as error:
+            raise ValueError(
+                "early_stopping cannot set aside validation_fraction="
+                f"{self.validation_fraction} of {len(codes)} queries: {error}"
+            ) from error
+        of_rows = objective.targets.groups
+        return tuple(
+            objective.chosen(np.flatnonzero(np.isin(of_rows, codes[some])))
+            for some in (train, aside)
+        )
+
+    def _watch(self, objective, held, _, fitted):
+        """What is looked at while the model is fitted; see `BaseSGD._watch`."""
+        watch = Watch(verbose=self.verbose)
+        if held is None:
+            return watch
+        score = None
+        if self.scoring is not None:
+            y = ranking_target(held.targets.y[:, 0], held.targets.groups)
+            rows = _matrix(held.rows), y, held.sample_weight, held.offset
+            score = make_score(self, *rows, fitted)
+        return replace(watch, validation=held, score=score)
+
+    def _solve_in_groups(self, solver, objective, start, train, watch):
+        """Solve; of a descent, t counts queries."""
+        if not isinstance(solver, Newton):
+            return super()._solve_in_groups(solver, objective, start, train, watch)
+
+        def solve(objective, point):
+            return solver.solve(objective, SGD.start(*point), None, watch)
+
+        point = coefficients(start)
+        if self._fits_orders:
+            found = fit_orders(solve, objective, point)
+        else:
+            found = solve(objective, point)
+        found.state["t"] = start["t"] + len(objective.grouping.codes) * found.n_iter
+        return [found]
+
+
+def _matrix(rows):
+    """Rows as scikit-learn takes them."""
+    shape = rows.n_rows, rows.n_features
+    if not rows.is_sparse:
+        return rows.data.reshape(shape)
+    return sparse.csr_array((rows.data, rows.columns, rows.starts), shape=shape)
+
+
+def _ids(groups):
+    """The ids of some rows' queries, which may come again."""
+    return set() if groups is None else set(np.asarray(groups).tolist())

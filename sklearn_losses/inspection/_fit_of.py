@@ -1,0 +1,169 @@
+"""A fitted model, and the objectives whose minimum it is said to be.
+
+Who explains a fit needs the rows that it was made of; that these are others than those
+of the fit shows, in `objective_`.
+"""
+
+from copy import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._outputs import has_outputs
+from sklearn_losses.estimators._validation import (
+    check_numbers,
+    check_rows,
+    encode_labels,
+)
+from sklearn_losses.problem._objective import Objective, Targets
+
+SAME = 1e-8  # of an objective may be rounding; of float32 coefficients ...
+SAME_OF_FLOAT32 = 1e-4
+
+
+@dataclass
+class Fit:
+    """A model and its objectives, one for each output that is fitted by itself.
+
+    Attributes
+    ----------
+    model : LinearRegressor or LinearClassifier
+    objectives : list of Objective
+    points : list of (coef, intercept)
+        Of each, of shape (n_outputs, n_features) and (n_outputs,).
+    before : Pipeline or None
+        What X has to pass first.
+    """
+
+    model: object
+    objectives: list[Objective]
+    points: list[tuple[np.ndarray, np.ndarray]]
+    before: object = None
+
+    @property
+    def loss(self):
+        return self.objectives[0].loss
+
+    @property
+    def n_rows(self):
+        return self.objectives[0].rows.n_rows
+
+    @property
+    def names(self):
+        """Of the features that the model sees."""
+        n_features = self.objectives[0].rows.n_features
+        names = getattr(self.model, "feature_names_in_", None)
+        if names is None and self.before is not None:
+            try:
+                names = self.before.get_feature_names_out()
+            except (AttributeError, ValueError):
+                names = None
+        return [f"x{j}" for j in range(n_features)] if names is None else list(names)
+
+    def elsewhere(self, X, y):
+        """The objectives of other rows, without weights: a mean loss.
+
+        Parameters
+        ----------
+        X, y : array-like
+
+        Returns
+        -------
+        list of Objective
+        """
+        model = copy(self.model)
+        X = X if self.before is None else self.before.transform(X)
+        X, y = check_rows(model, X, y, reset=False)
+        if isinstance(model, LinearRegressor):
+            each = [check_numbers(y, self.loss, "y_val")]
+        else:
+            codes = encode_labels(y, model.classes_, "y_val")
+            each = [codes]
+            if len(self.objectives) > 1:
+                each = [(codes == k).astype(float) for k in range(len(self.objectives))]
+        rows, n = Rows(X), X.shape[0]
+        new = dict(rows=rows, sample_weight=None, total_weight=float(n), offset=None)
+        return [
+            replace(objective, targets=Targets(target), **new)
+            for objective, target in zip(self.objectives, each)
+        ]
+
+
+def fit_of(owner, model, X, y, sample_weight=None, offset=None):
+    """The objectives of a fitted model.
+
+    Parameters
+    ----------
+    owner : str
+        Who asks, for errors.
+    model : LinearRegressor, LinearClassifier or Pipeline
+    X, y, sample_weight, offset
+        Those of the fit.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    TypeError
+        If it is no such model.
+    ValueError
+        If the data are not those of the fit.
+    """
+    before = None
+    if isinstance(model, Pipeline):
+        if len(model) > 1:
+            before = model[:-1]
+            X = before.transform(X)
+        model = model[-1]
+    if not isinstance(model, (LinearRegressor, LinearClassifier)):
+        raise TypeError(
+            f"{owner} needs a LinearRegressor or a LinearClassifier, or a Pipeline "
+            f"that ends in one. Got {type(model).__name__}. Rankings and hazards are "
+            "fitted to groups of rows, of which none can be left out by itself: "
+            "compare fits without a group."
+        )
+    n_features, loss = model._check_model(), model.loss_
+    given = model._resolve_loss()
+    if has_outputs(given) or has_outputs(loss):
+        raise ValueError(
+            f"{owner} cannot use {given!r}, which has several raw predictions a row. "
+            "Use it with its parameters as numbers, such as those of loss_."
+        )
+    objectives, dtype = copy(model)._objectives(X, y, sample_weight, loss, offset)
+    found = objectives[0].rows.n_features
+    if found != n_features:
+        raise ValueError(
+            f"{owner} needs the X of the fit, which had {n_features} features. Got "
+            f"{found}."
+        )
+    n_outputs = sum(objective.n_outputs for objective in objectives)
+    if n_outputs != model._n_published():
+        raise ValueError(
+            f"{owner} needs the y of the fit: {type(model).__name__}.coef_ has "
+            f"{model._n_published()} rows, and these classes would have {n_outputs}."
+        )
+    coef = np.atleast_2d(model._dense_coef()).astype(np.float64)
+    intercept = np.broadcast_to(model.intercept_, n_outputs).astype(np.float64)
+    each = len(coef) // len(objectives)
+    parts = [slice(i, i + each) for i in range(0, n_outputs, each)]
+    fit = Fit(model, objectives, [(coef[p], intercept[p]) for p in parts], before)
+    _check_objective(owner, fit, dtype)
+    return fit
+
+
+def _check_objective(owner, fit, dtype):
+    """Refuse rows that are not those of the fit, which its objective shows."""
+    known = np.ravel(fit.model.objective_)
+    found = [o.value(*point)[0] for o, point in zip(fit.objectives, fit.points)]
+    same = SAME if dtype == np.float64 else SAME_OF_FLOAT32
+    if not np.allclose(found, known, rtol=same, atol=same * np.abs(known).max()):
+        raise ValueError(
+            f"{owner} needs X, y, sample_weight and offset of the fit: of these the "
+            f"objective is {np.sum(found):.8g}, and objective_ of "
+            f"{type(fit.model).__name__} is {np.sum(known):.8g}."
+        )

@@ -1,0 +1,767 @@
+"""TunedRegressor and TunedClassifier: parameters of a loss, learned by gradient.
+
+>>> from sklearn.datasets import load_diabetes
+>>> from sklearn_losses import AbsoluteError, PseudoHuber, TunedRegressor
+>>> X, y = load_diabetes(return_X_y=True)
+>>> tune = {"loss__delta": (1.0, 200.0, "log"), "alpha": "log"}
+>>> model = TunedRegressor(PseudoHuber(), tune, metric=AbsoluteError(), max_fits=12)
+>>> model = model.fit(X, y)
+>>> model.n_fits_ <= 12, sorted(model.best_params_)
+(True, ['alpha', 'loss__delta'])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import check_cv
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from sklearn_losses._machine._params import (
+    Interval,
+    InvalidParameterError,
+    check_parameters,
+)
+from sklearn_losses._machine._typing import (
+    Array,
+    ArrayLike,
+    BaseEstimator,
+    ClassifierMixin,
+    Labels,
+    Matrix,
+    MetaEstimatorMixin,
+    RegressorMixin,
+    Seed,
+    available_if,
+)
+from sklearn_losses.estimators import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._linear_model import LinearModel
+from sklearn_losses.estimators._outputs import has_outputs
+from sklearn_losses.estimators._validation import (
+    check_rows,
+    check_weights,
+    draw_seed,
+    measured_scale,
+    unchanged_on_error,
+    warn_caller,
+)
+from sklearn_losses.inspection._as_loss import as_loss
+from sklearn_losses.losses import Loss
+from sklearn_losses.losses._scale import MAD
+from sklearn_losses.model_selection._folds import rows_of
+from sklearn_losses.model_selection._hypergradient import HeldOut, Inner, LeftOutRows
+from sklearn_losses.model_selection._outer import Box, search
+from sklearn_losses.model_selection._ranges import (
+    Range,
+    checked_ranges,
+    numbers_of,
+    refusal,
+    set_numbers,
+)
+from sklearn_losses.model_selection._search import _check_classes
+
+LOO = "loo"
+DIFFERENCE = 0.01  # of a range, for the curvature of the metric
+MOST_CONFIRMED, SAME = 5, 1e-4  # points, and of the metric, that fits anew repeat
+TOLD = 2.0  # standard errors apart are two values that can be told from each other
+
+# Values of parameters at which a loss is another one.
+NAMED = {
+    ("Barron", "alpha"): {
+        2.0: "SquaredError",
+        1.0: "PseudoHuber",
+        0.0: "Cauchy",
+        -2.0: "GemanMcClure",
+    },
+    ("Focal", "gamma"): {0.0: "LogLoss"},
+    ("PolyLoss", "epsilon"): {0.0: "LogLoss"},
+    ("Tweedie", "power"): {1.0: "Poisson", 2.0: "Gamma"},
+    ("Expectile", "expectile"): {0.5: "SquaredError"},
+}
+
+_DOC = """Numbers among the parameters of the loss and of the penalty are learned by the
+    gradient of a metric on rows that a fit has not seen. The gradient comes from the
+    exact curvature at each minimum, so that three parameters take a tenth of the fits
+    of a grid, and are found to more digits.
+
+    Parameters
+    ----------
+    estimator : Loss, str or {kind}, default=None
+        What is tuned; of a loss, a `{kind}` with it. None: {none}.
+
+    tune : dict of str to range, default=None
+        What is learned, by the names of ``set_params`` of the {kind}:
+        ``"loss__alpha"``, ``"alpha"``, ``"loss__left_weight"`` of a sum,
+        ``"penalty__right__weight"`` of a sum of penalties, ``"loss__weights"`` of a
+        `SplineLoss`, each by itself. A range is (low, high),
+        (low, high, "log"), where factors count, or "log": a hundred times more and
+        less than there is, and of alpha all that matters. None: {{"alpha": "log"}}.
+
+    metric : Loss or str, default=None
+        What is to be small on rows that a fit has not seen, a loss without anything
+        that is tuned. None: the loss itself, where only the penalty is tuned.
+
+    cv : int, splitter, "loo", or tuple of (X_val, y_val), default=5
+        Which rows these are. An int: folds in which equal rows are together, so that a
+        weight of 2 is a second row. "loo": each row, by a Newton step from the fit of
+        all (see `influence`).
+
+    max_fits : int, default=30
+        The most settings that are fitted, of all folds each.
+
+    random_state : int, RandomState instance or None, default=0
+        Chooses folds, and where the search looks around.
+
+    Attributes
+    ----------
+    best_estimator_ : {kind}
+        Fitted to all rows, with what was learned.
+
+    best_params_ : dict of str to float
+        What was learned.
+
+    errors_ : dict of str to float
+        Its standard errors, from how the metric of single rows pulls at it; inf where
+        the metric is flat, and nan at an end of a range.
+
+    best_score_ : float
+        The metric, the less the better.
+
+    trace_ : list of dict
+        Each setting that was fitted, with its `metric` and the `gradient`, in units of
+        the ranges.
+
+    ranges_ : dict of str to (low, high)
+
+    loss_ : Loss
+    alpha_ : float
+        Those of `best_estimator_`.
+
+    n_fits_ : int
+        Settings that were fitted.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, if X has names that are all strings."""
+
+_NOTES = """A loss that is not convex has several minima, between which the fit may
+    jump, and the metric with it: the search looks all over the ranges first, and goes
+    on from several of the best places. The best that was seen is taken.
+
+    With few folds the metric itself is learned by heart: prefer ten, and no more
+    parameters than the data can tell, which `verdict` says.
+
+    References
+    ----------
+    Pedregosa 2016, "Hyperparameter optimization with approximate gradient", ICML;
+    Bertrand, Klopfenstein, Massias, Blondel, Vaiter, Gramfort and Salmon 2022,
+    "Implicit differentiation for fast hyperparameter selection in non-smooth convex
+    learning", JMLR 23."""
+
+
+def _delegates(name):
+    """Whether the model, or the one to be fitted, has a method; it may say why not."""
+
+    def check(self):
+        model = getattr(self, "best_estimator_", None)
+        getattr(self._model() if model is None else model, name)
+        return True
+
+    return check
+
+
+class _Tuned(MetaEstimatorMixin, BaseEstimator):
+    """What both share; see `TunedRegressor`."""
+
+    best_estimator_: Any
+    best_params_: dict[str, float]
+    errors_: dict[str, float]
+    best_score_: float
+    trace_: list[dict[str, Any]]
+    ranges_: dict[str, tuple[float, float]]
+    n_fits_: int
+    n_features_in_: int
+    feature_names_in_: Labels
+
+    _kind: type = LinearRegressor
+    _constraints = {"max_fits": [Interval(2, None, "left", integer=True)]}
+    # Whoever passes an offset means it.
+    __metadata_request__fit = {"offset": True}
+    __metadata_request__predict = {"offset": True}
+    __metadata_request__predict_proba = {"offset": True}
+    __metadata_request__decision_function = {"offset": True}
+    __metadata_request__score = {"offset": True}
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        tune: Mapping[str, Any] | None = None,
+        *,
+        metric: Loss | str | None = None,
+        cv: Any = 5,
+        max_fits: int = 30,
+        random_state: Seed = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.tune = tune
+        self.metric = metric
+        self.cv = cv
+        self.max_fits = max_fits
+        self.random_state = random_state
+
+    # --------------------------------------------------------------------------- fit
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
+        """Learn the parameters, and fit the model with them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0, in fits and in the metric; None means 1.
+        offset : array-like of the shape of raw predictions, default=None
+            What is added to them.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a range leaves what its parameter may be, the metric depends on what is
+            tuned, or the loss has no curvature; it says what there is instead.
+        """
+        with unchanged_on_error(self):
+            return self._fit(X, y, sample_weight, offset)
+
+    def _fit(self, X, y, sample_weight, offset):
+        check_parameters(self, self._constraints)
+        given = X
+        X, y = check_rows(self, X, y)
+        if self._classifies:
+            check_classification_targets(y)
+        y = column_or_1d(y)
+        weight = check_weights(sample_weight, X.shape[0])
+        data = X, y, weight, offset
+        model, tune = self._model(), self.tune
+        tune = {"alpha": "log"} if tune is None else tune
+        metric = self._metric(model, tune)
+        model = _with_numbers(model, tune, data)
+        model.n_features_in_ = X.shape[1]
+        owner = type(self).__name__
+        ranges = checked_ranges(owner, tune, model, data)
+        self._check_curvature(model, data)
+        seed = draw_seed(self.random_state)
+        outer = Outer(ranges, self._parts(model, ranges, metric, data, seed))
+        named = _named(model, ranges)
+        n_left = len(ranges) + len(named)
+        n_left = n_left if self.max_fits > 2 * n_left else 0
+        box = Box(outer.measure, len(ranges), self.max_fits - n_left)
+        start = np.array([one.unit(one.start) for one in ranges])
+        self.n_searches_ = search(box, start, seed)
+        self._publish(outer, box, owner)
+        box.budget = self.max_fits
+        self._set_errors(outer, box, named if n_left else None)
+        set_numbers(model, self.best_params_)
+        self.best_estimator_ = model.fit(given, y, sample_weight, offset)
+        self._warn(outer, owner)
+        return self
+
+    @property
+    def _classifies(self):
+        return self._kind is LinearClassifier
+
+    def _model(self):
+        """A copy of what is tuned, with a loss that is an object."""
+        given, kind = self.estimator, self._kind
+        if given is None:
+            given = kind(self._usual)
+        elif isinstance(given, (str, Loss)):
+            given = kind(given)
+        if not isinstance(given, kind):
+            raise InvalidParameterError(
+                f"The 'estimator' parameter of {type(self).__name__} must be a loss, "
+                f"its name or a {kind.__name__}. Got {self.estimator!r} instead. Put "
+                "transformers before it, in a Pipeline."
+            )
+        model = clone(given)
+        return model.set_params(loss=clone(model._resolve_loss()))
+
+    def _metric(self, model, tune):
+        owner = type(self).__name__
+        of_loss = [name for name in tune if name.split("__")[0] == "loss"]
+        given = getattr(self.estimator, "loss", self.estimator)
+        if of_loss and (self.metric is None or self.metric is given):
+            what = "needs a metric" if self.metric is None else "cannot use this metric"
+            raise InvalidParameterError(
+                f"{owner} {what}, because {of_loss[0]!r} is tuned, with which the "
+                "values of the loss change: a loss is no judge of itself. Use "
+                "metric=AbsoluteError(), SquaredError(), LogLoss() or what counts for "
+                "you."
+            )
+        if self.metric is None:
+            return model.loss
+        if isinstance(self.metric, Loss) and self.metric.needs_scale:
+            raise InvalidParameterError(
+                f"The metric {self.metric!r} of {owner} depends on what is tuned, "
+                "because its scale is measured. Use a number for its scale."
+            )
+        return as_loss(self.metric, owner)
+
+    def _check_curvature(self, model, data):
+        """Refuse what has no curvature, and say what there is instead."""
+        loss = model._usable_loss()
+        reason = None
+        if has_outputs(loss):
+            reason = f"{loss!r} has several raw predictions a row"
+        elif not loss.differentiable:
+            reason = f"{loss!r} has kinks"
+        elif loss.granularity == "point" and not _is_smooth(loss):
+            reason = f"{loss!r} has no second derivatives"
+        if reason:
+            raise ValueError(
+                f"{type(self).__name__} has no gradient here, because {reason}. Use a "
+                "smooth loss of the same kind, such as SmoothQuantile, PseudoHuber or "
+                "SquaredHinge, or compare fits with LossSearchCV."
+            )
+
+    # -------------------------------------------------------------------------- rows
+    def _parts(self, model, ranges, metric, data, seed):
+        """What measures the metric: one for each fold."""
+        X, y, weight, _ = data
+        if isinstance(self.cv, str):
+            if self.cv != LOO:
+                raise InvalidParameterError(
+                    f"The 'cv' parameter of {type(self).__name__} must be an int, a "
+                    f"splitter, 'loo' or (X_val, y_val). Got {self.cv!r} instead."
+                )
+            inner = Inner(model, ranges, *data)
+            return [LeftOutRows(inner, metric, y, weight)]
+        if isinstance(self.cv, tuple):
+            if len(self.cv) != 2 or np.ndim(self.cv[1]) != 1:
+                raise InvalidParameterError(
+                    f"The 'cv' parameter of {type(self).__name__} must be (X_val, "
+                    "y_val) if it is a tuple. Pass splits as a list."
+                )
+            inner = Inner(model, ranges, *data)
+            return [HeldOut(inner, metric, *self.cv, None, None)]
+        parts = []
+        for train, test in self._splits(X, y, weight, seed):
+            rows = [[rows_of(one, part) for one in data] for part in (train, test)]
+            parts.append(HeldOut(Inner(model, ranges, *rows[0]), metric, *rows[1]))
+        return parts
+
+    def _splits(self, X, y, weight, seed):
+        if isinstance(self.cv, (int, np.integer)) and not isinstance(self.cv, bool):
+            splits = list(distinct_folds(X, y, weight, self.cv, seed, self._classifies))
+        else:
+            splitter = check_cv(self.cv, y, classifier=self._classifies)
+            splits = list(splitter.split(X, y))
+        if self._classifies:
+            for k, (train, _) in enumerate(splits):
+                _check_classes(k, y, weight, np.arange(len(y))[train])
+        return splits
+
+    # --------------------------------------------------------------------- attributes
+    def _publish(self, outer, box, owner):
+        if not any(np.isfinite(value) for _, value, _ in box.seen):
+            raise ValueError(
+                f"{owner} found no setting in the ranges with a finite metric: "
+                f"{outer.why or 'it overflows'}. Use narrower ranges."
+            )
+        x, self.best_score_ = outer.confirmed(box)
+        self._x = x
+        self.best_params_ = outer.params(x)
+        self.ranges_ = {one.name: (one.low, one.high) for one in outer.ranges}
+
+    def _set_errors(self, outer, box, named):
+        """Standard errors, by how single rows pull and how the metric bends."""
+        x, ranges = self._x, outer.ranges
+        del self._x
+        ends = np.array([r.is_end(self.best_params_[r.name]) for r in ranges])
+        errors = np.where(ends, np.nan, np.inf)
+        free = np.flatnonzero(~ends)
+        if named is not None and len(free):
+            errors[free] = outer.errors(box, x, free)
+        self.errors_ = {
+            r.name: r.error(one, self.best_params_[r.name])
+            for r, one in zip(ranges, errors)
+        }
+        self._alike = {
+            (ranges[j].name, name)
+            for j, value, name in named or []
+            if outer.is_as_good(box, x, j, value)
+        }
+        self._row_values, self._row_shares = outer.rows_at(x)
+        self.trace_ = [
+            {**outer.params(point), "metric": float(value), "gradient": gradient}
+            for point, value, gradient in box.seen
+        ]
+        self.n_fits_ = len(box.seen)
+
+    def _warn(self, outer, owner):
+        best = next(t for t in self.trace_ if self.best_params_.items() <= t.items())
+        matters = np.abs(best["gradient"]) > SAME * abs(self.best_score_)
+        model = clone(self.best_estimator_)
+        for one, is_pulled in zip(outer.ranges, matters):
+            value = self.best_params_[one.name]
+            if not (one.is_end(value) and is_pulled):
+                continue
+            if refusal(model, one.name, one.beyond(value)) is None:
+                warn_caller(
+                    f"{one.name!r} of {owner} has ended at {value:.4g}, an end of its "
+                    f"range ({one.low:.4g}, {one.high:.4g}), and the metric falls on. "
+                    "Widen the range in `tune`."
+                )
+        n = sum(part.inner.n_unconverged for part in outer.parts)
+        if n:
+            warn_caller(
+                f"{n} of the fits within {owner} have not converged, and the "
+                "gradients there are not exact. Raise max_iter of the estimator.",
+                ConvergenceWarning,
+            )
+
+    def verdict(self) -> str:
+        """What was learned, in words, and from what it cannot be told.
+
+        Returns
+        -------
+        str
+        """
+        check_is_fitted(self, "best_estimator_")
+        lines = []
+        for name, value in self.best_params_.items():
+            error = self.errors_[name]
+            text = f"{name} = {value:.4g} +- {error:.2g}"
+            if np.isnan(error):
+                text = f"{name} = {value:.4g}, at an end of its range"
+            elif np.isinf(error):
+                text = f"{name} = {value:.4g}, and the metric hardly bends there"
+            lines.append(text + self._told_apart(name, value, error))
+        return "\n".join(lines)
+
+    def _told_apart(self, name, value, error):
+        """From which of the named losses, or from the start, it cannot be told."""
+        alike = sorted(loss for of, loss in self._alike if of == name)
+        if alike:
+            return f": cannot be told from {' or '.join(alike)}"
+        before = numbers_of(self._model())[name]
+        if not isinstance(before, str) and abs(before - value) < TOLD * error:
+            return f": cannot be told from {before:.4g}, where it began"
+        return ""
+
+    @property
+    def loss_(self) -> Loss:
+        """The loss that was learned."""
+        return self._found("loss_")
+
+    @property
+    def alpha_(self) -> float:
+        """The strength of the penalty."""
+        return self._found("alpha")
+
+    @property
+    def coef_(self) -> Array:
+        """The coefficients of `best_estimator_`."""
+        return self._found("coef_")
+
+    @property
+    def intercept_(self) -> Array:
+        """The intercept of `best_estimator_`."""
+        return self._found("intercept_")
+
+    def _found(self, name):
+        if not hasattr(self, "best_estimator_"):
+            raise AttributeError(
+                f"{type(self).__name__} has no {name} before it is fitted."
+            )
+        return getattr(self.best_estimator_, name)
+
+    # -------------------------------------------------------------------- predictions
+    def _predict(self, name, X, offset):
+        check_is_fitted(self, "best_estimator_")
+        return getattr(self.best_estimator_, name)(X, offset)
+
+    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
+        """`predict` of the tuned model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of the shape of raw predictions, or float, default=None
+            What is added to them, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._predict("predict", X, offset)
+
+    def raw_prediction(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """`raw_prediction` of the tuned model; see `predict`."""
+        return self._predict("raw_prediction", X, offset)
+
+    score = LinearModel.score
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class TunedRegressor(RegressorMixin, _Tuned):
+    __doc__ = f"""Regression whose loss and penalty are tuned by gradient.
+
+    {_DOC.format(kind="LinearRegressor", none="PseudoHuber()")}
+
+    See Also
+    --------
+    TunedClassifier : The same of labels.
+    search_loss : Several families of losses, in one budget.
+    LossSearchCV : A grid, for losses with kinks and other metrics.
+
+    Notes
+    -----
+    {_NOTES}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import AbsoluteError, Barron, TunedRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(400, 3))
+    >>> y = X @ [1.0, 2.0, 0.0] + rng.standard_t(1.5, size=400)
+    >>> model = TunedRegressor(
+    ...     Barron(scale="mad"), {{"loss__alpha": (-4, 2)}}, metric=AbsoluteError()
+    ... )
+    >>> model = model.fit(X, y)
+    >>> model.best_params_["loss__alpha"] < 1  # heavy tails
+    True
+    """
+
+    _kind = LinearRegressor
+    _usual = "pseudo_huber"
+    score = _Tuned.score
+
+
+class TunedClassifier(ClassifierMixin, _Tuned):
+    __doc__ = f"""Classification whose loss and penalty are tuned by gradient.
+
+    {_DOC.format(kind="LinearClassifier", none="LogLoss()")}
+
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+
+    See Also
+    --------
+    TunedRegressor : The same of numbers.
+    search_loss : Several families of losses, in one budget.
+    LossSearchCV : A grid, for losses with kinks and other metrics.
+
+    Notes
+    -----
+    {_NOTES}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import scale
+    >>> from sklearn_losses import LogLoss, TunedClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = TunedClassifier(LogLoss(), {{"alpha": "log"}}, max_fits=12)
+    >>> model = model.fit(scale(X), y)
+    >>> 1e-4 < model.alpha_ < 1e-1
+    True
+    """
+
+    _kind = LinearClassifier
+    _usual = "log_loss"
+    score = _Tuned.score
+
+    @property
+    def classes_(self) -> Labels:
+        """The labels."""
+        return self._found("classes_")
+
+    def decision_function(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """`decision_function` of the tuned model; see `predict`."""
+        return self._predict("decision_function", X, offset)
+
+    @available_if(_delegates("predict_proba"))
+    def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """`predict_proba` of the tuned model; see `predict`."""
+        return self._predict("predict_proba", X, offset)
+
+    @available_if(_delegates("predict_log_proba"))
+    def predict_log_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """`predict_log_proba` of the tuned model; see `predict`."""
+        return self._predict("predict_log_proba", X, offset)
+
+
+class Outer:
+    """The mean of a metric over all rows that are held out, as a function.
+
+    Parameters
+    ----------
+    ranges : list of Range
+    parts : list of HeldOut or LeftOutRows
+    """
+
+    def __init__(self, ranges: list[Range], parts: list[Any]) -> None:
+        self.ranges, self.parts, self.why = ranges, parts, None
+        self.weight = np.concatenate([part.weight for part in parts])
+        self._rows: dict[bytes, tuple[Array, Array]] = {}
+
+    def params(self, x: Array) -> dict[str, float]:
+        """The parameters of numbers from 0 to 1."""
+        return {one.name: one.value(at) for one, at in zip(self.ranges, x)}
+
+    def measure(self, x: Array) -> tuple[float, Array]:
+        """Value and gradient; inf where fits or the metric are impossible."""
+        try:
+            with np.errstate(all="ignore"):
+                found = [part.measure(x) for part in self.parts]
+        except (ValueError, np.linalg.LinAlgError) as error:
+            self.why = error
+            return np.inf, np.zeros(len(x))
+        share = self.weight / self.weight.sum()
+        seen = share > 0
+        values = np.concatenate([one.values for one in found])[seen]
+        slopes = np.concatenate([one.slopes for one in found])[seen]
+        self._rows[x.tobytes()] = values, slopes
+        return float(share[seen] @ values), share[seen] @ slopes
+
+    def rows_at(self, x: Array) -> tuple[Array, Array]:
+        """The metric of each row at a point, and the share of its weight."""
+        seen = self.weight > 0
+        return self._rows[x.tobytes()][0], self.weight[seen] / self.weight.sum()
+
+    def confirmed(self, box: Box) -> tuple[Array, float]:
+        """The best point that fits find that begin anew, and its value.
+
+        Of a loss that is not convex a minimum may have been followed to where a fit on
+        its own does not find it.
+        """
+        seen = sorted(box.seen, key=lambda one: one[1])
+        if all(part.inner.at(seen[0][0])[0].is_convex for part in self.parts):
+            return seen[0][:2]
+        found = []
+        for x, value, _ in seen[:MOST_CONFIRMED]:
+            for part in self.parts:
+                part.inner.forget()
+            anew = self.measure(x)[0]
+            found.append((x, anew))
+            if anew <= value + SAME * abs(value):
+                break
+        return min(found, key=lambda one: one[1])
+
+    def errors(self, box: Box, x: Array, free: Array) -> Array:
+        """Standard errors of the parameters that are free, in units of their ranges."""
+        slope, rows = box(x)[1], self._rows[x.tobytes()][1][:, free]
+        bends = np.zeros((len(free), len(free)))
+        for i, j in enumerate(free):
+            at = x.copy()
+            at[j] += DIFFERENCE if at[j] < 0.5 else -DIFFERENCE
+            value, other = box(at)
+            if not np.isfinite(value):
+                return np.full(len(free), np.inf)
+            bends[i] = (other - slope)[free] / (at[j] - x[j])
+        bends = 0.5 * (bends + bends.T)
+        if not np.linalg.eigvalsh(bends)[0] > 0:
+            return np.full(len(free), np.inf)
+        share = self.weight[self.weight > 0] / self.weight.sum()
+        pulls = share[:, None] * (rows - share @ rows)
+        inverse = np.linalg.inv(bends)
+        return np.sqrt(np.diag(inverse @ (pulls.T @ pulls) @ inverse))
+
+    def is_as_good(self, box: Box, x: Array, j: int, value: float) -> bool:
+        """Whether another value of a parameter is worse by less than two errors."""
+        at = x.copy()
+        at[j] = self.ranges[j].unit(value)
+        if not np.isfinite(box(at)[0]):
+            return False
+        worse = self._rows[at.tobytes()][0] - self._rows[x.tobytes()][0]
+        share = self.weight[self.weight > 0] / self.weight.sum()
+        mean = float(share @ worse)
+        return mean < TOLD * float(np.sqrt(share**2 @ (worse - mean) ** 2))
+
+
+def _is_smooth(loss):
+    return loss.at_scale(1.0).checked().has_curvature
+
+
+def _named(model, ranges):
+    """Where the losses that are tuned are others: (range, value, name)."""
+    params, found = model.get_params(), []
+    for j, one in enumerate(ranges):
+        owner, _, short = one.name.rpartition("__")
+        named = NAMED.get((type(params.get(owner)).__name__, short), {})
+        inside = one.low, one.high
+        found += [(j, v, n) for v, n in named.items() if inside[0] <= v <= inside[1]]
+    return found
+
+
+def distinct_folds(X, y, weight, n_folds, seed, classifies):
+    """Folds in which equal rows are together, in whatever order rows are.
+
+    Yields
+    ------
+    train, test : ndarray of int
+    """
+    if n_folds < 2:
+        raise InvalidParameterError(
+            f"The 'cv' parameter must be at least 2 folds. Got {n_folds!r} instead."
+        )
+    rng = np.random.default_rng(0)
+    along = np.asarray(X @ rng.normal(size=X.shape[1])).ravel()
+    here = np.arange(len(y)) if weight is None else np.flatnonzero(weight > 0)
+    size = np.abs(along[here]).max(initial=0.0) or 1.0
+    keys = np.round(along / size, 9)
+    codes = np.unique(y, return_inverse=True)[1]
+    pairs, which = np.unique(
+        np.column_stack([codes[here], keys[here]]), axis=0, return_inverse=True
+    )
+    if len(pairs) < n_folds:
+        raise ValueError(
+            f"cv={n_folds} folds need as many rows that differ, and there are "
+            f"{len(pairs)} with n_samples={len(y)}. Use fewer folds, or 'loo'."
+        )
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    if classifies:  # the same shares of all classes
+        order = order[np.argsort(pairs[order, 0], kind="stable")]
+    fold_of = np.empty(len(pairs), dtype=int)
+    fold_of[order] = np.arange(len(pairs)) % n_folds
+    folds = fold_of[which.ravel()]
+    for k in range(n_folds):
+        yield here[folds != k], here[folds == k]
+
+
+def _with_numbers(model, tune, data):
+    """The model with a number in place of a scale "mad" that is tuned."""
+    for name in tune:
+        owner, _, short = name.rpartition("__")
+        params = model.get_params()
+        holder = params.get(owner)
+        if params.get(name) != MAD or not isinstance(holder, Loss):
+            continue
+        loss = model._usable_loss()
+        probe = clone(model)
+        objectives, _ = probe._objectives(*data[:3], loss, data[3])
+        sigma = getattr(probe, "scale_", None) or measured_scale(objectives[0])[0]
+        number = getattr(holder.at_scale(sigma).split_weight()[0], short)
+        model.set_params(**{name: number})
+    return model

@@ -1,0 +1,72 @@
+"""Several labels a row in LinearClassifier, as of scikit-learn's one versus rest."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import make_multilabel_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
+
+from sklearn_losses import Asymmetric, LinearClassifier, LogLoss, check_loss
+
+X, Y = make_multilabel_classification(200, 6, n_classes=4, random_state=0)
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+def test_each_label_has_the_fit_of_scikit_learn(n_labels):
+    model = LinearClassifier(alpha=0.01, tol=1e-11).fit(X, Y[:, :n_labels])
+    own = LogisticRegression(C=1 / (0.01 * len(X)), solver="newton-cholesky", tol=1e-10)
+    known = OneVsRestClassifier(own).fit(X, Y[:, :n_labels])
+    np.testing.assert_allclose(
+        model.predict_proba(X), known.predict_proba(X), atol=1e-5
+    )
+    np.testing.assert_array_equal(model.predict(X), known.predict(X))
+    np.testing.assert_array_equal(model.classes_, known.classes_)
+    assert model.score(X, Y[:, :n_labels]) == known.score(X, Y[:, :n_labels])
+    assert (model.gap_ < 1e-8).all()
+    assert model.gap_.shape == (n_labels,)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_it_goes_with_the_tools_of_scikit_learn():
+    model = LinearClassifier(alpha=0.01)
+    assert cross_val_score(model, X, Y, scoring="roc_auc", cv=3).min() > 0.5
+    grid = {"loss": ["hinge", LogLoss(), Asymmetric(LogLoss(), under=2.0)]}
+    search = GridSearchCV(model, grid, scoring="f1_macro", cv=3).fit(X, Y)
+    assert search.predict(X).shape == Y.shape
+    rows = clone(model).fit(sparse.csr_array(X), sparse.csr_array(Y))
+    np.testing.assert_array_equal(rows.predict(X), model.fit(X, Y).predict(X))
+    lists = clone(model).fit(X, Y.tolist())
+    np.testing.assert_array_equal(lists.coef_, model.coef_)
+    one = model.fit(X, Y[:, 0])  # and back to one
+    assert one.predict(X).shape == (200,)
+    assert one.predict_proba(X).shape == (200, 2)
+
+
+def test_what_it_cannot_use():
+    with pytest.raises(ValueError, match=r"CrossEntropy.. with several labels a"):
+        LinearClassifier("cross_entropy").fit(X, Y)
+    with pytest.raises(ValueError, match="cannot use class_weight with several labels"):
+        LinearClassifier(class_weight="balanced").fit(X, Y)
+    with pytest.raises(ValueError, match="cannot use offset with several labels a row"):
+        LinearClassifier().fit(X, Y, offset=0.5)
+
+
+def test_factors_of_the_labels():
+    loss = Asymmetric(LogLoss(), under=3.0, over=0.5)
+    check_loss(loss)
+    raw = np.array([-1.0, 2.0])
+    for y, factor in ((1.0, 3.0), (0.0, 0.5)):
+        expected = factor * LogLoss().value([y, y], raw)
+        np.testing.assert_allclose(loss.value([y, y], raw), expected)
+    y, weighted = Y[:, 0], np.where(Y[:, 0] == 1, 3.0, 0.5)
+    settings = dict(penalty=None, tol=1e-10)
+    model = LinearClassifier(loss, **settings).fit(X, y)
+    other = LinearClassifier(**settings).fit(X, y, sample_weight=weighted)
+    np.testing.assert_allclose(model.coef_, other.coef_, atol=1e-6)
+    assert model.gap_ < 1e-8

@@ -1,0 +1,117 @@
+"""Sums that add up to the objective, and what a feature is worth against fits."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+
+from sklearn_losses import (
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LinearClassifier,
+    LinearRegressor,
+    LogCosh,
+    LogLoss,
+    Poisson,
+    PseudoHuber,
+    Quantile,
+    SquaredError,
+    contributions,
+)
+from tests.cases import each
+from tests.inspection.test_influence import (
+    LABELS,
+    SPREADS,
+    THREE,
+    WEIGHT,
+    N,
+    X,
+    Y,
+    model_of,
+    target,
+)
+
+LOSSES = [
+    Quantile(0.3),
+    Poisson(),
+    Hinge(),
+    CrossEntropy(),
+    Huber() + 0.5 * (SquaredError() + 2.0 * LogCosh()),
+    3.0 * LogLoss(),
+]
+
+
+@each(LOSSES)
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_all_adds_up(loss, weight, kind):
+    y = target(loss)
+    model = model_of(loss, penalty="elasticnet", alpha=0.01)
+    model = model.set_params(tol=1e-6).fit(kind(X), y, weight)
+    found = contributions(model, kind(X), y, weight)
+    total = found.objective
+    assert_allclose(total, model.objective_, rtol=1e-12)
+    assert_allclose(found.by_term.sum() + found.penalty, total, rtol=1e-12)
+    assert_allclose(found.by_output.sum() + found.penalty, total, rtol=1e-12)
+    by_row = found.base + found.by_feature.sum(axis=1)
+    assert_allclose(by_row, found.by_term.sum(axis=1), rtol=1e-9, atol=1e-12)
+    assert found.by_term.shape == (N, len(found.terms))
+    assert found.slope_by_term.shape[:2] == found.by_term.shape
+
+
+def test_terms_of_a_sum():
+    loss = Huber() + 0.5 * (SquaredError() + 2.0 * LogCosh())
+    model = LinearRegressor(loss, alpha=1e-3).fit(X, Y)
+    found = contributions(model, X, Y)
+    assert found.terms == ["Huber()", "0.5 * SquaredError()", "LogCosh()"]
+    p = model.predict(X)
+    assert_allclose(found.by_term[:, 1], 0.5 * SquaredError().value(Y, p) / N)
+    assert_allclose(found.slope_by_term[:, 2], LogCosh().gradient(Y, p) / N)
+
+
+@each([PseudoHuber(), LogLoss(), CrossEntropy()])
+def test_pulls_balance_the_penalty(loss):
+    y = target(loss)
+    scaled = X / SPREADS
+    model = model_of(loss, alpha=0.1).fit(scaled, y)
+    pull = contributions(model, scaled, y).by_gradient.sum(axis=0)
+    assert_allclose(pull[..., :-1], -0.1 * np.squeeze(model.coef_), atol=3e-5)
+    assert_allclose(pull[..., -1], 0.0, atol=1e-6)
+
+
+def test_several_classes_against_the_rest():
+    model = LinearClassifier(LogLoss(), alpha=0.01).fit(X, THREE)
+    found = contributions(model, X, THREE)
+    per_class = model.objective_ - 0.005 * (model.coef_**2).sum(axis=1)
+    assert_allclose(found.by_output.sum(axis=0), per_class, rtol=1e-10)
+    assert found.by_gradient.shape == (N, 3, 5)
+    row = found.base + found.by_feature.sum(axis=1)
+    assert_allclose(row, found.by_output.sum(axis=1), rtol=1e-9)
+
+
+@each([SquaredError(), PseudoHuber(), LogLoss(), CrossEntropy()])
+def test_the_rise_without_a_feature(loss):
+    y = target(loss)
+    model = model_of(loss, alpha=1e-3).fit(X / SPREADS, y)
+    found = contributions(model, X / SPREADS, y)
+    for j in range(4):
+        without = np.delete(X / SPREADS, j, axis=1)
+        other = model_of(loss, alpha=1e-3).fit(without, y)
+        exact = loss.granularity == "point" and isinstance(loss, SquaredError)
+        rise = other.objective_ - model.objective_
+        assert_allclose(found.rise[j], rise, rtol=1e-5 if exact else 0.5, atol=1e-8)
+
+
+def test_what_cannot_be_had():
+    model = LinearRegressor(Quantile(0.5), alpha=0.01).fit(X, Y)
+    found = contributions(model, X, Y)
+    with pytest.raises(ValueError, match="has kinks, and no curvature"):
+        found.rise  # noqa: B018
+    with pytest.raises(AttributeError):
+        found.nothing  # noqa: B018
+    with pytest.raises(TypeError, match="contributions needs a LinearRegressor"):
+        contributions("huber", X, Y)
+    binary = LinearClassifier("log_loss", alpha=0.01).fit(X, LABELS)
+    with pytest.raises(ValueError, match="coef_ has 1 rows, and these"):
+        contributions(binary, X, THREE)

@@ -1,0 +1,285 @@
+"""What a row did to a fit: against statsmodels, and against fits without it."""
+
+import pickle
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_losses import (
+    Barron,
+    CrossEntropy,
+    Gamma,
+    GaussianDistribution,
+    GroupLasso,
+    Huber,
+    LinearClassifier,
+    LinearRanker,
+    LinearRegressor,
+    LogCosh,
+    LogLoss,
+    Poisson,
+    PseudoHuber,
+    Quantile,
+    SquaredError,
+    SquaredHinge,
+    TukeyBiweight,
+    influence,
+)
+from sklearn_losses.losses._links import IdentityLink
+from tests.cases import each
+
+RNG = np.random.default_rng(0)
+N = 150
+SPREADS = np.array([1.0, 30.0, 0.1, 1.0])
+X = RNG.normal(size=(N, 4)) * SPREADS + [0.0, 100.0, 3.0, 0.0]
+SIGNAL = (X - X.mean(axis=0)) / SPREADS @ [1.0, -0.5, 0.3, 0.0]
+Y = SIGNAL + RNG.standard_t(3, size=N)
+LABELS = (Y > 0).astype(int)
+THREE = np.digitize(Y, [-0.7, 0.7])
+WEIGHT = RNG.integers(0, 4, N).astype(float)
+
+
+def target(loss):
+    if loss.task == "binary":
+        return LABELS
+    if loss.task == "multiclass":
+        return THREE
+    return Y if loss.link == IdentityLink() else np.exp(Y / 4)
+
+
+def model_of(loss, **settings):
+    kind = LinearRegressor if loss.task == "regression" else LinearClassifier
+    return kind(loss, tol=1e-11, max_iter=5000, **settings)
+
+
+def coefs(model):
+    return np.column_stack([np.atleast_2d(model.coef_), model.intercept_])
+
+
+def refits(model, X, y, rows, weight=None, offset=None):
+    """Fits without a row."""
+    weight = np.ones(len(y)) if weight is None else weight
+    for i in rows:
+        without = weight.copy()
+        without[i] = 0.0
+        yield i, clone(model).fit(X, y, without, offset)
+
+
+# --------------------------------------------------------------------- statsmodels
+def test_least_squares_against_statsmodels():
+    model = LinearRegressor("squared_error", penalty=None).fit(X, Y)
+    found = influence(model, X, Y)
+    known = sm.OLS(Y, np.column_stack([X, np.ones(N)])).fit().get_influence()
+    assert_allclose(found.leverage, known.hat_matrix_diag, rtol=1e-10)
+    assert_allclose(found.distance, known.hat_matrix_diag, rtol=1e-10)
+    assert_allclose(found.cook, known.cooks_distance[0], rtol=1e-10)
+    assert_allclose(found.dfbeta, known.dfbeta, rtol=1e-9, atol=1e-12)
+    left_out = 0.5 * known.resid_press**2
+    assert_allclose(found.loss_left_out, left_out, rtol=1e-10)
+    assert_allclose(found.dispersion, known.results.mse_resid, rtol=1e-10)
+    assert_allclose(found.n_effective, 5.0, rtol=1e-12)
+
+
+@each([LogLoss(), Poisson()])
+def test_likelihoods_against_statsmodels(loss):
+    y = LABELS if loss.task == "binary" else np.floor(np.exp(Y / 4))
+    known = {"binary": sm.families.Binomial, "regression": sm.families.Poisson}
+    family = known[loss.task]()
+    found = influence(model_of(loss, penalty=None).fit(X, y), X, y)
+    design = np.column_stack([X, np.ones(N)])
+    known = sm.GLM(y, design, family).fit(tol=1e-14, maxiter=100).get_influence()
+    assert_allclose(found.leverage, known.hat_matrix_diag, rtol=1e-10)
+    assert_allclose(found.cook, known.cooks_distance[0], rtol=1e-9)
+    assert_allclose(found.dfbeta, known.d_params, rtol=1e-8, atol=1e-12)
+    assert_allclose(found.dfbetas, known.dfbetas, rtol=1e-8, atol=1e-12)
+
+
+# ------------------------------------------------------------------ fits without a row
+RIDGES = [
+    dict(penalty=None),
+    dict(alpha=0.3),
+    dict(alpha=0.3, fit_intercept=False),
+]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("settings", RIDGES)
+def test_ridge_is_exact(settings, weight, kind):
+    model = model_of(SquaredError(), **settings).fit(kind(X), Y, weight)
+    found = influence(model, kind(X), Y, weight)
+    for i, other in refits(model, kind(X), Y, [0, 3, 70], weight):
+        moved = (coefs(model) - coefs(other))[0]
+        assert_allclose(found.dfbeta[i], moved, rtol=1e-6, atol=1e-8)
+        loss = SquaredError().value(Y[i], other.predict(X[[i]])[0])
+        assert_allclose(found.loss_left_out[i], loss, rtol=1e-6)
+
+
+SMOOTH = [
+    PseudoHuber(),
+    LogCosh(),
+    Huber(2.0),
+    TukeyBiweight(8.0),
+    Barron(0.5),
+    Poisson(),
+    Gamma(),
+    LogLoss(),
+    SquaredHinge(),
+    CrossEntropy(),
+    Huber() + 0.5 * LogCosh(),
+]
+
+
+@each(SMOOTH)
+@pytest.mark.parametrize("penalty", ["l2", "elasticnet"])
+def test_a_step_goes_most_of_the_way(loss, penalty):
+    y = target(loss)
+    settings = dict(penalty=penalty, l1_ratio=0.3, alpha=0.02)
+    model = model_of(loss, **settings).fit(X, y, WEIGHT)
+    found = influence(model, X, y, WEIGHT)
+    rows = np.argsort(-found.cook)[:3]
+    for i, other in refits(model, X, y, rows, WEIGHT):
+        if ((other.coef_ == 0) != (model.coef_ == 0)).any():
+            continue  # the norm lets another feature in
+        moved = (coefs(model) - coefs(other)) * np.append(SPREADS, 1.0)
+        step = found.dfbeta[i].reshape(moved.shape) * np.append(SPREADS, 1.0)
+        at_mean = X.mean(axis=0) / SPREADS
+        moved[:, -1] += moved[:, :-1] @ at_mean
+        step[:, -1] += step[:, :-1] @ at_mean
+        if loss.granularity == "row":  # of which differences count
+            moved, step = moved - moved.mean(axis=0), step - step.mean(axis=0)
+        assert np.abs(step - moved).max() < 0.25 * np.abs(moved).max()
+
+
+def test_one_versus_rest_is_the_sum_of_its_objectives():
+    model = LinearClassifier(LogLoss(), alpha=0.01).fit(X, THREE)
+    found = influence(model, X, THREE)
+    each = []
+    for own in (k == THREE for k in range(3)):
+        one = LinearClassifier(LogLoss(), alpha=0.01).fit(X, own)
+        each.append(influence(one, X, own))
+    assert found.slope.shape == (N, 3)
+    assert found.dfbeta.shape == (N, 3, 5)
+    for name in ("leverage", "loss", "loss_left_out"):
+        assert_allclose(found[name], sum(one[name] for one in each), rtol=1e-6)
+    assert_allclose(found.dfbeta[:, 1], each[1].dfbeta, rtol=1e-5, atol=1e-9)
+
+
+def test_validation_against_differences():
+    y, X_val, y_val = target(LogLoss()), X[:40] + 0.3 * SPREADS, LABELS[:40]
+    model = model_of(LogLoss(), alpha=0.05).fit(X, y)
+    found = influence(model, X, y, X_val=X_val, y_val=y_val)
+    before = LogLoss().mean(y_val, model.decision_function(X_val))
+    for i, other in refits(model, X, y, [1, 20, 90]):
+        rise = LogLoss().mean(y_val, other.decision_function(X_val)) - before
+        assert_allclose(found.on_validation[i], rise, rtol=0.2, atol=1e-6)
+
+
+def test_the_top_rows_are_those_of_all():
+    model = LinearRegressor(PseudoHuber(), alpha=0.01).fit(X, Y)
+    found, top = influence(model, X, Y), influence(model, X, Y, top=4)
+    assert_allclose(top.rows, np.argsort(-found.cook)[:4])
+    for name in ("leverage", "cook", "slope", "loss_left_out", "dfbeta", "dfbetas"):
+        assert_allclose(top[name], found[name][top.rows], rtol=1e-9, atol=1e-12)
+    assert len(influence(model, X, Y, top=10 * N).rows) == N
+
+
+def test_slopes_balance_the_penalty():
+    model = model_of(PseudoHuber(), alpha=0.1).fit(X, Y)
+    pull = X.T @ influence(model, X, Y).slope / N
+    assert_allclose(pull, -0.1 * model.coef_, rtol=1e-6, atol=1e-8)
+
+
+def test_a_redescending_loss_rejects_rows():
+    y = Y.copy()
+    y[:5] += 50.0
+    model = model_of(TukeyBiweight(), penalty=None).fit(X, y)
+    found = influence(model, X, y)
+    assert found.rejected[:5].all()
+    assert found.rejected.sum() < 40
+    assert not found.slope[:5].any()
+    assert (found.leverage >= 0).all()
+    assert_allclose(found.cook[:5], 0.0)
+
+
+def test_features_that_a_norm_leaves_out_stay_out():
+    many = np.column_stack([X / SPREADS, RNG.normal(size=(N, 30))])
+    model = model_of(SquaredError(), penalty="l1", alpha=0.25).fit(many, Y)
+    out = np.append(model.coef_ == 0, False)
+    found = influence(model, many, Y)
+    assert 0 < out.sum() < 34
+    assert found.dfbeta.shape == (N, 35)
+    assert not found.dfbeta[:, out].any()
+    assert not found.dfbetas[:, out].any()
+    assert found.dfbeta[:, ~out].any(axis=0).all()
+
+
+def test_a_row_that_decides_alone():
+    alone = np.zeros((N, 1))
+    alone[7] = 1.0
+    with_it = np.column_stack([X, alone])
+    model = LinearRegressor("squared_error", penalty=None).fit(with_it, Y)
+    with pytest.warns(UserWarning, match=r"decided by a row alone, of rows \[7\]"):
+        found = influence(model, with_it, Y)
+    assert found.cook[7] == found.loss_left_out[7] == np.inf
+    assert np.isfinite(np.delete(found.cook, 7)).all()
+
+
+def test_a_pipeline_and_its_copy():
+    pipeline = make_pipeline(StandardScaler(), LinearRegressor(PseudoHuber()))
+    found = influence(pipeline.fit(X, Y), X, Y, X_val=X[:9], y_val=Y[:9])
+    direct = influence(pipeline[-1], pipeline[0].transform(X), Y)
+    assert_allclose(found.cook, direct.cook)
+    copy = pickle.loads(pickle.dumps(found))
+    assert_allclose(copy.dfbetas, found.dfbetas)
+    assert "dfbetas" in dir(found)
+    assert "on_validation" in repr(found)
+
+
+# ------------------------------------------------------------------------ bad input
+@pytest.mark.parametrize(
+    "case",
+    [
+        (Quantile(0.5), {}, "has kinks. contributions"),
+        (PseudoHuber(), {"penalty": GroupLasso([0, 0, 1, 1])}, "norm of groups"),
+        (GaussianDistribution(), {}, "several raw predictions a row"),
+    ],
+)
+def test_models_without_curvature(case):
+    loss, settings, message = case
+    model = LinearRegressor(loss, alpha=0.01, **settings).fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        influence(model, X, Y)
+
+
+def test_what_is_not_of_the_fit():
+    model = LinearRegressor(PseudoHuber(), alpha=0.01).fit(X, Y)
+    with pytest.raises(ValueError, match="which had 4 features"):
+        influence(model, X[:, :3], Y)
+    with pytest.raises(ValueError, match="of these the objective is"):
+        influence(model, X, Y[::-1])
+    with pytest.raises(ValueError, match="of these the objective is"):
+        influence(model, X, Y, WEIGHT)
+    with pytest.raises(ValueError, match="X_val without y_val"):
+        influence(model, X, Y, X_val=X)
+    with pytest.raises(ValueError, match="'top' parameter of influence"):
+        influence(model, X, Y, top=0)
+    with pytest.raises(TypeError, match="Got LinearRanker"):
+        influence(LinearRanker(), X, Y)
+    classifier = LinearClassifier("log_loss", alpha=0.01).fit(X, LABELS)
+    with pytest.raises(ValueError, match="y_val has the label 5"):
+        influence(classifier, X, LABELS, X_val=X[:1], y_val=[5])
+
+
+def test_residuals_without_spread():
+    model = LinearRegressor("squared_error", alpha=1e-3).fit(X, Y, np.full(N, 1e-3))
+    with pytest.warns(UserWarning, match="weights sum to 0.15"):
+        found = influence(model, X, Y, np.full(N, 1e-3))
+    assert np.isnan(found.cook).all()
+    assert np.isfinite(found.dfbeta).all()

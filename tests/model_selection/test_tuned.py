@@ -1,0 +1,327 @@
+"""Tuning by gradient: derivatives, against grids, and bad input."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_losses import (
+    L2,
+    AbsoluteError,
+    Barron,
+    CrossEntropy,
+    Focal,
+    GroupLasso,
+    Hinge,
+    Huber,
+    LinearClassifier,
+    LinearRegressor,
+    LogCosh,
+    LogLoss,
+    Poisson,
+    PseudoHuber,
+    Quantile,
+    SquaredError,
+    TunedClassifier,
+    TunedRegressor,
+    influence,
+)
+from sklearn_losses.model_selection._hypergradient import HeldOut, Inner, LeftOutRows
+from sklearn_losses.model_selection._outer import Box, search
+from sklearn_losses.model_selection._ranges import checked_ranges
+from sklearn_losses.model_selection._tuned import Outer, distinct_folds
+from tests.contract import each_check
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(160, 4)) * [1.0, 5.0, 0.2, 1.0] + [0.0, 20.0, 0.0, 1.0]
+SIGNAL = (X - X.mean(axis=0)) / X.std(axis=0) @ [1.0, -0.5, 0.3, 0.0]
+Y = SIGNAL + RNG.standard_t(3, size=160)
+LABELS, THREE = (Y > 0).astype(int), np.digitize(Y, [-0.7, 0.7])
+COUNTS = np.floor(np.exp(Y / 3))
+WEIGHT = RNG.integers(0, 3, 160).astype(float)
+TRAIN, TEST = np.arange(110), np.arange(110, 160)
+
+SUM = PseudoHuber() + 0.5 * LogCosh()
+BY_GROUP = 1.0 * L2([1.0, 1.0, 0.0, 0.0]) + 2.0 * L2([0.0, 0.0, 1.0, 1.0])
+CASES = {
+    "barron": (LinearRegressor(Barron(0.5)), Y, ["loss__alpha", "loss__scale"]),
+    "weights": (LinearRegressor(SUM), Y, ["loss__right_weight", "alpha"]),
+    "l1": (
+        LinearRegressor(PseudoHuber(), penalty="elasticnet", alpha=0.05),
+        Y,
+        ["alpha", "l1_ratio", "loss__delta"],
+    ),
+    "groups": (
+        LinearRegressor(PseudoHuber(), penalty=BY_GROUP, alpha=0.1),
+        Y,
+        ["penalty__left__weight", "penalty__right__weight"],
+    ),
+    "focal": (LinearClassifier(Focal(), alpha=0.01), LABELS, ["loss__gamma", "alpha"]),
+    "one versus rest": (LinearClassifier(LogLoss(), alpha=0.01), THREE, ["alpha"]),
+    "joint": (
+        LinearClassifier(CrossEntropy(label_smoothing=0.1), alpha=0.01),
+        THREE,
+        ["loss__label_smoothing", "alpha"],
+    ),
+}
+METRICS = {"barron": PseudoHuber(), "joint": CrossEntropy()}
+
+
+def outer_of(name, kind, weight=None):
+    model, y, names = CASES[name]
+    default = LogLoss() if y is not Y else SquaredError()
+    metric = METRICS.get(name, default)
+    known = model.get_params()
+    tune = {name: (0.5 * known[name], 1.5 * known[name]) for name in names}
+    model = clone(model)
+    model.n_features_in_ = 4
+    ranges = checked_ranges("here", tune, model, (X, y, weight, None))
+    some = [None if one is None else one[TRAIN] for one in (X, y, weight)]
+    inner = Inner(model, ranges, *some, None)
+    if kind == "loo":
+        return Outer(ranges, [LeftOutRows(inner, metric, some[1], some[2])])
+    rest = [None if one is None else one[TEST] for one in (X, y, weight)]
+    return Outer(ranges, [HeldOut(inner, metric, *rest, None)])
+
+
+# --------------------------------------------------------------------- derivatives
+@pytest.mark.parametrize("kind", ["rows", "loo"])
+@pytest.mark.parametrize("name", CASES)
+def test_gradient_against_differences_of_polished_fits(name, kind):
+    if (name, kind) in {("joint", "loo"), ("one versus rest", "loo")}:
+        tol = 1e-4
+    else:
+        tol = 1e-6 if kind == "rows" else 1e-4
+    outer = outer_of(name, kind, WEIGHT)
+    x = np.full(len(outer.ranges), 0.45)
+    _, gradient = outer.measure(x)
+    for j in range(len(x)):
+        ends = []
+        for step in (2e-4, -2e-4):
+            moved = x.copy()
+            moved[j] += step
+            outer.parts[0].inner.forget()
+            ends.append(outer.measure(moved)[0])
+        difference = (ends[0] - ends[1]) / 4e-4
+        size = np.abs(gradient).max()
+        assert_allclose(gradient[j], difference, rtol=tol, atol=tol * size)
+
+
+def test_without_a_row_is_what_influence_says():
+    outer = outer_of("weights", "loo")
+    part, x = outer.parts[0], np.array([0.5, 0.5])
+    part.metric.loss = SUM
+    values = part.measure(x).values
+    model = LinearRegressor(SUM, alpha=1e-4, tol=1e-10).fit(X[TRAIN], Y[TRAIN])
+    found = influence(model, X[TRAIN], Y[TRAIN])
+    assert_allclose(values, found.loss_left_out, rtol=1e-6)
+
+
+def test_a_start_near_by_ends_at_the_same_minimum():
+    outer = outer_of("barron", "rows")
+    inner = outer.parts[0].inner
+    outer.measure(np.array([0.4, 0.5]))
+    x = np.array([0.5, 0.6])
+    near = inner.fit(x)
+    inner.forget()
+    afar = inner.fit(x)
+    assert_allclose(near[0].coef, afar[0].coef, rtol=1e-7)
+
+
+# ------------------------------------------------------------------------- searches
+def test_a_search_in_a_box():
+    def bowl(x):
+        d = x - [0.3, 1.2]
+        return d @ [[2.0, 0.5], [0.5, 1.0]] @ d, 2 * np.array(
+            [[2.0, 0.5], [0.5, 1.0]]
+        ) @ d
+
+    box = Box(bowl, 2, 30)
+    search(box, np.array([0.9, 0.1]), 0)
+    assert len(box.seen) <= 30
+    assert_allclose(box.best[0], [0.35, 1.0], atol=1e-4)
+
+
+def test_a_search_passes_over_what_is_impossible():
+    def half(x):
+        if x[0] > 0.6:
+            return np.inf, np.zeros(1)
+        return (x[0] - 0.5) ** 2, 2 * (x - 0.5)
+
+    box = Box(half, 1, 12)
+    search(box, np.array([0.9]), 0)
+    assert_allclose(box.best[0], [0.5], atol=1e-3)
+
+
+def test_as_good_as_a_grid():
+    data, y = load_diabetes(return_X_y=True)
+    data = data / data.std(axis=0)
+    tune = {"loss__delta": (1.0, 900.0, "log"), "alpha": (1e-4, 10.0, "log")}
+    cv = KFold(5, shuffle=True, random_state=0)
+    model = TunedRegressor(PseudoHuber(), tune, metric=SquaredError(), cv=cv)
+    model.fit(data, y)
+    assert model.n_fits_ <= 30
+    best = np.inf
+    for delta in np.geomspace(1.0, 900.0, 5):
+        for alpha in np.geomspace(1e-4, 10.0, 5):
+            total = 0.0
+            for train, test in cv.split(data):
+                one = LinearRegressor(PseudoHuber(delta), alpha=alpha)
+                p = one.fit(data[train], y[train]).predict(data[test])
+                total += SquaredError().value(y[test], p).sum()
+            best = min(best, total / len(y))
+    assert model.best_score_ <= best * (1 + 1e-4)
+    # And the metric is that of its own parameters.
+    total = 0.0
+    for train, test in cv.split(data):
+        one = clone(model.best_estimator_).fit(data[train], y[train])
+        total += SquaredError().value(y[test], one.predict(data[test])).sum()
+    assert_allclose(model.best_score_, total / len(y), rtol=1e-4)
+
+
+def test_errors_and_verdict():
+    rng = np.random.default_rng(1)
+    data = rng.normal(size=(1000, 3))
+    y = data @ [1.0, 2.0, 0.0] + 0.7 * rng.standard_cauchy(size=1000)
+    model = TunedRegressor(
+        Barron(scale=0.7), {"loss__alpha": (-4, 2)}, metric=PseudoHuber(0.2)
+    ).fit(data, y)
+    assert 0 < model.errors_["loss__alpha"] < 10
+    assert "cannot be told from Cauchy or GemanMcClure" in model.verdict()
+    assert "SquaredError" not in model.verdict()  # it can
+    assert len(model.trace_) == model.n_fits_ <= 30
+    assert model.loss_.alpha == model.best_params_["loss__alpha"]
+    assert min(one["metric"] for one in model.trace_) == model.best_score_
+
+
+def test_an_end_of_a_range_is_said():
+    tune = {"alpha": (0.5, 2.0)}
+    model = TunedRegressor(PseudoHuber(), tune, metric=AbsoluteError(), max_fits=8)
+    with pytest.warns(UserWarning, match="has ended at 0.5, an end of its range"):
+        model.fit(X, Y)
+    assert "at an end of its range" in model.verdict()
+
+
+# -------------------------------------------------------------------------- the rows
+@pytest.mark.parametrize(
+    "cv",
+    [3, "loo", KFold(3), (X[TEST], Y[TEST]), [(TRAIN, TEST)]],
+    ids=["int", "loo", "splitter", "rows", "splits"],
+)
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_every_kind_of_rows_held_out(cv, kind):
+    if isinstance(cv, tuple):
+        cv = kind(cv[0]), cv[1]
+    model = TunedRegressor(PseudoHuber(), metric=AbsoluteError(), cv=cv, max_fits=6)
+    model.fit(kind(X), Y, WEIGHT)
+    assert np.isfinite(model.best_score_)
+    assert model.predict(kind(X)).shape == (160,)
+
+
+@pytest.mark.parametrize("y", [Y, LABELS], ids=["numbers", "labels"])
+def test_a_weight_of_two_is_two_rows(y):
+    kind = TunedRegressor if y is Y else TunedClassifier
+    model = kind(max_fits=6)
+    twice = np.repeat(np.arange(160), WEIGHT.astype(int))
+    by_weight = clone(model).fit(X, y, WEIGHT)
+    by_rows = clone(model).fit(X[twice], y[twice])
+    assert_allclose(by_weight.alpha_, by_rows.alpha_, rtol=1e-6)
+    order = RNG.permutation(160)
+    shuffled = clone(model).fit(X[order], y[order], WEIGHT[order])
+    assert_allclose(by_weight.coef_, shuffled.coef_, rtol=1e-5)
+
+
+def test_folds_have_all_classes():
+    y = np.repeat([0, 1], [140, 20])
+    for _, test in distinct_folds(X, y, None, 5, 0, True):
+        assert y[test].sum() == 4
+
+
+def test_offsets():
+    exposure = RNG.normal(size=160)
+    model = TunedRegressor(Poisson(), max_fits=6).fit(X, COUNTS, offset=exposure)
+    direct = clone(model.best_estimator_).fit(X, COUNTS, offset=exposure)
+    assert_allclose(model.predict(X, exposure), direct.predict(X, exposure))
+
+
+def test_several_classes_and_a_pipeline():
+    names = np.array(["a", "b", "c"])[THREE]
+    pipeline = make_pipeline(
+        StandardScaler(), TunedClassifier("cross_entropy", max_fits=6)
+    )
+    pipeline.fit(X, names)
+    assert pipeline.predict_proba(X).shape == (160, 3)
+    assert set(pipeline.predict(X)) <= set(names)
+    copy = pickle.loads(pickle.dumps(pipeline))
+    assert_allclose(copy.decision_function(X), pipeline.decision_function(X))
+
+
+# ------------------------------------------------------------------------- bad input
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (TunedRegressor(Huber(), {"loss__delta": (0, 5)}, metric="squared_error"),
+         r"The range \(0, 5\) of tune\['loss__delta'\].*leaves what is allowed"),
+        (TunedRegressor(Huber(), {"loss__delta": (3, 1)}, metric="squared_error"),
+         "low < high. Got"),
+        (TunedRegressor(Huber(), {"loss__nothing": "log"}, metric="squared_error"),
+         "is no parameter of LinearRegressor"),
+        (TunedRegressor(Huber(), {"penalty": "log"}), "is no number, but 'l2'"),
+        (TunedRegressor(Huber(), {}), "must be a dict with a range"),
+        (TunedRegressor(LinearRegressor(Huber(), penalty=None)), "penalty=None"),
+        (TunedRegressor(Barron(0), {"loss__alpha": "log"}, metric="squared_error"),
+         "because it is 0, and factors"),
+        (TunedRegressor(Huber(), {"loss__delta": "log"}), "needs a metric, because"),
+        (TunedRegressor(Huber(), metric=Huber(scale="mad")),
+         "depends on what is tuned, because its scale is measured"),
+        (TunedRegressor(Quantile(0.5)), "has kinks. Use a smooth loss"),
+        (TunedRegressor("hinge"), "LinearRegressor"),
+        (TunedRegressor(StandardScaler()), "Put transformers before it"),
+        (TunedRegressor(LinearRegressor(Huber(), penalty=GroupLasso([0, 0, 1, 1]))),
+         "A norm of groups"),
+        (TunedRegressor(cv="five"), "'loo' or"),
+        (TunedRegressor(cv=(X, Y, Y)), "Pass splits as a list"),
+        (TunedRegressor(cv=1), "at least 2 folds"),
+        (TunedRegressor(cv=500), "as many rows that differ, and there are 160"),
+        (TunedRegressor(max_fits=1), "'max_fits' parameter"),
+    ],
+)  # fmt: skip
+def test_bad_input(model, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        model.fit(X, Y)
+
+
+def test_a_loss_is_no_judge_of_itself():
+    loss = Huber()
+    model = TunedRegressor(loss, {"loss__delta": "log"}, metric=loss)
+    with pytest.raises(ValueError, match="cannot use this metric"):
+        model.fit(X, Y)
+    with pytest.raises(ValueError, match="has kinks"):
+        TunedClassifier(Hinge(), metric=LogLoss()).fit(X, LABELS)
+    with pytest.raises(AttributeError, match="no coef_ before it is fitted"):
+        model.coef_  # noqa: B018
+
+
+def test_fits_that_do_not_arrive_are_said():
+    model = TunedRegressor(LinearRegressor(Huber(), max_iter=1), max_fits=3)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, Y)
+
+
+ESTIMATORS = [TunedRegressor(max_fits=4, cv=3), TunedClassifier(max_fits=4, cv=3)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@each_check(ESTIMATORS)
+def test_scikit_learn_check(estimator, check, routing):
+    with config_context(enable_metadata_routing=routing):
+        check(estimator)

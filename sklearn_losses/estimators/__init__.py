@@ -19,6 +19,7 @@ from sklearn_losses.estimators._scores import (
     reciprocal_rank_score,
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
+from sklearn_losses.estimators._sgd_multitask import SGDMultiTask
 from sklearn_losses.estimators._sgd_ordinal import SGDOrdinalClassifier
 from sklearn_losses.estimators._sgd_ranker import SGDRanker
 from sklearn_losses.estimators._survival import LinearSurvival
@@ -36,6 +37,7 @@ __all__ = [
     "LinearRegressor",
     "LinearSurvival",
     "SGDClassifier",
+    "SGDMultiTask",
     "SGDOrdinalClassifier",
     "SGDRanker",
     "SGDRegressor",

@@ -2,8 +2,6 @@
 
 import re
 
-import re
-
 
 def without(parameters: str, *names: str) -> str:
     """The description of parameters without that of some."""

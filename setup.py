@@ -34,6 +34,7 @@ COMPILE_ARGS = [
 BUILDS = {"x86_64_v3": "-march=x86-64-v3"}
 KERNELS = (
     "_machine._arrays",
+    "losses._anchors",
     "losses._builtin",
     "losses._group_builtin",
     "losses._large_groups",
@@ -45,13 +46,19 @@ KERNELS = (
     "solvers.sgd._short_rows",
     "solvers.sgd._long_rows",
     "solvers.sgd._gradient_epoch",
+    "terms._distances",
     "terms._point_sums",
     "problem._sweep",
 )
 # A loop over the points of a block can be vectorised once its formulas are inlined, to
 # the last; and calls are half of what a step of a short row costs.
 INLINE_ALL = "-DCYTHON_INLINE=inline __attribute__((always_inline))"
-INLINED = ("losses._builtin", "losses._group_builtin", "solvers.sgd._short_rows")
+INLINED = (
+    "losses._anchors",
+    "losses._builtin",
+    "losses._group_builtin",
+    "solvers.sgd._short_rows",
+)
 SHARED = "sklearn_losses._cyutility"
 OPENMP = ["-fopenmp"] if sys.platform == "linux" else []
 

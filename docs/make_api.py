@@ -7,7 +7,16 @@ that is added to ``sklearn_losses.__all__`` is on it by itself.
 import inspect
 
 import sklearn_losses
-from sklearn_losses import GroupLoss, Loss, Penalty, PointLoss, RowLoss
+from sklearn_losses import (
+    AnchorLoss,
+    GroupLoss,
+    Loss,
+    PairLoss,
+    Penalty,
+    PointLoss,
+    RowLoss,
+    TripletLoss,
+)
 
 # Where an object is written, from the most special, and under which title it goes.
 SECTIONS = {
@@ -23,6 +32,7 @@ SECTIONS = {
     "losses._quantiles": "Distributions with a scale",
     "losses._survival": "Losses of survival and of rankings",
     "losses._ranking": "Losses of survival and of rankings",
+    "losses._tuples": "Losses of pairs, triplets and anchors",
     "losses._combine": "Losses made of losses, or learned",
     "losses._learned": "Losses made of losses, or learned",
     "losses._custom": "Losses of your own",
@@ -43,6 +53,7 @@ HEAD = """# API
 Everything is imported from `sklearn_losses`, and this page lists all of it. Losses,
 penalties and optimizers are parameters of the estimators.
 """
+BASES = Loss, PointLoss, RowLoss, GroupLoss, PairLoss, TripletLoss, AnchorLoss, Penalty
 PAGES = frozenset(sklearn_losses.__all__)
 
 
@@ -68,7 +79,7 @@ def without_members():
         for base in (Loss, Penalty)
         if inspect.isclass(cls := getattr(sklearn_losses, name))
         and issubclass(cls, base)
-        and cls not in (Loss, PointLoss, RowLoss, GroupLoss, Penalty)
+        and cls not in BASES
     }
 
 

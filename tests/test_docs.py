@@ -16,10 +16,13 @@ from sklearn.model_selection import GridSearchCV
 
 import sklearn_losses
 from sklearn_losses.losses import (
+    AnchorLoss,
     GroupLoss,
     Loss,
+    PairLoss,
     PointLoss,
     RowLoss,
+    TripletLoss,
     get_loss,
     loss_names,
 )
@@ -133,7 +136,8 @@ LOSSES = [
     if inspect.isclass(cls := getattr(sklearn_losses, name))
     and issubclass(cls, Loss)
     and not issubclass(cls, CustomLoss)
-    and cls not in (Loss, PointLoss, RowLoss, GroupLoss)
+    and cls
+    not in (Loss, PointLoss, RowLoss, GroupLoss, PairLoss, TripletLoss, AnchorLoss)
 ]
 
 

@@ -25,9 +25,9 @@ def refuse_collection(array, name):
     if hasattr(array, "__dask_graph__"):
         raise TypeError(
             f"{name} is a dask collection, which would be gathered in memory as a "
-            f"whole. Pass {name}.compute() if it fits there. A fitted model predicts "
-            "blocks, as in X.map_blocks(model.predict, drop_axis=1), and partial_fit "
-            "learns from one after the other."
+            f"whole. Pass {name}.compute() if it fits there. LinearRegressor and "
+            "LinearClassifier fit collections, and partial_fit of SGDRegressor and "
+            "SGDClassifier learns from their blocks, one after the other."
         )
 
 

@@ -1,6 +1,12 @@
 """Estimators: scikit-learn's contract around the layers below."""
 
+from sklearn_losses.estimators._embedding import LinearEmbedding
+from sklearn_losses.estimators._embedding_scores import (
+    knn_accuracy_score,
+    pair_auc_score,
+)
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._merge import merge_streams
 from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators._output_scores import (
@@ -19,6 +25,7 @@ from sklearn_losses.estimators._scores import (
     reciprocal_rank_score,
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
+from sklearn_losses.estimators._sgd_embedding import SGDEmbedding
 from sklearn_losses.estimators._sgd_multitask import SGDMultiTask
 from sklearn_losses.estimators._sgd_ordinal import SGDOrdinalClassifier
 from sklearn_losses.estimators._sgd_ranker import SGDRanker
@@ -31,12 +38,14 @@ from sklearn_losses.estimators._survival_scores import (
 
 __all__ = [
     "LinearClassifier",
+    "LinearEmbedding",
     "LinearMultiTask",
     "LinearOrdinalClassifier",
     "LinearRanker",
     "LinearRegressor",
     "LinearSurvival",
     "SGDClassifier",
+    "SGDEmbedding",
     "SGDMultiTask",
     "SGDOrdinalClassifier",
     "SGDRanker",
@@ -47,9 +56,12 @@ __all__ = [
     "concordance_index_score",
     "cumulative_dynamic_auc_score",
     "integrated_brier_score",
+    "knn_accuracy_score",
     "mean_pinball_score",
+    "merge_streams",
     "ndcg_score",
     "ordinal_mae_score",
+    "pair_auc_score",
     "pairwise_accuracy_score",
     "quadratic_weighted_kappa_score",
     "ranked_probability_score",

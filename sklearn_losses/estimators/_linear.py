@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -33,6 +33,7 @@ from sklearn_losses._machine._typing import (
     Seed,
 )
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators._learned_link import with_learned_link
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
@@ -61,11 +62,13 @@ from sklearn_losses.estimators._watching import EpochCallbacks
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties import Penalty
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.solvers._active_set import ACTIVE, ACTIVE_SET, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
 from sklearn_losses.solvers.descent._models import LBFGS, NEWTON
+from sklearn_losses.solvers.descent._problem import has_small_matrix
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
@@ -213,10 +216,20 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
     }
 
+    @overload
+    def fit(self, X: RowBlocks) -> Self: ...
+    @overload
     def fit(
         self,
         X: Matrix,
         y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self: ...
+    def fit(
+        self,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> Self:
@@ -224,12 +237,15 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
             It is not copied if it is float32 or float64, and C-contiguous or CSR with
-            sorted columns.
+            sorted columns. LinearRegressor and LinearClassifier also take rows that
+            lie elsewhere, and do not gather them: dask collections, with the others
+            as such, and `RowBlocks`; see docs/scale.md.
 
         y : array-like of shape (n_samples,)
-            Targets in the domain of the loss, or labels.
+            Targets in the domain of the loss, or labels. Only `RowBlocks` have their
+            own.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; None means 1.
@@ -258,9 +274,13 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         check_parameters(self, self._constraints)
         resolve_penalty(self)
         loss = self._usable_loss()
-        objectives, dtype = self._objectives(
-            X, y, sample_weight, loss, offset, solves=True
-        )
+        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
+        if blocks is not None:
+            objectives, dtype = objectives_of_blocks(self, blocks, loss)
+        else:
+            objectives, dtype = self._objectives(
+                X, y, sample_weight, loss, offset, solves=True
+            )
         look_at_objective(objectives[0])
         solver, starts = self._solver(objectives[0]), self._starts(objectives)
         fitted = partial(self._fitted, objectives[0].loss, dtype)
@@ -392,13 +412,19 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             seed=draw_seed(self.random_state),
             verbose=self.verbose,
             owner=type(self).__name__,
+            polish=objective.blocks is not None and has_small_matrix(objective),
         )
         method, selects = self.solver, objective.penalty.selects
         if method == "auto":
             method, settings["may_change"] = choose(objective), True
-            is_wide = objective.rows.n_features >= WIDE
+            is_wide = objective.rows.n_features >= WIDE and objective.blocks is None
             if selects and is_wide and objective.loss.has_conjugate:
                 method = ACTIVE_SET
+        if method == ACTIVE_SET and objective.blocks is not None:
+            raise ValueError(
+                f"{type(self).__name__}(solver={ACTIVE_SET!r}) needs rows at hand, of "
+                "which it copies columns. Use solver='auto'."
+            )
         if method == ACTIVE_SET and not selects:
             raise ValueError(
                 f"{type(self).__name__}(solver={ACTIVE_SET!r}) needs a penalty with an "
@@ -538,6 +564,7 @@ class LinearRegressor(LinearOutputs, LinearRegressorMixin, BaseLinear):
     gap_: float
 
     _tasks = ("regression",)
+    _takes_blocks = True
 
     def __init__(
         self,
@@ -645,6 +672,7 @@ class LinearClassifier(MultilabelMixin, BaseLinear):
     gap_: float | Array
 
     _tasks = ("binary", "multiclass")
+    _takes_blocks = True
     _constraints = BaseLinear._constraints | {
         "class_weight": [
             Options("balanced"),

@@ -26,6 +26,13 @@ from sklearn_losses._machine._typing import (
 )
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
+from sklearn_losses.estimators._blocks import blocks_of
+from sklearn_losses.estimators._lazy import (
+    Score,
+    lazy_of_collections,
+    mean_of_blocks,
+    r2_of_blocks,
+)
 from sklearn_losses.estimators._validation import check_offset, resolve_loss
 from sklearn_losses.losses import Loss
 
@@ -145,6 +152,7 @@ class LinearModel(BaseEstimator):
     def _resolve_loss(self):
         return resolve_loss(self, self._tasks, self._other_losses)
 
+    @lazy_of_collections
     def raw_prediction(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """X @ coef_.T + intercept_ + offset, before the inverse link of the loss.
 
@@ -191,6 +199,11 @@ class LinearModel(BaseEstimator):
         -------
         float
         """
+        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
+        if blocks is not None and is_regressor(self):
+            return r2_of_blocks(self, blocks)
+        if blocks is not None:
+            return mean_of_blocks(blocks, Score(self, "score"))
         metric = accuracy_score if isinstance(self, ClassifierMixin) else r2_score
         return metric(y, self.predict(X, offset), sample_weight=sample_weight)
 
@@ -379,8 +392,10 @@ class LinearModel(BaseEstimator):
 class LinearRegressorMixin(RegressorMixin):
     """Predictions on the scale of y."""
 
+    _predicts_blocks = True
     score = LinearModel.score  # which takes offsets
 
+    @lazy_of_collections
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Predict the target: the inverse link of X @ coef_ + intercept_ + offset.
 
@@ -448,6 +463,7 @@ class LinearClassifierMixin(ClassifierMixin):
 
     classes_: Labels
 
+    _predicts_blocks = True
     score = LinearModel.score
     _labels_in = ("classes_",)
 
@@ -459,6 +475,7 @@ class LinearClassifierMixin(ClassifierMixin):
             )
         return 1 if len(classes) == 2 else len(classes)
 
+    @lazy_of_collections
     def decision_function(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Raw predictions: X @ coef_.T + intercept_ + offset.
 
@@ -485,6 +502,7 @@ class LinearClassifierMixin(ClassifierMixin):
             return 0.0
         return float(loss.link.link(0.5))
 
+    @lazy_of_collections
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
         """Predict the label of each row.
 
@@ -519,6 +537,7 @@ class LinearClassifierMixin(ClassifierMixin):
         return labels
 
     @available_if(_defines_probabilities)
+    @lazy_of_collections
     def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Probabilities of the classes; there is no such method if the loss has none.
 
@@ -548,6 +567,7 @@ class LinearClassifierMixin(ClassifierMixin):
         return probability.astype(raw.dtype, copy=False)
 
     @available_if(_defines_probabilities)
+    @lazy_of_collections
     def predict_log_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The logarithms of `predict_proba`, with all their digits.
 

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
+from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._groups import (
     GROUP_PARAMETERS,
     BaseGroupLinear,
@@ -37,6 +38,7 @@ class RankerMixin(GroupModelMixin):
 
         It warns where all rows are one query.
         """
+        refuse_collection(y, "y")
         relevance, codes = split(y, groups)
         if codes is None:
             codes = group_codes(None, len(relevance))

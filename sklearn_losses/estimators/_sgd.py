@@ -21,6 +21,7 @@ from sklearn_losses._machine._params import (
     Options,
 )
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
+from sklearn_losses.estimators._blocks import blocks_of
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearRegressorMixin,
@@ -213,7 +214,8 @@ class SGDRegressor(SGDOutputs, LinearRegressorMixin, BaseSGD):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows of this epoch.
+            The rows of this epoch. Of a dask collection, with the others as such, one
+            block after the other.
 
         y : array-like of shape (n_samples,)
             Targets in the domain of the loss.
@@ -236,6 +238,9 @@ class SGDRegressor(SGDOutputs, LinearRegressorMixin, BaseSGD):
         ValueError
             As in `fit`. The model is then as it was before, also if weights overflow.
         """
+        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
+        if blocks is not None:
+            return self._learn_from(blocks)
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, partial=True, offset=offset)
 
@@ -403,7 +408,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows of this epoch.
+            The rows of this epoch. Of a dask collection, with the others as such, one
+            block after the other.
 
         y : array-like of shape (n_samples,)
             Labels, all of them among `classes`.
@@ -431,6 +437,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             As in `fit`, and if a label is not among the classes. The model is then as
             it was before, also if weights overflow.
         """
+        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
+        if blocks is not None:
+            return self._learn_from(blocks, classes=classes)
         with unchanged_on_error(self):
             return self._fit(
                 X, y, sample_weight, partial=True, classes=classes, offset=offset

@@ -6,6 +6,7 @@ attributes. Everything numeric is in the layers below.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,6 +34,7 @@ from sklearn_losses._machine._typing import (
     Matrix,
 )
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._blocks import PartialFit
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
 )
@@ -199,6 +201,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 validation=(X_val, y_val, sample_weight_val, offset_val),
                 offset=offset,
             )
+
+    def _learn_from(self, blocks, **settings):
+        """`partial_fit` of one block after the other; see `RowBlocks.fold`."""
+        learner = copy.deepcopy(self), 0  # whose arrays may be moved in place
+        learned, _ = blocks.fold(PartialFit(settings), learner)
+        vars(self).update(vars(learned))
+        return self
 
     @property
     def _schedule(self):

@@ -412,8 +412,9 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         most, least = names[sizes.argmax()], names[sizes.argmin()]
         warn_caller(
             f"The task {most!r} counts {sizes.max() / sizes.min():.2g} times as much "
-            f"as {least!r} in {type(self).__name__}, and steps of the map that they share "
-            "follow it alone. Use weights='gradnorm', a dict, or learning_rate='auto'."
+            f"as {least!r} in {type(self).__name__}, and steps of the map that they "
+            "share follow it alone. Use weights='gradnorm', a dict, or "
+            "learning_rate='auto'."
         )
 
     def _units_of_losses(self, problem, factors):

@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, Seed
+from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._baseline import Hazards, baseline
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
@@ -219,6 +220,7 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
             If the data or a parameter cannot be used. The estimator is then as it was
             before.
         """
+        refuse_collection(y, "y")
         with unchanged_on_error(self):
             for name in ("baseline_", "causes_", "predictors_", "_hazards", "_ends"):
                 vars(self).pop(name, None)

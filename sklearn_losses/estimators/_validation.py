@@ -80,6 +80,7 @@ ESTIMATORS = {
     "boxes": "LinearMultiTask",
     "ranking": "LinearRanker",
     "survival": "LinearSurvival",
+    "embedding": "LinearEmbedding",
 }
 
 NAMED = {"l1": L1(), "l2": L2()}

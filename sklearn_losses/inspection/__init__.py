@@ -5,6 +5,10 @@ from sklearn_losses.inspection._contributions import contributions
 from sklearn_losses.inspection._curve_display import LossCurveDisplay
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._display import LossDisplay
+from sklearn_losses.inspection._embedding_scorers import (
+    knn_accuracy_scorer,
+    pair_auc_scorer,
+)
 from sklearn_losses.inspection._explain_display import (
     ContributionsDisplay,
     InfluenceDisplay,
@@ -62,10 +66,12 @@ __all__ = [
     "describe",
     "influence",
     "integrated_brier_scorer",
+    "knn_accuracy_scorer",
     "loss_scorer",
     "mean_pinball_scorer",
     "ndcg_scorer",
     "ordinal_mae_scorer",
+    "pair_auc_scorer",
     "pairwise_accuracy_scorer",
     "parallel_lines_test",
     "quadratic_weighted_kappa_scorer",

@@ -22,6 +22,9 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
+from sklearn_losses.design._structure import refuse_collection
+from sklearn_losses.estimators._blocks import blocks_of
+from sklearn_losses.estimators._lazy import Score, mean_of_blocks
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._group_scorers import order_of
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
@@ -112,6 +115,15 @@ class LossScorer(BaseEstimator):
             raw = order_of(estimator, X, offset)
             which = strata if self.loss.task == "survival" else groups
             return -self.loss.mean(y, raw, which, sample_weight)
+        blocks = blocks_of(repr(self), X, y, sample_weight, offset)
+        if blocks is not None:
+            if self.d2:
+                raise TypeError(
+                    f"{self!r} has no score of rows in blocks, because the best "
+                    "constant is that of all rows together. Use loss_scorer(loss), or "
+                    "compute y and the raw predictions."
+                )
+            return mean_of_blocks(blocks, Score(self, "score", estimator))
         y, raw = targets_and_raw_predictions(estimator, X, y, self.loss, offset)
         if self.d2:
             return d2_loss_score(y, raw, self.loss, sample_weight)
@@ -248,6 +260,8 @@ def d2_loss_score(
     0.5
     """
     loss = as_loss(loss, "d2_loss_score")
+    for name, array in (("y_true", y_true), ("raw_prediction", raw_prediction)):
+        refuse_collection(array, name)
     _refuse_groups(loss, "d2_loss_score")
     y, raw = np.asarray(y_true), np.asarray(raw_prediction)
     if len(np.atleast_1d(y)) < 2:

@@ -130,14 +130,27 @@ from sklearn_losses.losses._robust import (
 )
 from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
+from sklearn_losses.losses._tuples import (
+    NCA,
+    AnchorLoss,
+    Contrastive,
+    InfoNCE,
+    LogisticPair,
+    PairLoss,
+    SupCon,
+    TripletLoss,
+    TripletMargin,
+)
 from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [
     "BPR",
+    "NCA",
     "WARP",
     "AbsoluteError",
     "AbsolutePercentageError",
     "AllThreshold",
+    "AnchorLoss",
     "Andrews",
     "ApproxNDCG",
     "Asymmetric",
@@ -150,6 +163,7 @@ __all__ = [
     "Cauchy",
     "Censored",
     "Cloglog",
+    "Contrastive",
     "CoxPH",
     "CrossEntropy",
     "CumulativeCauchit",
@@ -177,6 +191,7 @@ __all__ = [
     "Hurdle",
     "IdentityLink",
     "ImmediateThreshold",
+    "InfoNCE",
     "Interval",
     "InvalidParameterError",
     "InverseGaussian",
@@ -195,6 +210,7 @@ __all__ = [
     "LogLoss",
     "LogNormalAFT",
     "LogisticDistribution",
+    "LogisticPair",
     "LogitLink",
     "Loglog",
     "Loss",
@@ -204,6 +220,7 @@ __all__ = [
     "NegativeBinomial",
     "NumpyLoss",
     "OrderedBeta",
+    "PairLoss",
     "PairwiseExponential",
     "PairwiseHinge",
     "PairwiseLogistic",
@@ -237,7 +254,10 @@ __all__ = [
     "StudentT",
     "StudentTDistribution",
     "Sum",
+    "SupCon",
     "Tangent",
+    "TripletLoss",
+    "TripletMargin",
     "Truncated",
     "TukeyBiweight",
     "Tweedie",

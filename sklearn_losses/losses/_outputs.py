@@ -128,7 +128,7 @@ class Likelihood(Loss):
         return self.columns(y), np.ascontiguousarray(raw, dtype=np.float64), dtype, None
 
     def _target_shapes(self, n):
-        return [(n,)]
+        return [(n,) if self.y_size == 1 else (n, self.y_size)]
 
     def rows_of(self, y_true: float, n: int) -> Any:
         """Targets of n rows that are one number."""

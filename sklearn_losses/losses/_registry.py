@@ -31,13 +31,14 @@ from sklearn_losses.losses import (
     _regression,
     _robust,
     _survival,
+    _tuples,
     _zeros,
 )
 from sklearn_losses.losses._base import Loss
 
 TASKS = (
     *("regression", "binary", "multiclass"),
-    *("ordinal", "boxes", "ranking", "survival"),
+    *("ordinal", "boxes", "ranking", "survival", "embedding"),
 )
 
 
@@ -60,6 +61,8 @@ _CLASSES = _named(
 _OF_OUTPUTS = _named(
     *(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles, _boxes)
 )
+_OF_TUPLES = _named(_tuples)
+_OTHERS = _OF_OUTPUTS | _OF_TUPLES
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)
 
@@ -70,8 +73,9 @@ def loss_names(task: str | None = None) -> list[str]:
     Parameters
     ----------
     task : {"regression", "binary", "multiclass", "ordinal", "boxes", "ranking", \
-            "survival"}, default=None
-        Only the losses of that task; None means all but "ordinal" and "boxes".
+            "survival", "embedding"}, default=None
+        Only the losses of that task; None means all but "ordinal", "boxes" and
+        "embedding".
         Distributions and censored targets have names, too, which are not among these.
 
     Returns
@@ -85,7 +89,8 @@ def loss_names(task: str | None = None) -> list[str]:
     """
     if task is not None:
         check_parameter("loss_names", "task", task, [Options(*TASKS)])
-    classes = _CLASSES | _OF_OUTPUTS if task in ("ordinal", "boxes") else _CLASSES
+    is_other = task in ("ordinal", "boxes", "embedding")
+    classes = _CLASSES | (_OTHERS if is_other else {})
     return [n for n, cls in classes.items() if task is None or cls.task == task]
 
 
@@ -108,7 +113,7 @@ def get_loss(name: str, **parameters: Any) -> Loss:
     ValueError
         If there is no loss of that name; it says which names are close.
     """
-    classes = _CLASSES | _OF_OUTPUTS
+    classes = _CLASSES | _OTHERS
     if not isinstance(name, str) or name not in classes:
         close = difflib.get_close_matches(str(name), classes)
         hint = (
@@ -195,7 +200,7 @@ def _check_class(name, cls):
             f"{caller} takes a class that derives from PointLoss or RowLoss. Got "
             f"{cls!r}{hint}."
         )
-    known = (_CLASSES | _OF_OUTPUTS).get(name, cls)
+    known = (_CLASSES | _OTHERS).get(name, cls)
     if _full_name(known) != _full_name(cls):
         raise ValueError(
             f"There is a loss named {name!r} already, {_full_name(known)}. Use another "

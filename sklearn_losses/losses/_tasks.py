@@ -234,7 +234,7 @@ class Mapped(Likelihood):
         return (self.matrix**2).T @ self.loss.bends
 
     def check_targets(self, y_true, name="y_true", n_classes=None):
-        self.loss.check_targets(y_true, name)
+        self.loss.check_targets(y_true, name, n_classes)
 
     def _target_shapes(self, n):
         return [(n, self.y_size)]

@@ -10,32 +10,111 @@ and whose penalty nobody asks for.
 [2, 1]
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Iterable
+from functools import reduce
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from sklearn_losses.design._centred import CONSTANT, Centred
 
+GROUP = 16  # neighbours that are added up before others are
+
 
 class RowBlocks:
-    """Blocks of rows that may lie anywhere."""
+    """Blocks of rows that may lie anywhere.
 
-    def map(self, task, *args):
+    What fits a model of them derives from it. Estimators take one in the place of X; a
+    block is then a tuple ``(X, y)``, ``(X, y, sample_weight)`` or
+    ``(X, y, sample_weight, offset)``, of which None may be any but X, and X an array, a
+    CSR matrix or a DataFrame. Blocks are read several times, and must stay as they are.
+
+    See Also
+    --------
+    StoredBlocks : Blocks of files, or that functions make.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import LinearRegressor, RowBlocks
+    >>> class Halves(RowBlocks):
+    ...     def __init__(self, X, y):
+    ...         self.blocks = list(zip(np.array_split(X, 2), np.array_split(y, 2)))
+    ...     def __len__(self):
+    ...         return len(self.blocks)
+    ...     def map(self, task, *args):
+    ...         return [task(block, *args) for block in self.blocks]
+    >>> X = np.arange(10.0)[:, None]
+    >>> model = LinearRegressor("huber", alpha=0.0).fit(Halves(X, 3 * X.ravel() + 1))
+    >>> model.coef_.round(6), model.intercept_.round(6)
+    (array([3.]), array([1.]))
+    """
+
+    known_units = None  # mean and scale of the columns, if somebody has asked before
+
+    def __len__(self) -> int:
+        """How many blocks there are."""
+        raise NotImplementedError
+
+    def map(self, task: Callable[..., Any], *args: Any) -> Iterable[Any]:
         """What a task makes of each block.
 
         Parameters
         ----------
         task : callable
             Of a block and `args`; a function of a module, which can be pickled.
-        args : tuple
+        *args
             Small.
 
         Returns
         -------
-        list
-            In the order of the blocks.
+        iterable
+            In the order of the blocks. It is consumed once.
         """
         raise NotImplementedError
+
+    def sum(self, task: Callable[..., Any], *args: Any) -> Any:
+        """The sum of what a task makes of each block.
+
+        First of the blocks of each group of neighbours, then of the groups, in their
+        order: so it is the same whoever adds up a group.
+
+        Parameters
+        ----------
+        task : callable
+        *args
+            As of `map`.
+
+        Returns
+        -------
+        object
+            Of numbers, arrays, None for nothing, and tuples of these.
+        """
+        return added_by_groups(self.map(task, *args))
+
+    def fold(self, step: Callable[..., Any], state: Any) -> Any:
+        """What a step makes of a state and one block after the other.
+
+        Parameters
+        ----------
+        step : callable
+            (state, block) -> the next state.
+        state : object
+
+        Returns
+        -------
+        object
+            The last state.
+        """
+        return reduce(step, self.map(_itself), state)
+
+
+def _itself(block):
+    return block
 
 
 class LocalBlocks(RowBlocks):
@@ -48,6 +127,9 @@ class LocalBlocks(RowBlocks):
 
     def __init__(self, blocks):
         self.blocks = blocks
+
+    def __len__(self):
+        return len(self.blocks)
 
     @classmethod
     def of(cls, objective, n_rows):
@@ -92,7 +174,14 @@ def mean_and_scale(blocks, centre):
     centre : bool
         False: the mean is taken to be 0.
     """
-    weights, means, spreads, has_far = zip(*blocks.map(statistics, centre))
+    if blocks.known_units is not None:
+        return blocks.known_units
+    return units_of(blocks.map(statistics, centre))
+
+
+def units_of(found):
+    """Mean, scale and whether some rows are far, of the `statistics` of all blocks."""
+    weights, means, spreads, has_far = zip(*found)
     total = math.fsum(weights)
     share = np.array(weights)[:, None] / total
     means, spreads = np.array(means), np.array(spreads)
@@ -126,6 +215,10 @@ class Point:
         """The same units elsewhere."""
         return Point(self.mean, self.scale, theta)
 
+    def features(self, block):
+        """The features of a block in these units."""
+        return Centred.about(block.rows, self.mean, self.scale)
+
     def seen_from(self, block):
         """The features, the term and the raw predictions of a block.
 
@@ -135,16 +228,10 @@ class Point:
         term : LossTerm
         p : ndarray of shape (n_rows,) or (n_rows, n_outputs)
         """
-        features = Centred.about(block.rows, self.mean, self.scale)
+        features = self.features(block)
         theta = self.theta if block.is_joint else self.theta[0]
         term, p = block.term(), features.raw(theta)
         return features, term, p if term.offset is None else p + term.offset
-
-
-def value(block, point):
-    """The loss of a block."""
-    _, term, p = point.seen_from(block)
-    return term.value(p)
 
 
 def first_order(block, point):
@@ -212,9 +299,20 @@ def _hessian_of_rows(features, term, p):
 
 def added(parts):
     """The sum of what tasks return, in the order of the blocks."""
-    first, *others = parts
-    if isinstance(first, tuple):
-        return tuple(added(each) for each in zip(*parts))
-    for other in others:
-        first = first + other
-    return first
+    return reduce(_plus, parts)
+
+
+def added_by_groups(parts):
+    """The sum of the sums of neighbours; see `RowBlocks.sum`."""
+    parts, total = iter(parts), None
+    while group := list(islice(parts, GROUP)):
+        total = _plus(total, added(group))
+    return total
+
+
+def _plus(one, other):
+    if one is None or other is None:
+        return other if one is None else one
+    if isinstance(one, tuple):
+        return tuple(map(_plus, one, other))
+    return one + other

@@ -92,6 +92,8 @@ class Objective:
     n_outputs: int
     fit_intercept: bool = True
     offset: np.ndarray | None = None
+    # Of rows that are elsewhere: see `BlocksObjective`.
+    blocks = sums = None
 
     def of_outputs(self, outputs: slice) -> Objective:
         """The objective of some of the one-versus-rest outputs.

@@ -197,10 +197,10 @@ def test_collections_of_blocks_are_not_gathered(model):
     X = np.random.default_rng(0).normal(size=(30, 2))
     y = (X[:, 0] > 0).astype(float)
     blocks = Collection()
-    for rows, targets, name in [(blocks, y, "X"), (X, blocks, "y")]:
-        with pytest.raises(TypeError, match=f"{name} is a dask collection, which"):
+    for rows, targets in [(blocks, y), (X, blocks)]:
+        with pytest.raises(TypeError, match="a dask collection"):
             model.fit(rows, targets)
     model.fit(X, y)
-    for use in (model.predict, lambda rows: model.score(rows, y)):
-        with pytest.raises(TypeError, match=r"X.map_blocks\(model.predict"):
-            use(blocks)
+    for rows, targets in [(blocks, y), (X, blocks)]:
+        with pytest.raises(TypeError, match=r"as a dask collection, and [Xy]"):
+            model.score(rows, targets)

@@ -1,6 +1,8 @@
 """A program with all that is public: type checkers accept it, and it runs."""
 
 import ctypes
+from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -141,6 +143,22 @@ of_groups: list[sl.GroupLoss] = [
     sl.WARP(max_draws=5),
     sl.CoxPH(ties="efron"),
 ]
+of_tuples: list[Loss] = [
+    sl.Contrastive(margin=2.0, mining="all"),
+    sl.LogisticPair(threshold="mle"),
+    sl.TripletMargin(soft=True, mining="semi_hard", n_neighbors=5),
+    sl.NCA(log=True),
+    sl.InfoNCE(temperature=0.2),
+    sl.SupCon(similarity="dot"),
+]
+
+
+class OwnPairs(sl.PairLoss):
+    """Of a user."""
+
+
+of_tuples += [OwnPairs(mining="all")]
+kinds_of_tuples = [sl.TripletLoss, sl.AnchorLoss]
 total: Loss = 2 * Huber() + 0.1 * sl.AbsoluteError() * 0.5
 total = sum(of_numbers[:2], start=total)
 total = sl.Sum(sl.Scaled(Huber(), weight=2.0), Huber(), right_weight=0.5)
@@ -282,9 +300,8 @@ labelled.fit(X, labels)
 SGDClassifier().partial_fit(X, labels, classes=["less", "more"])
 spread = LinearRegressor(sl.GaussianDistribution()).fit(X, y)
 interval: Array = spread.predict_interval(X, coverage=0.8) + spread.predict_std(X[:1])
-several = sl.LinearMultiTask(
-    {"a": Huber(), "b": "log_loss"}, weights={"a": 2.0}, rank=1
-)
+several = sl.LinearMultiTask({"a": Huber(), "b": "log_loss"}, weights={"a": 2.0})
+shared = sl.LinearMultiTask(Huber(), rank=1).fit(X, np.column_stack([y, -y]))
 order = sl.LinearOrdinalClassifier(class_weight="balanced").fit(X, classes)
 lines: sl.ParallelLinesTest = sl.parallel_lines_test(order, X, classes)
 mistakes = sl.ordinal_mae_score(classes, order.predict(X)) + lines.pvalue
@@ -301,6 +318,16 @@ for rate in (
 several.fit(X, np.column_stack([y, classes > 0]), sample_weight={"a": np.ones(60)})
 of_b: Array = several.predict_proba(X)["b"] + several.raw_prediction(X)[:, :1]
 queries = np.arange(60) // 6
+embedding = sl.LinearEmbedding(2, loss=sl.TripletMargin(), alpha=0.1).fit(X, classes)
+places: NDArray[np.float64] = embedding.transform(X)
+pairs = np.stack([X[:-1], X[1:]], axis=1)
+far: NDArray[np.float64] = embedding.pair_distance(pairs)
+metric = embedding.get_mahalanobis_matrix()
+shares = sl.knn_accuracy_score(classes, places, n_neighbors=3)
+shares += sl.pair_auc_score(np.arange(len(far)) % 2, far)
+shares += sl.knn_accuracy_scorer(3)(embedding, X, classes)
+shares += sl.pair_auc_scorer()(embedding, X, classes)
+batched = sl.SGDEmbedding(2, loss="sup_con").partial_fit(X, classes).predict(pairs)
 ranker = sl.LinearRanker(sl.PairwiseLogistic(), alpha=0.1).fit(
     X, classes, groups=queries
 )
@@ -397,3 +424,22 @@ verdict: str = LossCurveDisplay.from_estimator(
     )
 ).verdict
 build: str = sl.instruction_set()
+
+
+class Lists(sl.RowBlocks):
+    def __init__(self, blocks: list[tuple[Any, ...]]) -> None:
+        self.blocks = blocks
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def map(self, task: Callable[..., Any], *args: Any) -> list[Any]:
+        return [task(block, *args) for block in self.blocks]
+
+
+of_blocks: sl.LinearRegressor = sl.LinearRegressor().fit(Lists([(X, y)]))
+stored: sl.StoredBlocks = sl.StoredBlocks([lambda: (X, y)])
+of_stored: sl.LinearClassifier = sl.LinearClassifier().fit(
+    sl.StoredBlocks.arrays(X, np.array(labels), n_rows=20)
+)
+merged: sl.SGDRegressor = sl.merge_streams([sl.SGDRegressor().partial_fit(X, y)])

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
+from sklearn_losses.solvers.descent._blocks import BlocksGap, BlocksProblem
 from sklearn_losses.solvers.descent._curvature import Curvature
 from sklearn_losses.solvers.descent._descent import Descent, Limits
 from sklearn_losses.solvers.descent._exact import has_exact_curvature, polished
@@ -66,6 +67,8 @@ def sample_of(objective, seed, enough=0):
     Objective or None
         None: there are not enough of them.
     """
+    if objective.blocks is not None:
+        return objective.at_hand
     n_rows, weight = objective.rows.n_rows, objective.sample_weight
     size = n_rows // SAMPLE
     if size < max(SMALLEST_SAMPLE, enough):
@@ -93,6 +96,9 @@ def features_of(objective, sample, slopes=None):
     """
     rows, centre = objective.rows, objective.is_centred
     units = objective.penalty.units
+    if objective.blocks is not None:
+        features = objective.features
+        return features.in_units(units(features.scale)), 1
     if sample is not None:
         parts = sample.rows, sample.sample_weight, centre
         features = features_for(objective.loss, *parts)
@@ -195,6 +201,8 @@ class Certified(Solver):
         SolverResult, and the fit that knows how it was found
         """
         coef, intercept = (array.copy() for array in start)
+        blocks = objective.blocks
+        looks = 0 if blocks is None else blocks.log.n - 1  # the first one counts
         outputs = slice(None) if objective.is_joint else 0
         enough = ROWS_PER_COEF * objective.rows.n_features
         sample = sample_of(objective, self.seed, enough)
@@ -217,12 +225,16 @@ class Certified(Solver):
         state = descent.state
         value, curvature = state.best if features.is_near else None, None
         if self.polish and has_exact_curvature(objective):
-            value, start = None, (np.atleast_2d(coef), np.atleast_1d(intercept))
-            coef, intercept, curvature = polished(objective, *start)
+            start = np.atleast_2d(coef), np.atleast_1d(intercept)
+            is_dear = blocks is not None
+            parts = *start, objective.sums, is_dear
+            coef, intercept, curvature = polished(objective, *parts)
+            value = curvature.value if is_dear else None
+        n_passes = descent.problem.passes if blocks is None else blocks.log.n - looks
         result = SolverResult(
             coef,
             intercept,
-            np.array([descent.problem.passes]),
+            np.array([n_passes]),
             state.converged,
             warnings=self._warnings(objective, descent),
             bound=descent.bound,
@@ -242,7 +254,8 @@ class Certified(Solver):
         width = curvature = None
         if sample is not None:
             point, width = sample.point, sample.width
-            passes += math.ceil(sample.passes / SAMPLE)
+            at_hand = objective.blocks is not None  # its passes cost nothing
+            passes += 0 if at_hand else math.ceil(sample.passes / SAMPLE)
             curvature = sample.curvature if width == 0 else None
         models = Models(self.method, self.may_change, curvature)
         parts = models, Smoothing(width), point, passes
@@ -261,9 +274,14 @@ class Certified(Solver):
     def _descent(limits, objective, features, models, smoothing, point, passes):
         """The descent of an objective to a gap, if it has one."""
         kind, gap = kinds_of(objective)
+        if objective.blocks is not None:
+            kind, gap = BlocksProblem, BlocksGap
         problem = kind.of(objective, features, objective.term(), passes)
         stopping = gap(limits) if objective.has_gap else Tolerance(limits)
-        return Descent(problem, limits, stopping, models, smoothing, point)
+        descent = Descent(problem, limits, stopping, models, smoothing, point)
+        if objective.blocks is not None:
+            problem.expect(point, smoothing.first, descent.model)
+        return descent
 
     def _fit_of_sample(self, objective, features, point):
         """The minimum of the objective of some rows, about; None: it was not found.

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from sklearn_losses.solvers.descent._groups import kinds_of
-from sklearn_losses.solvers.descent._line_search import is_finite, step_length
+from sklearn_losses.solvers.descent._line_search import is_finite
 from sklearn_losses.solvers.descent._models import Models
 from sklearn_losses.solvers.descent._problem import bends_alike
 from sklearn_losses.solvers.descent._settings import SETTINGS
@@ -288,7 +288,7 @@ class Descent:
                 return problem.value_at(None, theta + delta, step.ahead) <= most
             return problem.value_along(raw, q, t, theta + t * delta) <= most
 
-        found = step_length(slope, step.slope, is_lower, problem.is_convex)
+        found = problem.step_length(state, step, h, slope, is_lower)
         # Beyond the minimum of the model coefficients may be out of bounds.
         return min(found, 1.0) if problem.price.has_bounds else found
 

@@ -9,17 +9,17 @@ import numpy as np
 from sklearn_losses.problem._blocks import (
     LocalBlocks,
     Point,
-    added,
     first_order,
     mean_and_scale,
     second_order,
     squared_slopes,
-    value,
 )
 
 MOST_STEPS = 5  # of Newton's method, from where a fit has ended
 SETTLED = 1e-13  # of the size of the coefficients: a step that is rounding
+SHORT = 1e-6  # of the same: its square is rounding
 NO_CURVATURE = 1e-12  # of the largest eigenvalue, scaled: it is 0 but for rounding
+AT_BOUND = 1e-15  # of a bound, which scaling and back may miss
 ROUNDING = 1e-14  # of the objective may a step lose
 
 
@@ -69,7 +69,8 @@ class ExactCurvature:
         price = objective.penalty
         moves = np.append(scale > 0, objective.fit_intercept)
         is_held = (coef == 0) & (np.broadcast_to(price.l1, coef.shape) > 0)
-        is_held |= (coef <= price.low) | (coef >= price.high)
+        low, high = (1.0 - AT_BOUND) * price.low, (1.0 - AT_BOUND) * price.high
+        is_held |= (coef <= low) | (coef >= high)
         held = np.append(is_held, np.zeros((len(coef), 1), bool), axis=1)
         self.free = np.tile(moves, len(coef)) & ~held.ravel()
         self.price = price.scaled(scale)
@@ -90,7 +91,7 @@ class ExactCurvature:
     def look(self, theta):
         """Hessian and gradient at a point."""
         self.theta, self.point = theta, self.point.at(theta)
-        value, gradient, of_loss = added(self.blocks.map(second_order, self.point))
+        value, gradient, of_loss = self.blocks.sum(second_order, self.point)
         self.matrix = of_loss + self.penalty_matrix()
         gradient = (gradient + self.penalty_slope(theta)).ravel()
         self.gradient = np.where(self.free, gradient, 0.0)
@@ -113,13 +114,15 @@ class ExactCurvature:
 
     def slope_of(self, objective):
         """The first derivatives of another objective of these rows at this point."""
-        gradient = added(LocalBlocks([objective]).map(first_order, self.point))[1]
+        gradient = LocalBlocks([objective]).sum(first_order, self.point)[1]
         return gradient + self.penalty_slope(self.theta, objective.penalty)
 
-    def value_at(self, theta):
-        """The objective elsewhere."""
-        at = self.point.at(theta)
-        return added(self.blocks.map(value, at)) + self.penalty(theta)
+    def trust(self, theta):
+        """Be at a point near by, where the quadratic model says enough."""
+        step = (theta - self.theta).ravel()
+        slope = self.gradient + 0.5 * (self.matrix @ step)
+        self.value += float(slope[self.free] @ step[self.free])
+        self.theta, self.point = theta, self.point.at(theta)
 
     def penalty(self, theta):
         penalty = 0.5 * np.vdot(self.l2 * theta, theta) + np.vdot(
@@ -129,7 +132,7 @@ class ExactCurvature:
 
     def squared_slopes(self):
         """sum_i g_i^2 (z_i, 1) (z_i, 1)' of the slopes g of a loss of points."""
-        return added(self.blocks.map(squared_slopes, self.point))
+        return self.blocks.sum(squared_slopes, self.point)
 
     def solve(self, v):
         """The Hessian's inverse times v, and 0 for what is not free.
@@ -234,7 +237,7 @@ def on_support(objective, coef):
     return objective.with_columns(kept), kept
 
 
-def polished(objective, coef, intercept, blocks=None):
+def polished(objective, coef, intercept, blocks=None, is_dear=False):
     """The minimum near coefficients, by exact Newton steps.
 
     Coefficients that are 0 with an l1 norm, or at a bound, stay so. No sign changes
@@ -244,6 +247,9 @@ def polished(objective, coef, intercept, blocks=None):
     ----------
     objective, coef, intercept, blocks
         As of `ExactCurvature`.
+    is_dear : bool, default=False
+        Whether to take on trust what a step leads to that is so short that its square
+        is rounding: nobody looks there, which would be another pass over the rows.
 
     Returns
     -------
@@ -258,19 +264,23 @@ def polished(objective, coef, intercept, blocks=None):
     sees_differences = objective.is_joint and objective.loss.has_conjugate
     for _ in range(MOST_STEPS):
         before, value_before = found.theta, found.value
-        step = -found.solve(found.gradient)
-        theta = before + step.reshape(before.shape)
+        theta = before - found.solve(found.gradient).reshape(before.shape)
         if sees_differences:  # what all outputs have in common is for nobody to see
             common = slice(-1, None) if price.has_kinks else slice(None)
             theta[:, common] -= theta[:, common].mean(axis=0)
+        moved = np.abs(theta - before).max(initial=0.0)
+        if moved <= SETTLED * np.abs(before).max(initial=0.0):
+            break
         u = theta[:, :-1]
         changes_sign = holds_signs and (u * before[:, :-1] < 0).any()
         is_outside = ((u < price.low) | (u > price.high)).any()
-        most = value_before + ROUNDING * abs(value_before)
-        is_lower = found.value_at(theta) <= most
-        if not is_lower or changes_sign or is_outside:
+        if changes_sign or is_outside:
+            break
+        if is_dear and moved <= SHORT * np.abs(before).max(initial=0.0):
+            found.trust(theta)
             break
         found.look(theta)
-        if np.abs(step).max(initial=0.0) <= SETTLED * np.abs(theta).max(initial=0.0):
+        if not found.value <= value_before + ROUNDING * abs(value_before):
+            found.look(before)
             break
     return *found.uncentred(found.theta), found

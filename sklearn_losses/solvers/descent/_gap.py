@@ -55,9 +55,13 @@ class Gap(Stopping):
             *(term.loss, term.y, term.weight, problem.features, problem.price),
             *(problem.has_intercept, term.offset),
         )
-        lowest, self._holds_to = term.known_minimum, math.inf
+        self._begin_at(descent, lambda: np.zeros(term.shape))
+
+    def _begin_at(self, descent, zeros):
+        """With the bound that slopes of 0 prove."""
+        lowest, self._holds_to = descent.problem.term.known_minimum, math.inf
         if lowest is None:
-            self.bound = self._dual.bound(np.zeros(term.shape))
+            self.bound = self._dual.bound(zeros())
         else:
             self.bound = lowest - ROUNDING * abs(lowest)
 
@@ -213,17 +217,10 @@ class Gap(Stopping):
 
     def _raise_bound(self, descent, step, theta):
         """By the slopes that the model predicts ahead and, if need be, by others."""
-        state, term, h = descent.state, descent.problem.term, descent.smoothing.width
+        state = descent.state
         reach = max(self._reach(theta), self._reach(step.new))
-        if descent.problem.is_joint:
-            ahead = term.slopes(state.raw + step.direction, h)
-            slopes = ahead, term.slopes(state.raw, h)
-        else:
-            around = state.seen.whole
-            if around is None or around.curvatures is None:
-                around = term.model(state.raw, h)
-            ahead = around.slopes + around.curvatures * step.direction
-            slopes = ahead, around.slopes
+        slopes = self._slopes_around(descent, step)
+        ahead = slopes[0]
         before = self._missing
         for candidate, at in zip(slopes, (step.new, theta)):
             self._dual.conjugate.begin_at(at[..., :-1])
@@ -234,6 +231,17 @@ class Gap(Stopping):
             if self._raise_to(found):
                 self._best_slopes, self.best_theta = candidate, at
                 return
+
+    def _slopes_around(self, descent, step):
+        """Those that the model predicts ahead, and those at the point."""
+        state, term, h = descent.state, descent.problem.term, descent.smoothing.width
+        if descent.problem.is_joint:
+            ahead = term.slopes(state.raw + step.direction, h)
+            return ahead, term.slopes(state.raw, h)
+        around = state.seen.whole
+        if around is None or around.curvatures is None:
+            around = term.model(state.raw, h)
+        return around.slopes + around.curvatures * step.direction, around.slopes
 
     @staticmethod
     def _reach(theta):

@@ -16,6 +16,7 @@ from sklearn_losses.design._centred import Centred, Sums
 from sklearn_losses.design._matrices import mirror
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.problem._sweep import N_SUMS, sweep
+from sklearn_losses.solvers.descent._line_search import step_length
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.terms._points import PointTerm
 from sklearn_losses.terms._term import Model
@@ -282,6 +283,10 @@ class CentredProblem:
             return found
 
         return slope
+
+    def step_length(self, state, step, h, slope, is_lower):
+        """How far a step should go; see `_line_search`."""
+        return step_length(slope, step.slope, is_lower, self.is_convex)
 
     def _kinks_along(self, theta, x, delta):
         """The slopes of l1 norm and norm at x, between theta and where it leads."""

@@ -30,6 +30,11 @@ class Smoothing:
         self.is_fresh, self.has_narrowed, self.has_widened = True, False, False
         self._typical, self._may_drop = 0.0, True
 
+    @property
+    def first(self):
+        """The width with which it begins, as far as it is known before."""
+        return self._first or 0.0
+
     def begin(self, problem, raw, typical):
         """Begin at raw predictions, where that is a typical curvature of a row.
 

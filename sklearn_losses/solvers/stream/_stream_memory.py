@@ -65,7 +65,14 @@ class RunningUnits:
         share = weight / total
         first = X[0] if self.has_intercept else np.zeros(X.shape[1])
         mean = first + share @ (X - first) if self.has_intercept else first
-        squares = weight @ (X - mean) ** 2
+        self._add(total, mean, weight @ (X - mean) ** 2)
+
+    def add(self, other):
+        """Take in the rows of other units."""
+        if other.weight > 0:
+            self._add(other.weight, other.mean, other.squares)
+
+    def _add(self, total, mean, squares):
         both = self.weight + total
         shift = mean - self.mean
         self.mean = self.mean + shift * (total / both)
@@ -93,6 +100,11 @@ class RunningUnits:
             return None
         self.centre, self.scale = self.mean, scale
         return Move(np.append(ratio, 1.0), shift)
+
+    def to(self, other):
+        """The `Move` to other units."""
+        shift = (self.centre - other.centre) * other.scale
+        return Move(np.append(other.scale / self.scale, 1.0), shift)
 
 
 class Move:
@@ -177,6 +189,11 @@ class Matrix:
         first, hessian = problem.moments(slopes, curvatures)
         return Matrix(theta, self.gradient(theta) + first, self.hessian + hessian)
 
+    def plus(self, other):
+        """The sum with another memory, up to a constant."""
+        slope = self.slope + other.gradient(self.at)
+        return Matrix(self.at, slope, self.hessian + other.hessian)
+
     def with_ridge(self, slope, ridge):
         """A memory whose gradient at `at` is greater by slope, with more curvature."""
         hessian = self.hessian.copy()
@@ -235,6 +252,15 @@ class Sketch(Matrix):
         squares = np.einsum("krj,krj->kj", directions, directions)
         rest = np.maximum(self.diagonal() + sums.second - squares, 0.0)
         return Sketch(theta, self.gradient(theta) + sums.first, rest, directions)
+
+    def plus(self, other):
+        both = np.concatenate([self.directions, other.directions], axis=1)
+        _, values, right = np.linalg.svd(both, full_matrices=False)
+        directions = (values[..., None] * right)[:, :N_DIRECTIONS]
+        squares = np.einsum("krj,krj->kj", directions, directions)
+        rest = np.maximum(self.diagonal() + other.diagonal() - squares, 0.0)
+        slope = self.slope + other.gradient(self.at)
+        return Sketch(self.at, slope, rest, directions)
 
     def with_ridge(self, slope, ridge):
         more = self.slope + slope, self.rest + ridge

@@ -1,0 +1,189 @@
+"""Rows in blocks at the boundary: what they are looked at for before a fit.
+
+What comes as a collection becomes `RowBlocks`. A first pass checks each block and finds
+labels, weights and units; from what it says the objectives of a fit are made.
+"""
+
+import time
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from sklearn_losses._machine._params import InvalidParameterError
+from sklearn_losses.estimators._validation import (
+    check_size_of_weights,
+    check_two_have_weight,
+    class_factors,
+    draw_seed,
+    price_of,
+)
+from sklearn_losses.problem._blocks import RowBlocks
+from sklearn_losses.problem._blocks_objective import BlocksObjective
+from sklearn_losses.problem._dask import DaskBlocks, is_collection
+from sklearn_losses.problem._posed import (
+    PassLog,
+    Pose,
+    PosedBlocks,
+    look,
+    overview,
+)
+
+
+def blocks_of(owner, X, y, sample_weight=None, offset=None):
+    """Rows that lie elsewhere as `RowBlocks`; None if they are at hand.
+
+    Raises
+    ------
+    TypeError
+        If some of these are elsewhere, and others are not.
+    """
+    others = {"y": y, "sample_weight": sample_weight, "offset": offset}
+    if isinstance(X, RowBlocks):
+        given = [name for name, array in others.items() if array is not None]
+        if given:
+            raise TypeError(
+                f"{owner} got {given[0]} beside blocks of rows, which have their own. "
+                "A block is (X, y), (X, y, sample_weight) or (X, y, sample_weight, "
+                f"offset): leave {given[0]} out."
+            )
+        return X
+    if is_collection(X):
+        return DaskBlocks(owner, X, **others)
+    for name, array in others.items():
+        if is_collection(array):
+            raise TypeError(
+                f"{owner} got {name} as a dask collection, and X is none. Pass both as "
+                f"collections, or {name}.compute()."
+            )
+    return None
+
+
+def check_usable(estimator, loss):
+    """Refuse what needs all rows in one place."""
+    owner = type(estimator).__name__
+    if not getattr(estimator, "_takes_blocks", False):
+        raise TypeError(
+            f"{owner} cannot fit rows in blocks, because what it minimises couples "
+            "rows, or outputs. Use LinearRegressor or LinearClassifier, or gather "
+            "them: X.compute()."
+        )
+    if loss.needs_scale:
+        raise InvalidParameterError(
+            f"{owner} cannot use loss={estimator.loss!r} with rows in blocks, because "
+            "a scale 'mad' is a median of all residuals. Use a number for the scale."
+        )
+    has_outputs = loss.outputs and loss.granularity == "row"
+    if has_outputs or getattr(loss, "y_size", 1) != 1:
+        raise InvalidParameterError(
+            f"{owner} cannot use loss={estimator.loss!r} with rows in blocks, because "
+            "it has several outputs, or targets of two columns. Use a loss of one "
+            "raw prediction, or gather the rows: X.compute()."
+        )
+
+
+def objectives_of_blocks(estimator, blocks, loss):
+    """The objectives that rows in blocks and parameters make, and the dtype of X.
+
+    Sets what a fit knows of X and y: n_features_in_, feature_names_in_, classes_.
+    """
+    check_usable(estimator, loss)
+    owner, centre = type(estimator).__name__, estimator.fit_intercept
+    start, seed = time.perf_counter(), draw_seed(estimator.random_state)
+    parts = loss, is_classifier(estimator), centre, max(1, len(blocks)), seed
+    seen = overview(list(blocks.map(look, *parts)))
+    log = PassLog(seen.n_bytes, estimator.verbose)
+    log("look", time.perf_counter() - start)
+    check_size_of_weights(np.array([seen.largest]))
+    _set_features(estimator, seen)
+    pose = Pose(loss, 1, centre, seen.total_weight)
+    poses = [pose]
+    if is_classifier(estimator):
+        poses = _poses_of_classes(estimator, pose, seen)
+    n_offsets = 2 if len(poses) == 1 and poses[0].n_outputs == 2 else len(poses)
+    _check_offsets(owner, seen.n_offsets, max(poses[0].n_outputs, n_offsets))
+    price = price_of(estimator, seen.n_features, loss.granularity == "row")
+    found = []
+    for pose in poses:
+        near = pose.objective(seen.sample, price=price)
+        total = near.rows.n_rows if near.sample_weight is None else None
+        total = float(near.sample_weight.sum()) if total is None else total
+        names = [name for name in vars(near) if name != "total_weight"]
+        found.append(
+            BlocksObjective(
+                **{name: getattr(near, name) for name in names},
+                total_weight=total,
+                blocks=PosedBlocks(blocks, pose, seen.mark, log, seen.units),
+            )
+        )
+    return found, seen.dtype
+
+
+def _set_features(estimator, seen):
+    estimator.n_features_in_ = seen.n_features
+    vars(estimator).pop("feature_names_in_", None)
+    if seen.names is not None and all(isinstance(name, str) for name in seen.names):
+        estimator.feature_names_in_ = np.array(seen.names, dtype=object)
+
+
+def _poses_of_classes(estimator, pose, seen):
+    """What labels mean to each objective."""
+    owner, classes, weights = type(estimator).__name__, seen.labels, seen.of_labels
+    estimator.classes_ = classes
+    if len(classes) < 2:
+        raise ValueError(
+            f"{owner} needs at least two classes, and y has one class: "
+            f"{classes.tolist()}."
+        )
+    given = estimator.class_weight, classes, classes, weights, owner, True
+    factors = class_factors(*given)
+    if factors is not None:
+        weights = weights * factors
+    codes = np.arange(float(len(classes)))
+    check_two_have_weight(owner, classes, codes, weights)
+    common = dict(
+        loss=pose.loss,
+        fit_intercept=pose.fit_intercept,
+        total_weight=float(weights.sum()),
+        classes=classes,
+        factors=factors,
+    )
+    if pose.loss.granularity == "row":
+        return [Pose(n_outputs=len(classes), **common)]
+    if len(classes) == 2:
+        return [Pose(n_outputs=1, **common)]
+    return [Pose(n_outputs=1, output=k, **common) for k in range(len(classes))]
+
+
+def _check_offsets(owner, given, n_outputs):
+    wanted = 1 if n_outputs == 2 else n_outputs
+    if given not in (0, wanted):
+        raise ValueError(
+            f"offset must have {wanted} columns for {owner} here, one for each class "
+            f"if there are more than two. Got {given}."
+        )
+
+
+class PartialFit:
+    """A step of `RowBlocks.fold`: a model learns from a block, which it counts.
+
+    Parameters
+    ----------
+    settings : dict
+        Of `partial_fit`, besides the rows.
+    """
+
+    __name__ = "partial_fit"
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def __call__(self, learner, block):
+        (model, k), (X, y, weight, offset) = learner, (*block, None, None)[:4]
+        if np.shape(X)[0] > 0:
+            try:
+                model.partial_fit(
+                    X, y, sample_weight=weight, offset=offset, **self.settings
+                )
+            except ValueError as error:
+                raise ValueError(f"Block {k}: {error}") from error
+        return model, k + 1

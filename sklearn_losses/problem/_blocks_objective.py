@@ -1,0 +1,51 @@
+"""The objective of rows in blocks, of which a few are at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn_losses.design._centred import Centred
+from sklearn_losses.problem._objective import Objective
+
+
+def loss_of(block, coef, intercept):
+    """The share of a block in the loss."""
+    return block.value(coef, intercept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlocksObjective(Objective):
+    """F of all rows. The rows that it has itself stand for these.
+
+    Parameters
+    ----------
+    loss, rows, targets, sample_weight, total_weight, penalty, n_outputs, offset
+        As of `Objective`, of rows at hand that have been drawn from all.
+    blocks : PosedBlocks
+        All rows.
+    """
+
+    blocks: Any = None
+
+    @property
+    def at_hand(self):
+        """The objective of the rows that stand for all."""
+        names = [name for name in vars(self) if name != "blocks"]
+        return Objective(**{name: getattr(self, name) for name in names})
+
+    @property
+    def sums(self):
+        """The blocks, with the loss that this objective has."""
+        return self.blocks.posed(loss=self.loss)
+
+    @property
+    def features(self):
+        """The rows at hand around the mean of all, in units of the spread of all."""
+        mean, scale, has_far = self.blocks.known_units
+        return Centred.about(self.rows, mean, scale, has_far)
+
+    def value(self, coef, intercept):
+        total = self.sums.sum(loss_of, coef, intercept)
+        penalty = self.penalty.value(coef)
+        return total + (penalty.sum() if self.is_joint else penalty)

@@ -1,0 +1,173 @@
+"""Rows that are stored: a block is in memory while somebody looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from sklearn_losses._machine._blas import one_thread_of_blas
+from sklearn_losses.problem._blocks import RowBlocks
+
+ROWS = 1 << 16  # of a block, unless somebody says otherwise
+
+
+class StoredBlocks(RowBlocks):
+    """Blocks that functions make, one after the other.
+
+    While a block is worked on the next one is read, so that two of them are in memory.
+    A fit reads all of them several times, as often as ``n_iter_`` says.
+
+    Parameters
+    ----------
+    blocks : sequence of callable
+        ``() -> (X, y)``, or ``(X, y, sample_weight)``, or
+        ``(X, y, sample_weight, offset)``: each makes the same block whenever it is
+        called.
+
+    See Also
+    --------
+    RowBlocks : What others may derive from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_losses import LinearRegressor, StoredBlocks
+    >>> def block(k):
+    ...     X = np.random.default_rng(k).normal(size=(1000, 3))
+    ...     return X, X @ [1.0, 2.0, 3.0]
+    >>> blocks = StoredBlocks([lambda k=k: block(k) for k in range(5)])
+    >>> model = LinearRegressor(alpha=0.0).fit(blocks)
+    >>> model.coef_.round(6)
+    array([1., 2., 3.])
+    """
+
+    def __init__(self, blocks: Sequence[Callable[[], tuple[Any, ...]]]) -> None:
+        self.blocks = list(blocks)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def map(self, task: Callable[..., Any], *args: Any) -> Iterator[Any]:
+        """What a task makes of each block, in their order; see `RowBlocks.map`."""
+        # Not around the reader: it is started within, and ends with the last block.
+        with one_thread_of_blas(), ThreadPoolExecutor(1) as reader:
+            ahead = None
+            for k in range(len(self)):
+                block = self.blocks[k]() if ahead is None else ahead.result()
+                ahead = None
+                if k + 1 < len(self):
+                    ahead = reader.submit(self.blocks[k + 1])
+                yield task(block, *args)
+                del block
+
+    @classmethod
+    def arrays(
+        cls,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        n_rows: int = ROWS,
+    ) -> Self:
+        """Arrays of which a slice of rows is read: memory maps, HDF5, zarr.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset : array-like
+            With a ``shape``, and rows as ``array[start:stop]``; the last two may be
+            None.
+        n_rows : int, default=65536
+            The rows of a block, best a multiple of those that the store has in a chunk.
+
+        Returns
+        -------
+        StoredBlocks
+        """
+        given = X, y, sample_weight, offset
+        n = X.shape[0]
+        for name, array in zip(("y", "sample_weight", "offset"), given[1:]):
+            if array is not None and array.shape[0] != n:
+                raise ValueError(
+                    f"{name} has {array.shape[0]} rows and X has {n}. Each row of X "
+                    "needs one."
+                )
+        starts = range(0, n, n_rows)
+        return cls([partial(_slices, given, slice(i, i + n_rows)) for i in starts])
+
+    @classmethod
+    def parquet(
+        cls,
+        source: Any,
+        target: str,
+        columns: Iterable[str] | None = None,
+        sample_weight: str | None = None,
+        offset: str | None = None,
+    ) -> Self:
+        """Columns of Parquet or Arrow files, by pyarrow.dataset.
+
+        A block is a row group of a Parquet file, and of other files a whole one.
+
+        Parameters
+        ----------
+        source : str, path, list of them, or pyarrow.dataset.Dataset
+            Files, or a folder of them.
+        target : str
+            The column of y.
+        columns : iterable of str, default=None
+            Those of X; None means all others.
+        sample_weight, offset : str, default=None
+            Their columns.
+
+        Returns
+        -------
+        StoredBlocks
+        """
+        import pyarrow.dataset as arrow
+
+        data = source
+        if not isinstance(data, arrow.Dataset):
+            data = arrow.dataset(source)
+        others = [name for name in (sample_weight, offset) if name is not None]
+        if columns is None:
+            taken = {target, *others}
+            columns = [name for name in data.schema.names if name not in taken]
+        names = [*columns]
+        for name in (*names, target, *others):
+            if name not in data.schema.names:
+                raise ValueError(
+                    f"There is no column {name!r} in these files. Got "
+                    f"{', '.join(data.schema.names[:20])}."
+                )
+        roles = names, target, sample_weight, offset
+        return cls([partial(_fragment, part, roles) for part in _row_groups(data)])
+
+
+def _slices(arrays, rows):
+    return tuple(None if array is None else array[rows] for array in arrays)
+
+
+def _row_groups(data):
+    """The pieces of a dataset that are read at once."""
+    for fragment in data.get_fragments():
+        if hasattr(fragment, "split_by_row_group"):
+            yield from fragment.split_by_row_group()
+        else:
+            yield fragment
+
+
+def _fragment(part, roles):
+    """A block of a piece of a dataset, whose columns become the rows of X."""
+    names, target, *others = roles
+    wanted = [name for name in (*names, target, *others) if name is not None]
+    table = part.to_table(columns=wanted)
+    columns = [table.column(name).to_numpy() for name in names]
+    is_single = all(column.dtype == np.float32 for column in columns)
+    X = np.empty((len(table), len(names)), np.float32 if is_single else np.float64)
+    for j, column in enumerate(columns):
+        X[:, j] = column
+    rest = (None if n is None else table.column(n).to_numpy() for n in others)
+    return X, table.column(target).to_numpy(), *rest

@@ -1,0 +1,286 @@
+"""Dask collections: fitted where they are, and predicted lazily."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from sklearn_losses import (
+    CrossEntropy,
+    LinearClassifier,
+    LinearOrdinalClassifier,
+    LinearRanker,
+    LinearRegressor,
+    LossSearchCV,
+    SGDRegressor,
+    StoredBlocks,
+    d2_loss_score,
+    loss_scorer,
+)
+from sklearn_losses.problem import _dask
+from tests.estimators.test_blocks import CLASSES, OFFSET, RAW, WEIGHT, N, X
+
+dask = pytest.importorskip("dask")
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+
+ROWS = 130
+LABELS = np.array(["low", "middle", "high"])[CLASSES]
+NAMES = list("abcd")
+
+
+def array(of, n_rows=ROWS):
+    return da.from_array(of, chunks=(n_rows, *of.shape[1:]))
+
+
+def frame():
+    given = pd.DataFrame(X, columns=NAMES).assign(y=RAW, w=WEIGHT)
+    return dd.from_pandas(given, npartitions=6)
+
+
+def unknown(of):
+    """A collection whose lengths nobody knows."""
+    columns = pd.DataFrame(of.reshape(N, -1))
+    found = dd.from_pandas(columns, npartitions=6).to_dask_array()
+    return found if of.ndim == 2 else found[:, 0]
+
+
+def same_of_stored(model, *arrays):
+    """The same coefficients, to the bit, as of the same blocks from a store."""
+    mine = model.coef_, model.intercept_, model.gap_
+    model.fit(StoredBlocks.arrays(*arrays, n_rows=ROWS))
+    for one, two in zip(mine, (model.coef_, model.intercept_, model.gap_)):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_arrays():
+    model = LinearClassifier(CrossEntropy(), alpha=0.01)
+    model.fit(array(X), array(LABELS), array(WEIGHT))
+    assert model.classes_.tolist() == ["high", "low", "middle"]
+    same_of_stored(model, X, LABELS, WEIGHT)
+
+
+def test_blocks_of_columns_and_other_blocks_of_rows():
+    model = LinearRegressor("huber")
+    columns = da.from_array(X, chunks=(ROWS, 3))
+    model.fit(columns, array(RAW, 77), offset=array(OFFSET, 500))
+    same_of_stored(model, X, RAW, None, OFFSET)
+
+
+@pytest.mark.parametrize("shape", ["array", "list of delayed"])
+def test_sparse_blocks(shape):
+    blocks = array(X).map_blocks(sparse.csr_matrix)
+    y = array(RAW)
+    if shape == "list of delayed":
+        blocks, y = list(blocks.to_delayed().ravel()), list(y.to_delayed())
+    model = LinearRegressor("huber").fit(blocks, y)
+    here = LinearRegressor("huber", tol=1e-10).fit(X, RAW)
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-5)
+
+
+def test_dataframes():
+    rows = frame()
+    model = LinearRegressor("huber").fit(rows[NAMES], rows.y, rows.w)
+    assert model.feature_names_in_.tolist() == NAMES
+    here = LinearRegressor("huber", tol=1e-10).fit(X, RAW, WEIGHT)
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-5)
+    with pytest.raises(ValueError, match="Block 0: The column 'e' of X is no number"):
+        model.fit(rows.assign(e="text")[[*NAMES, "e"]], rows.y)
+
+
+def test_unknown_lengths():
+    model = LinearRegressor("huber").fit(unknown(X), unknown(RAW))
+    here = LinearRegressor("huber", tol=1e-10).fit(X, RAW)
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-5)
+    assert model.predict(unknown(X)).compute().shape == (N,)
+
+
+def test_nothing_large_comes_back():
+    n = 200_000
+    rows = da.random.default_rng(0).normal(size=(n, 4), chunks=(20_000, 4))
+    y, sizes = (rows.sum(axis=1) > 0).astype(float), []
+
+    def spy(graph, keys, **settings):
+        found = dask.threaded.get(graph, keys, **settings)
+        sizes.append(len(pickle.dumps(found)))
+        return found
+
+    with dask.config.set(scheduler=spy):
+        LinearClassifier(alpha=0.1).fit(rows, y)
+    look, *passes = sizes
+    assert look < 0.2 * 8 * n * 4  # rows that stand for the others
+    assert len(passes) > 3
+    assert max(passes) < 10_000
+
+
+# ----------------------------------------------------------------------- predictions
+METHODS = [
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "decision_function",
+    "raw_prediction",
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("y", [LABELS, LABELS == "low"], ids=["three", "two"])
+def test_predictions_are_lazy(method, y):
+    predict = getattr(LinearClassifier().fit(X, y), method)
+    found, here = predict(da.from_array(X, chunks=(ROWS, 3))), predict(X)
+    assert isinstance(found, da.Array)
+    assert (found.shape, found.dtype) == (here.shape, here.dtype)
+    np.testing.assert_array_equal(found.compute(), here)
+
+
+def test_predictions_of_dataframes_have_their_index():
+    rows = frame()[NAMES]
+    model = LinearClassifier().fit(rows.compute(), LABELS)
+    model.fit(rows.compute(), LABELS)
+    labels, proba = model.predict(rows), model.predict_proba(rows)
+    here = rows.compute()
+    np.testing.assert_array_equal(labels.compute(), model.predict(here))
+    np.testing.assert_array_equal(proba.compute(), model.predict_proba(here))
+    assert proba.columns.tolist() == ["high", "low", "middle"]
+    assert (labels.compute().index == here.index).all()
+
+
+def test_predictions_are_of_the_model_as_it_was():
+    model = LinearRegressor().fit(X, RAW)
+    here, lazy = model.predict(X), model.predict(array(X))
+    model.fit(X, -RAW)
+    np.testing.assert_array_equal(lazy.compute(), here)
+
+
+def test_predictions_with_offsets():
+    model = LinearRegressor().fit(X, RAW, offset=OFFSET)
+    here = model.predict(X, OFFSET)
+    np.testing.assert_array_equal(model.predict(array(X), array(OFFSET)), here)
+    no_offset = model.predict(array(X), 0.0)
+    np.testing.assert_array_equal(no_offset, model.predict(X, 0.0))
+    with pytest.raises(TypeError, match="offset is none"):
+        model.predict(array(X), OFFSET)
+
+
+def test_empty_blocks_have_predictions():
+    model = LinearRegressor().fit(X, RAW)
+    blocks = da.concatenate([array(X)[:0], array(X)])
+    np.testing.assert_array_equal(model.predict(blocks), model.predict(X))
+
+
+def test_scores_are_sums():
+    model, given = LinearClassifier().fit(X, LABELS), (X, LABELS, WEIGHT)
+    there = [array(part) for part in given]
+    assert model.score(*there) == pytest.approx(model.score(*given), rel=1e-12)
+    for scorer in (loss_scorer("log_loss"), loss_scorer(CrossEntropy())):
+        one, two = scorer(model, *there), scorer(model, *given)
+        assert one == pytest.approx(two, rel=1e-12)
+    model, given = LinearRegressor().fit(X, RAW), (X, RAW, WEIGHT)
+    there = [array(part) for part in given]
+    assert model.score(*there) == pytest.approx(model.score(*given), rel=1e-12)
+
+
+# -------------------------------------------------------------------------- refusals
+def random_blocks():
+    draw = dask.delayed(np.random.default_rng, pure=False)
+    return [draw().normal(size=(50, 2)) for _ in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("do", "message"),
+    [
+        (lambda: LinearRegressor().fit(array(X), RAW), r"chunks=\(X.chunks\[0\],\)"),
+        (lambda: LinearRegressor().fit(unknown(X), RAW), "compute_chunk_sizes"),
+        (lambda: LinearRegressor().fit(frame(), RAW), "map_partitions.len..compute"),
+        (lambda: LinearRegressor().fit(X, array(RAW)), "got y as a dask collection"),
+        (lambda: LinearRanker().fit(array(X), array(RAW)), "y is a dask collection"),
+        (
+            lambda: LinearOrdinalClassifier().fit(array(X), array(CLASSES)),
+            "cannot fit rows in blocks",
+        ),
+        (lambda: SGDRegressor().fit(array(X), array(RAW)), "partial_fit"),
+        (
+            lambda: LossSearchCV(LinearRegressor(), losses=["huber"]).fit(
+                array(X), array(RAW)
+            ),
+            "is a dask collection",
+        ),
+        (lambda: d2_loss_score(array(RAW), RAW, "huber"), "is a dask collection"),
+        (
+            lambda: loss_scorer("huber", d2=True)(
+                LinearRegressor().fit(X, RAW), array(X), array(RAW)
+            ),
+            "no score of rows in blocks",
+        ),
+    ],
+)
+def test_what_would_gather_is_refused(do, message):
+    with pytest.raises(TypeError, match=message):
+        do()
+
+
+def test_blocks_that_do_not_fit_each_other():
+    with pytest.raises(ValueError, match="y has 6 blocks and X has 8"):
+        LinearRegressor().fit(array(X), unknown(RAW))
+
+
+def test_blocks_that_change_are_noticed():
+    rows = random_blocks()
+    y = [dask.delayed(np.ones)(50) for _ in rows]
+    with pytest.raises(ValueError, match="blocks have changed between two passes"):
+        LinearRegressor().fit(rows, y)
+
+
+def test_dask_is_not_imported_without_need():
+    code = (
+        "import sys, numpy as np, sklearn_losses as sl\n"
+        "model = sl.LinearRegressor().fit(np.eye(5), np.arange(5.0))\n"
+        "model.score(np.eye(5), np.arange(5.0))\n"
+        "assert not {'dask', 'distributed'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --------------------------------------------------------------------------- workers
+@pytest.fixture(scope="module")
+def client():
+    distributed = pytest.importorskip("distributed")
+    settings = {"n_workers": 3, "threads_per_worker": 1, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(**settings) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_bits_are_those_of_any_home_also_if_a_worker_dies(client, monkeypatch):
+    rows, y = array(X), array(RAW)
+    model = LinearRegressor("huber").fit(rows, y)
+    same_of_stored(model, X, RAW)
+    victim = min(client.run(os.getpid).values())
+    compute, passes = _dask.DaskBlocks._computed, []
+
+    def killing(self, name, calls):
+        passes.append(name)
+        if len(passes) == 3:
+            os.kill(victim, signal.SIGKILL)
+        return compute(self, name, calls)
+
+    monkeypatch.setattr(_dask.DaskBlocks, "_computed", killing)
+    model.fit(rows, y)
+    assert "sklearn_losses-sweep" in passes
+    same_of_stored(model, X, RAW)
+
+
+def test_a_block_that_kills_its_workers_is_named():
+    distributed = pytest.importorskip("distributed")
+    error = distributed.scheduler.KilledWorker("sklearn_losses-sweep-0f-7", None, 3)
+    blocks = _dask.DaskBlocks("LinearRegressor", array(X), array(RAW))
+    with pytest.raises(RuntimeError, match=r"LinearRegressor: block 7 .*-sweep'"):
+        blocks._explain("sklearn_losses-sweep", error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_losses._machine._params import (
+    NONE,
     Instance,
     InvalidParameterError,
     Options,
@@ -32,7 +33,11 @@ from sklearn_losses.estimators._sgd_docs import (
     without,
 )
 from sklearn_losses.estimators._sgd_outputs import JointSGD
-from sklearn_losses.estimators._validation import check_one_kind, unchanged_on_error
+from sklearn_losses.estimators._validation import (
+    check_one_kind,
+    class_factors,
+    unchanged_on_error,
+)
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets
@@ -40,6 +45,12 @@ from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._ordinal import OrdinalSolver
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
+
+CLASS_WEIGHTS = """
+    class_weight : dict of label to float, or 'balanced', default=None
+        Factors of the sample weights of each class, as of `LinearOrdinalClassifier`;
+        `partial_fit` knows a dict alone.
+"""
 
 
 class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
@@ -72,7 +83,7 @@ class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
             work="the rows of a large batch",
             power_t=0.25,
             stratified=", stratified",
-            class_weight="",
+            class_weight=CLASS_WEIGHTS,
         )
     }
 
@@ -131,6 +142,11 @@ class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
     } | {
         "categories": [Options("auto"), Instance((list, tuple, np.ndarray), "a list")],
         "target": [Options(*TARGETS)],
+        "class_weight": [
+            Options("balanced"),
+            Instance(Mapping, "a dict of label to weight"),
+            NONE,
+        ],
     }
     fit_intercept = True  # thresholds are
 
@@ -160,6 +176,7 @@ class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
         batch_size: int = 1,
         scoring: Callable[..., Any] | str | None = None,
         trace: bool = False,
+        class_weight: Mapping[Any, float] | str | None = None,
         optimizer: Optimizer | str = "sgd",
         clip_gradient: float | None = None,
         clip_by: str = "norm",
@@ -187,6 +204,7 @@ class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
         self.batch_size = batch_size
         self.scoring = scoring
         self.trace = trace
+        self.class_weight = class_weight
         self.optimizer = optimizer
         self.clip_gradient = clip_gradient
         self.clip_by = clip_by
@@ -232,6 +250,15 @@ class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
             )
 
     # ------------------------------------------------------------------ the problem
+    def _check_parameters(self, partial):
+        super()._check_parameters(partial)
+        if partial and isinstance(self.class_weight, str):
+            raise InvalidParameterError(
+                f"The 'class_weight' parameter of {type(self).__name__} must be a dict "
+                "or None for partial_fit, which cannot know how frequent the classes "
+                "will be. Got 'balanced' instead."
+            )
+
     def _fit(self, X, y, sample_weight, *, coef_init=None, intercept_init=None, **more):
         if intercept_init is not None:
             raise InvalidParameterError(
@@ -253,10 +280,18 @@ class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
             own = codes_of(owner, y, self.classes_)
         else:
             own, _ = self._coded(y, self._ordered(y), weight)
+        given = self.class_weight, self.classes_, y, weight, owner, True
+        factors = class_factors(*given)
+
+        def weighed(codes, weight):
+            if factors is None:
+                return weight
+            of_row = factors[codes.astype(np.intp)]
+            return of_row if weight is None else weight * of_row
 
         def encode(labels, weight, name):
             if labels is y:
-                return Targets(own), weight
+                return Targets(own), weighed(self._seen[own.astype(np.intp)], weight)
             codes = codes_of(owner, labels, self.classes_)
             unseen = ~np.isin(codes, self._seen)
             if unseen.any():
@@ -264,7 +299,8 @@ class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
                     f"{name} has the label {labels[unseen].tolist()[0]!r}, which no "
                     "row of y has: such rows cannot be validated on. Leave them out."
                 )
-            return Targets(np.searchsorted(self._seen, codes).astype(float)), weight
+            places = np.searchsorted(self._seen, codes).astype(np.float64)
+            return Targets(places), weighed(codes, weight)
 
         return encode, len(self._seen)
 

@@ -105,6 +105,15 @@ def test_it_predicts_as_the_linear_model_does():
     assert list(stream.classes_) == list(names)
 
 
+def test_class_weights_are_those_of_the_linear_model():
+    kwargs = {"class_weight": "balanced", "penalty": None}
+    model = SGDOrdinalClassifier(**kwargs, tol=1e-10).fit(Z, Y)
+    best = LinearOrdinalClassifier(**kwargs).fit(Z, Y)
+    np.testing.assert_allclose(model.thresholds_, best.thresholds_, rtol=1e-4)
+    with pytest.raises(ValueError, match="must be a dict or None for partial_fit"):
+        SGDOrdinalClassifier(**kwargs).partial_fit(Z, Y, classes=[0, 1, 2, 3])
+
+
 def test_it_goes_on_and_is_watched():
     steps = {"learning_rate": "invscaling", "shuffle": False, "tol": None}
     model = SGDOrdinalClassifier(max_iter=2, **steps).fit(Z, Y)

@@ -137,6 +137,7 @@ OUTSIDE = {
     "../benchmarks/STREAMS.md": "benchmarks_streams.md",
     "../benchmarks/SEARCH.md": "benchmarks_search.md",
     "../benchmarks/PENALTIES.md": "benchmarks_penalties.md",
+    "../benchmarks/SURVIVAL.md": "benchmarks_survival.md",
 }
 _CODE = re.compile(r"(\w+)(\(.*\))?")
 ALREADY = nodes.reference, nodes.title, addnodes.pending_xref

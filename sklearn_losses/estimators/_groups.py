@@ -13,6 +13,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping
 from sklearn_losses.problem._group_objective import GroupObjective, GroupTargets
+from sklearn_losses.solvers.descent._certified import Certified, Memory
 
 # Those of the other linear models, without what makes no difference here.
 GROUP_PARAMETERS = "\n\n    ".join(
@@ -48,7 +49,10 @@ class GroupModelMixin:
         if weight is not None and weight.any():
             weight = moderate_weight(weight)
         price = price_of(self, X.shape[1], False)
-        grouping = Grouping(loss, columns, codes, weight)
+        memory = getattr(self, "_path", None) or Memory()
+        grouping = memory.grouping or Grouping(loss, columns, codes, weight)
+        if self._n_published() == 1:  # several causes have one each
+            memory.grouping = grouping
         targets = GroupTargets(columns, groups=codes)
         objective = GroupObjective(
             *(loss, Rows(X, check), targets, weight, grouping.total, price, 1),
@@ -102,6 +106,13 @@ class BaseGroupLinear(GroupModelMixin, BaseLinear):
             objective.rows.verify()
         self._refuse_nothing(objective)
         return [objective], dtype
+
+    def _solver(self, objective):
+        solver = super()._solver(objective)
+        is_one = self._n_published() == 1  # and not of several causes
+        if hasattr(self, "_path") and is_one and isinstance(solver, Certified):
+            solver.memory = self._path
+        return solver
 
     def _callbacks(self, given, fitted):
         y = given[1][0] if isinstance(given[1], tuple) else given[1]

@@ -62,6 +62,22 @@ def rows_of(objective, y=None):
     return y[weight > 0], weight[weight > 0]
 
 
+def levels_of(q):
+    """Levels of quantiles as an array, once they are in (0, 1)."""
+    q = np.asarray(q, dtype=np.float64)
+    if q.ndim > 1 or not ((q > 0) & (q < 1)).all():
+        raise ValueError(f"q must be one or several levels in (0, 1). Got {q}.")
+    return q
+
+
+def tails_of(coverage):
+    """The levels of the ends of an interval, with as much beyond either."""
+    if not 0 < coverage < 1:
+        raise ValueError(f"coverage must be in (0, 1). Got {coverage!r}.")
+    tail = 0.5 * (1.0 - coverage)
+    return [tail, 1.0 - tail]
+
+
 def columns_of(owner, what, n_features, names):
     """Which columns 'all', 'none' or a list of them are.
 
@@ -440,9 +456,7 @@ class OutputsMixin:
         -------
         ndarray of shape (n_samples,), or (n_samples, n_levels) if q is an array
         """
-        q = np.asarray(q, dtype=np.float64)
-        if q.ndim > 1 or not ((q > 0) & (q < 1)).all():
-            raise ValueError(f"q must be one or several levels in (0, 1). Got {q}.")
+        q = levels_of(q)
         frozen = self._frozen(X, offset)
         if q.ndim == 0:
             return np.asarray(frozen.ppf(q))
@@ -465,10 +479,7 @@ class OutputsMixin:
         -------
         ndarray of shape (n_samples, 2)
         """
-        if not 0 < coverage < 1:
-            raise ValueError(f"coverage must be in (0, 1). Got {coverage!r}.")
-        tail = 0.5 * (1.0 - coverage)
-        return self.predict_quantile(X, [tail, 1.0 - tail], offset)
+        return self.predict_quantile(X, tails_of(coverage), offset)
 
     def _targets_and_outputs(self, X, y, loss, offset):
         """Targets and raw outputs as a loss of the class of `loss_` takes them."""

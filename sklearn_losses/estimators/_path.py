@@ -17,7 +17,7 @@ from sklearn.utils import Bunch
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
-from sklearn_losses.solvers.descent._certified import Certified, choose
+from sklearn_losses.solvers.descent._certified import Certified, Memory, choose
 
 SHARP = 1e-10  # the tolerance of the features that nothing is paid for
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
@@ -192,6 +192,7 @@ def regularization_path(
         alphas = largest * np.geomspace(1.0, ratio, n_alphas)
     alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
     model = clone(estimator).set_params(warm_start=True)
+    model._path = Memory()
     more = {} if groups is None else {model._groups_are: groups}
     names = dict(
         coefs="coef_",

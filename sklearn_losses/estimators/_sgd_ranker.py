@@ -323,7 +323,8 @@ class SGDRanker(RankerMixin, BaseSGD):
 
         With learning_rate='auto' take them in: the model is then, about, that of all
         queries so far. A call takes whole queries; a UserWarning says if the id of one
-        has been in an earlier call, for its rows then count as another query.
+        has been in an earlier call, for its rows then count as another query. (All ids
+        are remembered for that.)
 
         Parameters
         ----------
@@ -399,9 +400,8 @@ class SGDRanker(RankerMixin, BaseSGD):
             self._refuse_nothing(objective)
             objective, held = self._held_out(objective, y, *validation)
             self.n_queries_used_ = len(objective.grouping.codes)
-            if partial:
-                objective = self._in_mean_mass(objective, resumes)
-            else:
+            objective = self._in_mean_mass(objective, resumes)
+            if not partial:
                 look_at_objective(objective, None)
             if not resumes:
                 self._warn_of_ignored(solver, partial or held is not None)

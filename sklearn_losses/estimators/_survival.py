@@ -21,7 +21,12 @@ from sklearn_losses.estimators._baseline import Hazards, baseline
 from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._linear_model import LinearModel
-from sklearn_losses.estimators._outputs import LinearOutputs, has_outputs
+from sklearn_losses.estimators._outputs import (
+    LinearOutputs,
+    has_outputs,
+    levels_of,
+    tails_of,
+)
 from sklearn_losses.estimators._scores import concordance_index_score
 from sklearn_losses.estimators._survival_scores import kaplan_meier
 from sklearn_losses.estimators._validation import (
@@ -231,7 +236,8 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
             if has_causes(y):
                 self.causes_ = _causes(columns, sample_weight)
             self._fit(X, given, sample_weight, offset)
-            self._fit_baselines(X, columns, codes, sample_weight, offset)
+            if not hasattr(self, "_path"):  # of which the coefficients are all
+                self._fit_baselines(X, columns, codes, sample_weight, offset)
             if not (np.any(self.objective_) or self.coef_.any()):
                 warn_caller(
                     f"At no event of {type(self).__name__} any other row was at risk, "
@@ -555,9 +561,7 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
         if has_outputs(self.loss_):
             self._stratum_of(strata, 0)
             return super().predict_quantile(X, q, offset)
-        q = np.asarray(q, dtype=np.float64)
-        if q.ndim > 1 or not ((q > 0) & (q < 1)).all():
-            raise ValueError(f"q must be one or several levels in (0, 1). Got {q}.")
+        q = levels_of(q)
         rows = self._of_hazards(X, strata, offset)
         levels = -np.log1p(-np.atleast_1d(q))
         found = [self._hazards.first_times(*rows, level) for level in levels]
@@ -584,10 +588,7 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
         -------
         ndarray of shape (n_samples, 2)
         """
-        if not 0 < coverage < 1:
-            raise ValueError(f"coverage must be in (0, 1). Got {coverage!r}.")
-        tail = 0.5 * (1.0 - coverage)
-        return self.predict_quantile(X, [tail, 1.0 - tail], strata, offset)
+        return self.predict_quantile(X, tails_of(coverage), strata, offset)
 
     def _times(self, times):
         check_is_fitted(self)

@@ -49,7 +49,7 @@ def kaplan_meier(columns, weight, of_censoring=False):
         `times`, ascending, and `survival` from each of them on.
     """
     if (columns[1:, 0] < columns[:-1, 0]).any():
-        order = np.argsort(columns[:, 0], kind="stable")
+        order = np.argsort(columns[:, 0])
         columns, weight = columns[order], weight[order]
     times, which = runs(columns[:, 0])
     is_event, n = columns[:, 1] != 0, len(times)

@@ -29,7 +29,7 @@ from libc.math cimport cos, floor
 from libc.stdlib cimport calloc, free
 
 from sklearn_losses.losses._formulas.ranking cimport (
-    logistic_bend, logistic_slope, logistic_value, pairs_of_row,
+    logistic_bend, logistic_shared, logistic_slope, logistic_value, pairs_of_row,
 )
 
 from sklearn_losses.losses._table cimport Group
@@ -218,7 +218,7 @@ cdef double tables[3][OFFSETS][K][K]
 
 cdef void fill_tables():
     cdef Py_ssize_t o, a, b, k, l_, f
-    cdef double pi = 3.141592653589793, m
+    cdef double pi = 3.141592653589793, m, e
     cdef double[K] x
     cdef double[K][K] dct, sample, half
     for a in range(K):
@@ -230,11 +230,13 @@ cdef void fill_tables():
             for a in range(K):
                 for b in range(K):
                     m = 2.0 * (o - NEAR) + x[a] - x[b]
+                    e = logistic_shared(NULL, m)
                     if f == 0:
-                        sample[a][b] = logistic_value(NULL, m)
+                        sample[a][b] = logistic_value(NULL, m, e)
+                    elif f == 1:
+                        sample[a][b] = logistic_slope(NULL, m, e)
                     else:
-                        sample[a][b] = (
-                            logistic_slope(NULL, m) if f == 1 else logistic_bend(NULL, m))
+                        sample[a][b] = logistic_bend(NULL, m, e)
             for k in range(K):
                 for b in range(K):
                     half[k][b] = 0.0
@@ -437,8 +439,8 @@ cdef double between(const Group *g, Py_ssize_t first, Py_ssize_t middle,
             free(memory)
             return d.value
     for i in range(middle, last):
-        total += pairs_of_row(logistic_value, logistic_slope, logistic_bend, NULL, g, i,
-                              first, middle, NULL)
+        total += pairs_of_row(logistic_shared, logistic_value, logistic_slope,
+                              logistic_bend, NULL, g, i, first, middle, NULL)
     return total
 
 

@@ -67,20 +67,29 @@ class GroupObjective(Objective):
         parts = self.targets.y, self.targets.groups, self.sample_weight
         return replace(found, grouping=Grouping(found.loss, *parts))
 
+    def _raw(self, coef, intercept):
+        """Raw predictions as the term takes them."""
+        return np.ascontiguousarray(self.raw(coef, intercept)[:, 0])
+
     def value(self, coef, intercept):
-        p = np.ascontiguousarray(self.raw(coef, intercept)[:, 0])
-        return self.term().value(p) + self.penalty.value(coef)
+        value = self.term().value(self._raw(coef, intercept))
+        return value + self.penalty.value(coef)
 
     def mean_loss(self, coef, intercept, subset):
         """The mean loss of all groups: some rows of one have another."""
-        p = np.ascontiguousarray(self.raw(coef, intercept)[:, 0])
-        return np.array([self.term().value(p)])
+        return np.array([self.term().value(self._raw(coef, intercept))])
 
     def gradient(self, coef, intercept):
-        p = np.ascontiguousarray(self.raw(coef, intercept)[:, 0])
-        slopes = self.term().slopes(p, 0.0)[:, None]
+        slopes = self.term().slopes(self._raw(coef, intercept), 0.0)[:, None]
         by_coef = self.rows.transposed_dot(slopes) + self.penalty.subgradient(coef)
         return by_coef, np.zeros(1)
+
+    def value_and_gradient_norm(self, coef, intercept):
+        p, term = self._raw(coef, intercept), self.term()
+        by_coef = self.rows.transposed_dot(term.slopes(p, 0.0)[:, None])
+        by_coef += self.penalty.least_subgradient(coef, by_coef)
+        value = term.value(p) + self.penalty.value(coef)
+        return value, np.linalg.norm(by_coef, axis=1)
 
     def sample(self, seed, one_in):
         """The objective of some rows: of whole groups, if there are many.

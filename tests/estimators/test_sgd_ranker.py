@@ -210,6 +210,17 @@ def test_validation_is_of_whole_queries(learning_rate, scoring):
     np.testing.assert_allclose(again.coef_, model.coef_, rtol=1e-9)
 
 
+@pytest.mark.parametrize("learning_rate", ["auto", "constant"])
+def test_traces(learning_rate):
+    X, y, q, w = queries()
+    model = SGDRanker(learning_rate=learning_rate, penalty="l1", alpha=0.01, trace=True)
+    model.fit(X, y, w, groups=q)
+    found = objective(model, X, y, q, w)
+    assert model.objective_curve_[-1] == pytest.approx(found, rel=1e-12)
+    assert model.gradient_norm_curve_[-1] < model.gradient_norm_curve_[0]
+    assert len(model.learning_rate_curve_) == len(model.loss_curve_)
+
+
 @each([BPR(), BPR(3), WARP(), WARP(max_draws=3)])
 def test_draws_are_of_the_loss(loss):
     """The mean of the steps of many draws is the gradient at 0."""

@@ -114,6 +114,19 @@ def test_rossi(ties):
     np.testing.assert_array_equal(model.coef_.round(5), ROSSI[ties])
 
 
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
+def test_a_path_is_the_fits_of_its_alphas(penalty):
+    X, time, event, weight, strata, entry = design(4)
+    y, settings = survival_target(event, time, entry), dict(penalty=penalty, tol=1e-9)
+    model, known = LinearSurvival(**settings), dict(sample_weight=weight)
+    path = regularization_path(model, X, y, groups=strata, n_alphas=8, **known)
+    assert (path.gaps < 1e-8).all()
+    for alpha, coef, value in zip(path.alphas, path.coefs, path.objectives):
+        one = LinearSurvival(alpha=alpha, **settings).fit(X, y, weight, strata=strata)
+        np.testing.assert_allclose(coef, one.coef_, atol=1e-5)
+        assert value == pytest.approx(one.objective_, abs=1e-8)
+
+
 @pytest.mark.parametrize("penalty", ["l1", "elasticnet", "l2"])
 def test_the_gap_is_valid(penalty):
     X, time, event, weight, strata, entry = design(1)

@@ -7,8 +7,8 @@ m = r_i - r_j. No pair is kept: rows come by relevance, so that those of less st
 
 from libc.math cimport INFINITY, fabs, floor, log
 
-from sklearn_losses.losses._exp_log cimport exp
-from sklearn_losses.losses._math cimport expit, softplus
+from sklearn_losses.losses._exp_log cimport exp, exp_of_nonpositive, log1p_of_fraction
+from sklearn_losses.losses._math cimport expit
 from sklearn_losses.losses._table cimport Group
 
 cdef extern from *:
@@ -17,39 +17,53 @@ cdef extern from *:
     """
     const double LN2 "SL_LN2"
 
-ctypedef double (*pair_fn)(const void *params, double margin) noexcept nogil
+# What value, slope and bend of a margin share, an exponential, and each of these.
+ctypedef double (*shared_fn)(const void *params, double margin) noexcept nogil
+ctypedef double (*pair_fn)(const void *params, double margin, double shared) noexcept nogil
 
 
-cdef inline double logistic_value(const void *params, double m) noexcept nogil:
-    return softplus(-m)
+cdef inline double logistic_shared(const void *params, double m) noexcept nogil:
+    return exp_of_nonpositive(-fabs(m))
 
 
-cdef inline double logistic_slope(const void *params, double m) noexcept nogil:
-    return -expit(-m)
+cdef inline double logistic_value(const void *params, double m, double e) noexcept nogil:
+    return log1p_of_fraction(e) + (-m if m < 0.0 else 0.0)
 
 
-cdef inline double logistic_bend(const void *params, double m) noexcept nogil:
-    return expit(m) * expit(-m)
+cdef inline double logistic_slope(const void *params, double m, double e) noexcept nogil:
+    return -(1.0 if m <= 0.0 else e) / (1.0 + e)
 
 
-cdef inline double exponential_value(const void *params, double m) noexcept nogil:
+cdef inline double logistic_bend(const void *params, double m, double e) noexcept nogil:
+    return e / ((1.0 + e) * (1.0 + e))
+
+
+cdef inline double exponential_shared(const void *params, double m) noexcept nogil:
     return exp(-m)
 
 
-cdef inline double exponential_slope(const void *params, double m) noexcept nogil:
-    return -exp(-m)
+cdef inline double exponential_value(const void *params, double m, double e) noexcept nogil:
+    return e
+
+
+cdef inline double exponential_slope(const void *params, double m, double e) noexcept nogil:
+    return -e
+
+
+cdef inline double nothing_shared(const void *params, double m) noexcept nogil:
+    return 0.0
 
 
 # Of the hinges the first parameter is where they end, 1, and the second the half-width h
 # over which the kink is smoothed: the mean of the hinge over [m - h, m + h].
-cdef inline double hinge_value(const void *params, double m) noexcept nogil:
+cdef inline double hinge_value(const void *params, double m, double e) noexcept nogil:
     cdef double short_of = (<const double *> params)[0] - m
     cdef double h = (<const double *> params)[1]
     cdef double bent = 0.25 * (short_of + h) * (short_of + h) / h if h > 0.0 else 0.0
     return short_of if short_of >= h else bent if short_of > -h else 0.0
 
 
-cdef inline double hinge_slope(const void *params, double m) noexcept nogil:
+cdef inline double hinge_slope(const void *params, double m, double e) noexcept nogil:
     cdef double short_of = (<const double *> params)[0] - m
     cdef double h = (<const double *> params)[1]
     cdef double bent = -0.5 * (short_of + h) / h if h > 0.0 else 0.0
@@ -57,23 +71,23 @@ cdef inline double hinge_slope(const void *params, double m) noexcept nogil:
         -1.0 if short_of >= h else bent if short_of > -h else 0.0)
 
 
-cdef inline double hinge_bend(const void *params, double m) noexcept nogil:
+cdef inline double hinge_bend(const void *params, double m, double e) noexcept nogil:
     cdef double short_of = (<const double *> params)[0] - m
     cdef double h = (<const double *> params)[1]
     return 0.5 / h if -h < short_of < h else 0.0
 
 
-cdef inline double squared_hinge_value(const void *params, double m) noexcept nogil:
+cdef inline double squared_hinge_value(const void *params, double m, double e) noexcept nogil:
     cdef double short_of = 1.0 - m
     return short_of * short_of if short_of > 0.0 else 0.0
 
 
-cdef inline double squared_hinge_slope(const void *params, double m) noexcept nogil:
+cdef inline double squared_hinge_slope(const void *params, double m, double e) noexcept nogil:
     cdef double short_of = 1.0 - m
     return -2.0 * short_of if short_of > 0.0 else 0.0
 
 
-cdef inline double squared_hinge_bend(const void *params, double m) noexcept nogil:
+cdef inline double squared_hinge_bend(const void *params, double m, double e) noexcept nogil:
     return 2.0 if m < 1.0 else 0.0
 
 
@@ -89,8 +103,8 @@ cdef inline void clear(const Group *g) noexcept nogil:
             g.product[i] = 0.0
 
 
-cdef inline double pairs(pair_fn value, pair_fn slope, pair_fn bend, const void *params,
-                         const Group *g) noexcept nogil:
+cdef inline double pairs(shared_fn shared, pair_fn value, pair_fn slope, pair_fn bend,
+                         const void *params, const Group *g) noexcept nogil:
     """The sum over all pairs of w_i w_j times a function of the margin.
 
     A second number of y, if there is one, is what the difference of two rows multiplies
@@ -103,7 +117,7 @@ cdef inline double pairs(pair_fn value, pair_fn slope, pair_fn bend, const void 
         if g.y[i * size] != g.y[(i - 1) * size]:
             level = i  # the rows before have less relevance
         if level > 0:
-            total += pairs_of_row(value, slope, bend, params, g, i, 0, level, NULL)
+            total += pairs_of_row(shared, value, slope, bend, params, g, i, 0, level, NULL)
     return total
 
 
@@ -130,14 +144,14 @@ cdef inline double lambda_rank(const void *params, const Group *g) noexcept nogi
         if g.y[i * size] != g.y[(i - 1) * size]:
             level = i
         if level > 0:
-            total += pairs_of_row(logistic_value, logistic_slope, logistic_bend, params, g,
-                                  i, 0, level, discount)
+            total += pairs_of_row(logistic_shared, logistic_value, logistic_slope,
+                                  logistic_bend, params, g, i, 0, level, discount)
     return total
 
 
-cdef inline double pairs_of_row(pair_fn value, pair_fn slope, pair_fn bend,
-                                const void *params, const Group *g, Py_ssize_t i,
-                                Py_ssize_t first, Py_ssize_t last,
+cdef inline double pairs_of_row(shared_fn shared, pair_fn value, pair_fn slope,
+                                pair_fn bend, const void *params, const Group *g,
+                                Py_ssize_t i, Py_ssize_t first, Py_ssize_t last,
                                 const double *discount) noexcept nogil:
     """The same of a row and those from `first` to `last`, added to what is wanted.
 
@@ -149,6 +163,7 @@ cdef inline double pairs_of_row(pair_fn value, pair_fn slope, pair_fn bend,
     cdef double *margin = g.work
     cdef double *w = margin + g.n
     cdef double *found = w + g.n
+    cdef double *e = found + 2 * g.n  # behind discounts
     cdef double *out
     cdef double total = 0.0, sum_, change
     for j in range(n):
@@ -161,12 +176,14 @@ cdef inline double pairs_of_row(pair_fn value, pair_fn slope, pair_fn bend,
         for j in range(n):
             w[j] *= fabs(discount[i] - discount[first + j])
     for j in range(n):
-        found[j] = w[j] * value(params, margin[j])
+        e[j] = shared(params, margin[j])
+    for j in range(n):
+        found[j] = w[j] * value(params, margin[j], e[j])
     for j in range(n):
         total += found[j]
     if g.gradient != NULL:
         for j in range(n):
-            found[j] = w[j] * slope(params, margin[j])
+            found[j] = w[j] * slope(params, margin[j], e[j])
         sum_, out = 0.0, g.gradient + first
         for j in range(n):
             sum_ += found[j]
@@ -175,7 +192,7 @@ cdef inline double pairs_of_row(pair_fn value, pair_fn slope, pair_fn bend,
     if g.curvature == NULL and g.product == NULL:
         return total
     for j in range(n):
-        found[j] = w[j] * bend(params, margin[j])
+        found[j] = w[j] * bend(params, margin[j], e[j])
     if g.curvature != NULL:
         sum_, out = 0.0, g.curvature + first
         for j in range(n):

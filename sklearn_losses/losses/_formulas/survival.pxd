@@ -57,21 +57,23 @@ cdef inline double ties_of(Ties *t, double S, double E, double W, Py_ssize_t d,
     """Fill in the sums of one time, and return that of c log(s)."""
     cdef Py_ssize_t step, steps = d if efron else 1
     cdef double c = W / steps
-    cdef double share, s, at_risk, value = 0.0
+    cdef double share, s, at_risk, each, square, value = 0.0
     t.of_all = t.of_events = t.square_of_all = t.square_of_events = 0.0
     t.s_of_all = t.e_of_all = t.s_of_events = t.e_of_events = 0.0
     for step in range(steps):
         share = step / <double> d
         at_risk = 1.0 - share
         s = S - share * E
+        each = c / s
+        square = each / s
         value += c * log(s)
-        t.of_all += c / s
-        t.of_events += at_risk * c / s
-        t.square_of_all += c / s / s
-        t.square_of_events += at_risk * at_risk * c / s / s
-        t.e_of_all += share * c / s / s
-        t.s_of_events += at_risk * c / s / s
-        t.e_of_events += at_risk * share * c / s / s
+        t.of_all += each
+        t.of_events += at_risk * each
+        t.square_of_all += square
+        t.square_of_events += at_risk * at_risk * square
+        t.e_of_all += share * square
+        t.s_of_events += at_risk * square
+        t.e_of_events += at_risk * share * square
     t.s_of_all = t.square_of_all
     return value
 

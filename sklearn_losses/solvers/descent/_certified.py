@@ -25,6 +25,7 @@ from sklearn_losses.solvers.descent._newton import (
     overflows,
     what_hides_of,
 )
+from sklearn_losses.solvers.descent._newton_model import ProductModel
 from sklearn_losses.solvers.descent._problem import (
     features_for,
     has_small_matrix,
@@ -133,6 +134,8 @@ class Certified(Solver):
     polish : bool
         Whether exact Newton steps end a fit, after which its coefficients do not depend
         on how they were found; the result then has their `curvature`.
+    memory : Memory, default=None
+        Of a fit to the same rows with another price, and for the next one.
     """
 
     def __init__(
@@ -146,11 +149,13 @@ class Certified(Solver):
         owner="LinearModel",
         may_change=False,
         polish=False,
+        memory=None,
     ):
         self.method, self.owner = method, owner
         self.seed, self.verbose = seed, verbose
         self.max_iter, self.tol = max_iter, tol
         self.may_change, self.polish = may_change, polish
+        self.memory = memory
 
     def check(self, objective):
         is_large = objective.is_joint and not has_small_matrix(objective)
@@ -204,10 +209,13 @@ class Certified(Solver):
         blocks = objective.blocks
         looks = 0 if blocks is None else blocks.log.n - 1  # the first one counts
         outputs = slice(None) if objective.is_joint else 0
-        enough = ROWS_PER_COEF * objective.rows.n_features
-        sample = sample_of(objective, self.seed, enough)
-        slopes = None if sample else slopes_at_start(objective, *start)
-        features, passes = features_of(objective, sample, slopes)
+        known = self.memory and self.memory.features
+        sample, features, passes = None, known, 0
+        if features is None:
+            enough = ROWS_PER_COEF * objective.rows.n_features
+            sample = sample_of(objective, self.seed, enough)
+            slopes = None if sample else slopes_at_start(objective, *start)
+            features, passes = features_of(objective, sample, slopes)
         point = coef[outputs], intercept[outputs]
         relative = objective.relative()
         if relative is not None:
@@ -220,6 +228,8 @@ class Certified(Solver):
         point, descent = yield from self._run(
             objective, sample, features, point, self.tol, passes
         )
+        if self.memory is not None:
+            self.memory.keep(descent)
         coef[outputs], intercept[outputs] = point
         self.method = descent.models.method_of(descent.model)
         state = descent.state
@@ -251,7 +261,7 @@ class Certified(Solver):
         """Coefficients and intercept from a point on, and the descent; as `steps`."""
         limits = self._limits(tol)
         sample = self._fit_of_sample(sample, features, point)
-        width = curvature = None
+        width, curvature = None, self.memory and self.memory.curvature
         if sample is not None:
             point, width = sample.point, sample.width
             at_hand = objective.blocks is not None  # its passes cost nothing
@@ -260,6 +270,7 @@ class Certified(Solver):
         models = Models(self.method, self.may_change, curvature)
         parts = models, Smoothing(width), point, passes
         descent = self._descent(limits, objective, features, *parts)
+        descent.known = self.memory and self.memory.start
         while not descent.ended:
             with np.errstate(all="ignore"):
                 descent.advance()
@@ -367,6 +378,34 @@ class Certified(Solver):
         advice = "max_iter or tol" if over else "tol"
         advice = f"Increase {advice}, or alpha." + what_hides_of(objective)
         return f"{self.owner} did not converge {reason}: {reached}. {advice}"
+
+
+class Memory:
+    """What a fit leaves for one to the same rows with another price.
+
+    Attributes
+    ----------
+    features : Features or None
+    curvature : Curvature or None
+        In their units, of an objective that has a matrix.
+    start : tuple of Start and unit, or None
+        Of the best constant.
+    grouping : Grouping or None
+        Of the rows, for the next objective.
+    """
+
+    def __init__(self):
+        self.features = self.curvature = self.start = self.grouping = None
+
+    def keep(self, descent):
+        """Remember how a descent has ended."""
+        has_matrix = not isinstance(descent.model, ProductModel)
+        is_exact = descent.smoothing.width == 0
+        is_plain = descent.problem.couples_rows and descent.problem.is_convex
+        if is_plain and has_matrix and is_exact:
+            self.features = descent.problem.features
+            self.start = descent.start, descent.problem.term.unit
+            self.curvature = descent.model.curvature()
 
 
 class _Sample(NamedTuple):

@@ -118,6 +118,7 @@ class Descent:
         self.models, self.smoothing = models, smoothing
         self.model = models.first(problem)
         self.start, self.state, self.ended = None, State(), False
+        self.known = None  # the start and the unit of an earlier fit to the same rows
         self._iterations = self._run(point)
 
     @classmethod
@@ -333,7 +334,10 @@ class Descent:
         """Begin at the best constant, or at the given point if it is better."""
         state, problem, term = self.state, self.problem, self.problem.term
         c = term.best_constant() if problem.has_intercept else intercept
-        self.start = start_of(problem, c)
+        if self.known is None:
+            self.start = start_of(problem, c)
+        else:
+            self.start, term.unit = self.known
         theta = np.zeros((*np.shape(intercept), problem.features.n_features + 1))
         theta[..., -1] = c
         state.begin(theta, term.at_constant(c))

@@ -27,6 +27,8 @@ from sklearn_losses.estimators._scores import (
 )
 from sklearn_losses.estimators._sgd import SGDClassifier, SGDRegressor
 from sklearn_losses.estimators._sgd_embedding import SGDEmbedding
+from sklearn_losses.estimators._sgd_multitask import SGDMultiTask
+from sklearn_losses.estimators._sgd_ordinal import SGDOrdinalClassifier
 from sklearn_losses.estimators._sgd_ranker import SGDRanker
 from sklearn_losses.estimators._survival import LinearSurvival
 from sklearn_losses.estimators._survival_scores import (
@@ -45,6 +47,8 @@ __all__ = [
     "LinearSurvival",
     "SGDClassifier",
     "SGDEmbedding",
+    "SGDMultiTask",
+    "SGDOrdinalClassifier",
     "SGDRanker",
     "SGDRegressor",
     "alpha_max",

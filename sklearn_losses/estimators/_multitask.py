@@ -6,30 +6,20 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses._machine._params import (
     BOOLEAN,
     NONE,
     Instance,
     Interval,
-    InvalidParameterError,
     Options,
     check_parameters,
 )
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
-from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear import BaseLinear
-from sklearn_losses.estimators._linear_model import LinearModel
-from sklearn_losses.estimators._task_fits import TasksProblem
-from sklearn_losses.estimators._task_rank import RankProblem
-from sklearn_losses.estimators._task_targets import columns_of, kind_of
-from sklearn_losses.estimators._tasks import UNCERTAINTY, TasksMixin
-from sklearn_losses.estimators._validation import (
-    check_large_rows,
-    resolve_penalty,
-    warn_caller,
-)
+from sklearn_losses.estimators._task_fits import UNCERTAINTY
+from sklearn_losses.estimators._tasks import TasksMixin
+from sklearn_losses.estimators._validation import resolve_penalty
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
 
@@ -204,56 +194,11 @@ class LinearMultiTask(TasksMixin, BaseLinear):
         check_parameters(self, self._constraints)
         resolve_penalty(self)
         problem, dtype = self._problem(X, y, sample_weight)
-        factors = self._weights_of(problem.tasks)
-        if self.weights == UNCERTAINTY:
-            found, factors = problem.with_uncertainty(factors)
-        else:
-            found = problem.solve(factors)
-        return self._publish(problem, found, factors, dtype)
-
-    def _problem(self, X, y, sample_weight):
-        """The tasks of data, and the dtype of X."""
-        columns = columns_of(y)
-        X, _, check = check_large_rows(self, X, np.zeros(len(columns[1])))
-        self._container = columns[0], kind_of(y)
-        rows = Rows(X, check)
-        tasks, targets = self._resolved(*columns)
-        weights = self._sample_weights(sample_weight, X.shape[0], tasks)
-        rows.verify()
-        self._check_rank()
-        kind = TasksProblem if self.rank is None else RankProblem
-        return kind(self, rows, tasks, targets, weights), X.dtype
-
-    def _check_rank(self):
-        if self.rank is not None and self.penalty not in ("l2", None):
-            raise InvalidParameterError(
-                f"LinearMultiTask(rank={self.rank!r}) cannot use penalty="
-                f"{self.penalty!r}, because of a product of two matrices only the l2 "
-                "norm is one of each. Use penalty='l2' or None."
-            )
-
-    def _publish(self, problem, found, factors, dtype):
-        tasks, results = problem.tasks, found.results
-        for task, messages in found.said:
-            for message in messages:
-                of = "" if task is None else f"The task {task!r}: "
-                warn_caller(of + message, ConvergenceWarning)
-        coef, intercept = LinearModel._published(
-            self, found.coef, found.intercept, dtype
-        )
-        self.coef_, self.intercept_ = coef, intercept
-        self.tasks_ = tasks
-        names = list(dict.fromkeys(task.name for task in tasks))
-        of_each = {name: [t for t in tasks if t.name == name] for name in names}
-        self.classes_ = {
-            name: [t.classes for t in own]
-            for name, own in of_each.items()
-            if own[0].classes is not None
-        }
-        losses = problem.losses(found.coef, found.intercept)
-        self.weights_ = dict(zip(names, factors.tolist()))
-        self.losses_ = dict(zip(names, losses.tolist()))
+        found, factors = problem.with_weights(self._weights_of(problem.tasks))
+        self._warn_of_tasks(found)
+        self._publish_tasks(problem, found.coef, found.intercept, factors, dtype)
+        losses = np.array(list(self.losses_.values()))
         self.objective_ = float(np.dot(factors, losses) + found.penalty)
         self.gap_ = float(np.maximum(self.objective_ - found.bound, 0.0))
-        self.n_iter_ = int(max(r.n_iter.max() for r in results))
+        self.n_iter_ = found.n_iter
         return self

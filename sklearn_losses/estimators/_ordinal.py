@@ -209,16 +209,6 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
             owner=type(self).__name__,
         )
 
-    # ------------------------------------------------------------------ what is found
-    def _fitted(self, loss, dtype, coef, intercept):
-        coef, _ = self._published(coef[:1], np.zeros(1), dtype)
-        return {
-            "loss_": loss,
-            "coef_": coef,
-            "intercept_": np.zeros(1, coef.dtype),
-            "thresholds_": self._all_thresholds(intercept[1:] - intercept[0]),
-        }
-
 
 def _of_location(offset, n_outputs):
     """The offset of the first output, beside zeros of the others."""

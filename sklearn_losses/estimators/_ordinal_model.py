@@ -135,6 +135,16 @@ class OrdinalMixin(ClassifierMixin):
         ends = np.concatenate([[-np.inf], own, [np.inf]])
         return ends[np.searchsorted(self._seen, np.arange(1, len(self.classes_)))]
 
+    # ------------------------------------------------------------------ what is found
+    def _fitted(self, loss, dtype, coef, intercept):
+        coef, _ = self._published(coef[:1], np.zeros(1), dtype)
+        return {
+            "loss_": loss,
+            "coef_": coef,
+            "intercept_": np.zeros(1, coef.dtype),
+            "thresholds_": self._all_thresholds(intercept[1:] - intercept[0]),
+        }
+
     # ------------------------------------------------------------------- predictions
     def predict_latent(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The latent values, X @ coef_ + offset, which thresholds_ divide.

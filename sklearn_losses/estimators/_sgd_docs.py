@@ -2,6 +2,14 @@
 
 import re
 
+
+def without(parameters: str, *names: str) -> str:
+    """The description of parameters without that of some."""
+    for name in names:
+        parameters = re.sub(rf"\n    {name} : .*\n(        .*\n)+", "", parameters)
+    return parameters
+
+
 PARAMETERS = """penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='l2'
         The penalty on the coefficients; the intercept is not penalised. An object, such
         as ``MCP(gamma=3.0)`` or ``L1(weights)``, or a name: see docs/penalties.md. In

@@ -123,17 +123,14 @@ class JointSGD:
     def _resume_from_published(self, shape, loss):
         """The state to go on from where somebody has set coef_."""
         coef, intercept = self._dense_coef(), np.ravel(self.intercept_)
-        whole = shape if are_levels(loss) else shape[1:]
-        if coef.shape != whole:
+        n_rows = shape[0] if are_levels(loss) else 1
+        if np.atleast_2d(coef).shape != (n_rows, shape[1]):
             raise ValueError(
                 f"{type(self).__name__} cannot go on with {loss!r} from coef_ of shape "
                 f"{coef.shape}, which another loss has left. Use fit, or a new one."
             )
         start = SGD.start(np.zeros(shape), np.zeros(shape[0]))
-        start["v"][: len(intercept)], start["intercept"][: len(intercept)] = (
-            coef,
-            intercept,
-        )
+        start["v"][:n_rows], start["intercept"][:n_rows] = coef, intercept
         return start | {"t": np.full(shape[0], getattr(self, "t_", 1.0))}
 
     def _remembers(self, shape):

@@ -25,6 +25,7 @@ from sklearn_losses.solvers.descent._few_outputs import FewOutputsSolver
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
 
 WIDE = 50  # features, of which few may do
+UNCERTAINTY = "uncertainty"
 LEAST_LOSS = 1e-6  # of that of the best constants: a task may not take all weight
 MOST_ROUNDS, SAME_WEIGHTS = 50, 1e-6  # of weights that depend on the losses
 
@@ -38,6 +39,11 @@ class TasksFound(NamedTuple):
     said: list
     bound: float
     penalty: float
+
+    @property
+    def n_iter(self):
+        """The most passes over the rows of a fit."""
+        return int(max(result.n_iter.max() for result in self.results))
 
 
 class TasksProblem:
@@ -230,6 +236,12 @@ class TasksProblem:
             share = self.share[self.place[k]] / weight.sum()
             found[here, self.place[k]] += share * value
         return found
+
+    def with_weights(self, factors):
+        """The fit with these weights, or with those of the model that depend on it."""
+        if self.model.weights == UNCERTAINTY:
+            return self.with_uncertainty(factors)
+        return self.solve(factors), factors
 
     def with_uncertainty(self, factors):
         """Weights 1 / (2 L) of the mean losses L of the fit with them."""

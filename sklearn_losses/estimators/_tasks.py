@@ -10,6 +10,7 @@ from copy import copy
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import RegressorTags
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +23,10 @@ from sklearn_losses._machine._typing import (
     Matrix,
     available_if,
 )
+from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._linear_model import LinearModel
+from sklearn_losses.estimators._task_fits import TasksProblem
+from sklearn_losses.estimators._task_rank import RankProblem
 from sklearn_losses.estimators._task_targets import (
     NUMBERS,
     coded,
@@ -29,13 +34,17 @@ from sklearn_losses.estimators._task_targets import (
     in_container,
     indices,
     is_missing,
+    kind_of,
     some,
 )
-from sklearn_losses.estimators._validation import check_weights, resolve_loss
+from sklearn_losses.estimators._validation import (
+    check_large_rows,
+    check_weights,
+    resolve_loss,
+    warn_caller,
+)
 from sklearn_losses.losses import Loss, get_loss
 from sklearn_losses.losses._arguments import moderate_weight
-
-UNCERTAINTY = "uncertainty"
 
 
 class Task(NamedTuple):
@@ -125,6 +134,51 @@ class TasksMixin:
             else:
                 loss[name] = params[key]
         return self
+
+    # ------------------------------------------------------------------ the problem
+    def _problem(self, X, y, sample_weight):
+        """The objectives of all tasks, and the dtype of X."""
+        columns = columns_of(y)
+        X, _, check = check_large_rows(self, X, np.zeros(len(columns[1])))
+        self._container = columns[0], kind_of(y)
+        rows = Rows(X, check)
+        tasks, targets = self._resolved(*columns)
+        weights = self._sample_weights(sample_weight, X.shape[0], tasks)
+        rows.verify()
+        self._check_rank()
+        kind = TasksProblem if self.rank is None else RankProblem
+        return kind(self, rows, tasks, targets, weights), X.dtype
+
+    def _check_rank(self):
+        if self.rank is not None and self.penalty not in ("l2", None):
+            raise InvalidParameterError(
+                f"{type(self).__name__}(rank={self.rank!r}) cannot use penalty="
+                f"{self.penalty!r}, because of a product of two matrices only the l2 "
+                "norm is one of each. Use penalty='l2' or None."
+            )
+
+    def _warn_of_tasks(self, found):
+        """Warn of what the solvers have to say."""
+        for task, messages in found.said:
+            for message in messages:
+                of = "" if task is None else f"The task {task!r}: "
+                warn_caller(of + message, ConvergenceWarning)
+
+    def _publish_tasks(self, problem, coef, intercept, factors, dtype):
+        """Attributes of coefficients that have been found with weights of the tasks."""
+        tasks = problem.tasks
+        losses = problem.losses(coef, intercept)
+        coef, intercept = LinearModel._published(self, coef, intercept, dtype)
+        self.coef_, self.intercept_, self.tasks_ = coef, intercept, tasks
+        names = list(dict.fromkeys(task.name for task in tasks))
+        of_each = {name: [t for t in tasks if t.name == name] for name in names}
+        self.classes_ = {
+            name: [t.classes for t in own]
+            for name, own in of_each.items()
+            if own[0].classes is not None
+        }
+        self.weights_ = dict(zip(names, factors.tolist()))
+        self.losses_ = dict(zip(names, losses.tolist()))
 
     # ------------------------------------------------------------------ the targets
     def _resolved(self, names, values):

@@ -174,6 +174,6 @@ def publish_curves(estimator, results):
         vars(estimator).pop(name, None)
     for name, values in merge_curves([r.curves for r in results]).items():
         setattr(estimator, f"{name}_curve_", values)
-    if results[0].best_epoch is not None:
+    if results and results[0].best_epoch is not None:
         best = np.concatenate([r.best_epoch for r in results])
         estimator.best_epoch_ = best if len(best) > 1 else int(best[0])

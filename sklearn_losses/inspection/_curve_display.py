@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -42,6 +43,8 @@ class LossCurveDisplay:
         What the entries of the curves are.
     name : str, default=None
         What the title says before the verdict, such as the name of the model.
+    task_curves : dict of str to array-like of shape (n_epochs,), default=None
+        The loss of each of several tasks, as `SGDMultiTask` records it.
 
     Attributes
     ----------
@@ -57,7 +60,7 @@ class LossCurveDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     lines_ : list of matplotlib Line2D
-        The training curve and, if there is one, the validation curve.
+        The training curve and, if there are any, those of validation and of tasks.
     best_ : matplotlib Line2D or None
         The marks at the epochs that were kept.
 
@@ -91,12 +94,14 @@ class LossCurveDisplay:
         best_epoch: int | NDArray[np.intp] | None = None,
         unit: str = "epoch",
         name: str | None = None,
+        task_curves: Mapping[str, Array] | None = None,
     ) -> None:
         self.training_curve = training_curve
         self.validation_curve = validation_curve
         self.best_epoch = best_epoch
         self.unit = unit
         self.name = name
+        self.task_curves = task_curves
 
     @classmethod
     def from_estimator(
@@ -140,6 +145,7 @@ class LossCurveDisplay:
             best_epoch=getattr(model, "best_epoch_", None),
             unit=unit,
             name=type(model).__name__ if name is None else name,
+            task_curves=getattr(model, "task_curves_", None),
         )
         return display.plot(ax, **line_kw)
 
@@ -190,6 +196,10 @@ class LossCurveDisplay:
             x = np.arange(1, len(curve) + 1)
             self.lines_ += ax.plot(x, np.asarray(curve, dtype=np.float64), **style)
         self.best_ = self._mark_best()
+        for task, curve in (self.task_curves or {}).items():
+            x = np.arange(1, len(curve) + 1)
+            style = {"linewidth": 1.0, "linestyle": "--", "label": task} | line_kw
+            self.lines_ += ax.plot(x, np.asarray(curve, dtype=np.float64), **style)
         self._finish()
         return self
 

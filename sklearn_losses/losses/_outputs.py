@@ -381,7 +381,8 @@ def newton_step(gradient, hessian):
     scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
     values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
     values = np.maximum(np.abs(values), 1e-10 * np.abs(values).max(initial=1e-300))
-    return -(vectors @ (vectors.T @ (gradient / scale) / values)) / scale
+    with np.errstate(all="ignore"):  # where nothing bends the step is not finite
+        return -(vectors @ (vectors.T @ (gradient / scale) / values)) / scale
 
 
 def _sums(functions, y, weight, at):

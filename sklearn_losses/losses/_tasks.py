@@ -110,6 +110,22 @@ class Tasks(Likelihood):
             own = y[:, a] if b == a + 1 else y[:, a:b]
             yield loss, own, ~np.isnan(y[:, a])
 
+    def mean_of_each(self, y, raw, weight):
+        """The mean over rows of the loss of each target, times its weight.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, y_size)
+        raw : ndarray of shape (n_samples, n_outputs)
+        weight : ndarray of shape (n_samples,)
+        """
+        found, ends = [], np.cumsum([0, *self.sizes])
+        for t, (loss, own, here) in enumerate(self.targets(y)):
+            of_loss = np.ascontiguousarray(raw[here, ends[t] : ends[t + 1]])
+            of_loss = of_loss[:, 0] if loss.granularity == "point" else of_loss
+            found.append(float(weight[here] @ loss.value(own[here], of_loss)))
+        return np.array(found) * self._filled(self.weights) / len(y)
+
     def check_targets(self, y_true, name="y_true", n_classes=None):
         for t, (loss, own, here) in enumerate(self.targets(np.asarray(y_true))):
             loss.check_targets(own[here], f"{name} of the task {t}")
@@ -126,8 +142,10 @@ class Tasks(Likelihood):
         """The best constant of each task."""
         found = []
         for (loss, own, here), size in zip(self.targets(y), self.sizes):
-            best = loss.optimal_constant(own[here], weight[here])
             constants = np.zeros(size)
+            best = 0.0  # of a task without rows in a chunk
+            if here.any():
+                best = loss.optimal_constant(own[here], weight[here])
             constants[: np.size(best)] = np.nan_to_num(best)
             is_number = loss.task in ("regression", "boxes")
             found.append(constants if is_number else np.clip(constants, -30.0, 30.0))
@@ -218,6 +236,9 @@ class Mapped(Likelihood):
 
     def check_targets(self, y_true, name="y_true", n_classes=None):
         self.loss.check_targets(y_true, name, n_classes)
+
+    def _target_shapes(self, n):
+        return [(n, self.y_size)]
 
     def start(self, y, weight):
         """The start of the loss, if as many outputs are here; else none."""

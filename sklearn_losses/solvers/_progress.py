@@ -338,6 +338,8 @@ def merge_curves(curves):
     -------
     dict of str to ndarray of shape (n_epochs,)
     """
+    if not curves:
+        return {}
     if len(curves) == 1:
         return {name: total(name, values) for name, values in curves[0].items()}
     merged = {}

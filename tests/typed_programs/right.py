@@ -364,7 +364,11 @@ score += sl.integrated_brier_scorer(times=[0.5, 1.0])(survival, X, times)
 score += sl.cumulative_dynamic_auc_scorer()(survival, X, times)
 score += sl.concordance_index_ipcw_scorer(tau=1.0)(survival, X, times)
 ordinal = sl.LinearOrdinalClassifier(categories=[0, 1, 2]).fit(X, classes)
-latent: Array = ordinal.predict_latent(X, offset=0.0) + ordinal.predict_proba(X)[:, 0]
+tasks = sl.SGDMultiTask({"a": "huber"}, trace=True).fit(X, y)
+tasks = sl.SGDMultiTask(weights={"y": 2.0}).partial_fit(X, y, sample_weight=np.ones(60))
+stream = sl.SGDOrdinalClassifier(alpha=0.1).partial_fit(X, classes, classes=[0, 1, 2])
+latent: Array = stream.predict_latent(X)
+latent = ordinal.predict_latent(X, offset=0.0) + ordinal.predict_proba(X)[:, 0]
 losses = sl.LossSearchCV(
     LinearRegressor(), [Huber(), "squared_error"], alphas=2, scoring="r2", cv=2
 )

@@ -1,6 +1,7 @@
 """Outputs of ordered classes: a latent value, and thresholds in their order."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,7 @@ class OrdinalSolver(OutputsSolver):
     def steps(self, objective, start):
         columns = np.arange(1, objective.n_outputs)
         while True:
-            result, fit = yield from super().steps(objective, start)
+            result, fit = yield from self._shown(objective, start, columns)
             ends = result.intercept[columns]
             if (np.diff(ends) >= 0).all():
                 break
@@ -27,11 +28,18 @@ class OrdinalSolver(OutputsSolver):
                 predictors=Predictors.beside(objective.rows.n_features, n_outputs),
             )
             start = start[0][:n_outputs], start[1][:n_outputs]
-        n_outputs = len(columns) + 1
-        coef = np.zeros((n_outputs, result.coef.shape[1]))
-        coef[0] = result.coef[0]
-        intercept = np.append(result.intercept[0], ends)
+        coef, intercept = _apart(lambda: (result.coef, result.intercept), columns)
         return replace(result, coef=coef, intercept=intercept), fit
+
+    def _shown(self, objective, start, columns):
+        """Iterations of which all thresholds are seen, also those that are one."""
+        steps = super().steps(objective, start)
+        while True:
+            try:
+                found = next(steps)
+            except StopIteration as end:
+                return end.value
+            yield partial(_apart, found, columns)
 
     def _warnings(self, descent):
         said, problem = super()._warnings(descent), descent.problem
@@ -47,6 +55,14 @@ class OrdinalSolver(OutputsSolver):
             "coefficients grow without end; these leave less than tol to gain. Use "
             "alpha > 0."
         ]
+
+
+def _apart(found, columns):
+    """Coefficients and intercepts with an output for each threshold."""
+    of_some, intercept = found()
+    coef = np.zeros((len(columns) + 1, of_some.shape[1]))
+    coef[0] = of_some[0]
+    return coef, np.append(intercept[0], intercept[columns])
 
 
 def _merged(columns, intercept):

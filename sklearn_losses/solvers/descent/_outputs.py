@@ -118,6 +118,15 @@ class OutputsModel(JointModel):
         return self.theta + delta, delta, slope, -0.5 * slope
 
     def _step(self, gradient):
+        tied, whole = self.problem.tied, self.hessian
+        if tied is None:
+            return self._free_step(gradient)
+        self.hessian = tied.T @ whole @ tied
+        step = tied @ self._free_step(tied.T @ gradient)
+        self.hessian = whole
+        return step
+
+    def _free_step(self, gradient):
         damping = max(self.damping, FIRST_DAMPING)
         factor, scale, needed = scaled_cholesky(self.hessian, damping)
         if needed > damping or self.hessian.diagonal().min() < 0.0:
@@ -149,9 +158,11 @@ class OutputsProblem(CentredProblem):
     stiff : ndarray of shape (n_outputs,) or None
         What the jitter of a Hessian is a share of, where outputs have units of their
         own.
+    tied : ndarray of shape (size, n_free) or None
+        Which of the numbers that move do so together; None: each for itself.
     """
 
-    keeps_hessian, _last, stiff = False, None, None
+    keeps_hessian, _last, stiff, tied = False, None, None, None
 
     @classmethod
     def of(cls, objective, features, term, passes=0):

@@ -5,6 +5,7 @@ epochs of SGD.
 """
 
 import threading
+from functools import partial
 
 import numpy as np
 
@@ -43,9 +44,9 @@ class OutputsNewton(Solver):
             except StopIteration as end:
                 result = end.value[0]
                 point = result.coef, result.intercept
-            stale = progress.end(
-                whole.value(*point).tolist(), lambda: 1.0, lambda: SGD.start(*point)
-            )
+            here = SGD.start(*point)
+            values = whole.value(*point).tolist()
+            stale = progress.end(values, _of_newton, partial(dict, here))
             if stale and watch.validation is not None:
                 break
         state = progress.best or SGD.start(*point)
@@ -62,3 +63,8 @@ class OutputsNewton(Solver):
             curves=progress.curves(),
             best_epoch=progress.best_epoch,
         )
+
+
+def _of_newton():
+    """The length of a step, in units of Newton's."""
+    return 1.0

@@ -23,7 +23,8 @@ from sklearn_losses.solvers.sgd._optimizer_steps cimport (
     rmsprop_way,
 )
 from sklearn_losses.solvers.sgd._sgd_epoch cimport (
-    Batch, Epoch, begin_batch, keep_order, place, predict_batch, row_number, set_gradients, step_size,
+    Batch, Epoch, begin_batch, keep_order, place, predict_batch, row_number,
+    set_gradients, step_size,
 )
 
 ctypedef void (*move_fn)(const Move *m) noexcept nogil

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._residual_scale import chosen_arrays
 from sklearn_losses.solvers.sgd._sgd import SGD
-from sklearn_losses.solvers.stream._stream_outputs import OutputsPast
+from sklearn_losses.solvers.stream._stream_outputs import OrdinalPast, OutputsPast
 from sklearn_losses.solvers.stream._stream_past import PREFIX, Past
 from sklearn_losses.solvers.stream._stream_wide import WidePast, is_wide
 
@@ -49,7 +49,7 @@ class Stream(Solver):
             )
         kind = WidePast if wide else Past
         if objective.moves is not None:
-            kind = OutputsPast
+            kind = OrdinalPast if objective.loss.task == "ordinal" else OutputsPast
         past = kind.resumed(objective, start)
         size = past.most_at_once(X)
         try:

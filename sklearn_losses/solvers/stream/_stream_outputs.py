@@ -5,13 +5,18 @@ leave their exact Hessian, which of single rows may have negative eigenvalues; t
 the memory has none.
 """
 
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
+from sklearn.isotonic import isotonic_regression
 
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.losses._outputs import finite_start
 from sklearn_losses.solvers.descent._outputs import OutputsModels, OutputsProblem
+from sklearn_losses.solvers.sgd._sgd import LEAST_GAP
 from sklearn_losses.solvers.stream._stream_fit import StreamFit
 from sklearn_losses.solvers.stream._stream_memory import Matrix
 from sklearn_losses.solvers.stream._stream_past import PREFIX, Past
@@ -20,6 +25,7 @@ from sklearn_losses.terms._outputs import OutputsTerm
 MOST_COEFS = 2000  # a matrix of 32 MB, which a call may factor several times
 ROWS_PER_COEF = 3  # with fewer the likelihood of a perfect fit has no end ...
 FEWEST_ROWS = 10  # ... and with fewer rows that of a constant
+LITTLE_OF_A_ROW = 0.1  # with which each class begins
 
 
 class OutputsMatrix(Matrix):
@@ -187,3 +193,69 @@ class OutputsPast(Past):
             theta = theta.copy()
             theta[1:] = at_constant[1:]
         return super().learned(k, fit, theta, at_constant)
+
+
+class OrdinalPast(OutputsPast):
+    """The same of ordered classes, whose thresholds stay in order.
+
+    It begins with a little of a row of each class, in the middle of the first rows:
+    what has no row has no place between two thresholds.
+    """
+
+    def take(self, X, y, weight, offset):
+        if self.n_seen == 0 and self.prior == 0:
+            X = X.toarray() if sparse.issparse(X) else X
+            n = self.objective.n_outputs
+            middle = np.tile(np.average(X, axis=0, weights=weight), (n, 1))
+            X, y = np.vstack([middle, X]), np.append(np.arange(float(n)), y)
+            weight = np.append(np.full(n, LITTLE_OF_A_ROW * weight.mean()), weight)
+            offset = np.vstack([np.zeros((n, offset.shape[1])), offset])
+        super().take(X, y, weight, offset)
+
+    def minimised(self, k, fit, theta):
+        found = super().minimised(k, fit, theta)
+        for _ in range(len(theta)):
+            theta = in_order(found)
+            if theta is found:
+                break
+            # Thresholds that would cross go on together.
+            problem = copy(fit.problem)
+            problem.tied = tied(found[1:, -1], problem.predictors)
+            found = super().minimised(k, replace(fit, problem=problem), theta)
+        return in_order(found)
+
+
+def tied(ends, predictors):
+    """Which numbers move together: a column for each of what still is free.
+
+    Parameters
+    ----------
+    ends : ndarray of shape (n_outputs - 1,)
+        Thresholds, perhaps not in order.
+    predictors : Predictors
+
+    Returns
+    -------
+    ndarray of shape (size, n_free)
+    """
+    ordered = isotonic_regression(ends - LEAST_GAP * np.arange(len(ends)))
+    first = np.searchsorted(ordered, ordered)  # of those that are the same
+    width = predictors.moves.shape[1]
+    own = np.arange(predictors.size)
+    for k, other in enumerate(first):
+        here, there = ((j + 2) * width - 1 == predictors.places for j in (k, other))
+        own[here] = np.flatnonzero(there)
+    found = np.zeros((len(own), len(own)))
+    found[np.arange(len(own)), own] = 1.0
+    return found[:, found.any(axis=0)]
+
+
+def in_order(theta):
+    """Coefficients whose thresholds are in order, the nearest ones."""
+    ends = theta[1:, -1]
+    steps = LEAST_GAP * np.arange(len(ends))
+    if (np.diff(ends) >= LEAST_GAP).all():
+        return theta
+    theta = theta.copy()
+    theta[1:, -1] = isotonic_regression(ends - steps) + steps
+    return theta

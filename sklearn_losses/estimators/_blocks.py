@@ -10,13 +10,9 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from sklearn_losses._machine._params import InvalidParameterError
-from sklearn_losses.estimators._validation import (
-    check_size_of_weights,
-    check_two_have_weight,
-    class_factors,
-    draw_seed,
-    price_of,
-)
+from sklearn_losses.estimators._labels import check_two_have_weight, class_factors
+from sklearn_losses.estimators._parameters import draw_seed, price_of
+from sklearn_losses.estimators._validation import check_size_of_weights
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._blocks_objective import BlocksObjective
 from sklearn_losses.problem._dask import DaskBlocks, is_collection

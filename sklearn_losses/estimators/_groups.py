@@ -4,11 +4,11 @@ import numpy as np
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear import _PARAMETERS, BaseLinear
+from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_offset,
     check_weights,
-    price_of,
 )
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping

@@ -34,6 +34,11 @@ from sklearn_losses._machine._typing import (
 )
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._blocks import blocks_of, objectives_of_blocks
+from sklearn_losses.estimators._labels import (
+    check_two_have_weight,
+    class_factors,
+    classes_and_codes,
+)
 from sklearn_losses.estimators._learned_link import with_learned_link
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
@@ -41,18 +46,17 @@ from sklearn_losses.estimators._linear_model import (
 )
 from sklearn_losses.estimators._multilabel import MultilabelMixin
 from sklearn_losses.estimators._outputs import LinearOutputs
-from sklearn_losses.estimators._validation import (
-    check_large_rows,
-    check_numbers,
-    check_offset,
-    check_two_have_weight,
-    check_weights,
-    class_factors,
-    classes_and_codes,
+from sklearn_losses.estimators._parameters import (
     draw_seed,
     measured_scale,
     price_of,
     resolve_penalty,
+)
+from sklearn_losses.estimators._validation import (
+    check_large_rows,
+    check_numbers,
+    check_offset,
+    check_weights,
     split_offset,
     unchanged_on_error,
     warn_caller,

@@ -33,7 +33,8 @@ from sklearn_losses.estimators._lazy import (
     mean_of_blocks,
     r2_of_blocks,
 )
-from sklearn_losses.estimators._validation import check_offset, resolve_loss
+from sklearn_losses.estimators._parameters import resolve_loss
+from sklearn_losses.estimators._validation import check_offset
 from sklearn_losses.losses import Loss
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False, ensure_min_samples=0)

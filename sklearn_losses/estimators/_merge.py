@@ -11,8 +11,8 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.estimators._sgd_base import BaseSGD
-from sklearn_losses.estimators._validation import price_of
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers.stream._merge import can_merge, merged
 from sklearn_losses.solvers.stream._stream_past import remembered

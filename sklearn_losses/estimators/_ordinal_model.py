@@ -17,8 +17,9 @@ from sklearn_losses._machine._typing import (
     Matrix,
     available_if,
 )
+from sklearn_losses.estimators._labels import class_factors
 from sklearn_losses.estimators._linear_model import _defines_probabilities, _loss_of
-from sklearn_losses.estimators._validation import class_factors, warn_caller
+from sklearn_losses.estimators._validation import warn_caller
 from sklearn_losses.losses._arguments import moderate_weight
 
 TARGETS = "auto", "mode", "median", "mean"

@@ -23,13 +23,12 @@ from sklearn_losses.estimators._noncrossing import (
     NoncrossingObjective,
     noncrossing_objective,
 )
+from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_numbers,
     check_offset,
     check_weights,
-    draw_seed,
-    price_of,
     warn_caller,
 )
 from sklearn_losses.losses import Quantile, Quantiles

@@ -38,17 +38,19 @@ from sklearn_losses.estimators._blocks import PartialFit
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
 )
+from sklearn_losses.estimators._parameters import (
+    draw_seed,
+    measured_scale,
+    price_of,
+    resolve_optimizer,
+    resolve_penalty,
+)
 from sklearn_losses.estimators._validation import (
     ROWS,
     check_large_rows,
     check_offset,
     check_size_of_weights,
     check_weights,
-    draw_seed,
-    measured_scale,
-    price_of,
-    resolve_optimizer,
-    resolve_penalty,
     split_offset,
     unchanged_on_error,
     warn_caller,

@@ -23,6 +23,7 @@ from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._outputs import rows_of
+from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.estimators._sgd_base import AUTO, BaseSGD
 from sklearn_losses.estimators._sgd_outputs import JointSGD
 from sklearn_losses.estimators._task_fits import UNCERTAINTY
@@ -37,8 +38,6 @@ from sklearn_losses.estimators._tasks import Task, TasksMixin
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_weights,
-    draw_seed,
-    price_of,
     unchanged_on_error,
     warn_caller,
 )

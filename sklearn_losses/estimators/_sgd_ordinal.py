@@ -17,6 +17,7 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.design._predictors import Predictors
+from sklearn_losses.estimators._labels import check_one_kind, class_factors
 from sklearn_losses.estimators._ordinal_model import (
     TARGETS,
     OrdinalMixin,
@@ -33,11 +34,7 @@ from sklearn_losses.estimators._sgd_docs import (
     without,
 )
 from sklearn_losses.estimators._sgd_outputs import JointSGD
-from sklearn_losses.estimators._validation import (
-    check_one_kind,
-    class_factors,
-    unchanged_on_error,
-)
+from sklearn_losses.estimators._validation import unchanged_on_error
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets

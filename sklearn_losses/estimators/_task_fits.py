@@ -15,7 +15,7 @@ import numpy as np
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.design._predictors import Predictors
-from sklearn_losses.estimators._validation import draw_seed, price_of
+from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.losses._outputs import unit_of_targets
 from sklearn_losses.losses._tasks import Tasks, y_size_of
 from sklearn_losses.problem._objective import Objective, Targets

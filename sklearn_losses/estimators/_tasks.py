@@ -25,6 +25,7 @@ from sklearn_losses._machine._typing import (
 )
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import LinearModel
+from sklearn_losses.estimators._parameters import resolve_loss
 from sklearn_losses.estimators._task_fits import TasksProblem
 from sklearn_losses.estimators._task_rank import RankProblem
 from sklearn_losses.estimators._task_targets import (
@@ -40,7 +41,6 @@ from sklearn_losses.estimators._task_targets import (
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_weights,
-    resolve_loss,
     warn_caller,
 )
 from sklearn_losses.losses import Loss, get_loss

@@ -9,7 +9,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from sklearn_losses.design._structure import check_structure
-from sklearn_losses.estimators._validation import ROWS, check_one_kind
+from sklearn_losses.estimators._labels import check_one_kind
+from sklearn_losses.estimators._validation import ROWS
 from sklearn_losses.terms._tuples import AnchorTerm, EdgeTerm
 
 SIZES = {2: "pairs", 3: "triplets"}

@@ -13,7 +13,7 @@ from numbers import Number
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_losses.estimators._validation import EPSILON_IS
+from sklearn_losses.estimators._parameters import EPSILON_IS
 from sklearn_losses.losses._contradictions import is_foreign, refuse_contradictions
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.solvers.descent._newton import best_constants

@@ -24,7 +24,7 @@ from sklearn.utils import Bunch
 
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import LinearMultiTask
-from sklearn_losses.estimators._validation import price_of
+from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.inspection._fit_of import (
     check_objective,
     fit_of,

@@ -12,7 +12,7 @@ from sklearn_losses.estimators._linear import (
     LinearClassifier,
     LinearRegressor,
 )
-from sklearn_losses.estimators._validation import price_of
+from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.losses import AbsoluteError, SquaredError
 from sklearn_losses.model_selection._folds import (
     Data,

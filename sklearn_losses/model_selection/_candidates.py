@@ -16,8 +16,8 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators._parameters import resolve_loss
 from sklearn_losses.estimators._path import _slopes_at_0
-from sklearn_losses.estimators._validation import resolve_loss
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.losses import (
     AbsoluteError,

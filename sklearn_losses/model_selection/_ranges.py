@@ -16,7 +16,7 @@ from numbers import Real
 import numpy as np
 
 from sklearn_losses._machine._params import InvalidParameterError, check_parameters
-from sklearn_losses.estimators._validation import price_of
+from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.model_selection._candidates import path
 
 ENTRY = re.compile(r"(.*)\[(\d+)\]")

@@ -43,11 +43,10 @@ from sklearn_losses.estimators import LinearClassifier, LinearRegressor
 from sklearn_losses.estimators._blocks import blocks_of
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._outputs import has_outputs
+from sklearn_losses.estimators._parameters import draw_seed, measured_scale
 from sklearn_losses.estimators._validation import (
     check_rows,
     check_weights,
-    draw_seed,
-    measured_scale,
     unchanged_on_error,
     warn_caller,
 )

@@ -20,7 +20,7 @@ from sklearn_losses import (
     standard_errors,
 )
 from sklearn_losses.estimators import _validation
-from sklearn_losses.estimators._validation import (
+from sklearn_losses.estimators._labels import (
     classes_and_codes,
     classes_of,
     encode_labels,

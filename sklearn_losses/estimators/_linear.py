@@ -33,7 +33,6 @@ from sklearn_losses._machine._typing import (
     Seed,
 )
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators._labels import (
     check_two_have_weight,
     class_factors,
@@ -45,7 +44,6 @@ from sklearn_losses.estimators._linear_model import (
     LinearRegressorMixin,
 )
 from sklearn_losses.estimators._multilabel import MultilabelMixin
-from sklearn_losses.estimators._outputs import LinearOutputs
 from sklearn_losses.estimators._parameters import (
     draw_seed,
     measured_scale,
@@ -63,6 +61,8 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.estimators._warnings import look_at_objective, odd_results
 from sklearn_losses.estimators._watching import EpochCallbacks
+from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_blocks
+from sklearn_losses.estimators.outputs._outputs import LinearOutputs
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties import Penalty

@@ -26,15 +26,15 @@ from sklearn_losses._machine._typing import (
 )
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
-from sklearn_losses.estimators._blocks import blocks_of
-from sklearn_losses.estimators._lazy import (
+from sklearn_losses.estimators._parameters import resolve_loss
+from sklearn_losses.estimators._validation import check_offset
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._lazy import (
     Score,
     lazy_of_collections,
     mean_of_blocks,
     r2_of_blocks,
 )
-from sklearn_losses.estimators._parameters import resolve_loss
-from sklearn_losses.estimators._validation import check_offset
 from sklearn_losses.losses import Loss
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False, ensure_min_samples=0)

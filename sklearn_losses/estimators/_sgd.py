@@ -21,7 +21,6 @@ from sklearn_losses._machine._params import (
     Options,
 )
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
-from sklearn_losses.estimators._blocks import blocks_of
 from sklearn_losses.estimators._labels import (
     check_classes,
     check_two_have_weight,
@@ -34,7 +33,6 @@ from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearRegressorMixin,
 )
-from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._parameters import EPSILON_IS
 from sklearn_losses.estimators._sgd_base import BaseSGD
 from sklearn_losses.estimators._sgd_docs import (
@@ -45,8 +43,10 @@ from sklearn_losses.estimators._sgd_docs import (
     PARAMETERS,
     REFERENCES,
 )
-from sklearn_losses.estimators._sgd_outputs import SGDOutputs
 from sklearn_losses.estimators._validation import check_numbers, unchanged_on_error
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.outputs._outputs import has_outputs
+from sklearn_losses.estimators.outputs._sgd_outputs import SGDOutputs
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets

@@ -34,7 +34,6 @@ from sklearn_losses._machine._typing import (
     Matrix,
 )
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators._blocks import PartialFit
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
 )
@@ -66,6 +65,7 @@ from sklearn_losses.estimators._watching import (
     make_score,
     publish_curves,
 )
+from sklearn_losses.estimators.blocks._blocks import PartialFit
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale

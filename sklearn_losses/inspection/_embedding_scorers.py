@@ -12,8 +12,8 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn_losses._machine._params import Interval, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import knn_accuracy_score, pair_auc_score
-from sklearn_losses.estimators._embedding import sampled_pairs
-from sklearn_losses.estimators._tuple_data import is_tuples
+from sklearn_losses.estimators.embedding._embedding import sampled_pairs
+from sklearn_losses.estimators.embedding._tuple_data import is_tuples
 from sklearn_losses.inspection._group_scorers import OrderScorer
 
 MOST_ROWS = 1000  # of which all pairs are looked at

@@ -12,10 +12,10 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators import LinearClassifier, LinearRegressor
-from sklearn_losses.estimators._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators._labels import encode_labels
-from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._validation import check_numbers, check_rows
+from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_blocks
+from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.problem._objective import Objective, Targets
 
 SAME = 1e-8  # of an objective may be rounding; of float32 coefficients ...

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 from sklearn_losses.estimators import LinearRanker
-from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._fit_of import check_objective, of_other_features
 from sklearn_losses.inspection._lazy import LazyBunch
 from sklearn_losses.inspection._left_out import largest

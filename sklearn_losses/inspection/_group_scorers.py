@@ -29,7 +29,7 @@ from sklearn_losses.estimators import (
     pairwise_accuracy_score,
     reciprocal_rank_score,
 )
-from sklearn_losses.estimators._scores import (
+from sklearn_losses.estimators.scores._groups import (
     EMPTY,
     GAIN,
     PER,
@@ -37,7 +37,7 @@ from sklearn_losses.estimators._scores import (
     _undefined,
     warn_of_one_query,
 )
-from sklearn_losses.estimators._survival_scores import usual_times
+from sklearn_losses.estimators.scores._survival import usual_times
 
 
 def order_of(estimator, X, offset=None):

@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
 from sklearn_losses.estimators import LinearClassifier
-from sklearn_losses.estimators._ordinal_model import codes_of
 from sklearn_losses.estimators._validation import check_rows, check_weights
+from sklearn_losses.estimators.outputs._ordinal_model import codes_of
 from sklearn_losses.losses import Cloglog, Loglog, LogLoss, Probit
 
 # P(y > j) by the latent value less the threshold, of each cumulative loss.

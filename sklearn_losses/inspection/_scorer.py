@@ -23,8 +23,8 @@ from sklearn.utils.validation import column_or_1d
 
 from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.design._structure import refuse_collection
-from sklearn_losses.estimators._blocks import blocks_of
-from sklearn_losses.estimators._lazy import Score, mean_of_blocks
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._lazy import Score, mean_of_blocks
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.inspection._group_scorers import order_of
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions

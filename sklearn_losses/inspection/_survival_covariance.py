@@ -17,8 +17,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import Bunch
 
-from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._survival_errors import RiskSets, cox_derivatives
 from sklearn_losses.losses._targets import group_codes
 from sklearn_losses.solvers.descent._exact import NO_CURVATURE

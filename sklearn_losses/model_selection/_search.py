@@ -51,9 +51,9 @@ from sklearn_losses._machine._typing import (
     available_if,
 )
 from sklearn_losses.estimators._linear_model import LinearModel
-from sklearn_losses.estimators._multitask import LinearMultiTask
 from sklearn_losses.estimators._parameters import draw_seed
 from sklearn_losses.estimators._validation import warn_caller
+from sklearn_losses.estimators.tasks._multitask import LinearMultiTask
 from sklearn_losses.inspection._scorer import loss_scorer
 from sklearn_losses.losses import Loss
 from sklearn_losses.model_selection._approximate import search

@@ -40,9 +40,7 @@ from sklearn_losses._machine._typing import (
     available_if,
 )
 from sklearn_losses.estimators import LinearClassifier, LinearRegressor
-from sklearn_losses.estimators._blocks import blocks_of
 from sklearn_losses.estimators._linear_model import LinearModel
-from sklearn_losses.estimators._outputs import has_outputs
 from sklearn_losses.estimators._parameters import draw_seed, measured_scale
 from sklearn_losses.estimators._validation import (
     check_rows,
@@ -50,6 +48,8 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._scale import MAD

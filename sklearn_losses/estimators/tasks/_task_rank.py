@@ -17,7 +17,7 @@ import numpy as np
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._parameters import price_of
-from sklearn_losses.estimators._task_fits import TasksFound, TasksProblem
+from sklearn_losses.estimators.tasks._task_fits import TasksFound, TasksProblem
 from sklearn_losses.losses._tasks import Mapped
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
 

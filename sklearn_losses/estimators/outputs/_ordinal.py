@@ -20,13 +20,13 @@ from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._labels import check_one_kind
 from sklearn_losses.estimators._linear import BaseLinear
-from sklearn_losses.estimators._ordinal_model import TARGETS, OrdinalMixin
 from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_offset,
     check_weights,
 )
+from sklearn_losses.estimators.outputs._ordinal_model import TARGETS, OrdinalMixin
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets

@@ -29,18 +29,18 @@ from sklearn_losses._machine._typing import (
     Seed,
 )
 from sklearn_losses.design._points import Points
-from sklearn_losses.estimators._embedding_scores import (
-    knn_accuracy_score,
-    pair_auc_score,
-)
 from sklearn_losses.estimators._parameters import resolve_loss
-from sklearn_losses.estimators._tuple_data import (
+from sklearn_losses.estimators._validation import ROWS, unchanged_on_error, warn_caller
+from sklearn_losses.estimators.embedding._tuple_data import (
     is_tuples,
     read_data,
     read_index,
     same_of_pairs,
 )
-from sklearn_losses.estimators._validation import ROWS, unchanged_on_error, warn_caller
+from sklearn_losses.estimators.scores._embedding import (
+    knn_accuracy_score,
+    pair_auc_score,
+)
 from sklearn_losses.losses import Loss
 from sklearn_losses.problem._embedding import EmbeddingObjective
 from sklearn_losses.solvers._embedding import solve

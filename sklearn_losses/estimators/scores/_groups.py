@@ -20,8 +20,8 @@ from sklearn_losses._machine._params import (
     check_parameter,
 )
 from sklearn_losses._machine._typing import ArrayLike
-from sklearn_losses.estimators._concordance import count_pairs
 from sklearn_losses.estimators._validation import check_weights, warn_caller
+from sklearn_losses.estimators.scores._concordance import count_pairs
 from sklearn_losses.losses._targets import (
     group_codes,
     split_ranking,

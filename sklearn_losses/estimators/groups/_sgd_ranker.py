@@ -13,7 +13,6 @@ from sklearn.model_selection import ShuffleSplit
 
 from sklearn_losses._machine._params import InvalidParameterError, Options
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
-from sklearn_losses.estimators._ranker import RankerMixin, fit_orders, split
 from sklearn_losses.estimators._sgd_base import AUTO, SCHEDULES, BaseSGD
 from sklearn_losses.estimators._sgd_docs import (
     ATTRIBUTES,
@@ -29,6 +28,7 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.estimators._warnings import look_at_objective
 from sklearn_losses.estimators._watching import check_validation_data, make_score
+from sklearn_losses.estimators.groups._ranker import RankerMixin, fit_orders, split
 from sklearn_losses.losses import Loss, ranking_target
 from sklearn_losses.losses._targets import group_codes
 from sklearn_losses.penalties import Penalty

@@ -17,24 +17,24 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, Seed
 from sklearn_losses.design._structure import refuse_collection
-from sklearn_losses.estimators._baseline import Hazards, baseline
-from sklearn_losses.estimators._groups import GROUP_PARAMETERS, BaseGroupLinear
 from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._linear_model import LinearModel
-from sklearn_losses.estimators._outputs import (
-    LinearOutputs,
-    has_outputs,
-    levels_of,
-    tails_of,
-)
-from sklearn_losses.estimators._scores import concordance_index_score
-from sklearn_losses.estimators._survival_scores import kaplan_meier
 from sklearn_losses.estimators._validation import (
     check_offset,
     check_weights,
     unchanged_on_error,
     warn_caller,
 )
+from sklearn_losses.estimators.groups._baseline import Hazards, baseline
+from sklearn_losses.estimators.groups._groups import GROUP_PARAMETERS, BaseGroupLinear
+from sklearn_losses.estimators.outputs._outputs import (
+    LinearOutputs,
+    has_outputs,
+    levels_of,
+    tails_of,
+)
+from sklearn_losses.estimators.scores._groups import concordance_index_score
+from sklearn_losses.estimators.scores._survival import kaplan_meier
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._targets import (
     group_codes,

@@ -18,8 +18,8 @@ from sklearn_losses._machine._params import (
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.estimators._parameters import resolve_penalty
-from sklearn_losses.estimators._task_fits import UNCERTAINTY
-from sklearn_losses.estimators._tasks import TasksMixin
+from sklearn_losses.estimators.tasks._task_fits import UNCERTAINTY
+from sklearn_losses.estimators.tasks._tasks import TasksMixin
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
 

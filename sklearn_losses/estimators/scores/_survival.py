@@ -15,9 +15,9 @@ from sklearn.utils import Bunch
 
 from sklearn_losses._machine._params import NONE, Interval, check_parameter
 from sklearn_losses._machine._typing import Array, ArrayLike
-from sklearn_losses.estimators._baseline import runs
-from sklearn_losses.estimators._scores import _pairs, _scores, _seen, _undefined
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators.groups._baseline import runs
+from sklearn_losses.estimators.scores._groups import _pairs, _scores, _seen, _undefined
 from sklearn_losses.losses._targets import (
     check_survival,
     group_codes,

@@ -19,10 +19,6 @@ from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, available_
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import LinearRegressorMixin, _loss_of
-from sklearn_losses.estimators._noncrossing import (
-    NoncrossingObjective,
-    noncrossing_objective,
-)
 from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.estimators._validation import (
     check_large_rows,
@@ -30,6 +26,10 @@ from sklearn_losses.estimators._validation import (
     check_offset,
     check_weights,
     warn_caller,
+)
+from sklearn_losses.estimators.outputs._noncrossing import (
+    NoncrossingObjective,
+    noncrossing_objective,
 )
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight

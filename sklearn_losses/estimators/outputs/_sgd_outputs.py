@@ -13,10 +13,14 @@ import numpy as np
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.design._predictors import Predictors
-from sklearn_losses.estimators._outputs import OutputsMixin, has_outputs, rows_of
 from sklearn_losses.estimators._parameters import draw_seed
 from sklearn_losses.estimators._sgd_base import AUTO
 from sklearn_losses.estimators._validation import check_offset
+from sklearn_losses.estimators.outputs._outputs import (
+    OutputsMixin,
+    has_outputs,
+    rows_of,
+)
 from sklearn_losses.losses import Quantiles
 from sklearn_losses.losses._outputs import finite_start
 from sklearn_losses.problem._objective import Objective

@@ -18,12 +18,6 @@ from sklearn_losses._machine._params import (
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.estimators._labels import check_one_kind, class_factors
-from sklearn_losses.estimators._ordinal_model import (
-    TARGETS,
-    OrdinalMixin,
-    codes_of,
-    order_of,
-)
 from sklearn_losses.estimators._sgd_base import BaseSGD
 from sklearn_losses.estimators._sgd_docs import (
     ATTRIBUTES,
@@ -33,8 +27,14 @@ from sklearn_losses.estimators._sgd_docs import (
     REFERENCES,
     without,
 )
-from sklearn_losses.estimators._sgd_outputs import JointSGD
 from sklearn_losses.estimators._validation import unchanged_on_error
+from sklearn_losses.estimators.outputs._ordinal_model import (
+    TARGETS,
+    OrdinalMixin,
+    codes_of,
+    order_of,
+)
+from sklearn_losses.estimators.outputs._sgd_outputs import JointSGD
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets

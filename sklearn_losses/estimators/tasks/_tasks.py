@@ -26,9 +26,14 @@ from sklearn_losses._machine._typing import (
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._parameters import resolve_loss
-from sklearn_losses.estimators._task_fits import TasksProblem
-from sklearn_losses.estimators._task_rank import RankProblem
-from sklearn_losses.estimators._task_targets import (
+from sklearn_losses.estimators._validation import (
+    check_large_rows,
+    check_weights,
+    warn_caller,
+)
+from sklearn_losses.estimators.tasks._task_fits import TasksProblem
+from sklearn_losses.estimators.tasks._task_rank import RankProblem
+from sklearn_losses.estimators.tasks._task_targets import (
     NUMBERS,
     coded,
     columns_of,
@@ -37,11 +42,6 @@ from sklearn_losses.estimators._task_targets import (
     is_missing,
     kind_of,
     some,
-)
-from sklearn_losses.estimators._validation import (
-    check_large_rows,
-    check_weights,
-    warn_caller,
 )
 from sklearn_losses.losses import Loss, get_loss
 from sklearn_losses.losses._arguments import moderate_weight

@@ -9,7 +9,8 @@ from sklearn.utils import check_random_state
 
 from sklearn_losses._machine._params import Interval, check_parameters
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
-from sklearn_losses.estimators._embedding import (
+from sklearn_losses.estimators._validation import unchanged_on_error
+from sklearn_losses.estimators.embedding._embedding import (
     _ATTRIBUTES,
     _INIT,
     _LOSS,
@@ -18,8 +19,7 @@ from sklearn_losses.estimators._embedding import (
     LinearEmbedding,
     mean_distance,
 )
-from sklearn_losses.estimators._tuple_data import read_data
-from sklearn_losses.estimators._validation import unchanged_on_error
+from sklearn_losses.estimators.embedding._tuple_data import read_data
 from sklearn_losses.losses import Loss
 from sklearn_losses.solvers._embedding import Adam
 from sklearn_losses.terms._mining import Mining

@@ -10,14 +10,14 @@ import numpy as np
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
 from sklearn_losses.design._structure import refuse_collection
-from sklearn_losses.estimators._groups import (
+from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
+from sklearn_losses.estimators._validation import unchanged_on_error
+from sklearn_losses.estimators.groups._groups import (
     GROUP_PARAMETERS,
     BaseGroupLinear,
     GroupModelMixin,
 )
-from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
-from sklearn_losses.estimators._scores import ndcg_score, warn_of_one_query
-from sklearn_losses.estimators._validation import unchanged_on_error
+from sklearn_losses.estimators.scores._groups import ndcg_score, warn_of_one_query
 from sklearn_losses.losses import LambdaRank, Loss
 from sklearn_losses.losses._targets import group_codes, split_ranking
 from sklearn_losses.penalties import Penalty

@@ -1,7 +1,7 @@
 """The columns of y of several tasks: numbers and labels of arrays, frames and records.
 
 >>> import numpy as np
->>> from sklearn_losses.estimators._task_targets import columns_of
+>>> from sklearn_losses.estimators.tasks._task_targets import columns_of
 >>> columns_of(np.array([("a", 1.0)], dtype=[("kind", "U1"), ("size", float)]))[0]
 ['kind', 'size']
 """

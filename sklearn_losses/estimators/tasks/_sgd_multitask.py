@@ -22,19 +22,8 @@ from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import LinearModel
-from sklearn_losses.estimators._outputs import rows_of
 from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.estimators._sgd_base import AUTO, BaseSGD
-from sklearn_losses.estimators._sgd_outputs import JointSGD
-from sklearn_losses.estimators._task_fits import UNCERTAINTY
-from sklearn_losses.estimators._task_targets import (
-    NUMBERS,
-    columns_of,
-    is_missing,
-    kind_of,
-    some,
-)
-from sklearn_losses.estimators._tasks import Task, TasksMixin
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_weights,
@@ -42,6 +31,17 @@ from sklearn_losses.estimators._validation import (
     warn_caller,
 )
 from sklearn_losses.estimators._watching import publish_curves
+from sklearn_losses.estimators.outputs._outputs import rows_of
+from sklearn_losses.estimators.outputs._sgd_outputs import JointSGD
+from sklearn_losses.estimators.tasks._task_fits import UNCERTAINTY
+from sklearn_losses.estimators.tasks._task_targets import (
+    NUMBERS,
+    columns_of,
+    is_missing,
+    kind_of,
+    some,
+)
+from sklearn_losses.estimators.tasks._tasks import Task, TasksMixin
 from sklearn_losses.losses import Loss, SquaredError
 from sklearn_losses.losses._outputs import finite_start
 from sklearn_losses.losses._tasks import Tasks

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
 from sklearn_losses._machine._typing import ArrayLike
-from sklearn_losses.estimators._ordinal_model import codes_of
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators.outputs._ordinal_model import codes_of
 from sklearn_losses.losses import Quantiles
 
 

@@ -9,9 +9,9 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn_losses._machine._params import Interval, check_parameter
 from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.estimators._labels import check_one_kind
-from sklearn_losses.estimators._scores import _undefined
-from sklearn_losses.estimators._tuple_data import same_of_pairs
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators.embedding._tuple_data import same_of_pairs
+from sklearn_losses.estimators.scores._groups import _undefined
 
 
 def pair_auc_score(

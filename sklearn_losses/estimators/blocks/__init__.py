@@ -1,0 +1,1 @@
+"""Rows in blocks: fits, lazy predictions, streams that ran side by side."""

@@ -1,0 +1,1 @@
+"""Estimators of losses of tuples of rows: maps in which the like are near."""

@@ -1,0 +1,1 @@
+"""Estimators of losses of groups of rows: rankings and survival."""

@@ -1,0 +1,1 @@
+"""Estimators of several raw predictions: distributions, quantiles, ordered classes."""

@@ -1,0 +1,1 @@
+"""Scores of what has no score in scikit-learn."""

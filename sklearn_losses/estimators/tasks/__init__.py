@@ -1,0 +1,1 @@
+"""Estimators of several targets, each with a loss of its own."""

@@ -27,7 +27,7 @@ from tests.cases import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from tests.custom_functions import huber_gradient, huber_value, logistic_value
 
 # Parameters that are in units of y; of "a" the inverse is (of Hampel see in_units).
-UNITS = ("delta", "epsilon", "scale", "floor")
+UNITS = ("delta", "beta", "epsilon", "scale", "floor")
 FORMS = ("dense", "fortran", "csr", "csr64")
 SCHEDULES = ("optimal", "invscaling", "constant", "adaptive")
 OPTIMIZERS = ("momentum", "nesterov", "adagrad", "rmsprop", "adam", "amsgrad")

@@ -64,6 +64,8 @@ SHARE = "(0.0, 1.0)", [1e-9, np.float32(0.5)], [0, 1, -1, 2.0]
 POSITIVE = "(0.0, inf)", [1e-9, 1, 1e300], [0, -1, np.inf, 10**400]
 SCALE = POSITIVE[0] + " or a str among {'mad'}", *POSITIVE[1:]
 NOT_NEGATIVE = "[0.0, inf)", [0, np.int64(3)], [-0.1, np.inf]
+SCALE_FITTED = "(0.0, inf), a str among {'mad'} or a str among {'mle'}", *POSITIVE[1:]
+POSITIVE_FITTED = POSITIVE[0] + " or a str among {'mle'}", *POSITIVE[1:]
 FITTED = NOT_NEGATIVE[0] + " or a str among {'mle'}", *NOT_NEGATIVE[1:]
 PARAMETERS = [
     (Quantile, "quantile", *SHARE),
@@ -92,23 +94,29 @@ PARAMETERS = [
             Hampel,
             Fair,
             Cauchy,
-            StudentT,
             GemanMcClure,
             Welsch,
             TukeyBiweight,
             Andrews,
-            Barron,
         )
     ],
-    (StudentT, "df", *POSITIVE),
+    (StudentT, "scale", *SCALE_FITTED),
+    (StudentT, "df", *POSITIVE_FITTED),
     (Hampel, "a", "(0.0, inf)", [1e-9, 4], [0, -1, np.inf]),
     (Hampel, "b", "(0.0, inf)", [2, 7.5], [0, -1, np.inf]),
     (Hampel, "c", "(0.0, inf)", [4.5, 1e300], [0, -1, np.inf]),
-    (Barron, "alpha", "(-inf, inf) or -inf", [-np.inf, -3, 0, 1e9], [np.inf]),
+    (Barron, "scale", *SCALE_FITTED),
+    (
+        Barron,
+        "alpha",
+        "(-inf, inf), -inf or a str among {'mle'}",
+        [-np.inf, -3, 0, 1e9],
+        [np.inf],
+    ),
     (
         Tweedie,
         "power",
-        "(-inf, 0.0] or a float in the range [1.0, inf)",
+        "(-inf, 0.0], a float in the range [1.0, inf) or a str among {'mle'}",
         [-2, 0, 1, 1.5, 2, 7.5],
         [1e-9, 0.5, np.inf, -np.inf],
     ),

@@ -175,9 +175,14 @@ class LinearModel(BaseEstimator):
         if offset is None:
             self._warn_of_missing_offset()
             return raw
-        n_outputs = 1 if raw.ndim == 1 else raw.shape[1]
+        n_outputs = self._n_offsets(raw)
         offset = check_offset(offset, len(raw), n_outputs)
-        return raw + offset.reshape(raw.shape).astype(raw.dtype, copy=False)
+        shape = raw.shape if n_outputs > 1 else (-1,) + (1,) * (raw.ndim - 1)
+        return raw + offset.reshape(shape).astype(raw.dtype, copy=False)
+
+    def _n_offsets(self, raw):
+        """How many offsets a row of raw predictions has."""
+        return 1 if raw.ndim == 1 else raw.shape[1]
 
     def score(
         self,

@@ -22,6 +22,7 @@ from sklearn_losses.estimators._linear_model import (
     _defines_probabilities,
     _loss_of,
 )
+from sklearn_losses.estimators.blocks._lazy import lazy_of_collections
 
 
 def indicator_of(y):
@@ -95,6 +96,7 @@ class MultilabelMixin(LinearClassifierMixin):
             yield from (f"The label {k}: {message}" for message in result.warnings)
 
     # ------------------------------------------------------------------- predictions
+    @lazy_of_collections
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
         """Predict the label of each row, or which of several labels it has.
 
@@ -113,6 +115,7 @@ class MultilabelMixin(LinearClassifierMixin):
         return (self.decision_function(X, offset) > 0).astype(self._labels)
 
     @available_if(_defines_probabilities)
+    @lazy_of_collections
     def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Probabilities of the classes; there is no such method if the loss has none.
 
@@ -138,6 +141,7 @@ class MultilabelMixin(LinearClassifierMixin):
         return _loss_of(self).inverse_link(raw).astype(raw.dtype, copy=False)
 
     @available_if(_defines_probabilities)
+    @lazy_of_collections
     def predict_log_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The logarithms of `predict_proba`, with all their digits.
 

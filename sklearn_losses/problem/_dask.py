@@ -183,6 +183,6 @@ def _line_to_write(owner, name, X):
         if hasattr(X, "chunks"):
             chunks = "X.compute_chunk_sizes().chunks[0]"
     return (
-        f"{owner} got X as a dask collection, and {name} as none. Cut {name} into the "
+        f"{owner} got X as a dask collection, and {name} as an array. Cut it into the "
         f"blocks of X: {name} = dask.array.from_array({name}, chunks=({chunks},))"
     )

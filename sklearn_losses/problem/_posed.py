@@ -375,6 +375,12 @@ def _check_finite(name, entries, array):
 def _labels(y, weight):
     if y.dtype.kind == "f":
         _check_finite("y", y, y)
+        broken = np.flatnonzero(y != np.floor(y))
+        if len(broken):
+            raise ValueError(
+                f"Unknown label type: continuous. y is {y[broken[0]]:g} in row "
+                f"{broken[0]}: is this a regression? LinearRegressor predicts numbers."
+            )
     labels, codes = np.unique(y, return_inverse=True)
     if len(labels) > MOST_LABELS:
         raise ValueError(

@@ -13,11 +13,14 @@ from scipy import sparse
 
 from sklearn_losses import (
     CrossEntropy,
+    GaussianDistribution,
     LinearClassifier,
+    LinearEmbedding,
     LinearOrdinalClassifier,
     LinearRanker,
     LinearRegressor,
     LossSearchCV,
+    Quantiles,
     SGDRegressor,
     StoredBlocks,
     d2_loss_score,
@@ -139,6 +142,56 @@ def test_predictions_are_lazy(method, y):
     np.testing.assert_array_equal(found.compute(), here)
 
 
+def gaussian():
+    return LinearRegressor(GaussianDistribution()).fit(X, RAW)
+
+
+def quantiles():
+    return LinearRegressor(Quantiles([0.2, 0.8]), penalty=None).fit(X, RAW)
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize(
+    ("make", "method", "settings", "columns"),
+    [
+        (gaussian, "predict_std", {}, None),
+        (gaussian, "predict_interval", {"coverage": 0.5}, [0, 1]),
+        (gaussian, "predict_quantile", {"q": [0.1, 0.5, 0.9]}, [0.1, 0.5, 0.9]),
+        (gaussian, "predict_quantile", {"q": 0.3, "offset": 1.0}, None),
+        (quantiles, "predict", {"offset": 1.0}, [0.2, 0.8]),
+        (quantiles, "raw_prediction", {}, [0.2, 0.8]),
+    ],
+)
+def test_what_is_said_of_distributions_is_lazy(make, method, settings, columns):
+    predict = getattr(make(), method)
+    wanted = predict(X, **settings)
+    lazy = predict(array(X), **settings)
+    assert isinstance(lazy, da.Array)
+    np.testing.assert_allclose(lazy.compute(), wanted, atol=1e-12)
+    of_frame = predict(frame()[NAMES], **settings).compute()
+    np.testing.assert_allclose(of_frame, wanted, atol=1e-12)
+    assert columns is None or list(of_frame.columns) == columns
+
+
+def test_several_labels_are_lazy():
+    labels = np.column_stack([CLASSES > 0, CLASSES > 1]) * 1
+    model = LinearClassifier().fit(X, labels)
+    for method in (model.predict, model.predict_proba, model.predict_log_proba):
+        lazy = method(array(X))
+        assert isinstance(lazy, da.Array)
+        np.testing.assert_allclose(lazy.compute(), method(X), rtol=1e-12)
+
+
+def test_other_columns_are_refused_at_once():
+    with pytest.raises(ValueError, match="X has 2 features, but LinearRegressor is"):
+        gaussian().predict(array(X)[:, :2])
+
+
+def test_numbers_are_no_labels():
+    with pytest.raises(ValueError, match="Block 0: Unknown label type: continuous"):
+        LinearClassifier().fit(array(X), array(RAW))
+
+
 def test_predictions_of_dataframes_have_their_index():
     rows = frame()[NAMES]
     model = LinearClassifier().fit(rows.compute(), LABELS)
@@ -199,6 +252,9 @@ def random_blocks():
         (lambda: LinearRegressor().fit(unknown(X), RAW), "compute_chunk_sizes"),
         (lambda: LinearRegressor().fit(frame(), RAW), "map_partitions.len..compute"),
         (lambda: LinearRegressor().fit(X, array(RAW)), "got y as a dask collection"),
+        (lambda: gaussian().predict_distribution(array(X)), "gathered in memory"),
+        (lambda: LinearEmbedding().fit(X, CLASSES).predict(array(X)), "gathered in"),
+        (lambda: LinearEmbedding().fit(X, CLASSES).transform(array(X)), "gathered in"),
         (lambda: LinearRanker().fit(array(X), array(RAW)), "y is a dask collection"),
         (
             lambda: LinearOrdinalClassifier().fit(array(X), array(CLASSES)),

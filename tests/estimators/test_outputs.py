@@ -27,9 +27,11 @@ from sklearn_losses import (
     NegativeBinomial,
     Poisson,
     Quantiles,
+    SGDRegressor,
     SquaredError,
     StudentTDistribution,
     WeibullAFT,
+    loss_scorer,
     survival_target,
 )
 from tests.cases import each
@@ -495,3 +497,20 @@ def test_bounds_that_are_not_0_are_refused(loss):
     model = LinearRegressor(loss, bounds=(0.0, None)).fit(X, y)
     assert (model.coef_ >= 0).all()
     assert model.coef_.any()
+
+
+@pytest.mark.parametrize("crossing", ["sort", "parallel"])
+@pytest.mark.parametrize("kind", [LinearRegressor, SGDRegressor])
+def test_an_offset_moves_all_quantiles(kind, crossing):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y, offset = X @ [1.0, 2.0, 0.0] + rng.normal(size=300), np.linspace(0, 1, 300)
+    model = kind(Quantiles(crossing=crossing), penalty=None, random_state=0)
+    without = clone(model).fit(X, y)
+    model.fit(X, y + offset, offset=offset)
+    found = model.predict(X, offset=offset)
+    np.testing.assert_allclose(found, model.predict(X, 0.0) + offset[:, None])
+    np.testing.assert_allclose(found, without.predict(X) + offset[:, None], atol=1e-2)
+    assert model.score(X, y + offset, offset=offset) > 0.5
+    scored = loss_scorer(model.loss_).score(model, X, y + offset, offset=offset)
+    np.testing.assert_allclose(scored, -Quantiles().mean(y + offset, found))

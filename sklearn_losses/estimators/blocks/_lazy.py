@@ -7,6 +7,8 @@ model as it is now.
 import copy
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
+from numbers import Integral
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -19,21 +21,24 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def lazy_of_collections(method: Method) -> Method:
-    """Let a method (X, offset) of a model answer a collection lazily."""
+    """Let a method (X, ..., offset) of a model answer a collection lazily."""
 
     @wraps(method)
-    def predict(self, X, offset=None):
+    def predict(self, X, *args, **settings):
         if type(X) is np.ndarray or not is_collection(X):
-            return method(self, X, offset)
-        return _lazily(self, method.__name__, X, offset)
+            return method(self, X, *args, **settings)
+        given = signature(method).bind(self, X, *args, **settings).arguments
+        rest = {name: given[name] for name in list(given)[2:]}
+        offset = rest.pop("offset", None)
+        return _lazily(self, method.__name__, X, offset, rest)
 
     return cast(Method, predict)
 
 
-def _lazily(model, name, X, offset):
+def _lazily(model, name, X, offset, rest):
     if not getattr(model, "_predicts_blocks", False):
         refuse_collection(X, "X")
-    model._check_model()
+    check_n_features(model, X)
     if offset is not None and not (np.isscalar(offset) or is_collection(offset)):
         raise TypeError(
             "X is a dask collection, and offset is none. Pass a collection with the "
@@ -41,7 +46,7 @@ def _lazily(model, name, X, offset):
         )
     from dask import delayed
 
-    call = _Predict(copy.copy(model), name)
+    call = _Predict(copy.copy(model), name, rest)
     if isinstance(X, (list, tuple)):
         offsets = offset if is_collection(offset) else [offset] * len(X)
         each = delayed(call, pure=False)
@@ -65,6 +70,18 @@ def _lazily(model, name, X, offset):
     return _mapped(given, chunks=(X.chunks[0], (nothing.shape[1],)), **settings)
 
 
+def check_n_features(model, X):
+    """Refuse a collection that says itself that it has other columns."""
+    n_features, shape = model._check_model(), getattr(X, "shape", ())
+    if len(shape) != 2:
+        return
+    if isinstance(shape[1], Integral) and shape[1] != n_features:
+        raise ValueError(
+            f"X has {shape[1]} features, but {type(model).__name__} is expecting "
+            f"{n_features} features as input."
+        )
+
+
 def _mapped(given, **settings):
     from dask.array import map_blocks
 
@@ -82,15 +99,15 @@ def _call(X, offset, call):
 class _Predict:
     """A method of a model, as it is now, of one block."""
 
-    def __init__(self, model, name):
-        self.model, self.name = model, name
+    def __init__(self, model, name, rest):
+        self.model, self.name, self.rest = model, name, rest
         self.__name__ = f"sklearn_losses-{name}"
 
     def __call__(self, X, offset=None):
         if offset is not None and not np.isscalar(offset):
             offset = np.asarray(offset)
             offset = offset.ravel() if offset.shape[1:] == (1,) else offset
-        found = getattr(self.model, self.name)(X, offset)
+        found = getattr(self.model, self.name)(X, offset=offset, **self.rest)
         return self.framed(found, X.index) if hasattr(X, "iloc") else found
 
     def of_nothing(self, dtype):
@@ -98,7 +115,7 @@ class _Predict:
         model = copy.copy(self.model)
         vars(model).pop("feature_names_in_", None)
         return getattr(model, self.name)(
-            np.empty((0, model.coef_.shape[-1]), dtype), 0.0
+            np.empty((0, model.coef_.shape[-1]), dtype), offset=0.0, **self.rest
         )
 
     def framed(self, found, index):
@@ -107,7 +124,15 @@ class _Predict:
 
         if found.ndim == 1:
             return pd.Series(found, index=index, name=self.name)
-        return pd.DataFrame(found, index=index, columns=self.model.classes_)
+        return pd.DataFrame(found, index=index, columns=self._columns(found.shape[1]))
+
+    def _columns(self, n_columns):
+        """What columns are of: classes, levels that were asked for, or of the loss."""
+        levels = getattr(getattr(self.model, "loss_", None), "levels", None)
+        for labels in (getattr(self.model, "classes_", None), self.rest.get("q")):
+            if labels is not None and len(labels) == n_columns:
+                return labels
+        return levels if np.size(levels) == n_columns else range(n_columns)
 
 
 # -------------------------------------------------------------------------- scores

@@ -29,6 +29,7 @@ from sklearn_losses._machine._typing import (
     Seed,
 )
 from sklearn_losses.design._points import Points
+from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._parameters import resolve_loss
 from sklearn_losses.estimators._validation import ROWS, unchanged_on_error, warn_caller
 from sklearn_losses.estimators.embedding._tuple_data import (
@@ -262,6 +263,7 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             (X - mean_) @ components_.T, of length 1 if the loss is of cosines.
         """
         check_is_fitted(self)
+        refuse_collection(X, "X")
         X = validate_data(self, X, reset=False, **ROWS)
         return self._places(X)
 
@@ -288,6 +290,7 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return np.sqrt((difference**2).sum(axis=1))
 
     def _tuples(self, X, size):
+        refuse_collection(X, "X")
         X = check_array(X, allow_nd=True, dtype=[np.float64, np.float32])
         if X.ndim != 3 or X.shape[1] != size or X.shape[2] != self.n_features_in_:
             what = "pairs" if size == 2 else "triplets"
@@ -325,6 +328,7 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             the class whose mean is nearest.
         """
         check_is_fitted(self)
+        refuse_collection(X, "X")
         if not is_tuples(X):
             return self._nearest_class(X)
         if np.shape(X)[1] == 3:

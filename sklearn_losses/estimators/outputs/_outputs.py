@@ -18,6 +18,7 @@ from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, available_if
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._linear_model import LinearRegressorMixin, _loss_of
 from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.estimators._validation import (
@@ -27,6 +28,7 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     warn_caller,
 )
+from sklearn_losses.estimators.blocks._lazy import lazy_of_collections
 from sklearn_losses.estimators.outputs._noncrossing import (
     NoncrossingObjective,
     noncrossing_objective,
@@ -361,6 +363,12 @@ class OutputsMixin:
         """False where predictions are times: scikit-survival's name for it."""
         return getattr(_loss_of(self), "y_size", 1) == 1
 
+    def _n_offsets(self, raw):
+        """One: all quantiles of a row are as much higher."""
+        if isinstance(_loss_of(self), Quantiles):
+            return 1
+        return super()._n_offsets(raw)
+
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
         return self._values_beside(X, self.raw_prediction(X, offset), offset)
@@ -399,6 +407,7 @@ class OutputsMixin:
         return np.asarray(self.loss_.predicted(**values)).astype(raw.dtype, copy=False)
 
     @available_if(_has_zeros)
+    @lazy_of_collections
     def predict_proba_zero(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """P(y = 0) of each row; there is no such method if the loss has none.
 
@@ -431,9 +440,11 @@ class OutputsMixin:
         dict of str to ndarray of shape (n_samples,)
             The raw "location", and a number or an array for each parameter of `loss_`.
         """
+        refuse_collection(X, "X")
         return self._values(X, offset)
 
     @available_if(_has_distribution)
+    @lazy_of_collections
     def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The standard deviation of the distribution that is predicted for each row.
 
@@ -447,6 +458,7 @@ class OutputsMixin:
         return np.asarray(self._frozen(X, offset).std())
 
     @available_if(_has_distribution)
+    @lazy_of_collections
     def predict_quantile(
         self, X: Matrix, q: ArrayLike, offset: ArrayLike | None = None
     ) -> Array:
@@ -470,6 +482,7 @@ class OutputsMixin:
         return np.column_stack([frozen.ppf(level) for level in q])
 
     @available_if(_has_distribution)
+    @lazy_of_collections
     def predict_interval(
         self, X: Matrix, coverage: float = 0.9, offset: ArrayLike | None = None
     ) -> Array:

@@ -12,6 +12,7 @@ from scipy.optimize import lsq_linear
 from sklearn.base import clone
 
 from sklearn_losses.losses import LogLoss, SquaredError
+from sklearn_losses.losses._regression import weighted_quantile
 
 MOST_ROUNDS, SETTLED = 12, 1e-5  # of the mean squared error may a round gain at the end
 ROUGH = 1e-4  # tol of these fits: the last one is made anew
@@ -35,6 +36,7 @@ def with_learned_link(model, objective):
     Objective
     """
     loss = objective.loss
+    loss.check_to_learn()
     is_binary = loss.task == "binary"
     first = replace(objective, loss=LogLoss() if is_binary else SquaredError())
     y, weight = first.targets.of_output(0), first.weight_of(0)
@@ -67,11 +69,10 @@ def _fitted(model, objective, start):
 
 def _of_spline(loss, p, y, weight, is_binary):
     """The loss with the spline of y on p, by least squares with rises >= 0."""
-    seen = weight > 0
     share = np.linspace(ENDS, 1.0 - ENDS, loss.n_knots)
     if not is_binary:
         share = np.linspace(0.0, 1.0, loss.n_knots)
-    knots = np.unique(np.quantile(p[seen], share))
+    knots = np.unique([weighted_quantile(p, weight, q) for q in share])
     if len(knots) < 2 or not knots[-1] - knots[0] > 1e-9 * np.abs(knots).max():
         raise ValueError(
             f"{loss!r} cannot be learned, because the raw predictions of its first fit "

@@ -56,7 +56,8 @@ def contributions(
     Parameters
     ----------
     model : LinearRegressor, LinearClassifier, LinearMultiTask or Pipeline
-        Fitted, with any loss and penalty.
+        Fitted, with any loss of one raw prediction or of classes, and any penalty;
+        not with distributions, `Quantiles` or other losses of several outputs.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), default=None

@@ -125,6 +125,11 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=
             before = model[:-1]
             X = before.transform(X)
         model = model[-1]
+    if hasattr(model, "best_estimator_"):
+        raise TypeError(
+            f"{owner} needs the model that {type(model).__name__} has found: pass its "
+            "best_estimator_."
+        )
     if not isinstance(model, (LinearRegressor, LinearClassifier)):
         raise TypeError(
             f"{owner} needs a LinearRegressor or a LinearClassifier, or a Pipeline "
@@ -135,7 +140,8 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=
     if has_outputs(given) or has_outputs(loss):
         raise ValueError(
             f"{owner} cannot use {given!r}, which has several raw predictions a row. "
-            "Use it with its parameters as numbers, such as those of loss_."
+            "It takes losses of one raw prediction, such as SquaredError() or "
+            "Quantile(0.9), and those of classes."
         )
     blocks = blocks_of(owner, X, y, sample_weight, offset)
     if blocks is not None and not takes_blocks:
@@ -162,8 +168,16 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=
     parts = [slice(i, i + each) for i in range(0, n_outputs, each)]
     fit = Fit(model, objectives, [(coef[p], intercept[p]) for p in parts], before)
     found = [o.value(*point)[0] for o, point in zip(fit.objectives, fit.points)]
-    check_objective(owner, model, found, dtype)
+    rest = [_at_constant(o, *point) for o, point in zip(fit.objectives, fit.points)]
+    check_objective(owner, model, found, dtype, rest)
     return fit
+
+
+def _at_constant(objective, coef, intercept):
+    """The objective of the mean raw predictions in place of those of each row."""
+    n = objective.rows.n_rows
+    mean = objective.rows.transposed_dot(np.full((n, 1), 1.0 / n))[0]
+    return objective.value(np.zeros_like(coef), intercept + coef @ mean)[0]
 
 
 def of_other_features(owner, n_features, found):
@@ -173,11 +187,16 @@ def of_other_features(owner, n_features, found):
     )
 
 
-def check_objective(owner, model, found, dtype):
-    """Refuse rows that are not those of the fit, which its objective shows."""
+def check_objective(owner, model, found, dtype, at_constant=0.0):
+    """Refuse rows that are not those of the fit, which its objective shows.
+
+    Of an exact fit the objective is rounding: what it is compared with is that of a
+    constant.
+    """
     known = np.ravel(model.objective_)
     same = SAME if dtype == np.float64 else SAME_OF_FLOAT32
-    if not np.allclose(found, known, rtol=same, atol=same * np.abs(known).max()):
+    scale = max(np.abs(known).max(), np.nan_to_num(np.max(at_constant), posinf=0.0))
+    if not np.allclose(found, known, rtol=same, atol=same * scale):
         raise ValueError(
             f"{owner} needs X, y, groups, sample_weight and offset of the fit: of "
             f"these the objective is {np.sum(found):.8g}, and objective_ of "

@@ -19,6 +19,7 @@ from sklearn_losses._machine._params import (
     Interval,
     InvalidParameterError,
     Options,
+    check_parameters,
 )
 from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._base import REAL_LINE, PointLoss
@@ -154,7 +155,8 @@ class LearnedLink(PointLoss):
         How many there are, at quantiles of the raw predictions.
     task : {"binary", "regression"}, default="binary"
     knots, values : tuple of float, default=None
-        Raw predictions and the means there, which grow. None: they are learned.
+        Raw predictions and the means there, which grow. None, of both: they are
+        learned.
 
     See Also
     --------
@@ -234,6 +236,15 @@ class LearnedLink(PointLoss):
     def compiled(self) -> CLoss:
         self._check()
         return super().compiled()
+
+    def check_to_learn(self) -> None:
+        """Refuse parameters with which no link can be learned."""
+        check_parameters(self, self._constraints)
+        if self.knots is not None:
+            raise InvalidParameterError(
+                "The 'knots' parameter of LearnedLink needs values: knots are learned "
+                f"with them. Got {self.knots!r} alone; use n_knots, or pass both."
+            )
 
     def _check(self):
         if self.needs_link:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 
@@ -18,11 +19,13 @@ import numpy as np
 from sklearn_losses._machine._params import InvalidParameterError, check_parameters
 from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.model_selection._candidates import path
+from sklearn_losses.penalties._base import weights_by_name
 
 ENTRY = re.compile(r"(.*)\[(\d+)\]")
 WIDE = 100.0  # times and parts of where it begins, of a range "log"
 BEYOND = 1e-3  # of a range
 AT_BOUND = 1e-6  # of its range is a parameter from its end
+MATTER = "loss__", "penalty__", "alpha", "l1_ratio"
 HALVINGS = 50  # to the end of what is allowed
 ALPHAS = 10.0, 1e-2  # times the ends of a path of alphas
 
@@ -110,6 +113,32 @@ def set_numbers(model, numbers):
     return model.set_params(**plain)
 
 
+def by_index(model, names):
+    """A model whose penalties have features by index, as arrays of folds have no names.
+
+    Parameters
+    ----------
+    model : estimator
+    names : sequence of str or None
+    """
+    place = {} if names is None else {name: j for j, name in enumerate(names)}
+    for key, value in model.get_params().items() if place else ():
+        short = key.rpartition("__")[2]
+        if not key.startswith("penalty__"):
+            continue
+        if short == "weights" and isinstance(value, Mapping):
+            owner = type(model.penalty).__name__
+            model.set_params(**{key: weights_by_name(owner, value, names)})
+        elif short == "groups" and _are_lists(value):
+            groups = [[place.get(one, one) for one in group] for group in value]
+            model.set_params(**{key: groups})
+    return model
+
+
+def _are_lists(groups):
+    return all(isinstance(group, (list, tuple, np.ndarray)) for group in groups)
+
+
 def checked_ranges(owner, tune, model, data):
     """The ranges that the parameter `tune` stands for.
 
@@ -160,6 +189,16 @@ def _range(owner, name, given, model, known, data):
         raise InvalidParameterError(
             f"tune[{name!r}] of {owner} is no number, but {value!r}. Only numbers can "
             "be tuned by gradient; LossSearchCV compares others."
+        )
+    if not name.startswith(MATTER):
+        raise InvalidParameterError(
+            f"tune[{name!r}] of {owner} is no parameter of a loss or a penalty, of "
+            "which alone gradients are known. Set it in the estimator."
+        )
+    if name == "l1_ratio" and model.penalty != "elasticnet":
+        raise InvalidParameterError(
+            f"tune['l1_ratio'] of {owner} has no meaning with penalty="
+            f"{model.penalty!r}. Leave it out, or use penalty='elasticnet'."
         )
     if given == "log":
         low, high, start = _usual(owner, name, model, float(value), data)

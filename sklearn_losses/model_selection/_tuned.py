@@ -64,6 +64,7 @@ from sklearn_losses.model_selection._held_out_metric import (
 from sklearn_losses.model_selection._hypergradient import HeldOut, Inner, LeftOutRows
 from sklearn_losses.model_selection._outer import Box, search
 from sklearn_losses.model_selection._ranges import (
+    by_index,
     checked_ranges,
     numbers_of,
     refusal,
@@ -254,11 +255,12 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         model, tune = self._model(), self.tune
         tune = {"alpha": "log"} if tune is None else tune
         metric = self._metric(model, tune)
+        self._check_curvature(model)
+        model = by_index(model, getattr(self, "feature_names_in_", None))
         model = _with_numbers(model, tune, data)
         model.n_features_in_ = X.shape[1]
         owner = type(self).__name__
         ranges = checked_ranges(owner, tune, model, data)
-        self._check_curvature(model, data)
         seed = draw_seed(self.random_state)
         outer = Outer(ranges, self._parts(model, ranges, metric, data, seed))
         named = named_in(model, ranges)
@@ -270,7 +272,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         self._publish(outer, box, owner)
         box.budget = self.max_fits
         self._set_errors(outer, box, named if n_left else None)
-        set_numbers(model, self.best_params_)
+        model = set_numbers(self._model(), self.best_params_)
         self.best_estimator_ = model.fit(given, y, sample_weight, offset)
         self._warn(outer, owner)
         return self
@@ -315,12 +317,14 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
             )
         return as_loss(metric, owner)
 
-    def _check_curvature(self, model, data):
+    def _check_curvature(self, model):
         """Refuse what has no curvature, and say what there is instead."""
         loss = model._usable_loss()
         reason = None
         if has_outputs(loss):
             reason = f"{loss!r} has several raw predictions a row"
+        elif loss.needs_link:
+            reason = f"the link of {loss!r} is learned in each fit"
         elif not loss.differentiable:
             reason = f"{loss!r} has kinks"
         elif loss.granularity == "point" and not _is_smooth(loss):
@@ -350,8 +354,8 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
                     f"The 'cv' parameter of {type(self).__name__} must be (X_val, "
                     "y_val) if it is a tuple. Pass splits as a list."
                 )
-            inner = Inner(model, ranges, *data)
-            return [HeldOut(inner, metric, *self.cv, None, None)]
+            inner, rows = Inner(model, ranges, *data), check_rows(self, *self.cv, False)
+            return [HeldOut(inner, metric, *rows, None, None)]
         parts = []
         for train, test in self._splits(X, y, weight, seed):
             rows = [[rows_of(one, part) for one in data] for part in (train, test)]

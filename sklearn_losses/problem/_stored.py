@@ -48,6 +48,13 @@ class StoredBlocks(RowBlocks):
 
     def __init__(self, blocks: Sequence[Callable[[], tuple[Any, ...]]]) -> None:
         self.blocks = list(blocks)
+        for k, block in enumerate(self.blocks):
+            if not callable(block):
+                raise TypeError(
+                    "StoredBlocks needs functions () -> (X, y), each of which reads a "
+                    f"block. Got a {type(block).__name__} as block {k}; for arrays at "
+                    "hand use StoredBlocks.arrays(X, y)."
+                )
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -58,12 +65,27 @@ class StoredBlocks(RowBlocks):
         with one_thread_of_blas(), ThreadPoolExecutor(1) as reader:
             ahead = None
             for k in range(len(self)):
-                block = self.blocks[k]() if ahead is None else ahead.result()
+                block = self._read(k) if ahead is None else ahead.result()
                 ahead = None
                 if k + 1 < len(self):
-                    ahead = reader.submit(self.blocks[k + 1])
+                    ahead = reader.submit(self._read, k + 1)
                 yield task(block, *args)
                 del block
+
+    def _read(self, k):
+        """Block k; an error says which it is."""
+        try:
+            block = self.blocks[k]()
+        except Exception as error:
+            kind = ValueError if isinstance(error, ValueError) else RuntimeError
+            what = f"{type(error).__name__}: {error}"
+            raise kind(f"Block {k} cannot be read. {what}") from error
+        if not (isinstance(block, (tuple, list)) and 2 <= len(block) <= 4):
+            raise TypeError(
+                f"Block {k} must be (X, y), (X, y, sample_weight) or (X, y, "
+                f"sample_weight, offset). Got {_what(block)}."
+            )
+        return block
 
     @classmethod
     def arrays(
@@ -89,6 +111,12 @@ class StoredBlocks(RowBlocks):
         StoredBlocks
         """
         given = X, y, sample_weight, offset
+        for name, array in zip(("X", "y", "sample_weight", "offset"), given):
+            if not hasattr(array, "shape") and (array is not None or name in "Xy"):
+                raise TypeError(
+                    f"StoredBlocks.arrays needs arrays with a shape, and {name} is a "
+                    f"{type(array).__name__}. Use numpy.asarray({name})."
+                )
         n = X.shape[0]
         for name, array in zip(("y", "sample_weight", "offset"), given[1:]):
             if array is not None and array.shape[0] != n:
@@ -147,6 +175,12 @@ class StoredBlocks(RowBlocks):
         return cls([partial(_fragment, part, roles) for part in _row_groups(data)])
 
 
+def _what(block):
+    if isinstance(block, (tuple, list)):
+        return f"a {type(block).__name__} of {len(block)}"
+    return f"a {type(block).__name__}"
+
+
 def _slices(arrays, rows):
     return tuple(None if array is None else array[rows] for array in arrays)
 
@@ -171,6 +205,12 @@ def _fragment(part, roles):
     for start in range(0, len(X), TURNED):
         rows = slice(start, start + TURNED)
         for j, column in enumerate(columns):
-            X[rows, j] = column[rows]
+            try:
+                X[rows, j] = column[rows]
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"The column {names[j]!r} is no number: {error}. Leave it out of "
+                    "`columns`, or encode it."
+                ) from error
     rest = (None if n is None else table.column(n).to_numpy() for n in others)
     return X, table.column(target).to_numpy(), *rest

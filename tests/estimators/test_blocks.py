@@ -451,3 +451,42 @@ def test_parquet(tmp_path):
     assert LinearClassifier().fit(few).coef_.shape == (1, 2)
     with pytest.raises(ValueError, match="no column 'z' in these files"):
         StoredBlocks.parquet(tmp_path, "z")
+
+
+def _broken():
+    raise OSError("no disk")
+
+
+@pytest.mark.parametrize(
+    ("do", "message"),
+    [
+        (lambda: StoredBlocks([(X, RAW)]), "Got a tuple as block 0"),
+        (lambda: StoredBlocks.arrays(X.tolist(), RAW), "X is a list. Use numpy.asarr"),
+        (lambda: StoredBlocks.arrays(X, RAW.tolist()), "y is a list. Use numpy.asarr"),
+        (
+            lambda: LinearRegressor().fit(StoredBlocks([lambda: X])),
+            r"Block 0 must be \(X, y\).*Got a ndarray",
+        ),
+        (
+            lambda: LinearRegressor().fit(StoredBlocks([lambda: (X, RAW), _broken])),
+            "Block 1 cannot be read. OSError: no disk",
+        ),
+        (
+            lambda: LinearRegressor().fit(X, RAW).predict(StoredBlocks.arrays(X, RAW)),
+            "takes the X of a block. Of all blocks: list",
+        ),
+    ],
+)
+def test_what_is_no_block(do, message):
+    with pytest.raises((TypeError, RuntimeError), match=message):
+        do()
+
+
+def test_a_column_of_text_is_named(tmp_path):
+    pytest.importorskip("pyarrow")
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1.0, 2.0], "t": ["x", "y"], "y": [0.0, 1.0]})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    blocks = StoredBlocks.parquet(tmp_path / "rows.parquet", "y")
+    with pytest.raises(ValueError, match=r"Block 0 cannot be read.*column 't' is no"):
+        LinearRegressor().fit(blocks)

@@ -29,6 +29,7 @@ from sklearn_losses import (
     SquaredError,
     SquaredHinge,
     TukeyBiweight,
+    TunedRegressor,
     contributions,
     influence,
 )
@@ -319,3 +320,25 @@ def test_residuals_without_spread():
         found = influence(model, X, Y, np.full(N, 1e-3))
     assert np.isnan(found.cook).all()
     assert np.isfinite(found.dfbeta).all()
+
+
+@pytest.mark.parametrize(("unit", "shift"), [(1.0, 0.0), (1e-6, 1e6)])
+@pytest.mark.parametrize("explain", [influence, contributions])
+def test_exact_fits(explain, unit, shift):
+    """The objective is rounding, which is another one whenever it is computed."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = X @ [1.0, 2.0, 3.0] * unit + shift
+    model = LinearRegressor("squared_error", penalty=None).fit(X, y)
+    explain(model, X, y)
+    with pytest.raises(ValueError, match="of the fit: of these the objective is"):
+        explain(model, X, y + 0.1 * unit * rng.normal(size=300))
+
+
+def test_a_search_has_a_best_estimator():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    y = X[:, 0] + rng.normal(size=60)
+    model = TunedRegressor("squared_error", {"alpha": (1e-4, 10.0, "log")}).fit(X, y)
+    with pytest.raises(TypeError, match="pass its best_estimator_"):
+        influence(model, X, y)

@@ -148,3 +148,28 @@ def test_where_no_link_can_be_learned():
         LinearClassifier(LearnedLink()).fit(X, y)
     with pytest.raises(ValueError, match="with 3 classes, as it learns one link"):
         LinearClassifier(LearnedLink()).fit(X, np.arange(30) % 3)
+
+
+def test_weights_are_rows_so_often():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = rng.random(300) < 1 / (1 + np.exp(-X @ [1.0, 2.0, 0.0]))
+    weight = np.where(np.arange(300) < 20, 100, 1)
+    rows = np.repeat(np.arange(300), weight)
+    weighted = LinearClassifier(LearnedLink()).fit(X, y, sample_weight=weight)
+    repeated = LinearClassifier(LearnedLink()).fit(X[rows], y[rows])
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), repeated.predict_proba(X), atol=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (LearnedLink(knots=(-1, 0, 1)), "'knots' parameter of LearnedLink needs val"),
+        (LearnedLink(1), "'n_knots' parameter of LearnedLink must be an int"),
+    ],
+)
+def test_knots_that_nobody_can_learn_with(loss, message):
+    with pytest.raises(ValueError, match=message):
+        LinearClassifier(loss).fit([[0.0], [1.0], [2.0]], [0, 1, 0])

@@ -20,6 +20,7 @@ from sklearn_losses import (
     Barron,
     CrossEntropy,
     Focal,
+    GaussianDistribution,
     GroupLasso,
     Hinge,
     Huber,
@@ -267,6 +268,23 @@ def test_several_classes_and_a_pipeline():
     assert_allclose(copy.decision_function(X), pipeline.decision_function(X))
 
 
+@pytest.mark.parametrize("cv", [3, "loo", "held out"])
+def test_penalties_by_name(cv):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    by_name = 1.0 * L2({"c": 0, "d": 0}) + 2.0 * L2({"a": 0, "b": 0})
+    found = []
+    for penalty, rows in ((by_name, frame), (BY_GROUP, X)):
+        ranges = {f"penalty__{side}__weight": "log" for side in ("left", "right")}
+        model = LinearRegressor("squared_error", penalty=penalty, alpha=0.1)
+        splits = (rows[:50], Y[:50]) if cv == "held out" else cv
+        tuned = TunedRegressor(model, ranges, cv=splits, max_fits=4)
+        found.append(tuned.fit(rows[50:], Y[50:]))
+    assert found[0].best_params_ == found[1].best_params_
+    left = found[0].best_estimator_.penalty.left.penalty
+    assert left.weights == {"c": 0, "d": 0}
+
+
 # ------------------------------------------------------------------------- bad input
 @pytest.mark.parametrize(
     ("model", "message"),
@@ -286,7 +304,10 @@ def test_several_classes_and_a_pipeline():
         (TunedRegressor(Huber(), metric=Huber(scale="mad")),
          "depends on what is tuned, because its scale is measured"),
         (TunedRegressor(Huber(scale="mad")), "because its scale is measured"),
-        (TunedClassifier(LearnedLink()), "is learned by"),
+        (TunedClassifier(LearnedLink()), "LearnedLink.. is learned in each fit"),
+        (TunedRegressor(GaussianDistribution()), "several raw predictions a row"),
+        (TunedRegressor(Huber(), {"tol": (1e-9, 1e-3)}), "no parameter of a loss or"),
+        (TunedRegressor(Huber(), {"l1_ratio": (0.1, 0.9)}), "no meaning with .*'l2'"),
         (TunedRegressor(Quantile(0.5)), "has kinks. Use a smooth loss"),
         (TunedRegressor("hinge"), "LinearRegressor"),
         (TunedRegressor(StandardScaler()), "Put transformers before it"),

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from sklearn_losses.design._structure import refuse_collection
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._dask import is_collection
 from sklearn_losses.problem._posed import data_of
 
@@ -25,6 +26,11 @@ def lazy_of_collections(method: Method) -> Method:
 
     @wraps(method)
     def predict(self, X, *args, **settings):
+        if isinstance(X, RowBlocks):
+            raise TypeError(
+                f"{method.__name__} takes the X of a block. Of all blocks: "
+                f"list(blocks.map(lambda block: model.{method.__name__}(block[0])))."
+            )
         if type(X) is np.ndarray or not is_collection(X):
             return method(self, X, *args, **settings)
         given = signature(method).bind(self, X, *args, **settings).arguments

@@ -151,7 +151,7 @@ FAMILIES = [
     ),
     (
         "Binary classification, other probabilities",
-        "how surely far margins are right",
+        "how hard does what is far wrong pull?",
         x,
         1.0,
         [LogLoss(), Probit(), Cloglog(), Loglog(), Cauchit()],

@@ -34,7 +34,7 @@ class RankerMixin(GroupModelMixin):
     __metadata_request__fit = {"groups": True}
     __metadata_request__score = {"groups": True}
 
-    def _given(self, y, groups):
+    def _grouped(self, y, groups):
         """What was given, relevances as a column, and codes of queries, for a fit.
 
         It warns where all rows are one query.
@@ -136,7 +136,9 @@ class RankerMixin(GroupModelMixin):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Relevances >= 0, or as from `ranking_target`.
+            Relevances >= 0, or as from `ranking_target`. NDCG has no gains of less than
+            0, which are refused: of such relevances take `pairwise_accuracy_score`, and
+            in searches ``scoring=pairwise_accuracy_scorer()``.
         sample_weight : array-like of shape (n_samples,), default=None
         groups : array-like of shape (n_samples,), default=None
             As in `fit`.
@@ -277,15 +279,9 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
             before.
         """
         with unchanged_on_error(self):
-            return self._fit(X, self._given(y, groups), sample_weight, offset)
+            return self._fit(X, self._grouped(y, groups), sample_weight, offset)
 
     _groups_are = "groups"
-
-    def _grouped(self, y, groups):
-        """A target as `_objectives` takes it."""
-        relevance, codes = split(y, groups)
-        codes = group_codes(None, len(relevance)) if codes is None else codes
-        return y, relevance[:, None], codes
 
     def _resolve_loss(self):
         use = "SGDRanker(learning_rate='constant'), or LambdaRank()"
@@ -322,6 +318,9 @@ def fit_orders(solve, objective, start):
     frozen, best, best_score, seen = loss.frozen(), None, -np.inf, set()
     relative = replace(objective, loss=loss.convex_relative(), grouping=None)
     result, passes = solve(relative, start), 0
+    queries, weight = groups, objective.sample_weight
+    if weight is not None:  # a row without weight takes no rank from another
+        queries = np.where(weight > 0, groups, -1)
     for _ in range(MOST_ORDERS):
         passes += int(result.n_iter[0])
         score = objective.raw(result.coef, np.zeros(1))[:, 0]
@@ -329,12 +328,12 @@ def fit_orders(solve, objective, start):
             relevance,
             score,
             groups=groups,
-            sample_weight=objective.sample_weight,
+            sample_weight=weight,
             k=loss.k,
         )
         if best is None or found > best_score:
             best, best_score = result, found
-        ranks = _mean_ranks(score, groups)
+        ranks = _mean_ranks(score, queries)
         if ranks.tobytes() in seen:
             break
         seen.add(ranks.tobytes())

@@ -33,7 +33,10 @@ from sklearn_losses.estimators.outputs._outputs import (
     levels_of,
     tails_of,
 )
-from sklearn_losses.estimators.scores._groups import concordance_index_score
+from sklearn_losses.estimators.scores._groups import (
+    concordance_index_score,
+    warn_of_pooled_strata,
+)
 from sklearn_losses.estimators.scores._survival import kaplan_meier
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._targets import (
@@ -618,13 +621,15 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
         y : as in `fit`
         sample_weight : array-like of shape (n_samples,), default=None
         strata : array-like of shape (n_samples,), default=None
-            Only rows of the same stratum are compared.
+            Only rows of the same stratum are compared. None: all are, and a warning
+            says so if the model was fitted with strata.
         offset : array-like of shape (n_samples,) or float, default=None
 
         Returns
         -------
         float
         """
+        warn_of_pooled_strata(self, strata)
         risk, more = self.predict(X, offset), {"sample_weight": sample_weight}
         risk = risk if self._predict_risk_score else -risk
         if not hasattr(self, "causes_"):

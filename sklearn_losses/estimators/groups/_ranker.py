@@ -10,9 +10,10 @@ import numpy as np
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
 from sklearn_losses.design._structure import refuse_collection
-from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._validation import unchanged_on_error
 from sklearn_losses.estimators.groups._groups import (
+    GROUP_ATTRIBUTES,
+    GROUP_NOTES,
     GROUP_PARAMETERS,
     BaseGroupLinear,
     GroupModelMixin,
@@ -162,8 +163,9 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
         sum over queries of loss(y_q, X_q w) / n_queries + alpha penalty(w)
 
     and proves how near the result is: `gap_` bounds what any other coefficients could
-    gain. There is no intercept, for only differences within a query count. With a loss
-    of ``per="pair"`` it is the sum over pairs, over their number.
+    gain. n_queries counts those with two levels of relevance (`n_queries_used_`), for
+    the others say nothing. There is no intercept, for only differences within a query
+    count. With a loss of ``per="pair"`` it is the sum over pairs, over their number.
 
     Parameters
     ----------
@@ -181,7 +183,7 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
     n_queries_used_ : int
         How many queries have rows of two levels of relevance; the others say nothing.
 
-    {_ATTRIBUTES.format(several="", most="")}
+    {GROUP_ATTRIBUTES.format(several="", most="")}
 
     See Also
     --------
@@ -191,9 +193,11 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
     Notes
     -----
     Rows of a query need not follow each other, and queries may have any ids. A query
-    counts as much as the mean of its rows' weights; a row of weight 0 is none.
+    counts as much as the mean of its rows' weights, and n_queries is the sum of these;
+    a row of weight 0 is none. With ``per="query"`` a row of weight 2 is not two rows,
+    which would change that mean; with ``PairwiseLogistic("pair")`` it is.
 
-    {_NOTES}
+    {GROUP_NOTES}
 
     Examples
     --------

@@ -94,8 +94,9 @@ class SGDRanker(RankerMixin, BaseSGD):
         sum over queries of loss(y_q, X_q w) / n_queries + alpha penalty(w)
 
     with all rows at once or, if `learning_rate` names a schedule, by stochastic
-    gradient descent: one query, or `batch_size` queries, at a time. `partial_fit` takes
-    queries as they come. There is no intercept, for only differences within a query
+    gradient descent: n_queries counts those with two levels of relevance, and a step
+    takes one query, or `batch_size` queries. `partial_fit` takes queries as they
+    come. There is no intercept, for only differences within a query
     count. With a loss of ``per="pair"`` it is the sum over pairs, over their number.
 
     Parameters

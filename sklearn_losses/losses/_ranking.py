@@ -480,7 +480,11 @@ class LambdaRank(NDCGLoss):
     if its rows were exchanged. `LinearRanker` begins at the optimum of
     `PairwiseLogistic`, and goes from one order to the next: it fits the pairs with the
     weights of an order, which is a convex problem, until the order stays or has been
-    seen, and keeps the coefficients with the best NDCG.
+    seen, and keeps the coefficients with the best NDCG. That is a heuristic, and a
+    local optimum at best: if no order is better than the first, the coefficients are
+    those of `PairwiseLogistic`, and others may have a better NDCG. `ApproxNDCG` often
+    finds a better one of the rows of the fit, which need not be better for new
+    queries: compare both by cross-validation.
 
     Parameters
     ----------
@@ -490,6 +494,7 @@ class LambdaRank(NDCGLoss):
     See Also
     --------
     PairwiseLogistic : All pairs alike, and convex.
+    ApproxNDCG : A smooth NDCG, which is minimised itself.
     PlackettLuce : Whole orders, or the first `top_k` of them.
 
     References

@@ -245,7 +245,8 @@ class TimesCovariance(SurvivalCovariance):
         standard = self.loss._standard()
 
         def band(n_errors):
-            return standard.sf(at + n_errors * errors)
+            with np.errstate(over="ignore"):
+                return standard.sf(at + n_errors * errors)
 
         with np.errstate(over="ignore", invalid="ignore"):
             rate = np.exp(standard.logpdf(at) - standard.logsf(at))

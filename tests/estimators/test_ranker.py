@@ -24,6 +24,7 @@ from sklearn_losses import (
     PairwiseLogistic,
     PairwiseSquaredHinge,
     PlackettLuce,
+    SGDRanker,
     alpha_max,
     ndcg_score,
     ndcg_scorer,
@@ -364,3 +365,14 @@ def test_two_kinds_of_queries_are_refused():
         own.set_score_request(groups=False)
         search = GridSearchCV(own, {"alpha": [0.1]}, cv=GroupKFold(2))
         assert 0 < search.fit(X, target, groups=q // 2).best_score_ < 1
+
+
+@pytest.mark.filterwarnings("error:.*are next to uniform")
+@pytest.mark.parametrize("estimator", [LinearRanker, SGDRanker])
+def test_targets_that_are_uniform_are_named(estimator):
+    X, y, groups, _ = data()
+    tiny = 1e-6 * y + groups  # of each query; its level says nothing
+    with pytest.warns(UserWarning, match=r"at most 3e-06 apart, .* temperature="):
+        estimator(ListNet()).fit(X, tiny, groups=groups)
+    estimator(ListNet(temperature=1e-6)).fit(X, tiny, groups=groups)
+    estimator(ListNet("proportional")).fit(X, 1e-6 * y, groups=groups)

@@ -20,6 +20,7 @@ from sklearn_losses.losses._targets import group_codes, split_ranking
 PER = [Options("query", "pair")]
 PAIR_WEIGHTS = [Options("gain", "difference"), NONE]
 MOST_GAIN = 1000.0  # of a relevance, whose gain 2^y - 1 overflows at 1024
+UNIFORM = 0.01  # temperatures: shares of rows so near are alike
 
 
 @dataclass(frozen=True)
@@ -303,7 +304,9 @@ class ListNet(RankingLoss):
         which must then be >= 0. With one relevant row, y = 1 among 0, the latter is the
         conditional logit.
     temperature : float, default=1.0
-        > 0; the smaller, the more counts the best row.
+        > 0; the smaller, the more counts the best row. It is in the unit of y: a
+        softmax depends on the unit of relevances, and of tiny ones all shares are
+        alike, of which a fit warns. Use about the difference of two grades.
 
     See Also
     --------
@@ -357,6 +360,19 @@ class ListNet(RankingLoss):
 
     def _factors(self, y, weight, starts, mass):
         return mass
+
+    def _doubts(self, grouping):
+        """What to say where all rows of a query have next to the same share."""
+        y, starts = grouping.sorted_keys[:, 0], grouping.starts
+        spread = float((y[starts[1:] - 1] - y[starts[:-1]]).max(initial=0.0))
+        if self.target != "softmax" or spread > UNIFORM * self.temperature:
+            return None
+        return (
+            f"the relevances of a query are at most {spread:.2g} apart, so that the "
+            f"shares of {self!r}, softmax(y / temperature), are next to uniform, and "
+            "coefficients next to 0. Use relevances in larger units, or "
+            f"temperature={spread:.1g}."
+        )
 
     def _minimum(self, y, weight, starts):
         t = y[:, 0]

@@ -389,3 +389,14 @@ def test_whatever_gets_no_queries_says_so():
         SGDRanker(optimizer="adagrad", max_iter=2, tol=None).fit(
             X / X.std(axis=0), y, groups=groups, X_val=X / X.std(axis=0), y_val=y
         )
+
+
+@pytest.mark.filterwarnings("error:.*are next to uniform")
+@pytest.mark.parametrize("estimator", [LinearRanker, SGDRanker])
+def test_targets_that_are_uniform_are_named(estimator):
+    X, y, groups, _ = data()
+    tiny = 1e-6 * y + groups  # of each query; its level says nothing
+    with pytest.warns(UserWarning, match=r"at most 3e-06 apart, .* temperature="):
+        estimator(ListNet()).fit(X, tiny, groups=groups)
+    estimator(ListNet(temperature=1e-6)).fit(X, tiny, groups=groups)
+    estimator(ListNet("proportional")).fit(X, 1e-6 * y, groups=groups)

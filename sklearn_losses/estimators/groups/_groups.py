@@ -14,6 +14,7 @@ from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_offset,
     check_weights,
+    warn_caller,
 )
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping
@@ -100,12 +101,16 @@ class GroupModelMixin:
         return objective, X.dtype
 
     def _refuse_nothing(self, objective):
-        """Raise where there is nothing to fit."""
+        """Raise where there is nothing to fit, and warn where there is next to none."""
         weight = objective.sample_weight
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")
         if not objective.grouping.total > 0:
             raise ValueError(self._says_nothing(objective.rows.n_rows))
+        doubts = getattr(objective.loss, "_doubts", None)
+        doubt = doubts and doubts(objective.grouping)
+        if doubt:
+            warn_caller(f"{type(self).__name__}: {doubt}")
 
     def _published(self, coef, intercept, dtype):
         """Of one output; where features are centred is a constant, too."""

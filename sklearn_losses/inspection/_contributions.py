@@ -160,7 +160,11 @@ def _of_tasks(model, X, y, sample_weight, offset):
     if model.rank is None:
         penalty = float(price_of(model, n_features, True).value(coef).sum())
     objective = float(by_task.sum()) + penalty
-    check_objective("contributions", model, [objective], dtype)
+    n = problem.rows.n_rows
+    mean = problem.rows.transposed_dot(np.full((n, 1), 1.0 / n))[0]
+    constant = np.zeros_like(coef), intercept + coef @ mean
+    rest = float((factors * problem.losses_of_rows(*constant)).sum())
+    check_objective("contributions", model, [objective], dtype, rest)
     return LazyBunch(
         f"contributions of {len(by_task)} rows to an objective",
         {},

@@ -172,12 +172,12 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=
     parts = [slice(i, i + each) for i in range(0, n_outputs, each)]
     fit = Fit(model, objectives, [(coef[p], intercept[p]) for p in parts], before)
     found = [o.value(*point)[0] for o, point in zip(fit.objectives, fit.points)]
-    rest = [_at_constant(o, *point) for o, point in zip(fit.objectives, fit.points)]
+    rest = [at_constant_of(o, *point) for o, point in zip(fit.objectives, fit.points)]
     check_objective(owner, model, found, dtype, rest)
     return fit
 
 
-def _at_constant(objective, coef, intercept):
+def at_constant_of(objective, coef, intercept):
     """The objective of the mean raw predictions in place of those of each row."""
     n = objective.rows.n_rows
     mean = objective.rows.transposed_dot(np.full((n, 1), 1.0 / n))[0]
@@ -202,7 +202,7 @@ def check_objective(owner, model, found, dtype, at_constant=0.0):
         raise ValueError(f"{owner} needs {reason}.")
 
 
-def warn_of_other_data(owner, model, found, dtype, offset=None):
+def warn_of_other_data(owner, model, found, dtype, offset=None, at_constant=0.0):
     """Say so if rows are not those of the fit; of any `tol`, as of one that stopped.
 
     Parameters
@@ -216,8 +216,10 @@ def warn_of_other_data(owner, model, found, dtype, offset=None):
         Of the fit.
     offset : array-like, default=None
         What was passed.
+    at_constant : array-like
+        See `check_objective`.
     """
-    reason = _of_other_data(model, found, dtype)
+    reason = _of_other_data(model, found, dtype, at_constant)
     if reason:
         forgotten = offset is None and getattr(model, "_has_offset", False)
         hint = " It was fitted with an offset: pass offset= too." if forgotten else ""

@@ -19,7 +19,7 @@ from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import LinearClassifier, LinearRegressor, LinearSurvival
 from sklearn_losses.estimators.outputs._outputs import has_outputs
-from sklearn_losses.inspection._fit_of import warn_of_other_data
+from sklearn_losses.inspection._fit_of import at_constant_of, warn_of_other_data
 from sklearn_losses.inspection._survival_covariance import (
     NOT_UNIQUE,
     survival_covariance,
@@ -126,8 +126,10 @@ def standard_errors(
     coef = np.atleast_2d(estimator._dense_coef()).astype(np.float64)
     points = list(zip(objectives, coef, np.float64(estimator.intercept_)))
     if not has_outputs(estimator._resolve_loss()):  # objective_ is else of these, too
-        found = np.ravel([o.value(w[None], np.atleast_1d(b)) for o, w, b in points])
-        warn_of_other_data("standard_errors", estimator, found, dtype, offset)
+        each = [(o, w[None], np.atleast_1d(b)) for o, w, b in points]
+        found = np.ravel([o.value(w, b) for o, w, b in each])
+        rest = [at_constant_of(*one) for one in each]
+        warn_of_other_data("standard_errors", estimator, found, dtype, offset, rest)
     found = [_of_objective(*point) for point in points]
     errors = np.array([error for error, _ in found])
     intercept = np.array([error for _, error in found])

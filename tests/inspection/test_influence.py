@@ -32,6 +32,7 @@ from sklearn_losses import (
     TunedRegressor,
     contributions,
     influence,
+    standard_errors,
 )
 from sklearn_losses.losses._links import IdentityLink
 from tests.cases import each
@@ -331,6 +332,7 @@ def test_exact_fits(explain, unit, shift):
     y = X @ [1.0, 2.0, 3.0] * unit + shift
     model = LinearRegressor("squared_error", penalty=None).fit(X, y)
     explain(model, X, y)
+    standard_errors(model, X, y)  # which would warn
     with pytest.raises(ValueError, match="of the fit: of these the objective is"):
         explain(model, X, y + 0.1 * unit * rng.normal(size=300))
 

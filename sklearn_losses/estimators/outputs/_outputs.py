@@ -251,6 +251,7 @@ class OutputsMixin:
             return found.coef, found.intercept
         y, weight = rows_of(objective)
         raw = other.raw(found.coef, found.intercept)[:, 0]
+        raw = raw if objective.sample_weight is None else raw[objective.sample_weight > 0]
         return found.coef, objective.loss.after(found.intercept, raw, y, weight)
 
     def _check_bounds(self, price, loss):

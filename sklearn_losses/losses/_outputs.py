@@ -197,8 +197,8 @@ class Likelihood(Loss):
         if "scale" in self.outputs and (y == y[0]).all():
             raise ValueError(
                 f"{type(self).__name__} cannot fit a scale to y, which is "
-                f"{y[0, 0]:.6g} in every row, of {samples(y)}: the likelihood grows without end as the "
-                "scale falls to 0. Give it a number: scale=1.0."
+                f"{y[0, 0]:.6g} in every row, of {samples(y)}: the likelihood grows "
+                "without end as the scale falls to 0. Give it a number: scale=1.0."
             )
 
     def start(self, y: Any, weight: Any) -> Array:

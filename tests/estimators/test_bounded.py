@@ -168,7 +168,7 @@ def test_the_likelihood_is_that_of_scipy():
 
 
 def test_thresholds_in_the_wrong_order():
-    with pytest.raises(ValueError, match="needs lower < upper. Got lower=2 and"):
+    with pytest.raises(ValueError, match="needs lower < upper"):
         LinearRegressor(OrderedBeta(lower=2, upper=1)).fit([[0.0], [1.0]], [0.0, 0.5])
 
 

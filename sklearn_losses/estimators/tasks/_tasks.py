@@ -169,8 +169,14 @@ class TasksMixin:
         """Warn of tasks whose fits the default alpha decides."""
         if not all(result.converged for result in found.results):
             return
+        if problem.is_coupled:
+            loss = problem.joint_loss(factors)
+            objective = problem.joint_objective(loss, problem.n_outputs)
+            warn_of_penalty(self, objective, found.coef, found.intercept, True)
+            return
         for k, task in enumerate(problem.tasks):
-            objective = problem.objective_of(k, problem.factor(k, factors), problem.rows)
+            factor = problem.factor(k, factors)
+            objective = problem.objective_of(k, factor, problem.rows)
             coef, intercept = found.coef[task.outputs], found.intercept[task.outputs]
             warn_of_penalty(self, objective, coef, intercept, True, of=task.name)
 

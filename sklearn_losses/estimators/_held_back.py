@@ -87,6 +87,9 @@ def _shift(plain, coef):
 
 def _size_of_slopes(plain, intercept):
     """How much raw predictions pull at the loss, each row by itself, about."""
+    if plain.loss.granularity == "group":  # raw predictions have no unit in any
+        coef = np.zeros((len(intercept), plain.rows.n_features))
+        return float(np.abs(plain.value(coef, intercept)).sum())
     raw = plain.raw(np.zeros((len(intercept), plain.rows.n_features)), intercept)
     y, weight = plain.targets, plain.sample_weight
     if plain.is_joint:

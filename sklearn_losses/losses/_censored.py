@@ -183,8 +183,8 @@ class CensoredLikelihood(Likelihood):
             end = np.exp(ends[0]) if self.is_log else ends[0]
             raise ValueError(
                 f"{type(self).__name__} cannot fit a scale to y, whose intervals of "
-                f"{samples(y)} all end or begin at {end:.6g}: nothing says how far from "
-                "there a location is. Give it a number: scale=1.0."
+                f"{samples(y)} all end or begin at {end:.6g}: nothing says how far "
+                "from there a location is. Give it a number: scale=1.0."
             )
         super().check_fit(np.where(low & high, y[:, 0], np.nan)[:, None], weight)
 

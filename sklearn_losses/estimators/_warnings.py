@@ -223,7 +223,8 @@ class _Result:
     # ------------------------------------------------------ a default that is wrong
     def strong_penalty(self, converged=True):
         """That the default alpha, and not the rows, decides what a fit is."""
-        if self.estimator.alpha != DEFAULT_ALPHA:
+        price = self.objective.penalty
+        if self.estimator.alpha != DEFAULT_ALPHA or price.is_nothing:
             return None
         what = self._of_the_gain() if self._has_constants() else None
         is_regression = self.loss.task == "regression"

@@ -200,7 +200,8 @@ class Trimmed(SphinxTransform):
 
 def is_plumbing(app, what, name, obj, skip, options):
     """Leave out what scikit-learn adds to every estimator."""
-    return re.fullmatch(r"set_\w+_request|get_metadata_routing", name) or None
+    found = re.fullmatch(r"set_\w+_request|get_metadata_routing|set_output", name)
+    return found or None
 
 
 def escape_formulas(app, what, name, obj, options, lines):

@@ -19,7 +19,9 @@ from sklearn_losses import (
     Andrews,
     Asymmetric,
     Barron,
+    Cauchit,
     Cauchy,
+    Cloglog,
     CrossEntropy,
     EpsilonInsensitive,
     Expectile,
@@ -35,6 +37,7 @@ from sklearn_losses import (
     InverseGaussian,
     Linex,
     LogCosh,
+    Loglog,
     LogLoss,
     LossDisplay,
     ModifiedHuber,
@@ -44,11 +47,13 @@ from sklearn_losses import (
     Perceptron,
     Poisson,
     PolyLoss,
+    Probit,
     PseudoHuber,
     Quantile,
     Savage,
     Sigmoid,
     SmoothHinge,
+    SmoothL1,
     SmoothQuantile,
     Sparsemax,
     SquaredEpsilonInsensitive,
@@ -76,6 +81,7 @@ FAMILIES = [
             SquaredError(),
             AbsoluteError(),
             Huber(delta=1.0),
+            SmoothL1(beta=0.5),
             PseudoHuber(),
             LogCosh(),
             EpsilonInsensitive(epsilon=0.5),
@@ -144,6 +150,13 @@ FAMILIES = [
         ],
     ),
     (
+        "Binary classification, other probabilities",
+        "how hard does what is far wrong pull?",
+        x,
+        1.0,
+        [LogLoss(), Probit(), Cloglog(), Loglog(), Cauchit()],
+    ),
+    (
         "Binary classification, wrong labels",
         "what is far wrong is left alone",
         x,
@@ -181,7 +194,7 @@ TASKS = "regression", "binary", "multiclass"  # others have no curve over one nu
 missing = {name for task in TASKS for name in loss_names(task)} - drawn
 assert not missing, missing
 
-_, axes = plt.subplots(8, 2, figsize=(11, 25), layout="constrained")
+_, axes = plt.subplots(9, 2, figsize=(11, 28), layout="constrained")
 for pair, (family, motto, raw, y, losses) in zip(axes, FAMILIES):
     LossDisplay.from_losses(
         losses, kind=("value", "gradient"), y_true=y, raw_prediction=raw, ax=pair

@@ -30,6 +30,7 @@ def alpha_max(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
 ) -> float:
     """The alpha from which on a penalty leaves no coefficient.
 
@@ -45,6 +46,8 @@ def alpha_max(
     offset : array-like of the shape of raw predictions, default=None
     groups : array-like of shape (n_samples,), default=None
         The queries of a ranking, or the strata of a survival model.
+    strata : array-like of shape (n_samples,), default=None
+        What `fit` of a survival model calls them: the same as `groups`.
 
     Returns
     -------
@@ -59,6 +62,7 @@ def alpha_max(
     """
     _check_kind(estimator, "alpha_max")
     _refuse_outputs(estimator, "alpha_max")
+    groups = _groups_of(estimator, "alpha_max", groups, strata)
     model = clone(estimator).set_params(alpha=1.0)
     loss = model._usable_loss()
     if not loss.convex or (loss.granularity == "row" and not loss.differentiable):
@@ -154,6 +158,7 @@ def regularization_path(
     *,
     offset: ArrayLike | None = None,
     groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
     n_alphas: int = 50,
     ratio: float = 1e-3,
 ) -> Bunch:
@@ -176,6 +181,8 @@ def regularization_path(
     offset : array-like of the shape of raw predictions, default=None
     groups : array-like of shape (n_samples,), default=None
         The queries of a ranking, or the strata of a survival model.
+    strata : array-like of shape (n_samples,), default=None
+        What `fit` of a survival model calls them: the same as `groups`.
     n_alphas : int, default=50
     ratio : float, default=1e-3
 
@@ -187,6 +194,7 @@ def regularization_path(
     """
     _check_kind(estimator, "regularization_path")
     _refuse_outputs(estimator, "regularization_path")
+    groups = _groups_of(estimator, "regularization_path", groups, strata)
     if alphas is None:
         largest = alpha_max(estimator, X, y, sample_weight, offset, groups)
         alphas = largest * np.geomspace(1.0, ratio, n_alphas)
@@ -220,6 +228,20 @@ def _refuse_outputs(estimator, name):
             f"{name} cannot use {loss!r}, because it fits more than the coefficients "
             "of one prediction. Give its parameters numbers, or search over alpha."
         )
+
+
+def _groups_of(estimator, name, groups, strata):
+    """The groups of rows, by whichever of their names they came."""
+    if strata is None:
+        return groups
+    if groups is not None:
+        raise ValueError(f"{name} got groups and strata, which are the same: pass one.")
+    if getattr(estimator, "_groups_are", None) != "strata":
+        raise ValueError(
+            f"{name} got strata, which {type(estimator).__name__} has none of: they "
+            "are those of LinearSurvival. Leave them out."
+        )
+    return strata
 
 
 def _check_kind(estimator, name):

@@ -274,6 +274,7 @@ def parameters_of_steps(absent, own):
     """
     replaced = {text.split(" ", 1)[0]: text for text in own}
     every = PARAMETERS.format(work="", power_t=0.25, stratified="", class_weight="\n")
+    every = every.replace("[3]_", "(Tsuruoka et al. 2009)")
     parts = [part.strip() for part in re.split(r"\n\n    (?=\S)", every)]
     named = [(part.split(" ", 1)[0], part) for part in parts]
     return "\n\n    ".join(

@@ -285,12 +285,12 @@ class _Result:
         )
 
     def _gained_much(self):
-        """Whether what was gained, and is no rounding, has said all of a penalty."""
+        """Whether what was gained, or lost, is no rounding: it has said it all."""
         if self.objective.blocks is not None:
             return True
         few = self.few_rows()
         size = np.abs(self.objective.mean_loss(self.coef, self.intercept, few)).sum()
-        return bool(self.coef.any() and self.gained.sum() > ROUNDING * size)
+        return bool(self.coef.any() and abs(self.gained.sum()) > ROUNDING * size)
 
     def few_rows(self):
         """Some of the rows of the fit."""

@@ -13,7 +13,11 @@ from sklearn.pipeline import Pipeline
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators import LinearClassifier, LinearRegressor
 from sklearn_losses.estimators._labels import encode_labels
-from sklearn_losses.estimators._validation import check_numbers, check_rows
+from sklearn_losses.estimators._validation import (
+    check_numbers,
+    check_rows,
+    warn_caller,
+)
 from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.problem._objective import Objective, Targets
@@ -175,11 +179,45 @@ def of_other_features(owner, n_features, found):
 
 def check_objective(owner, model, found, dtype):
     """Refuse rows that are not those of the fit, which its objective shows."""
+    reason = _of_other_data(model, found, dtype)
+    if reason:
+        raise ValueError(f"{owner} needs {reason}.")
+
+
+def warn_of_other_data(owner, model, found, dtype, offset=None):
+    """Say so if rows are not those of the fit; of any `tol`, as of one that stopped.
+
+    Parameters
+    ----------
+    owner : str
+    model : estimator
+        Fitted, with `objective_`.
+    found : array-like
+        The objective of each output, of the rows that were passed.
+    dtype : dtype
+        Of the fit.
+    offset : array-like, default=None
+        What was passed.
+    """
+    reason = _of_other_data(model, found, dtype)
+    if reason:
+        forgotten = offset is None and getattr(model, "_has_offset", False)
+        hint = " It was fitted with an offset: pass offset= too." if forgotten else ""
+        warn_caller(
+            f"{owner} supposes {reason}. What it finds holds at the optimum of the "
+            f"data that it gets.{hint}"
+        )
+
+
+def _of_other_data(model, found, dtype):
+    """What shows that rows are not those of the fit, or None."""
     known = np.ravel(model.objective_)
     same = SAME if dtype == np.float64 else SAME_OF_FLOAT32
-    if not np.allclose(found, known, rtol=same, atol=same * np.abs(known).max()):
-        raise ValueError(
-            f"{owner} needs X, y, groups, sample_weight and offset of the fit: of "
-            f"these the objective is {np.sum(found):.8g}, and objective_ of "
-            f"{type(model).__name__} is {np.sum(known):.8g}."
-        )
+    least = same * np.abs(known).max()
+    if np.allclose(found, known, rtol=same, atol=least, equal_nan=True):
+        return None
+    return (
+        f"X, y, groups, sample_weight and offset of the fit: of these the objective is "
+        f"{np.sum(found):.8g}, and objective_ of {type(model).__name__} is "
+        f"{np.sum(known):.8g}"
+    )

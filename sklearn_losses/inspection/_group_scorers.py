@@ -36,6 +36,7 @@ from sklearn_losses.estimators.scores._groups import (
     TOP,
     _undefined,
     warn_of_one_query,
+    warn_of_pooled_strata,
 )
 from sklearn_losses.estimators.scores._survival import usual_times
 
@@ -50,14 +51,19 @@ def order_of(estimator, X, offset=None):
     return np.asarray(estimator.predict_proba(X, **more))[:, 1]
 
 
+def final_of(estimator):
+    """The estimator at the end of pipelines and searches."""
+    while hasattr(estimator, "best_estimator_") or isinstance(estimator, Pipeline):
+        is_search = hasattr(estimator, "best_estimator_")
+        estimator = estimator.best_estimator_ if is_search else estimator.steps[-1][1]
+    return estimator
+
+
 def risk_of(estimator, X, offset=None):
     """The same of a survival model, some of which predict times."""
-    final = estimator
-    while hasattr(final, "best_estimator_") or isinstance(final, Pipeline):
-        is_search = hasattr(final, "best_estimator_")
-        final = final.best_estimator_ if is_search else final.steps[-1][1]
     predicted = order_of(estimator, X, offset)
-    return predicted if getattr(final, "_predict_risk_score", True) else -predicted
+    is_risk = getattr(final_of(estimator), "_predict_risk_score", True)
+    return predicted if is_risk else -predicted
 
 
 class OrderScorer(BaseEstimator):
@@ -243,6 +249,7 @@ class SurvivalScorer(OrderScorer):
         offset : array-like of shape (n_samples,), default=None
             Passed to the estimator.
         strata : array-like of shape (n_samples,), default=None
+            Without them a warning says so if the model was fitted with strata.
 
         Returns
         -------
@@ -258,6 +265,7 @@ class ConcordanceIndexScorer(SurvivalScorer):
     _name = "concordance_index_scorer"
 
     def _of(self, estimator, X, y, sample_weight, offset, strata):
+        warn_of_pooled_strata(final_of(estimator), strata)
         risk = risk_of(estimator, X, offset)
         return concordance_index_score(
             y, risk, strata=strata, sample_weight=sample_weight
@@ -299,6 +307,7 @@ class ConcordanceIndexIpcwScorer(SurvivalScorer):
 
     def _of(self, estimator, X, y, sample_weight, offset, strata):
         model, X = _survival_model(self, estimator, X)
+        warn_of_pooled_strata(model, strata)
         return concordance_index_ipcw_score(
             *(y, risk_of(model, X, offset)),
             tau=self.tau,

@@ -25,8 +25,12 @@ from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators.blocks._blocks import blocks_of
 from sklearn_losses.estimators.blocks._lazy import Score, mean_of_blocks
+from sklearn_losses.estimators.scores._groups import (
+    warn_of_one_query,
+    warn_of_pooled_strata,
+)
 from sklearn_losses.inspection._as_loss import as_loss
-from sklearn_losses.inspection._group_scorers import order_of
+from sklearn_losses.inspection._group_scorers import final_of, order_of
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._base import AS_SCORER
@@ -113,7 +117,12 @@ class LossScorer(BaseEstimator):
             if self.d2:
                 _refuse_groups(self.loss, "loss_scorer(d2=True)")
             raw = order_of(estimator, X, offset)
-            which = strata if self.loss.task == "survival" else groups
+            if self.loss.task == "survival":
+                warn_of_pooled_strata(final_of(estimator), strata)
+                which = strata
+            else:
+                warn_of_one_query(y, groups, "scored")
+                which = groups
             return -self.loss.mean(y, raw, which, sample_weight)
         blocks = blocks_of(repr(self), X, y, sample_weight, offset)
         if blocks is not None:

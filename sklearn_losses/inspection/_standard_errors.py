@@ -18,6 +18,8 @@ from sklearn.utils import Bunch
 from sklearn_losses._machine._params import Options, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import LinearClassifier, LinearRegressor, LinearSurvival
+from sklearn_losses.estimators.outputs._outputs import has_outputs
+from sklearn_losses.inspection._fit_of import warn_of_other_data
 from sklearn_losses.inspection._survival_covariance import (
     NOT_UNIQUE,
     survival_covariance,
@@ -82,6 +84,11 @@ def standard_errors(
         If the fit was penalised, the loss has kinks or is one of rows, or a coefficient
         is not determined by the data.
 
+    Warns
+    -----
+    UserWarning
+        If the data are not those of the fit, as `objective_` shows.
+
     References
     ----------
     Huber 1967, "The behavior of maximum likelihood estimates under nonstandard
@@ -106,7 +113,8 @@ def standard_errors(
     n_features = estimator._check_model()
     loss = estimator.loss_
     _check_settings(estimator, loss)
-    objectives, _ = copy(estimator)._objectives(X, y, sample_weight, loss, offset)
+    given = X, y, sample_weight
+    objectives, dtype = copy(estimator)._objectives(*given, loss, offset)
     if (objectives[0].rows.n_features, len(objectives)) != (
         n_features,
         estimator._n_published(),
@@ -116,10 +124,11 @@ def standard_errors(
             f"not those of {type(estimator).__name__}.coef_."
         )
     coef = np.atleast_2d(estimator._dense_coef()).astype(np.float64)
-    found = [
-        _of_objective(objective, w, b)
-        for objective, w, b in zip(objectives, coef, estimator.intercept_)
-    ]
+    points = list(zip(objectives, coef, np.float64(estimator.intercept_)))
+    if not has_outputs(estimator._resolve_loss()):  # objective_ is else of these, too
+        found = np.ravel([o.value(w[None], np.atleast_1d(b)) for o, w, b in points])
+        warn_of_other_data("standard_errors", estimator, found, dtype, offset)
+    found = [_of_objective(*point) for point in points]
     errors = np.array([error for error, _ in found])
     intercept = np.array([error for _, error in found])
     return Bunch(coef=errors.reshape(estimator.coef_.shape), intercept=intercept)
@@ -131,7 +140,8 @@ def _of_survival(estimator, kind, *given, clusters):
     if kind == "model" and clusters is not None:
         raise ValueError("clusters are of kind='sandwich'. Leave kind out.")
     settings = dict(sandwich=kind == "sandwich", clusters=clusters)
-    return survival_covariance(estimator, *given, **settings).errors()
+    found = survival_covariance("standard_errors", estimator, *given, **settings)
+    return found.errors()
 
 
 def check_survival_model(estimator):
@@ -168,7 +178,7 @@ def _of_objective(objective, coef, intercept):
     curvature = ExactCurvature(objective, coef[None], intercept)
     mean, scale = curvature.point.mean, curvature.point.scale
     if not ((scale > 0).all() and curvature.is_regular):
-        raise ValueError(NOT_UNIQUE)
+        raise ValueError(NOT_UNIQUE.format("standard_errors"))
     covariance = curvature.solve(curvature.solve(curvature.squared_slopes()).T)
     errors = np.sqrt(np.diag(covariance)[:-1]) * scale
     if not objective.fit_intercept:

@@ -76,6 +76,11 @@ def survival_bands(
     ValueError
         As in `standard_errors`.
 
+    Warns
+    -----
+    UserWarning
+        As in `standard_errors`.
+
     See Also
     --------
     standard_errors : Of the coefficients.
@@ -98,7 +103,7 @@ def survival_bands(
             "supposes independent rows. Leave them out."
         )
     times, given = estimator._times(times), (X, y, sample_weight, offset, strata)
-    found = survival_covariance(estimator, *given, clusters=clusters)
+    found = survival_covariance("survival_bands", estimator, *given, clusters=clusters)
     survival, band, error = found.curves(rows, times, rows_strata, rows_offset)
     n_errors = ndtri(0.5 + 0.5 * coverage)
     return Bunch(

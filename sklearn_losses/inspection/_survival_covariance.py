@@ -19,23 +19,26 @@ from sklearn.utils import Bunch
 
 from sklearn_losses.estimators._validation import check_weights
 from sklearn_losses.estimators.outputs._outputs import has_outputs
+from sklearn_losses.inspection._fit_of import warn_of_other_data
 from sklearn_losses.inspection._survival_errors import RiskSets, cox_derivatives
 from sklearn_losses.losses._targets import group_codes
 from sklearn_losses.solvers.descent._exact import NO_CURVATURE
 
 NOT_UNIQUE = (
-    "standard_errors has none here: a column of X is constant, or a combination of "
+    "{} has none here: a column of X is constant, or a combination of "
     "others, or the loss is flat. Leave out columns until coefficients are unique."
 )
 BLOCK = 1 << 20  # numbers that are worked on at a time
 LARGEST = 1e300  # a hazard that has a share of a sum
 
 
-def survival_covariance(estimator, *given, sandwich=False, clusters=None):
+def survival_covariance(owner, estimator, *given, sandwich=False, clusters=None):
     """That of a fitted LinearSurvival.
 
     Parameters
     ----------
+    owner : str
+        Who asks, for errors and warnings.
     estimator : LinearSurvival
     *given : X, y, sample_weight, offset, strata
         Those of the fit.
@@ -49,7 +52,7 @@ def survival_covariance(estimator, *given, sandwich=False, clusters=None):
     """
     is_of_times = has_outputs(estimator._resolve_loss())
     kind = TimesCovariance if is_of_times else HazardsCovariance
-    return kind(estimator, given, sandwich, clusters)
+    return kind(owner, estimator, given, sandwich, clusters)
 
 
 class SurvivalCovariance:
@@ -60,17 +63,18 @@ class SurvivalCovariance:
     how many standard errors, and standard errors of cumulative hazards.
     """
 
-    def __init__(self, estimator, given, sandwich, clusters):
+    def __init__(self, owner, estimator, given, sandwich, clusters):
         X, y, weight, offset, strata = given
-        self.estimator, n_features = estimator, estimator._check_model()
+        self.owner, self.estimator = owner, estimator
+        n_features = estimator._check_model()
         self.loss = estimator._resolve_loss()
         target = estimator._grouped(y, strata)
         parts = X, target, weight, self.loss, offset
-        self.objectives, _ = copy(estimator)._objectives(*parts)
+        self.objectives, dtype = copy(estimator)._objectives(*parts)
         rows = self.objectives[0].rows
         if rows.n_features != n_features:
             raise ValueError(
-                f"standard_errors needs X of the fit, of {n_features} features. Got "
+                f"{owner} needs X of the fit, of {n_features} features. Got "
                 f"{rows.n_features}."
             )
         weight = check_weights(weight, rows.n_rows)
@@ -85,7 +89,8 @@ class SurvivalCovariance:
         if clusters is not None:
             self.ids = group_codes(clusters, rows.n_rows, "clusters")
         self.sandwich = sandwich or clusters is not None
-        self._look(X, offset)
+        values = self._look(X, offset)
+        warn_of_other_data(owner, estimator, values, dtype, offset)
 
     def _centred(self, X):
         """Other rows in the same units."""
@@ -97,7 +102,7 @@ class SurvivalCovariance:
         """Of coefficients, from the Hessian and the weighted scores of the rows."""
         values, vectors = np.linalg.eigh(hessian)
         if not values[0] > NO_CURVATURE * values[-1]:
-            raise ValueError(NOT_UNIQUE)
+            raise ValueError(NOT_UNIQUE.format(self.owner))
         found = (vectors / values) @ vectors.T
         if not self.sandwich:
             return found
@@ -119,6 +124,9 @@ class HazardsCovariance(SurvivalCovariance):
             parts = self.z, objective.targets.y, raw, self.weight, self.codes
             found = cox_derivatives(*parts, self.efron)
             self.covariances.append(self._covariance(*found))
+        coef = np.atleast_2d(self.estimator._dense_coef()).astype(np.float64)
+        points = zip(self.objectives, coef)
+        return np.ravel([o.value(w[None], np.zeros(1)) for o, w in points])
 
     def errors(self):
         each = [np.sqrt(np.diag(c)) / self.unit for c in self.covariances]
@@ -193,6 +201,7 @@ class TimesCovariance(SurvivalCovariance):
         scores = np.zeros((len(self.z), int(self.moves.sum())))
         scores[here] = np.hstack([s[:, None] * own for s, own in zip(slopes.T, each)])
         self.covariance = self._covariance(np.block(hessian), scores)
+        return [np.average(self.loss.value(y, raw), weights=weight)]
 
     def _published_units(self):
         """What coefficients and intercept are, of those of centred features."""
@@ -236,7 +245,8 @@ class TimesCovariance(SurvivalCovariance):
         standard = self.loss._standard()
 
         def band(n_errors):
-            return standard.sf(at + n_errors * errors)
+            with np.errstate(over="ignore"):
+                return standard.sf(at + n_errors * errors)
 
         with np.errstate(over="ignore", invalid="ignore"):
             rate = np.exp(standard.logpdf(at) - standard.logsf(at))

@@ -58,8 +58,8 @@ class Beta(Likelihood):
     Examples
     --------
     >>> from sklearn_losses import Beta
-    >>> Beta(precision=2.0).value([0.1, 0.5], [0.0, 0.0])  # it is uniform
-    array([0., 0.])
+    >>> Beta(precision=4.0).value([0.5, 0.9], [0.0, 0.0]).round(3)
+    array([-0.405,  0.616])
     >>> Beta(precision=20.0).value([0.1, 0.5], [0.0, 0.0]).round(2)
     array([ 7.94, -1.26])
     """

@@ -250,39 +250,41 @@ class LogDistribution:
         return self.ppf(0.5)
 
     def cdf(self, y):
-        return self.of_log.cdf(self._log(y))
+        return self._at("cdf", y)
 
     def sf(self, y):
-        return self.of_log.sf(self._log(y))
+        return self._at("sf", y)
 
     def logsf(self, y):
-        return self.of_log.logsf(self._log(y))
+        return self._at("logsf", y)
 
-    def _log(self, y):
-        with np.errstate(divide="ignore"):
-            return np.log(np.maximum(y, 0.0))  # nothing is before 0
+    def _at(self, name, y):
+        """A function of the distribution of logs; far from it exp may overflow."""
+        with np.errstate(divide="ignore", over="ignore"):
+            return getattr(self.of_log, name)(np.log(np.maximum(y, 0.0)))
 
     def std(self):
-        return np.sqrt(self._moment(2) - self._moment(1) ** 2)
+        first, second = self._moment(1), self._moment(2)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            variance = np.where(second < np.inf, second - first**2, second)
+            return np.exp(self.of_log.args[0] + 0.5 * np.log(np.maximum(variance, 0.0)))
 
     def mean(self) -> float:
-        return self._moment(1)
+        with np.errstate(divide="ignore", over="ignore"):
+            return np.exp(self.of_log.args[0] + np.log(self._moment(1)))
 
     def _moment(self, k):
-        """E exp(k Z), by the moment generating function of the standard one."""
+        """E exp(k scale Z), by the moment generating function of the standard Z."""
         from scipy.special import gamma
 
-        location, scale = self.of_log.args
-        t = k * np.asarray(scale)
+        t = k * np.asarray(self.of_log.args[1])
         name = self.of_log.dist.name
         with np.errstate(all="ignore"):
             if name == "norm":
-                at = np.exp(0.5 * t * t)
-            elif name == "gumbel_l":
-                at = gamma(1.0 + t)
-            else:
-                at = np.where(t < 1.0, gamma(1.0 + t) * gamma(1.0 - t), np.inf)
-            return np.exp(k * location) * at
+                return np.exp(0.5 * t * t)
+            if name == "gumbel_l":
+                return gamma(1.0 + t)
+            return np.where(t < 1.0, gamma(1.0 + t) * gamma(1.0 - t), np.inf)
 
 
 class AFT(CensoredLikelihood):

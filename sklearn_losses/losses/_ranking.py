@@ -20,6 +20,7 @@ from sklearn_losses.losses._targets import group_codes, split_ranking
 PER = [Options("query", "pair")]
 PAIR_WEIGHTS = [Options("gain", "difference"), NONE]
 MOST_GAIN = 1000.0  # of a relevance, whose gain 2^y - 1 overflows at 1024
+UNIFORM = 0.01  # temperatures: shares of rows so near are alike
 
 
 @dataclass(frozen=True)
@@ -303,7 +304,9 @@ class ListNet(RankingLoss):
         which must then be >= 0. With one relevant row, y = 1 among 0, the latter is the
         conditional logit.
     temperature : float, default=1.0
-        > 0; the smaller, the more counts the best row.
+        > 0; the smaller, the more counts the best row. It is in the unit of y: a
+        softmax depends on the unit of relevances, and of tiny ones all shares are
+        alike, of which a fit warns. Use about the difference of two grades.
 
     See Also
     --------
@@ -357,6 +360,19 @@ class ListNet(RankingLoss):
 
     def _factors(self, y, weight, starts, mass):
         return mass
+
+    def _doubts(self, grouping):
+        """What to say where all rows of a query have next to the same share."""
+        y, starts = grouping.sorted_keys[:, 0], grouping.starts
+        spread = float((y[starts[1:] - 1] - y[starts[:-1]]).max(initial=0.0))
+        if self.target != "softmax" or spread > UNIFORM * self.temperature:
+            return None
+        return (
+            f"the relevances of a query are at most {spread:.2g} apart, so that the "
+            f"shares of {self!r}, softmax(y / temperature), are next to uniform, and "
+            "coefficients next to 0. Use relevances in larger units, or "
+            f"temperature={spread:.1g}."
+        )
 
     def _minimum(self, y, weight, starts):
         t = y[:, 0]
@@ -480,7 +496,11 @@ class LambdaRank(NDCGLoss):
     if its rows were exchanged. `LinearRanker` begins at the optimum of
     `PairwiseLogistic`, and goes from one order to the next: it fits the pairs with the
     weights of an order, which is a convex problem, until the order stays or has been
-    seen, and keeps the coefficients with the best NDCG.
+    seen, and keeps the coefficients with the best NDCG. That is a heuristic, and a
+    local optimum at best: if no order is better than the first, the coefficients are
+    those of `PairwiseLogistic`, and others may have a better NDCG. `ApproxNDCG` often
+    finds a better one of the rows of the fit, which need not be better for new
+    queries: compare both by cross-validation.
 
     Parameters
     ----------
@@ -490,6 +510,7 @@ class LambdaRank(NDCGLoss):
     See Also
     --------
     PairwiseLogistic : All pairs alike, and convex.
+    ApproxNDCG : A smooth NDCG, which is minimised itself.
     PlackettLuce : Whole orders, or the first `top_k` of them.
 
     References

@@ -125,10 +125,11 @@ class BPR(PairwiseLogistic):
 
 class WARP(RankingLoss):
     """Hinge of a row and the first drawn one that is in its way:
-    (1 + 1/2 + ... + 1/floor(m / N)) max(0, 1 - (r_i - r_j)), y_i > y_j
+    (1 + 1/2 + ... + 1/max(1, floor(m / N))) max(0, 1 - (r_i - r_j)), y_i > y_j
 
-    Of the m rows of less relevance some are drawn until one, the N-th, is less than 1
-    below row i. If that takes long, few are in the way, and the row is near the top.
+    Of the m rows of less relevance some are drawn, with replacement, until one, the
+    N-th draw, is less than 1 below row i. If that takes long, few are in the way, and
+    the row is near the top.
 
     It estimates an order whose first places count most. Take it in `SGDRanker` with a
     schedule for recommendations, where the first items that are shown matter. Do not

@@ -6,6 +6,7 @@ other y, and scorers see all of it.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,8 @@ def survival_target(
     event : array-like of bool or int of shape (n_samples,)
         Whether the time is that of the event; False: it is not over yet then
         (censored). Or which event it is: 0 (none), 1, 2, ..., of causes that compete.
+        Where all codes are 1 and 2 a warning says that nobody is censored then, for
+        in R such a status is 1 for censored and 2 for an event.
     time : array-like of shape (n_samples,)
         When it happened, or until when it had not. Finite and >= 0.
     entry : array-like of shape (n_samples,), default=None
@@ -118,6 +121,7 @@ def survival_target(
         )
     time = _numbers(time, "time")
     event = _events_or_causes(event, time)
+    _warn_of_two_codes(event)
     parts = {"event" if event.dtype == bool else "cause": event, "time": time}
     if entry is not None:
         parts["entry"] = _numbers(entry, "entry")
@@ -171,6 +175,18 @@ def _events_or_causes(event, time):
             "time)."
         )
     return codes.astype(np.intp)
+
+
+def _warn_of_two_codes(event):
+    """Say that 1 is a cause, which in R's data it is not where there is no 0."""
+    if event.dtype != bool and np.array_equal(np.unique(event), [1, 2]):
+        warnings.warn(
+            "event has the codes 1 and 2, and no 0: they are two causes that compete, "
+            "and no row is censored. If 1 is censored and 2 the event, as in R, pass "
+            "event=(event == 2).",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _numbers(array, name):

@@ -503,7 +503,8 @@ class TripletMargin(TripletLoss):
         is not convex.
     mining : {"k_nearest", "semi_hard", "all"}, default="k_nearest"
         Which triplets labels make; see `TripletLoss`. "all" takes O(n^2 log n), and
-        forms none of them.
+        forms none of them: the loss is the mean over anchors of the mean over the
+        triplets of each, and `n_tuples_` counts the anchors.
     n_neighbors : int, default=3
         How many nearest ones of the own class.
 

@@ -190,11 +190,11 @@ def checked_losses(losses, final):
             "The 'losses' parameter of LossSearchCV has no loss. Use losses such as "
             "[SquaredError(), Huber()], or None for a set by the target."
         )
-    found = []
+    own, found = (final._tasks, final._other_losses), []
     for loss in losses:
         if not (isinstance(loss, Loss) and loss.needs_scale):
             loss = as_loss(loss, "The 'losses' parameter of LossSearchCV")
-        resolve_loss(clone(final).set_params(loss=loss), final._tasks)
+        resolve_loss(clone(final).set_params(loss=loss), *own)
         found.append(loss)
     return found
 

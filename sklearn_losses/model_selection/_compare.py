@@ -11,8 +11,24 @@ from sklearn.utils.validation import column_or_1d
 
 from sklearn_losses._machine._typing import ArrayLike, Labels, Matrix
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators.groups._ranker import LinearRanker
+from sklearn_losses.estimators.groups._survival import LinearSurvival
+from sklearn_losses.estimators.outputs._ordinal import LinearOrdinalClassifier
 from sklearn_losses.losses import Loss, get_loss
 from sklearn_losses.model_selection._search import LossSearchCV
+
+OF_TASK = {
+    "regression": LinearRegressor,
+    "binary": LinearClassifier,
+    "multiclass": LinearClassifier,
+    "ordinal": LinearOrdinalClassifier,
+    "ranking": LinearRanker,
+    "survival": LinearSurvival,
+}
+USUAL = {
+    "ranking": "[PairwiseLogistic(), ListNet()]",
+    "survival": "[CoxPH(), WeibullAFT()]",
+}
 
 
 def compare_losses(
@@ -33,12 +49,15 @@ def compare_losses(
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
+        Also as from `survival_target` or `ranking_target`.
     losses : list of Loss or str, default=None
-        None: a good set for y.
+        None: a good set for y, of numbers or classes.
     scoring : Loss, str, callable, or a list or dict of these
         What they are compared by, as of `LossSearchCV`.
     estimator : estimator, default=None
-        None: ``LinearRegressor()`` or ``LinearClassifier()``, as the losses or y ask.
+        None: ``LinearRegressor()``, ``LinearClassifier()``,
+        ``LinearOrdinalClassifier()``, ``LinearRanker()`` or ``LinearSurvival()``, as
+        the losses or y ask.
     sample_weight, offset, groups : array-like, default=None
         As of `LossSearchCV.fit`.
     **settings
@@ -70,12 +89,23 @@ def compare_losses(
 
 def _estimator_for(losses, y):
     """The one for these losses or, without any, for y."""
+    task = _task_of_fields(y)
     if losses is not None:
         one = [losses] if isinstance(losses, (str, Loss)) else list(losses)
         first = next(iter(one), None)
         first = get_loss(first) if isinstance(first, str) else first
-        is_regression = getattr(first, "task", "regression") == "regression"
-        return LinearRegressor() if is_regression else LinearClassifier()
+        task = task or getattr(first, "task", "regression")
+        if task not in OF_TASK:
+            raise ValueError(
+                f"compare_losses knows no estimator for {first!r}, a loss for {task}. "
+                "Use GridSearchCV with an estimator of such losses."
+            )
+        return OF_TASK[task]()
+    if task:
+        raise ValueError(
+            f"compare_losses knows no usual losses for {task}, which y is of. Name "
+            f"some: losses={USUAL[task]}."
+        )
     y = column_or_1d(y)
     kind = type_of_target(y)
     if kind == "binary" or np.asarray(y).dtype.kind in "OUSb":
@@ -86,3 +116,11 @@ def _estimator_for(losses, y):
             "estimator=LinearClassifier() or estimator=LinearRegressor(), or losses."
         )
     return LinearRegressor()
+
+
+def _task_of_fields(y):
+    """What y is of, if it is from `ranking_target`, `survival_target` or the like."""
+    names = getattr(getattr(y, "dtype", None), "names", None)
+    if names is None:
+        return None
+    return "ranking" if set(names) == {"relevance", "group"} else "survival"

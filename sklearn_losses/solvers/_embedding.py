@@ -15,8 +15,9 @@ SHARPER = 1e-3, 1e-4  # where the end is to be proved
 PROVED = 100.0  # times tol: the gap, in shares of the objective, at which it is
 LEAST_TOL = 1e-14
 # The fall of the objective in one iteration, in units of tol, at which it has ended.
-# Where there are many minima, the last digits of one are worth nothing.
-FALL, FALL_OF_MANY = 0.03, 1.0
+# Where there are many minima, the last digits of one are worth nothing; but cosines
+# have long valleys, in which little is gained for a while.
+FALL, FALL_OF_MANY, FALL_OF_COSINES = 0.03, 1.0, 0.1
 
 
 class Run:
@@ -44,7 +45,7 @@ class Run:
             return
         if width:
             objective = objective.smoothed(width)
-        fall = tol * (FALL if objective.loss.convex else FALL_OF_MANY)
+        fall = tol * _fall(objective.loss)
         options = {"gtol": tol, "ftol": fall, "maxcor": 20, "maxfun": 20 * steps}
         found = minimize(
             objective.value_gradient,
@@ -74,6 +75,13 @@ class Run:
                 break
             objective = objective.with_term(term)
         return objective
+
+
+def _fall(loss):
+    """The fall of the objective at which a descent has ended, in units of tol."""
+    if loss.similarity == "cosine":
+        return FALL_OF_COSINES
+    return FALL if loss.convex else FALL_OF_MANY
 
 
 def _bounds(objective, size):

@@ -414,3 +414,11 @@ def test_no_warning_without_a_reason():
         warnings.simplefilter("error")
         for loss in LOSSES:
             LinearEmbedding(2, loss=loss).fit(WINE, KIND)
+
+
+def test_cosines_do_not_end_in_a_valley():
+    X, y = WINE[:89], KIND[:89]
+    model = LinearEmbedding(2, loss=SupCon(), alpha=0.1)
+    found = model.fit(X, y).objective_
+    in_units = model.fit(X * 10.0 ** np.arange(-6, 7), y).objective_
+    assert in_units == pytest.approx(found, rel=2e-3)

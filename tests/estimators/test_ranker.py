@@ -24,7 +24,9 @@ from sklearn_losses import (
     PairwiseLogistic,
     PairwiseSquaredHinge,
     PlackettLuce,
+    SGDRanker,
     alpha_max,
+    loss_scorer,
     ndcg_score,
     ndcg_scorer,
     pairwise_accuracy_scorer,
@@ -364,3 +366,37 @@ def test_two_kinds_of_queries_are_refused():
         own.set_score_request(groups=False)
         search = GridSearchCV(own, {"alpha": [0.1]}, cv=GroupKFold(2))
         assert 0 < search.fit(X, target, groups=q // 2).best_score_ < 1
+
+
+@pytest.mark.parametrize("k", [None, 2])
+def test_a_row_without_weight_has_no_rank(k):
+    X, y, groups, _ = data()
+    here = np.random.default_rng(1).random(N) < 0.7
+    model = LinearRanker(LambdaRank(k), alpha=1e-3)
+    few = model.fit(X[here], y[here], groups=groups[here]).coef_
+    found = model.fit(X, y, groups=groups, sample_weight=here * 1.0).coef_
+    np.testing.assert_allclose(found, few, rtol=1e-6, atol=1e-9)
+
+
+def test_whatever_gets_no_queries_says_so():
+    X, y, groups, _ = data()
+    model = LinearRanker(penalty="l1").fit(X, y, groups=groups)
+    with pytest.warns(UserWarning, match="one query: pass groups="):
+        alpha_max(model, X, y)
+    with pytest.warns(UserWarning, match="scored as one query: pass groups="):
+        loss_scorer(PairwiseLogistic())(model, X, y)
+    with pytest.warns(UserWarning, match="validated as one query: pass groups_val="):
+        SGDRanker(optimizer="adagrad", max_iter=2, tol=None).fit(
+            X / X.std(axis=0), y, groups=groups, X_val=X / X.std(axis=0), y_val=y
+        )
+
+
+@pytest.mark.filterwarnings("error:.*are next to uniform")
+@pytest.mark.parametrize("estimator", [LinearRanker, SGDRanker])
+def test_targets_that_are_uniform_are_named(estimator):
+    X, y, groups, _ = data()
+    tiny = 1e-6 * y + groups  # of each query; its level says nothing
+    with pytest.warns(UserWarning, match=r"at most 3e-06 apart, .* temperature="):
+        estimator(ListNet()).fit(X, tiny, groups=groups)
+    estimator(ListNet(temperature=1e-6)).fit(X, tiny, groups=groups)
+    estimator(ListNet("proportional")).fit(X, 1e-6 * y, groups=groups)

@@ -332,3 +332,20 @@ def test_refusals_of_data():
 def test_contract(estimator, check, routing):
     with sklearn.config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
+def test_the_noise_of_draws_is_no_divergence(optimizer):
+    rng = np.random.default_rng(0)
+    X, q = rng.normal(size=(150, 3)), rng.integers(0, 20, 150)
+    y = np.clip(np.round(X @ [1, -0.5, 0] + rng.normal(size=150)), 0, 4)
+    settings = dict(learning_rate="constant", eta0=0.1, optimizer=optimizer)
+    for seed in range(5):
+        model = SGDRanker(WARP(), **settings, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.fit(X, y, groups=q)
+    model = SGDRanker(WARP(), **settings | {"eta0": 30.0}, max_iter=20, random_state=0)
+    if optimizer == "sgd":
+        with pytest.warns(UserWarning, match="diverged"):
+            model.fit(X, rng.integers(0, 4, 150), groups=q)

@@ -16,9 +16,13 @@ from statsmodels.duration.survfunc import CumIncidenceRight
 from sklearn_losses import (
     CoxPH,
     Huber,
+    LinearRanker,
     LinearSurvival,
     WeibullAFT,
+    alpha_max,
+    concordance_index_ipcw_scorer,
     concordance_index_scorer,
+    loss_scorer,
     regularization_path,
     survival_target,
 )
@@ -397,7 +401,8 @@ def test_causes_in_searches_paths_and_bad_input():
         with pytest.raises(ValueError, match=message):
             call()
     twin = np.column_stack([np.arange(20.0), np.arange(20.0) % 3])
-    y = survival_target(np.repeat([1, 2], 10), 20.0 - twin[:, 0])
+    with pytest.warns(UserWarning, match="codes 1 and 2, and no 0"):
+        y = survival_target(np.repeat([1, 2], 10), 20.0 - twin[:, 0])
     with pytest.warns(UserWarning, match="its objective then has no minimum"):
         LinearSurvival(penalty=None).fit(twin[:, :1], y)
 
@@ -504,3 +509,49 @@ def test_events_that_nobody_else_could_have_say_nothing():
     assert not model.coef_.any()
     with pytest.warns(UserWarning, match="At no event of LinearSurvival any other row"):
         LinearSurvival().fit(X, survival_target(time == 6.0, time))
+
+
+def test_scores_without_the_strata_of_the_fit_say_so():
+    X, time, event, _, strata, _ = design()
+    y = survival_target(event, time)
+    model = LinearSurvival().fit(X, y, strata=strata)
+    pipe = make_pipeline(StandardScaler(), LinearSurvival())
+    pipe.fit(X, y, linearsurvival__strata=strata)
+    scores = (
+        LinearSurvival.score,
+        concordance_index_scorer(),
+        concordance_index_ipcw_scorer(),
+        loss_scorer(CoxPH()),
+    )
+    for score in scores:
+        with pytest.warns(UserWarning, match=r"was fitted with strata.*Pass strata="):
+            score(model, X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            score(model, X, y, strata=strata)
+    with pytest.warns(UserWarning, match="was fitted with strata"):
+        concordance_index_scorer()(pipe, X, y)
+
+
+def test_a_status_of_r_is_warned_of():
+    with pytest.warns(UserWarning, match=r"no row is censored.*event == 2"):
+        survival_target([1, 2, 2], [3.0, 4.0, 5.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        survival_target([1, 2, 0], [3.0, 4.0, 5.0])
+
+
+def test_paths_take_strata():
+    X, time, event, _, strata, _ = design()
+    y, model = survival_target(event, time), LinearSurvival(penalty="l1")
+    assert alpha_max(model, X, y, strata=strata) == alpha_max(
+        model, X, y, groups=strata
+    )
+    path = regularization_path(model, X, y, [0.01], strata=strata)
+    np.testing.assert_array_equal(
+        path.coefs[0], model.set_params(alpha=0.01).fit(X, y, strata=strata).coef_
+    )
+    with pytest.raises(ValueError, match="groups and strata"):
+        alpha_max(model, X, y, groups=strata, strata=strata)
+    with pytest.raises(ValueError, match="LinearRanker has none of"):
+        alpha_max(LinearRanker(penalty="l1"), X, time, strata=strata)

@@ -6,6 +6,7 @@ import sklearn
 from scipy import stats
 from scipy.optimize import minimize
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,6 +23,7 @@ from sklearn_losses import (
     concordance_index_scorer,
     integrated_brier_scorer,
     loss_scorer,
+    survival_bands,
     survival_target,
 )
 from tests.contract import each_check
@@ -263,3 +265,22 @@ def test_hazards_are_no_distribution():
     assert not hasattr(model, "baseline_")
     assert model.predict_std(X).shape == (N,)
     assert not hasattr(model.set_params(loss="cox").fit(X, Y), "predictors_")
+
+
+@pytest.mark.parametrize("loss", [WeibullAFT(), LogNormalAFT(), LogLogisticAFT()])
+def test_predictions_of_far_rows_overflow_silently(loss):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(100, 1))
+    y = survival_target(rng.random(100) < 0.7, np.exp(rows[:, 0]) * rng.weibull(2, 100))
+    model = LinearSurvival(loss, penalty=None).fit(rows, y)
+    for far in ([[-1e4]], [[1e4]]):
+        survival = model.predict_survival_function(far, [1.0])
+        np.testing.assert_allclose(survival, far[0][0] > 0)
+        assert np.isfinite(survival_bands(model, rows, y, far, [1.0]).upper).all()
+        np.testing.assert_equal(model.predict_cumulative_hazard(far, [1.0]) >= 0, True)
+    assert model.predict_std([[1e4]]) == np.inf
+
+
+def test_a_scale_of_one_row_falls_to_0():
+    with pytest.warns(ConvergenceWarning, match="grows without end as its scale falls"):
+        LinearSurvival(WeibullAFT()).fit([[1.0]], survival_target([1], [2.0]))

@@ -157,3 +157,61 @@ def test_parallel_lines_want_a_cumulative_loss():
     model = LinearOrdinalClassifier().fit(X, CODES > 0)
     with pytest.raises(ValueError, match="three classes or more: of two there is one"):
         parallel_lines_test(model, X, CODES > 0)
+
+
+def test_parallel_lines_know_the_offset():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(2000, 2))
+    offset = 3 * rows[:, 0] ** 2
+    y = np.digitize(rows @ [1, -0.5] + offset + rng.logistic(size=2000), [-1, 2, 6])
+    model = LinearOrdinalClassifier(penalty=None).fit(rows, y, offset=offset)
+    assert parallel_lines_test(model, rows, y, offset=offset).pvalue > 0.01
+    with pytest.warns(UserWarning, match="fitted with an offset: pass offset= too"):
+        assert parallel_lines_test(model, rows, y).pvalue < 1e-4
+
+
+def test_parallel_lines_want_the_data_of_the_fit():
+    parts = dict(alpha=0.01, categories=ORDER.tolist(), class_weight="balanced")
+    model = LinearOrdinalClassifier(tol=0.1, **parts).fit(X, Y, sample_weight=WEIGHT)
+    known = parallel_lines_test(model, X, Y, sample_weight=WEIGHT)  # and no warning
+    with pytest.warns(UserWarning, match="parallel_lines_test supposes X, y, groups"):
+        found = parallel_lines_test(model, X, Y)
+    assert found.statistic != known.statistic
+
+
+def test_parallel_lines_ignore_classes_and_rows_without_weight():
+    more = LinearOrdinalClassifier(penalty=None, categories=[*ORDER, "best"])
+    rows, y = np.vstack([X, X[:1]]), [*Y, "best"]
+    weight = np.append(WEIGHT, 0.0)
+    with pytest.warns(UserWarning, match="No row of y has the class 'best'"):
+        more.fit(rows, y, sample_weight=weight)
+    found = parallel_lines_test(more, rows, y, sample_weight=weight)
+    less = LinearOrdinalClassifier(penalty=None, categories=ORDER.tolist())
+    less.fit(X, Y, sample_weight=WEIGHT)
+    known = parallel_lines_test(less, X, Y, sample_weight=WEIGHT)
+    assert (found.dof, found.statistic) == (3, pytest.approx(known.statistic))
+
+
+NINE = np.repeat([0, 1, 2], 3)
+SEPARATED = {
+    "last": (np.arange(40.0)[:, None], np.where(np.arange(40) < 30, CODES[:40] % 2, 2)),
+    "all": (np.random.default_rng(0).normal(size=(6, 3)), np.array([0, 1, 2, 0, 1, 2])),
+    "quasi": (np.eye(3)[[0, 0, 1, 0, 1, 0, 2, 2, 2]][:, 1:], NINE),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", SEPARATED)
+def test_parallel_lines_refuse_separated_rows(name):
+    rows, y = SEPARATED[name]
+    model = LinearOrdinalClassifier(penalty=None).fit(rows, y)
+    with pytest.raises(ValueError, match="a plane separates the classes up to"):
+        parallel_lines_test(model, rows, y)
+
+
+@pytest.mark.parametrize("column", [np.full(300, 0.1), X[:, 0], X[:, 0] - 2 * X[:, 1]])
+def test_parallel_lines_refuse_coefficients_that_are_not_unique(column):
+    rows = np.column_stack([X, column])
+    model = LinearOrdinalClassifier().fit(rows, CODES)
+    with pytest.raises(ValueError, match="parallel_lines_test has none here: a column"):
+        parallel_lines_test(model, rows, CODES)

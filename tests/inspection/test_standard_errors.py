@@ -1,5 +1,7 @@
 """Sandwich standard errors, against statsmodels."""
 
+import warnings
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -13,13 +15,17 @@ from sklearn_losses import (
     LinearMultiTask,
     LinearRanker,
     LinearRegressor,
+    LinearSurvival,
     LogLoss,
     Poisson,
     Quantile,
     SGDRegressor,
     SquaredError,
     TukeyBiweight,
+    WeibullAFT,
     standard_errors,
+    survival_bands,
+    survival_target,
 )
 from tests.cases import each
 from tests.estimators.test_linear import data, estimator
@@ -114,3 +120,25 @@ def test_other_refusals():
     for other in (SGDRegressor(), LinearRanker(), LinearMultiTask()):
         with pytest.raises(TypeError, match="needs a LinearRegressor"):
             standard_errors(other, X, y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_data_of_another_fit_are_named(dtype):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(200, 3)) + 5.0).astype(dtype)
+    y, weight = np.exp(X[:, 0] / 3 + rng.normal(size=200)), rng.uniform(size=200)
+    models = [
+        (LinearRegressor("squared_error", penalty=None), y),
+        (LinearClassifier("log_loss", penalty=None, tol=0.1), np.digitize(y, [3, 8])),
+        (LinearSurvival(penalty=None, tol=0.1), survival_target(y > 3, y)),
+        (LinearSurvival(WeibullAFT(), penalty=None), survival_target(y > 3, y)),
+    ]
+    for model, target in models:
+        model.fit(X, target, sample_weight=weight)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            standard_errors(model, X, target, sample_weight=weight)
+        with pytest.warns(UserWarning, match="standard_errors supposes X, y, groups"):
+            standard_errors(model, X, target)
+    with pytest.warns(UserWarning, match="survival_bands supposes X, y, groups"):
+        survival_bands(model, X, target, X[:2])

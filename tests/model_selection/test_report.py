@@ -8,17 +8,32 @@ from sklearn.datasets import load_iris, make_regression
 
 from sklearn_losses import (
     AbsoluteError,
+    AllThreshold,
+    CoxPH,
+    CumulativeLogit,
     Gamma,
     Hinge,
     Huber,
     LinearClassifier,
+    LinearOrdinalClassifier,
+    LinearRanker,
     LinearRegressor,
+    LinearSurvival,
+    ListNet,
     LogLoss,
     LossSearchCV,
     LossSearchDisplay,
+    PairwiseLogistic,
     Quantile,
     SquaredError,
+    TripletMargin,
+    WeibullAFT,
     compare_losses,
+    concordance_index_scorer,
+    ndcg_scorer,
+    ordinal_mae_scorer,
+    ranking_target,
+    survival_target,
 )
 from sklearn_losses.model_selection._metrics import metrics_of
 from sklearn_losses.model_selection._report import rewards
@@ -187,3 +202,24 @@ def test_compare_losses_finds_the_estimator():
     assert kind(A, y, ["poisson"], **weighted) is LinearRegressor
     with pytest.raises(ValueError, match="may be classes or counts"):
         compare_losses(A, y, scoring="accuracy")
+
+
+def test_compare_losses_finds_the_estimator_of_structured_targets():
+    waits, queries = survival_target(Y > 0, np.exp(Y / 100)), np.arange(len(Y)) // 6
+    times = dict(scoring=concordance_index_scorer(), alphas=[0.01], cv=3)
+    found = compare_losses(X, waits, [CoxPH(), WeibullAFT()], **times)
+    assert type(found.best_estimator_) is LinearSurvival
+    found = compare_losses(X, waits, [WeibullAFT()], **times)
+    assert type(found.best_estimator_) is LinearSurvival
+    ranks = ranking_target(Y > 0, queries)
+    parts = dict(scoring=ndcg_scorer(), alphas=[0.01], cv=3)
+    found = compare_losses(X, ranks, [ListNet(), PairwiseLogistic()], **parts)
+    assert type(found.best_estimator_) is LinearRanker
+    losses = [CumulativeLogit(), AllThreshold()]
+    parts = dict(scoring=ordinal_mae_scorer(), alphas=[0.01], cv=3)
+    found = compare_losses(X, np.digitize(Y, [-50, 50]), losses, **parts)
+    assert type(found.best_estimator_) is LinearOrdinalClassifier
+    with pytest.raises(ValueError, match=r"which y is of. Name some: losses="):
+        compare_losses(X, waits, scoring=concordance_index_scorer())
+    with pytest.raises(ValueError, match=r"a loss for embedding\. Use GridSearchCV"):
+        compare_losses(X, Y > 0, [TripletMargin()], scoring="accuracy")

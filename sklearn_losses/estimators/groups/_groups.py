@@ -3,24 +3,62 @@
 import numpy as np
 
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators._linear import _PARAMETERS, BaseLinear
+from sklearn_losses.estimators._linear import (
+    _ATTRIBUTES,
+    _NOTES,
+    _PARAMETERS,
+    BaseLinear,
+)
 from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_offset,
     check_weights,
+    warn_caller,
 )
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping
 from sklearn_losses.problem._group_objective import GroupObjective, GroupTargets
 from sklearn_losses.solvers.descent._certified import Certified, Memory
 
+
+def _paragraphs(text, without, replaced):
+    """The paragraphs of a docstring that say something of groups of rows."""
+    parts = (part for part in text.split("\n\n    ") if not part.startswith(without))
+    found = "\n\n    ".join(parts)
+    for old, new in replaced.items():
+        assert old in found, old
+        found = found.replace(old, new)
+    return found
+
+
 # Those of the other linear models, without what makes no difference here.
-GROUP_PARAMETERS = "\n\n    ".join(
-    part
-    for part in _PARAMETERS.format(positive="").split("\n\n    ")
-    if not part.startswith("fit_intercept")
-).replace(" The intercept may have any sign.", "")
+GROUP_PARAMETERS = _paragraphs(
+    _PARAMETERS.format(positive=""),
+    without="fit_intercept",
+    replaced={
+        "; the intercept is not penalised. An": ". An",
+        """ With a loss of regression whose slopes are
+        bounded, `lipschitz` in the catalogue, what is right depends on the unit of y:
+        the larger y is, the smaller alpha has to be. A UserWarning says so where the
+        penalty of the default is more than a tenth of what the fit has gained over the
+        best constant.""": "",
+        " The intercept may have any sign.": "",
+        " The intercept has no\n        bounds. ``": "\n        ``",
+        "best constant prediction": "coefficients of 0",
+        "the best constant.": "coefficients of 0.",
+    },
+)
+GROUP_ATTRIBUTES = _paragraphs(
+    _ATTRIBUTES, without="scale_", replaced={" and `intercept_`": ""}
+)
+GROUP_NOTES = _paragraphs(
+    _NOTES,
+    without="S is",
+    replaced={
+        " iteration,\n    of all classes side by side, and": " iteration,\n    and"
+    },
+)
 
 
 class GroupModelMixin:
@@ -63,12 +101,16 @@ class GroupModelMixin:
         return objective, X.dtype
 
     def _refuse_nothing(self, objective):
-        """Raise where there is nothing to fit."""
+        """Raise where there is nothing to fit, and warn where there is next to none."""
         weight = objective.sample_weight
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")
         if not objective.grouping.total > 0:
             raise ValueError(self._says_nothing(objective.rows.n_rows))
+        doubts = getattr(objective.loss, "_doubts", None)
+        doubt = doubts and doubts(objective.grouping)
+        if doubt:
+            warn_caller(f"{type(self).__name__}: {doubt}")
 
     def _published(self, coef, intercept, dtype):
         """Of one output; where features are centred is a constant, too."""

@@ -10,9 +10,10 @@ import numpy as np
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
 from sklearn_losses.design._structure import refuse_collection
-from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._validation import unchanged_on_error
 from sklearn_losses.estimators.groups._groups import (
+    GROUP_ATTRIBUTES,
+    GROUP_NOTES,
     GROUP_PARAMETERS,
     BaseGroupLinear,
     GroupModelMixin,
@@ -34,7 +35,7 @@ class RankerMixin(GroupModelMixin):
     __metadata_request__fit = {"groups": True}
     __metadata_request__score = {"groups": True}
 
-    def _given(self, y, groups):
+    def _grouped(self, y, groups):
         """What was given, relevances as a column, and codes of queries, for a fit.
 
         It warns where all rows are one query.
@@ -136,7 +137,9 @@ class RankerMixin(GroupModelMixin):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Relevances >= 0, or as from `ranking_target`.
+            Relevances >= 0, or as from `ranking_target`. NDCG has no gains of less than
+            0, which are refused: of such relevances take `pairwise_accuracy_score`, and
+            in searches ``scoring=pairwise_accuracy_scorer()``.
         sample_weight : array-like of shape (n_samples,), default=None
         groups : array-like of shape (n_samples,), default=None
             As in `fit`.
@@ -160,8 +163,9 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
         sum over queries of loss(y_q, X_q w) / n_queries + alpha penalty(w)
 
     and proves how near the result is: `gap_` bounds what any other coefficients could
-    gain. There is no intercept, for only differences within a query count. With a loss
-    of ``per="pair"`` it is the sum over pairs, over their number.
+    gain. n_queries counts those with two levels of relevance (`n_queries_used_`), for
+    the others say nothing. There is no intercept, for only differences within a query
+    count. With a loss of ``per="pair"`` it is the sum over pairs, over their number.
 
     Parameters
     ----------
@@ -179,7 +183,7 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
     n_queries_used_ : int
         How many queries have rows of two levels of relevance; the others say nothing.
 
-    {_ATTRIBUTES.format(several="", most="")}
+    {GROUP_ATTRIBUTES.format(several="", most="")}
 
     See Also
     --------
@@ -189,9 +193,11 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
     Notes
     -----
     Rows of a query need not follow each other, and queries may have any ids. A query
-    counts as much as the mean of its rows' weights; a row of weight 0 is none.
+    counts as much as the mean of its rows' weights, and n_queries is the sum of these;
+    a row of weight 0 is none. With ``per="query"`` a row of weight 2 is not two rows,
+    which would change that mean; with ``PairwiseLogistic("pair")`` it is.
 
-    {_NOTES}
+    {GROUP_NOTES}
 
     Examples
     --------
@@ -277,15 +283,9 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
             before.
         """
         with unchanged_on_error(self):
-            return self._fit(X, self._given(y, groups), sample_weight, offset)
+            return self._fit(X, self._grouped(y, groups), sample_weight, offset)
 
     _groups_are = "groups"
-
-    def _grouped(self, y, groups):
-        """A target as `_objectives` takes it."""
-        relevance, codes = split(y, groups)
-        codes = group_codes(None, len(relevance)) if codes is None else codes
-        return y, relevance[:, None], codes
 
     def _resolve_loss(self):
         use = "SGDRanker(learning_rate='constant'), or LambdaRank()"
@@ -322,6 +322,9 @@ def fit_orders(solve, objective, start):
     frozen, best, best_score, seen = loss.frozen(), None, -np.inf, set()
     relative = replace(objective, loss=loss.convex_relative(), grouping=None)
     result, passes = solve(relative, start), 0
+    queries, weight = groups, objective.sample_weight
+    if weight is not None:  # a row without weight takes no rank from another
+        queries = np.where(weight > 0, groups, -1)
     for _ in range(MOST_ORDERS):
         passes += int(result.n_iter[0])
         score = objective.raw(result.coef, np.zeros(1))[:, 0]
@@ -329,12 +332,12 @@ def fit_orders(solve, objective, start):
             relevance,
             score,
             groups=groups,
-            sample_weight=objective.sample_weight,
+            sample_weight=weight,
             k=loss.k,
         )
         if best is None or found > best_score:
             best, best_score = result, found
-        ranks = _mean_ranks(score, groups)
+        ranks = _mean_ranks(score, queries)
         if ranks.tobytes() in seen:
             break
         seen.add(ranks.tobytes())

@@ -29,6 +29,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.estimators._warnings import look_at_objective
 from sklearn_losses.estimators._watching import check_validation_data, make_score
 from sklearn_losses.estimators.groups._ranker import RankerMixin, fit_orders, split
+from sklearn_losses.estimators.scores._groups import warn_of_one_query
 from sklearn_losses.losses import Loss, ranking_target
 from sklearn_losses.losses._targets import group_codes
 from sklearn_losses.penalties import Penalty
@@ -93,8 +94,9 @@ class SGDRanker(RankerMixin, BaseSGD):
         sum over queries of loss(y_q, X_q w) / n_queries + alpha penalty(w)
 
     with all rows at once or, if `learning_rate` names a schedule, by stochastic
-    gradient descent: one query, or `batch_size` queries, at a time. `partial_fit` takes
-    queries as they come. There is no intercept, for only differences within a query
+    gradient descent: n_queries counts those with two levels of relevance, and a step
+    takes one query, or `batch_size` queries. `partial_fit` takes queries as they
+    come. There is no intercept, for only differences within a query
     count. With a loss of ``per="pair"`` it is the sum over pairs, over their number.
 
     Parameters
@@ -280,7 +282,8 @@ class SGDRanker(RankerMixin, BaseSGD):
             Their weights >= 0; None means 1.
 
         groups_val : array-like of shape (n_validation,), default=None
-            Their queries.
+            Their queries. None: those of y_val; if there are none, all of these rows
+            are one query, and a warning says so.
 
         offset_val : array-like of shape (n_validation,) or float, default=None
             Their offsets.
@@ -303,7 +306,7 @@ class SGDRanker(RankerMixin, BaseSGD):
         with unchanged_on_error(self):
             return self._fit(
                 X,
-                self._given(y, groups),
+                self._grouped(y, groups),
                 sample_weight,
                 init=(coef_init, None),
                 validation=validation,
@@ -357,7 +360,7 @@ class SGDRanker(RankerMixin, BaseSGD):
         with unchanged_on_error(self):
             return self._fit(
                 X,
-                self._given(y, groups),
+                self._grouped(y, groups),
                 sample_weight,
                 partial=True,
                 offset=offset,
@@ -478,6 +481,7 @@ class SGDRanker(RankerMixin, BaseSGD):
             self, X_val, relevance, weight_val, offset_val, **ROWS
         )
         if X is not None:
+            warn_of_one_query(y_val, groups_val, "validated", "_val")
             codes = group_codes(None, len(relevance)) if codes is None else codes
             parts = relevance[:, None], codes, weight_val, objective.loss, offset_val
             held, _ = self._group_objective(X, *parts, reset=False)

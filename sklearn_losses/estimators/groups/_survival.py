@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, Seed
 from sklearn_losses.design._structure import refuse_collection
-from sklearn_losses.estimators._linear import _ATTRIBUTES, _NOTES
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._validation import (
     check_offset,
@@ -26,14 +25,22 @@ from sklearn_losses.estimators._validation import (
     warn_caller,
 )
 from sklearn_losses.estimators.groups._baseline import Hazards, baseline
-from sklearn_losses.estimators.groups._groups import GROUP_PARAMETERS, BaseGroupLinear
+from sklearn_losses.estimators.groups._groups import (
+    GROUP_ATTRIBUTES,
+    GROUP_NOTES,
+    GROUP_PARAMETERS,
+    BaseGroupLinear,
+)
 from sklearn_losses.estimators.outputs._outputs import (
     LinearOutputs,
     has_outputs,
     levels_of,
     tails_of,
 )
-from sklearn_losses.estimators.scores._groups import concordance_index_score
+from sklearn_losses.estimators.scores._groups import (
+    concordance_index_score,
+    warn_of_pooled_strata,
+)
 from sklearn_losses.estimators.scores._survival import kaplan_meier
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._targets import (
@@ -105,7 +112,7 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
         censored until then, of all strata (Kaplan-Meier). What scores take as
         `censoring`.
 
-    {_ATTRIBUTES.format(several=", or ndarray of shape (n_causes,)", most="")}
+    {GROUP_ATTRIBUTES.format(several=", or ndarray of shape (n_causes,)", most="")}
 
     See Also
     --------
@@ -115,10 +122,11 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
 
     Notes
     -----
-    With ``CoxPH(ties="efron")`` a row of weight 2 is not the same as two rows, which
-    are a tie, as in R's ``coxph``.
+    A row of weight 2 is the same as two rows, and a row of weight 0 as none; but with
+    ``CoxPH(ties="efron")`` two rows are a tie, which one of weight 2 is not, as in R's
+    ``coxph``.
 
-    {_NOTES}
+    {GROUP_NOTES}
 
     Examples
     --------
@@ -618,13 +626,15 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
         y : as in `fit`
         sample_weight : array-like of shape (n_samples,), default=None
         strata : array-like of shape (n_samples,), default=None
-            Only rows of the same stratum are compared.
+            Only rows of the same stratum are compared. None: all are, and a warning
+            says so if the model was fitted with strata.
         offset : array-like of shape (n_samples,) or float, default=None
 
         Returns
         -------
         float
         """
+        warn_of_pooled_strata(self, strata)
         risk, more = self.predict(X, offset), {"sample_weight": sample_weight}
         risk = risk if self._predict_risk_score else -risk
         if not hasattr(self, "causes_"):

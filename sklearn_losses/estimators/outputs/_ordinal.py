@@ -97,9 +97,10 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
         The objective at `coef_` and `thresholds_`.
 
     gap_ : float
-        No w and thresholds up to ten times as large as these have an objective less
-        than ``objective_ - gap_``, up to rounding. It is nan of a loss that is not
-        convex, and inf of one with kinks.
+        No w and ordered thresholds up to ten times as large as these have an objective
+        less than ``objective_ - gap_``, up to rounding. It is nan of a loss that is not
+        convex, and inf of an `ImmediateThreshold` whose loss has kinks, such as
+        `Hinge`; that of ``AllThreshold(Hinge())`` is finite.
 
     n_iter_ : int
         The passes over the rows that were made.

@@ -66,13 +66,27 @@ def _seen(weight, *arrays):
     return weight[here], *(array[here] for array in arrays)
 
 
-def warn_of_one_query(y, groups, what):
-    """Say that rows without queries are one query, which is seldom meant."""
+def warn_of_one_query(y, groups, what, of=""):
+    """Say that rows without queries are one query, which is seldom meant.
+
+    `of` ends the names of parameters, where it is not y and groups.
+    """
     if groups is None and getattr(getattr(y, "dtype", None), "names", None) is None:
         warn_caller(
-            f"All rows are {what} as one query: pass groups= or "
-            "y=ranking_target(relevance, groups). (Without metadata routing, "
+            f"All rows are {what} as one query: pass groups{of}= or "
+            f"y{of}=ranking_target(relevance, groups). (Without metadata routing, "
             "scikit-learn's searches pass groups to the splitter alone.)"
+        )
+
+
+def warn_of_pooled_strata(model, strata):
+    """Say that rows of different strata are compared, which the fit did not."""
+    if strata is None and getattr(model, "_strata", None) is not None:
+        warn_caller(
+            f"{type(model).__name__} was fitted with strata, and is scored without: "
+            "rows of different strata are compared, of which the model says nothing. "
+            "Pass strata= of these rows. (Without metadata routing, scikit-learn's "
+            "searches pass them to nobody who scores.)"
         )
 
 

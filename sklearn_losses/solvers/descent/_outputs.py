@@ -305,6 +305,8 @@ class OutputsDescent(Descent):
             return False
         before = term.loss.values_of(term.best_constant()[None])["scale"]
         raw = self.problem.raw_at(self.state.kept)[term.weight > 0]
+        if len(raw) == 1 and not self.state.converged:
+            return True  # as the best constant has no scale, either
         vanished = GONE if self.state.converged else VANISHED
         return not np.min(term.loss.values_of(raw)["scale"]) > vanished * before[0]
 

@@ -14,6 +14,7 @@ from sklearn_losses.solvers.sgd._group_batches import GroupBatches
 from sklearn_losses.solvers.sgd._optimizers import Plain
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._visits import visits_of
+from sklearn_losses.solvers.sgd._weights import coefficients
 
 
 class GroupSGD(SGD):
@@ -39,6 +40,15 @@ class GroupSGD(SGD):
         found = super().solve(objective, state, train, watch)
         found.n_iter = found.n_iter + before.n_iter
         return found
+
+    def _divergence(self, objective, watch, start, end):
+        """Steps of draws about a good start may end above it, but not above 0.
+
+        They go where draws lead, which is not straight down the mean over all draws.
+        """
+        if objective.loss.drawn is not None:
+            start = self.start(*(np.zeros_like(part) for part in coefficients(start)))
+        return super()._divergence(objective, watch, start, end)
 
     def _prepare(self, objective, start, train, counts):
         visits = visits_of(objective, self.seed)

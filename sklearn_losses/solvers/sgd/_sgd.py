@@ -242,7 +242,7 @@ class SGD(Solver):
             tracker.n_iter = progress.n_epochs
         found = []
         if epoch.n_clipped or any(t.last > t.first for t in trackers):
-            found += _divergence(objective, watch, start, state)
+            found += self._divergence(objective, watch, start, state)
         if self.average and objective.penalty.has_l1:
             found += _runaway_mean(coef, state)
         return SolverResult(
@@ -255,6 +255,10 @@ class SGD(Solver):
             curves=progress.curves(),
             best_epoch=progress.best_epoch,
         )
+
+    def _divergence(self, objective, watch, start, end):
+        """What to say of a fit under suspicion; see `_divergence`."""
+        return _divergence(objective, watch, start, end)
 
     def _goes_on(self, progress):
         is_over = progress.is_stopped or self.stop.is_set()

@@ -59,7 +59,11 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
-from sklearn_losses.estimators._warnings import look_at_objective, odd_results
+from sklearn_losses.estimators._warnings import (
+    look_at_objective,
+    odd_results,
+    warn_of_penalty,
+)
 from sklearn_losses.estimators._watching import EpochCallbacks
 from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators.outputs._outputs import LinearOutputs
@@ -297,11 +301,14 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         for message in dict.fromkeys(self._said_by(results)):
             warn_caller(message, ConvergenceWarning)
         for objective, r in zip(objectives, results):
-            if objective.loss.outputs:
-                continue  # it has no single raw prediction
-            point = r.coef, r.intercept, r.gained, dtype
+            point = r.coef, r.intercept
+            if objective.loss.outputs:  # it has no single raw prediction
+                warn_of_penalty(self, objective, *point, r.converged)
+                continue
             for message, category in odd_results(
-                self, objective, *point, separation=False, converged=r.converged
+                *(self, objective, *point, r.gained, dtype),
+                separation=False,
+                converged=r.converged,
             ):
                 warn_caller(message, category)
         found = _joined([(r.coef, r.intercept) for r in results])

@@ -58,6 +58,7 @@ from sklearn_losses.estimators._warnings import (
     ignored_parameters,
     look_at_objective,
     odd_results,
+    warn_of_penalty,
 )
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
@@ -553,11 +554,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
 
     def _warn_of_results(self, objective, results, coef, intercept, dtype, train):
         """Warn of what is odd about the coefficients."""
+        converged = all(r.converged for r in results)
         if objective.loss.outputs and objective.loss.granularity == "row":
-            return  # it has no single raw prediction
+            # It has no single raw prediction.
+            warn_of_penalty(self, objective, coef, intercept, converged, train)
+            return
         gained = [r.gained for r in results if r.gained is not None]
         gained = np.concatenate(gained) if len(gained) == len(results) else None
-        converged = all(r.converged for r in results)
         odd = odd_results(
             *(self, objective, coef, intercept, gained, dtype, train),
             converged=converged,

@@ -13,7 +13,9 @@ from numbers import Number
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_losses.estimators._held_back import holds_back
 from sklearn_losses.estimators._parameters import EPSILON_IS
+from sklearn_losses.estimators._validation import warn_caller
 from sklearn_losses.losses._contradictions import is_foreign, refuse_contradictions
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.solvers.descent._newton import best_constants
@@ -173,9 +175,10 @@ def odd_results(
         Messages, and the classes of warnings that they are.
     """
     result = _Result(estimator, objective, coef, intercept, gained, dtype, train)
+    is_known = gained is not None or objective.loss.task == "regression"
     with np.errstate(all="ignore"):  # what overflows is no reason to say anything else
         found = (
-            (result.strong_penalty(), UserWarning),
+            (result.strong_penalty(converged and is_known), UserWarning),
             (result.separation() if separation else None, ConvergenceWarning),
             (result.overflow(), UserWarning),
             (result.out_of_reach(), UserWarning),
@@ -183,6 +186,22 @@ def odd_results(
             (result.rounding(), UserWarning),
         )
     return [(message, category) for message, category in found if message]
+
+
+def warn_of_penalty(
+    estimator, objective, coef, intercept, converged, train=None, of=None
+):
+    """Warn that the default alpha decides a fit of several outputs, if it does.
+
+    Parameters as of `odd_results`, whose other questions are of one raw prediction;
+    `of` is the task that the objective is of.
+    """
+    point = coef, intercept, None, coef.dtype, train
+    with np.errstate(all="ignore"):
+        result = _Result(estimator, objective, *point)
+        message = result.strong_penalty(converged)
+    if message:
+        warn_caller(message if of is None else f"The task {of!r}: {message}")
 
 
 class _Result:
@@ -202,33 +221,21 @@ class _Result:
         return self.objective.raw(self.coef, self.intercept)
 
     # ------------------------------------------------------ a default that is wrong
-    def strong_penalty(self):
+    def strong_penalty(self, converged=True):
         """That the default alpha, and not the rows, decides what a fit is."""
+        price = self.objective.penalty
+        if self.estimator.alpha != DEFAULT_ALPHA or price.is_nothing:
+            return None
+        what = self._of_the_gain() if self._has_constants() else None
         is_regression = self.loss.task == "regression"
-        is_known = is_regression or self._gained is not None
-        if self.estimator.alpha != DEFAULT_ALPHA or not is_known:
-            return None
-        penalty = self.objective.penalty.total(self.coef)
-        if not math.isfinite(penalty):
-            return None
-        units = "Large units of y do that, and small ones of X."
-        units = units if is_regression else "Small units of X do that."
-        if penalty > 0:
-            gained = sum(self.gained.tolist())
-            least = LARGE_SHARE if is_regression else LARGE_OF_CLASSES
-            if not 0 < gained < penalty / least:
-                return None  # or the fit has failed, for other reasons
-            what = (
-                f"decides much of this fit of {self.loss!r}: it is about "
-                f"{_one_digit(penalty / gained):.0%} of what {self.name} gained over "
-                f"the best constant. {units}"
-            )
-        elif is_regression and self._leaves_nothing():
+        if what is None and is_regression and self._leaves_nothing():
             what = (
                 f"leaves no coefficient in this fit of {self.loss!r}: its l1 norm "
                 "outweighs all slopes of the loss. Small units of y or X do that."
             )
-        else:
+        elif what is None and converged:
+            what = self._held_back()
+        if what is None:
             return None
         y = ", and y by TransformedTargetRegressor(transformer=StandardScaler())"
         scaled = f"X{y}" if is_regression else "X"
@@ -236,6 +243,60 @@ class _Result:
             f"The penalty of alpha={DEFAULT_ALPHA:g} (the default) {what} Use a "
             f"smaller alpha, standardize {scaled}, or search over alpha."
         )
+
+    @property
+    def _units(self):
+        if self.loss.task == "regression":
+            return "Large units of y do that, and small ones of X."
+        return "Small units of X do that."
+
+    @property
+    def _share(self):
+        return LARGE_SHARE if self.loss.task == "regression" else LARGE_OF_CLASSES
+
+    def _has_constants(self):
+        """Whether it is known, or can be, what was gained over the best constant."""
+        is_known = self.loss.task == "regression" or self._gained is not None
+        return is_known and not self.loss.outputs
+
+    def _of_the_gain(self):
+        penalty = self.objective.penalty.total(self.coef)
+        if not 0.0 < penalty < math.inf:
+            return None
+        gained = sum(self.gained.tolist())
+        if not 0 < gained < penalty / self._share:
+            return None  # or the fit has failed, for other reasons
+        return (
+            f"decides much of this fit of {self.loss!r}: it is about "
+            f"{_one_digit(penalty / gained):.0%} of what {self.name} gained over "
+            f"the best constant. {self._units}"
+        )
+
+    def _held_back(self):
+        """That the loss alone would make coefficients much larger."""
+        if self._has_constants() and self._gained_much():
+            return None
+        share, point = self._share, (self.coef, self.intercept)
+        if not holds_back(self.objective, *point, share, self.train):
+            return None
+        return (
+            f"decides much of this fit of {self.loss!r}: without it all coefficients "
+            f"would be larger by {share / (1.0 - share):.0%} or more. {self._units}"
+        )
+
+    def _gained_much(self):
+        """Whether what was gained, or lost, is no rounding: it has said it all."""
+        if self.objective.blocks is not None:
+            return True
+        few = self.few_rows()
+        size = np.abs(self.objective.mean_loss(self.coef, self.intercept, few)).sum()
+        return bool(self.coef.any() and abs(self.gained.sum()) > ROUNDING * size)
+
+    def few_rows(self):
+        """Some of the rows of the fit."""
+        rows = np.arange(self.objective.rows.n_rows, dtype=np.uint32)
+        rows = rows if self.train is None else self.train
+        return np.ascontiguousarray(rows[:: 1 + len(rows) // FEW])
 
     def _leaves_nothing(self):
         """Whether an l1 norm keeps coefficients at 0, in spite of the loss's slopes."""
@@ -325,9 +386,7 @@ class _Result:
         """
         if self.dtype == np.float64 or self._gained is None:
             return None
-        rows = np.arange(self.objective.rows.n_rows, dtype=np.uint32)
-        rows = rows if self.train is None else self.train
-        rows = np.ascontiguousarray(rows[:: 1 + len(rows) // FEW])
+        rows = self.few_rows()
         exact = self.coef, self.intercept
         rounded = [array.astype(self.dtype).astype(np.float64) for array in exact]
         lost = self.objective.mean_loss(*rounded, rows)

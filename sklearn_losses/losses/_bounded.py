@@ -14,10 +14,16 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit, xlogy
 
-from sklearn_losses._machine._params import Interval, Options
+from sklearn_losses._machine._params import (
+    Interval,
+    InvalidParameterError,
+    Options,
+    check_parameters,
+)
 from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._links import IdentityLink, LogitLink, LogLink
-from sklearn_losses.losses._outputs import FITTED, MLE, Likelihood
+from sklearn_losses.losses._outputs import FITTED, MLE, Likelihood, samples
+from sklearn_losses.losses._table import CLoss
 
 LEAST_PRECISION = 0.1  # at the start
 MOST_PRECISION = 1e6
@@ -86,11 +92,11 @@ class Beta(Likelihood):
         super().check_targets(y_true, name, n_classes)
 
     def check_fit(self, y: Any, weight: Any) -> None:
-        if self.precision == MLE and len(y) > 1 and (y == y[0]).all():
+        if self.precision == MLE and (y == y[0]).all():
             raise ValueError(
                 f"{type(self).__name__} cannot fit a precision to y, which is "
-                f"{y[0, 0]:.6g} in every row: the likelihood grows without end with "
-                "it. Give it a number: precision=10.0."
+                f"{y[0, 0]:.6g} in every row, of {samples(y)}: the likelihood grows "
+                "without end with it. Give it a number: precision=10.0."
             )
 
     def _start(self, y, weight):
@@ -170,6 +176,15 @@ class OrderedBeta(Likelihood):
         self.lower = lower
         self.upper = upper
         self.precision = precision
+
+    def compiled(self) -> CLoss:
+        check_parameters(self, self._constraints)
+        if MLE not in (self.lower, self.upper) and not self.lower < self.upper:
+            raise InvalidParameterError(
+                f"OrderedBeta needs lower < upper. Got lower={self.lower!r} and "
+                f"upper={self.upper!r}, between which no prediction is."
+            )
+        return super().compiled()
 
     def check_fit(self, y: Any, weight: Any) -> None:
         between = y[(y > 0) & (y < 1)]

@@ -27,7 +27,7 @@ from sklearn_losses.losses._arguments import domain_error
 from sklearn_losses.losses._base import REAL_LINE
 from sklearn_losses.losses._likelihoods import KINDS
 from sklearn_losses.losses._links import Link
-from sklearn_losses.losses._outputs import FITTED, LEAST, MLE, Likelihood
+from sklearn_losses.losses._outputs import FITTED, LEAST, MLE, Likelihood, samples
 
 POSITIVE = Interval(0, None, "neither")
 DISTRIBUTIONS = {"normal": "norm", "logistic": "logistic", "extreme_value": "gumbel_l"}
@@ -179,12 +179,12 @@ class CensoredLikelihood(Likelihood):
                 f"censored from the {side}: no event was observed."
             )
         ends = y[np.isfinite(y)]
-        if self.scale == MLE and len(y) > 1 and (ends == ends[0]).all():
+        if self.scale == MLE and (ends == ends[0]).all():
             end = np.exp(ends[0]) if self.is_log else ends[0]
             raise ValueError(
-                f"{type(self).__name__} cannot fit a scale to y, whose intervals all "
-                f"end or begin at {end:.6g}: nothing says how far from there a "
-                "location is. Give it a number: scale=1.0."
+                f"{type(self).__name__} cannot fit a scale to y, whose intervals of "
+                f"{samples(y)} all end or begin at {end:.6g}: nothing says how far "
+                "from there a location is. Give it a number: scale=1.0."
             )
         super().check_fit(np.where(low & high, y[:, 0], np.nan)[:, None], weight)
 

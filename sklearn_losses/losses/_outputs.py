@@ -32,6 +32,11 @@ FITTED = [Interval(0, None, "neither"), Options(MLE)]
 LEAST = 1e-3  # of a scale at the start, in units of the size of y
 
 
+def samples(y):
+    """How many, in words."""
+    return f"{len(y)} sample{'s' * (len(y) > 1)}"
+
+
 class Likelihood(Loss):
     """Minus a log-likelihood, of a location and of parameters that may be fitted.
 
@@ -189,11 +194,11 @@ class Likelihood(Loss):
         ------
         ValueError
         """
-        if "scale" in self.outputs and len(y) > 1 and (y == y[0]).all():
+        if "scale" in self.outputs and (y == y[0]).all():
             raise ValueError(
                 f"{type(self).__name__} cannot fit a scale to y, which is "
-                f"{y[0, 0]:.6g} in every row: the likelihood grows without end as the "
-                "scale falls to 0. Give it a number: scale=1.0."
+                f"{y[0, 0]:.6g} in every row, of {samples(y)}: the likelihood grows "
+                "without end as the scale falls to 0. Give it a number: scale=1.0."
             )
 
     def start(self, y: Any, weight: Any) -> Array:

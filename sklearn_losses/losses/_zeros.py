@@ -213,6 +213,18 @@ class Hurdle(CountsWithZeros):
     def convex(self) -> bool:
         return self.dispersion == 0
 
+    def check_targets(
+        self, y_true: ArrayLike, name: str = "y_true", n_classes: int | None = None
+    ) -> None:
+        super().check_targets(y_true, name, n_classes)
+        zeros = np.flatnonzero(np.asarray(y_true) == 0)
+        if self.zero == 0 and len(zeros):
+            raise ValueError(
+                f"Hurdle(zero={self.zero!r}) gives 0 no probability, but "
+                f"{name}[{zeros[0]}] is 0. Use zero='mle', or ZeroInflated(), whose "
+                "zero is only what counts do not explain."
+            )
+
     def proba_zero(self, **values: Any) -> Any:
         return values["zero"]
 
@@ -299,6 +311,7 @@ class ZeroInflated(CountsWithZeros):
             The locations that it found.
         y : ndarray of shape (n_samples, 1)
         weight : ndarray of shape (n_samples,)
+            Without zeros: all three are of the rows that count.
         """
         if self.zero != MLE:
             return found

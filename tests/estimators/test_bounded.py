@@ -16,9 +16,13 @@ from sklearn_losses import (
     Beta,
     BetaBinomial,
     BinomialTrials,
+    GaussianDistribution,
+    LaplaceDistribution,
     LinearClassifier,
     LinearRegressor,
+    LogisticDistribution,
     OrderedBeta,
+    StudentTDistribution,
     loss_scorer,
 )
 from tests.cases import each
@@ -161,3 +165,24 @@ def test_the_likelihood_is_that_of_scipy():
     likelihood = stats.betabinom.logpmf(k, TRIALS, m * f, (1 - m) * f)
     chosen = stats.binom.logpmf(k, TRIALS, 0.5) - TRIALS * np.log(0.5)
     assert model.objective_ == pytest.approx(-np.mean(likelihood - chosen))
+
+
+def test_thresholds_in_the_wrong_order():
+    with pytest.raises(ValueError, match="needs lower < upper"):
+        LinearRegressor(OrderedBeta(lower=2, upper=1)).fit([[0.0], [1.0]], [0.0, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("loss", "what"),
+    [
+        (Beta(), "precision"),
+        (GaussianDistribution(), "scale"),
+        (LogisticDistribution(), "scale"),
+        (StudentTDistribution(), "scale"),
+        (LaplaceDistribution(), "scale"),
+    ],
+    ids=repr,
+)
+def test_one_row_has_no_spread(loss, what):
+    with pytest.raises(ValueError, match=f"cannot fit a {what} to y.* of 1 sample"):
+        LinearRegressor(loss).fit([[1.0, 2.0]], [0.3])

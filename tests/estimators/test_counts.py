@@ -16,6 +16,7 @@ from sklearn_losses import (
     LinearRegressor,
     NegativeBinomial,
     Poisson,
+    SGDRegressor,
     ZeroInflated,
 )
 from tests.cases import each
@@ -237,3 +238,19 @@ def test_parameters_in_a_search():
     assert (
         repr(model.loss_) == "Hurdle(counts=NegativeBinomial(dispersion=0.3), zero=0.2)"
     )
+
+
+@pytest.mark.parametrize("cls", [LinearRegressor, SGDRegressor])
+@pytest.mark.parametrize("counts", [None, NegativeBinomial("mle")])
+def test_zero_inflation_with_rows_of_weight_0(cls, counts):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 2)), rng.poisson(1.0, 100)
+    model = cls(ZeroInflated(counts))
+    without = clone(model).fit(X[1:], y[1:]).coef_
+    weighted = model.fit(X, y, sample_weight=np.r_[0.0, np.ones(99)]).coef_
+    np.testing.assert_allclose(weighted, without, rtol=1e-4, atol=1e-5)
+
+
+def test_a_hurdle_without_zeros_refuses_them():
+    with pytest.raises(ValueError, match=r"gives 0 no probability, but y\[1\] is 0"):
+        LinearRegressor(Hurdle(zero=0.0)).fit([[0.0], [1.0], [2.0]], [1, 0, 3])

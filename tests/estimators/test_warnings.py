@@ -6,20 +6,29 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses import (
     AbsoluteError,
+    Beta,
+    BinomialTrials,
     CrossEntropy,
     Gamma,
+    GaussianDistribution,
     Hinge,
     Huber,
+    Hurdle,
+    LaplaceDistribution,
     LinearClassifier,
+    LinearMultiTask,
+    LinearOrdinalClassifier,
     LinearRegressor,
     LogLoss,
     NegativeBinomial,
     Poisson,
+    Quantiles,
     SGDClassifier,
     SGDRegressor,
     SquaredError,
@@ -98,6 +107,55 @@ def test_a_default_alpha_that_decides_a_classification(cls):
     assert "Small units of X do that" in message
     assert "standardize X, or" in message
     assert not said(cls(LogLoss(), alpha=1e-9), 1e-4 * X, Y > 0)
+
+
+SHARES = 1.0 / (1.0 + np.exp(-Y))
+COUNTS = np.random.default_rng(1).poisson(np.exp(0.2 * Y))
+OF_OUTPUTS = [
+    (LinearRegressor(GaussianDistribution()), 1.0, Y, 1e3),
+    (LinearRegressor(LaplaceDistribution()), 1.0, Y, 1e6),
+    (LinearRegressor(GaussianDistribution(1e6)), 1.0, Y, 1.0),
+    (LinearRegressor(Hurdle()), 1e-6, COUNTS, 1.0),
+    (LinearRegressor(Beta()), 1e-6, SHARES, 1.0),
+    (LinearRegressor(BinomialTrials()), 1e-6, np.c_[SHARES, 1 - SHARES], 1.0),
+    (LinearRegressor(Quantiles(crossing="parallel")), 1.0, Y, 1e6),
+    (SGDRegressor(Quantiles()), 1.0, Y, 1e6),
+    (LinearMultiTask(Huber()), 1.0, np.c_[Y, -Y], 1e6),
+    (LinearMultiTask(Huber(), rank=1), 1.0, np.c_[Y, -Y], 1e6),
+    (LinearMultiTask(LogLoss()), 1e-7, np.c_[Y > 0, Y < 1], 1),
+    (LinearOrdinalClassifier(), 1e-6, np.digitize(Y, [-2.0, 2.0]), 1),
+]
+
+
+@pytest.mark.parametrize(("model", "of_x", "y", "of_y"), OF_OUTPUTS)
+def test_a_default_alpha_that_decides_fits_of_several_outputs(model, of_x, y, of_y):
+    found = [m for _, m in said(model, of_x * X, of_y * y)]
+    assert any("alpha=0.0001 (the default) decides" in m for m in found)
+    found = said(model.set_params(alpha=1e-9), of_x * X, of_y * y)
+    assert not any("(the default)" in m for _, m in found)
+
+
+@pytest.mark.parametrize(("model", "of_x", "y", "of_y"), OF_OUTPUTS)
+def test_ordinary_fits_of_several_outputs_say_nothing(model, of_x, y, of_y):
+    if model.get_params().get("loss__scale") == 1e6:
+        pytest.skip("the loss itself has a unit")
+    found = said(clone(model).set_params(alpha=1e-4), X, y)
+    assert not any("(the default)" in m for _, m in found)
+
+
+@pytest.mark.parametrize("cls", [SGDClassifier, LinearClassifier])
+@pytest.mark.parametrize("unit", [1e-5, 1e-6, 1e-7, 1e-9])
+def test_a_default_alpha_that_leaves_next_to_nothing(cls, unit):
+    """The worst case: as nothing is gained, no share of it can be told."""
+    for seed in range(3):
+        y = Y + np.random.default_rng(seed).normal(size=200) > 0
+        messages = [m for _, m in said(cls(LogLoss()), unit * X, y)]
+        assert any("alpha=0.0001 (the default) decides" in m for m in messages)
+
+
+@pytest.mark.parametrize("cls", [SGDClassifier, LinearClassifier])
+def test_nothing_is_said_of_features_that_say_nothing(cls):
+    assert said(cls(LogLoss()), np.ones((200, 2)), Y > 0) == []
 
 
 # ---------------------------------------------------------------- how it is said

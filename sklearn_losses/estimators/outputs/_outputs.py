@@ -146,6 +146,11 @@ def _has_distribution(estimator):
         use = "GaussianDistribution(), or another that ends in Distribution"
         if loss.task == "survival":
             use = "predict_survival_function, or WeibullAFT()"
+        if loss.y_size == 2:
+            use = (
+                "predict, the probability of a success: a distribution of successes "
+                "needs a number of trials, which X has not"
+            )
         raise AttributeError(
             f"{type(estimator).__name__} predicts no distribution with {loss!r}, which "
             f"is not one. Use {use}."
@@ -253,6 +258,8 @@ class OutputsMixin:
             return found.coef, found.intercept
         y, weight = rows_of(objective)
         raw = other.raw(found.coef, found.intercept)[:, 0]
+        if objective.sample_weight is not None:
+            raw = raw[objective.sample_weight > 0]
         return found.coef, objective.loss.after(found.intercept, raw, y, weight)
 
     def _check_bounds(self, price, loss):

@@ -196,6 +196,7 @@ class LinearMultiTask(TasksMixin, BaseLinear):
         problem, dtype = self._problem(X, y, sample_weight)
         found, factors = problem.with_weights(self._weights_of(problem.tasks))
         self._warn_of_tasks(found)
+        self._warn_of_penalties(problem, found, factors)
         self._publish_tasks(problem, found.coef, found.intercept, factors, dtype)
         losses = np.array(list(self.losses_.values()))
         self.objective_ = float(np.dot(factors, losses) + found.penalty)

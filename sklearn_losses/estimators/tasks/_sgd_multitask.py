@@ -330,6 +330,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         problem.model.tol = self.tol or 1e-10
         found, factors = problem.with_weights(factors)
         self._warn_of_tasks(found)
+        self._warn_of_penalties(problem, found, factors)
         self.n_iter_ = found.n_iter
         return found.coef, found.intercept, factors
 

@@ -123,15 +123,25 @@ class TasksProblem:
 
     def _alone(self, k, factor, start, rows):
         """The objective of a target, and the fit."""
-        task, model = self.tasks[k], copy(self.model)
-        model.alpha, model.loss = self.model.alpha / factor, task.loss
-        n_outputs = task.outputs.stop - task.outputs.start
-        parts = rows, self.weight[k], model, n_outputs
-        if y_size_of(task.loss) > 1:
-            return self._box_alone(task.loss, self.targets[k], start, *parts)
-        objective = self._objective(task.loss, self.targets[k], *parts)
+        objective = self.objective_of(k, factor, rows)
+        if y_size_of(objective.loss) > 1:
+            return objective, self._box_alone(objective, factor, start)
         solver = Certified(choose(objective), may_change=True, **self.settings())
         return objective, solver.solve(objective, start)
+
+    def objective_of(self, k, factor, rows):
+        """That of a target by itself, with alpha divided by its weight."""
+        task = self.tasks[k]
+        model = self._model_of(task.loss, factor)
+        n_outputs = task.outputs.stop - task.outputs.start
+        parts = rows, self.weight[k], model, n_outputs
+        make = self._box_objective if y_size_of(task.loss) > 1 else self._objective
+        return make(task.loss, self.targets[k], *parts)
+
+    def _model_of(self, loss, factor):
+        model = copy(self.model)
+        model.alpha, model.loss = self.model.alpha / factor, loss
+        return model
 
     def _objective(self, loss, y, rows, weight, model, n_outputs):
         return Objective(
@@ -140,23 +150,26 @@ class TasksProblem:
             fit_intercept=model.fit_intercept,
         )
 
-    def _box_alone(self, loss, y, start, rows, weight, model, n_outputs):
+    def _box_objective(self, loss, y, rows, weight, model, n_outputs):
+        return OutputsObjective(
+            *(loss, rows, Targets(_filled(y)), weight, weight.sum()),
+            *(price_of(model, rows.n_features, True), n_outputs),
+            fit_intercept=model.fit_intercept,
+            predictors=self._all(n_outputs, rows.n_features),
+        )
+
+    def _box_alone(self, objective, factor, start):
         """That of several columns, which begins at a fit of each."""
-        whole, coef, intercept = _filled(y), start[0].copy(), start[1].copy()
+        loss, rows, weight = objective.loss, objective.rows, objective.sample_weight
+        whole, coef, intercept = objective.targets.y, start[0].copy(), start[1].copy()
+        model = self._model_of(loss, factor)
         unit = loss.unit_of_targets(whole[weight > 0])
         for j, column in enumerate(whole.T if not coef.any() else ()):
             first = self._objective(loss.first(), column / unit, rows, weight, model, 1)
             solver = Certified(choose(first), may_change=True, **self.settings())
             found = solver.solve(first, (coef[j : j + 1], intercept[j : j + 1]))
             coef[j], intercept[j] = unit * found.coef[0], unit * found.intercept[0]
-        objective = OutputsObjective(
-            *(loss, rows, Targets(whole), weight, weight.sum()),
-            *(price_of(model, rows.n_features, True), n_outputs),
-            fit_intercept=model.fit_intercept,
-            predictors=self._all(n_outputs, rows.n_features),
-        )
-        solver = OutputsSolver(**self.settings())
-        return objective, solver.solve(objective, (coef, intercept))
+        return OutputsSolver(**self.settings()).solve(objective, (coef, intercept))
 
     # -------------------------------------------------------------------- all in one
     def joint_loss(self, factors):

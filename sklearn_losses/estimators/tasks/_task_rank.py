@@ -63,6 +63,8 @@ class RankProblem(TasksProblem):
             own = own[:, 0] if task.loss.granularity == "point" else own
             mean = np.mean(_curvature(task.loss, self.targets[k][here], own), axis=0)
             found[task.outputs] = self.factor(k, factors) * mean
+        if not found.any():  # as of Huber, of targets that are all far
+            found = np.ones(self.n_outputs)
         return np.maximum(found, 1e-8 * found.max())
 
     # ------------------------------------------------------------------ in turn

@@ -31,6 +31,7 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     warn_caller,
 )
+from sklearn_losses.estimators._warnings import warn_of_penalty
 from sklearn_losses.estimators.tasks._task_fits import TasksProblem
 from sklearn_losses.estimators.tasks._task_rank import RankProblem
 from sklearn_losses.estimators.tasks._task_targets import (
@@ -163,6 +164,21 @@ class TasksMixin:
             for message in messages:
                 of = "" if task is None else f"The task {task!r}: "
                 warn_caller(of + message, ConvergenceWarning)
+
+    def _warn_of_penalties(self, problem, found, factors):
+        """Warn of tasks whose fits the default alpha decides."""
+        if not all(result.converged for result in found.results):
+            return
+        if problem.is_coupled:
+            loss = problem.joint_loss(factors)
+            objective = problem.joint_objective(loss, problem.n_outputs)
+            warn_of_penalty(self, objective, found.coef, found.intercept, True)
+            return
+        for k, task in enumerate(problem.tasks):
+            factor = problem.factor(k, factors)
+            objective = problem.objective_of(k, factor, problem.rows)
+            coef, intercept = found.coef[task.outputs], found.intercept[task.outputs]
+            warn_of_penalty(self, objective, coef, intercept, True, of=task.name)
 
     def _publish_tasks(self, problem, coef, intercept, factors, dtype):
         """Attributes of coefficients that have been found with weights of the tasks."""

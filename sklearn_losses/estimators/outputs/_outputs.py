@@ -146,7 +146,7 @@ def _has_distribution(estimator):
         use = "GaussianDistribution(), or another that ends in Distribution"
         if loss.task == "survival":
             use = "predict_survival_function, or WeibullAFT()"
-        if loss.y_size == 2:
+        elif loss.outputs and loss.y_size == 2:
             use = (
                 "predict, the probability of a success: a distribution of successes "
                 "needs a number of trials, which X has not"

@@ -24,6 +24,8 @@ from sklearn_losses.estimators._linear_model import (
 )
 from sklearn_losses.estimators.blocks._lazy import lazy_of_collections
 
+FAR = 5.0  # a raw prediction, of which a probability should not be 0
+
 
 def indicator_of(y):
     """y as an array of 0 and 1 with several columns, None if it is no such matrix."""
@@ -163,5 +165,17 @@ class MultilabelMixin(LinearClassifierMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         with suppress(ValueError, TypeError, ImportError):  # a loss that fit refuses
-            tags.classifier_tags.multi_label = _loss_of(self).granularity == "point"
+            tags.classifier_tags.multi_label = (
+                self.class_weight is None and _suits_checks(_loss_of(self))
+            )
         return tags
+
+
+def _suits_checks(loss):
+    """Whether labels may have this loss, with probabilities that are never 0 or 1.
+
+    scikit-learn's checks demand that. `ModifiedHuber`, whose are, works all the same.
+    """
+    if loss.granularity != "point":
+        return False
+    return not loss.probabilistic or bool(loss.inverse_link([-FAR])[0] > 0.0)

@@ -286,11 +286,13 @@ class _Result:
 
     def _gained_much(self):
         """Whether what was gained, or lost, is no rounding: it has said it all."""
-        if self.objective.blocks is not None:
-            return True
+        if self.objective.blocks is not None or not self.coef.any():
+            return self.objective.blocks is not None
+        if self._gained is not None:  # which is 0 if it is rounding
+            return bool(np.any(self._gained))
         few = self.few_rows()
         size = np.abs(self.objective.mean_loss(self.coef, self.intercept, few)).sum()
-        return bool(self.coef.any() and abs(self.gained.sum()) > ROUNDING * size)
+        return bool(abs(self.gained.sum()) > ROUNDING * size)
 
     def few_rows(self):
         """Some of the rows of the fit."""

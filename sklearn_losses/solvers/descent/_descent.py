@@ -433,8 +433,9 @@ class Descent:
 
     @property
     def gained(self):
-        """By how much the best point is below the best constant."""
-        return self.start.at_constant - self.state.best
+        """By how much the best point is below the best constant, 0 if by rounding."""
+        found = self.start.at_constant - self.state.best
+        return 0.0 if abs(found) <= self.start.rounding else found
 
     def found(self):
         """coef and intercept of the best point."""

@@ -242,8 +242,9 @@ def test_random_state_chooses_where_a_fit_begins(solver):
     )
     assert_array_equal(first.coef_, again.coef_)
     assert (first.coef_ != other.coef_).any()
-    for fitted in (other, any_one):
-        assert_allclose(fitted.objective_, first.objective_, rtol=0, atol=first.gap_)
+    for fitted in (other, any_one):  # each may stand its own gap above the minimum
+        within = max(first.gap_, fitted.gap_)
+        assert_allclose(fitted.objective_, first.objective_, rtol=0, atol=within)
 
 
 def test_a_random_state_that_is_none():

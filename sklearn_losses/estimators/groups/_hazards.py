@@ -52,9 +52,7 @@ class SurvivalMixin:
         order = order[weight[order] > 0]
         columns, raw, weight = columns[order], raw[order], weight[order]
         n_strata, codes = codes.max() + 1, codes[order]
-        self.censoring_ = None
-        if columns.shape[1] == 2:
-            self.censoring_ = kaplan_meier(columns, weight, of_censoring=True)
+        self.censoring_ = censoring(columns, weight)
         baselines, published = [], []
         for own_raw, cause in zip(raw.T, getattr(self, "causes_", [1])):
             own = columns.copy()
@@ -111,6 +109,11 @@ class SurvivalMixin:
     # --------------------------------------------------------------- predictions
     def _of_hazards(self, X, strata, offset):
         """Log hazard ratios, and the index of the stratum of each row."""
+        if not hasattr(self, "_hazards"):
+            raise ValueError(
+                f"{type(self).__name__} has no baseline before a fit has ended, and "
+                "predicts log hazard ratios alone. Use another scoring."
+            )
         raw = self._raw(X, offset)
         return raw, self._stratum_of(strata, len(raw))
 
@@ -162,7 +165,8 @@ class SurvivalMixin:
         return self._cumulative(X, self._times(times), strata, offset)
 
     def _cumulative(self, X, times, strata, offset):
-        found = self._hazards.cumulative(*self._of_hazards(X, strata, offset), times)
+        rows = self._of_hazards(X, strata, offset)
+        found = self._hazards.cumulative(*rows, times)
         return found if hasattr(self, "causes_") else found[..., 0]
 
     def predict_survival_function(
@@ -319,6 +323,19 @@ class SurvivalMixin:
         tags = super().__sklearn_tags__()
         tags.target_tags.positive_only = True
         return tags
+
+
+def censoring(columns, sample_weight):
+    """Kaplan and Meier's estimate of the probability not to be censored.
+
+    None where rows enter late: nothing says it.
+    """
+    if columns.shape[1] > 2:
+        return None
+    weight = check_weights(sample_weight, len(columns))
+    weight = np.ones(len(columns)) if weight is None else weight
+    here = weight > 0
+    return kaplan_meier(columns[here], weight[here], of_censoring=True)
 
 
 def _at_mean(found, raw, weight):

@@ -28,9 +28,13 @@ from sklearn_losses.estimators.groups._groups import (
     GROUP_PARAMETERS,
     BaseGroupLinear,
 )
-from sklearn_losses.estimators.groups._hazards import SurvivalMixin, flat, ids_of
+from sklearn_losses.estimators.groups._hazards import (
+    SurvivalMixin,
+    censoring,
+    flat,
+    ids_of,
+)
 from sklearn_losses.estimators.outputs._outputs import LinearOutputs, has_outputs
-from sklearn_losses.estimators.scores._survival import kaplan_meier
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._targets import (
     group_codes,
@@ -247,7 +251,7 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
         self._ends = np.unique(high[np.isfinite(high)])
         if ((low == high) | (high == np.inf)).all():
             columns = np.column_stack([low, low == high])
-            self.censoring_ = _censoring(columns, sample_weight)
+            self.censoring_ = censoring(columns, sample_weight)
         return self
 
     def _grouped(self, y, groups):
@@ -375,11 +379,3 @@ def _causes(columns, sample_weight):
     codes = columns[:, 1] if weight is None else columns[weight > 0, 1]
     found = np.unique(codes[codes > 0]).astype(np.intp)
     return found if len(found) else np.ones(1, dtype=np.intp)
-
-
-def _censoring(columns, sample_weight):
-    """Kaplan and Meier's estimate of the probability not to be censored."""
-    weight = check_weights(sample_weight, len(columns))
-    weight = np.ones(len(columns)) if weight is None else weight
-    here = weight > 0
-    return kaplan_meier(columns[here], weight[here], of_censoring=True)

@@ -246,6 +246,9 @@ class Likelihood(Loss):
             values[name] = link.inverse(columns[name]) if name in columns else own
         return values
 
+    def widths_of(self, raw: Array) -> Any:
+        return self.values_of(raw)["scale"] if "scale" in self.outputs else None
+
     def with_numbers(self, raw: Array) -> Any:
         """This loss with the numbers of one row of raw outputs for what is fitted."""
         values = self.values_of(np.asarray(raw)[:1])

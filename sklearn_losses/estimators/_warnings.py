@@ -204,6 +204,18 @@ def warn_of_penalty(
         warn_caller(message if of is None else f"The task {of!r}: {message}")
 
 
+def warn_of_infinite(estimator, raw, predicted):
+    """Say so if finite raw predictions have no finite predictions."""
+    bad = np.flatnonzero(~np.isfinite(predicted))
+    if len(bad):
+        warn_caller(
+            f"{len(bad)} of {len(raw)} predictions of {type(estimator).__name__} are "
+            f"not finite: that of row {bad[0]}, whose raw prediction is "
+            f"{raw[bad[0]]:.6g}, overflows {raw.dtype}, the dtype of X.",
+            UserWarning,
+        )
+
+
 class _Result:
     """Coefficients and what they were found for; see `odd_results`."""
 

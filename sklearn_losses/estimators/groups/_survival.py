@@ -24,6 +24,7 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
+from sklearn_losses.estimators._warnings import warn_of_infinite
 from sklearn_losses.estimators.groups._baseline import Hazards, baseline
 from sklearn_losses.estimators.groups._groups import (
     GROUP_ATTRIBUTES,
@@ -427,7 +428,11 @@ class LinearSurvival(LinearOutputs, BaseGroupLinear):
         """
         check_is_fitted(self)
         if has_outputs(self.loss_):
-            return self.loss_.predicted(**self._values(X, offset))
+            values = self._values(X, offset)
+            with np.errstate(over="ignore"):
+                predicted = self.loss_.predicted(**values)
+            warn_of_infinite(self, values["location"], predicted)
+            return predicted
         return self.raw_prediction(X, offset)
 
     def predict_cumulative_hazard(

@@ -303,8 +303,8 @@ class OutputsDescent(Descent):
         widths = loss.widths_of(raw)
         if widths is None:
             return np.nan
-        before = loss.widths_of(self.problem.term.best_constant()[None])
-        return float(np.min(widths) / before[0])
+        before = loss.widths_of(self.problem.term.best_constant()[None])[0]
+        return float(np.min(widths) / before) if before > 0 else 0.0
 
     @property
     def has_vanished(self):

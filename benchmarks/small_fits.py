@@ -31,7 +31,9 @@ NOTE = """
 Beside the commit from before terms, penalties and groups had floors of their own, fits
 of 100 to 1,000 rows take 2% to 14% longer: for what a fit now says of itself (a default
 alpha that decides it, rounding), whether Huber's loss bends where it begins, and calls
-between parts that were one class. What was asked twice is gone."""
+between parts that were one class. What was asked twice is gone. With an l1 norm Hinge
+and Quantile take 20% to 35% longer: they look at more faces of the kinks, which a
+nearly singular matrix needs."""
 
 
 def all_cases():

@@ -12,7 +12,6 @@ from typing import Any, Self, overload
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -64,7 +63,7 @@ from sklearn_losses.estimators._warnings import (
     odd_results,
     warn_of_penalty,
 )
-from sklearn_losses.estimators._watching import EpochCallbacks
+from sklearn_losses.estimators._watching import EpochCallbacks, with_callbacks
 from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators.outputs._outputs import LinearOutputs
 from sklearn_losses.losses import Loss

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.callback import with_callbacks
 from sklearn.model_selection import ShuffleSplit
 
 from sklearn_losses._machine._params import InvalidParameterError, Options
@@ -27,7 +26,11 @@ from sklearn_losses.estimators._validation import (
     warn_caller,
 )
 from sklearn_losses.estimators._warnings import look_at_objective
-from sklearn_losses.estimators._watching import check_validation_data, make_score
+from sklearn_losses.estimators._watching import (
+    check_validation_data,
+    make_score,
+    with_callbacks,
+)
 from sklearn_losses.estimators.groups._ranker import RankerMixin, fit_orders, split
 from sklearn_losses.estimators.scores._groups import warn_of_one_query
 from sklearn_losses.losses import Loss, ranking_target

@@ -334,7 +334,8 @@ class _Result:
     def separation(self):
         """That a plane separates classes, and a loss falls for ever."""
         is_penalised = not self.objective.penalty.is_nothing
-        if self.loss.task == "regression" or is_penalised:
+        is_of_groups = self.loss.granularity == "group"
+        if self.loss.task == "regression" or is_of_groups or is_penalised:
             return None
         apart = self._separates()
         if apart is None or not self._falls_for_ever():

@@ -508,7 +508,7 @@ def _joined(samples):
     """The rows that stand for all blocks."""
     columns = list(zip(*samples))
     X, *others = columns
-    stack = sparse.vstack if sparse.issparse(X[0]) else np.concatenate
+    stack = sparse.vstack if any(map(sparse.issparse, X)) else np.concatenate
     X = stack(X)
     X = X.tocsr() if sparse.issparse(X) else X
     return Data(X, *(None if c[0] is None else np.concatenate(c) for c in others))

@@ -78,6 +78,7 @@ from sklearn_losses.model_selection._metrics import ONE, Metric, Routed, metrics
 from sklearn_losses.model_selection._race import SHARE, race
 from sklearn_losses.model_selection._report import Standings
 from sklearn_losses.model_selection._results import results_of, rules
+from sklearn_losses.problem._blocks import RowBlocks
 
 METADATA = "sample_weight", "offset", "groups"
 USUAL = 1.0, 1e-6  # alphas, from which to which
@@ -284,7 +285,9 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     # --------------------------------------------------------------------------- fit
-    def fit(self, X: Matrix, y: ArrayLike | None = None, **params: Any) -> Self:
+    def fit(
+        self, X: Matrix | RowBlocks, y: ArrayLike | None = None, **params: Any
+    ) -> Self:
         """Compare the losses, and fit the best.
 
         Parameters
@@ -659,7 +662,9 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self._predict("decision_function", X, {"offset": offset})
 
     @available_if(_has("predict"))
-    def score(self, X: Matrix, y: ArrayLike | None = None, **params: Any) -> float:
+    def score(
+        self, X: Matrix | RowBlocks, y: ArrayLike | None = None, **params: Any
+    ) -> float:
         """The score of the best model by the metric that has decided.
 
         Parameters

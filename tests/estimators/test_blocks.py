@@ -233,9 +233,12 @@ def test_scores_are_sums():
     blocks = Elsewhere(cut(X, RAW, WEIGHT))
     model = LinearRegressor("huber").fit(blocks)
     here = X, RAW, WEIGHT
-    assert model.score(blocks, None) == pytest.approx(model.score(*here), rel=1e-12)
+    assert model.score(blocks) == pytest.approx(model.score(*here), rel=1e-12)
     scorer = loss_scorer("huber")
-    assert scorer(model, blocks, None) == pytest.approx(scorer(model, *here), rel=1e-12)
+    assert scorer(model, blocks) == pytest.approx(scorer(model, *here), rel=1e-12)
+    for score in (model.score, lambda X: scorer(model, X)):
+        with pytest.raises(ValueError, match="needs y, with which it compares"):
+            score(X)
 
 
 # -------------------------------------------------------------------------- refusals

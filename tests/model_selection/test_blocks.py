@@ -1,5 +1,7 @@
 """LossSearchCV of rows in blocks: what the same folds of rows at hand give."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -106,7 +108,7 @@ def test_homes_and_small_blocks():
     da = pytest.importorskip("dask.array")
     settings = dict(losses=[LogLoss()], alphas=3, cv=4)
     y, ends = (Y > 0) * 1, (0, 2, 302, 302, N)
-    cuts = [slice(*both) for both in zip(ends, ends[1:])]
+    cuts = [slice(*both) for both in pairwise(ends)]
     stored = StoredBlocks([lambda c=c: (X[c], y[c]) for c in cuts])
     one = LossSearchCV(LinearClassifier(), **settings).fit(stored)
     chunks = tuple(np.diff(ends).tolist())

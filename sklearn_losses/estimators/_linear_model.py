@@ -37,6 +37,7 @@ from sklearn_losses.estimators.blocks._lazy import (
     r2_of_blocks,
 )
 from sklearn_losses.losses import Loss
+from sklearn_losses.problem._blocks import RowBlocks
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False, ensure_min_samples=0)
 
@@ -187,8 +188,8 @@ class LinearModel(BaseEstimator):
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
@@ -196,8 +197,9 @@ class LinearModel(BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
+            Only `RowBlocks` have their own.
         sample_weight : array-like of shape (n_samples,), default=None
         offset : array-like of the shape of raw predictions, or float, default=None
             What is added to them, as in `fit`; None means 0.
@@ -211,6 +213,11 @@ class LinearModel(BaseEstimator):
             return r2_of_blocks(self, blocks)
         if blocks is not None:
             return mean_of_blocks(blocks, Score(self, "score"))
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__}.score needs y, with which it compares "
+                "predictions. Only RowBlocks have their own."
+            )
         metric = accuracy_score if isinstance(self, ClassifierMixin) else r2_score
         return metric(y, self.predict(X, offset), sample_weight=sample_weight)
 

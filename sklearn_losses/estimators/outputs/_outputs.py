@@ -37,6 +37,7 @@ from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._targets import survival_intervals
 from sklearn_losses.losses._tasks import Mapped
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import (
@@ -329,8 +330,8 @@ class OutputsMixin:
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
@@ -341,8 +342,9 @@ class OutputsMixin:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
+            Only `RowBlocks` have their own.
         sample_weight : array-like of shape (n_samples,), default=None
         offset : array-like of the shape of raw predictions, or float, default=None
             What is added to them, as in `fit`; None means 0.

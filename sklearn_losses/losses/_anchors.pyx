@@ -7,10 +7,15 @@ maximum of their own, so that nothing under- or overflows whatever the scores ar
 the anchor's class follow each other, so that either side is a loop without a choice.
 """
 
-from libc.math cimport INFINITY, log
+from libc.math cimport INFINITY, fabs, log
 
-from sklearn_losses.losses._exp_log cimport exp, log1p
+from sklearn_losses.losses._exp_log cimport exp, exp_of_nonpositive, log1p
 
+
+cdef enum:
+    FAR = 200  # below the largest score, in logarithms
+
+cdef double LEAST = 1e-200  # what is less is no slope: its products would be next to 0
 
 cdef enum Kind:
     PROBABILITY = 0
@@ -52,14 +57,19 @@ cdef inline double largest(const double *x, Py_ssize_t n, double start) noexcept
 
 cdef inline double exps(const double *x, double base, const double *weight, double *e,
                         Py_ssize_t n) noexcept nogil:
-    """Write weight exp(x - base), and return the sum."""
+    """Write weight exp(x - base), and return the sum.
+
+    What a double cannot see beside the largest is 0, for numbers that are next to 0 are slow.
+    """
     cdef double lanes[8]
-    cdef double total = 0.0
+    cdef double total = 0.0, way, near
     cdef Py_ssize_t j, lane, whole = n - n % 8
     for lane in range(8):
         lanes[lane] = 0.0
     for j in range(n):
-        e[j] = weight[j] * exp(x[j] - base)
+        way = x[j] - base
+        near = exp_of_nonpositive(-FAR if way < -FAR else way)
+        e[j] = 0.0 if way < -FAR else weight[j] * near
     for j in range(0, whole, 8):
         for lane in range(8):
             lanes[lane] += e[j + lane]
@@ -72,6 +82,7 @@ cdef inline double exps(const double *x, double base, const double *weight, doub
 
 cdef inline void scale(double *e, double factor, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t j
+    factor = 0.0 if fabs(factor) < LEAST else factor
     for j in range(n):
         e[j] *= factor
 

@@ -629,11 +629,16 @@ class LinearEmbedding(BaseEmbedding):
         n_components = self._n_components(points.shape[1])
         n_fitted = n_components if self.metric == "low_rank" else points.shape[1]
         L = self._first_map(points, data, loss, n_fitted)
-        run, objective = self._solved(points, data, loss, L)
         is_few = points.shape[0] <= FEW and loss.of == "anchors" and not loss.convex
-        if is_few and not self.warm_start and run.value > LITTLE:
-            other = self._solved(points, data, loss, self._other_start(L, loss))
-            run, objective = min((run, objective), other, key=lambda end: end[0].value)
+        starts = [L]
+        if is_few and not self.warm_start:
+            starts.insert(0, self._other_start(L, loss))
+        ends = []
+        for start in starts:
+            ends.append(self._solved(points, data, loss, start))
+            if ends[-1][0].value <= LITTLE:
+                break
+        run, objective = min(ends, key=lambda end: end[0].value)
         self._set_end(run, objective)
         loss = objective.term_at(run.theta).loss
         L = largest(objective.map_of(run.theta), n_components)

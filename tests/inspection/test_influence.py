@@ -12,6 +12,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
+    L2,
+    MCP,
+    SCAD,
+    SLOPE,
     Barron,
     CrossEntropy,
     Gamma,
@@ -22,10 +26,12 @@ from sklearn_losses import (
     LinearRegressor,
     LogCosh,
     LogLoss,
+    MultiTask,
     Poisson,
     PseudoHuber,
     Quantile,
     RowBlocks,
+    SparseGroupLasso,
     SquaredError,
     SquaredHinge,
     TukeyBiweight,
@@ -160,6 +166,29 @@ def test_a_step_goes_most_of_the_way(loss, penalty):
         assert np.abs(step - moved).max() < 0.25 * np.abs(moved).max()
 
 
+@pytest.mark.parametrize(
+    ("loss", "penalty"),
+    [
+        (SquaredError(), GroupLasso([0, 1, 1, 0])),
+        (PseudoHuber(), SparseGroupLasso([0, 1, 1, 0])),
+        (CrossEntropy(), MultiTask() + 0.1 * L2()),
+        (SquaredError(), MCP()),
+        (SquaredError(), SCAD(2.5)),
+    ],
+)
+def test_norms_of_groups_and_concave_ones_have_curvature(loss, penalty):
+    scaled = (X - X.mean(axis=0)) / SPREADS
+    y = target(loss)
+    model = model_of(loss, penalty=penalty, alpha=0.1).fit(scaled, y)
+    found = influence(model, scaled, y)
+    for i, other in refits(model, scaled, y, [0, 1, 2, 3]):
+        moved = coefs(model) - coefs(other)
+        step = found.dfbeta[i].reshape(moved.shape)
+        if loss.granularity == "row":
+            moved, step = moved - moved.mean(axis=0), step - step.mean(axis=0)
+        assert np.abs(step - moved).max() < 0.05 * np.abs(moved).max()
+
+
 def test_one_versus_rest_is_the_sum_of_its_objectives():
     model = LinearClassifier(LogLoss(), alpha=0.01).fit(X, THREE)
     found = influence(model, X, THREE)
@@ -285,7 +314,7 @@ def test_a_pipeline_and_its_copy():
     "case",
     [
         (Quantile(0.5), {}, "has kinks. contributions"),
-        (PseudoHuber(), {"penalty": GroupLasso([0, 0, 1, 1])}, "norm of groups"),
+        (PseudoHuber(), {"penalty": SLOPE([4, 3, 2, 1])}, "a sorted norm has none"),
         (GaussianDistribution(), {}, "several raw predictions a row"),
     ],
 )

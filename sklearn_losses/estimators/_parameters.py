@@ -42,6 +42,7 @@ KINDS = {  # of losses
     "binary": "classification",
     "multiclass": "classification",
     "boxes": "boxes of four edges",
+    "multilabel": "several labels a row",
 }
 ESTIMATORS = {
     "regression": "LinearRegressor",
@@ -49,6 +50,7 @@ ESTIMATORS = {
     "multiclass": "LinearClassifier",
     "ordinal": "LinearOrdinalClassifier",
     "boxes": "LinearMultiTask",
+    "multilabel": "LinearClassifier",
     "ranking": "LinearRanker",
     "survival": "LinearSurvival",
     "embedding": "LinearEmbedding",
@@ -122,7 +124,8 @@ def resolve_loss(estimator, tasks, also=()):
         )
     found, takes_outputs = found.to_fit(), getattr(estimator, "_takes_outputs", False)
     has_outputs = found.outputs and found.granularity == "row"
-    if has_outputs and not takes_outputs and found.task != "boxes":
+    is_apart = found.task in ("boxes", "multilabel")
+    if has_outputs and not (takes_outputs or is_apart):
         fitted = [k for k in found.outputs[1:] if hasattr(found, k)]
         of = ", ".join(f"{k}={getattr(found, k)!r}" for k in fitted)
         is_interval = hasattr(found, "without")

@@ -47,6 +47,7 @@ OTHERS = {
     "ranking": "order within a group",
     "survival": "hazard ratio",
     "boxes": "box",
+    "multilabel": "order of labels",
 }
 
 PACKAGE = __name__.partition(".")[0] + "."

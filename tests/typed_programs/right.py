@@ -120,6 +120,7 @@ of_distributions: list[Loss] = [
 ]
 of_ordered_classes: list[Loss] = [
     sl.CumulativeLogit(),
+    sl.LabelRanking(sl.PairwiseHinge()),
     sl.GIoU(),
     sl.DIoU(),
     sl.CumulativeProbit(),

@@ -31,7 +31,10 @@ from sklearn_losses.estimators._validation import check_offset
 from sklearn_losses.estimators.blocks._lazy import lazy_of_collections
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.problem._outputs import OutputsObjective
-from sklearn_losses.solvers.descent._outputs import OutputsSolver
+from sklearn_losses.solvers.descent._certified import DEAR
+from sklearn_losses.solvers.descent._models import LBFGS, NEWTON
+from sklearn_losses.solvers.descent._outputs import MOST_COEFS, OutputsSolver
+from sklearn_losses.solvers.descent._wide_outputs import WideOutputsSolver
 
 RANKED = "multilabel"  # the task of losses that compare labels
 FAR = 5.0  # a raw prediction, of which a probability should not be 0
@@ -141,18 +144,27 @@ class MultilabelMixin(LinearClassifierMixin):
     def _solver(self, objective):
         if objective.loss.task != RANKED:
             return super()._solver(objective)
-        if self.solver not in ("auto", "newton"):
+        is_smooth, kinds = objective.loss.differentiable, [NEWTON]
+        kinds += [LBFGS] * is_smooth
+        if self.solver not in ("auto", *kinds):
             raise ValueError(
                 f"{type(self).__name__}(solver={self.solver!r}) cannot use "
-                f"{objective.loss!r}, which Newton's method fits. Use solver='auto'."
+                f"{objective.loss!r}: its solvers are {', '.join(kinds)}. Use "
+                "solver='auto'."
             )
-        return OutputsSolver(
+        is_wide = self.solver == LBFGS
+        if self.solver == "auto" and is_smooth:
+            most = MOST_COEFS if objective.penalty.has_kinks else DEAR
+            is_wide = objective.predictors.size > most
+        solver = (WideOutputsSolver if is_wide else OutputsSolver)(
             max_iter=self.max_iter,
             tol=self.tol,
             seed=draw_seed(self.random_state),
             verbose=self.verbose,
             owner=type(self).__name__,
         )
+        solver.check(objective)
+        return solver
 
     # ------------------------------------------------------------------ what is found
     def _initial(self, name, given, shape):

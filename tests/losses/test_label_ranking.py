@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_multilabel_classification
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import label_ranking_loss
 from sklearn.model_selection import GridSearchCV
@@ -130,6 +131,21 @@ def test_fits_are_certified_and_like_csr_and_repeated_rows(loss):
     assert ranks < label_ranking_loss(Y, np.tile(Y.mean(axis=0), (len(Y), 1)))
 
 
+@pytest.mark.parametrize("penalty", ["l2", None])
+def test_many_coefficients_need_no_matrix(penalty):
+    settings = {"penalty": penalty, "alpha": 0.01}
+    newton = LinearClassifier(LabelRanking(), solver="newton", **settings).fit(X, Y)
+    model = LinearClassifier(LabelRanking(), solver="lbfgs", **settings).fit(X, Y)
+    assert model.solver_ == "lbfgs"
+    assert model.objective_ == pytest.approx(newton.objective_, rel=1e-6)
+    assert 0 <= model.gap_ < 2e-6 * model.objective_
+    wide = np.hstack([X, RNG.normal(size=(len(X), 1500))])
+    wide = LinearClassifier(LabelRanking(), alpha=1.0).fit(wide, Y)
+    assert wide.solver_ == "lbfgs"
+    with pytest.warns(ConvergenceWarning, match="the duality gap is"):
+        clone(model).set_params(max_iter=5).fit(X, Y)
+
+
 def test_predictions_and_offsets():
     model = LinearClassifier(LabelRanking(), alpha=0.01).fit(X, Y)
     np.testing.assert_array_equal(model.predict(X), model.decision_function(X) > 0)
@@ -177,8 +193,10 @@ def test_what_it_cannot_use():
         LinearClassifier(LabelRanking()).fit(X, Y[:, 0])
     with pytest.raises(ValueError, match="class_weight with LabelRanking"):
         LinearClassifier(LabelRanking(), class_weight="balanced").fit(X, Y)
-    with pytest.raises(ValueError, match="which Newton's method fits"):
-        LinearClassifier(LabelRanking(), solver="lbfgs").fit(X, Y)
+    with pytest.raises(ValueError, match="its solvers are newton, lbfgs"):
+        LinearClassifier(LabelRanking(), solver="active-set").fit(X, Y)
+    with pytest.raises(ValueError, match=r"solvers are newton\. Use"):
+        LinearClassifier(LabelRanking(PairwiseHinge()), solver="lbfgs").fit(X, Y)
     with pytest.raises(ValueError, match=r"y_true\[1, 0\] is 0.5"):
         LabelRanking().value([[0, 1], [0.5, 0]], np.zeros((2, 2)))
     with pytest.raises(ValueError, match=r"several labels a row\. Use LinearCl"):

@@ -18,7 +18,7 @@ from sklearn_losses.solvers.descent._outputs import (
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._stopping import Tolerance
 
-SHARPER, MOST_ROUNDS = 0.01, 4  # tolerances, and how often
+SHARPER, MOST_ROUNDS = 0.01, 10  # tolerances, and how often
 
 
 class WideOutputsSolver(OutputsSolver):

@@ -2,7 +2,7 @@
 
 >>> from sklearn_losses.losses import LabelRanking
 >>> LabelRanking().value([[1, 0, 0]], [[2.0, -1.0, -1.0]]).round(3)
-array([0.192])
+array([0.17])
 """
 
 from __future__ import annotations

@@ -140,6 +140,8 @@ class Loss(BaseEstimator):
     bounded: bool = False
     # Names of outputs with predictors of their own: see `_outputs`.
     outputs: tuple[str, ...] = ()
+    # Whether `frozen` is the distribution of y.
+    is_distribution = False
 
     _constraints: dict[str, list[Any]] = {}
 

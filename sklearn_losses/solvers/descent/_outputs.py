@@ -5,15 +5,17 @@ Where a likelihood is not convex its directions of negative curvature are turned
 which makes them directions in which it falls.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sklearn_losses.design._centred import Sums
 from sklearn_losses.design._matrices import centre_rows
+from sklearn_losses.design._predictors import CurvatureSums
 from sklearn_losses.losses._outputs import newton_step
 from sklearn_losses.problem._outputs import bound_of
 from sklearn_losses.solvers._base import SolverResult, finish
+from sklearn_losses.solvers.descent._blocks import BlockSums
 from sklearn_losses.solvers.descent._certified import (
     Certified,
     features_of,
@@ -31,7 +33,7 @@ from sklearn_losses.solvers.descent._line_search import is_finite
 from sklearn_losses.solvers.descent._models import NEWTON, Models
 from sklearn_losses.solvers.descent._newton import SMALLEST_TOL
 from sklearn_losses.solvers.descent._newton_model import JointModel
-from sklearn_losses.solvers.descent._problem import CentredProblem
+from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._state import Step, Verdict
 from sklearn_losses.solvers.descent._stopping import Tolerance
@@ -73,7 +75,7 @@ class OutputsModel(JointModel):
         self.predictors = problem.predictors
 
     def update(self, theta, seen, around):
-        hessian, curvature = around.hessian()
+        hessian, curvature = seen.hessian
         jitter = around.jitter(curvature)
         self.theta, self.is_smoothed = theta, jitter > 0
         places = self.predictors.places
@@ -147,6 +149,24 @@ class OutputsModel(JointModel):
         return whole
 
 
+@dataclass
+class SweptOutputs(Swept):
+    """What a pass has seen of outputs with predictors of their own.
+
+    Attributes
+    ----------
+    hessian : tuple of ndarray and float
+        Of what moves, and the sum of the rows' traces.
+    linear, sizes : float
+        The sum of the slopes times what features and intercepts add to raw predictions,
+        and that of all absolute values that a bound sums.
+    """
+
+    hessian: tuple | None = None
+    linear: float = 0.0
+    sizes: float = 0.0
+
+
 class OutputsProblem(CentredProblem):
     """A problem of outputs that use what their predictors say.
 
@@ -185,32 +205,69 @@ class OutputsProblem(CentredProblem):
         moves[:, :-1] &= self.features.scale > 0
         return super().gradient(theta, sums) * moves
 
-    def hessian(self, raw, h):
-        """That of what moves, and the sum of the rows' traces."""
-        if not (self.keeps_hessian and self._last):
-            self._last = self._new_hessian(raw, h)
-        return self._last
-
-    def _new_hessian(self, raw, h):
+    def sweep(self, sums, raw, h, direction=None, delta=None, known=None):
+        """See `CentredProblem.sweep`; the Hessian, too, is of the same evaluation."""
         self.passes += 1
-        size, n_outputs = self.predictors.size, self.n_outputs
-        found, total = np.zeros((size, size)), np.zeros(n_outputs)
-        width = max(n_outputs**2, self.features.n_features + 1)
-        n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
-        for start in range(0, len(raw), n_rows):
-            block = slice(start, min(start + n_rows, len(raw)))
-            hessians = self.term.hessians(raw[block], h, block)
-            total += np.abs(np.einsum("ikk->ik", hessians)).sum(axis=0)
-            self.predictors.add_curvature(self._z(block), hessians, found)
-        self.stiff = self._stiff(total, self.term.loss.unit_of(raw))
-        return found, float(total.sum())
+        n_outputs, size = self.n_outputs, self.features.n_features + 1
+        first, bend = np.zeros((n_outputs, size)), np.zeros(n_outputs)
+        wants = not (self.keeps_hessian and self._last)
+        curvature = CurvatureSums(self.predictors) if wants else None
+        seen = SweptOutputs(BlockSums(first, None, None, None))
+        for block in self._small_blocks(len(raw)):
+            z, at, along = self._z(block), raw[block], None
+            if direction is not None:
+                direction[block] = along = self._raw_of(z, delta)
+                at = at + along
+            slopes, packed = self._add_rows(seen, block, at, along, h, wants)
+            first += slopes.T @ z
+            if wants:
+                curvature.add(z, packed)
+                bend += np.abs(packed[_diagonal(n_outputs)]).sum(axis=1)
+        if wants:
+            self._last = curvature.total(), float(bend.sum())
+            at = raw if direction is None else raw + direction
+            self.stiff = self._stiff(bend, at)
+        seen.hessian = self._last
+        return seen
 
-    def _stiff(self, bend, unit):
+    def _small_blocks(self, n):
+        """Slices of rows of which all that is formed stays in cache."""
+        width = max(self.n_outputs**2, self.features.n_features + 1)
+        n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
+        return [slice(i, min(i + n_rows, n)) for i in range(0, n, n_rows)]
+
+    def _add_rows(self, seen, block, at, along, h, wants_hessians):
+        """Add what a block of rows is to sums of numbers; its slopes and Hessians."""
+        found = self.term.jets(at, h, block, wants_hessians)
+        value, excess, values, slopes, packed = found
+        offset = self.term.offset
+        by_slope = slopes * (at if offset is None else at - offset[block])
+        seen.value += value
+        seen.excess += excess
+        seen.linear += float(by_slope.sum())
+        moment = np.abs(by_slope).sum()
+        seen.sizes += float(moment + np.abs(values).sum())
+        seen.moment += float(np.vdot(slopes, at))
+        seen.size += float(moment if offset is None else np.abs(slopes * at).sum())
+        seen.steepness += float(np.abs(slopes).sum())
+        if along is not None:
+            seen.along += float(np.vdot(slopes, along))
+        return slopes, packed
+
+    def _raw_of(self, z, theta):
+        """z theta', of which only outputs with columns need products."""
+        found = np.empty((len(z), self.n_outputs))
+        found[:] = theta[:, -1]
+        more = np.flatnonzero(self.predictors.featured_outputs)
+        found[:, more] = z @ theta[more].T
+        return found
+
+    def _stiff(self, bend, raw):
         """What jitter is a share of, for each output that has a unit of its own."""
         if not getattr(self.term.loss, "parameters", None):
             return None
         squares = np.ones(len(bend))
-        squares[0] = unit**2
+        squares[0] = self.term.loss.unit_of(raw) ** 2
         return np.max(bend * squares) / squares
 
     def _z(self, block):
@@ -225,6 +282,13 @@ class OutputsProblem(CentredProblem):
     def bound(self, theta, h):
         """A lower bound of a convex objective; see `proof`."""
         return self.proof(theta, h)[0]
+
+    def bound_by(self, theta, seen):
+        """The same, by what a pass has seen there."""
+        gradient = self.gradient(theta, seen.sums) - self.price_slope(theta)
+        parts = seen.linear, seen.value, seen.sizes, self.term.lowest
+        shares = self.predictors.share_bounds
+        return bound_of(self.price, theta, gradient, *parts, shares)
 
     def proof(self, theta, h):
         """A lower bound of a convex objective, and the slopes at a point that make it.
@@ -260,6 +324,12 @@ class OutputsProblem(CentredProblem):
         return bound_of(self.price, theta, gradient, *parts, shares), gradient
 
 
+def _diagonal(n_outputs):
+    """Where the diagonal is in a packed lower triangle."""
+    k = np.arange(n_outputs)
+    return k * (k + 3) // 2
+
+
 class OutputsModels(Models):
     """The one model of outputs with predictors of their own."""
 
@@ -285,6 +355,7 @@ class OutputsDescent(Descent):
     # Of kinks at a constant that may be the optimum there is no proof: they are
     # smoothed less and less, as anywhere else.
     is_at_constant = False
+    _tried, _at_kept = None, (None, None)
 
     def __init__(self, limits, objective, features, point, passes=1):
         term = outputs_term(objective)
@@ -326,16 +397,17 @@ class OutputsDescent(Descent):
         state, problem = self.state, self.problem
         rounding = LITTLE * len(problem.term.y) ** 0.5
         for _ in range(SURE_STEPS):
-            self.look_at(state.theta, state.raw)
+            self.look_at(state.theta, state.raw, state.ahead)
             value, (new, delta, slope, promised) = state.value, self.model.minimum()
             step = Step(new, delta, slope, promised, promised)
-            step.direction, step.ahead = problem.raw(delta), None
+            step.direction, step.ahead = self._attempt(state.raw, delta)
             t = self._length(step)
-            gained = 0.0
+            gained, state.ahead = 0.0, None
             if t > 0:
                 state.theta = state.theta + t * delta
                 state.raw = state.raw + t * step.direction
-                here = self.value_here()
+                state.ahead = step.ahead if t == 1 else None
+                here = problem.value_at(state.raw, state.theta, state.ahead)
                 gained = value - here
                 self.arrive(here, t)
             if max(promised, gained) <= max(allowed, rounding * abs(value)):
@@ -357,30 +429,47 @@ class OutputsDescent(Descent):
     def polish(self):
         """More steps from the best point on, as long as they gain."""
         state, problem = self.state, self.problem
-        theta, before = state.kept, np.inf
+        if self.smoothing.width > 0:
+            return
+        theta, before, raw = state.kept, np.inf, problem.raw_at(state.kept)
         problem.keeps_hessian = len(problem.term.y) > FEW
-        for _ in range(EXACT_STEPS if self.smoothing.width == 0 else 0):
-            raw = problem.raw_at(theta)
-            self.look_at(theta, raw)
+        self.look_at(theta, raw, self._seen_at(theta))
+        self._at_kept = theta, state.seen
+        for _ in range(EXACT_STEPS):
             value = state.value
             new, delta, _slope, predicted = self.model.minimum()
-            direction = problem.raw(delta)
-            reached = problem.value_along(raw, direction, 1.0, new)
+            direction, ahead = self._attempt(raw, delta)
+            reached = problem.value_at(None, new, ahead)
             is_better = reached <= value + LITTLE * abs(value)
             if not (np.isfinite(direction).all() and is_better):
                 return
-            theta = new
+            theta, raw = new, raw + direction
+            self._at_kept = theta, ahead
             state.keep(theta, min(reached, state.best))
             if predicted <= LITTLE * abs(value):
                 return
-            problem.keeps_hessian &= predicted <= FASTER * before
+            is_kept = predicted <= FASTER * before
+            problem.keeps_hessian &= is_kept
+            self.look_at(theta, raw, ahead if is_kept else None)
             before = predicted
+
+    def _try(self, step):
+        super()._try(step)
+        self._tried = step
+
+    def _seen_at(self, theta):
+        """What the last pass has seen, if it was at this point."""
+        is_there = self._tried is not None and self._tried.new is theta
+        return self._tried.ahead if is_there else None
 
     def lower_bound(self):
         """That of the objective, nan if it is not convex."""
         if not self.problem.is_convex:
             return np.nan
         state, problem, width = self.state, self.problem, self.smoothing.width
+        theta, seen = self._at_kept
+        if theta is state.kept:
+            return problem.bound_by(theta, seen)
         bound = problem.bound(state.kept, width)
         if not width > 0 or bound == -np.inf:
             return bound

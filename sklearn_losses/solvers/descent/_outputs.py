@@ -42,7 +42,10 @@ from sklearn_losses.terms._term import FEW, uniform
 
 BETTER_TOL = 1e-5  # of fits from two points, of which the better one goes on
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
+SAME = 1e-7  # of a value may two fits differ that are one
+KEPT = 1e-5  # of what has been gained is so little that curvature hardly changes
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
+NOTHING = 1e-24  # of the value, changes no digit of what is published
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
 BALANCED = 1e-6  # of tol is left where slopes prove a bound
@@ -438,6 +441,8 @@ class OutputsDescent(Descent):
         for _ in range(EXACT_STEPS):
             value = state.value
             new, delta, _slope, predicted = self.model.minimum()
+            if predicted <= NOTHING * abs(value):
+                return
             direction, ahead = self._attempt(raw, delta)
             reached = problem.value_at(None, new, ahead)
             is_better = reached <= value + LITTLE * abs(value)
@@ -454,8 +459,21 @@ class OutputsDescent(Descent):
             before = predicted
 
     def _try(self, step):
+        """See the end of a step; near the minimum the Hessian is what it was."""
+        gained = self.start.at_constant - self.state.value
+        is_near = self.smoothing.width == 0 and step.promised <= KEPT * gained
+        self.problem.keeps_hessian = is_near and len(self.problem.term.y) > FEW
         super()._try(step)
         self._tried = step
+
+    def value_here(self):
+        state = self.state
+        return self.problem.value_at(state.raw, state.theta, state.ahead)
+
+    def value_ahead(self, step):
+        if step.ahead is None:
+            return super().value_ahead(step)
+        return self.problem.value_at(None, self.state.theta, step.ahead)
 
     def _seen_at(self, theta):
         """What the last pass has seen, if it was at this point."""
@@ -509,7 +527,12 @@ class OutputsSolver(Certified):
             point, _ = self._of_rows(sample, features, point)
         is_begun = objective.is_convex and point[0][1:].any()
         if objective.predictors.has_more and not is_begun:
-            point, passes = self._with_more(objective, features, point, passes)
+            points, more = self._with_more(sample or objective, features, point)
+            passes += more if sample is None else 0
+            if len(points) > 1:
+                points, more = self._better(objective, features, points)
+                passes += more
+            point = points[0]
         limits = Limits(self.max_iter, max(self.tol, SMALLEST_TOL))
         descent = OutputsDescent(limits, objective, features, point, passes)
         with np.errstate(all="ignore"):
@@ -534,11 +557,16 @@ class OutputsSolver(Certified):
         )
         return result, descent
 
-    def _with_more(self, objective, features, point, passes):
+    def _with_more(self, objective, features, point):
         """Where to begin if more than the first output has features.
 
         That is with constants for them or, if the point has coefficients of its own,
-        with what turns out to be better.
+        with what turns out to be better; of some of the rows both if they differ.
+
+        Returns
+        -------
+        points : list of tuple of coef and intercept
+        passes : int
         """
         is_given = point[0][1:].any()
         loss, more = objective.loss, objective.predictors.featured_outputs
@@ -548,25 +576,32 @@ class OutputsSolver(Certified):
         constants = point[0].copy(), np.where(held, kept, point[1])
         constants[0][1:] = 0.0
         first = replace(objective, predictors=first)
-        (coef, intercept), passes = self._of_rows(first, features, constants, passes)
+        (coef, intercept), passes = self._of_rows(first, features, constants)
         constants = coef, np.where(more, np.maximum(intercept, low), intercept)
         if not is_given:
-            return constants, passes
-        found = []
-        for each in (point, constants):
-            parts = objective, features, each, passes, BETTER_TOL
-            (coef, intercept), passes = self._of_rows(*parts)
-            found.append((objective.value(coef, intercept), (coef, intercept)))
-        return min(found, key=lambda pair: pair[0])[1], passes
+            return [constants], passes
+        points, more = self._better(objective, features, (point, constants))
+        return points, passes + more
 
-    def _of_rows(self, objective, features, point, passes=0, tol=START_TOL):
+    def _better(self, objective, features, points):
+        """Where fits from two points lead, the better one first; one if it is the same."""
+        found, passes = [], 0
+        for each in points:
+            each, more = self._of_rows(objective, features, each, BETTER_TOL)
+            found.append((objective.value(*each)[0], each))
+            passes += more
+        found.sort(key=lambda pair: pair[0])
+        (least, best), (other, second) = found
+        is_same = other - least <= SAME * abs(least)
+        return [best] if is_same else [best, second], passes
+
+    def _of_rows(self, objective, features, point, tol=START_TOL):
         """The minimum of an objective, about, for another to begin with."""
         features = features.with_rows(objective.rows)
         limits = Limits(self.max_iter, tol)
         descent = OutputsDescent(limits, objective, features, point)
         descent.finish()
-        passes += descent.problem.passes
-        state = descent.state
+        state, passes = descent.state, descent.problem.passes
         is_found = state.converged and np.isfinite(state.kept).all()
         return descent.found() if is_found else point, passes
 

@@ -206,7 +206,9 @@ class CurvatureSums:
         predictors = self.predictors
         out, parts = np.zeros((predictors.size,) * 2), predictors._parts
         rest = slice(parts[-1].stop if parts else 0, len(out))
-        of_output = {k: (columns, i) for i, (k, columns) in enumerate(predictors.featured)}
+        of_output = {
+            k: (columns, i) for i, (k, columns) in enumerate(predictors.featured)
+        }
         for (k, m), gram in self._grams.items():
             (columns, i), (others, j) = of_output[k], of_output[m]
             whole = np.triu(gram) + np.triu(gram, 1).T

@@ -7,7 +7,10 @@ row is one evaluation (`Jet`): what a fit wants of it has exponentials in common
 """
 
 from cython.parallel cimport prange
+from libc.math cimport fabs
 from libc.stdlib cimport free, malloc
+
+import numpy as np
 
 cimport sklearn_losses.losses._formulas.bounded as bounded
 cimport sklearn_losses.losses._formulas.boxes as boxes
@@ -22,6 +25,7 @@ from sklearn_losses.losses._table cimport CLoss, LossTable, Row, start_table
 cdef enum:
     MOST = 4  # outputs of which some may be numbers
     PACKED = 10  # second derivatives of so many
+    N_OF_SUMS = 7
     CHUNK = 256  # rows that a thread evaluates at a time
     MANY = 1 << 18  # numbers that are worth a thread
 
@@ -30,8 +34,9 @@ cdef class Jet(CLoss):
     """A loss of rows whose value, gradient and Hessian are one evaluation."""
 
     def evaluate_jets(self, const double[:, ::1] y, const double[:, ::1] raw, weight,
-                      double[::1] value, double[:, ::1] gradient, double[:, ::1] hessian):
-        """Write weighted values, gradients and Hessians.
+                      double[::1] value, double[:, ::1] gradient, double[:, ::1] hessian,
+                      const double[:, ::1] offset=None, const double[:, ::1] along=None):
+        """Write weighted values, gradients and Hessians, and sum what a pass sums.
 
         Parameters
         ----------
@@ -42,25 +47,38 @@ cdef class Jet(CLoss):
         value : ndarray of shape (n,)
         hessian : ndarray of shape (n_outputs * (n_outputs + 1) // 2, n) or None
             A row for each entry of the packed lower triangle.
+        offset, along : ndarray like raw, or None
+
+        Returns
+        -------
+        ndarray of shape (7,)
+            The sums of the values; of the gradient times raw - offset; of the absolute
+            values of the terms of these two; of the gradient times raw, of the absolute
+            values of that and of the gradient; and of the gradient along `along`.
         """
         cdef Py_ssize_t c, n = raw.shape[0], n_chunks = (n + CHUNK - 1) // CHUNK
         cdef const double[:] w = weight
+        cdef double[:, ::1] sums = np.zeros((n_chunks, N_OF_SUMS))
         cdef int n_threads = 1 if self.calls_python else threads_for(raw.size, MANY)
         for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
-            some_jets(self, y, raw, w, value, gradient, hessian, c * CHUNK,
-                      min(n, (c + 1) * CHUNK))
+            some_jets(self, y, raw, w, value, gradient, hessian, offset, along,
+                      c * CHUNK, min(n, (c + 1) * CHUNK), &sums[c, 0])
         self.raise_error()
+        return np.add.reduce(sums)
 
 
 cdef void some_jets(Jet loss, const double[:, ::1] y, const double[:, ::1] raw,
                     const double[:] weight, double[::1] value, double[:, ::1] gradient,
-                    double[:, ::1] hessian, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+                    double[:, ::1] hessian, const double[:, ::1] offset,
+                    const double[:, ::1] along, Py_ssize_t start, Py_ssize_t end,
+                    double *sums) noexcept nogil:
     cdef Py_ssize_t i, k, n_outputs = raw.shape[1]
     cdef Py_ssize_t size = n_outputs * (n_outputs + 1) // 2
     cdef double few[PACKED]
     cdef double *packed = few
     cdef bint has_hessian = hessian is not None
-    cdef double w
+    cdef bint has_offset = offset is not None, has_along = along is not None
+    cdef double w, slope, by_raw, by_rest
     cdef Row row
     if size > PACKED:
         packed = <double *> malloc(size * sizeof(double))
@@ -68,15 +86,31 @@ cdef void some_jets(Jet loss, const double[:, ::1] y, const double[:, ::1] raw,
     for i in range(start, end):
         w = weight[i]
         row.y, row.raw, row.gradient = &y[i, 0], &raw[i, 0], &gradient[i, 0]
-        if w != 0.0:
-            value[i] = w * loss.jet(loss.params, &row, packed if has_hessian else NULL)
-        else:
+        if w == 0.0:
             value[i] = 0.0
+            for k in range(n_outputs):
+                gradient[i, k] = 0.0
+            for k in range(size if has_hessian else 0):
+                hessian[k, i] = 0.0
+            continue
+        value[i] = w * loss.jet(loss.params, &row, packed if has_hessian else NULL)
+        sums[0] += value[i]
+        sums[2] += fabs(value[i])
         for k in range(n_outputs):
-            gradient[i, k] = w * gradient[i, k] if w != 0.0 else 0.0
+            gradient[i, k] = slope = w * gradient[i, k]
+            by_raw = by_rest = slope * raw[i, k]
+            if has_offset:
+                by_rest = slope * (raw[i, k] - offset[i, k])
+            sums[1] += by_rest
+            sums[2] += fabs(by_rest)
+            sums[3] += by_raw
+            sums[4] += fabs(by_raw)
+            sums[5] += fabs(slope)
+            if has_along:
+                sums[6] += slope * along[i, k]
         if has_hessian:
             for k in range(size):
-                hessian[k, i] = w * packed[k] if w != 0.0 else 0.0
+                hessian[k, i] = w * packed[k]
     if size > PACKED:
         free(packed)
 

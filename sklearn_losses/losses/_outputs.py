@@ -396,7 +396,10 @@ def _sums(functions, y, weight, at):
     raw, size = np.tile(at, (len(y), 1)), len(at)
     values, slopes = np.empty(len(y)), np.empty(raw.shape)
     if hasattr(functions, "evaluate_jets") and size > 1:
-        packed, lower = np.empty((size * (size + 1) // 2, len(y))), np.tril_indices(size)
+        packed, lower = (
+            np.empty((size * (size + 1) // 2, len(y))),
+            np.tril_indices(size),
+        )
         functions.evaluate_jets(y, raw, weight, values, slopes, packed)
         hessian = np.empty((size, size))
         hessian[lower] = hessian.T[lower] = packed.sum(axis=1)

@@ -4,6 +4,7 @@ Its Hessians are exact, and as they are: of a likelihood that is not convex thos
 single rows have negative eigenvalues where their sum has none.
 """
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +15,45 @@ from sklearn_losses.terms._term import FEW, LossTerm, Model, finite
 
 MOST_TARGETS = 2000  # whole numbers that are few
 WITHIN = 1.0 - 1e-12  # of the slopes that a loss may have
+
+
+@dataclass
+class RowSums:
+    """Sums over rows, of weighted values and slopes.
+
+    Attributes
+    ----------
+    value : float
+        Of the loss itself.
+    linear : float
+        Of the slopes times what is not offset of raw predictions.
+    sizes : float
+        Of the absolute values of all terms of `value` and `linear`.
+    moment, size : float
+        Of the slopes times raw predictions, and of the absolute values of that.
+    steepness, along : float
+        Of the slopes' absolute values, and of the slopes along a direction.
+    excess : float
+        What smoothing adds to the value.
+    """
+
+    value: float
+    linear: float
+    sizes: float
+    moment: float
+    size: float
+    steepness: float
+    along: float
+    excess: float = 0.0
+
+
+def _sums_of(values, slopes, p, offset, along):
+    """What kernels sum beside what they write."""
+    by_raw, by_along = slopes * p, 0.0 if along is None else np.vdot(slopes, along)
+    rest = by_raw if offset is None else slopes * (p - offset)
+    sizes = np.abs(rest).sum() + np.abs(values).sum()
+    parts = by_raw.sum(), np.abs(by_raw).sum(), np.abs(slopes).sum(), by_along
+    return np.array([values.sum(), rest.sum(), sizes, *parts])
 
 
 class OutputsTerm(RowTerm):
@@ -76,7 +116,7 @@ class OutputsTerm(RowTerm):
         self._smoothed(h).evaluate_hessians(self._y[block], p, found)
         return finite(self._weighted(found, block))
 
-    def jets(self, p, h, block, with_hessians=True):
+    def jets(self, p, h, block, with_hessians=True, along=None):
         """All that is known of a block of rows, of one evaluation of each.
 
         Parameters
@@ -87,13 +127,12 @@ class OutputsTerm(RowTerm):
         block : slice
             Of which rows p is.
         with_hessians : bool, default=True
+        along : ndarray like p, default=None
+            A direction.
 
         Returns
         -------
-        value, excess : float
-            Of the loss itself, and what smoothing adds to it.
-        values : ndarray of shape (n,)
-            Weighted, of what is smoothed.
+        RowSums
         slopes : ndarray like p
         packed : ndarray of shape (n_outputs * (n_outputs + 1) // 2, n) or None
             The lower triangles of the weighted Hessians.
@@ -102,22 +141,26 @@ class OutputsTerm(RowTerm):
         values, slopes = np.empty(len(p)), np.empty(p.shape)
         if with_hessians:
             packed = np.empty((p.shape[1] * (p.shape[1] + 1) // 2, len(p)))
+        offset = None if self.offset is None else self.offset[block]
         if hasattr(functions, "evaluate_jets"):
-            weight = self.weight[block]
-            functions.evaluate_jets(y, p, weight, values, slopes, packed)
+            parts = self.weight[block], values, slopes, packed, offset, along
+            sums = functions.evaluate_jets(y, p, *parts)
         else:
             functions.evaluate_rows(y, p, values, slopes, None)
-            values, slopes = self._weighted(values, block), self._weighted(slopes, block)
+            values, slopes = (
+                self._weighted(values, block),
+                self._weighted(slopes, block),
+            )
+            sums = _sums_of(values, slopes, p, offset, along)
             if with_hessians:
                 lower = np.tril_indices(p.shape[1])
                 packed[:] = self.hessians(p, h, block)[:, *lower].T
-        value, excess = float(values.sum()), 0.0
+        found = RowSums(*sums.tolist())
         if h > 0 and self.is_smoothed:
-            exact = np.empty(len(p))
-            self._evaluate(y, p, exact, None, None)
-            exact = float(self._weighted(exact, block).sum())
-            value, excess = exact, value - exact
-        return value, excess, values, slopes, finite(packed) if with_hessians else None
+            self._evaluate(y, p, values, None, None)
+            exact = float(self._weighted(values, block).sum())
+            found.value, found.excess = exact, found.value - exact
+        return found, slopes, finite(packed) if with_hessians else None
 
     @cached_property
     def _few(self):
@@ -202,8 +245,8 @@ class OutputsTerm(RowTerm):
                 p = np.zeros((chunk.stop - chunk.start, self.n_outputs)) + c
                 if self.offset is not None:
                     p += self.offset[chunk]
-                value, _, _, slopes, _ = self.jets(p, 0.0, chunk, False)
-                found += value, np.abs(slopes).sum()
+                sums, *_ = self.jets(p, 0.0, chunk, False)
+                found += sums.value, sums.steepness
             self._known = np.array(c), found
         return found
 

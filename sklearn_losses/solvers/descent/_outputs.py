@@ -169,6 +169,13 @@ class SweptOutputs(Swept):
     linear: float = 0.0
     sizes: float = 0.0
 
+    def add(self, block):
+        """Take in the `RowSums` of a block of rows."""
+        super().add(block)
+        self.linear += block.linear
+        self.sizes += block.sizes
+        self.along += block.along
+
 
 class OutputsProblem(CentredProblem):
     """A problem of outputs that use what their predictors say.
@@ -213,6 +220,7 @@ class OutputsProblem(CentredProblem):
         self.passes += 1
         n_outputs, size = self.n_outputs, self.features.n_features + 1
         first, bend = np.zeros((n_outputs, size)), np.zeros(n_outputs)
+        more = np.flatnonzero(self.predictors.featured_outputs)
         wants = not (self.keeps_hessian and self._last)
         curvature = CurvatureSums(self.predictors) if wants else None
         seen = SweptOutputs(BlockSums(first, None, None, None))
@@ -221,8 +229,10 @@ class OutputsProblem(CentredProblem):
             if direction is not None:
                 direction[block] = along = self._raw_of(z, delta)
                 at = at + along
-            slopes, packed = self._add_rows(seen, block, at, along, h, wants)
-            first += slopes.T @ z
+            found, slopes, packed = self.term.jets(at, h, block, wants, along)
+            seen.add(found)
+            first[:, -1] += slopes.sum(axis=0)
+            first[more, :-1] += slopes[:, more].T @ z[:, :-1]
             if wants:
                 curvature.add(z, packed)
                 bend += np.abs(packed[_diagonal(n_outputs)]).sum(axis=1)
@@ -238,24 +248,6 @@ class OutputsProblem(CentredProblem):
         width = max(self.n_outputs**2, self.features.n_features + 1)
         n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
         return [slice(i, min(i + n_rows, n)) for i in range(0, n, n_rows)]
-
-    def _add_rows(self, seen, block, at, along, h, wants_hessians):
-        """Add what a block of rows is to sums of numbers; its slopes and Hessians."""
-        found = self.term.jets(at, h, block, wants_hessians)
-        value, excess, values, slopes, packed = found
-        offset = self.term.offset
-        by_slope = slopes * (at if offset is None else at - offset[block])
-        seen.value += value
-        seen.excess += excess
-        seen.linear += float(by_slope.sum())
-        moment = np.abs(by_slope).sum()
-        seen.sizes += float(moment + np.abs(values).sum())
-        seen.moment += float(np.vdot(slopes, at))
-        seen.size += float(moment if offset is None else np.abs(slopes * at).sum())
-        seen.steepness += float(np.abs(slopes).sum())
-        if along is not None:
-            seen.along += float(np.vdot(slopes, along))
-        return slopes, packed
 
     def _raw_of(self, z, theta):
         """z theta', of which only outputs with columns need products."""
@@ -284,7 +276,7 @@ class OutputsProblem(CentredProblem):
 
     def bound(self, theta, h):
         """A lower bound of a convex objective; see `proof`."""
-        return self.proof(theta, h)[0]
+        return self.proof(theta, h)[1]
 
     def bound_by(self, theta, seen):
         """The same, by what a pass has seen there."""
@@ -304,6 +296,8 @@ class OutputsProblem(CentredProblem):
 
         Returns
         -------
+        value : float
+            The objective there, without smoothing; nan if that was not asked for.
         bound : float
             -inf if there is none.
         gradient : ndarray like theta, or None
@@ -313,7 +307,7 @@ class OutputsProblem(CentredProblem):
         if h > 0:
             raw, values, slopes = self.term.conjugates_and_slopes(raw, h)
             if values is None:
-                return -np.inf, None
+                return np.nan, -np.inf, None
         else:
             values, slopes = self.term.values_and_slopes(raw)
         sums = Sums(self.features, self.n_outputs)
@@ -324,7 +318,8 @@ class OutputsProblem(CentredProblem):
         linear, sizes = slopes.sum(), np.abs(slopes).sum() + np.abs(values).sum()
         parts = linear, values.sum(), sizes, self.term.lowest
         shares = self.predictors.share_bounds
-        return bound_of(self.price, theta, gradient, *parts, shares), gradient
+        value = np.nan if h > 0 else parts[1] + self.penalty(theta)
+        return value, bound_of(self.price, theta, gradient, *parts, shares), gradient
 
 
 def _diagonal(n_outputs):
@@ -435,7 +430,8 @@ class OutputsDescent(Descent):
         if self.smoothing.width > 0:
             return
         theta, before, raw = state.kept, np.inf, problem.raw_at(state.kept)
-        problem.keeps_hessian = len(problem.term.y) > FEW
+        problem.keeps_hessian = len(raw) > FEW
+        rounding = LITTLE * len(raw) ** 0.5
         self.look_at(theta, raw, self._seen_at(theta))
         self._at_kept = theta, state.seen
         for _ in range(EXACT_STEPS):
@@ -445,7 +441,7 @@ class OutputsDescent(Descent):
                 return
             direction, ahead = self._attempt(raw, delta)
             reached = problem.value_at(None, new, ahead)
-            is_better = reached <= value + LITTLE * abs(value)
+            is_better = reached <= value + rounding * abs(value)
             if not (np.isfinite(direction).all() and is_better):
                 return
             theta, raw = new, raw + direction

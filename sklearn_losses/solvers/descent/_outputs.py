@@ -580,7 +580,7 @@ class OutputsSolver(Certified):
         return points, passes + more
 
     def _better(self, objective, features, points):
-        """Where fits from two points lead, the better one first; one if it is the same."""
+        """Where fits from two points lead, the better first; one if it is the same."""
         found, passes = [], 0
         for each in points:
             each, more = self._of_rows(objective, features, each, BETTER_TOL)

@@ -254,7 +254,9 @@ class OutputsMixin:
         """The fit, about, of a loss of the same outputs."""
         other = replace(objective, loss=first)
         solver = OutputsSolver(max_iter=self.max_iter, tol=START_TOL)
-        found = solver.solve(other, (coef, start))
+        enough = 10 * objective.predictors.size
+        some = sample_of(other, draw_seed(self.random_state), enough)
+        found = solver.solve(some or other, (coef, start))
         if not (found.converged and np.isfinite(found.coef).all()):
             return coef, start
         if found.coef[1:].any():

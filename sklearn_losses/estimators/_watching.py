@@ -2,11 +2,12 @@
 
 import copy
 import re
+from functools import wraps
 from inspect import signature
 from numbers import Real
 
 import numpy as np
-from sklearn import get_config
+from sklearn import callback, get_config
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import validate_data
 
@@ -23,6 +24,18 @@ CURVES = (
     "gradient_norm_curve_",
     "best_epoch_",
 )
+
+
+def with_callbacks(method):
+    """scikit-learn's, of an estimator with callbacks: a small fit feels it."""
+    managed = callback.with_callbacks(method)
+
+    @wraps(method)
+    def chosen(estimator, *args, **kwargs):
+        has_callbacks = getattr(estimator, "_skl_callbacks", None)
+        return (managed if has_callbacks else method)(estimator, *args, **kwargs)
+
+    return chosen
 
 
 def check_validation_data(

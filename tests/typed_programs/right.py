@@ -120,6 +120,7 @@ of_distributions: list[Loss] = [
 ]
 of_ordered_classes: list[Loss] = [
     sl.CumulativeLogit(),
+    sl.LabelRanking(sl.PairwiseHinge()),
     sl.GIoU(),
     sl.DIoU(),
     sl.CumulativeProbit(),
@@ -433,6 +434,9 @@ verdict: str = LossCurveDisplay.from_estimator(
         X, y
     )
 ).verdict
+bands = sl.LinearRegressor(sl.Quantiles([0.1, 0.9])).fit(X, y)
+shares = sl.BandsDisplay.from_estimator(bands, X, y, feature=0, levels=[0.1]).below
+sl.BandsDisplay.from_predictions(y, bands.predict(X), levels=[0.1, 0.9]).plot()
 build: str = sl.instruction_set()
 
 

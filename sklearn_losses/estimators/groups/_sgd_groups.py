@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
-from sklearn.callback import with_callbacks
 from sklearn.model_selection import ShuffleSplit
 
 from sklearn_losses._machine._params import Options
@@ -17,7 +16,11 @@ from sklearn_losses.estimators._validation import (
     check_weights,
 )
 from sklearn_losses.estimators._warnings import look_at_objective
-from sklearn_losses.estimators._watching import check_validation_data, make_score
+from sklearn_losses.estimators._watching import (
+    check_validation_data,
+    make_score,
+    with_callbacks,
+)
 from sklearn_losses.estimators.groups._groups import GroupModelMixin
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers.descent._newton import Newton

@@ -22,6 +22,7 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
+from sklearn_losses.estimators._warnings import warn_of_infinite
 from sklearn_losses.estimators.groups._groups import (
     GROUP_ATTRIBUTES,
     GROUP_NOTES,
@@ -308,7 +309,11 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
     # --------------------------------------------------------------- predictions
     def _prediction(self, X, offset):
         if has_outputs(self.loss_):
-            return self.loss_.predicted(**self._values(X, offset))
+            values = self._values(X, offset)
+            with np.errstate(over="ignore"):
+                predicted = self.loss_.predicted(**values)
+            warn_of_infinite(self, values["location"], predicted)
+            return predicted
         return super()._prediction(X, offset)
 
     def _cumulative(self, X, times, strata, offset):

@@ -31,7 +31,9 @@ def soft(v, threshold):
 
 def is_any(condition):
     """Whether an array, or what a comparison of numbers gives, is true anywhere."""
-    return bool(condition.any()) if isinstance(condition, np.ndarray) else condition
+    if not isinstance(condition, np.ndarray):
+        return condition
+    return np.count_nonzero(condition) > 0  # any() takes ten times as long, if short
 
 
 def open_slopes(z, low, high):

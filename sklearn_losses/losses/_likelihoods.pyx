@@ -726,6 +726,8 @@ cdef full_fn formula(str name) except NULL:
         return bounded.beta_binomial
     if name == "crps":
         return crps.crps
+    if name == "crps_gamma":
+        return crps.crps_gamma
     if name == "barron":
         return fitted.barron
     if name == "tweedie":

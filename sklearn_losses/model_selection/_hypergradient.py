@@ -177,7 +177,7 @@ class Inner:
     def _near(self, objective, start):
         """The minimum that Newton's steps find from a start, or None."""
         price = objective.penalty
-        if start is None or price.has_l1 or price.has_bounds:
+        if start is None or price.has_kinks:
             return None  # of them more may move than do at the start
         with np.errstate(all="ignore"):
             try:

@@ -271,7 +271,10 @@ class OutputsTerm(RowTerm):
         slopes = np.empty(p.shape)
         self._smoothed(h).evaluate_rows(self._y, p, None, slopes, None)
         slopes *= WITHIN  # which rounding may have left
-        found = self.loss.conjugates(self._y, slopes)
+        if hasattr(self.loss, "conjugates_at"):
+            found = WITHIN * self.loss.conjugates_at(self._y, p, h)
+        else:
+            found = self.loss.conjugates(self._y, slopes)
         if found is not None:
             found = self._weighted(-found)
         return np.zeros(p.shape), found, self._weighted(slopes)

@@ -16,6 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
     L2,
+    MCP,
+    SLOPE,
     AbsoluteError,
     Barron,
     CrossEntropy,
@@ -29,10 +31,12 @@ from sklearn_losses import (
     LinearRegressor,
     LogCosh,
     LogLoss,
+    MultiTask,
     Poisson,
     PseudoHuber,
     Quantile,
     RowBlocks,
+    SparseGroupLasso,
     SquaredError,
     TunedClassifier,
     TunedRegressor,
@@ -67,6 +71,28 @@ CASES = {
         LinearRegressor(PseudoHuber(), penalty=BY_GROUP, alpha=0.1),
         Y,
         ["penalty__left__weight", "penalty__right__weight"],
+    ),
+    "norm of groups": (
+        LinearRegressor(PseudoHuber(), penalty=GroupLasso([0, 1, 1, 0]), alpha=0.05),
+        Y,
+        ["alpha", "loss__delta"],
+    ),
+    "norm of classes": (
+        LinearClassifier(CrossEntropy(), penalty=MultiTask() + 0.1 * L2(), alpha=0.02),
+        THREE,
+        ["alpha", "penalty__right__weight"],
+    ),
+    "sparse groups": (
+        LinearRegressor(
+            PseudoHuber(), penalty=SparseGroupLasso([0, 1, 1, 0]), alpha=0.05
+        ),
+        Y,
+        ["penalty__l1_ratio", "alpha"],
+    ),
+    "mcp": (
+        LinearRegressor(PseudoHuber(), penalty=MCP(3.0), alpha=0.3),
+        Y,
+        ["penalty__gamma", "alpha"],
     ),
     "focal": (LinearClassifier(Focal(), alpha=0.01), LABELS, ["loss__gamma", "alpha"]),
     "one versus rest": (LinearClassifier(LogLoss(), alpha=0.01), THREE, ["alpha"]),
@@ -311,8 +337,8 @@ def test_penalties_by_name(cv):
         (TunedRegressor(Quantile(0.5)), "has kinks. Use a smooth loss"),
         (TunedRegressor("hinge"), "LinearRegressor"),
         (TunedRegressor(StandardScaler()), "Put transformers before it"),
-        (TunedRegressor(LinearRegressor(Huber(), penalty=GroupLasso([0, 0, 1, 1]))),
-         "A norm of groups"),
+        (TunedRegressor(LinearRegressor(Huber(), penalty=SLOPE([4, 3, 2, 1]))),
+         "A sorted norm"),
         (TunedRegressor(cv="five"), "'loo' or"),
         (TunedRegressor(cv=(X, Y, Y)), "Pass splits as a list"),
         (TunedRegressor(cv=1), "at least 2 folds"),

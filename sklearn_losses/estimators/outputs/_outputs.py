@@ -37,6 +37,7 @@ from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._targets import survival_intervals
 from sklearn_losses.losses._tasks import Mapped
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import (
@@ -142,8 +143,10 @@ def _are_intervals(y, loss):
 def _has_distribution(estimator):
     """Whether y has a distribution; where not, say so in the AttributeError."""
     loss = _loss_of(estimator)
-    if not (loss.outputs and loss.is_distribution):
+    if not loss.is_distribution:
         use = "GaussianDistribution(), or another that ends in Distribution"
+        if loss.name == "gamma":
+            use = "GammaDistribution(), whose scale is fitted"
         if loss.task == "survival":
             use = "predict_survival_function, or WeibullAFT()"
         elif loss.outputs and loss.y_size == 2:
@@ -331,8 +334,8 @@ class OutputsMixin:
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
@@ -343,8 +346,9 @@ class OutputsMixin:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
+            Only `RowBlocks` have their own.
         sample_weight : array-like of shape (n_samples,), default=None
         offset : array-like of the shape of raw predictions, or float, default=None
             What is added to them, as in `fit`; None means 0.
@@ -385,6 +389,8 @@ class OutputsMixin:
     def _values_beside(self, X, location, offset=None):
         """The parameters of each row, and locations that are known."""
         loss = self.loss_
+        if not loss.outputs:
+            return {"location": location}
         columns, X = [location], X if sparse.issparse(X) else np.asarray(X)
         for name in loss.outputs[1:]:
             coef, intercept = self.predictors_[name]
@@ -457,7 +463,9 @@ class OutputsMixin:
     def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The standard deviation of the distribution that is predicted for each row.
 
-        Parameters and errors are those of `predict_distribution`.
+        Of `BetaBinomial` this and quantiles are those of the probability of a success:
+        of the share of very many trials. Parameters and errors are those of
+        `predict_distribution`.
 
         Returns
         -------

@@ -168,7 +168,8 @@ class TasksProblem:
         whole, coef, intercept = objective.targets.y, start[0].copy(), start[1].copy()
         model = self._model_of(loss, factor)
         unit = loss.unit_of_targets(whole[weight > 0])
-        for j, column in enumerate(whole.T if not coef.any() else ()):
+        begins = loss.first() is not None and not coef.any()
+        for j, column in enumerate(whole.T if begins else ()):
             first = self._objective(loss.first(), column / unit, rows, weight, model, 1)
             solver = Certified(choose(first), may_change=True, **self.settings())
             found = solver.solve(first, (coef[j : j + 1], intercept[j : j + 1]))

@@ -9,12 +9,12 @@ stop is `_stopping`, or `_gap`.
 """
 
 import math
-import threading
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
+from sklearn_losses.solvers._base import Stop
 from sklearn_losses.solvers.descent._groups import kinds_of
 from sklearn_losses.solvers.descent._line_search import is_finite
 from sklearn_losses.solvers.descent._models import Models
@@ -39,14 +39,14 @@ class Limits:
         What may be missed of the gain over the best constant.
     n_iter_no_change : int
         So many iterations without progress end it.
-    stop : Event
+    stop : Stop
         Set by somebody else: it ends after the current iteration.
     """
 
     max_iter: int
     tol: float
     n_iter_no_change: int = 5
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: Stop = field(default_factory=Stop)
 
 
 def start_of(problem, constant):
@@ -64,7 +64,7 @@ def start_of(problem, constant):
     term.unit = SETTINGS.unit(gain, slopes)
     # No more than rounding, of the values or of the constant.
     sizes = max(abs(at_constant), abs(lowest))
-    largest = float(np.max(np.abs(constant)))
+    largest = float(np.abs(constant).max())
     rounding = SETTINGS.nothing_to_gain * sizes + 4 * EPS * slopes * largest
     if gain < -SETTINGS.wrong_minimum * max(sizes, 1e-3 * term.total):
         raise ValueError(
@@ -166,6 +166,7 @@ class Descent:
             self.state.begin(point, self.problem.raw_at(point))
         verdict = self.stopping.begin(self)
         while verdict is None or verdict is Verdict.AGAIN:
+            self.stopping.see(self)
             if self.stopping.is_met(self):
                 verdict = Verdict.ARRIVED
                 break

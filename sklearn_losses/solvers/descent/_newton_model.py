@@ -65,7 +65,7 @@ class NewtonModel(QuadraticModel):
 
     def is_flat(self, least):
         diagonal = self.hessian.diagonal()
-        if diagonal.all():
+        if np.count_nonzero(diagonal) == len(diagonal):
             return False
         is_steep = np.abs(self.gradient.ravel()) > least
         return bool((is_steep & (diagonal == 0)).any())

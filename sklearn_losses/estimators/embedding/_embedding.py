@@ -250,6 +250,34 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return Z / np.where(length > 0, length, 1.0)
 
     # ------------------------------------------------------------------ using
+    def fit(self, X: Matrix, y: ArrayLike | None = None) -> Self:
+        """Fit the map.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or \
+                array-like of shape (n_pairs, 2, n_features) or (n_triplets, 3, \
+                n_features)
+            Labelled rows, or tuples of rows.
+
+        y : array-like of shape (n_samples,) or (n_pairs,), default=None
+            Labels of rows; 1 of pairs that belong together, and 0 or -1 of others; None
+            of triplets.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter cannot be used. The estimator is then as it was
+            before.
+        """
+        with unchanged_on_error(self):
+            check_parameters(self, self._constraints)
+            return self._fit(read_data(self, X, y))
+
     def transform(self, X: Matrix) -> Array:
         """Where the map takes rows.
 
@@ -520,34 +548,6 @@ class LinearEmbedding(BaseEmbedding):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.random_state = random_state
-
-    def fit(self, X: Matrix, y: ArrayLike | None = None) -> Self:
-        """Fit the map.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or \
-                array-like of shape (n_pairs, 2, n_features) or (n_triplets, 3, \
-                n_features)
-            Labelled rows, or tuples of rows.
-
-        y : array-like of shape (n_samples,) or (n_pairs,), default=None
-            Labels of rows; 1 of pairs that belong together, and 0 or -1 of others; None
-            of triplets.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If the data or a parameter cannot be used. The estimator is then as it was
-            before.
-        """
-        with unchanged_on_error(self):
-            check_parameters(self, self._constraints)
-            return self._fit(read_data(self, X, y))
 
     def fit_tuples(
         self, X: Matrix, index: ArrayLike, y: ArrayLike | None = None

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_losses.losses._outputs import best_outputs
+from sklearn_losses.losses._outputs import best_outputs, spread_of
 from sklearn_losses.terms._rows import RowTerm
 from sklearn_losses.terms._term import FEW, LossTerm, Model, finite
 
@@ -120,7 +120,15 @@ class OutputsTerm(RowTerm):
             return self.known_minimum
         best = self.best_constant()
         slopes = np.abs(self.slopes(self.at_constant(best), 0.0)).sum(axis=0)
-        return self.value_at(best) - float(slopes.sum()) * self._unit
+        return self.value_at(best) - float(slopes @ self._units)
+
+    @cached_property
+    def _units(self):
+        """Of a step of each output; a location has that of y, parameters have none."""
+        units = np.full(self.n_outputs, self._unit)
+        if self.loss.parameters and self.loss.y_size == 1:
+            units[0] = spread_of(self.loss, self._y[self.weight > 0, 0])
+        return units
 
     @cached_property
     def lowest(self):

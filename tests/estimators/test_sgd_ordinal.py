@@ -179,5 +179,7 @@ def test_a_stream_of_hinges_keeps_thresholds_in_order():
         chunk = slice(k, k + 100)
         stream.partial_fit(rows[chunk], y[chunk], classes=range(4))
     assert (np.diff(stream.thresholds_) > 0).all()
-    raw = np.column_stack([rows @ stream.coef_[0], np.tile(stream.thresholds_, (600, 1))])
+    raw = np.column_stack(
+        [rows @ stream.coef_[0], np.tile(stream.thresholds_, (600, 1))]
+    )
     assert loss.mean(y, raw) < 1.01 * known.objective_

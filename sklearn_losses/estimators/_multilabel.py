@@ -111,6 +111,13 @@ class MultilabelMixin(LinearClassifierMixin):
         predictors = Predictors.of(np.ones(shape, dtype=bool), intercepts)
         return OutputsObjective(**own | {"offset": offset}, predictors=predictors)
 
+    def _targets_and_outputs(self, X, y, loss, offset):
+        """Targets and raw predictions, for scorers by a loss of all labels."""
+        indicator = indicator_of(y)
+        if indicator is None:
+            raise ValueError(f"{loss!r} needs y of the shape (n_samples, n_labels).")
+        return indicator.astype(np.float64), self.raw_prediction(X, offset)
+
     def _weights_of_labels(self, indicator, weight):
         """The weights of the rows in the objective of each label."""
         each, n_labels = self.class_weight, indicator.shape[1]

@@ -325,18 +325,21 @@ class TasksMixin:
     def _sample_weights(self, given, n, tasks):
         """The weights of each target's rows, or None."""
         if isinstance(given, Mapping):
-            unknown = set(given) - {task.name for task in tasks}
-            if unknown:
-                raise ValueError(
-                    f"sample_weight has the task {sorted(unknown)[0]!r}, and loss has "
-                    "not."
-                )
-            return [check_weights(given.get(task.name), n) for task in tasks]
+            return self._weights_by_name(given, n, tasks)
         weight = check_weights(given, n)
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")
         weight = None if weight is None else moderate_weight(weight)
         return [weight] * len(tasks)
+
+    def _weights_by_name(self, given, n, tasks):
+        """Those that a dict of tasks says."""
+        unknown = set(given) - {task.name for task in tasks}
+        if unknown:
+            raise ValueError(
+                f"sample_weight has the task {sorted(unknown)[0]!r}, and loss has not."
+            )
+        return [check_weights(given.get(task.name), n) for task in tasks]
 
     def _weights_of(self, tasks):
         names = list(dict.fromkeys(task.name for task in tasks))

@@ -100,7 +100,8 @@ class BlockDual(Dual):
         masses : ndarray of shape (2,)
             The sizes of the slopes.
         totals, sizes, zeros : ndarray of shape (2,)
-            Conjugates, their sizes, and conjugates of 0.
+            Conjugates, their sizes, and conjugates of 0, if it is not known how they
+            are mixed.
         z : ndarray of shape (n_features, 2), or (n_features, 1) of both together
             The latter where it is known how they are mixed.
         """
@@ -120,7 +121,7 @@ class BlockDual(Dual):
             cost = self._costs(each, rows)
             totals += _of_sides(cost, is_up)
             sizes += _of_sides(np.abs(cost), is_up)
-            if not has_minimum_0(type(self.loss)):
+            if mix is None and not has_minimum_0(type(self.loss)):
                 zeros += _of_sides(self._costs(np.zeros(len(each)), rows), is_up)
         if not self.has_intercept:
             masses = np.ones(2)
@@ -240,6 +241,8 @@ class BlocksDual:
             if shares is None:  # it was known wrong
                 found, shares, slack = self._of_points(slopes, None, reach)
             if found < least <= found + slack:
+                if shares.max() < 1.0:  # an l1 norm must not refuse them by rounding
+                    shares = (1.0 - INSIDE) * shares
                 again, _, _ = self._of_points(slopes, tuple(shares), reach)
                 found = max(found, again)
             return found
@@ -263,6 +266,8 @@ class BlocksDual:
             return -np.inf, None, 0.0
         z, size = z.reshape(len(z)), float(masses @ shares)
         short, cost = self.conjugate.shortened(z, size, reach)
+        if short < 1.0 and mix is not None:
+            return -np.inf, None, 0.0
         if short < 1.0:
             shares = (1.0 - INSIDE) * short * shares
             z = (1.0 - INSIDE) * short * z

@@ -141,7 +141,7 @@ class Passes:
         self.blocks = blocks
         self.point_at_0 = Point(features.mean, features.scale, None)
         self.n, self._seen, self.second = 0, {}, None
-        self._next = self.minimum = None
+        self._next, self.minimum, self._h = None, None, 0.0
 
     def point(self, theta):
         return self.point_at_0.at(np.atleast_2d(theta).copy())
@@ -159,8 +159,8 @@ class Passes:
         for (key, _), seen in self._seen.items():
             if key == theta.tobytes():
                 return seen.value
-        if self._next is None:
-            return self.at(theta, 0.0, unit).value
+        if self._next is None:  # the next model is most probably made here
+            return self.at(theta, self._h, unit, self.second).value
         (given, h, second), self._next = self._next, None
         there = theta + (given - theta)  # as a step leads there
         points = self.point(theta), self.point(there)
@@ -193,7 +193,7 @@ class Passes:
 
     def at(self, theta, h, unit, second=None):
         """The `Swept` of a point, with second moments if they are wanted."""
-        key = theta.tobytes(), h
+        key, self._h = (theta.tobytes(), h), h
         seen = self._seen.pop(key, None)
         if seen is None or second not in (None, seen.sums.wanted):
             found = self.sum(sweep, self.point(theta), h, unit, second)

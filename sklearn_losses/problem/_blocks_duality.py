@@ -214,7 +214,7 @@ class BlocksDual:
 
     def __init__(self, blocks, price, n_features, has_intercept, is_joint):
         self.blocks, self.has_intercept = blocks, has_intercept
-        self.is_joint = is_joint
+        self.is_joint, self.is_strict = is_joint, price.has_kinks
         self.conjugate = Conjugate(price, n_features)
 
     def bound(self, slopes, reach=0.0, least=-np.inf):
@@ -236,7 +236,8 @@ class BlocksDual:
         with np.errstate(all="ignore"):
             if self.is_joint:
                 return self._of_rows(slopes, reach)
-            mix = self._shares(slopes.masses) if self.has_intercept else None
+            is_known = self.has_intercept and not self.is_strict
+            mix = self._shares(slopes.masses) if is_known else None
             found, shares, slack = self._of_points(slopes, mix, reach)
             if shares is None:  # it was known wrong
                 found, shares, slack = self._of_points(slopes, None, reach)

@@ -28,6 +28,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.estimators._parameters import resolve_loss
 from sklearn_losses.estimators._validation import check_offset
+from sklearn_losses.estimators._warnings import warn_of_infinite
 from sklearn_losses.estimators.blocks._blocks import blocks_of
 from sklearn_losses.estimators.blocks._lazy import (
     Score,
@@ -427,24 +428,12 @@ class LinearRegressorMixin(RegressorMixin):
         raw = self.raw_prediction(X, offset)
         predicted = self._predicted(X, raw, offset)
         if predicted is not raw and not _is_finite(predicted):
-            self._warn_of_infinite(raw, predicted)
+            warn_of_infinite(self, raw, predicted)
         return predicted
 
     def _predicted(self, X, raw, offset):
         """Predictions on the scale of y, of raw ones."""
         return _loss_of(self).inverse_link(raw)
-
-    def _warn_of_infinite(self, raw, predicted):
-        """Say so if finite raw predictions have no finite predictions."""
-        bad = np.flatnonzero(~np.isfinite(predicted))
-        if len(bad):
-            warnings.warn(
-                f"{len(bad)} of {len(raw)} predictions of {type(self).__name__} are "
-                f"not finite: that of row {bad[0]}, whose raw prediction is "
-                f"{raw[bad[0]]:.6g}, overflows {raw.dtype}, the dtype of X.",
-                UserWarning,
-                stacklevel=3,
-            )
 
     def _published(self, coef, intercept, dtype):
         return super()._published(coef[0], intercept, dtype)

@@ -99,6 +99,9 @@ class Beta(Likelihood):
                 "without end with it. Give it a number: precision=10.0."
             )
 
+    def widths_of(self, raw: Array) -> Any:
+        return width_of(self, raw)
+
     def _start(self, y, weight):
         mean = np.average(y[:, 0], weights=weight)
         variance = np.average((y[:, 0] - mean) ** 2, weights=weight)
@@ -110,7 +113,7 @@ class Beta(Likelihood):
     def frozen(self, location: Any, precision: Any) -> Any:
         from scipy.stats import beta
 
-        return beta(precision * expit(location), precision * expit(-location))
+        return beta(*shapes_of(location, precision))
 
 
 class OrderedBeta(Likelihood):
@@ -199,6 +202,9 @@ class OrderedBeta(Likelihood):
                 "Beta()."
             )
 
+    def widths_of(self, raw: Array) -> Any:
+        return width_of(self, raw)
+
     def _start(self, y, weight):
         y, total = y[:, 0], weight.sum()
         between = weight * ((y > 0) & (y < 1))
@@ -237,7 +243,7 @@ class OrderedBeta(Likelihood):
         return expit(lower - location), expit(location - upper)
 
     def frozen(self, **values: Any) -> Any:
-        between = Beta.frozen(self, values["location"], values["precision"])
+        between = Beta().frozen(values["location"], values["precision"])
         return WithEnds(between, *self._ends(**values))
 
 
@@ -443,6 +449,62 @@ class BetaBinomial(OfTrials):
                 "BetaBinomial cannot fit a precision to y, which has no row with more "
                 "than one trial. Use BinomialTrials()."
             )
+
+    def frozen(self, location: Any, precision: Any, trials: Any = None) -> Any:
+        """The distribution of the probability of a success, or of successes.
+
+        Parameters
+        ----------
+        location, precision : ndarray or float
+            As of `values_of`.
+        trials : ndarray or float, default=None
+            Of so many trials it is that of the number of successes.
+
+        Returns
+        -------
+        frozen distribution of scipy.stats
+        """
+        from scipy.stats import beta, betabinom
+
+        shapes = shapes_of(location, precision)
+        return beta(*shapes) if trials is None else betabinom(trials, *shapes)
+
+    def crps(self, y_true: ArrayLike, **values: Any) -> Array:
+        """The continuous ranked probability score of the share of successes.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples, 2)
+            Successes and failures; a row without trials scores 0.
+        **values : ndarray or float
+            As from `predict_distribution`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        self.check_targets(y_true)
+        y = np.asarray(y_true, dtype=np.float64)
+        successes, trials = y[:, 0], y.sum(axis=1)
+        found = self.frozen(**values, trials=trials)
+        below, total = np.zeros(len(y)), np.zeros(len(y))
+        for count in range(int(trials.max(initial=0.0))):
+            below += found.pmf(count)
+            square = (below - (successes <= count)) ** 2
+            total += np.where(count < trials, square, 0.0)
+        return total / np.maximum(trials, 1.0)
+
+
+def shapes_of(location, precision):
+    """Those of a beta distribution, by its mean on the logit scale."""
+    return precision * expit(location), precision * expit(-location)
+
+
+def width_of(loss, raw):
+    """That of a Beta distribution, up to the factor that its mean gives."""
+    if "precision" not in loss.outputs:
+        return None
+    return 1.0 / np.sqrt(1.0 + loss.values_of(raw)["precision"])
 
 
 def precision_at_start(mean, variance):

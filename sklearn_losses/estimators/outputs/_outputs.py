@@ -143,8 +143,10 @@ def _are_intervals(y, loss):
 def _has_distribution(estimator):
     """Whether y has a distribution; where not, say so in the AttributeError."""
     loss = _loss_of(estimator)
-    if not (loss.outputs and loss.is_distribution):
+    if not loss.is_distribution:
         use = "GaussianDistribution(), or another that ends in Distribution"
+        if loss.name == "gamma":
+            use = "GammaDistribution(), whose scale is fitted"
         if loss.task == "survival":
             use = "predict_survival_function, or WeibullAFT()"
         elif loss.outputs and loss.y_size == 2:
@@ -252,7 +254,9 @@ class OutputsMixin:
         """The fit, about, of a loss of the same outputs."""
         other = replace(objective, loss=first)
         solver = OutputsSolver(max_iter=self.max_iter, tol=START_TOL)
-        found = solver.solve(other, (coef, start))
+        enough = 10 * objective.predictors.size
+        some = sample_of(other, draw_seed(self.random_state), enough)
+        found = solver.solve(some or other, (coef, start))
         if not (found.converged and np.isfinite(found.coef).all()):
             return coef, start
         if found.coef[1:].any():
@@ -385,6 +389,8 @@ class OutputsMixin:
     def _values_beside(self, X, location, offset=None):
         """The parameters of each row, and locations that are known."""
         loss = self.loss_
+        if not loss.outputs:
+            return {"location": location}
         columns, X = [location], X if sparse.issparse(X) else np.asarray(X)
         for name in loss.outputs[1:]:
             coef, intercept = self.predictors_[name]
@@ -457,7 +463,9 @@ class OutputsMixin:
     def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The standard deviation of the distribution that is predicted for each row.
 
-        Parameters and errors are those of `predict_distribution`.
+        Of `BetaBinomial` this and quantiles are those of the probability of a success:
+        of the share of very many trials. Parameters and errors are those of
+        `predict_distribution`.
 
         Returns
         -------

@@ -576,7 +576,8 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         where = self._places(list(losses), names, values.shape[1])
         classes, tasks, first = dict(classes or {}), [], 0
         for name, given in losses.items():
-            loss, labels = self._loss_of_task(name, given), None
+            loss = self._loss_of_task(name, given, len(where[name]))
+            labels = None
             if loss.task not in NUMBERS:
                 if classes.get(name) is None:
                     raise ValueError(

@@ -84,7 +84,7 @@ def _has_probabilities(model):
 class TasksMixin:
     """Parameters, targets and predictions of several tasks."""
 
-    _tasks = ("regression", "binary", "multiclass", "boxes")
+    _tasks = ("regression", "binary", "multiclass", "boxes", "multilabel")
     _takes_outputs = False
 
     # ----------------------------------------------- parameters of a dict of losses
@@ -203,7 +203,7 @@ class TasksMixin:
         where = self._places(list(losses), names, values.shape[1])
         tasks, targets, first = [], [], 0
         for name, given in losses.items():
-            loss = self._loss_of_task(name, given)
+            loss = self._loss_of_task(name, given, len(where[name]))
             for columns in self._targets_of(name, loss, where[name]):
                 label = columns[0] if names is None else names[columns[0]]
                 own, classes = coded(values[:, columns], loss, name, label)
@@ -213,8 +213,8 @@ class TasksMixin:
                 first = outputs.stop
         return tasks, targets
 
-    def _loss_of_task(self, name, given):
-        """The loss object of a task."""
+    def _loss_of_task(self, name, given, n_columns):
+        """The loss object of a task with so many columns of y."""
         holder = copy(self)
         holder.loss = given
         loss = resolve_loss(holder, self._tasks)
@@ -223,7 +223,7 @@ class TasksMixin:
                 f"{type(self).__name__} cannot use loss={given!r} of the task "
                 f"{name!r}: give its scale a number."
             )
-        return loss
+        return loss.of_labels(n_columns) if loss.task == "multilabel" else loss
 
     def _targets_of(self, name, loss, columns):
         """The columns of a task, as many at a time as its loss takes for one target."""
@@ -344,6 +344,8 @@ class TasksMixin:
     def _predicted(self, raw, task):
         """What is predicted of a target, of shape (n_samples, n_columns)."""
         own = raw[:, task.outputs]
+        if task.loss.task == "multilabel":
+            return task.loss.labels_of(own).astype(raw.dtype)
         if task.classes is None:
             return task.loss.inverse_link(own)
         index = own.argmax(axis=1) if own.shape[1] > 1 else (own[:, 0] > 0) * 1

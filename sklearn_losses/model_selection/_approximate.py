@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from scipy.linalg import LinAlgError
@@ -72,8 +73,6 @@ def why_not(final, data, splits, before):
         return "the transformers of a Pipeline are fitted in each fold"
     if data.fit is not None and not data.fit.keys() <= {"sample_weight", "offset"}:
         return "its fit takes more than weights and offsets"
-    if getattr(final, "class_weight", None) == "balanced":
-        return "class_weight='balanced' differs from fold to fold"
     n, seen = len(data.y), np.zeros(len(data.y), int)
     for train, test in splits:
         seen[test] += 1
@@ -87,7 +86,7 @@ def why_not(final, data, splits, before):
     return None
 
 
-def why_not_loss(objective, n_train, is_auto):
+def why_not_loss(objective, n_train, is_auto, is_loo):
     """Why a loss cannot have one, or None."""
     loss, price = objective.loss, objective.penalty
     functions = loss.checked()
@@ -97,12 +96,12 @@ def why_not_loss(objective, n_train, is_auto):
         return f"{loss} has several raw predictions a row"
     if not loss.convex:
         return f"{loss} is not convex"
-    if not loss.differentiable:
+    if not loss.differentiable and (objective.is_joint or is_loo):
         return f"{loss} has kinks"
     if objective.is_joint and not functions.has_hessian:
         return f"{loss} has no second derivatives"
-    if price.has_kinks or not price.is_convex:
-        return "penalties with an l1 norm, groups or bounds have kinks"
+    if price.norm is not None or not price.is_convex:
+        return "penalties of groups, of sorted coefficients and concave ones have kinks"
     if size > MOST_COEFS:
         return f"there are more than {MOST_COEFS} coefficients"
     if objective.rows.n_rows * (objective.rows.n_features + 1) > MOST_NUMBERS:
@@ -129,7 +128,7 @@ class Steps:
     def __init__(self, estimator, data, splits, metrics, decisive, method):
         self.final, self.data, self.splits = last_step(estimator), data, splits
         self.metrics, self.decisive, self.method = metrics, decisive, method
-        self.tests = [np.arange(len(data.y))[test] for _, test in splits]
+        self.tests = [np.sort(np.arange(len(data.y))[test]) for _, test in splits]
         self.trains = [np.arange(len(data.y))[train] for train, _ in splits]
         self.why_not = why_not(self.final, data, splits, steps_before(estimator))
         self.stack, self._held, self._rows, self.kept = None, None, {}, {}
@@ -169,16 +168,27 @@ class Steps:
         n_train = min(map(len, self.trains))
         if not all(metric.sees_predictions_alone for metric in self.metrics):
             raise Doubt("a scorer looks at more than predictions")
-        reason = why_not_loss(objectives[0], n_train, self.method == "auto")
+        is_auto, is_loo = (self.method == name for name in ("auto", "loo"))
+        reason = why_not_loss(objectives[0], n_train, is_auto, is_loo)
         if reason:
             raise Doubt(reason)
         if self.stack is None:
-            self.stack = Stack(objectives[0], self.tests)
+            self.stack = Stack(objectives[0], self.tests, self._kinds())
         found = None
         if self.method != "loo" and self.stack.few is not None:
             with suppress(Doubt):
                 found = self._along(group, model, objectives, samples=True)
         return found or self._along(group, model, objectives, samples=False)
+
+    def _kinds(self):
+        """The classes that are balanced, or None; the rows of a fold go by them."""
+        if getattr(self.final, "class_weight", None) != "balanced":
+            return None
+        if self.method == "loo":
+            raise Doubt("class_weight='balanced' differs from row to row")
+        kinds = np.unique(self.data.y, return_inverse=True)[1]
+        self.tests = [t[np.argsort(kinds[t], kind="stable")] for t in self.tests]
+        return kinds
 
     def _along(self, group, model, objectives, samples):
         """The outcomes of candidates on a path."""
@@ -191,13 +201,15 @@ class Steps:
             points = list(zip(*(path.points(prices, samples) for path in paths)))
             thetas = [[point.without_folds() for point in one] for one in points]
             if self.method == "auto" and self._is_small(paths[0]):
-                thetas, _ = _all_refined(points, thetas, MOST_REFINED)
+                most = 1 if paths[0].is_smoothed else MOST_REFINED
+                thetas, _ = _all_refined(points, thetas, most)
             self.kept[id(group)] = model, paths, points, thetas
         took = (time.perf_counter() - start) / len(candidates)
         found, at_once = [], max(1, MOST_AT_ONCE // self.stack.Z.shape[0] // len(paths))
         for i in range(0, len(candidates), at_once):
             found += self._scored(model, paths, thetas[i : i + at_once], took)
-        if self.method == "auto" and not self._is_small(paths[0]):
+        is_sure = self._is_small(paths[0]) and not paths[0].is_smoothed
+        if self.method == "auto" and not is_sure:
             self._doubt(group, found)
         return found
 
@@ -207,7 +219,7 @@ class Steps:
             path.begin()
         for price in prices:
             for path in paths:
-                path.to(path.price(price))
+                path.to(path.costs(price)[0])
             found.append([path.left_out() for path in paths])
         return found
 
@@ -236,7 +248,7 @@ class Steps:
 
     def _raws(self, paths, thetas, k):
         """Raw predictions of the rows of fold k, of each candidate."""
-        part = self.stack.parts[k]
+        part = self.stack.folds[k]
         if self.method == "loo":
             return [_public(paths, [raw[part] for raw in one]) for one in thetas]
         each = []
@@ -329,12 +341,19 @@ class Steps:
 
     # -------------------------------------------------------------------------- doubts
     def _doubt(self, group, found):
-        """Compare the scores of the best of a group with those after a further step."""
+        """Compare the scores of the best of a group with those after a further step.
+
+        Where kinks were smoothed, with those of fits, which then are its scores.
+        """
         best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
         model, paths, points, thetas = self.kept[id(group)]
-        thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
-        (after,) = self._scored(model, paths, thetas, 0.0)
-        rows = found[best], after
+        before = found[best]
+        if paths[0].is_smoothed:
+            after = found[best] = self._fits(group, best)
+        else:
+            thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
+            (after,) = self._scored(model, paths, thetas, 0.0)
+        rows = before, after
         each = np.array([[o.scores[self.decisive] for o in row] for row in rows])
         n = each.shape[1]
         error = each[0].std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
@@ -343,8 +362,23 @@ class Steps:
         if not off <= tolerated * error + 1e-9 * np.abs(each).max():
             raise Doubt("a Newton step is not near enough to the fits without a fold")
 
+    def _fits(self, group, i):
+        """The outcomes of a candidate by fits."""
+        one = replace(group, alphas=[group.alphas[i]])
+        rows = run_exact(
+            *(self.final, self.data, self.splits, [one], self.metrics, None)
+        )
+        return [row[0] for row in rows]
+
+    def knows_gaps(self, group):
+        """Whether steps without folds have a bound of what they leave."""
+        _, paths, points, _ = self.kept[id(group)]
+        return not (paths[0].is_smoothed or points[0][0].costs[0].has_kinks)
+
     def certified(self, group, which):
         """The outcomes of some candidates after steps that leave next to no gap."""
+        if not self.knows_gaps(group):
+            return [self._fits(group, i) for i in which]
         model, paths, points, thetas = self.kept[id(group)]
         start = time.perf_counter()
         points, thetas = [points[i] for i in which], [thetas[i] for i in which]
@@ -434,7 +468,9 @@ def _certify(steps, groups, outcomes, decisive):
         j = int(np.argmax(means[i]))
         if (i, j) in done or outcomes[i][j][0].method != "newton":
             return
-        near = [j] if done else range(max(j - 1, 0), min(j + 2, len(outcomes[i])))
+        near = range(max(j - 1, 0), min(j + 2, len(outcomes[i])))
+        if done or not steps.knows_gaps(groups[i]):  # a fit of each fold takes longer
+            near = [j]
         which = [n for n in near if outcomes[i][n][0].method == "newton"]
         done.update((i, n) for n in which)
         with suppress(Doubt), np.errstate(all="ignore"):

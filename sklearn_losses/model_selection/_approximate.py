@@ -15,6 +15,7 @@ from sklearn_losses.estimators._linear import (
 )
 from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.losses import AbsoluteError, SquaredError
+from sklearn_losses.model_selection._affine import affine
 from sklearn_losses.model_selection._folds import (
     Data,
     Outcome,
@@ -23,7 +24,9 @@ from sklearn_losses.model_selection._folds import (
     score,
     steps_before,
 )
-from sklearn_losses.model_selection._newton import Doubt, Path, Stack, refined
+from sklearn_losses.model_selection._least import Doubt
+from sklearn_losses.model_selection._newton import Path, Stack, refined
+from sklearn_losses.model_selection._scales import scales_along
 
 MOST_COEFS = 1000  # of one objective: its matrix is solved for each candidate and fold
 MOST_NUMBERS = 1 << 26  # of the centred copy of X: half a gigabyte
@@ -65,13 +68,12 @@ class HeldClassifier(LinearClassifier):
         return self.classes_[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0) * 1]
 
 
-def why_not(final, data, splits, before):
+def why_not(final, data, splits, has_steps):
     """Why no candidate can have a Newton step, or None."""
     if not isinstance(final, (LinearRegressor, LinearClassifier)):
         return f"{type(final).__name__} is no LinearRegressor or LinearClassifier"
-    if before is not None:
-        return "the transformers of a Pipeline are fitted in each fold"
-    if data.fit is not None and not data.fit.keys() <= {"sample_weight", "offset"}:
+    known = set() if has_steps else {"sample_weight", "offset"}
+    if data.fit is not None and not data.fit.keys() <= known:
         return "its fit takes more than weights and offsets"
     n, seen = len(data.y), np.zeros(len(data.y), int)
     for train, test in splits:
@@ -126,13 +128,28 @@ class Steps:
     """
 
     def __init__(self, estimator, data, splits, metrics, decisive, method):
-        self.final, self.data, self.splits = last_step(estimator), data, splits
+        self.estimator, self.final = estimator, last_step(estimator)
+        self.given, self.data, self.splits = data, data, splits
         self.metrics, self.decisive, self.method = metrics, decisive, method
         self.tests = [np.sort(np.arange(len(data.y))[test]) for _, test in splits]
         self.trains = [np.arange(len(data.y))[train] for train, _ in splits]
-        self.why_not = why_not(self.final, data, splits, steps_before(estimator))
+        before, self.factors = steps_before(estimator), None
+        self.why_not = why_not(self.final, data, splits, before is not None)
+        if before is not None and method == "loo":
+            self.why_not = "the transformers of a Pipeline are fitted without each row"
+        elif before is not None and not self.why_not:
+            self._transform(before)
         self.stack, self._held, self._rows, self.kept = None, None, {}, {}
         self.wants_rows = False
+
+    def _transform(self, before):
+        """Have the rows as the last step sees them."""
+        try:
+            given = before, self.data, self.trains, self.final.fit_intercept
+            X, self.factors = affine(*given)
+            self.data = replace(self.data, X=X)
+        except (Doubt, ValueError) as error:
+            self.why_not = str(error)
 
     @property
     def sees_labels(self):
@@ -155,8 +172,11 @@ class Steps:
         model = clone(self.final).set_params(**clone(group.params, safe=False))
         data = self.data
         loss = model._usable_loss()
-        if loss.needs_scale:
-            raise Doubt(f"the scale of {loss} is measured in each fold")
+        scaled = loss if loss.needs_scale else None
+        if scaled is not None:
+            if self.method == "loo":
+                raise Doubt(f"the scale of {loss} is measured without each row")
+            loss = scaled.at_scale(1.0)
         if loss.needs_link:
             raise Doubt(f"the link of {loss} is learned in each fold")
         try:
@@ -173,12 +193,12 @@ class Steps:
         if reason:
             raise Doubt(reason)
         if self.stack is None:
-            self.stack = Stack(objectives[0], self.tests, self._kinds())
+            self.stack = Stack(objectives[0], self.tests, self._kinds(), self.factors)
         found = None
         if self.method != "loo" and self.stack.few is not None:
             with suppress(Doubt):
-                found = self._along(group, model, objectives, samples=True)
-        return found or self._along(group, model, objectives, samples=False)
+                found = self._along(group, model, objectives, scaled, samples=True)
+        return found or self._along(group, model, objectives, scaled, samples=False)
 
     def _kinds(self):
         """The classes that are balanced, or None; the rows of a fold go by them."""
@@ -190,25 +210,29 @@ class Steps:
         self.tests = [t[np.argsort(kinds[t], kind="stable")] for t in self.tests]
         return kinds
 
-    def _along(self, group, model, objectives, samples):
+    def _along(self, group, model, objectives, scaled, samples):
         """The outcomes of candidates on a path."""
         start, candidates = time.perf_counter(), list(group.settings())
-        paths = [Path(objective, self.stack) for objective in objectives]
+        paths = [Path(objective, self.stack, scaled) for objective in objectives]
         prices = [self._price(model, one, paths[0].is_joint) for one in candidates]
         if self.method == "loo":
             thetas = self._left_out(paths, prices)
         else:
-            points = list(zip(*(path.points(prices, samples) for path in paths)))
+            scales = None
+            if scaled is not None:
+                scales = scales_along(objectives[0], self.stack, prices)
+            along = (path.points(prices, samples, scales) for path in paths)
+            points = list(zip(*along))
             thetas = [[point.without_folds() for point in one] for one in points]
             if self.method == "auto" and self._is_small(paths[0]):
-                most = 1 if paths[0].is_smoothed else MOST_REFINED
+                most = 1 if paths[0].is_rough else MOST_REFINED
                 thetas, _ = _all_refined(points, thetas, most)
             self.kept[id(group)] = model, paths, points, thetas
         took = (time.perf_counter() - start) / len(candidates)
         found, at_once = [], max(1, MOST_AT_ONCE // self.stack.Z.shape[0] // len(paths))
         for i in range(0, len(candidates), at_once):
             found += self._scored(model, paths, thetas[i : i + at_once], took)
-        is_sure = self._is_small(paths[0]) and not paths[0].is_smoothed
+        is_sure = self._is_small(paths[0]) and not paths[0].is_rough
         if self.method == "auto" and not is_sure:
             self._doubt(group, found)
         return found
@@ -343,12 +367,13 @@ class Steps:
     def _doubt(self, group, found):
         """Compare the scores of the best of a group with those after a further step.
 
-        Where kinks were smoothed, with those of fits, which then are its scores.
+        Where kinks were smoothed, or scales measured at some rows, with those of fits,
+        which then are its scores.
         """
         best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
         model, paths, points, thetas = self.kept[id(group)]
         before = found[best]
-        if paths[0].is_smoothed:
+        if paths[0].is_rough:
             after = found[best] = self._fits(group, best)
         else:
             thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
@@ -366,14 +391,14 @@ class Steps:
         """The outcomes of a candidate by fits."""
         one = replace(group, alphas=[group.alphas[i]])
         rows = run_exact(
-            *(self.final, self.data, self.splits, [one], self.metrics, None)
+            *(self.estimator, self.given, self.splits, [one], self.metrics, None)
         )
         return [row[0] for row in rows]
 
     def knows_gaps(self, group):
         """Whether steps without folds have a bound of what they leave."""
         _, paths, points, _ = self.kept[id(group)]
-        return not (paths[0].is_smoothed or points[0][0].costs[0].has_kinks)
+        return not (paths[0].is_rough or points[0][0].costs[0].has_kinks)
 
     def certified(self, group, which):
         """The outcomes of some candidates after steps that leave next to no gap."""

@@ -9,10 +9,11 @@ theta, the penalty's Lambda, and the share m_k of the weights that is not in fol
 leads from theta to the coefficients without it, up to O(1 / n^2) (Wilson, Kasy and
 Mackey 2020; Giordano et al. 2019). K folds cost one product and one loss more for each
 row, and along a path of alphas the same matrices give the next start. With an l1 norm
-or bounds the step goes to where the model with them is least (`_least`).
+or bounds the step goes to where the model with them is least (`_least`). A scale that
+is measured in each fold tilts its gradients a little.
 
-Kinks are smoothed, over as wide a range as quantile regression is (He, Pan, Tan and
-Zhou 2023): that moves coefficients by much less than rows do. Balanced classes have
+Kinks are smoothed, over less than quantile regression is for inference (He, Pan, Tan
+and Zhou 2023): that moves coefficients by much less than rows do. Balanced classes have
 sums of their own in each fold, as they count more without some of their rows.
 
 As theta need not be the optimum, many rows are looked at but once or twice: the path is
@@ -25,6 +26,7 @@ from functools import cached_property
 from itertools import compress, pairwise
 
 import numpy as np
+
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.model_selection._least import Bowl, Bowls, Cost, Doubt, jitter
@@ -44,11 +46,13 @@ SAMPLED = 1000  # rows for each coefficient say enough of the curvature
 FAR = 1e-4  # as ENOUGH, for a point of a sample that is looked at again ...
 MOST_LOOKS = 3  # ... as often
 WORTH = 4  # times as many rows as a sample has, for it to be worth while
-# Kinks are smoothed over (coefs / rows)^0.4 of the spread of what is left, between:
-NARROW, WIDE = 0.05, 0.5
+# Kinks are smoothed over this share of (coefs / rows)^0.4 of the spread of what is
+# left, between: scores feel what smoothing moves more than what curvatures err by.
+OF_SPREAD, NARROW, WIDE = 0.5, 0.025, 0.25
 PAID = 1 / 6  # times that share squared, of a loss of normal errors, is what it adds
 OTHER = 1.25  # times the width is another one
 WIDTHS = 4  # that are tried
+NEAR = 1e-3  # of a scale, for the derivative of gradients by it
 
 
 class Stack:
@@ -62,6 +66,8 @@ class Stack:
         The rows of each fold, which have none in common.
     kinds : ndarray of int of shape (n_rows,), default=None
         Classes that are balanced.
+    factors : ndarray of shape (n_folds, d), default=None
+        Times which features are those without a fold; see `_affine`.
 
     Attributes
     ----------
@@ -77,8 +83,8 @@ class Stack:
 
     few = None
 
-    def __init__(self, objective, tests, kinds=None):
-        rows = objective.rows
+    def __init__(self, objective, tests, kinds=None, factors=None):
+        rows, self.factors = objective.rows, factors
         fold = np.full(rows.n_rows, len(tests))
         for k, test in enumerate(tests):
             fold[test] = k
@@ -117,9 +123,10 @@ class Stack:
     def _every(self, step):
         """One of so many rows of each fold, in no order that they may have had."""
         rng = np.random.default_rng(0)
+        sizes = [-((p.start - p.stop) // step) for p in self.parts]
         each = [
-            np.sort(rng.choice(np.arange(p.start, p.stop), -((p.start - p.stop) // step)))
-            for p in self.parts
+            np.sort(rng.choice(np.arange(p.start, p.stop), size))
+            for p, size in zip(self.parts, sizes)
         ]
         found = object.__new__(Stack)
         vars(found).update(vars(self))  # few is None there
@@ -157,8 +164,11 @@ class Point:
         Of all rows, and without each fold.
     gain : float
         Over the best constant.
+    loss : Loss
     width : float
-        Over which kinks are smoothed.
+        Over which its kinks are smoothed.
+    tilts : ndarray of shape (n_folds, n_parts, n_outputs * size)
+        What is added to the gradients of each fold, or 0.
     """
 
     path: object
@@ -167,7 +177,9 @@ class Point:
     hessians: np.ndarray
     costs: list
     gain: float
-    width: float
+    loss: object
+    width: float = 0.0
+    tilts: np.ndarray | float = 0.0
 
     @cached_property
     def bowls(self):
@@ -190,6 +202,8 @@ class Point:
         folds : ndarray of int of shape (n,)
             The one that each is without.
         """
+        if np.ndim(self.tilts):
+            gradients = gradients + self.tilts[folds]
         slopes = np.einsum("np,npj->nj", self.path.shares[folds], gradients)
         paid = [self.costs[1 + k].lam @ x.ravel() for k, x in zip(folds, thetas)]
         return slopes + np.array(paid)
@@ -202,7 +216,9 @@ class Point:
         thetas, promised, gaps
         """
         slopes = self.slopes_without(thetas, gradients, folds)
-        steps, promised = self.bowls.steps(folds, thetas.reshape(len(folds), -1), slopes)
+        steps, promised = self.bowls.steps(
+            folds, thetas.reshape(len(folds), -1), slopes
+        )
         return thetas + steps.reshape(thetas.shape), promised, self.gaps(slopes, folds)
 
     def without_folds(self):
@@ -223,7 +239,7 @@ class Point:
         lam, of_features = self.costs[0].lam, self.path.scales > 0
         is_diagonal = np.count_nonzero(lam) == np.count_nonzero(paid[0])
         free = (paid[0] == 0) & of_features
-        rough = self.path.is_joint or self.path.is_smoothed or self.costs[0].has_kinks
+        rough = self.path.is_joint or self.path.is_rough or self.costs[0].has_kinks
         if free.any() or not is_diagonal or rough:
             return np.full(len(slopes), np.nan)
         here = paid[0] > 0
@@ -252,8 +268,7 @@ def refined(points, thetas, most):
     gaps, todo = np.full(shape, np.nan), np.ones(shape, bool)
     for _ in range(most):
         which = np.argwhere(todo)
-        widths = [points[i].width for i in which[:, 0]]
-        gradients = path.look_many(thetas[todo], widths)
+        gradients = path.look_many(thetas[todo], [points[i] for i in which[:, 0]])
         for i in np.unique(which[:, 0]):
             here, folds = which[:, 0] == i, which[which[:, 0] == i, 1]
             found = points[i].moved(thetas[i, folds], gradients[here], folds)
@@ -273,6 +288,8 @@ class Path:
     ----------
     objective : Objective
     stack : Stack
+    scaled : Loss, default=None
+        One with a scale, which each penalty has another of: see `points`.
 
     Attributes
     ----------
@@ -284,12 +301,14 @@ class Path:
         What each part counts where a fold is left out.
     width : float
         Over which kinks are smoothed, on each side.
+    is_rough : bool
+        Whether its points are less near to the fits than steps are.
     """
 
     width = 0.0
 
-    def __init__(self, objective, stack):
-        self.stack, self.is_joint = stack, objective.is_joint
+    def __init__(self, objective, stack, scaled=None):
+        self.stack, self.is_joint, self.scaled = stack, objective.is_joint, scaled
         self.is_quadratic = bends_alike(objective.loss)
         self.K, self.loss = objective.n_outputs, objective.loss
         self.objective = objective
@@ -303,6 +322,7 @@ class Path:
         self.mass = np.array([self.weight[part].sum() for part in stack.parts])
         self.shares = self._shares()
         self.is_smoothed = not self.loss.differentiable
+        self.is_rough = self.is_smoothed or scaled is not None
         self.start = np.zeros(len(term.y)) if term.offset is None else term.offset
         if not self.is_joint:
             self.sums = [term.sums_of(part) for part in stack.parts]
@@ -334,11 +354,33 @@ class Path:
         self._look()
         self.at_constant, self.moved = self.value, np.inf
 
+    def rescale(self, scale):
+        """Have the loss of a scale, and what is known of it anew."""
+        self.loss = self.scaled.at_scale(scale)
+        self.term = self.term.with_loss(self.loss)
+        self.sums = [self.term.sums_of(part) for part in self.stack.parts]
+        constant = np.zeros_like(self.theta)
+        if self.fits_intercept:
+            constant[:, -1] = self.term.best_constant()
+        self.at_constant = self.term.value(self.raw(constant))
+        self._look()
+        self.bend()
+
+    def _tilts(self, scales):
+        """How the gradients of each fold differ, which has another scale."""
+        scale = scales[0] * (1.0 + NEAR)
+        term = self.term.with_loss(self.scaled.at_scale(scale))
+        slopes = term.slopes(self.p, 0.0)
+        found = np.array([slopes[p] @ self.stack.Z[p] for p in self.stack.parts])
+        found = (found - self.gradients) / (NEAR * scales[0])
+        return (scales[1:] - scales[0])[:, None, None] * found
+
     def _best_width(self, p):
         """Wide enough for rows to bend, and too little to change the loss by much."""
         term, p = self.term.some(p)
         n, size = self.stack.Z.shape
-        share = np.clip(((size + np.log(n)) / n) ** 0.4, NARROW, WIDE)
+        share = OF_SPREAD * ((size + np.log(n)) / n) ** 0.4
+        share = min(max(share, NARROW), WIDE)
         width = self.width or float(np.std(p - term.y)) or 1.0
         for _ in range(WIDTHS):
             seen = term.model(p, width, None, False)
@@ -398,8 +440,8 @@ class Path:
             p += self.start
         return value, gradients, p
 
-    def look_many(self, thetas, widths):
-        """Gradients by part of several points, while rows are in cache."""
+    def look_many(self, thetas, points):
+        """Gradients by part of several points' losses, while rows are in cache."""
         if self.is_quadratic and self.hessians is not None:
             return np.array([self._of_quadratic(theta)[1] for theta in thetas])
         if self.is_joint:
@@ -407,7 +449,7 @@ class Path:
         Z, term, m = self.stack.Z, self.term, len(thetas)
         gradients = np.zeros((len(self.stack.parts), m, thetas.shape[2]))
         coef, size = np.ascontiguousarray(thetas[:, 0]), max(16, MANY // m)
-        widths = np.reshape(widths, (m, 1))
+        alike = _alike(points)
         for found, part in zip(gradients, self.stack.parts):
             for start in range(part.start, part.stop, size):
                 here = slice(start, min(start + size, part.stop))
@@ -415,24 +457,27 @@ class Path:
                 p = coef @ z.T
                 if term.offset is not None:
                     p += term.offset[here]
-                slopes = self._slopes(term.y[here], p, widths)
+                slopes = np.empty_like(p)
+                for point, which in alike:
+                    slopes[which] = self._slopes(term.y[here], p[which], point)
                 if term._some_absent:
                     slopes[:, weight == 0] = 0.0
                 slopes *= weight
                 found += slopes @ z
         return gradients.transpose(1, 0, 2)
 
-    def _slopes(self, y, p, widths):
-        """Those of the losses at raw predictions, of shape (n_points, n_rows)."""
+    def _slopes(self, y, p, point):
+        """Those of a loss at raw predictions, of shape (n_points, n_rows)."""
         targets, out = np.empty_like(p), np.empty_like(p)
         targets[:] = y
-        evaluate, flat = self.loss.checked().evaluate_points, targets.reshape(-1)
-        if not self.is_smoothed:
+        evaluate, flat = point.loss.checked().evaluate_points, targets.reshape(-1)
+        if not point.width:
             evaluate(flat, p.reshape(-1), None, out.reshape(-1), None)
             return out
-        evaluate(flat, (p + widths).reshape(-1), out.reshape(-1), None, None)
-        evaluate(flat, (p - widths).reshape(-1), targets.reshape(-1), None, None)
-        return (out - targets) * (0.5 / widths)
+        lower = np.empty_like(p)
+        evaluate(flat, (p + point.width).reshape(-1), out.reshape(-1), None, None)
+        evaluate(flat, (p - point.width).reshape(-1), lower.reshape(-1), None, None)
+        return (out - lower) * (0.5 / point.width)
 
     def _of_quadratic(self, theta):
         """Value and gradients of the squared error, which the Hessians say."""
@@ -478,13 +523,25 @@ class Path:
                     found[m, :, k] += product
 
     # ----------------------------------------------------------------------- the path
-    def costs(self, penalty):
-        """What a penalty costs, of all rows and without each fold."""
+    def costs(self, penalty, scales=None):
+        """What a penalty costs, of all rows and without each fold.
+
+        Kinks grow with the scale, where there is one.
+        """
         stack = self.stack
         size, scale = stack.Z.shape[1], stack.features.scale
-        return [Cost.of(penalty, scale, self.K, size)] * (1 + stack.n_folds)
+        if stack.factors is None and (scales is None or not penalty.has_kinks):
+            return [Cost.of(penalty, scale, self.K, size)] * (1 + stack.n_folds)
+        each = [penalty] * (1 + stack.n_folds)
+        if scales is not None:
+            each = [penalty.times_kinks(s) for s in scales]
+        factors = np.ones((len(each), len(scale)))
+        if stack.factors is not None:
+            factors[1:] = stack.factors
+        both = zip(each, scale / factors)
+        return [Cost.of(price, s, self.K, size) for price, s in both]
 
-    def points(self, penalties, samples=True):
+    def points(self, penalties, samples=True, scales=None):
         """The optima of all rows, or points near to them.
 
         Parameters
@@ -492,6 +549,8 @@ class Path:
         penalties : list of Price
         samples : bool, default=True
             Whether the path may be that of some rows.
+        scales : ndarray of shape (n_penalties, 1 + n_folds), default=None
+            Those of the loss, of all rows and without each fold.
 
         Yields
         ------
@@ -499,24 +558,29 @@ class Path:
         """
         is_sampled = samples and self.stack.few is not None
         if is_sampled and not (self.is_joint or self.is_quadratic):
-            yield from self._points_of_sample(penalties)
+            yield from self._points_of_sample(penalties, scales)
             return
         self.begin()
-        for penalty in penalties:
-            costs = self.costs(penalty)
+        scales = [None] * len(penalties) if scales is None else scales
+        for penalty, each in zip(penalties, scales):
+            if each is not None:
+                self.rescale(each[0])
+            costs = self.costs(penalty, each)
             self.to(costs[0])
-            here = self, self.theta, self.gradients, self.hessians
-            yield Point(*here, costs, self.gain(), self.width)
+            tilts = 0.0 if each is None else self._tilts(each)
+            here = self, self.theta, self.gradients, self.hessians, costs
+            yield Point(*here, self.gain(), self.loss, self.width, tilts)
 
-    def _points_of_sample(self, penalties):
+    def _points_of_sample(self, penalties, scales):
         """The path of some rows, all of whose points are then looked at together."""
-        points = list(Path(self.objective, self.stack.few).points(penalties))
+        few = Path(self.objective, self.stack.few, self.scaled)
+        points = list(few.points(penalties, scales=scales))
         thetas = np.array([point.theta for point in points])
         gradients = np.empty((len(points), *points[0].gradients.shape))
         enough = FAR * max(point.gain for point in points)
-        far, widths = np.arange(len(points)), np.array([p.width for p in points])
+        far = np.arange(len(points))
         for _ in range(MOST_LOOKS):
-            gradients[far] = self.look_many(thetas[far], widths[far])
+            gradients[far] = self.look_many(thetas[far], [points[i] for i in far])
             steps = [points[i].step(thetas[i], gradients[i]) for i in far]
             moves = np.array([promised > enough for _, promised in steps])
             for i, (step, _) in zip(far[moves], compress(steps, moves)):
@@ -623,3 +687,10 @@ class Path:
             raise Doubt("some row decides a coefficient alone")
         return found
 
+
+def _alike(points):
+    """Those that have the same loss and width, and where they are."""
+    found = {}
+    for i, point in enumerate(points):
+        found.setdefault((id(point.loss), point.width), (point, []))[1].append(i)
+    return list(found.values())

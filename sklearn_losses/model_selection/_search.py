@@ -139,10 +139,12 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
 
         - 'exact': by fits, each of which starts from the one with the next larger
           alpha.
-        - 'newton': by a Newton step from the fit of all rows [1]_, of losses that are
-          convex and differentiable, without l1 norm, bounds and transformers. The
-          winner and its neighbours make further steps, until their duality gap is
-          small. Other losses are fitted, with a warning.
+        - 'newton': by a Newton step from the fit of all rows [1]_, of convex losses,
+          also with an l1 norm, bounds, balanced classes, scales that are "mad", and
+          scalers in a Pipeline. The winner and its neighbours make further steps, until
+          their duality gap is small; where there is none, as with an l1 norm or with
+          kinks, which are smoothed, the winner is fitted. Other losses are fitted, with
+          a warning.
         - 'loo': by the predictions of each row by the fit of all others [2]_, exact for
           the squared error; the folds then only say which rows are scored together.
         - 'auto': 'newton' where further steps change nothing that could be seen beside

@@ -173,6 +173,22 @@ class Loss(BaseEstimator):
         """This loss with other parameters."""
         return clone(self).set_params(**numbers)
 
+    def widths_of(self, raw: Array) -> Any:
+        """How wide the distribution of each row is, in units of its own.
+
+        A likelihood grows without end as these fall to 0, where it fits perfectly.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (n_samples, n_outputs)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or None
+            None where no such width is fitted.
+        """
+        return None
+
     # ------------------------------------------------------------ for kernels
     def compiled(self) -> CLoss:
         """The C functions of this loss with its parameters as they are now.

@@ -246,6 +246,9 @@ class Likelihood(Loss):
             values[name] = link.inverse(columns[name]) if name in columns else own
         return values
 
+    def widths_of(self, raw: Array) -> Any:
+        return self.values_of(raw)["scale"] if "scale" in self.outputs else None
+
     def with_numbers(self, raw: Array) -> Any:
         """This loss with the numbers of one row of raw outputs for what is fitted."""
         values = self.values_of(np.asarray(raw)[:1])
@@ -357,10 +360,11 @@ def spread_of(loss: Loss, y: Array) -> float:
     return (float(np.abs(y - np.median(y)).mean()) if len(y) else 0.0) or 1.0
 
 
-def best_outputs(functions, y, weight, start, max_iter=100):
+def best_outputs(functions, y, weight, start, max_iter=1000):
     """The constant outputs with the least loss: Newton's method from a start.
 
-    Where the Hessian has a direction of no or negative curvature, its size counts.
+    Where the Hessian has a direction of no or negative curvature, its size counts. Far
+    off, on an exponential, a step is one of about 1, hence so many.
     """
     evaluate = partial(_sums, functions, y, weight)
     at, (value, gradient, hessian) = start, evaluate(start)

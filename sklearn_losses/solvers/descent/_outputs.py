@@ -297,18 +297,32 @@ class OutputsDescent(Descent):
         """Of a smoothed kink the minimum is what the last width says it is."""
         return self.smoothing.width == 0 and super().is_in_doubt
 
+    def _narrowest(self, raw):
+        """The least scale of a row, of that of the best constant; nan without any."""
+        loss = self.problem.term.loss
+        widths = loss.widths_of(raw)
+        if widths is None:
+            return np.nan
+        before = loss.widths_of(self.problem.term.best_constant()[None])
+        return float(np.min(widths) / before[0])
+
+    @property
+    def has_vanished(self):
+        """Whether only rounding keeps the scale from 0, as of a perfect fit."""
+        if self.state.raw is None:  # before it begins
+            return False
+        has_features = self.problem.predictors.featured_outputs[1:].any()
+        raw = self.state.raw if has_features else self.state.raw[:1]
+        return self._narrowest(raw) <= GONE
+
     @property
     def is_perfect_fit(self):
         """Whether the scale has all but vanished."""
-        term = self.problem.term
-        if "scale" not in term.loss.outputs:
-            return False
-        before = term.loss.values_of(term.best_constant()[None])["scale"]
-        raw = self.problem.raw_at(self.state.kept)[term.weight > 0]
-        if len(raw) == 1 and not self.state.converged:
+        raw = self.problem.raw_at(self.state.kept)[self.problem.term.weight > 0]
+        found, converged = self._narrowest(raw), self.state.converged
+        if len(raw) == 1 and not converged and not np.isnan(found):
             return True  # as the best constant has no scale, either
-        vanished = GONE if self.state.converged else VANISHED
-        return not np.min(term.loss.values_of(raw)["scale"]) > vanished * before[0]
+        return found <= (GONE if converged else VANISHED)
 
     def _length(self, step):
         """How far to go; a whole step if it gains less than values can tell."""
@@ -424,7 +438,7 @@ class OutputsSolver(Certified):
         limits = Limits(self.max_iter, max(self.tol, SMALLEST_TOL))
         descent = OutputsDescent(limits, objective, features, point, passes)
         with np.errstate(all="ignore"):
-            while not descent.ended:
+            while not (descent.ended or descent.has_vanished):
                 descent.advance()
                 if self.verbose:
                     show(descent)
@@ -487,11 +501,14 @@ class OutputsSolver(Certified):
         if state.converged and not is_perfect:
             return []
         if is_perfect:
+            of_precision = "precision" in term.loss.outputs
+            vanishes = "precision grows" if of_precision else "scale falls to 0"
+            number = "precision=10.0" if of_precision else "scale=1.0"
             return [
                 f"{self.owner} fits nearly every row perfectly, so that the likelihood "
-                f"of {term.loss!r} grows without end as its scale falls to 0; this "
-                "is where the fit was stopped. Give it a number, such as scale=1.0, or "
-                "use a larger alpha."
+                f"of {term.loss!r} grows without end as its {vanishes}; this is where "
+                f"the fit was stopped. Give it a number, such as {number}, or use a "
+                "larger alpha."
             ]
         if not np.isfinite(state.best):
             return [f"{self.owner} did not converge: its objective overflows."]

@@ -719,12 +719,9 @@ def _path_or_usual(settings, final, alphas, seen):
         return path(settings, final, alphas, seen)
     except ValueError as error:
         found = np.geomspace(*USUAL, alphas).tolist() if alphas > 1 else [USUAL[0]]
-        loss, reason = settings["loss"], error
-        if loss.granularity == "group" or (loss.outputs and loss.granularity == "row"):
-            reason = "It has one for losses of points and classes."
         warn_caller(
-            f"LossSearchCV knows no path of alphas for {loss}, and takes "
-            f"{found[0]:g} to {found[-1]:g}. Pass alphas, or leave it out. {reason}"
+            f"LossSearchCV knows no path of alphas for {settings['loss']}, and takes "
+            f"{found[0]:g} to {found[-1]:g}. Pass alphas, or leave it out. {error}"
         )
         return found
 

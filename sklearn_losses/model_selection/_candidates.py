@@ -46,7 +46,14 @@ MANY = 20_000  # rows from which the slopes are known
 LENGTHS = np.geomspace(1e-8, 1e8, 129)
 # Fits that tell an alpha: how much stronger and weaker each is, what is the same, and
 # how much of the gradient a penalty takes that is about as large as the curvature.
-MOST_FITS, STRONGER, WEAKER, SETTLED, BENT, LEAST_ALONG = 12, 100.0, 10.0, 0.1, 0.7, 1e-3
+MOST_FITS, STRONGER, WEAKER, SETTLED, BENT, LEAST_ALONG = (
+    12,
+    100.0,
+    10.0,
+    0.1,
+    0.7,
+    1e-3,
+)
 MOST_KINDS = 0.5  # of the rows may have targets of their own, for them to be counts
 
 OWN = "linear models of sklearn_losses"

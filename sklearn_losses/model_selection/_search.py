@@ -17,12 +17,13 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import GroupKFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import (
@@ -78,6 +79,16 @@ from sklearn_losses.model_selection._results import results_of, rules
 
 METADATA = "sample_weight", "offset", "groups"
 USUAL = 1.0, 1e-6  # alphas, from which to which
+JUDGES = {
+    "ranking": "ndcg_scorer() or pairwise_accuracy_scorer()",
+    "survival": "concordance_index_scorer() or integrated_brier_scorer()",
+    "ordinal": "ordinal_mae_scorer() or ranked_probability_scorer()",
+    "binary": "LogLoss() or 'accuracy'",
+    "regression": (
+        "AbsoluteError(), if a typical error counts, SquaredError(), if the mean has "
+        "to be right, or crps_scorer(), for distributions"
+    ),
+}
 
 
 def _has(name):
@@ -104,8 +115,9 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator
-        `LinearRegressor`, `LinearClassifier`, `SGDRegressor` or `SGDClassifier`, or a
-        Pipeline that ends in one. It stays as it is.
+        `LinearRegressor`, `LinearClassifier`, `SGDRegressor` or `SGDClassifier`, one of
+        rankings, survival or ordered classes, such as `LinearRanker`, or a Pipeline
+        that ends in one. It stays as it is.
 
     losses : list of Loss or str, default=None
         What is compared. None: a good set for the target, which `losses_` holds and
@@ -126,7 +138,8 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         ``[Huber(1), Huber(2), Huber(4)]``.
 
     cv : int, splitter or iterable, default=None
-        The folds, as in scikit-learn; None means 5.
+        The folds, as in scikit-learn; None means 5. The queries of a `ranking_target`
+        stay whole.
 
     scoring : Loss, str, callable, or a list or dict of these, default=None
         What candidates are compared by: a loss (the lower its mean the better), a
@@ -391,15 +404,9 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         return losses, why
 
     def _no_scoring(self, what):
-        classifies = is_classifier(self.estimator)
-        example = (
-            "LogLoss() or 'accuracy'"
-            if classifies
-            else (
-                "AbsoluteError(), if a typical error counts, or SquaredError(), if the "
-                "mean has to be right"
-            )
-        )
+        tasks = getattr(last_step(self.estimator), "_tasks", ())
+        kinds = (example for task, example in JUDGES.items() if task in tasks)
+        example = next(kinds, JUDGES["regression"])
         return InvalidParameterError(
             f"LossSearchCV needs 'scoring' to compare {what}: no loss can be the judge "
             f"of the others. Use what the predictions are for, such as {example}."
@@ -442,7 +449,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     def _splits(self, data, params):
         """The folds, each of which has rows of all classes to learn from."""
         classifies = is_classifier(self.estimator)
-        splitter = check_cv(self.cv, data.y, classifier=classifies)
+        splitter, params = self._splitter(data.y, classifies, params)
         splits = list(splitter.split(data.X, data.y, **params))
         if not splits:
             raise ValueError("The 'cv' parameter of LossSearchCV gives no folds.")
@@ -453,6 +460,16 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             if classifies:
                 _check_classes(k, data.y, data.weight, np.arange(len(data.y))[train])
         return splits
+
+    def _splitter(self, y, classifies, params):
+        """The splitter and its arguments: queries that y names stay whole."""
+        has_queries = set(y.dtype.names or ()) == {"relevance", "group"}
+        is_number = self.cv is None or isinstance(self.cv, Integral)
+        if not (has_queries and is_number):
+            return check_cv(self.cv, y, classifier=classifies), params
+        groups = params.get("groups")
+        groups = y["group"] if groups is None else groups
+        return GroupKFold(5 if self.cv is None else self.cv), {"groups": groups}
 
     def _groups(self, losses, final, data):
         alphas = checked_alphas(self.alphas)

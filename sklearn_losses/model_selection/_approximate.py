@@ -224,16 +224,17 @@ class Steps:
             along = (path.points(prices, samples, scales) for path in paths)
             points = list(zip(*along))
             thetas = [[point.without_folds() for point in one] for one in points]
-            if self.method == "auto" and self._is_small(paths[0]):
-                most = 1 if paths[0].is_rough else MOST_REFINED
-                thetas, _ = _all_refined(points, thetas, most)
+            is_small = self._is_small(paths[0]) and not paths[0].is_rough
+            if self.method == "auto" and is_small:
+                thetas, _ = _all_refined(points, thetas, MOST_REFINED)
             self.kept[id(group)] = model, paths, points, thetas
         took = (time.perf_counter() - start) / len(candidates)
         found, at_once = [], max(1, MOST_AT_ONCE // self.stack.Z.shape[0] // len(paths))
         for i in range(0, len(candidates), at_once):
             found += self._scored(model, paths, thetas[i : i + at_once], took)
-        is_sure = self._is_small(paths[0]) and not paths[0].is_rough
-        if self.method == "auto" and not is_sure:
+        if self.method == "auto" and paths[0].is_rough:
+            self._doubt_rough(group, found)
+        elif self.method == "auto" and not self._is_small(paths[0]):
             self._doubt(group, found)
         return found
 
@@ -365,19 +366,30 @@ class Steps:
 
     # -------------------------------------------------------------------------- doubts
     def _doubt(self, group, found):
-        """Compare the scores of the best of a group with those after a further step.
-
-        Where kinks were smoothed, or scales measured at some rows, with those of fits,
-        which then are its scores.
-        """
+        """Compare the scores of the best of a group with those after a further step."""
         best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
         model, paths, points, thetas = self.kept[id(group)]
-        before = found[best]
-        if paths[0].is_rough:
-            after = found[best] = self._fits(group, best)
-        else:
-            thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
-            (after,) = self._scored(model, paths, thetas, 0.0)
+        thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
+        (after,) = self._scored(model, paths, thetas, 0.0)
+        self._compare(found[best], after)
+
+    def _doubt_rough(self, group, found):
+        """Compare scores with those of fits, which then are a candidate's scores.
+
+        As where kinks were smoothed or scales are those of some rows: those of the last
+        of the path, whose coefficients rows decide the most, and of the best.
+        """
+        self._take_fits(group, found, len(found) - 1)
+        best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
+        if best < len(found) - 1:
+            self._take_fits(group, found, best)
+
+    def _take_fits(self, group, found, i):
+        before, found[i] = found[i], self._fits(group, i)
+        self._compare(before, found[i])
+
+    def _compare(self, before, after):
+        """Doubt scores that are off by more than their errors allow."""
         rows = before, after
         each = np.array([[o.scores[self.decisive] for o in row] for row in rows])
         n = each.shape[1]

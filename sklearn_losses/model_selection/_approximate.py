@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.linalg import LinAlgError
 from sklearn.base import clone
+from sklearn.metrics import accuracy_score
 from sklearn.utils import get_tags
 
 from sklearn_losses.estimators._linear import (
@@ -64,8 +65,20 @@ class HeldClassifier(LinearClassifier):
     __sklearn_tags__ = HeldRegressor.__sklearn_tags__
 
     def predict(self, X, offset=None):
-        raw = self.held
-        return self.classes_[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0) * 1]
+        return self.classes_[codes_of(self.held)]
+
+
+def codes_of(raw):
+    """The predicted classes' numbers."""
+    return raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0).astype(np.intp)
+
+
+def is_accuracy(metric):
+    """Whether it is scikit-learn's "accuracy", whose own checks take longer than it."""
+    if metric.loss is not None:
+        return False
+    is_own = getattr(metric.scorer, "_score_func", None) is accuracy_score
+    return is_own and not metric.scorer._kwargs
 
 
 def why_not(final, data, splits, has_steps):
@@ -140,6 +153,7 @@ class Steps:
         elif before is not None and not self.why_not:
             self._transform(before)
         self.stack, self._held, self._rows, self.kept = None, None, {}, {}
+        self._codes = {}
         self.wants_rows = False
 
     def _transform(self, before):
@@ -302,7 +316,10 @@ class Steps:
         rows, found = self._rows_of(k), []
         for metric in self.metrics:
             targets = self._targets(metric.loss, model, rows)
-            if targets is None or metric.scorer.d2:
+            if is_accuracy(metric) and rows.score is None:
+                right = self._is_right(model, raw, k)
+                found.append(float(np.average(right, weights=rows.weight)))
+            elif targets is None or metric.scorer.d2:
                 held = self._holding(model, raw)
                 found += score([metric], held, rows)
             else:
@@ -313,16 +330,21 @@ class Steps:
         """The scores of single rows by the metric that decides; None: it has none."""
         metric, rows = self.metrics[self.decisive], self._rows_of(k)
         loss = metric.loss
+        if is_accuracy(metric):
+            return self._is_right(model, raw, k).astype(float)
         if loss is None:
             scored = getattr(metric.scorer, "_score_func", None)
-            name = getattr(scored, "__name__", None)
-            if name == "accuracy_score":
-                return (self._holding(model, raw).predict(None) == rows.y).astype(float)
-            loss = ROW_LOSSES.get(name)
+            loss = ROW_LOSSES.get(getattr(scored, "__name__", None))
         targets = self._targets(loss, model, rows)
         if targets is None or (metric.loss is not None and metric.scorer.d2):
             return None
         return -loss.value(targets, raw)
+
+    def _is_right(self, model, raw, k):
+        """Whether the class of each row of a fold is predicted."""
+        if k not in self._codes:
+            self._codes[k] = np.searchsorted(model.classes_, self._rows_of(k).y)
+        return codes_of(raw) == self._codes[k]
 
     def _targets(self, loss, model, rows):
         """The targets of a loss that takes raw predictions of a model as they are."""

@@ -173,8 +173,9 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     race : bool or float, default=False
         Whether all candidates are first compared on a random share of the rows (True:
         one in 20), and only those go on that are not worse by more than three standard
-        errors of that difference. The others keep the scores that they have got, and
-        rank last; `n_rows` of the results says so. With few rows there is no race.
+        errors of that difference, nor score as a larger alpha does. The others keep the
+        scores that they have got, and rank last; `n_rows` of the results says so. With
+        few rows there is no race.
 
     refit : bool or str, default=True
         Whether to fit `best_estimator_` on all rows. A str is the name of the metric

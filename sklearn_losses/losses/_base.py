@@ -47,6 +47,7 @@ OTHERS = {
     "ranking": "order within a group",
     "survival": "hazard ratio",
     "boxes": "box",
+    "multilabel": "order of labels",
 }
 
 PACKAGE = __name__.partition(".")[0] + "."
@@ -139,6 +140,8 @@ class Loss(BaseEstimator):
     bounded: bool = False
     # Names of outputs with predictors of their own: see `_outputs`.
     outputs: tuple[str, ...] = ()
+    # Whether `frozen` is the distribution of y.
+    is_distribution = False
 
     _constraints: dict[str, list[Any]] = {}
 
@@ -540,7 +543,8 @@ class Loss(BaseEstimator):
     @property
     def needs_scale(self) -> bool:
         """Whether a scale is "mad", here or in a loss that this one is made of."""
-        return any(loss.needs_scale for loss in self._inner_losses().values())
+        inner = self._inner_losses()  # nearly always none
+        return bool(inner) and any(loss.needs_scale for loss in inner.values())
 
     @property
     def needs_link(self) -> bool:
@@ -568,10 +572,11 @@ class Loss(BaseEstimator):
 
     def _inner_losses(self):
         """The parameters that are losses."""
-        if not any(isinstance(held, Loss) for held in vars(self).values()):
-            return {}  # most have none, and get_params reads the signature
-        parameters = self.get_params(deep=False)
-        return {k: v for k, v in parameters.items() if isinstance(v, Loss)}
+        for held in vars(self).values():
+            if isinstance(held, Loss):  # few are, and get_params reads the signature
+                parameters = self.get_params(deep=False)
+                return {k: v for k, v in parameters.items() if isinstance(v, Loss)}
+        return {}
 
     def convex_relative(self) -> Loss | None:
         """A convex loss whose minimum is a good place to begin from.
@@ -619,7 +624,8 @@ class Loss(BaseEstimator):
             If a function is missing, or a method of Python stands beside functions of C
             that say something else.
         """
-        check_parameters(self, self._constraints)  # also of who overrides compiled()
+        if type(self).compiled is not Loss.compiled:  # which checks them
+            check_parameters(self, self._constraints)
         name, ignored = type(self).__name__, _ignored_method(type(self))
         if ignored is not None:
             raise TypeError(

@@ -81,10 +81,15 @@ def is_accuracy(metric):
     return is_own and not metric.scorer._kwargs
 
 
-def why_not(final, data, splits, has_steps):
-    """Why no candidate can have a Newton step, or None."""
+def why_not_model(final):
+    """Why no candidate of a model can have a Newton step, or None."""
     if not isinstance(final, (LinearRegressor, LinearClassifier)):
         return f"{type(final).__name__} is no LinearRegressor or LinearClassifier"
+    return None
+
+
+def why_not(data, splits, has_steps):
+    """Why rows, or their folds, can have none, or None."""
     known = set() if has_steps else {"sample_weight", "offset"}
     if data.fit is not None and not data.fit.keys() <= known:
         return "its fit takes more than weights and offsets"
@@ -144,22 +149,31 @@ class Steps:
         self.estimator, self.final = estimator, last_step(estimator)
         self.given, self.data, self.splits = data, data, splits
         self.metrics, self.decisive, self.method = metrics, decisive, method
-        self.tests = [np.sort(np.arange(len(data.y))[test]) for _, test in splits]
-        self.trains = [np.arange(len(data.y))[train] for train, _ in splits]
-        before, self.factors = steps_before(estimator), None
-        self.why_not = why_not(self.final, data, splits, before is not None)
-        if before is not None and method == "loo":
-            self.why_not = "the transformers of a Pipeline are fitted without each row"
-        elif before is not None and not self.why_not:
-            self._transform(before)
+        self.factors = None
         self.stack, self._held, self._rows, self.kept = None, None, {}, {}
         self._codes = {}
         self.wants_rows = False
+        self._look(estimator)
+
+    def _look(self, estimator):
+        """At the folds, and whether they allow of Newton steps."""
+        n = np.arange(len(self.data.y))
+        self.tests = [np.sort(n[test]) for _, test in self.splits]
+        self.n_train = [len(n[train]) for train, _ in self.splits]
+        before = steps_before(estimator)
+        self.why_not = why_not_model(self.final) or why_not(
+            self.data, self.splits, before is not None
+        )
+        if before is not None and self.method == "loo":
+            self.why_not = "the transformers of a Pipeline are fitted without each row"
+        elif before is not None and not self.why_not:
+            self._transform(before)
 
     def _transform(self, before):
         """Have the rows as the last step sees them."""
         try:
-            given = before, self.data, self.trains, self.final.fit_intercept
+            trains = [train for train, _ in self.splits]
+            given = before, self.data, trains, self.final.fit_intercept
             X, self.factors = affine(*given)
             self.data = replace(self.data, X=X)
         except (Doubt, ValueError) as error:
@@ -184,7 +198,6 @@ class Steps:
         if self.why_not:
             raise Doubt(self.why_not)
         model = clone(self.final).set_params(**clone(group.params, safe=False))
-        data = self.data
         loss = model._usable_loss()
         scaled = loss if loss.needs_scale else None
         if scaled is not None:
@@ -194,12 +207,10 @@ class Steps:
         if loss.needs_link:
             raise Doubt(f"the link of {loss} is learned in each fold")
         try:
-            objectives, self.dtype = model._objectives(
-                data.X, data.y, data.weight, loss, data.offset
-            )
+            objectives, self.dtype = self._objectives(model, loss)
         except ValueError as error:
             raise Doubt(str(error)) from error
-        n_train = min(map(len, self.trains))
+        n_train = min(self.n_train)
         if not all(metric.sees_predictions_alone for metric in self.metrics):
             raise Doubt("a scorer looks at more than predictions")
         is_auto, is_loo = (self.method == name for name in ("auto", "loo"))
@@ -207,12 +218,19 @@ class Steps:
         if reason:
             raise Doubt(reason)
         if self.stack is None:
-            self.stack = Stack(objectives[0], self.tests, self._kinds(), self.factors)
+            self.stack = self._stack(objectives[0])
         found = None
         if self.method != "loo" and self.stack.few is not None:
             with suppress(Doubt):
                 found = self._along(group, model, objectives, scaled, samples=True)
         return found or self._along(group, model, objectives, scaled, samples=False)
+
+    def _objectives(self, model, loss):
+        data = self.data
+        return model._objectives(data.X, data.y, data.weight, loss, data.offset)
+
+    def _stack(self, objective):
+        return Stack(objective, self.tests, self._kinds(), self.factors)
 
     def _kinds(self):
         """The classes that are balanced, or None; the rows of a fold go by them."""
@@ -224,10 +242,13 @@ class Steps:
         self.tests = [t[np.argsort(kinds[t], kind="stable")] for t in self.tests]
         return kinds
 
+    def _path(self, objective, scaled):
+        return Path(objective, self.stack, scaled)
+
     def _along(self, group, model, objectives, scaled, samples):
         """The outcomes of candidates on a path."""
         start, candidates = time.perf_counter(), list(group.settings())
-        paths = [Path(objective, self.stack, scaled) for objective in objectives]
+        paths = [self._path(objective, scaled) for objective in objectives]
         prices = [self._price(model, one, paths[0].is_joint) for one in candidates]
         if self.method == "loo":
             thetas = self._left_out(paths, prices)
@@ -243,9 +264,7 @@ class Steps:
                 thetas, _ = _all_refined(points, thetas, MOST_REFINED)
             self.kept[id(group)] = model, paths, points, thetas
         took = (time.perf_counter() - start) / len(candidates)
-        found, at_once = [], max(1, MOST_AT_ONCE // self.stack.Z.shape[0] // len(paths))
-        for i in range(0, len(candidates), at_once):
-            found += self._scored(model, paths, thetas[i : i + at_once], took)
+        found = self.scored(model, paths, thetas, took)
         if self.method == "auto" and paths[0].is_rough:
             self._doubt_rough(group, found)
         elif self.method == "auto" and not self._is_small(paths[0]):
@@ -266,8 +285,23 @@ class Steps:
         """Whether all candidates take further steps, which cost little."""
         return path.stack.Z.size * path.K <= SMALL
 
+    def scored(self, model, paths, thetas, took):
+        """The outcomes of candidates, by their coefficients without each fold.
+
+        Parameters
+        ----------
+        model : estimator
+        paths : list of Path
+        thetas : list of list of ndarray
+            Of each candidate and path.
+        took : float
+            Seconds that each candidate has taken before.
+        """
+        at_once = max(1, MOST_AT_ONCE // self.stack.Z.shape[0] // len(paths))
+        parts = (thetas[i : i + at_once] for i in range(0, len(thetas), at_once))
+        return [row for p in parts for row in self._scored(model, paths, p, took)]
+
     def _scored(self, model, paths, thetas, took):
-        """The outcomes of candidates, by their coefficients without each fold."""
         start, n_folds = time.perf_counter(), len(self.tests)
         found = [[] for _ in thetas]
         for k in range(n_folds):
@@ -302,7 +336,7 @@ class Steps:
 
     def _outcome(self, model, raw, k):
         is_loo = self.method == "loo"
-        n_rows = len(self.data.y) - 1 if is_loo else len(self.trains[k])
+        n_rows = len(self.data.y) - 1 if is_loo else self.n_train[k]
         found = Outcome([], n_rows=n_rows, method="loo" if is_loo else "newton")
         try:
             found.scores = self._scores(model, raw, k)
@@ -392,7 +426,7 @@ class Steps:
         best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
         model, paths, points, thetas = self.kept[id(group)]
         thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
-        (after,) = self._scored(model, paths, thetas, 0.0)
+        (after,) = self.scored(model, paths, thetas, 0.0)
         self._compare(found[best], after)
 
     def _doubt_rough(self, group, found):
@@ -443,7 +477,7 @@ class Steps:
         points, thetas = [points[i] for i in which], [thetas[i] for i in which]
         thetas, gaps = _all_refined(points, thetas, MOST_REFINED)
         took = (time.perf_counter() - start) / len(which)
-        found = self._scored(model, paths, thetas, took)
+        found = self.scored(model, paths, thetas, took)
         for outcomes, each in zip(found, gaps):
             for outcome, gap in zip(outcomes, each):
                 outcome.gap = float(gap)
@@ -457,7 +491,9 @@ def _all_refined(points, thetas, most):
     return list(zip(*thetas)), np.sum(gaps, axis=0)
 
 
-def search(estimator, data, splits, groups, metrics, decisive, method, n_jobs):
+def search(
+    estimator, data, splits, groups, metrics, decisive, method, n_jobs, kind=Steps
+):
     """The outcomes of all candidates, by the method that is asked for.
 
     Parameters
@@ -465,6 +501,8 @@ def search(estimator, data, splits, groups, metrics, decisive, method, n_jobs):
     decisive : int
         The index of the metric that decides.
     method : {"auto", "exact", "newton", "loo"}
+    kind : type, default=Steps
+        Of rows in blocks another one.
 
     Returns
     -------
@@ -475,7 +513,7 @@ def search(estimator, data, splits, groups, metrics, decisive, method, n_jobs):
     """
     found, doubts, steps = {}, {}, None
     if method != "exact":
-        steps = Steps(estimator, data, splits, metrics, decisive, method)
+        steps = kind(estimator, data, splits, metrics, decisive, method)
         for i, group in enumerate(groups):
             try:
                 with np.errstate(all="ignore"):

@@ -68,6 +68,8 @@ class Stack:
         Classes that are balanced.
     factors : ndarray of shape (n_folds, d), default=None
         Times which features are those without a fold; see `_affine`.
+    features : Centred, default=None
+        The rows in the units of others, too; None: in their own.
 
     Attributes
     ----------
@@ -83,19 +85,22 @@ class Stack:
 
     few = None
 
-    def __init__(self, objective, tests, kinds=None, factors=None):
+    def __init__(self, objective, tests, kinds=None, factors=None, features=None):
         rows, self.factors = objective.rows, factors
         fold = np.full(rows.n_rows, len(tests))
         for k, test in enumerate(tests):
             fold[test] = k
         kinds = np.zeros(rows.n_rows, int) if kinds is None else kinds
-        label = fold * (kinds.max() + 1) + kinds
+        n_kinds = int(kinds.max(initial=0)) + 1
+        label = fold * n_kinds + kinds
         self.order = np.argsort(label, kind="stable")
-        parts, lengths = np.unique(label, return_counts=True)
-        self.fold_of, self.kind_of = np.divmod(parts, kinds.max() + 1)
+        lengths = np.bincount(label, minlength=len(tests) * n_kinds)
+        self.fold_of, self.kind_of = np.divmod(np.arange(len(lengths)), n_kinds)
         self.n_folds, self.has_intercept = len(tests), objective.fit_intercept
         weight = objective.sample_weight
-        self.features = Centred(rows, weight, objective.fit_intercept)
+        self.features = features
+        if features is None:
+            self.features = Centred(rows, weight, objective.fit_intercept)
         self._set(self._centred(rows), lengths)
         step = len(self.Z) // (SAMPLED * self.Z.shape[1])
         if step >= WORTH:
@@ -297,8 +302,6 @@ class Path:
         Where it is, in units of the stack: the intercept, if there is one, is last.
     mass : ndarray of shape (n_parts,)
         The share of each part in the weights.
-    shares : ndarray of shape (n_folds, n_parts)
-        What each part counts where a fold is left out.
     width : float
         Over which kinks are smoothed, on each side.
     is_rough : bool
@@ -320,7 +323,6 @@ class Path:
         self.term = term = replace(objective, total_weight=float(total)).term()
         self.weight = term.weight / term.total  # a share of each row
         self.mass = np.array([self.weight[part].sum() for part in stack.parts])
-        self.shares = self._shares()
         self.is_smoothed = not self.loss.differentiable
         self.is_rough = self.is_smoothed or scaled is not None
         self.start = np.zeros(len(term.y)) if term.offset is None else term.offset
@@ -332,8 +334,12 @@ class Path:
         scale = np.append(stack.features.scale, np.zeros(int(stack.has_intercept)))
         self.scales = np.tile(scale, self.K)  # 0 of what needs no penalty
 
-    def _shares(self):
-        """Without a fold what is left of a class counts as much as all of it did."""
+    @cached_property
+    def shares(self):
+        """What each part counts without a fold, of shape (n_folds, n_parts).
+
+        What is left of a class counts as much as all of it did.
+        """
         stack = self.stack
         stays = stack.fold_of != np.arange(stack.n_folds)[:, None]
         shares = stays.astype(np.float64)
@@ -440,8 +446,11 @@ class Path:
             p += self.start
         return value, gradients, p
 
-    def look_many(self, thetas, points):
-        """Gradients by part of several points' losses, while rows are in cache."""
+    def look_many(self, thetas, points=None):
+        """Gradients by part of several points, while rows are in cache.
+
+        By the losses of `Point`s, or by that of the path.
+        """
         if self.is_quadratic and self.hessians is not None:
             return np.array([self._of_quadratic(theta)[1] for theta in thetas])
         if self.is_joint:
@@ -449,7 +458,7 @@ class Path:
         Z, term, m = self.stack.Z, self.term, len(thetas)
         gradients = np.zeros((len(self.stack.parts), m, thetas.shape[2]))
         coef, size = np.ascontiguousarray(thetas[:, 0]), max(16, MANY // m)
-        alike = _alike(points)
+        alike = [(self, slice(None))] if points is None else _alike(points)
         for found, part in zip(gradients, self.stack.parts):
             for start in range(part.start, part.stop, size):
                 here = slice(start, min(start + size, part.stop))
@@ -574,13 +583,18 @@ class Path:
     def _points_of_sample(self, penalties, scales):
         """The path of some rows, all of whose points are then looked at together."""
         few = Path(self.objective, self.stack.few, self.scaled)
-        points = list(few.points(penalties, scales=scales))
+        yield from self.looked_at(list(few.points(penalties, scales=scales)))
+
+    def looked_at(self, points):
+        """Points of the path of some rows, moved to where all rows have them."""
         thetas = np.array([point.theta for point in points])
-        gradients = np.empty((len(points), *points[0].gradients.shape))
+        gradients = [None] * len(points)
         enough = FAR * max(point.gain for point in points)
         far = np.arange(len(points))
         for _ in range(MOST_LOOKS):
-            gradients[far] = self.look_many(thetas[far], [points[i] for i in far])
+            found = self.look_many(thetas[far], [points[i] for i in far])
+            for i, by_part in zip(far, found):
+                gradients[i] = by_part
             steps = [points[i].step(thetas[i], gradients[i]) for i in far]
             moves = np.array([promised > enough for _, promised in steps])
             for i, (step, _) in zip(far[moves], compress(steps, moves)):

@@ -8,6 +8,7 @@ occurs, and the others are `thorough`.
 from collections import Counter, defaultdict
 from itertools import combinations
 
+import numpy as np
 import pytest
 import scipy.linalg  # noqa: F401  its BLAS has to be there to be limited
 from hypothesis import settings
@@ -30,7 +31,11 @@ BEGIN = {}
 
 @pytest.fixture(autouse=True)
 def same_numbers(request):
-    """What a test draws from its module's RNG is the same whatever ran before it."""
+    """What a test draws is the same whatever ran before it.
+
+    That is from its module's RNG, or by estimators whose random_state is None.
+    """
+    np.random.seed(0)  # noqa: NPY002  it is scikit-learn's
     rng = getattr(request.module, "RNG", None)
     if rng is not None:
         state = BEGIN.setdefault(request.module, rng.bit_generator.state)

@@ -5,7 +5,8 @@
 
 The cases run in a child process, so that a crash or a hang is a finding like any other.
 What a fit has warned of is counted, and makes the command fail only with --strict.
-tests/fuzz_cases.py draws the cases, tests/oracles.py judges them.
+tests/fuzz_cases.py draws the cases, tests/oracles.py judges them; every fourth case is
+of tests/fuzz_families.py.
 """
 
 import argparse
@@ -30,9 +31,12 @@ LIMIT = (
 
 def run(number):
     """What is wrong with a case, as [kind, text, is warned of]."""
-    from tests.fuzz_cases import draw
-    from tests.oracles import judge
+    from tests import fuzz_cases, fuzz_families, oracles
 
+    if number % 4 == 3:
+        draw, judge = fuzz_families.draw, fuzz_families.judge
+    else:
+        draw, judge = fuzz_cases.draw, oracles.judge
     case = draw(number)
     try:
         findings = judge(case)

@@ -20,7 +20,17 @@ SHORT = 0.01  # of what there is to gain
 LEAST = 1e-3  # of what a perfect fit would gain: less than that is no gain
 OTHER_FORM = {"dense": "csr", "fortran": "csr", "csr": "dense", "csr64": "fortran"}
 # A sentence of ours has one of these.
-WORDS = ("must", "cannot", "needs", "overflow", "Use ", "Got ", "Give ", "Scale ")
+WORDS = (
+    "must",
+    "cannot",
+    "needs",
+    "overflow",
+    "found",
+    "Use ",
+    "Got ",
+    "Give ",
+    "Scale ",
+)
 
 
 class Findings(list):

@@ -12,7 +12,6 @@ from typing import Any, Self, overload
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -64,7 +63,7 @@ from sklearn_losses.estimators._warnings import (
     odd_results,
     warn_of_penalty,
 )
-from sklearn_losses.estimators._watching import EpochCallbacks
+from sklearn_losses.estimators._watching import EpochCallbacks, with_callbacks
 from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators.outputs._outputs import LinearOutputs
 from sklearn_losses.losses import Loss
@@ -72,6 +71,7 @@ from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.problem._together import run_together, wants_company
 from sklearn_losses.solvers._active_set import ACTIVE, ACTIVE_SET, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
@@ -469,7 +469,11 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         return [(coef[part], intercept[part]) for part in parts]
 
     def _solve_all(self, solver, objectives, starts):
-        return [solver.solve(o, start) for o, start in zip(objectives, starts)]
+        tasks = [partial(solver.solve, o, s) for o, s in zip(objectives, starts)]
+        rows, is_seen = objectives[0].rows, self.verbose or len(tasks) == 1
+        if is_seen or not (type(solver) is Certified and wants_company(rows)):
+            return [task() for task in tasks]
+        return run_together(rows, tasks)
 
     def _certify(self, objectives, results, dtype):
         """The objective of the coefficients as they are published, and its gap."""

@@ -86,34 +86,7 @@ def resolve_loss(estimator, tasks, also=()):
         If it is no loss, or one for another task.
     """
     name, loss = type(estimator).__name__, estimator.loss
-    if isinstance(loss, type) and issubclass(loss, Loss):
-        raise InvalidParameterError(
-            f"The 'loss' parameter of {name} must be an instance of a loss. Got the "
-            f"class {loss.__name__} instead: write {loss.__name__}()."
-        )
-    epsilon = getattr(estimator, "epsilon", None)
-    if isinstance(loss, str) and loss == "huber" and epsilon == 0:
-        raise InvalidParameterError(
-            f"The 'epsilon' parameter of {name} must be > 0 with loss='huber'. Got "
-            f"{epsilon!r} instead."
-        )
-    if isinstance(loss, str):
-        has_epsilon = loss in EPSILON_IS and epsilon is not None
-        parameters = {EPSILON_IS[loss]: epsilon} if has_epsilon else {}
-        try:
-            found = get_loss(loss, **parameters)
-        except ValueError as error:
-            raise InvalidParameterError(
-                f"The 'loss' parameter of {name} must be a loss such as "
-                f"Huber(delta=1.5) or the name of one. Got {loss!r} instead. {error}"
-            ) from error
-    elif isinstance(loss, Loss):
-        found = copy_of(loss)
-    else:
-        raise InvalidParameterError(
-            f"The 'loss' parameter of {name} must be a loss such as Huber(delta=1.5) "
-            f"or the name of one. Got {loss!r} instead."
-        )
+    found = _named(estimator, name) if isinstance(loss, str) else _own(name, loss)
     if found.task not in tasks and found.name not in also:
         usable = [n for task in tasks for n in loss_names(task)] + list(also)
         raise InvalidParameterError(
@@ -122,21 +95,70 @@ def resolve_loss(estimator, tasks, also=()):
             f"{ESTIMATORS.get(found.task, 'another estimator')}, or one of "
             f"{', '.join(usable)}."
         )
-    found, takes_outputs = found.to_fit(), getattr(estimator, "_takes_outputs", False)
+    found = found.to_fit()
+    _check_outputs(estimator, found)
+    if found.needs_scale and "regression" not in tasks:
+        raise InvalidParameterError(
+            f"{name} cannot use loss={loss!r}, because labels have no unit whose scale "
+            "could be measured. Use a number for the scale."
+        )
+    if not found.needs_link:
+        found.at_scale(1.0).checked()  # its parameters, and its C functions
+    return found
+
+
+def _own(name, loss):
+    """A copy of somebody's loss."""
+    if isinstance(loss, Loss):
+        return copy_of(loss)
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        raise InvalidParameterError(
+            f"The 'loss' parameter of {name} must be an instance of a loss. Got the "
+            f"class {loss.__name__} instead: write {loss.__name__}()."
+        )
+    raise InvalidParameterError(
+        f"The 'loss' parameter of {name} must be a loss such as Huber(delta=1.5) or "
+        f"the name of one. Got {loss!r} instead."
+    )
+
+
+def _named(estimator, name):
+    """The loss of a name, with `epsilon` where that is one of its parameters."""
+    loss, epsilon = estimator.loss, getattr(estimator, "epsilon", None)
+    if loss == "huber" and epsilon == 0:
+        raise InvalidParameterError(
+            f"The 'epsilon' parameter of {name} must be > 0 with loss='huber'. Got "
+            f"{epsilon!r} instead."
+        )
+    has_epsilon = loss in EPSILON_IS and epsilon is not None
+    parameters = {EPSILON_IS[loss]: epsilon} if has_epsilon else {}
+    try:
+        return get_loss(loss, **parameters)
+    except ValueError as error:
+        raise InvalidParameterError(
+            f"The 'loss' parameter of {name} must be a loss such as Huber(delta=1.5) "
+            f"or the name of one. Got {loss!r} instead. {error}"
+        ) from error
+
+
+def _check_outputs(estimator, found):
+    """Refuse a loss of several outputs, or of one that is fitted, where it is none."""
+    name, loss = type(estimator).__name__, estimator.loss
+    takes_outputs = getattr(estimator, "_takes_outputs", False)
     has_outputs = found.outputs and found.granularity == "row"
     is_apart = found.task in ("boxes", "multilabel")
     if has_outputs and not (takes_outputs or is_apart):
+        if isinstance(found, Quantiles):
+            raise InvalidParameterError(
+                f"{name} cannot use loss={loss!r}, because it predicts several numbers "
+                "for a row. Use LinearRegressor, or Quantile() for each of them."
+            )
         fitted = [k for k in found.outputs[1:] if hasattr(found, k)]
         of = ", ".join(f"{k}={getattr(found, k)!r}" for k in fitted)
         is_interval = hasattr(found, "without")
         of_y = "y may be an interval" if is_interval else "y has two columns"
         of = f"its {of} is fitted" if fitted else of_y
         advice = ", or numbers for the parameters" if fitted else ""
-        if isinstance(found, Quantiles):
-            raise InvalidParameterError(
-                f"{name} cannot use loss={loss!r}, because it predicts several numbers "
-                "for a row. Use LinearRegressor, or Quantile() for each of them."
-            )
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because {of}. Use "
             f"LinearRegressor{advice}."
@@ -148,14 +170,6 @@ def resolve_loss(estimator, tasks, also=()):
             "fitted has no factor and is no part of another. Use it as it is, with "
             "sample_weight."
         )
-    if found.needs_scale and "regression" not in tasks:
-        raise InvalidParameterError(
-            f"{name} cannot use loss={loss!r}, because labels have no unit whose scale "
-            "could be measured. Use a number for the scale."
-        )
-    if not found.needs_link:
-        found.at_scale(1.0).checked()  # its parameters, and its C functions
-    return found
 
 
 def copy_of(loss):

@@ -14,7 +14,6 @@ from typing import Self
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses._machine._params import (
@@ -65,6 +64,7 @@ from sklearn_losses.estimators._watching import (
     check_validation_data,
     make_score,
     publish_curves,
+    with_callbacks,
 )
 from sklearn_losses.estimators.blocks._blocks import PartialFit
 from sklearn_losses.problem._objective import Objective

@@ -3,7 +3,6 @@
 import re
 import sys
 import warnings
-from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -33,20 +32,22 @@ ROWS = dict(
 )
 
 
-@contextmanager
-def unchanged_on_error(estimator):
+class unchanged_on_error:
     """A fit that fails, or is interrupted, leaves the estimator as it was.
 
     But for an overflow after a finite epoch, whose model the estimator has then got.
     """
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException as error:
-        if not getattr(error, "keeps_model", False):
-            vars(estimator).clear()
-            vars(estimator).update(before)
-        raise
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def __enter__(self):
+        self.before = dict(vars(self.estimator))
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None and not getattr(error, "keeps_model", False):
+            vars(self.estimator).clear()
+            vars(self.estimator).update(self.before)
 
 
 def warn_caller(message, category=UserWarning):

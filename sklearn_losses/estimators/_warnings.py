@@ -204,6 +204,18 @@ def warn_of_penalty(
         warn_caller(message if of is None else f"The task {of!r}: {message}")
 
 
+def warn_of_infinite(estimator, raw, predicted):
+    """Say so if finite raw predictions have no finite predictions."""
+    bad = np.flatnonzero(~np.isfinite(predicted))
+    if len(bad):
+        warn_caller(
+            f"{len(bad)} of {len(raw)} predictions of {type(estimator).__name__} are "
+            f"not finite: that of row {bad[0]}, whose raw prediction is "
+            f"{raw[bad[0]]:.6g}, overflows {raw.dtype}, the dtype of X.",
+            UserWarning,
+        )
+
+
 class _Result:
     """Coefficients and what they were found for; see `odd_results`."""
 
@@ -226,14 +238,15 @@ class _Result:
         price = self.objective.penalty
         if self.estimator.alpha != DEFAULT_ALPHA or price.is_nothing:
             return None
-        what = self._of_the_gain() if self._has_constants() else None
+        has_constants = self._has_constants()
+        what = self._of_the_gain() if has_constants else None
         is_regression = self.loss.task == "regression"
         if what is None and is_regression and self._leaves_nothing():
             what = (
                 f"leaves no coefficient in this fit of {self.loss!r}: its l1 norm "
                 "outweighs all slopes of the loss. Small units of y or X do that."
             )
-        elif what is None and converged:
+        elif what is None and converged and not (has_constants and self._gained_much()):
             what = self._held_back()
         if what is None:
             return None
@@ -274,8 +287,6 @@ class _Result:
 
     def _held_back(self):
         """That the loss alone would make coefficients much larger."""
-        if self._has_constants() and self._gained_much():
-            return None
         share, point = self._share, (self.coef, self.intercept)
         if not holds_back(self.objective, *point, share, self.train):
             return None
@@ -289,7 +300,7 @@ class _Result:
         if self.objective.blocks is not None or not self.coef.any():
             return self.objective.blocks is not None
         if self._gained is not None:  # which is 0 if it is rounding
-            return bool(np.any(self._gained))
+            return bool(self._gained.any())
         few = self.few_rows()
         size = np.abs(self.objective.mean_loss(self.coef, self.intercept, few)).sum()
         return bool(abs(self.gained.sum()) > ROUNDING * size)
@@ -323,7 +334,8 @@ class _Result:
     def separation(self):
         """That a plane separates classes, and a loss falls for ever."""
         is_penalised = not self.objective.penalty.is_nothing
-        if self.loss.task == "regression" or is_penalised:
+        is_of_groups = self.loss.granularity == "group"
+        if self.loss.task == "regression" or is_of_groups or is_penalised:
             return None
         apart = self._separates()
         if apart is None or not self._falls_for_ever():

@@ -2,11 +2,12 @@
 
 import copy
 import re
+from functools import wraps
 from inspect import signature
 from numbers import Real
 
 import numpy as np
-from sklearn import get_config
+from sklearn import callback, get_config
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import validate_data
 
@@ -23,6 +24,18 @@ CURVES = (
     "gradient_norm_curve_",
     "best_epoch_",
 )
+
+
+def with_callbacks(method):
+    """scikit-learn's, of an estimator with callbacks: a small fit feels it."""
+    managed = callback.with_callbacks(method)
+
+    @wraps(method)
+    def chosen(estimator, *args, **kwargs):
+        has_callbacks = getattr(estimator, "_skl_callbacks", None)
+        return (managed if has_callbacks else method)(estimator, *args, **kwargs)
+
+    return chosen
 
 
 def check_validation_data(
@@ -61,7 +74,7 @@ def check_validation_data(
         raise ValueError(f"The validation rows cannot be used. {message}") from error
 
 
-def make_score(estimator, X, y, sample_weight, offset, fitted):
+def make_score(estimator, X, y, sample_weight, offset, fitted, groups=None):
     """The function (coef, intercept) -> score of `estimator.scoring`.
 
     Parameters
@@ -74,6 +87,8 @@ def make_score(estimator, X, y, sample_weight, offset, fitted):
         A scorer that does not take it is refused: it would predict without.
     fitted : callable
         (coef, intercept) -> dict, the attributes that make a model fitted.
+    groups : ndarray of shape (n_rows,), default=None
+        Passed to the scorer if it takes what the estimator calls them.
     """
     scorer = check_scoring(estimator, estimator.scoring)
     weights = {}
@@ -88,6 +103,8 @@ def make_score(estimator, X, y, sample_weight, offset, fitted):
                 "(estimator, X, y, offset=None) -> float, or None for the loss."
             )
         weights["offset"] = offset
+    if groups is not None and estimator._groups_are in signature(scorer).parameters:
+        weights[estimator._groups_are] = groups
 
     def score(coef, intercept):
         model = copy.copy(estimator)

@@ -176,6 +176,22 @@ class Loss(BaseEstimator):
         """This loss with other parameters."""
         return clone(self).set_params(**numbers)
 
+    def widths_of(self, raw: Array) -> Any:
+        """How wide the distribution of each row is, in units of its own.
+
+        A likelihood grows without end as these fall to 0, where it fits perfectly.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (n_samples, n_outputs)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or None
+            None where no such width is fitted.
+        """
+        return None
+
     # ------------------------------------------------------------ for kernels
     def compiled(self) -> CLoss:
         """The C functions of this loss with its parameters as they are now.
@@ -527,7 +543,8 @@ class Loss(BaseEstimator):
     @property
     def needs_scale(self) -> bool:
         """Whether a scale is "mad", here or in a loss that this one is made of."""
-        return any(loss.needs_scale for loss in self._inner_losses().values())
+        inner = self._inner_losses()  # nearly always none
+        return bool(inner) and any(loss.needs_scale for loss in inner.values())
 
     @property
     def needs_link(self) -> bool:
@@ -555,10 +572,11 @@ class Loss(BaseEstimator):
 
     def _inner_losses(self):
         """The parameters that are losses."""
-        if not any(isinstance(held, Loss) for held in vars(self).values()):
-            return {}  # most have none, and get_params reads the signature
-        parameters = self.get_params(deep=False)
-        return {k: v for k, v in parameters.items() if isinstance(v, Loss)}
+        for held in vars(self).values():
+            if isinstance(held, Loss):  # few are, and get_params reads the signature
+                parameters = self.get_params(deep=False)
+                return {k: v for k, v in parameters.items() if isinstance(v, Loss)}
+        return {}
 
     def convex_relative(self) -> Loss | None:
         """A convex loss whose minimum is a good place to begin from.
@@ -606,7 +624,8 @@ class Loss(BaseEstimator):
             If a function is missing, or a method of Python stands beside functions of C
             that say something else.
         """
-        check_parameters(self, self._constraints)  # also of who overrides compiled()
+        if type(self).compiled is not Loss.compiled:  # which checks them
+            check_parameters(self, self._constraints)
         name, ignored = type(self).__name__, _ignored_method(type(self))
         if ignored is not None:
             raise TypeError(

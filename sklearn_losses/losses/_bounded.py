@@ -99,6 +99,9 @@ class Beta(Likelihood):
                 "without end with it. Give it a number: precision=10.0."
             )
 
+    def widths_of(self, raw: Array) -> Any:
+        return width_of(self, raw)
+
     def _start(self, y, weight):
         mean = np.average(y[:, 0], weights=weight)
         variance = np.average((y[:, 0] - mean) ** 2, weights=weight)
@@ -198,6 +201,9 @@ class OrderedBeta(Likelihood):
                 "OrderedBeta cannot fit thresholds to y, which is nowhere 0 or 1. Use "
                 "Beta()."
             )
+
+    def widths_of(self, raw: Array) -> Any:
+        return width_of(self, raw)
 
     def _start(self, y, weight):
         y, total = y[:, 0], weight.sum()
@@ -492,6 +498,13 @@ class BetaBinomial(OfTrials):
 def shapes_of(location, precision):
     """Those of a beta distribution, by its mean on the logit scale."""
     return precision * expit(location), precision * expit(-location)
+
+
+def width_of(loss, raw):
+    """That of a Beta distribution, up to the factor that its mean gives."""
+    if "precision" not in loss.outputs:
+        return None
+    return 1.0 / np.sqrt(1.0 + loss.values_of(raw)["precision"])
 
 
 def precision_at_start(mean, variance):

@@ -255,6 +255,9 @@ class Likelihood(Loss):
             values[name] = link.inverse(columns[name]) if name in columns else own
         return values
 
+    def widths_of(self, raw: Array) -> Any:
+        return self.values_of(raw)["scale"] if "scale" in self.outputs else None
+
     def with_numbers(self, raw: Array) -> Any:
         """This loss with the numbers of one row of raw outputs for what is fitted."""
         values = self.values_of(np.asarray(raw)[:1])
@@ -366,15 +369,18 @@ def spread_of(loss: Loss, y: Array) -> float:
     return (float(np.abs(y - np.median(y)).mean()) if len(y) else 0.0) or 1.0
 
 
-def best_outputs(functions, y, weight, start, max_iter=100):
+def best_outputs(functions, y, weight, start, max_iter=1000):
     """The constant outputs with the least loss: Newton's method from a start.
 
-    Where the Hessian has a direction of no or negative curvature, its size counts.
+    Where the Hessian has a direction of no or negative curvature, its size counts. Far
+    off, on an exponential, a step is one of about 1, hence so many.
     """
     evaluate = partial(_sums, functions, y, weight)
     at, (value, gradient, hessian) = start, evaluate(start)
     for _ in range(max_iter):
         step = newton_step(gradient, hessian)
+        if 0.0 <= -(gradient @ step) <= 1e-13 * (abs(value) + weight.sum()):
+            return at + step  # of which values know nothing
         t, found = 1.0, evaluate(at + step)
         while not found[0] <= value and t > 1e-10:
             t *= 0.25
@@ -400,8 +406,17 @@ def newton_step(gradient, hessian):
 
 
 def _sums(functions, y, weight, at):
-    raw = np.tile(at, (len(y), 1))
+    raw, size = np.tile(at, (len(y), 1)), len(at)
     values, slopes = np.empty(len(y)), np.empty(raw.shape)
+    if hasattr(functions, "evaluate_jets") and size > 1:
+        packed, lower = (
+            np.empty((size * (size + 1) // 2, len(y))),
+            np.tril_indices(size),
+        )
+        functions.evaluate_jets(y, raw, weight, values, slopes, packed)
+        hessian = np.empty((size, size))
+        hessian[lower] = hessian.T[lower] = packed.sum(axis=1)
+        return values.sum(), slopes.sum(axis=0), hessian
     hessians = np.empty((*raw.shape, raw.shape[1]))
     with np.errstate(all="ignore"):
         if functions.has_hessian:

@@ -317,7 +317,8 @@ class ZeroInflated(CountsWithZeros):
             return found
         d = self.dispersion
         d = np.exp(found[self.outputs.index("dispersion")]) if d == MLE else d
-        of_counts = np.exp(-_minus_log_of_zero(np.exp(raw), d))
+        with np.errstate(over="ignore"):  # of a mean of inf none is 0
+            of_counts = np.exp(-_minus_log_of_zero(np.exp(raw), d))
         share = np.average(y[:, 0] == 0, weights=weight)
         zero = self._zero_of(share, np.average(of_counts, weights=weight))
         zero = LogitLink().link(np.clip(zero, UNSURE, 1.0 - UNSURE))

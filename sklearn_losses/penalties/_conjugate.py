@@ -150,7 +150,7 @@ class Conjugate:
             return self._hard(slopes, size, most)
         if self.is_free:
             return self._free(slopes, size, most)
-        if self.is_plain and not (np.abs(slopes) > self.l1 + self.l2 * most).any():
+        if self.is_plain and not is_any(np.abs(slopes) > self.l1 + self.l2 * most):
             return 1.0, self._cost(slopes)  # as nearly always
         kept = self._kept(slopes, most)
         kept = np.where(np.abs(slopes - kept) <= NEGLIGIBLE * size, kept, slopes)

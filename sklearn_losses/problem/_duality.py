@@ -71,6 +71,7 @@ class Dual:
         # All rows count alike: what is the same of each is not multiplied with it.
         self.share = factor * float(weight[0]) if is_uniform(weight) else None
         self._functions, self._limits = self.loss.checked(), None
+        self._are_limits_in = False  # whether no conjugate at a limit is infinite
 
     def bound(self, slopes, reach=0.0):
         """D of slopes, which are first moved to where D is finite.
@@ -238,8 +239,8 @@ class Dual:
         if self.some_absent:
             u = np.where(self.weight[block] > 0, u, np.clip(0.0, low, high))
         is_below, is_above = u < low, u > high
-        u = np.clip(u, low, high)
-        if np.isfinite(self._conjugate(self.y[block], u).sum()):
+        u = np.minimum(np.maximum(u, low), high)
+        if self._are_limits_in or np.isfinite(self._conjugate(self.y[block], u).sum()):
             return u  # at the limits, too
         u = np.where(is_below, low + INSIDE * np.abs(low), u)
         return np.where(is_above, high - INSIDE * np.abs(high), u)
@@ -252,6 +253,8 @@ class Dual:
                 self._functions.evaluate_points(self.y, end, None, limit, None)
             low[np.isnan(low)], high[np.isnan(high)] = -np.inf, np.inf
             self._limits = low, high
+            sums = (self._conjugate(self.y, limit).sum() for limit in limits)
+            self._are_limits_in = all(map(np.isfinite, sums))
         return self._limits
 
     def _feasible_rows(self, slopes):

@@ -62,6 +62,23 @@ class SolverResult:
     curvature: object = None
 
 
+class Stop:
+    """A sign that a fit should end after the current iteration, or epoch.
+
+    Any thread may set it, and nobody waits for it: to make an `Event`, with its locks,
+    takes longer than a step of a small fit.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+
 def finish(steps: Generator[Any, Any, Any]) -> Any:
     """What iterations that nobody looks at return in the end."""
     try:

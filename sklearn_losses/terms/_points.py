@@ -41,6 +41,9 @@ def effective(curvatures, weight):
     total = float(curvatures.sum())
     if not total > 0:
         return 0.0
+    if is_uniform(weight):
+        each = curvatures / total
+        return 1.0 / (float(each @ each) * len(weight))
     each = np.divide(
         curvatures, weight * total, out=np.zeros(len(weight)), where=weight > 0
     )
@@ -120,14 +123,8 @@ class PointTerm(LossTerm):
         strength = around.curvatures.sum() * self.unit
         if not WEAK * around.steepness <= strength <= STRONG * around.steepness:
             return True
-        if some.bends_everywhere(around.curvatures):
-            return False
         share = effective(around.curvatures, some.weight)
         return share < WEAK and share * count() < ROWS_PER_COEF * n_coefs
-
-    def bends_everywhere(self, curvatures):
-        """Whether that is seen at once, as of the squared error."""
-        return is_uniform(self.weight) and curvatures.min() >= WEAK * curvatures.max()
 
     def width(self, p, h):
         """h, or less where that would make another loss of it, as of exponentials."""
@@ -260,8 +257,10 @@ class PointTerm(LossTerm):
         """Where a search begins: there, at 0, or at an end of the targets.
 
         From the wrong side of an exponential all that is left to gain would look like
-        rounding.
+        rounding. What rises no faster than a line or a parabola has no such side.
         """
+        if min(self.loss.lipschitz, self.loss.smoothness) < math.inf:
+            return mean
         starts = [mean, 0.0]
         if self.loss.task == "regression":
             own = self._own_constants()

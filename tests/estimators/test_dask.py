@@ -19,7 +19,6 @@ from sklearn_losses import (
     LinearOrdinalClassifier,
     LinearRanker,
     LinearRegressor,
-    LossSearchCV,
     Quantiles,
     SGDRegressor,
     StoredBlocks,
@@ -261,12 +260,6 @@ def random_blocks():
             "cannot fit rows in blocks",
         ),
         (lambda: SGDRegressor().fit(array(X), array(RAW)), "partial_fit"),
-        (
-            lambda: LossSearchCV(LinearRegressor(), losses=["huber"]).fit(
-                array(X), array(RAW)
-            ),
-            "is a dask collection",
-        ),
         (lambda: d2_loss_score(array(RAW), RAW, "huber"), "is a dask collection"),
         (
             lambda: loss_scorer("huber", d2=True)(
@@ -315,22 +308,26 @@ def client():
         yield client
 
 
-def test_bits_are_those_of_any_home_also_if_a_worker_dies(client, monkeypatch):
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_bits_are_those_of_any_home_also_if_a_worker_dies(client, monkeypatch, is_kept):
     rows, y = array(X), array(RAW)
+    if is_kept:
+        rows, y = rows.persist(), y.persist()
     model = LinearRegressor("huber").fit(rows, y)
     same_of_stored(model, X, RAW)
     victim = min(client.run(os.getpid).values())
-    compute, passes = _dask.DaskBlocks._computed, []
+    gather, passes = _dask.DaskBlocks._gathered, []
 
-    def killing(self, name, calls):
-        passes.append(name)
+    def killing(self, name, futures):
+        passes.append((name, len(futures)))
         if len(passes) == 3:
             os.kill(victim, signal.SIGKILL)
-        return compute(self, name, calls)
+        return gather(self, name, futures)
 
-    monkeypatch.setattr(_dask.DaskBlocks, "_computed", killing)
+    monkeypatch.setattr(_dask.DaskBlocks, "_gathered", killing)
     model.fit(rows, y)
-    assert "sklearn_losses-sweep" in passes
+    n_tasks = dict(passes)["sklearn_losses-sweep"]
+    assert n_tasks <= 3 if is_kept else n_tasks == 1  # one for each worker; a sum
     same_of_stored(model, X, RAW)
 
 
@@ -339,4 +336,7 @@ def test_a_block_that_kills_its_workers_is_named():
     error = distributed.scheduler.KilledWorker("sklearn_losses-sweep-0f-7", None, 3)
     blocks = _dask.DaskBlocks("LinearRegressor", array(X), array(RAW))
     with pytest.raises(RuntimeError, match=r"LinearRegressor: block 7 .*-sweep'"):
+        blocks._explain("sklearn_losses-sweep", error)
+    error = distributed.scheduler.KilledWorker("sklearn_losses-sweep-0f-7_9", None, 3)
+    with pytest.raises(RuntimeError, match="one of the blocks 7, 9 has killed"):
         blocks._explain("sklearn_losses-sweep", error)

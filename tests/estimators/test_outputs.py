@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_losses import (
+    Beta,
     Censored,
     ExponentialAFT,
     GammaDistribution,
@@ -413,6 +414,18 @@ def test_other_solvers_and_what_has_no_distribution():
             model.predict_quantile(X, bad)
     with pytest.raises(ValueError, match="coverage must be"):
         model.predict_interval(X, 90)
+
+
+@pytest.mark.parametrize("loss", [StudentTDistribution(), Beta()], ids=repr)
+def test_a_perfect_fit_is_stopped_while_its_scale_is_a_number(loss):
+    """Beyond, rounding decides: the objective was 59 and 1e98, of constants near 2."""
+    rng = np.random.default_rng(4)
+    X = np.round(rng.normal(size=(10, 40))) + 4e4
+    y = rng.uniform(0.1, 0.9, size=10)
+    with pytest.warns(ConvergenceWarning, match="fits nearly every row perfectly"):
+        model = LinearRegressor(loss, alpha=0.0).fit(X, y)
+    assert model.objective_ < -10.0
+    np.testing.assert_allclose(model.predict(X), y, rtol=1e-6)
 
 
 def test_a_perfect_fit_has_no_scale():

@@ -37,6 +37,7 @@ from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._targets import survival_intervals
 from sklearn_losses.losses._tasks import Mapped
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers._base import finish
@@ -270,7 +271,9 @@ class OutputsMixin:
         """The fit, about, of a loss of the same outputs."""
         other = replace(objective, loss=first)
         solver = OutputsSolver(max_iter=self.max_iter, tol=START_TOL)
-        found = solver.solve(other, (coef, start))
+        enough = 10 * objective.predictors.size
+        some = sample_of(other, draw_seed(self.random_state), enough)
+        found = solver.solve(some or other, (coef, start))
         if not (found.converged and np.isfinite(found.coef).all()):
             return coef, start
         if found.coef[1:].any():
@@ -348,8 +351,8 @@ class OutputsMixin:
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
@@ -360,8 +363,9 @@ class OutputsMixin:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
+            Only `RowBlocks` have their own.
         sample_weight : array-like of shape (n_samples,), default=None
         offset : array-like of the shape of raw predictions, or float, default=None
             What is added to them, as in `fit`; None means 0.

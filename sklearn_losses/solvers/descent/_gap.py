@@ -40,6 +40,7 @@ class Gap(Stopping):
         self._promising, self._next_try = None, SETTINGS.first_try
         self._missing, self._is_improving = math.inf, False  # of the last slopes
         self._is_last = False  # whether no other iteration is allowed
+        self._least_allowed = None
         self._proof = None  # what may be left at an end that is to be proved
 
     # ------------------------------------------------------------------- start
@@ -74,21 +75,30 @@ class Gap(Stopping):
         return state.best - self.bound <= left
 
     # --------------------------------------------------------------- judgements
+    def see(self, descent):
+        if not self._holds(descent):
+            self.begin_bound(descent)
+
+    def _holds(self, descent):
+        """Whether coefficients are as small as those that the bound is of."""
+        limit = self._holds_to
+        return limit == math.inf or self._reach(descent.state.kept) <= limit
+
     def is_met(self, descent):
         best, start = descent.state.best, descent.start
-        if not (math.isfinite(best) and self.bound > -math.inf):
+        is_known = math.isfinite(best) and self.bound > -math.inf
+        if not (is_known and self._holds(descent)):
             return False
-        is_limited = self._holds_to < math.inf
-        if is_limited and self._reach(descent.state.kept) > self._holds_to:
-            self.begin_bound(descent)  # it was for smaller ones
         enough = start.rounding if start.is_perfect else self.allowed(descent)
         return best - self.bound <= enough
 
     def allowed(self, descent, value=-math.inf, predicted=0.0):
         """The gap that will do; by what the model takes for the optimum, if given."""
         start, tol = descent.start, self.limits.tol
+        if self._least_allowed is None:
+            self._least_allowed = SETTINGS.least_allowed(tol, start.possible)
         gain = start.at_constant - max(self.bound, value - 2.0 * predicted)
-        return max(tol * gain, SETTINGS.least_allowed(tol, start.possible))
+        return max(tol * gain, self._least_allowed)
 
     def judge_model(self, descent, step):
         state = descent.state
@@ -157,9 +167,13 @@ class Gap(Stopping):
         """Whether the smoothing may be what keeps the gap from being small."""
         return descent.state.excess > SETTINGS.narrow_early * self.allowed(descent)
 
+    def _divisor(self, descent):
+        """How much less to smooth."""
+        return SETTINGS.gap_divisor
+
     def _narrow(self, descent):
         """Smooth less; of a constant that may be the optimum the gap falls as h^2."""
-        divisor, self._missing = SETTINGS.gap_divisor, math.inf
+        divisor, self._missing = self._divisor(descent), math.inf
         if descent.is_at_constant and self.bound > -math.inf:
             gap = descent.state.best - self.bound
             missing = gap / max(self.allowed(descent), SETTINGS.tiny)

@@ -51,7 +51,7 @@ class Newton(Solver):
 
     @property
     def stop(self):
-        """An event that somebody may set: end after the current iteration."""
+        """What somebody may set: end after the current iteration."""
         return self.limits.stop
 
     def solve(self, objective, start, train=None, watch=NOTHING):

@@ -65,7 +65,7 @@ class NewtonModel(QuadraticModel):
 
     def is_flat(self, least):
         diagonal = self.hessian.diagonal()
-        if diagonal.all():
+        if np.count_nonzero(diagonal) == len(diagonal):
             return False
         is_steep = np.abs(self.gradient.ravel()) > least
         return bool((is_steep & (diagonal == 0)).any())
@@ -183,6 +183,13 @@ class JointModel(NewtonModel):
     """B is the Hessian of all outputs, which a loss of rows couples, or of groups."""
 
     needs_curvatures = False
+
+    def minimum_after(self, change):
+        """Where it is least after a change of the gradient."""
+        before, self.gradient = self.gradient, self.gradient + change
+        found = self.minimum()[0]
+        self.gradient = before
+        return found
 
     def sums(self):
         return Sums(self.features, self.n_outputs)

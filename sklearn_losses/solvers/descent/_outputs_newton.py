@@ -4,12 +4,11 @@ It is the descent that LinearRegressor makes, to another tolerance and watched l
 epochs of SGD.
 """
 
-import threading
 from functools import partial
 
 import numpy as np
 
-from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._base import Solver, SolverResult, Stop
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._weights import coefficients
@@ -29,7 +28,7 @@ class OutputsNewton(Solver):
 
     def __init__(self, solver, n_iter_no_change):
         self.solver, self.patience = solver, n_iter_no_change
-        self.stop = threading.Event()  # set: end after the current iteration
+        self.stop = Stop()  # set: end after the current iteration
 
     def solve(self, objective, start, train=None, watch=NOTHING):
         """Minimise the joint objective; see `SGD.solve`."""

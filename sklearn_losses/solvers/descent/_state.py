@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 
@@ -28,12 +29,12 @@ class Start:
     typical: float
     rounding: float
 
-    @property
+    @cached_property
     def possible(self):
         """What there is to gain over the constant, at the most."""
         return self.at_constant - self.lowest
 
-    @property
+    @cached_property
     def is_perfect(self):
         """Whether there is nothing to gain."""
         return self.possible <= self.rounding < math.inf

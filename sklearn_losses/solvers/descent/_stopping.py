@@ -37,6 +37,9 @@ class Stopping:
         """Whether another iteration is allowed, which takes two passes."""
         return descent.problem.passes + 2 <= descent.limits.max_iter
 
+    def see(self, descent):
+        """The descent is about to make an iteration, or to end."""
+
     def is_met(self, descent):
         """Whether the descent has converged, as far as that is known already."""
         return False

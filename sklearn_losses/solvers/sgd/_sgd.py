@@ -4,13 +4,12 @@ The epochs themselves are a kernel, in _sgd_epoch.pyx. Between two of them Pytho
 at the objective, which is also where Ctrl-C gets through.
 """
 
-import threading
 from copy import copy
 
 import numpy as np
 
 from sklearn_losses.penalties._price import Price
-from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._base import Solver, SolverResult, Stop
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers.sgd._gradient_epoch import GradientSteps
 from sklearn_losses.solvers.sgd._long_rows import LongRows
@@ -104,7 +103,7 @@ class SGD(Solver):
         # What is clipped has to be formed, but for the norm of one row's gradient.
         forms = clip is not None and (clip_by == "value" or batch_size > 1)
         self.optimizer = Plain() if optimizer is None and forms else optimizer
-        self.stop = threading.Event()  # set: end after the current epoch
+        self.stop = Stop()  # set: end after the current epoch
 
     def check(self, loss):
         if not self.schedule.is_passive_aggressive:
@@ -175,7 +174,7 @@ class SGD(Solver):
     def until(self, max_iter):
         """The same solver with fewer epochs, for what it has found by then."""
         other = copy(self)
-        other.max_iter, other.stop = max_iter, threading.Event()
+        other.max_iter, other.stop = max_iter, Stop()
         return other
 
     def solve(self, objective, start, train=None, watch=NOTHING):

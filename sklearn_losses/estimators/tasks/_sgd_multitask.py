@@ -263,31 +263,6 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         self.clip_by = clip_by
 
     # ---------------------------------------------------------------------------- fit
-    def fit(  # type: ignore[override]  # it has no offset
-        self,
-        X: Matrix,
-        y: Any,
-        sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
-    ) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Numbers and labels, perhaps of a DataFrame. nan or None: not observed.
-        sample_weight : array-like of shape (n_samples,), or dict of name to them, \
-                default=None
-            Weights >= 0, of all tasks or of each; None means 1. Steps, and what couples
-            tasks, take those of all.
-
-        Returns
-        -------
-        self : object
-        """
-        with unchanged_on_error(self):
-            return self._fit_tasks(X, y, sample_weight)
-
     def _fit_tasks(self, X, y, sample_weight):
         self._check_parameters(False)
         self._check_scheme()

@@ -22,8 +22,8 @@ from sklearn_losses.solvers.descent._stopping import Tolerance
 SHARPER, MOST_ROUNDS = 0.01, 10  # tolerances, and how often
 
 
-class WideProblem(OutputsProblem):
-    """An `OutputsProblem` whose passes form no matrix of second derivatives."""
+class WideOutputsProblem(OutputsProblem):
+    """The same problem, of which a pass sums what a quasi-Newton model asks for."""
 
     sweep = CentredProblem.sweep
 
@@ -74,7 +74,7 @@ class WideOutputsSolver(OutputsSolver):
     def _descent_from(self, objective, features, point, tol, passes):
         limits = Limits(self.max_iter, max(tol, SMALLEST_TOL))
         term = outputs_term(objective)
-        problem = WideProblem.of(objective, features, term, passes)
+        problem = WideOutputsProblem.of(objective, features, term, passes)
         models = Models(LBFGS, may_change=False)
         return Descent(problem, limits, Tolerance(limits), models, Smoothing(), point)
 

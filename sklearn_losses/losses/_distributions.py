@@ -62,7 +62,7 @@ def other_tails(loss, start):
     return found
 
 
-def least_df(weight, n_coefs):
+def least_df(weight: Array, n_coefs: int) -> float:
     """The degrees of freedom below which a likelihood grows as its scale vanishes.
 
     So many rows can be fitted exactly, those of the largest weights, whose sum is W. As

@@ -4,8 +4,8 @@ NCA: the loss of all rows, 1 - P, that either ends with, both without a penalty,
 times of their fits (CPU), the least of three; and that of ours which is stopped as
 soon as its loss is not above scikit-learn's, with the ratio of that time and theirs.
 Triplets: the accuracy of three nearest neighbours in five folds, to ten components,
-and the time of a fit; LMNN is fitted if metric-learn is there, with a step of 1e-4
-(with its own, 1e-7, it takes ten times as long).
+and the time of a fit; LMNN is fitted after `pip install metric-learn`, which nothing
+else needs, with a step of 1e-4 (with its own, 1e-7, it takes ten times as long).
 Memory: the most that numpy holds during a fit, beside what differences of all
 pairs would take.
 

@@ -71,6 +71,7 @@ from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.problem._together import run_together, wants_company
 from sklearn_losses.solvers._active_set import ACTIVE, ACTIVE_SET, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
@@ -468,7 +469,11 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         return [(coef[part], intercept[part]) for part in parts]
 
     def _solve_all(self, solver, objectives, starts):
-        return [solver.solve(o, start) for o, start in zip(objectives, starts)]
+        tasks = [partial(solver.solve, o, s) for o, s in zip(objectives, starts)]
+        rows, is_seen = objectives[0].rows, self.verbose or len(tasks) == 1
+        if is_seen or not (type(solver) is Certified and wants_company(rows)):
+            return [task() for task in tasks]
+        return run_together(rows, tasks)
 
     def _certify(self, objectives, results, dtype):
         """The objective of the coefficients as they are published, and its gap."""

@@ -20,7 +20,7 @@ cimport sklearn_losses.losses._formulas.likelihoods as likelihoods
 cimport sklearn_losses.losses._formulas.zeros as zeros
 from sklearn_losses.losses._formulas.likelihoods cimport full_fn
 from sklearn_losses._machine._threads cimport threads_for
-from sklearn_losses.losses._table cimport CLoss, LossTable, Row, start_table
+from sklearn_losses.losses._table cimport Block, CLoss, LossTable, Row, start_table
 
 cdef enum:
     MOST = 4  # outputs of which some may be numbers
@@ -28,6 +28,7 @@ cdef enum:
     N_OF_SUMS = 7
     CHUNK = 256  # rows that a thread evaluates at a time
     MANY = 1 << 18  # numbers that are worth a thread
+    FEW_THRESHOLDS = 16
 
 
 cdef class Jet(CLoss):
@@ -234,6 +235,8 @@ cdef double at_thresholds(const void *params, const Row *row, double *hessian) n
         for i in range(n * (n + 1) // 2):
             hessian[i] = 0.0
     last = min(c, last) if t.is_immediate else last
+    if t.width == 0.0 and t.inner.block != NULL and last - first < FEW_THRESHOLDS:
+        return at_few(t, row, hessian, first, last)
     for j in range(first, last + 1):
         k = j + 1 if t.column == NULL else t.column[j]
         value += one_threshold(t, has_value, 1.0 if c > j else 0.0,
@@ -248,6 +251,42 @@ cdef double at_thresholds(const void *params, const Row *row, double *hessian) n
             hessian[0] += bend
             hessian[likelihoods.at(k, 0)] -= bend
             hessian[likelihoods.at(k, k)] += bend
+    return value
+
+
+cdef double at_few(const Thresholds *t, const Row *row, double *hessian, Py_ssize_t first,
+                   Py_ssize_t last) noexcept nogil:
+    """The same of thresholds that are evaluated side by side, which adds to zeros."""
+    cdef double y[FEW_THRESHOLDS]
+    cdef double raw[FEW_THRESHOLDS]
+    cdef double values[FEW_THRESHOLDS]
+    cdef double slopes[FEW_THRESHOLDS]
+    cdef double bends[FEW_THRESHOLDS]
+    cdef Py_ssize_t j, k, n = last + 1 - first, c = <Py_ssize_t> row.y[0]
+    cdef bint has_bend = row.curvature != NULL or hessian != NULL
+    cdef double value = 0.0
+    cdef Block block
+    block.y, block.raw, block.n, block.value = y, raw, n, values
+    block.gradient = slopes if row.gradient != NULL else NULL
+    block.curvature = bends if has_bend and t.inner.curvature != NULL else NULL
+    for j in range(n):
+        k = first + j + 1 if t.column == NULL else t.column[first + j]
+        y[j] = 1.0 if c > first + j else 0.0
+        raw[j], bends[j] = row.raw[0] - row.raw[k], 0.0
+    t.inner.block(t.params, &block)
+    for j in range(n):
+        k = first + j + 1 if t.column == NULL else t.column[first + j]
+        value += values[j]
+        if row.gradient != NULL:
+            row.gradient[0] += slopes[j]
+            row.gradient[k] -= slopes[j]
+        if row.curvature != NULL:
+            row.curvature[0] += bends[j]
+            row.curvature[k] += bends[j]
+        if hessian != NULL:
+            hessian[0] += bends[j]
+            hessian[likelihoods.at(k, 0)] -= bends[j]
+            hessian[likelihoods.at(k, k)] += bends[j]
     return value
 
 

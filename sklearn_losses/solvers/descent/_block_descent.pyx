@@ -34,9 +34,9 @@ def descend_blocks(const double[:, ::1] gram, double[:, ::1] left, double[:, ::1
     bool
         Whether it ended so.
     """
-    cdef Py_ssize_t sweep, a, i, j, k, d = gram.shape[1], n_outputs = coef.shape[0]
+    cdef Py_ssize_t _sweep, a, i, j, k, d = gram.shape[1], n_outputs = coef.shape[0]
     cdef double diagonal, size, share, new, change, most
-    for sweep in range(max_sweeps):
+    for _sweep in range(max_sweeps):
         most = 0.0
         for a in range(active.shape[0]):
             j = active[a]

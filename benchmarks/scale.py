@@ -138,9 +138,7 @@ def passes():
         gap = float(np.max(model.gap_) / abs(np.max(model.objective_)))
         most = 15 if isinstance(model.loss_, (Quantile, Hinge)) else 7
         rows.append((repr(model), log.n, most, f"{gap:.0e}"))
-    for most in (7, 15):
-        found = " ".join(str(row[1]) for row in rows if row[2] == most)
-        reach("passes, of each model", f"at most {most}", found)
+        reach(f"passes of {model!r}", f"at most {most}", log.n)
     table(
         f"Passes over {N_PASSES:,} x {D}, in all",
         ("model", "passes", "asked", "gap / objective"),
@@ -240,7 +238,8 @@ def workers():
         wall, cpu, model = seconds(lambda: fit(X, y))
         more = max(m - before[w] for w, m in client.run(anonymous).items())
         most = 0.05 * N_BLOCKS / 2 * BLOCK_BYTES / 2**20 + 50
-        reach("a worker's memory beyond blocks, MB", f"{most:.0f}", f"{more:.0f}")
+        what = "a worker's memory beyond blocks, MB"
+        reach(what, f"at most {most:.0f}", f"{more:.0f}")
         rows.append(("two workers of dask", f"{wall:.2f}", f"{cpu:.2f}", "0"))
         here = in_memory(classes)
         best = LinearClassifier(alpha=ALPHA, tol=1e-9).fit(*here)
@@ -252,7 +251,7 @@ def workers():
             rows.append((name, f"{other:.2f}", f"{cpu:.2f}", f"{excess:.0e}"))
             times = 20 if "admm" in name else 5
             found = f"{other / wall:.0f} times, which misses {excess:.0e} of the gain"
-            reach(f"as fast as {name}", f"{times} times the fastest", found)
+            reach(f"as fast as {name}", f"{times} times as fast", found)
         error = np.abs(model.coef_ / best.coef_ - 1.0).max()
     columns = "who", "wall, s", "CPU of this process, s", "excess / gain"
     table(f"{N:,} x {D} log loss, {N_BLOCKS} persisted blocks", columns, rows)
@@ -279,8 +278,8 @@ def overhead(client):
             wall, cpu, _ = seconds(lambda b=blocks: b.sum(nothing))
             made = "kept" if is_kept else "made anew"
             rows.append((n, made, f"{wall:.3f}", f"{cpu:.3f}", f"{1e3 * wall / n:.2f}"))
-            most = 1e3 * wall, 20 + n
-            reach(f"a pass of {n} blocks, {made}, ms", most[1], f"{most[0]:.0f}")
+            what = f"a pass of {n} blocks, {made}, ms"
+            reach(what, f"at most {20 + n}", f"{1e3 * wall:.0f}")
     columns = "blocks", "which are", "wall, s", "CPU of this process, s", "ms a block"
     table("A pass that does nothing, two workers", columns, rows)
     on_paper([(n, made, float(wall)) for n, made, wall, _, _ in rows if n == 1600])

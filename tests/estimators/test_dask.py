@@ -310,7 +310,9 @@ def client():
         yield client
 
 
-@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize(
+    "is_kept", [True, pytest.param(False, marks=pytest.mark.thorough)]
+)
 def test_bits_are_those_of_any_home_also_if_a_worker_dies(client, monkeypatch, is_kept):
     rows, y = array(X), array(RAW)
     if is_kept:

@@ -25,7 +25,7 @@ from sklearn_losses.solvers.descent._newton import (
     overflows,
     what_hides_of,
 )
-from sklearn_losses.solvers.descent._newton_model import ProductModel
+from sklearn_losses.solvers.descent._newton_model import JointModel, ProductModel
 from sklearn_losses.solvers.descent._problem import (
     features_for,
     has_small_matrix,
@@ -261,7 +261,9 @@ class Certified(Solver):
     def _run(self, objective, sample, features, point, tol, passes):
         """Coefficients and intercept from a point on, and the descent; as `steps`."""
         limits = self._limits(tol)
-        sample = self._fit_of_sample(sample, features, point)
+        whole = objective.blocks is not None and objective.is_joint
+        whole &= has_small_matrix(objective)
+        sample = self._fit_of_sample(sample, features, point, whole)
         width, curvature = self.width, self.memory and self.memory.curvature
         renews = False
         if sample is not None:
@@ -297,11 +299,11 @@ class Certified(Solver):
             problem.expect(point, smoothing.first, descent.model)
         return descent
 
-    def _fit_of_sample(self, objective, features, point):
+    def _fit_of_sample(self, objective, features, point, whole=False):
         """The minimum of the objective of some rows, about; None: it was not found.
 
         Many rows say little more than some of them of where the minimum is, and of the
-        curvature there.
+        curvature there: of a loss of rows its `whole` matrix, where that saves passes.
         """
         if objective is None or not objective.is_convex:
             return None
@@ -319,6 +321,8 @@ class Certified(Solver):
         if descent.start.is_perfect or not is_found:
             return None
         passes, width = descent.problem.passes, descent.smoothing.width
+        if whole and width == 0:
+            descent.model = JointModel(descent.problem)
         return _Sample(descent.found(), passes, width, descent.curvature())
 
     def _warnings(self, objective, descent):

@@ -41,9 +41,10 @@ def holds_back(objective, coef, intercept, share, train=None):
     if coef.any():
         pull = float((price.subgradient(coef) * coef).sum())
         shift = _shift(plain, coef)
-        if objective.loss.task != "regression" and _is_worth(
-            plain, price.total(coef) / share, coef, intercept, shift
-        ):
+        # What they gain if the loss bends alike on the way, of l1 and l2 norms.
+        least = pull * (1.0 + share) / (2.0 * share)
+        given = plain, least, coef, intercept, shift
+        if objective.loss.task != "regression" and _is_worth(*given):
             return False
         further = (1.0 + longer) * coef, intercept + longer * shift
         return _slope(plain, further, (coef, shift)) < -LEFT * pull < 0.0

@@ -155,7 +155,7 @@ class Certified(Solver):
         self.seed, self.verbose = seed, verbose
         self.max_iter, self.tol = max_iter, tol
         self.may_change, self.polish = may_change, polish
-        self.memory = memory
+        self.memory, self.width = memory, None
 
     def check(self, objective):
         is_large = objective.is_joint and not has_small_matrix(objective)
@@ -261,7 +261,7 @@ class Certified(Solver):
         """Coefficients and intercept from a point on, and the descent; as `steps`."""
         limits = self._limits(tol)
         sample = self._fit_of_sample(sample, features, point)
-        width, curvature = None, self.memory and self.memory.curvature
+        width, curvature = self.width, self.memory and self.memory.curvature
         renews = False
         if sample is not None:
             point, width = sample.point, sample.width

@@ -1,10 +1,10 @@
 """LossSearchCV beside GridSearchCV over the same candidates: time, winner and scores.
 
-Times are of the process (CPU), of one thread, and in fits of one such model: the median
-of fits of the best candidate, taken before, between and after the searches, as busy as
-the machine then is. "off" is the largest error of a mean score, in its own standard
-errors; GridSearchCV fits with a tolerance of 1e-8 for that, once, and is timed with the
-default.
+Times are of the process (CPU), of one thread, and in fits of such models: the mean over
+the losses, with the default alpha, of medians of fits before, between and after the
+searches, as busy as the machine then is. "off" is the largest error of a mean score, in
+its own standard errors; GridSearchCV fits with a tolerance of 1e-8 for that, once, and
+is timed with the default.
 
     OMP_NUM_THREADS=1 python benchmarks/search.py            # prints a table
     OMP_NUM_THREADS=1 python benchmarks/search.py --quick    # small data alone
@@ -65,6 +65,11 @@ def seconds(function):
     return time.process_time() - start, found
 
 
+def times_of(models, X, y):
+    """Seconds of three fits of each."""
+    return [[seconds(lambda m=m: m.fit(X, y))[0] for m in models] for _ in range(3)]
+
+
 def grid_of(search, **settings):
     """GridSearchCV over the candidates of a search."""
     lists = [{k: [v] for k, v in p.items()} for p in search.cv_results_["params"]]
@@ -88,12 +93,12 @@ def lines(name, make, n, d):
         if kind == "" or n > 10_000
     }
     found, fits = {}, []
-    one = clone(model).set_params(loss=losses[0])
+    each = [clone(model).set_params(loss=loss) for loss in losses]
     for kind, search in searches.items():
         search.fit(X, y)  # warm
-        fits += [seconds(lambda: one.fit(X, y))[0] for _ in range(5)]
+        fits += times_of(each, X, y)
         found[kind] = seconds(lambda search=search: search.fit(X, y))[0]
-        fits += [seconds(lambda: one.fit(X, y))[0] for _ in range(5)]
+        fits += times_of(each, X, y)
     reference, _ = seconds(lambda: grid_of(searches[""]).fit(X, y))
     sharp = grid_of(searches[""], tol=SHARP).fit(X, y)
     best = str(sorted(map(str, sharp.best_params_.items())))
@@ -107,7 +112,7 @@ def lines(name, make, n, d):
             f"{name}, {n:,} x {d}",
             kind or "all rows",
             f"{found[kind]:.3f}",
-            f"{found[kind] / np.median(fits):.1f}",
+            f"{found[kind] / np.median(fits, axis=0).mean():.1f}",
             f"{reference:.2f}",
             f"{reference / found[kind]:.1f}",
             "same" if same else f"worse by {behind / spread:.0e} SE",

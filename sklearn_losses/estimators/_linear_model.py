@@ -517,7 +517,13 @@ class LinearClassifierMixin(ClassifierMixin):
         Returns
         -------
         ndarray of shape (n_samples,)
+            Of a `LinearClassifier` of several labels a row (n_samples, n_labels): 1 of
+            those that it has, 0 of the others.
         """
+        return self._chosen(X, offset)
+
+    def _chosen(self, X, offset):
+        """What `predict` returns."""
         if offset is not None or self._middle() != 0:
             raw, classes = self.decision_function(X, offset), np.asarray(self.classes_)
             return classes[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0) * 1]
@@ -556,9 +562,12 @@ class LinearClassifierMixin(ClassifierMixin):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
+            In the order of `classes_`. Of a `LinearClassifier` of several labels a row
+            the probability of each, which have no sum.
         """
-        raw = self.raw_prediction(X, offset)
+        return self._probabilities(self.raw_prediction(X, offset))
+
+    def _probabilities(self, raw):
         if raw.ndim == 1:
             return np.exp(self._binary_log_proba(raw)).astype(raw.dtype, copy=False)
         probability = _loss_of(self).inverse_link(raw)
@@ -584,13 +593,15 @@ class LinearClassifierMixin(ClassifierMixin):
         ndarray of shape (n_samples, n_classes)
             -inf where a probability is 0.
         """
-        raw = self.raw_prediction(X, offset)
+        return self._log_probabilities(self.raw_prediction(X, offset))
+
+    def _log_probabilities(self, raw):
         if raw.ndim == 1:
             return self._binary_log_proba(raw)
         if _loss_of(self).granularity == "row":
             return _loss_of(self).link.log_probabilities(raw)
         with np.errstate(divide="ignore"):  # log(0) is -inf
-            return np.log(self.predict_proba(X, offset))
+            return np.log(self._probabilities(raw))
 
     def _binary_log_proba(self, raw):
         if _loss_of(self).granularity == "row":

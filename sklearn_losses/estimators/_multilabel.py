@@ -11,24 +11,15 @@ from scipy import sparse
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_losses._machine._params import InvalidParameterError
-from sklearn_losses._machine._typing import (
-    Array,
-    ArrayLike,
-    Labels,
-    Matrix,
-    available_if,
-)
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.estimators._labels import class_factors
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearModel,
-    _defines_probabilities,
     _loss_of,
 )
 from sklearn_losses.estimators._parameters import draw_seed
 from sklearn_losses.estimators._validation import check_offset
-from sklearn_losses.estimators.blocks._lazy import lazy_of_collections
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import DEAR
@@ -120,6 +111,13 @@ class MultilabelMixin(LinearClassifierMixin):
         predictors = Predictors.of(np.ones(shape, dtype=bool), intercepts)
         return OutputsObjective(**own | {"offset": offset}, predictors=predictors)
 
+    def _targets_and_outputs(self, X, y, loss, offset):
+        """Targets and raw predictions, for scorers by a loss of all labels."""
+        indicator = indicator_of(y)
+        if indicator is None:
+            raise ValueError(f"{loss!r} needs y of the shape (n_samples, n_labels).")
+        return indicator.astype(np.float64), self.raw_prediction(X, offset)
+
     def _weights_of_labels(self, indicator, weight):
         """The weights of the rows in the objective of each label."""
         each, n_labels = self.class_weight, indicator.shape[1]
@@ -189,71 +187,22 @@ class MultilabelMixin(LinearClassifierMixin):
             yield from (of + message for message in result.warnings)
 
     # ------------------------------------------------------------------- predictions
-    @lazy_of_collections
-    def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
-        """Predict the label of each row, or which of several labels it has.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        offset : array-like of the shape of raw predictions, or float, default=None
-            What is added to them, as in `fit`; None means 0.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
-        """
+    def _chosen(self, X, offset):
         if self._labels is None:
-            return super().predict(X, offset)
+            return super()._chosen(X, offset)
         raw, loss = self.decision_function(X, offset), _loss_of(self)
         has = loss.labels_of(raw) if loss.task == RANKED else raw > 0
         return has.astype(self._labels)
 
-    @available_if(_defines_probabilities)
-    @lazy_of_collections
-    def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
-        """Probabilities of the classes; there is no such method if the loss has none.
-
-        Binary losses on several classes are fitted one versus rest; their
-        probabilities are divided by their sum (Zadrozny and Elkan 2002), and are
-        uniform where all of them are 0.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        offset : array-like of the shape of raw predictions, or float, default=None
-            What is added to them, as in `fit`; None means 0.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`. Of several labels a row the probability of each,
-            which have no sum.
-        """
+    def _probabilities(self, raw):
         if self._labels is None:
-            return super().predict_proba(X, offset)
-        raw = self.raw_prediction(X, offset)
+            return super()._probabilities(raw)
         return _loss_of(self).inverse_link(raw).astype(raw.dtype, copy=False)
 
-    @available_if(_defines_probabilities)
-    @lazy_of_collections
-    def predict_log_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
-        """The logarithms of `predict_proba`, with all their digits.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        offset : array-like of the shape of raw predictions, or float, default=None
-            What is added to them, as in `fit`; None means 0.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            -inf where a probability is 0.
-        """
+    def _log_probabilities(self, raw):
         if self._labels is None:
-            return super().predict_log_proba(X, offset)
-        return _loss_of(self).link.log_probabilities(self.raw_prediction(X, offset))[1]
+            return super()._log_probabilities(raw)
+        return _loss_of(self).link.log_probabilities(raw)[1]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -163,7 +163,8 @@ def _check_outputs(estimator, found):
             f"{name} cannot use loss={loss!r}, because {of}. Use "
             f"LinearRegressor{advice}."
         )
-    if found.task == "regression" and found.granularity == "row" and not found.outputs:
+    is_row = found.granularity == "row" and not found.outputs
+    if is_row and found.task != "multiclass":
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because a loss whose parameters are "
             "fitted has no factor and is no part of another. Use it as it is, with "

@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn_losses._machine._params import Interval, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import knn_accuracy_score, pair_auc_score
+from sklearn_losses.estimators._validation import check_weights
 from sklearn_losses.estimators.embedding._embedding import sampled_pairs
 from sklearn_losses.estimators.embedding._tuple_data import is_tuples
 from sklearn_losses.inspection._group_scorers import OrderScorer
@@ -36,16 +37,17 @@ def embedded(scorer, estimator, X):
 class EmbeddingScorer(OrderScorer):
     """A scorer of where rows are taken; see `pair_auc_scorer`."""
 
-    __metadata_request__score = {"estimator": UNUSED}
+    __metadata_request__score = {"estimator": UNUSED, "sample_weight": True}
 
     def __call__(  # type: ignore[override]
-        self, estimator: Any, X: Matrix, y: ArrayLike
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
     ) -> float:
         """The score of a fitted estimator; see `score`."""
-        return self.score(estimator, X, y)
-
-    def _accept_sample_weight(self):
-        return False
+        return self.score(estimator, X, y, sample_weight)
 
 
 class PairAucScorer(EmbeddingScorer):
@@ -53,7 +55,13 @@ class PairAucScorer(EmbeddingScorer):
 
     _name = "pair_auc_scorer"
 
-    def score(self, estimator: Any, X: Matrix, y: ArrayLike) -> float:
+    def score(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """The area under the ROC curve of pairs, the larger the better.
 
         Parameters
@@ -64,6 +72,8 @@ class PairAucScorer(EmbeddingScorer):
                 matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_pairs,) or (n_samples,)
             1 of pairs that belong together and 0 or -1 of others; or labels of rows.
+        sample_weight : array-like of the shape of y, default=None
+            Weights >= 0. A pair of rows counts as the product of theirs.
 
         Returns
         -------
@@ -73,14 +83,17 @@ class PairAucScorer(EmbeddingScorer):
         if is_tuples(X):
             while hasattr(estimator, "best_estimator_"):
                 estimator = estimator.best_estimator_
-            return pair_auc_score(y, estimator.pair_distance(X))
+            distance = estimator.pair_distance(X)
+            return pair_auc_score(y, distance, sample_weight=sample_weight)
         Z, codes = embedded(self, estimator, X), np.unique(y, return_inverse=True)[1]
         if len(Z) <= MOST_ROWS:
             i, j = np.triu_indices(len(Z), 1)
         else:
             i, j = sampled_pairs(codes, check_random_state(0))
         distance = ((Z[i] - Z[j]) ** 2).sum(axis=1)
-        return pair_auc_score(codes[i] == codes[j], distance)
+        weight = check_weights(sample_weight, len(Z))
+        of_pair = None if weight is None else weight[i] * weight[j]
+        return pair_auc_score(codes[i] == codes[j], distance, sample_weight=of_pair)
 
 
 class KnnAccuracyScorer(EmbeddingScorer):
@@ -91,7 +104,13 @@ class KnnAccuracyScorer(EmbeddingScorer):
     def __init__(self, n_neighbors: int = 1) -> None:
         self.n_neighbors = n_neighbors
 
-    def score(self, estimator: Any, X: Matrix, y: ArrayLike) -> float:
+    def score(
+        self,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """The accuracy of nearest neighbours among the rows of X.
 
         Parameters
@@ -101,6 +120,8 @@ class KnnAccuracyScorer(EmbeddingScorer):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
             Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of rows in the accuracy.
 
         Returns
         -------
@@ -108,7 +129,9 @@ class KnnAccuracyScorer(EmbeddingScorer):
             nan, with a warning, where it is not defined.
         """
         Z = embedded(self, estimator, X)
-        return knn_accuracy_score(y, Z, n_neighbors=self.n_neighbors)
+        return knn_accuracy_score(
+            y, Z, n_neighbors=self.n_neighbors, sample_weight=sample_weight
+        )
 
 
 def pair_auc_scorer() -> PairAucScorer:
@@ -120,7 +143,7 @@ def pair_auc_scorer() -> PairAucScorer:
     Returns
     -------
     PairAucScorer
-        A callable ``scorer(estimator, X, y)``.
+        A callable ``scorer(estimator, X, y, sample_weight=None)``.
 
     Examples
     --------
@@ -147,7 +170,7 @@ def knn_accuracy_scorer(n_neighbors: int = 1) -> KnnAccuracyScorer:
     Returns
     -------
     KnnAccuracyScorer
-        A callable ``scorer(estimator, X, y)``.
+        A callable ``scorer(estimator, X, y, sample_weight=None)``.
     """
     positive = [Interval(1, None, "left", integer=True)]
     check_parameter("knn_accuracy_scorer", "n_neighbors", n_neighbors, positive)

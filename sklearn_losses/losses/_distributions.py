@@ -34,7 +34,8 @@ from sklearn_losses.losses._table import CLoss
 
 CRPS = "crps"
 POSITIVE = Interval(0, None, "neither")
-DF = 4.0  # where a fit of degrees of freedom begins
+DF = 4.0  # where a fit of degrees of freedom begins ...
+OTHER_DF = 1.0, 30.0  # ... or might, if that is better
 
 
 def weighted_median(y, weight):
@@ -49,6 +50,29 @@ def start_of_centre(y, weight):
     median = weighted_median(y, weight)
     spread = weighted_median(np.abs(y - median), weight)
     return (median, np.log(spread)) if spread > 0 else start_of_location(y, weight)
+
+
+def other_tails(loss, start):
+    """Raw outputs like these, with other degrees of freedom where they are fitted."""
+    found = []
+    for df in OTHER_DF if "df" in loss.outputs else ():
+        other = start.copy()
+        other[loss.outputs.index("df")] = np.log(df)
+        found.append(other)
+    return found
+
+
+def least_df(weight: Array, n_coefs: int) -> float:
+    """The degrees of freedom below which a likelihood grows as its scale vanishes.
+
+    So many rows can be fitted exactly, those of the largest weights, whose sum is W. As
+    the scale falls to 0 they gain -W log(scale), and what the others lose is df times
+    their own weight (Fernandez and Steel 1999, "Multivariate Student-t regression
+    models: pitfalls and inference", Biometrika 86).
+    """
+    ordered = np.sort(weight)[::-1]
+    exact, others = ordered[:n_coefs].sum(), ordered[n_coefs:].sum()
+    return float(exact / others) if others > 0 else np.inf
 
 
 class Ruled(Distribution):
@@ -311,6 +335,8 @@ class StudentTDistribution(Ruled):
         self.df = df
         self.rule = rule
 
+    least_df = staticmethod(least_df)
+
     @property
     def convex(self) -> bool:
         return self.rule == CRPS and self.scale != MLE
@@ -334,6 +360,10 @@ class StudentTDistribution(Ruled):
 
     def _start(self, y, weight):
         return *start_of_centre(y[:, 0], weight), np.log(DF)
+
+    def rivals(self, start: Array) -> list[Array]:
+        """Tails of other lengths."""
+        return other_tails(self, start)
 
     def frozen(self, location: Any, scale: float | str, df: float | str) -> Any:
         from scipy.stats import t

@@ -208,7 +208,7 @@ class LabelRanking(Likelihood):
     # --------------------------------------------------------------- what is fitted
     def start(self, y: Array, weight: Array) -> Array:
         """The log-odds of the labels, or the best constants of a loss with kinks."""
-        share = np.average(y, axis=0, weights=weight)
+        share = np.clip(np.average(y, axis=0, weights=weight), 0.0, 1.0)
         with np.errstate(divide="ignore"):
             found = np.clip(np.log(share) - np.log1p(-share), -FAR, FAR)
         found = found if self.calibrated else found - found.mean()

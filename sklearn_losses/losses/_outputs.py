@@ -180,6 +180,15 @@ class Likelihood(Loss):
         """A loss of points whose best location is a good one to begin with, or None."""
         return None
 
+    def rivals(self, start: Array) -> list[Array]:
+        """Other raw outputs to begin with, of a loss that may have several optima.
+
+        Parameters
+        ----------
+        start : ndarray of shape (n_outputs,)
+        """
+        return []
+
     def check_fit(self, y: Any, weight: Any) -> None:
         """Refuse targets that leave the fitted parameters without a best value.
 

@@ -2,10 +2,12 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from scipy.linalg import LinAlgError
 from sklearn.base import clone
+from sklearn.metrics import accuracy_score
 from sklearn.utils import get_tags
 
 from sklearn_losses.estimators._linear import (
@@ -14,6 +16,7 @@ from sklearn_losses.estimators._linear import (
 )
 from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.losses import AbsoluteError, SquaredError
+from sklearn_losses.model_selection._affine import affine
 from sklearn_losses.model_selection._folds import (
     Data,
     Outcome,
@@ -22,7 +25,9 @@ from sklearn_losses.model_selection._folds import (
     score,
     steps_before,
 )
-from sklearn_losses.model_selection._newton import Doubt, Path, Stack, refined
+from sklearn_losses.model_selection._least import Doubt
+from sklearn_losses.model_selection._newton import Path, Stack, refined
+from sklearn_losses.model_selection._scales import scales_along
 
 MOST_COEFS = 1000  # of one objective: its matrix is solved for each candidate and fold
 MOST_NUMBERS = 1 << 26  # of the centred copy of X: half a gigabyte
@@ -60,24 +65,33 @@ class HeldClassifier(LinearClassifier):
     __sklearn_tags__ = HeldRegressor.__sklearn_tags__
 
     def predict(self, X, offset=None):
-        raw = self.held
-        return self.classes_[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0) * 1]
+        return self.classes_[codes_of(self.held)]
+
+
+def codes_of(raw):
+    """The predicted classes' numbers."""
+    return raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0).astype(np.intp)
+
+
+def is_accuracy(metric):
+    """Whether it is scikit-learn's "accuracy", whose own checks take longer than it."""
+    if metric.loss is not None:
+        return False
+    is_own = getattr(metric.scorer, "_score_func", None) is accuracy_score
+    return is_own and not metric.scorer._kwargs
 
 
 def why_not_model(final):
     """Why no candidate of a model can have a Newton step, or None."""
     if not isinstance(final, (LinearRegressor, LinearClassifier)):
         return f"{type(final).__name__} is no LinearRegressor or LinearClassifier"
-    if getattr(final, "class_weight", None) == "balanced":
-        return "class_weight='balanced' differs from fold to fold"
     return None
 
 
-def why_not(data, splits, before):
+def why_not(data, splits, has_steps):
     """Why rows, or their folds, can have none, or None."""
-    if before is not None:
-        return "the transformers of a Pipeline are fitted in each fold"
-    if data.fit is not None and not data.fit.keys() <= {"sample_weight", "offset"}:
+    known = set() if has_steps else {"sample_weight", "offset"}
+    if data.fit is not None and not data.fit.keys() <= known:
         return "its fit takes more than weights and offsets"
     n, seen = len(data.y), np.zeros(len(data.y), int)
     for train, test in splits:
@@ -92,7 +106,7 @@ def why_not(data, splits, before):
     return None
 
 
-def why_not_loss(objective, n_train, is_auto):
+def why_not_loss(objective, n_train, is_auto, is_loo):
     """Why a loss cannot have one, or None."""
     loss, price = objective.loss, objective.penalty
     functions = loss.checked()
@@ -102,12 +116,12 @@ def why_not_loss(objective, n_train, is_auto):
         return f"{loss} has several raw predictions a row"
     if not loss.convex:
         return f"{loss} is not convex"
-    if not loss.differentiable:
+    if not loss.differentiable and (objective.is_joint or is_loo):
         return f"{loss} has kinks"
     if objective.is_joint and not functions.has_hessian:
         return f"{loss} has no second derivatives"
-    if price.has_kinks or not price.is_convex:
-        return "penalties with an l1 norm, groups or bounds have kinks"
+    if price.norm is not None or not price.is_convex:
+        return "penalties of groups, of sorted coefficients and concave ones have kinks"
     if size > MOST_COEFS:
         return f"there are more than {MOST_COEFS} coefficients"
     if objective.rows.n_rows * (objective.rows.n_features + 1) > MOST_NUMBERS:
@@ -132,20 +146,38 @@ class Steps:
     """
 
     def __init__(self, estimator, data, splits, metrics, decisive, method):
-        self.final, self.data, self.splits = last_step(estimator), data, splits
+        self.estimator, self.final = estimator, last_step(estimator)
+        self.given, self.data, self.splits = data, data, splits
         self.metrics, self.decisive, self.method = metrics, decisive, method
+        self.factors = None
         self.stack, self._held, self._rows, self.kept = None, None, {}, {}
+        self._codes = {}
         self.wants_rows = False
         self._look(estimator)
 
     def _look(self, estimator):
         """At the folds, and whether they allow of Newton steps."""
         n = np.arange(len(self.data.y))
-        self.tests = [n[test] for _, test in self.splits]
+        self.tests = [np.sort(n[test]) for _, test in self.splits]
         self.n_train = [len(n[train]) for train, _ in self.splits]
+        before = steps_before(estimator)
         self.why_not = why_not_model(self.final) or why_not(
-            self.data, self.splits, steps_before(estimator)
+            self.data, self.splits, before is not None
         )
+        if before is not None and self.method == "loo":
+            self.why_not = "the transformers of a Pipeline are fitted without each row"
+        elif before is not None and not self.why_not:
+            self._transform(before)
+
+    def _transform(self, before):
+        """Have the rows as the last step sees them."""
+        try:
+            trains = [train for train, _ in self.splits]
+            given = before, self.data, trains, self.final.fit_intercept
+            X, self.factors = affine(*given)
+            self.data = replace(self.data, X=X)
+        except (Doubt, ValueError) as error:
+            self.why_not = str(error)
 
     @property
     def sees_labels(self):
@@ -167,8 +199,11 @@ class Steps:
             raise Doubt(self.why_not)
         model = clone(self.final).set_params(**clone(group.params, safe=False))
         loss = model._usable_loss()
-        if loss.needs_scale:
-            raise Doubt(f"the scale of {loss} is measured in each fold")
+        scaled = loss if loss.needs_scale else None
+        if scaled is not None:
+            if self.method == "loo":
+                raise Doubt(f"the scale of {loss} is measured without each row")
+            loss = scaled.at_scale(1.0)
         if loss.needs_link:
             raise Doubt(f"the link of {loss} is learned in each fold")
         try:
@@ -178,7 +213,8 @@ class Steps:
         n_train = min(self.n_train)
         if not all(metric.sees_predictions_alone for metric in self.metrics):
             raise Doubt("a scorer looks at more than predictions")
-        reason = why_not_loss(objectives[0], n_train, self.method == "auto")
+        is_auto, is_loo = (self.method == name for name in ("auto", "loo"))
+        reason = why_not_loss(objectives[0], n_train, is_auto, is_loo)
         if reason:
             raise Doubt(reason)
         if self.stack is None:
@@ -186,35 +222,52 @@ class Steps:
         found = None
         if self.method != "loo" and self.stack.few is not None:
             with suppress(Doubt):
-                found = self._along(group, model, objectives, samples=True)
-        return found or self._along(group, model, objectives, samples=False)
+                found = self._along(group, model, objectives, scaled, samples=True)
+        return found or self._along(group, model, objectives, scaled, samples=False)
 
     def _objectives(self, model, loss):
         data = self.data
         return model._objectives(data.X, data.y, data.weight, loss, data.offset)
 
     def _stack(self, objective):
-        return Stack(objective, self.tests)
+        return Stack(objective, self.tests, self._kinds(), self.factors)
 
-    def _path(self, objective):
-        return Path(objective, self.stack)
+    def _kinds(self):
+        """The classes that are balanced, or None; the rows of a fold go by them."""
+        if getattr(self.final, "class_weight", None) != "balanced":
+            return None
+        if self.method == "loo":
+            raise Doubt("class_weight='balanced' differs from row to row")
+        kinds = np.unique(self.data.y, return_inverse=True)[1]
+        self.tests = [t[np.argsort(kinds[t], kind="stable")] for t in self.tests]
+        return kinds
 
-    def _along(self, group, model, objectives, samples):
+    def _path(self, objective, scaled):
+        return Path(objective, self.stack, scaled)
+
+    def _along(self, group, model, objectives, scaled, samples):
         """The outcomes of candidates on a path."""
         start, candidates = time.perf_counter(), list(group.settings())
-        paths = [self._path(objective) for objective in objectives]
+        paths = [self._path(objective, scaled) for objective in objectives]
         prices = [self._price(model, one, paths[0].is_joint) for one in candidates]
         if self.method == "loo":
             thetas = self._left_out(paths, prices)
         else:
-            points = list(zip(*(path.points(prices, samples) for path in paths)))
+            scales = None
+            if scaled is not None:
+                scales = scales_along(objectives[0], self.stack, prices)
+            along = (path.points(prices, samples, scales) for path in paths)
+            points = list(zip(*along))
             thetas = [[point.without_folds() for point in one] for one in points]
-            if self.method == "auto" and self._is_small(paths[0]):
+            is_small = self._is_small(paths[0]) and not paths[0].is_rough
+            if self.method == "auto" and is_small:
                 thetas, _ = _all_refined(points, thetas, MOST_REFINED)
             self.kept[id(group)] = model, paths, points, thetas
         took = (time.perf_counter() - start) / len(candidates)
         found = self.scored(model, paths, thetas, took)
-        if self.method == "auto" and not self._is_small(paths[0]):
+        if self.method == "auto" and paths[0].is_rough:
+            self._doubt_rough(group, found)
+        elif self.method == "auto" and not self._is_small(paths[0]):
             self._doubt(group, found)
         return found
 
@@ -224,7 +277,7 @@ class Steps:
             path.begin()
         for price in prices:
             for path in paths:
-                path.to(path.price(price))
+                path.to(path.costs(price)[0])
             found.append([path.left_out() for path in paths])
         return found
 
@@ -268,7 +321,7 @@ class Steps:
 
     def _raws(self, paths, thetas, k):
         """Raw predictions of the rows of fold k, of each candidate."""
-        part = self.stack.parts[k]
+        part = self.stack.folds[k]
         if self.method == "loo":
             return [_public(paths, [raw[part] for raw in one]) for one in thetas]
         each = []
@@ -297,7 +350,10 @@ class Steps:
         rows, found = self._rows_of(k), []
         for metric in self.metrics:
             targets = self._targets(metric.loss, model, rows)
-            if targets is None or metric.scorer.d2:
+            if is_accuracy(metric) and rows.score is None:
+                right = self._is_right(model, raw, k)
+                found.append(float(np.average(right, weights=rows.weight)))
+            elif targets is None or metric.scorer.d2:
                 held = self._holding(model, raw)
                 found += score([metric], held, rows)
             else:
@@ -308,16 +364,21 @@ class Steps:
         """The scores of single rows by the metric that decides; None: it has none."""
         metric, rows = self.metrics[self.decisive], self._rows_of(k)
         loss = metric.loss
+        if is_accuracy(metric):
+            return self._is_right(model, raw, k).astype(float)
         if loss is None:
             scored = getattr(metric.scorer, "_score_func", None)
-            name = getattr(scored, "__name__", None)
-            if name == "accuracy_score":
-                return (self._holding(model, raw).predict(None) == rows.y).astype(float)
-            loss = ROW_LOSSES.get(name)
+            loss = ROW_LOSSES.get(getattr(scored, "__name__", None))
         targets = self._targets(loss, model, rows)
         if targets is None or (metric.loss is not None and metric.scorer.d2):
             return None
         return -loss.value(targets, raw)
+
+    def _is_right(self, model, raw, k):
+        """Whether the class of each row of a fold is predicted."""
+        if k not in self._codes:
+            self._codes[k] = np.searchsorted(model.classes_, self._rows_of(k).y)
+        return codes_of(raw) == self._codes[k]
 
     def _targets(self, loss, model, rows):
         """The targets of a loss that takes raw predictions of a model as they are."""
@@ -366,7 +427,26 @@ class Steps:
         model, paths, points, thetas = self.kept[id(group)]
         thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
         (after,) = self.scored(model, paths, thetas, 0.0)
-        rows = found[best], after
+        self._compare(found[best], after)
+
+    def _doubt_rough(self, group, found):
+        """Compare scores with those of fits, which then are a candidate's scores.
+
+        As where kinks were smoothed or scales are those of some rows: those of the last
+        of the path, whose coefficients rows decide the most, and of the best.
+        """
+        self._take_fits(group, found, len(found) - 1)
+        best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
+        if best < len(found) - 1:
+            self._take_fits(group, found, best)
+
+    def _take_fits(self, group, found, i):
+        before, found[i] = found[i], self._fits(group, i)
+        self._compare(before, found[i])
+
+    def _compare(self, before, after):
+        """Doubt scores that are off by more than their errors allow."""
+        rows = before, after
         each = np.array([[o.scores[self.decisive] for o in row] for row in rows])
         n = each.shape[1]
         error = each[0].std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
@@ -375,8 +455,23 @@ class Steps:
         if not off <= tolerated * error + 1e-9 * np.abs(each).max():
             raise Doubt("a Newton step is not near enough to the fits without a fold")
 
+    def _fits(self, group, i):
+        """The outcomes of a candidate by fits."""
+        one = replace(group, alphas=[group.alphas[i]])
+        rows = run_exact(
+            *(self.estimator, self.given, self.splits, [one], self.metrics, None)
+        )
+        return [row[0] for row in rows]
+
+    def knows_gaps(self, group):
+        """Whether steps without folds have a bound of what they leave."""
+        _, paths, points, _ = self.kept[id(group)]
+        return not (paths[0].is_rough or points[0][0].costs[0].has_kinks)
+
     def certified(self, group, which):
         """The outcomes of some candidates after steps that leave next to no gap."""
+        if not self.knows_gaps(group):
+            return [self._fits(group, i) for i in which]
         model, paths, points, thetas = self.kept[id(group)]
         start = time.perf_counter()
         points, thetas = [points[i] for i in which], [thetas[i] for i in which]
@@ -470,7 +565,9 @@ def _certify(steps, groups, outcomes, decisive):
         j = int(np.argmax(means[i]))
         if (i, j) in done or outcomes[i][j][0].method != "newton":
             return
-        near = [j] if done else range(max(j - 1, 0), min(j + 2, len(outcomes[i])))
+        near = range(max(j - 1, 0), min(j + 2, len(outcomes[i])))
+        if done or not steps.knows_gaps(groups[i]):  # a fit of each fold takes longer
+            near = [j]
         which = [n for n in near if outcomes[i][n][0].method == "newton"]
         done.update((i, n) for n in which)
         with suppress(Doubt), np.errstate(all="ignore"):

@@ -14,7 +14,8 @@ from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators.blocks._blocks import objectives_of_blocks
 from sklearn_losses.model_selection._approximate import Steps, why_not_model
 from sklearn_losses.model_selection._folds import Data, Outcome
-from sklearn_losses.model_selection._newton import Doubt, Path, Stack
+from sklearn_losses.model_selection._least import Doubt
+from sklearn_losses.model_selection._newton import Path, Stack
 from sklearn_losses.problem._posed import CHANGED, data_of
 
 
@@ -35,11 +36,14 @@ class BlockStack:
         n = objective.rows.n_rows
         order = np.random.default_rng(0).permutation(n)
         tests = [np.sort(order[k :: folds.n]) for k in range(folds.n)]
-        self.near = Stack(objective.at_hand, tests, self.features)
+        self.near = Stack(objective.at_hand, tests, features=self.features)
+        self.fold_of, self.kind_of = self.near.fold_of, self.near.kind_of
 
 
 class BlockPath(Path):
     """Fits of an objective of rows in blocks along penalties."""
+
+    is_smoothed = is_rough = False
 
     def __init__(self, objective, stack):
         self.near = Path(objective.at_hand, stack.near)
@@ -47,19 +51,19 @@ class BlockPath(Path):
         self.is_joint, self.K = objective.is_joint, objective.n_outputs
         self.scales = self.near.scales
 
-    def points(self, penalties, samples=True):
+    def points(self, penalties, samples=True, scales=None):
         yield from self.looked_at(list(self.near.points(penalties, samples=False)))
 
-    def look_many(self, thetas):
+    def look_many(self, thetas, points=None):
         features, blocks = self.stack.features, self.blocks
         task = LookByFold(blocks.pose, self.stack.folds, features.mean, features.scale)
         start = time.perf_counter()
-        mark, (values, gradients, mass) = blocks.blocks.sum(task, thetas)
+        mark, (gradients, mass) = blocks.blocks.sum(task, thetas)
         blocks.log(task.__name__, time.perf_counter() - start)
         if mark != blocks.mark:
             raise ValueError(CHANGED)
         self.mass = mass / mass.sum()
-        return values, gradients
+        return gradients
 
 
 class OfFolds:
@@ -85,12 +89,12 @@ class OfFolds:
         if not total > 0:
             return None, 0.0
         units = Centred.about(objectives[0].rows, self.mean, self.scale)
-        stack = Stack(objectives[0], tests, units)
+        stack = Stack(objectives[0], tests, features=units)
         return [Path(o, stack) for o in objectives], total / self.pose.total_weight
 
 
 class LookByFold(OfFolds):
-    """Values and gradients of several points, and the weights, by fold."""
+    """Gradients of several points, and the weights, by fold."""
 
     __name__ = "look_by_fold"
 
@@ -100,8 +104,8 @@ class LookByFold(OfFolds):
         paths, share = self.paths_of(data, [self.pose], tests)
         if paths is None:
             return data.mark, None
-        values, gradients = paths[0].look_many(thetas)
-        return data.mark, (share * values, share * gradients, share * paths[0].mass)
+        gradients = paths[0].look_many(thetas)
+        return data.mark, (share * gradients, share * paths[0].mass)
 
 
 class HeldOut(OfFolds):
@@ -144,18 +148,25 @@ class BlockSteps(Steps):
 
     def _look(self, estimator):
         self.why_not = why_not_model(self.final)
+        if getattr(self.final, "class_weight", None) == "balanced":
+            self.why_not = "class_weight='balanced' differs from fold to fold"
         self.folds = self.splits[0][0].folds
         self.n_train = [train.n_rows for train, _ in self.splits]
 
     def _objectives(self, model, loss):
         if self.method == "loo":
             raise Doubt("rows in blocks are not left out one by one")
-        return objectives_of_blocks(model, self.data.X, loss)
+        if not loss.differentiable or model._usable_loss().needs_scale:
+            raise Doubt(f"{loss} has kinks, or a scale of its own in each fold")
+        found = objectives_of_blocks(model, self.data.X, loss)
+        if found[0][0].penalty.has_kinks:
+            raise Doubt("penalties with an l1 norm or bounds have kinks")
+        return found
 
     def _stack(self, objective):
         return BlockStack(objective, self.folds)
 
-    def _path(self, objective):
+    def _path(self, objective, scaled):
         return BlockPath(objective, self.stack)
 
     def _is_small(self, path):

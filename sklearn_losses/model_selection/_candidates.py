@@ -6,6 +6,7 @@ error. So each loss has a path of its own, relative to how steep it is at the be
 constant.
 """
 
+import warnings
 from dataclasses import dataclass
 from itertools import product
 from numbers import Integral
@@ -16,7 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
-from sklearn_losses.estimators._parameters import resolve_loss
+from sklearn_losses.estimators._parameters import price_of, resolve_loss
 from sklearn_losses.estimators._path import _slopes_at_0
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.losses import (
@@ -43,6 +44,16 @@ GAINED = 0.9  # of what can be gained along the gradient says how long it is
 FEW = 2000  # rows from which that is known
 MANY = 20_000  # rows from which the slopes are known
 LENGTHS = np.geomspace(1e-8, 1e8, 129)
+# Fits that tell an alpha: how much stronger and weaker each is, what is the same, and
+# how much of the gradient a penalty takes that is about as large as the curvature.
+MOST_FITS, STRONGER, WEAKER, SETTLED, BENT, LEAST_ALONG = (
+    12,
+    100.0,
+    10.0,
+    0.1,
+    0.7,
+    1e-3,
+)
 MOST_KINDS = 0.5  # of the rows may have targets of their own, for them to be counts
 
 OWN = "linear models of sklearn_losses"
@@ -253,13 +264,60 @@ def path(group_params, final, alphas, data):
         return [None]
     if not isinstance(alphas, int):
         return alphas
-    linear = linear_like(model).set_params(alpha=1.0)
-    X, y, weight, offset = some_of(*data, hasattr(model, "class_weight"))
-    objectives, _ = linear._objectives(X, y, weight, linear._usable_loss(), offset)
-    largest, ratio = _largest_alpha(objectives, linear)
+    if has_slopes(model.loss):
+        linear = linear_like(model).set_params(alpha=1.0)
+        X, y, weight, offset = some_of(*data, hasattr(model, "class_weight"))
+        objectives, _ = linear._objectives(X, y, weight, linear._usable_loss(), offset)
+        largest, ratio = _largest_alpha(objectives, linear)
+    else:
+        largest, ratio = alpha_by_fits(model, data)
     found = largest * np.geomspace(1.0, ratio, alphas)
     # Three digits, so that people can read them, and the same in every run.
     return [float(f"{alpha:.3g}") for alpha in found]
+
+
+def has_slopes(loss):
+    """Whether its slopes at the best constant are those of one or each class."""
+    several = getattr(loss, "outputs", 0) and loss.granularity == "row"
+    return loss.granularity != "group" and not several
+
+
+def alpha_by_fits(model, data):
+    """The alpha that a path begins with, and the last one as a share of it.
+
+    Of any loss: w(alpha) = z / (alpha + curvature) along the gradient z, as of a
+    parabola, where alpha is the strength of an l2 norm. The gradient is known where
+    alpha w(alpha) is the same for a larger alpha, and the curvature from a smaller one.
+    """
+    X, y, weight, offset = data
+    squares = clone(model).set_params(penalty="l2")
+
+    def coef(alpha):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitted = squares.set_params(alpha=alpha).fit(X, y, weight, offset=offset)
+        return fitted.coef_
+
+    alpha, z = 1.0, coef(1.0)
+    for _ in range(MOST_FITS):
+        z, before = coef(STRONGER * alpha) * STRONGER * alpha, z
+        alpha *= STRONGER
+        if np.abs(z - before).max() <= SETTLED * np.abs(z).max():
+            break
+        before = z
+    size = float(np.vdot(z, z))
+    if not 0 < size < np.inf:
+        return 1.0, L2_RATIO
+    if model.penalty != "l2":
+        price = price_of(clone(model).set_params(alpha=1.0), X.shape[1], False)
+        if price.selects:
+            return float(price.gauge(np.atleast_2d(z))), L1_RATIO
+    for _ in range(MOST_FITS):
+        alpha /= WEAKER
+        along = alpha * float(np.vdot(z, coef(alpha))) / size
+        if along < BENT:
+            break
+    return L2_START * alpha * (1.0 / max(along, LEAST_ALONG) - 1.0), L2_RATIO
 
 
 def some_of(X, y, weight, offset, classifies):

@@ -1,7 +1,8 @@
 """A race: all candidates on some of the rows, and those that may win on all.
 
 What is dropped is behind by so much, in differences from the best row by row, that all
-rows would hardly turn it (Maron and Moore 1997, "The racing algorithm").
+rows would hardly turn it (Maron and Moore 1997, "The racing algorithm"), or scores as a
+larger alpha does.
 """
 
 from dataclasses import replace
@@ -17,6 +18,7 @@ LEAST = 2000  # rows, of which 100 for each feature, are worth a race
 FOR_EACH = 100
 BEHIND = 3.0  # standard errors of the difference from the best
 ODDS = 2e-3  # as small as those of BEHIND, where there are only folds to compare
+ALIKE = 0.001  # standard errors of a score: too little to look at all rows for
 
 
 def race(
@@ -38,7 +40,7 @@ def race(
     left, indices, start = [], [], 0
     for i, group in enumerate(groups):
         n = len(group.alphas)
-        here = np.flatnonzero(stays[start : start + n])
+        here = np.flatnonzero(stays[start : start + n] & _differ(first[i], decisive))
         start += n
         if len(here):
             left.append(replace(group, alphas=[group.alphas[j] for j in here]))
@@ -65,10 +67,12 @@ def _some_rows(data, splits, share, seed):
         for a, b in splits
     ]
     some = data.rows(chosen)
-    missing = [len(np.setdiff1d(data.y, some.y[train])) for train, _ in few]
-    classifies = data.y.dtype.kind not in "f"
-    if any(len(test) == 0 for _, test in few) or (classifies and any(missing)):
+    if any(len(test) == 0 for _, test in few):
         return None
+    if data.y.dtype.kind != "f":
+        kinds = np.unique(data.y)
+        if any(len(np.setdiff1d(kinds, some.y[train])) for train, _ in few):
+            return None
     return some, few
 
 
@@ -88,6 +92,20 @@ def _survivors(outcomes, decisive):
                 spread = gap.std(ddof=1) / np.sqrt(len(gap))
                 stays[i] = not gap.mean() > BEHIND * spread
     return stays & np.isfinite(means) | (np.arange(len(means)) == best)
+
+
+def _differ(path, decisive):
+    """Which candidates of a path are not what a larger alpha is already.
+
+    From some alpha on there is no penalty to be seen, and those below score the same.
+    """
+    scores = np.array([[o.scores[decisive] for o in row] for row in path])
+    means = np.where(np.isnan(scores).any(axis=1), -np.inf, scores.mean(axis=1))
+    best, n = int(np.argmax(means)), scores.shape[1]
+    if n < 2 or not np.isfinite(means[best]):
+        return np.ones(len(means), bool)
+    near = means[best] - means <= ALIKE * scores[best].std(ddof=1) / np.sqrt(n)
+    return ~near | (np.arange(len(means)) == np.argmax(near))
 
 
 def _values(row):

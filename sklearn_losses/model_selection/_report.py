@@ -30,6 +30,7 @@ REWARDS = {
 }
 ALIKE = {"log-odds": "probability"}
 PRECISE = "mean", "median", "probability", "geometric"  # or a quantile, an expectile
+POINTS = "regression", "binary", "multiclass"  # tasks whose losses estimate these
 USE = {
     "mean": "SquaredError()",
     "median": "AbsoluteError()",
@@ -252,7 +253,7 @@ class Standings:
 
     def _of_rewards(self):
         reward = rewards(self.decisive)
-        if not is_precise(reward):
+        if not is_precise(reward) or self.losses[0].task not in POINTS:
             return None
         if any(does_estimate(loss, reward) for loss in self.losses):
             return None

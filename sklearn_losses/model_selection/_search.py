@@ -17,12 +17,13 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import GroupKFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import (
@@ -82,6 +83,16 @@ from sklearn_losses.problem._blocks import RowBlocks
 
 METADATA = "sample_weight", "offset", "groups"
 USUAL = 1.0, 1e-6  # alphas, from which to which
+JUDGES = {
+    "ranking": "ndcg_scorer() or pairwise_accuracy_scorer()",
+    "survival": "concordance_index_scorer() or integrated_brier_scorer()",
+    "ordinal": "ordinal_mae_scorer() or ranked_probability_scorer()",
+    "binary": "LogLoss() or 'accuracy'",
+    "regression": (
+        "AbsoluteError(), if a typical error counts, SquaredError(), if the mean has "
+        "to be right, or crps_scorer(), for distributions"
+    ),
+}
 
 
 def _has(name):
@@ -108,8 +119,9 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator
-        `LinearRegressor`, `LinearClassifier`, `SGDRegressor` or `SGDClassifier`, or a
-        Pipeline that ends in one. It stays as it is.
+        `LinearRegressor`, `LinearClassifier`, `SGDRegressor` or `SGDClassifier`, one of
+        rankings, survival or ordered classes, such as `LinearRanker`, or a Pipeline
+        that ends in one. It stays as it is.
 
     losses : list of Loss or str, default=None
         What is compared. None: a good set for the target, which `losses_` holds and
@@ -130,7 +142,8 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         ``[Huber(1), Huber(2), Huber(4)]``.
 
     cv : int, splitter or iterable, default=None
-        The folds, as in scikit-learn; None means 5.
+        The folds, as in scikit-learn; None means 5. The queries of a `ranking_target`
+        stay whole.
 
     scoring : Loss, str, callable, or a list or dict of these, default=None
         What candidates are compared by: a loss (the lower its mean the better), a
@@ -143,10 +156,12 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
 
         - 'exact': by fits, each of which starts from the one with the next larger
           alpha.
-        - 'newton': by a Newton step from the fit of all rows [1]_, of losses that are
-          convex and differentiable, without l1 norm, bounds and transformers. The
-          winner and its neighbours make further steps, until their duality gap is
-          small. Other losses are fitted, with a warning.
+        - 'newton': by a Newton step from the fit of all rows [1]_, of convex losses,
+          also with an l1 norm, bounds, balanced classes, scales that are "mad", and
+          scalers in a Pipeline. The winner and its neighbours make further steps, until
+          their duality gap is small; where there is none, as with an l1 norm or with
+          kinks, which are smoothed, the winner is fitted. Other losses are fitted, with
+          a warning.
         - 'loo': by the predictions of each row by the fit of all others [2]_, exact for
           the squared error; the folds then only say which rows are scored together.
         - 'auto': 'newton' where further steps change nothing that could be seen beside
@@ -162,8 +177,9 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     race : bool or float, default=False
         Whether all candidates are first compared on a random share of the rows (True:
         one in 20), and only those go on that are not worse by more than three standard
-        errors of that difference. The others keep the scores that they have got, and
-        rank last; `n_rows` of the results says so. With few rows there is no race.
+        errors of that difference, nor score as a larger alpha does. The others keep the
+        scores that they have got, and rank last; `n_rows` of the results says so. With
+        few rows there is no race.
 
     refit : bool or str, default=True
         Whether to fit `best_estimator_` on all rows. A str is the name of the metric
@@ -423,15 +439,9 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         return losses, why
 
     def _no_scoring(self, what):
-        classifies = is_classifier(self.estimator)
-        example = (
-            "LogLoss() or 'accuracy'"
-            if classifies
-            else (
-                "AbsoluteError(), if a typical error counts, or SquaredError(), if the "
-                "mean has to be right"
-            )
-        )
+        tasks = getattr(last_step(self.estimator), "_tasks", ())
+        kinds = (example for task, example in JUDGES.items() if task in tasks)
+        example = next(kinds, JUDGES["regression"])
         return InvalidParameterError(
             f"LossSearchCV needs 'scoring' to compare {what}: no loss can be the judge "
             f"of the others. Use what the predictions are for, such as {example}."
@@ -474,7 +484,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     def _splits(self, data, params):
         """The folds, each of which has rows of all classes to learn from."""
         classifies = is_classifier(self.estimator)
-        splitter = check_cv(self.cv, data.y, classifier=classifies)
+        splitter, params = self._splitter(data.y, classifies, params)
         splits = list(splitter.split(data.X, data.y, **params))
         if not splits:
             raise ValueError("The 'cv' parameter of LossSearchCV gives no folds.")
@@ -485,6 +495,16 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             if classifies:
                 _check_classes(k, data.y, data.weight, np.arange(len(data.y))[train])
         return splits
+
+    def _splitter(self, y, classifies, params):
+        """The splitter and its arguments: queries that y names stay whole."""
+        has_queries = set(y.dtype.names or ()) == {"relevance", "group"}
+        is_number = self.cv is None or isinstance(self.cv, Integral)
+        if not (has_queries and is_number):
+            return check_cv(self.cv, y, classifier=classifies), params
+        groups = params.get("groups")
+        groups = y["group"] if groups is None else groups
+        return GroupKFold(5 if self.cv is None else self.cv), {"groups": groups}
 
     def _groups(self, losses, final, data):
         alphas = checked_alphas(self.alphas)
@@ -753,12 +773,9 @@ def _path_or_usual(settings, final, alphas, seen):
         return path(settings, final, alphas, seen)
     except ValueError as error:
         found = np.geomspace(*USUAL, alphas).tolist() if alphas > 1 else [USUAL[0]]
-        loss, reason = settings["loss"], error
-        if loss.granularity == "group" or (loss.outputs and loss.granularity == "row"):
-            reason = "It has one for losses of points and classes."
         warn_caller(
-            f"LossSearchCV knows no path of alphas for {loss}, and takes "
-            f"{found[0]:g} to {found[-1]:g}. Pass alphas, or leave it out. {reason}"
+            f"LossSearchCV knows no path of alphas for {settings['loss']}, and takes "
+            f"{found[0]:g} to {found[-1]:g}. Pass alphas, or leave it out. {error}"
         )
         return found
 

@@ -34,6 +34,8 @@ class Slopes:
         The step, to whose end the curvature at the point leads.
     zero : bool
         Whether they are 0, whatever the point is.
+    masses : ndarray or None
+        Of points: what is known of the sizes of those of both signs.
     """
 
     point: Any
@@ -41,6 +43,7 @@ class Slopes:
     unit: float = 1.0
     delta: Any = None
     zero: bool = False
+    masses: Any = None
 
     def of(self, block):
         """The slopes of a block, its features and its term."""
@@ -97,25 +100,29 @@ class BlockDual(Dual):
         masses : ndarray of shape (2,)
             The sizes of the slopes.
         totals, sizes, zeros : ndarray of shape (2,)
-            Conjugates, their sizes, and conjugates of 0.
-        z : ndarray of shape (n_features, 2)
+            Conjugates, their sizes, and conjugates of 0, if it is not known how they
+            are mixed.
+        z : ndarray of shape (n_features, 2), or (n_features, 1) of both together
+            The latter where it is known how they are mixed.
         """
-        u = np.empty((len(slopes), 2))
+        u = np.empty((len(slopes), 2 if mix is None else 1))
         masses, totals, sizes, zeros = np.zeros((4, 2))
         for rows in self._chunks(slopes):
             each = factor * self._inside(slopes[rows], rows)
+            is_up = each > 0
             if mix is not None:
-                each *= np.where(each > 0, *mix)
-            side = (each <= 0).astype(np.intp)
-            np.maximum(each, 0.0, out=u[rows, 0])
-            np.minimum(each, 0.0, out=u[rows, 1])
-            weight = self.weight[rows]
-            masses += np.abs(weight @ u[rows])
+                each *= np.where(is_up, *mix)
+            up = np.maximum(each, 0.0)
+            u[rows, 0] = each if mix is not None else up
+            if mix is None:
+                np.subtract(each, up, out=u[rows, 1])
+            up, mass = (self.weight[rows] * part for part in (up, each))
+            masses += up.sum(), up.sum() - mass.sum()
             cost = self._costs(each, rows)
-            totals += np.bincount(side, cost, 2)
-            sizes += np.bincount(side, np.abs(cost), 2)
-            if not has_minimum_0(type(self.loss)):
-                zeros += np.bincount(side, self._costs(np.zeros(len(each)), rows), 2)
+            totals += _of_sides(cost, is_up)
+            sizes += _of_sides(np.abs(cost), is_up)
+            if mix is None and not has_minimum_0(type(self.loss)):
+                zeros += _of_sides(self._costs(np.zeros(len(each)), rows), is_up)
         if not self.has_intercept:
             masses = np.ones(2)
         z = self._z(u, lambda rows: u[rows])[0]
@@ -154,6 +161,11 @@ class BlockDual(Dual):
         chunks = ((rows, u[rows]) for rows in self._chunks(u))
         total, sizes = self._conjugates(chunks, factor)
         return total, sizes, z, float(np.max(size)), self.weight @ u, balance
+
+
+def _of_sides(cost, is_up):
+    up = float(cost @ is_up)
+    return up, float(cost.sum()) - up
 
 
 def mix_of(balance, loss):
@@ -202,7 +214,7 @@ class BlocksDual:
 
     def __init__(self, blocks, price, n_features, has_intercept, is_joint):
         self.blocks, self.has_intercept = blocks, has_intercept
-        self.is_joint = is_joint
+        self.is_joint, self.is_strict = is_joint, price.has_kinks
         self.conjugate = Conjugate(price, n_features)
 
     def bound(self, slopes, reach=0.0, least=-np.inf):
@@ -224,20 +236,39 @@ class BlocksDual:
         with np.errstate(all="ignore"):
             if self.is_joint:
                 return self._of_rows(slopes, reach)
-            found, shares, slack = self._of_points(slopes, None, reach)
+            is_known = self.has_intercept and not self.is_strict
+            mix = self._shares(slopes.masses) if is_known else None
+            found, shares, slack = self._of_points(slopes, mix, reach)
+            if shares is None:  # it was known wrong
+                found, shares, slack = self._of_points(slopes, None, reach)
             if found < least <= found + slack:
+                if shares.max() < 1.0:  # an l1 norm must not refuse them by rounding
+                    shares = (1.0 - INSIDE) * shares
                 again, _, _ = self._of_points(slopes, tuple(shares), reach)
                 found = max(found, again)
             return found
+
+    @staticmethod
+    def _shares(masses):
+        """Of the slopes of both signs, so that all sum to 0; None if nobody knows."""
+        if masses is None or not masses.all():
+            return None
+        return tuple(masses.min() / masses)
 
     def _of_points(self, slopes, mix, reach):
         """D by one pass, the shares of both sides, and what they may have cost."""
         masses, totals, sizes, zeros, z = self.blocks.dual(slopes, mix, 1.0)
         shares = np.ones(2)
-        if self.has_intercept and masses[0] != masses[1]:
-            shares = np.nan_to_num(masses.min() / masses)
-        z, size = z @ shares, float(masses @ shares)
+        if mix is None:
+            if self.has_intercept and masses[0] != masses[1]:
+                shares = np.nan_to_num(masses.min() / masses)
+            z = z @ shares
+        elif abs(masses[0] - masses[1]) > BALANCED * masses.sum():
+            return -np.inf, None, 0.0
+        z, size = z.reshape(len(z)), float(masses @ shares)
         short, cost = self.conjugate.shortened(z, size, reach)
+        if short < 1.0 and mix is not None:
+            return -np.inf, None, 0.0
         if short < 1.0:
             shares = (1.0 - INSIDE) * short * shares
             z = (1.0 - INSIDE) * short * z

@@ -55,7 +55,7 @@ class DaskBlocks(RowBlocks):
         self.owner = owner
         shape = getattr(X, "shape", ())
         self.n_columns = shape[1] if len(shape) == 2 else np.inf
-        self.parts = [_parts(X)]
+        self.parts, self._given = [_parts(X)], [X]
         named = {"y": y, "sample_weight": sample_weight, "offset": offset}
         for name, array in named.items():
             if array is None or np.isscalar(array):
@@ -63,7 +63,9 @@ class DaskBlocks(RowBlocks):
                 continue
             if not is_collection(array):
                 raise TypeError(_line_to_write(owner, name, X))
-            parts = _parts(_cut_alike(array, X))
+            array = _cut_alike(array, X)
+            self._given.append(array)
+            parts = _parts(array)
             if len(parts) != len(self):
                 raise ValueError(
                     f"{name} has {len(parts)} blocks and X has {len(self)}. Cut both "
@@ -100,14 +102,11 @@ class DaskBlocks(RowBlocks):
         do not depend on who keeps which.
         """
         client = current_client()
-        if client is None or not self.n_columns <= NARROW:
-            return None
-        blocks = [[part.key for part in block if _is_lazy(part)] for block in self]
-        if not all(key in client.futures for keys in blocks for key in keys):
+        if client is None or not self.n_columns <= NARROW or self._kept is None:
             return None
         who, threads, found = client.who_has(), client.nthreads(), {}
-        for k, keys in enumerate(blocks):
-            near = threads.keys() & who.get(keys[0], ())  # X, to which the others go
+        for k, (X, *_) in enumerate(self._kept):
+            near = threads.keys() & who.get(X.key, ())  # to which the others go
             if not near:
                 return None
             found.setdefault(min(near), []).append(k)
@@ -119,14 +118,20 @@ class DaskBlocks(RowBlocks):
 
     @cached_property
     def _kept(self):
-        """The parts of blocks that workers keep."""
-        from distributed import Future
+        """The parts of blocks as workers keep them, None if they do not."""
+        from distributed import futures_of
 
-        client = current_client()
-        return [
-            [Future(part.key, client) if _is_lazy(part) else part for part in block]
+        kept = {future.key: future for future in futures_of(self._given)}
+        found = [
+            [kept.get(part.key) if _is_lazy(part) else part for part in block]
             for block in self
         ]
+        is_kept = all(
+            part is not None or given is None
+            for block, each in zip(self, found)
+            for given, part in zip(block, each)
+        )
+        return found if is_kept else None
 
     def _where_they_are(self, task, args):
         """What a task makes of each block, by one task of each thread that keeps some.

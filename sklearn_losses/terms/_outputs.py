@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_losses.losses._outputs import best_outputs
+from sklearn_losses.losses._outputs import best_outputs, spread_of
 from sklearn_losses.terms._rows import RowTerm
 from sklearn_losses.terms._term import FEW, LossTerm, Model, finite
 
@@ -224,7 +224,8 @@ class OutputsTerm(RowTerm):
         if self.known_minimum is not None:
             return self.known_minimum
         best = self.best_constant()
-        return self.value_at(best) - self.steepness_at(best) * self._unit
+        value, slopes = self._at_constant(best)
+        return value - float(slopes @ self._units)
 
     def value_at(self, c):
         """The value of a model that is the constant c."""
@@ -232,23 +233,36 @@ class OutputsTerm(RowTerm):
 
     def steepness_at(self, c):
         """The sum of the slopes' absolute values of a model that is the constant c."""
-        return self._at_constant(c)[1]
+        return float(self._at_constant(c)[1].sum())
 
     def _at_constant(self, c):
-        """Both, of one evaluation, which is kept."""
+        """The value, and the sum of the slopes' absolute values of each output.
+
+        Of one evaluation, which is kept.
+        """
         if self.grouped is not self:
             return self.grouped._at_constant(c)
         known, found = self._known
         if known is None or not np.array_equal(known, c):
-            found = np.zeros(2)
+            value, slopes = 0.0, np.zeros(self.n_outputs)
             for chunk in self._chunks(len(self._y)):
                 p = np.zeros((chunk.stop - chunk.start, self.n_outputs)) + c
                 if self.offset is not None:
                     p += self.offset[chunk]
-                sums, *_ = self.jets(p, 0.0, chunk, False)
-                found += sums.value, sums.steepness
+                sums, each, _ = self.jets(p, 0.0, chunk, False)
+                value += sums.value
+                slopes += np.abs(each).sum(axis=0)
+            found = value, slopes
             self._known = np.array(c), found
         return found
+
+    @cached_property
+    def _units(self):
+        """Of a step of each output; a location has that of y, parameters have none."""
+        units = np.full(self.n_outputs, self._unit)
+        if self.loss.parameters and self.loss.y_size == 1:
+            units[0] = spread_of(self.loss, self._y[self.weight > 0, 0])
+        return units
 
     @cached_property
     def lowest(self):

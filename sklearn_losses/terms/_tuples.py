@@ -9,6 +9,8 @@ so that products with A are all that is asked for, and no difference is ever kep
 products of rows, in place of distances, A is the symmetric matrix of slopes itself.
 """
 
+from copy import copy
+
 import numpy as np
 
 from sklearn_losses.terms._distances import (
@@ -90,7 +92,7 @@ class AnchorTerm:
     """
 
     def __init__(self, loss, codes, row_weight=None):
-        self.loss, self.codes, self.given_weight = loss, codes, row_weight
+        self.loss = loss
         counts = np.bincount(codes)
         self.order = np.argsort(codes, kind="stable")  # rows of a class together
         last = np.cumsum(counts)
@@ -107,7 +109,9 @@ class AnchorTerm:
         self.weight = weight / (weight.sum() or 1.0)
 
     def with_loss(self, loss):
-        return AnchorTerm(loss, self.codes, self.given_weight)
+        found = copy(self)
+        found.loss = loss
+        return found
 
     def sums(self, Z, V=None):
         """The value, A V or A Z, and the sum of all slopes; see `EdgeTerm`."""

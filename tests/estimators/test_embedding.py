@@ -423,10 +423,11 @@ def test_scores():
 
 
 def test_no_warning_without_a_reason():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         for loss in LOSSES:
             LinearEmbedding(2, loss=loss).fit(WINE, KIND)
+    assert [str(w.message) for w in caught] == []
 
 
 def test_cosines_do_not_end_in_a_valley():
@@ -545,6 +546,9 @@ def test_weights_in_scores():
     kept = 1.0 * (np.arange(178) < 150)
     score = model.score(WINE, KIND, kept)
     assert score == model.score(WINE[:150], KIND[:150])
+    for scorer in (pair_auc_scorer(), knn_accuracy_scorer(2)):
+        score = scorer(model, WINE, KIND, sample_weight=kept)
+        assert_allclose(score, scorer(model, WINE[:150], KIND[:150]))
 
 
 def test_weights_through_a_search():
@@ -554,6 +558,8 @@ def test_weights_through_a_search():
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         pipe = make_pipeline(scaler, model)
         grid = {"linearembedding__alpha": [1e-3, 1e-1]}
-        search = GridSearchCV(pipe, grid, cv=StratifiedKFold(3))
+        scoring = {"auc": pair_auc_scorer(), "knn": knn_accuracy_scorer()}
+        settings = {"cv": StratifiedKFold(3), "scoring": scoring, "refit": "auc"}
+        search = GridSearchCV(pipe, grid, **settings)
         search.fit(WINE, KIND, sample_weight=1.0 + KIND)
     assert search.best_score_ > 0.9

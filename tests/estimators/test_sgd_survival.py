@@ -250,6 +250,9 @@ def test_refusals():
     ]:
         with pytest.raises(ValueError, match=message):
             SGDSurvival(**settings).fit(*parts)
+    last = survival_target(y["time"] == y["time"].max(), y["time"])
+    with pytest.warns(UserWarning, match="At no event of SGDSurvival any other row"):
+        assert not SGDSurvival().fit(X, last).coef_.any()
     with pytest.raises(ValueError, match="strata_val was given without X_val"):
         SGDSurvival().fit(X, y, strata_val=np.zeros(60))
     with pytest.raises(ValueError, match="validation rows have no event"):

@@ -87,11 +87,11 @@ def test_the_score_of_a_gamma_of_any_shape(scale):
     raw = np.tile([np.log(2.0), np.log(scale)], (5, 1))
     found = GammaDistribution(rule="crps").value(y, raw)
     low, high = frozen.ppf(1e-15), frozen.isf(1e-15)
-    for i, seen in enumerate(y):
+    for i, at in enumerate(y):
         settings = dict(limit=500, epsabs=0.0, epsrel=1e-10)
-        ends = min(low, seen), max(high, seen)
-        below = integrate.quad(lambda x: frozen.cdf(x) ** 2, ends[0], seen, **settings)
-        above = integrate.quad(lambda x: frozen.sf(x) ** 2, seen, ends[1], **settings)
+        ends = min(low, at), max(high, at)
+        below = integrate.quad(lambda x: frozen.cdf(x) ** 2, ends[0], at, **settings)
+        above = integrate.quad(lambda x: frozen.sf(x) ** 2, at, ends[1], **settings)
         assert found[i] == pytest.approx(below[0] + above[0], rel=1e-9)
 
 

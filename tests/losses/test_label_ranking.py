@@ -25,6 +25,7 @@ from sklearn_losses import (
     SGDMultiTask,
     check_loss,
     describe,
+    loss_scorer,
 )
 from tests.cases import each
 
@@ -164,6 +165,20 @@ def test_predictions_and_offsets():
     assert search.predict(X).shape == Y.shape
 
 
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_labels_that_all_rows_have_or_none(solver):
+    y = np.column_stack([0 * Y[:, 0], 0 * Y[:, 0] + 1, Y[:, :2]])
+    model = LinearClassifier(LabelRanking(), alpha=0.01, solver=solver).fit(X, y)
+    assert model.gap_ < 1e-6
+    assert (model.predict(X)[:, :2] == [0, 1]).all()
+
+
+def test_a_loss_of_labels_is_a_score():
+    model = LinearClassifier(LabelRanking(), penalty=None).fit(X, Y)
+    score = loss_scorer(LabelRanking())(model, X, Y)
+    assert score == pytest.approx(-model.objective_)
+
+
 def test_a_task_among_others():
     own = LinearClassifier(LabelRanking(), alpha=0.01).fit(X, Y)
     size = X @ RNG.normal(size=5)
@@ -201,6 +216,8 @@ def test_what_it_cannot_use():
         LabelRanking().value([[0, 1], [0.5, 0]], np.zeros((2, 2)))
     with pytest.raises(ValueError, match=r"several labels a row\. Use LinearCl"):
         LinearRegressor(LabelRanking()).fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match="has no factor and is no part of another"):
+        LinearClassifier(2 * LabelRanking()).fit(X, Y)
     model = LinearClassifier(LabelRanking(calibrated=False)).fit(X, Y)
     with pytest.raises(ValueError, match="there is no predict"):
         model.predict(X)

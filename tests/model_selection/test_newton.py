@@ -9,12 +9,21 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, LeaveOneOut, PredefinedSplit, ShuffleSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    PolynomialFeatures,
+    QuantileTransformer,
+    StandardScaler,
+)
 
 from sklearn_losses import (
     AbsoluteError,
     CrossEntropy,
+    EpsilonInsensitive,
     Gamma,
+    GroupLasso,
+    Hinge,
     Huber,
     LinearClassifier,
     LinearRegressor,
@@ -24,9 +33,11 @@ from sklearn_losses import (
     ModifiedHuber,
     Poisson,
     PseudoHuber,
+    Quantile,
     SquaredError,
     SquaredHinge,
     Tikhonov,
+    TukeyBiweight,
 )
 from sklearn_losses.model_selection import _approximate, _newton, _race
 
@@ -82,6 +93,110 @@ def test_weights_offsets_csr_and_a_matrix():
     coupled = LinearRegressor(penalty=Tikhonov(np.eye(6) + 0.5), tol=1e-8)
     steps, fits = two([Huber()], coupled, alphas=[1.0, 0.01])
     assert set(steps.cv_results_["method"]) == {"newton"}
+    np.testing.assert_allclose(scores(steps), scores(fits), rtol=1e-4)
+
+
+NORMS = [
+    {"penalty": "l1"},
+    {"penalty": "elasticnet", "l1_ratio": 0.3},
+    {"positive": True},
+    {"penalty": "l1", "bounds": (-0.5, 1.0), "fit_intercept": False},
+]
+
+
+@pytest.mark.parametrize("settings", NORMS, ids=str)
+@pytest.mark.parametrize("loss", [SquaredError(), PseudoHuber()], ids=str)
+def test_norms_and_bounds_equal_fits(loss, settings):
+    data = (X - 1e3) / 10.0 ** np.arange(6), Y - Y.mean()
+    steps, fits = two([loss], LinearRegressor(tol=1e-10, **settings), data, alphas=6)
+    methods = steps.cv_results_["method"]
+    assert methods[steps.best_index_] == "exact"  # for the gap
+    assert set(np.delete(methods, steps.best_index_)) == {"newton"}
+    np.testing.assert_allclose(scores(steps), scores(fits), rtol=1e-4)
+
+
+def test_sparse_models_of_classes_equal_fits():
+    A, y = make_classification(400, 8, n_informative=3, n_classes=3, random_state=0)
+    model = LinearClassifier(penalty="l1", tol=1e-10)
+    losses = [LogLoss(), CrossEntropy()]
+    steps, fits = two(losses, model, (A, y), "neg_log_loss", method="newton")
+    assert errors(steps, fits).max() < 0.2  # of one step; further ones:
+    steps, fits = two(losses, model, (A, y), "neg_log_loss")
+    np.testing.assert_allclose(scores(steps), scores(fits), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "scoring"),
+    [
+        (FINE, AbsoluteError(), AbsoluteError()),
+        (FINE, Quantile(0.8), Quantile(0.8)),
+        (LinearRegressor(penalty="l1"), EpsilonInsensitive(0.3), AbsoluteError()),
+        (LinearClassifier(), Hinge(), Hinge()),
+    ],
+    ids=str,
+)
+def test_kinks_are_smoothed_and_the_best_is_fitted(model, loss, scoring):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(3000, 4))
+    y = A @ np.ones(4) + rng.normal(size=3000)
+    y = y > 0.5 if isinstance(loss, Hinge) else y
+    steps, fits = two([loss], model, (A, y), scoring, alphas=6)
+    methods = steps.cv_results_["method"]
+    assert methods[steps.best_index_] == "exact"
+    assert np.sum(methods == "newton") >= 2  # each that has been the best is fitted
+    assert errors(steps, fits)[1:].max() < 0.1  # the first is far from the best
+    assert np.isfinite(steps.cv_results_["gap"][steps.best_index_])
+
+
+@pytest.mark.parametrize("settings", [{}, {"penalty": "l1"}], ids=str)
+@pytest.mark.parametrize("enough", [1000, 20])  # rows to know the scale by: all, some
+def test_scales_are_those_of_each_fold(monkeypatch, settings, enough):
+    monkeypatch.setattr(_newton, "SAMPLED", enough)
+    rng = np.random.default_rng(0)
+    A, t = rng.normal(size=(1000, 4)), rng.standard_t(2, size=1000)
+    data = A, 100.0 * (A @ np.ones(4) + t * np.exp(A[:, 0]))
+    given = {"sample_weight": rng.integers(0, 3, 1000), "offset": 50.0 * A[:, 1]}
+    model = LinearRegressor(tol=1e-8, **settings)
+    steps, fits = two([Huber(scale="mad")], model, data, params_of_fit=given)
+    methods = steps.cv_results_["method"]
+    assert methods[steps.best_index_] == "exact"
+    assert "newton" in methods
+    assert errors(steps, fits).max() < 0.05
+    with pytest.raises(ValueError, match=r"scale of .* without each row"):
+        two([Huber(scale="mad")], model, data, method="loo")
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("loss", [LogLoss(), CrossEntropy()], ids=str)
+def test_balanced_classes_are_balanced_in_each_fold(loss, n_classes):
+    shape = dict(n_informative=4, n_redundant=0, n_classes=n_classes, random_state=0)
+    A, y = make_classification(400, 5, weights=[0.8, 0.15, 0.05][:n_classes], **shape)
+    model = LinearClassifier(class_weight="balanced", tol=1e-8)
+    cv = KFold(5, shuffle=True, random_state=0)  # so that shares differ
+    given = {"sample_weight": RNG.integers(1, 4, 400)}
+    data = dict(data=(A, y), scoring="neg_log_loss", cv=cv, params_of_fit=given)
+    steps, fits = two([loss], model, **data)
+    assert set(steps.cv_results_["method"]) == {"newton"}
+    np.testing.assert_allclose(scores(steps), scores(fits), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("before", "settings", "data"),
+    [
+        ([StandardScaler()], {}, X),
+        ([StandardScaler()], {"penalty": "l1"}, X),
+        ([PolynomialFeatures(2), StandardScaler()], {"positive": True}, X[:, :2] - 1e3),
+        ([MinMaxScaler()], {"penalty": Tikhonov(np.eye(6) + 0.5)}, X),
+        ([MaxAbsScaler()], {"fit_intercept": False}, sparse.csr_matrix(X * (X > 1e3))),
+    ],
+    ids=["standard", "l1", "positive", "coupled", "sparse"],
+)
+def test_scalers_are_those_of_each_fold(before, settings, data):
+    estimator = make_pipeline(*before, LinearRegressor(tol=1e-10, **settings))
+    loss = Huber() if isinstance(data, np.ndarray) else SquaredError()
+    steps, fits = two([loss], estimator, (data, Y))
+    methods = np.delete(steps.cv_results_["method"], steps.best_index_)
+    assert set(methods) == {"newton"}
     np.testing.assert_allclose(scores(steps), scores(fits), rtol=1e-4)
 
 
@@ -167,10 +282,8 @@ MODEL = LinearRegressor()
 @pytest.mark.parametrize(
     ("losses", "estimator", "settings", "why"),
     [
-        ([AbsoluteError()], MODEL, {}, "has kinks"),
-        ([Huber(scale="mad")], MODEL, {}, "is measured in each fold"),
-        ([Huber()], LinearRegressor(penalty="l1"), {}, "have kinks"),
-        ([Huber()], LinearRegressor(positive=True), {}, "have kinks"),
+        ([TukeyBiweight()], MODEL, {}, "is not convex"),
+        ([Huber()], LinearRegressor(penalty=GroupLasso([range(6)])), {}, "of groups"),
         (
             [Huber()],
             MODEL,
@@ -185,9 +298,15 @@ MODEL = LinearRegressor()
         ),
         (
             [Huber()],
-            make_pipeline(StandardScaler(), MODEL),
+            make_pipeline(QuantileTransformer(n_quantiles=9), MODEL),
             {},
-            "transformers",
+            "transformers of a Pipeline",
+        ),
+        (
+            [Huber()],
+            make_pipeline(StandardScaler(), LinearRegressor(fit_intercept=False)),
+            {},
+            "transformers of a Pipeline",
         ),
         (
             [Huber()],
@@ -310,7 +429,12 @@ def test_a_race_keeps_who_may_win():
     whole = LossSearchCV(
         FINE, [SquaredError(), Huber()], alphas=8, scoring=AbsoluteError()
     ).fit(A, y)
-    assert search.best_params_["alpha"] == whole.best_params_["alpha"]
+    # The same, or a larger alpha that scores as well.
+    assert search.best_params_["loss"].name == whole.best_params_["loss"].name
+    assert search.best_params_["alpha"] >= whole.best_params_["alpha"]
+    here, i = whole.cv_results_, search.best_index_
+    behind = here["mean_test_score"].max() - here["mean_test_score"][i]
+    assert behind <= 0.01 * here["std_test_score"][i]
     rank = results["rank_test_score"]
     assert rank[is_out].min() > rank[~is_out].max()
     np.testing.assert_allclose(

@@ -22,7 +22,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
     AbsoluteError,
+    CoxPH,
     CrossEntropy,
+    CumulativeLogit,
+    CumulativeProbit,
     GaussianDistribution,
     Hinge,
     Huber,
@@ -33,20 +36,28 @@ from sklearn_losses import (
     LinearRanker,
     LinearRegressor,
     LinearSurvival,
+    ListNet,
     LogLoss,
     LossSearchCV,
+    PairwiseLogistic,
     Poisson,
     Quantile,
     SGDRegressor,
     SquaredError,
     SquaredHinge,
+    StudentTDistribution,
+    WeibullAFT,
+    alpha_max,
     concordance_index_scorer,
+    crps_scorer,
     loss_scorer,
     ndcg_scorer,
+    ordinal_mae_scorer,
     ranking_target,
     survival_target,
 )
-from sklearn_losses.model_selection._candidates import Group
+from sklearn_losses.model_selection._candidates import Group, path
+from sklearn_losses.model_selection._folds import Data
 from sklearn_losses.model_selection._results import rules
 
 X, Y = make_regression(120, 6, noise=20.0, n_informative=3, random_state=0)
@@ -403,49 +414,64 @@ def test_unknown_metadata():
         search().fit(X, Y, weights=np.ones(len(Y)))
 
 
-CLASSES, QUERIES = np.digitize(Y, [-1.0, 1.0]), np.arange(120) // 10
-
-
-@pytest.mark.parametrize(
-    ("model", "loss", "y", "scoring"),
-    [
-        (LinearOrdinalClassifier(), "cumulative_logit", CLASSES, "accuracy"),
-        (
-            LinearRanker(),
-            "list_net",
-            ranking_target(np.round(Y).clip(0), QUERIES),
-            ndcg_scorer(),
-        ),
-        (
-            LinearSurvival(),
-            "cox",
-            survival_target(Y > 0, np.exp(Y)),
-            concordance_index_scorer(),
-        ),
-        (LinearRegressor(), GaussianDistribution(), Y, AbsoluteError()),
-    ],
-    ids=["ordinal", "ranking", "survival", "distribution"],
-)
-def test_other_estimators_are_fitted_exactly(model, loss, y, scoring):
-    with pytest.warns(UserWarning, match="It has one for losses of points and classes"):
-        found = LossSearchCV(model, [loss], alphas=3, scoring=scoring, cv=3).fit(X, y)
-    assert set(found.cv_results_["method"]) == {"exact"}
-    alphas = {"alpha": [p["alpha"] for p in found.cv_results_["params"]]}
-    other = clone(model).set_params(loss=loss)
-    other = GridSearchCV(other, alphas, scoring=found.scorer_, cv=3).fit(X, y)
-    scores = "mean_test_score"
-    np.testing.assert_allclose(
-        found.cv_results_[scores], other.cv_results_[scores], rtol=1e-4
-    )
-
-
 def test_several_tasks_are_refused():
     with pytest.raises(InvalidParameterError, match="cannot be a LinearMultiTask"):
         LossSearchCV(LinearMultiTask(), ["huber"]).fit(X, np.column_stack([Y, Y]))
 
 
-def test_labels_are_scored_with_offsets():
-    offset = RNG.normal(size=len(Y))
-    settings = dict(estimator=LinearClassifier(), scoring="accuracy", alphas=[0.1])
-    found = search(["log_loss"], **settings).fit(X, Y > 0, offset=offset)
-    assert found.best_score_ > 0.5
+TIMES = survival_target(RNG.random(120) < 0.8, RNG.gamma(2.0, size=120))
+QUERIES = np.tile(np.arange(12), 10)
+RANKS = ranking_target(RNG.integers(0, 4, 120), QUERIES)
+A, GRADES = RNG.normal(size=(120, 3)), RNG.integers(0, 3, 120)
+SEVERAL = [
+    (LinearSurvival(), [CoxPH(), WeibullAFT()], TIMES, concordance_index_scorer()),
+    (LinearRanker(), [PairwiseLogistic(), ListNet()], RANKS, ndcg_scorer()),
+    (
+        LinearOrdinalClassifier(),
+        [CumulativeLogit(), CumulativeProbit()],
+        GRADES,
+        ordinal_mae_scorer(),
+    ),
+    (
+        LinearRegressor(),
+        [GaussianDistribution(), StudentTDistribution()],
+        A[:, 0] + RNG.normal(size=120),
+        crps_scorer(),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "losses", "y", "scoring"),
+    SEVERAL,
+    ids=["survival", "ranking", "ordinal", "distribution"],
+)
+def test_losses_of_groups_and_of_several_outputs(model, losses, y, scoring):
+    """As GridSearchCV, on paths that are in units of X."""
+    settings = dict(scoring=scoring, alphas=3, cv=KFold(3))
+    search = LossSearchCV(model, losses, **settings).fit(A, y)
+    assert set(search.cv_results_["method"]) == {"exact"}
+    other = grid(search, scoring=scoring).fit(A, y)
+    ours, theirs = (s.cv_results_["mean_test_score"] for s in (search, other))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3)
+    alphas, others = (
+        [p["alpha"] for p in s.cv_results_["params"]]
+        for s in (search, LossSearchCV(model, losses, **settings).fit(10 * A, y))
+    )
+    np.testing.assert_allclose(others, 100 * np.array(alphas), rtol=0.05)
+    with pytest.raises(ValueError, match=rf"to compare 2 losses.*{scoring.__name__}"):
+        LossSearchCV(model, losses).fit(A, y)
+
+
+def test_a_path_of_a_norm_begins_where_all_is_zero():
+    model = LinearRanker(ListNet(), penalty="l1")
+    found = path({"loss": ListNet()}, model, 3, (A, RANKS, None, None))
+    assert found[0] == pytest.approx(alpha_max(model, A, RANKS), rel=0.01)
+
+
+def test_queries_stay_whole():
+    search = LossSearchCV(LinearRanker(), [ListNet()], scoring=ndcg_scorer(), alphas=2)
+    splits = search._splits(Data(A, RANKS), {"groups": None})
+    assert len(splits) == 5
+    for train, test in splits:
+        assert not set(QUERIES[train]) & set(QUERIES[test])

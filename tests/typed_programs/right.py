@@ -331,10 +331,10 @@ places: NDArray[np.float64] = embedding.transform(X)
 pairs = np.stack([X[:-1], X[1:]], axis=1)
 far: NDArray[np.float64] = embedding.pair_distance(pairs)
 metric = embedding.get_mahalanobis_matrix()
-shares = sl.knn_accuracy_score(classes, places, n_neighbors=3)
-shares += sl.pair_auc_score(np.arange(len(far)) % 2, far)
-shares += sl.knn_accuracy_scorer(3)(embedding, X, classes)
-shares += sl.pair_auc_scorer()(embedding, X, classes)
+nearness = sl.knn_accuracy_score(classes, places, n_neighbors=3)
+nearness += sl.pair_auc_score(np.arange(len(far)) % 2, far)
+nearness += sl.knn_accuracy_scorer(3)(embedding, X, classes)
+nearness += sl.pair_auc_scorer()(embedding, X, classes)
 batched = sl.SGDEmbedding(2, loss="sup_con").partial_fit(X, classes).predict(pairs)
 ranker = sl.LinearRanker(sl.PairwiseLogistic(), alpha=0.1).fit(
     X, classes, groups=queries
@@ -435,7 +435,7 @@ verdict: str = LossCurveDisplay.from_estimator(
     )
 ).verdict
 bands = sl.LinearRegressor(sl.Quantiles([0.1, 0.9])).fit(X, y)
-shares = sl.BandsDisplay.from_estimator(bands, X, y, feature=0, levels=[0.1]).below
+at_or_below = sl.BandsDisplay.from_estimator(bands, X, y, feature=0, levels=[0.1]).below
 sl.BandsDisplay.from_predictions(y, bands.predict(X), levels=[0.1, 0.9]).plot()
 build: str = sl.instruction_set()
 

@@ -258,6 +258,44 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return Z / np.where(length > 0, length, 1.0)
 
     # ------------------------------------------------------------------ using
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the map.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or \
+                array-like of shape (n_pairs, 2, n_features) or (n_triplets, 3, \
+                n_features)
+            Labelled rows, or tuples of rows.
+
+        y : array-like of shape (n_samples,) or (n_pairs,), default=None
+            Labels of rows; 1 of pairs that belong together, and 0 or -1 of others; None
+            of triplets.
+
+        sample_weight : array-like of shape (n_samples,), (n_pairs,) or \
+                (n_triplets,), default=None
+            Weights >= 0 of labelled rows, or of tuples; see Notes of `LinearEmbedding`.
+            The slopes of a batch count as the mean of its weights.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter cannot be used. The estimator is then as it was
+            before.
+        """
+        with unchanged_on_error(self):
+            check_parameters(self, self._constraints)
+            return self._fit(read_data(self, X, y, sample_weight))
+
     def transform(self, X: Matrix) -> Array:
         """Where the map takes rows.
 
@@ -549,43 +587,6 @@ class LinearEmbedding(BaseEmbedding):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.random_state = random_state
-
-    def fit(
-        self,
-        X: Matrix,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Fit the map.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or \
-                array-like of shape (n_pairs, 2, n_features) or (n_triplets, 3, \
-                n_features)
-            Labelled rows, or tuples of rows.
-
-        y : array-like of shape (n_samples,) or (n_pairs,), default=None
-            Labels of rows; 1 of pairs that belong together, and 0 or -1 of others; None
-            of triplets.
-
-        sample_weight : array-like of shape (n_samples,), (n_pairs,) or \
-                (n_triplets,), default=None
-            Weights >= 0 of labelled rows, or of tuples; see Notes.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If the data or a parameter cannot be used. The estimator is then as it was
-            before.
-        """
-        with unchanged_on_error(self):
-            check_parameters(self, self._constraints)
-            return self._fit(read_data(self, X, y, sample_weight))
 
     def fit_tuples(
         self,

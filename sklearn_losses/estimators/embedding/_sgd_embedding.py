@@ -114,53 +114,17 @@ class SGDEmbedding(BaseEmbedding):
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def fit(
-        self,
-        X: Matrix,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Fit the map from the start on.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), or \
-                array-like of shape (n_pairs, 2, n_features) or (n_triplets, 3, \
-                n_features)
-            Labelled rows, or tuples of rows.
-
-        y : array-like of shape (n_samples,) or (n_pairs,), default=None
-            Labels of rows; 1 of pairs that belong together, and 0 or -1 of others; None
-            of triplets.
-
-        sample_weight : array-like of shape (n_samples,), (n_pairs,) or \
-                (n_triplets,), default=None
-            Weights >= 0 of labelled rows, or of tuples; see Notes of `LinearEmbedding`.
-            The slopes of a batch count as the mean of its weights.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If the data or a parameter cannot be used. The estimator is then as it was
-            before.
-        """
-        with unchanged_on_error(self):
-            check_parameters(self, self._constraints)
-            data = read_data(self, X, y, sample_weight)
-            self._begin(data)
-            rng = check_random_state(self.random_state)
-            n_batches = self.max_iter * len(batches(data, self.batch_size, rng))
-            done = 0
-            for _ in range(self.max_iter):
-                for rows in batches(data, self.batch_size, rng):
-                    self._step(data, rows, 1.0 - done / n_batches)
-                    done += 1
-            self.n_iter_ = self.max_iter
-            return self._end(data)
+    def _fit(self, data):
+        self._begin(data)
+        rng = check_random_state(self.random_state)
+        n_batches = self.max_iter * len(batches(data, self.batch_size, rng))
+        done = 0
+        for _ in range(self.max_iter):
+            for rows in batches(data, self.batch_size, rng):
+                self._step(data, rows, 1.0 - done / n_batches)
+                done += 1
+        self.n_iter_ = self.max_iter
+        return self._end(data)
 
     def partial_fit(
         self,

@@ -7,7 +7,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
-from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators._validation import check_weights, warn_caller
 from sklearn_losses.estimators.groups._baseline import Hazards, baseline
 from sklearn_losses.estimators.outputs._outputs import levels_of, tails_of
 from sklearn_losses.estimators.scores._groups import (
@@ -38,6 +38,12 @@ class SurvivalMixin:
                 f"{len(columns)}: nothing is left to fit. In survival_target(event, "
                 "time) event is True where the time is that of the event."
             )
+
+    def _warn_of_nobody_else(self):
+        warn_caller(
+            f"At no event of {type(self).__name__} any other row was at risk, in its "
+            "stratum: nothing says what coefficients are, and all are 0."
+        )
 
     def _says_nothing(self, n_rows):
         return f"All of n_samples={n_rows} rows have no weight: nothing is left to fit."

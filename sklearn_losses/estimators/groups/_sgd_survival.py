@@ -370,6 +370,9 @@ class SGDSurvival(SurvivalMixin, BaseGroupSGD):
     def _look_at(self, objective, partial):
         if not partial:
             self._check_events(objective.targets.y, objective.sample_weight)
+            term = objective.term()
+            if term.value(np.zeros(len(term.y))) == 0.0:
+                self._warn_of_nobody_else()
 
     def _complete(self, X, given, sample_weight, offset):
         """The baselines; rows without an event say nothing of them."""

@@ -20,7 +20,6 @@ from sklearn_losses.estimators._validation import (
     check_offset,
     check_weights,
     unchanged_on_error,
-    warn_caller,
 )
 from sklearn_losses.estimators._warnings import warn_of_infinite
 from sklearn_losses.estimators.groups._groups import (
@@ -237,10 +236,7 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
             if not hasattr(self, "_path"):  # of which the coefficients are all
                 self._fit_baselines(X, columns, codes, sample_weight, offset)
             if not (np.any(self.objective_) or self.coef_.any()):
-                warn_caller(
-                    f"At no event of {type(self).__name__} any other row was at risk, "
-                    "in its stratum: nothing says what coefficients are, and all are 0."
-                )
+                self._warn_of_nobody_else()
             return self
 
     def _fit_times(self, X, y, sample_weight, strata, offset):

@@ -40,6 +40,7 @@ from sklearn_losses.losses._tasks import Mapped
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.solvers._base import finish
 from sklearn_losses.solvers.descent._certified import (
     START_TOL,
     Certified,
@@ -47,6 +48,8 @@ from sklearn_losses.solvers.descent._certified import (
     sample_of,
 )
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
+
+FEW_ROWS = 5000  # beyond, no other optimum was seen
 
 
 class Predictor(NamedTuple):
@@ -248,7 +251,21 @@ class OutputsMixin:
         rest -= other.raw(found.coef, found.intercept)[:, 0]
         start = objective.loss.start(*rows_of(objective, rest))
         start[0] = found.intercept[0]
-        return coef, start
+        return self._likeliest(objective, coef, start)
+
+    def _likeliest(self, objective, coef, start):
+        """Where the best of several fits, about, ends: few rows have several optima."""
+        rivals, loss = [], objective.loss
+        if objective.rows.n_rows <= FEW_ROWS:
+            rivals = loss.rivals(start)
+        best, least = (coef, start), np.inf
+        for each in [start, *rivals] if rivals else []:
+            solver = OutputsSolver(max_iter=self.max_iter, tol=START_TOL)
+            found, fit = finish(solver.steps(objective, (coef, each)))
+            value = float(objective.value(found.coef, found.intercept)[0])
+            if found.converged and value < least and not fit.is_perfect_fit:
+                best, least = (found.coef, found.intercept), value
+        return best
 
     def _after(self, objective, first, coef, start):
         """The fit, about, of a loss of the same outputs."""

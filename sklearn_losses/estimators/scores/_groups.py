@@ -197,7 +197,11 @@ def _mean_of_queries(name, why, share, is_defined, weight, codes, empty):
 
 def _in_order(score, codes):
     """Rows by query and score: their order, their ranks from 0, and ids of ties."""
-    order = np.lexsort((-score, codes))
+    order = np.argsort(-score)
+    short = codes.astype(np.uint16 if codes.max() < 1 << 16 else np.intp)
+    order = order[
+        np.argsort(short[order], kind="stable")
+    ]  # numbers of 16 bits by radix
     score, codes, index = score[order], codes[order], np.arange(len(order))
     changes = np.append(True, codes[1:] != codes[:-1])
     rank = index - np.maximum.accumulate(np.where(changes, index, 0))
@@ -208,12 +212,13 @@ def _in_order(score, codes):
 def _dcg(gains, score, codes, k):
     """That of each query in the order of a score, whose ties share their ranks."""
     order, rank, tie = _in_order(score, codes)
-    gains, codes, n = gains[order], codes[order], len(order)
-    discount = 1.0 / np.log2(rank + 2.0)
+    discount = 1.0 / np.log2(np.arange(rank.max() + 1) + 2.0)
     if k is not None:
-        discount[rank >= k] = 0.0
-    mean = np.bincount(tie, gains, n) / np.maximum(np.bincount(tie, minlength=n), 1)
-    return np.bincount(codes, mean[tie] * discount)
+        discount[k:] = 0.0
+    here = gains[order]
+    if score is not gains and tie[-1] < len(tie) - 1:
+        here = (np.bincount(tie, here) / np.bincount(tie))[tie]
+    return np.bincount(codes[order], here * discount[rank])
 
 
 def average_precision_by_group_score(

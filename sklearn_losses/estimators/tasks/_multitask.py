@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from sklearn_losses._machine._params import (
     Options,
     check_parameters,
 )
-from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
+from sklearn_losses._machine._typing import Seed
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.estimators._parameters import resolve_penalty
 from sklearn_losses.estimators.tasks._task_fits import UNCERTAINTY
@@ -166,31 +166,7 @@ class LinearMultiTask(TasksMixin, BaseLinear):
         self.random_state = random_state
         self.verbose = verbose
 
-    # ------------------------------------------------------------------ the problem
-    def fit(  # type: ignore[override]  # it has no offset
-        self,
-        X: Matrix,
-        y: Any,
-        sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
-    ) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Numbers and labels, perhaps of a DataFrame. nan or None: not observed.
-        sample_weight : array-like of shape (n_samples,), or dict of name to them, \
-                default=None
-            Weights >= 0, of all tasks or of each; None means 1.
-
-        Returns
-        -------
-        self : object
-        """
-        return super().fit(X, y, sample_weight)  # type: ignore[arg-type]
-
-    def _fit(self, X, y, sample_weight, offset):
+    def _fit_tasks(self, X, y, sample_weight):
         check_parameters(self, self._constraints)
         resolve_penalty(self)
         problem, dtype = self._problem(X, y, sample_weight)

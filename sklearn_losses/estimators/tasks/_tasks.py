@@ -29,6 +29,7 @@ from sklearn_losses.estimators._parameters import resolve_loss
 from sklearn_losses.estimators._validation import (
     check_large_rows,
     check_weights,
+    unchanged_on_error,
     warn_caller,
 )
 from sklearn_losses.estimators._warnings import warn_of_penalty
@@ -137,6 +138,37 @@ class TasksMixin:
         return self
 
     # ------------------------------------------------------------------ the problem
+    def fit(
+        self,
+        X: Matrix,
+        y: Any,
+        sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Numbers and labels, perhaps of a DataFrame. nan or None: not observed.
+        sample_weight : array-like of shape (n_samples,), or dict of name to them, \
+                default=None
+            Weights >= 0, of all tasks or of each; None means 1. What couples tasks in
+            steps of an `SGDMultiTask` takes those of all.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter cannot be used. The estimator is then as it was
+            before.
+        """
+        with unchanged_on_error(self):
+            return self._fit_tasks(X, y, sample_weight)
+
     def _problem(self, X, y, sample_weight):
         """The objectives of all tasks, and the dtype of X."""
         columns = columns_of(y)
@@ -293,18 +325,21 @@ class TasksMixin:
     def _sample_weights(self, given, n, tasks):
         """The weights of each target's rows, or None."""
         if isinstance(given, Mapping):
-            unknown = set(given) - {task.name for task in tasks}
-            if unknown:
-                raise ValueError(
-                    f"sample_weight has the task {sorted(unknown)[0]!r}, and loss has "
-                    "not."
-                )
-            return [check_weights(given.get(task.name), n) for task in tasks]
+            return self._weights_by_name(given, n, tasks)
         weight = check_weights(given, n)
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")
         weight = None if weight is None else moderate_weight(weight)
         return [weight] * len(tasks)
+
+    def _weights_by_name(self, given, n, tasks):
+        """Those that a dict of tasks says."""
+        unknown = set(given) - {task.name for task in tasks}
+        if unknown:
+            raise ValueError(
+                f"sample_weight has the task {sorted(unknown)[0]!r}, and loss has not."
+            )
+        return [check_weights(given.get(task.name), n) for task in tasks]
 
     def _weights_of(self, tasks):
         names = list(dict.fromkeys(task.name for task in tasks))

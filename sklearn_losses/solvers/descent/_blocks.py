@@ -141,7 +141,7 @@ class Passes:
         self.blocks = blocks
         self.point_at_0 = Point(features.mean, features.scale, None)
         self.n, self._seen, self.second = 0, {}, None
-        self._next = self.minimum = None
+        self._next, self.minimum, self._h = None, None, 0.0
 
     def point(self, theta):
         return self.point_at_0.at(np.atleast_2d(theta).copy())
@@ -159,8 +159,8 @@ class Passes:
         for (key, _), seen in self._seen.items():
             if key == theta.tobytes():
                 return seen.value
-        if self._next is None:
-            return self.at(theta, 0.0, unit).value
+        if self._next is None:  # the next model is most probably made here
+            return self.at(theta, self._h, unit, self.second).value
         (given, h, second), self._next = self._next, None
         there = theta + (given - theta)  # as a step leads there
         points = self.point(theta), self.point(there)
@@ -177,9 +177,9 @@ class Passes:
         """See no other points."""
         self._next = None
 
-    def has_seen(self, theta, h):
-        """Whether what a pass has seen of a point is remembered."""
-        return (theta.tobytes(), h) in self._seen
+    def remembered(self, theta, h):
+        """What a pass has seen of a point, or None."""
+        return self._seen.get((theta.tobytes(), h))
 
     def dual(self, slopes, mix, factor):
         """The sums of `dual_part`."""
@@ -193,7 +193,7 @@ class Passes:
 
     def at(self, theta, h, unit, second=None):
         """The `Swept` of a point, with second moments if they are wanted."""
-        key = theta.tobytes(), h
+        key, self._h = (theta.tobytes(), h), h
         seen = self._seen.pop(key, None)
         if seen is None or second not in (None, seen.sums.wanted):
             found = self.sum(sweep, self.point(theta), h, unit, second)
@@ -259,7 +259,9 @@ class BlocksTerm(LossTerm):
         return self.passes.at(theta, h, self.unit, second)
 
     def slopes(self, p, h):
-        return Slopes(self.passes.point(p), h, self.unit)
+        seen = self.passes.remembered(p, h)
+        masses = None if seen is None else _masses(seen)
+        return Slopes(self.passes.point(p), h, self.unit, masses=masses)
 
     @property
     def known_minimum(self):
@@ -306,6 +308,15 @@ class BlocksTerm(LossTerm):
 
     def mean_hessian(self, p, h):
         return self.near.mean_hessian(self.raw(p), h)
+
+
+def _masses(seen):
+    """The sizes of the slopes of both signs, of points."""
+    of_g = seen.sums.of_g
+    if len(of_g) > 1:
+        return None
+    up = 0.5 * (seen.steepness + of_g[0])
+    return np.array([up, seen.steepness - up])
 
 
 class BlocksProblem(CentredProblem):
@@ -412,7 +423,7 @@ class BlocksGap(Gap):
         # The step will most probably be made: its end is seen in the same pass.
         passes, h = descent.problem.term.passes, descent.smoothing.width
         there = descent.state.raw + step.direction
-        if not passes.has_seen(there, h):
+        if passes.remembered(there, h) is None:
             passes.expect(there, h, passes.second)
         super()._raise_bound(descent, step, theta)
         passes.expect_nothing()

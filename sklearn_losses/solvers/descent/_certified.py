@@ -37,6 +37,7 @@ from sklearn_losses.solvers.descent._stopping import Tolerance
 
 DEAR = 200  # coefficients of a loss of rows, from which on a Hessian takes long
 START_TOL = 1e-3  # of the convex relative of what is not convex
+MANY_STEPS = 5  # of a fit that begins near its end: a Hessian costs as much
 SAMPLE = 20  # rows, of which one is in the sample where a fit of many rows begins
 SMALLEST_SAMPLE, ROWS_PER_COEF = 1000, 10  # and of each feature
 
@@ -407,7 +408,12 @@ class Memory:
         if is_plain and has_matrix and is_exact:
             self.features = descent.problem.features
             self.start = descent.start, descent.problem.term.unit
-            self.curvature = descent.model.curvature()
+            is_old = descent.state.n_iterations >= MANY_STEPS
+            is_small = descent.problem.features.n_features <= SETTINGS.most_features
+            renews = is_old and is_small
+            self.curvature = (
+                descent.exact_curvature() if renews else descent.model.curvature()
+            )
 
 
 class _Sample(NamedTuple):

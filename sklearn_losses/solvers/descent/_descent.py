@@ -18,6 +18,7 @@ from sklearn_losses.solvers._base import Stop
 from sklearn_losses.solvers.descent._groups import kinds_of
 from sklearn_losses.solvers.descent._line_search import is_finite
 from sklearn_losses.solvers.descent._models import Models
+from sklearn_losses.solvers.descent._newton_model import JointModel
 from sklearn_losses.solvers.descent._problem import bends_alike
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.descent._smoothing import Smoothing
@@ -402,7 +403,8 @@ class Descent:
             self.arrive(value, 1.0, step.new)
 
     def value_here(self):
-        return self.problem.value_at(self.state.raw, self.state.theta)
+        state = self.state
+        return self.problem.value_at(state.raw, state.theta, state.ahead)
 
     def value_ahead(self, step):
         """The objective at theta, which raw predictions have not reached yet."""
@@ -479,6 +481,13 @@ class Descent:
             self.model.forget()
             self.look_at(kept, self.problem.raw_at(kept))
         return self.model.curvature()
+
+    def exact_curvature(self):
+        """The Hessian at the best point, of a loss of groups, whatever the model is."""
+        theta, model = self.state.kept, JointModel(self.problem)
+        around = Around(self, self.problem.raw_at(theta))
+        model.update(theta, self.state.seen, around)
+        return model.curvature()
 
 
 class Around:

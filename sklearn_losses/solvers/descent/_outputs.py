@@ -625,6 +625,18 @@ class OutputsSolver(Certified):
         is_found = state.converged and np.isfinite(state.kept).all()
         return descent.found() if is_found else point, passes
 
+    def _of_tails(self, descent):
+        """With which tails a loss forgives all rows but those that it fits exactly."""
+        loss, weight = descent.problem.term.loss, descent.problem.term.weight
+        if not hasattr(loss, "least_df"):
+            return ""
+        n_coefs = int(np.count_nonzero(descent.problem.predictors.moves[0]))
+        least = loss.least_df(weight, n_coefs)
+        return (
+            f" With {n_coefs} coefficients these rows and weights have no likeliest "
+            f"scale if df < {least:.3g}: only a larger number for df has one."
+        )
+
     def _warnings(self, descent):
         state, term = descent.state, descent.problem.term
         is_perfect = descent.is_perfect_fit
@@ -638,7 +650,7 @@ class OutputsSolver(Certified):
                 f"{self.owner} fits nearly every row perfectly, so that the likelihood "
                 f"of {term.loss!r} grows without end as its {vanishes}; this is where "
                 f"the fit was stopped. Give it a number, such as {number}, or use a "
-                "larger alpha."
+                f"larger alpha.{self._of_tails(descent)}"
             ]
         if not np.isfinite(state.best):
             return [f"{self.owner} did not converge: its objective overflows."]

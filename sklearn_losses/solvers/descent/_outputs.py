@@ -77,6 +77,9 @@ class OutputsModel(JointModel):
         super().__init__(problem)
         self.predictors = problem.predictors
 
+    def sums(self):
+        return CurvatureSums(self.predictors)
+
     def update(self, theta, seen, around):
         hessian, curvature = seen.hessian
         jitter = around.jitter(curvature)
@@ -216,13 +219,20 @@ class OutputsProblem(CentredProblem):
         return super().gradient(theta, sums) * moves
 
     def sweep(self, sums, raw, h, direction=None, delta=None, known=None):
-        """See `CentredProblem.sweep`; the Hessian, too, is of the same evaluation."""
+        """See `CentredProblem.sweep`; a Hessian, too, is of the same evaluation.
+
+        Parameters
+        ----------
+        sums : CurvatureSums or Sums
+            Only the first is of a Hessian.
+        """
+        if not isinstance(sums, CurvatureSums):
+            return super().sweep(sums, raw, h, direction, delta, known)
         self.passes += 1
         n_outputs, size = self.n_outputs, self.features.n_features + 1
         first, bend = np.zeros((n_outputs, size)), np.zeros(n_outputs)
         more = np.flatnonzero(self.predictors.featured_outputs)
         wants = not (self.keeps_hessian and self._last)
-        curvature = CurvatureSums(self.predictors) if wants else None
         seen = SweptOutputs(BlockSums(first, None, None, None))
         for block in self._small_blocks(len(raw)):
             z, at, along = self._z(block), raw[block], None
@@ -234,10 +244,10 @@ class OutputsProblem(CentredProblem):
             first[:, -1] += slopes.sum(axis=0)
             first[more, :-1] += slopes[:, more].T @ z[:, :-1]
             if wants:
-                curvature.add(z, packed)
+                sums.add(z, packed)
                 bend += np.abs(packed[_diagonal(n_outputs)]).sum(axis=1)
         if wants:
-            self._last = curvature.total(), float(bend.sum())
+            self._last = sums.total(), float(bend.sum())
             at = raw if direction is None else raw + direction
             self.stiff = self._stiff(bend, at)
         seen.hessian = self._last

@@ -15,17 +15,10 @@ from sklearn_losses.solvers.descent._outputs import (
     OutputsSolver,
     outputs_term,
 )
-from sklearn_losses.solvers.descent._problem import CentredProblem
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._stopping import Tolerance
 
 SHARPER, MOST_ROUNDS = 0.01, 10  # tolerances, and how often
-
-
-class WideOutputsProblem(OutputsProblem):
-    """The same problem, of which a pass sums what a quasi-Newton model asks for."""
-
-    sweep = CentredProblem.sweep
 
 
 class WideOutputsSolver(OutputsSolver):
@@ -74,7 +67,7 @@ class WideOutputsSolver(OutputsSolver):
     def _descent_from(self, objective, features, point, tol, passes):
         limits = Limits(self.max_iter, max(tol, SMALLEST_TOL))
         term = outputs_term(objective)
-        problem = WideOutputsProblem.of(objective, features, term, passes)
+        problem = OutputsProblem.of(objective, features, term, passes)
         models = Models(LBFGS, may_change=False)
         return Descent(problem, limits, Tolerance(limits), models, Smoothing(), point)
 

@@ -38,6 +38,7 @@ KERNELS = (
     "losses._builtin",
     "losses._group_builtin",
     "losses._large_groups",
+    "losses._likelihoods",
     "losses._table",
     "design._matrices",
     "design._rows",

@@ -1,10 +1,10 @@
 """Models of several outputs beside other packages, at the same objective.
 
-Each contender is timed in turn with ours, after a round that warms both up; what is
-printed is the median of the ratios of times. "off" is by how much the objective of the
-other is above ours, of ours: it may be lower by what tolerances leave.
+Each contender is timed in turn with ours, after a round that warms both up, by the time
+of a processor; what is printed is the median of the ratios. "off" is by how much the
+objective of the other is above ours, of ours: it may be lower by what tolerances leave.
 
-    python benchmarks/outputs.py            # prints a table
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/outputs.py
     python benchmarks/outputs.py quantiles  # rows whose name has this in it
 
 It needs statsmodels and, for their rows, mord and skordinal; rows of packages that are
@@ -12,12 +12,13 @@ not there are left out.
 """
 
 import sys
+import time
 import warnings
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, MultiTaskElasticNet
 from sklearn.multiclass import OneVsRestClassifier
-from timing import in_turn, seconds
+from timing import in_turn
 
 import sklearn_losses as ours
 
@@ -152,15 +153,8 @@ def sklearn_labels(X, Y):
 ODDS, ALL = our_ordinal("cumulative_logit"), our_ordinal("all_threshold")
 ODDS_ROW = "proportional odds, 50,000 x 20"
 ROWS = [
-    (
-        "proportional odds, 50,000 x 20",
-        ordered,
-        ODDS,
-        "statsmodels",
-        statsmodels_odds,
-        200,
-    ),
-    ("proportional odds, 50,000 x 20", ordered, ODDS, "skordinal", skordinal_odds, 3),
+    (ODDS_ROW, ordered, ODDS, "statsmodels", statsmodels_odds, 200),
+    (ODDS_ROW, ordered, ODDS, "skordinal", skordinal_odds, 3),
     ("all thresholds, 50,000 x 20", ordered, ALL, "mord", mord_all_threshold, 20),
     (
         *("9 quantiles, 20,000 x 10", spread, our_quantiles),
@@ -180,7 +174,9 @@ def measured(data, mine, other):
 
     def timed(name, fit):
         def run(_):
-            return seconds(lambda: ends.update({name: fit(*data)}))
+            start = time.process_time()
+            ends[name] = fit(*data)
+            return time.process_time() - start
 
         return run
 

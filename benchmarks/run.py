@@ -26,6 +26,7 @@ import growth
 import kernels
 import memory
 import numpy as np
+import pages
 import predictions
 import scipy
 import sklearn
@@ -109,6 +110,7 @@ def report(options):
         lines += ["A quick run: its sizes are not those of the targets.", ""]
     else:
         lines += summary([result for s in sections for result in s.results])
+        lines += pages.section()
     for section in sections:
         lines += [f"## {section.title}", "", *section.lines, ""]
     return lines

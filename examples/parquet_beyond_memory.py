@@ -58,7 +58,7 @@ def main():
         LinearRegressor(Huber()).fit(StoredBlocks(blocks.blocks[:2]))  # starts threads
         allow(100 * 2**20)
         model = LinearRegressor(Huber(), alpha=1e-6, verbose=1).fit(blocks)
-        loss = -loss_scorer(Huber())(model, blocks, None)
+        loss = -loss_scorer(Huber())(model, blocks)
     print(
         f"{n_groups * GROUP:,} rows in a file of {size / 2**20:.0f} MB, with at most "
         f"100 MB: {model.n_iter_} passes, gap {model.gap_:.0e}, mean loss {loss:.4f}"

@@ -18,6 +18,8 @@ from scipy.linalg import blas
 
 from sklearn_losses.design._matrices import weigh_rows
 
+NARROW = 28  # columns up to which BLAS computes both halves of a product faster
+
 
 @dataclass(frozen=True, eq=False)
 class Predictors:
@@ -131,37 +133,100 @@ class Predictors:
         out : ndarray of shape (size, size)
             Added to.
         """
-        first = self._parts[-1].stop if self._parts else 0
-        rest = slice(first, len(out))
-        of_constants = hessians[:, self.constants]
-        for (k, columns), part in zip(self.featured, self._parts):
-            own = z[:, columns]
-            for (m, others), place in zip(self.featured, self._parts):
-                if m > k:
-                    break
-                bend = hessians[:, k, m, None]
-                if m < k and not bend.any():
-                    continue  # as of tasks, which do not see each other
-                if m == k and bend.min(initial=0.0) >= 0.0:
-                    out[part, part] += _weighted_gram(own, bend[:, 0])
-                    break
-                product = own.T @ (bend * z[:, others])
-                out[part, place] += product
-                if m < k:
-                    out[place, part] += product.T
-            if len(self.constants):
-                product = own.T @ of_constants[:, :, k]
-                out[part, rest] += product
-                out[rest, part] += product.T
-        out[rest, rest] += of_constants[:, :, self.constants].sum(axis=0)
+        sums = CurvatureSums(self)
+        lower = np.tril_indices(self.n_outputs)
+        sums.add(z, np.ascontiguousarray(hessians[:, *lower].T))
+        out += sums.total()
 
 
-def _weighted_gram(x, weight):
-    """x' diag(weight) x by half of its products, of weights >= 0."""
-    weighed = np.empty(x.shape)
-    weigh_rows(np.ascontiguousarray(x), weight, weighed)
-    upper = blas.dsyrk(1.0, weighed.T)
-    return np.triu(upper) + np.triu(upper, 1).T
+class CurvatureSums:
+    """sum_i z_i' H_i z_i of all outputs, of rows that are added block by block.
+
+    Two outputs with columns have a matrix of moments of z, of which those that share
+    their second derivatives share one product; outputs that are numbers have a column.
+
+    Parameters
+    ----------
+    predictors : Predictors
+    """
+
+    def __init__(self, predictors):
+        self.predictors = predictors
+        self._width = predictors.moves.shape[1]
+        self._grams, self._scratch = {}, np.empty((0, self._width))
+        k, constants = [k for k, _ in predictors.featured], predictors.constants
+        self._borders = [_places(output, constants) for output in k]
+        self._of_borders = [np.zeros((len(constants), self._width)) for _ in k]
+        self._inner = _places(constants[:, None], constants)
+        self._of_inner = np.zeros(self._inner.shape)
+
+    def add(self, z, packed):
+        """Add a block of rows.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_rows, n_features + 1)
+            The last column is of ones.
+        packed : ndarray of shape (n_outputs * (n_outputs + 1) // 2, n_rows)
+            The lower triangles of their Hessians.
+        """
+        if len(self._scratch) < len(z):
+            self._scratch = np.empty(z.shape)
+        featured = [k for k, _ in self.predictors.featured]
+        for i, k in enumerate(featured):
+            for m in featured[: i + 1]:
+                self._add_gram(k, m, z, packed[_places(k, m)])
+            if len(self.predictors.constants):
+                self._of_borders[i] += packed[self._borders[i]] @ z
+        of_all = packed.sum(axis=1)
+        self._of_inner += of_all[self._inner]
+
+    def _add_gram(self, k, m, z, bend):
+        least, most = bend.min(initial=0.0), bend.max(initial=0.0)
+        if least == most == 0.0:
+            return  # as of tasks, which do not see each other
+        if (k, m) not in self._grams:
+            self._grams[k, m] = np.zeros((self._width,) * 2, order="F")
+        gram, weighed = self._grams[k, m], self._scratch[: len(z)]
+        if least < 0.0 < most:
+            np.multiply(z, bend[:, None], out=weighed)
+            blas.dgemm(1.0, z.T, weighed.T, 1.0, gram, trans_b=True, overwrite_c=True)
+            return
+        # Half of the products will do, of weights of one sign.
+        weigh_rows(z, np.abs(bend), weighed)
+        sign, weighed = (1.0 if least == 0.0 else -1.0), weighed.T
+        if self._width <= NARROW:
+            parts = sign, weighed, weighed, 1.0, gram
+            blas.dgemm(*parts, trans_b=True, overwrite_c=True)
+        else:
+            blas.dsyrk(sign, weighed, 1.0, gram, overwrite_c=True)
+
+    def total(self):
+        """The matrix of all that moves, in packed order."""
+        predictors = self.predictors
+        out, parts = np.zeros((predictors.size,) * 2), predictors._parts
+        rest = slice(parts[-1].stop if parts else 0, len(out))
+        of_output = {
+            k: (columns, i) for i, (k, columns) in enumerate(predictors.featured)
+        }
+        for (k, m), gram in self._grams.items():
+            (columns, i), (others, j) = of_output[k], of_output[m]
+            whole = np.triu(gram) + np.triu(gram, 1).T
+            out[parts[i], parts[j]] = whole[columns][:, others]
+            out[parts[j], parts[i]] = whole[others][:, columns]
+        for (_, columns), part, border in zip(
+            predictors.featured, parts, self._of_borders
+        ):
+            out[rest, part] = border[:, columns]
+            out[part, rest] = border[:, columns].T
+        out[rest, rest] = self._of_inner
+        return out
+
+
+def _places(i, j):
+    """Where entries of a matrix are in its packed lower triangle."""
+    low, high = np.minimum(i, j), np.maximum(i, j)
+    return high * (high + 1) // 2 + low
 
 
 def _as_slice(columns):

@@ -8,6 +8,7 @@ from sklearn_losses.estimators.embedding._embedding import LinearEmbedding
 from sklearn_losses.estimators.embedding._sgd_embedding import SGDEmbedding
 from sklearn_losses.estimators.groups._ranker import LinearRanker
 from sklearn_losses.estimators.groups._sgd_ranker import SGDRanker
+from sklearn_losses.estimators.groups._sgd_survival import SGDSurvival
 from sklearn_losses.estimators.groups._survival import LinearSurvival
 from sklearn_losses.estimators.outputs._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators.outputs._sgd_ordinal import SGDOrdinalClassifier
@@ -51,6 +52,7 @@ __all__ = [
     "SGDOrdinalClassifier",
     "SGDRanker",
     "SGDRegressor",
+    "SGDSurvival",
     "alpha_max",
     "average_precision_by_group_score",
     "concordance_index_ipcw_score",

@@ -6,7 +6,7 @@ solver found becomes attributes. Everything numeric is in the layers below.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Self, overload
 
@@ -71,6 +71,7 @@ from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.problem._together import run_together, wants_company
 from sklearn_losses.solvers._active_set import ACTIVE, ACTIVE_SET, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
 from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
@@ -468,7 +469,11 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         return [(coef[part], intercept[part]) for part in parts]
 
     def _solve_all(self, solver, objectives, starts):
-        return [solver.solve(o, start) for o, start in zip(objectives, starts)]
+        tasks = [partial(solver.solve, o, s) for o, s in zip(objectives, starts)]
+        rows, is_seen = objectives[0].rows, self.verbose or len(tasks) == 1
+        if is_seen or not (type(solver) is Certified and wants_company(rows)):
+            return [task() for task in tasks]
+        return run_together(rows, tasks)
 
     def _certify(self, objectives, results, dtype):
         """The objective of the coefficients as they are published, and its gap."""
@@ -637,10 +642,11 @@ class LinearClassifier(MultilabelMixin, BaseLinear):
 
     {_PARAMETERS.format(positive=_NOT_OF_ROWS)}
 
-    class_weight : dict of label to float, or 'balanced', default=None
+    class_weight : dict of label to float, list of dict or 'balanced', default=None
         Factors by which the sample weights of each class are multiplied, in all
         objectives and in S; None means 1. 'balanced' means 1 / (n_classes * share),
-        with the share of the class in the sum of the sample weights.
+        with the share of the class in the sum of the sample weights. With several
+        labels a row, the classes of each are 0 and 1, and a list has one dict for each.
 
     n_jobs : int, default=None
         The number of threads that share the classes of one versus rest; None means 1,
@@ -682,12 +688,13 @@ class LinearClassifier(MultilabelMixin, BaseLinear):
     objective_: float | Array
     gap_: float | Array
 
-    _tasks = ("binary", "multiclass")
+    _tasks = ("binary", "multiclass", "multilabel")
     _takes_blocks = True
     _constraints = BaseLinear._constraints | {
         "class_weight": [
             Options("balanced"),
             Instance(Mapping, "a dict of label to weight"),
+            Instance((list, tuple), "a list of them, one for each of several labels"),
             NONE,
         ],
         "n_jobs": [Interval(None, None, integer=True), NONE],
@@ -709,7 +716,10 @@ class LinearClassifier(MultilabelMixin, BaseLinear):
         bounds: tuple[ArrayLike | None, ArrayLike | None] | None = None,
         random_state: Seed = 0,
         verbose: int = False,
-        class_weight: Mapping[Any, float] | str | None = None,
+        class_weight: Mapping[Any, float]
+        | Sequence[Mapping[Any, float]]
+        | str
+        | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.loss = loss
@@ -743,7 +753,7 @@ class LinearClassifier(MultilabelMixin, BaseLinear):
     def _targets(self, y, weight, loss):
         """The targets of each objective, the weights and the number of outputs."""
         if self._labels is not None:
-            return self._targets_of_labels(weight)
+            return self._targets_of_labels(weight, loss)
         self.classes_, codes = classes_and_codes(y)
         n_classes = len(self.classes_)
         if n_classes < 2:

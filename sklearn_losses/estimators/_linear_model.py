@@ -28,6 +28,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.estimators._parameters import resolve_loss
 from sklearn_losses.estimators._validation import check_offset
+from sklearn_losses.estimators._warnings import warn_of_infinite
 from sklearn_losses.estimators.blocks._blocks import blocks_of
 from sklearn_losses.estimators.blocks._lazy import (
     Score,
@@ -36,6 +37,7 @@ from sklearn_losses.estimators.blocks._lazy import (
     r2_of_blocks,
 )
 from sklearn_losses.losses import Loss
+from sklearn_losses.problem._blocks import RowBlocks
 
 _INPUT = dict(accept_sparse=("csr", "csc", "coo"), reset=False, ensure_min_samples=0)
 
@@ -186,8 +188,8 @@ class LinearModel(BaseEstimator):
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
@@ -195,8 +197,9 @@ class LinearModel(BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
+            Only `RowBlocks` have their own.
         sample_weight : array-like of shape (n_samples,), default=None
         offset : array-like of the shape of raw predictions, or float, default=None
             What is added to them, as in `fit`; None means 0.
@@ -210,6 +213,11 @@ class LinearModel(BaseEstimator):
             return r2_of_blocks(self, blocks)
         if blocks is not None:
             return mean_of_blocks(blocks, Score(self, "score"))
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__}.score needs y, with which it compares "
+                "predictions. Only RowBlocks have their own."
+            )
         metric = accuracy_score if isinstance(self, ClassifierMixin) else r2_score
         return metric(y, self.predict(X, offset), sample_weight=sample_weight)
 
@@ -420,24 +428,12 @@ class LinearRegressorMixin(RegressorMixin):
         raw = self.raw_prediction(X, offset)
         predicted = self._predicted(X, raw, offset)
         if predicted is not raw and not _is_finite(predicted):
-            self._warn_of_infinite(raw, predicted)
+            warn_of_infinite(self, raw, predicted)
         return predicted
 
     def _predicted(self, X, raw, offset):
         """Predictions on the scale of y, of raw ones."""
         return _loss_of(self).inverse_link(raw)
-
-    def _warn_of_infinite(self, raw, predicted):
-        """Say so if finite raw predictions have no finite predictions."""
-        bad = np.flatnonzero(~np.isfinite(predicted))
-        if len(bad):
-            warnings.warn(
-                f"{len(bad)} of {len(raw)} predictions of {type(self).__name__} are "
-                f"not finite: that of row {bad[0]}, whose raw prediction is "
-                f"{raw[bad[0]]:.6g}, overflows {raw.dtype}, the dtype of X.",
-                UserWarning,
-                stacklevel=3,
-            )
 
     def _published(self, coef, intercept, dtype):
         return super()._published(coef[0], intercept, dtype)

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import fields, replace
+from itertools import cycle
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_losses._machine._params import InvalidParameterError
+from sklearn_losses.design._predictors import Predictors
+from sklearn_losses.estimators._labels import class_factors
 from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearModel,
     _loss_of,
 )
+from sklearn_losses.estimators._parameters import draw_seed
+from sklearn_losses.estimators._validation import check_offset
+from sklearn_losses.problem._objective import Objective
+from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.solvers.descent._certified import DEAR
+from sklearn_losses.solvers.descent._models import LBFGS, NEWTON
+from sklearn_losses.solvers.descent._outputs import MOST_COEFS, OutputsSolver
+from sklearn_losses.solvers.descent._wide_outputs import WideOutputsSolver
 
+RANKED = "multilabel"  # the task of losses that compare labels
 FAR = 5.0  # a raw prediction, of which a probability should not be 0
 
 
@@ -36,36 +49,120 @@ class MultilabelMixin(LinearClassifierMixin):
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         indicator = indicator_of(y)
         self._labels = None if indicator is None else indicator.dtype
+        self._check_labels(loss)
         if indicator is None:
             parts = X, y, sample_weight, loss, offset, solves
             return super()._objectives(*parts)
-        self._check_labels(loss, offset)
         self._indicator = indicator.astype(np.float64)
+        if loss.task == RANKED:
+            loss = loss.of_labels(indicator.shape[1])
         try:
             parts = X, indicator[:, 0], sample_weight, loss, None, solves
-            return super()._objectives(*parts)
+            objectives, dtype = super()._objectives(*parts)
         finally:
             del self._indicator
+        offset = check_offset(offset, *indicator.shape)
+        if loss.task == RANKED:
+            return [self._of_all_labels(objectives[0], offset)], dtype
+        weights = self._weights_of_labels(indicator, objectives[0].sample_weight)
+        offsets = np.hsplit(offset, offset.shape[1]) if offset is not None else [None]
+        each = zip(objectives, weights, cycle(offsets))
+        return [_of_label(*parts) for parts in each], dtype
 
-    def _check_labels(self, loss, offset):
-        owner = type(self).__name__
-        if loss.granularity == "row":
+    def _check_labels(self, loss):
+        owner, has_labels = type(self).__name__, self._labels is not None
+        if loss.task == RANKED and not has_labels:
+            raise ValueError(
+                f"{owner} with {loss!r} needs y of the shape (n_samples, n_labels), 1 "
+                "where a row has a label and else 0, with two labels or more."
+            )
+        if loss.granularity == "row" and has_labels and loss.task != RANKED:
             raise InvalidParameterError(
                 f"{owner} cannot use {loss!r} with several labels a row, because it is "
-                "of one class a row. Use a binary loss such as LogLoss()."
+                "of one class a row. Use a binary loss such as LogLoss(), or "
+                "LabelRanking()."
             )
-        for name, given in (("class_weight", self.class_weight), ("offset", offset)):
-            if given is not None:
-                raise ValueError(
-                    f"{owner} cannot use {name} with several labels a row. Leave it "
-                    "out; Asymmetric(LogLoss(), under=2.0) weighs what a row has."
-                )
+        if loss.task == RANKED and self.class_weight is not None:
+            raise InvalidParameterError(
+                f"{owner} cannot use class_weight with {loss!r}, which compares the "
+                "labels that a row has with the others. Leave it out."
+            )
+        if not has_labels and isinstance(self.class_weight, (list, tuple)):
+            raise InvalidParameterError(
+                f"The 'class_weight' parameter of {owner} may only be a list, of one "
+                "for each label, with several labels a row. Use a dict of label to "
+                "weight."
+            )
 
-    def _targets_of_labels(self, weight):
-        """Those of an objective for each label, the weights and how many there are."""
+    def _targets_of_labels(self, weight, loss):
+        """Those of each objective, the weights and how many labels there are."""
         columns = np.ascontiguousarray(self._indicator.T)
         self.classes_ = np.arange(len(columns))
-        return list(columns), weight, len(columns)
+        targets = [self._indicator] if loss.task == RANKED else list(columns)
+        return targets, weight, len(columns)
+
+    def _of_all_labels(self, objective, offset):
+        """The one objective of a loss that compares labels."""
+        own = {
+            field.name: getattr(objective, field.name) for field in fields(Objective)
+        }
+        shape = objective.n_outputs, objective.rows.n_features
+        intercepts = np.full(shape[0], self.fit_intercept)
+        predictors = Predictors.of(np.ones(shape, dtype=bool), intercepts)
+        return OutputsObjective(**own | {"offset": offset}, predictors=predictors)
+
+    def _targets_and_outputs(self, X, y, loss, offset):
+        """Targets and raw predictions, for scorers by a loss of all labels."""
+        indicator = indicator_of(y)
+        if indicator is None:
+            raise ValueError(f"{loss!r} needs y of the shape (n_samples, n_labels).")
+        return indicator.astype(np.float64), self.raw_prediction(X, offset)
+
+    def _weights_of_labels(self, indicator, weight):
+        """The weights of the rows in the objective of each label."""
+        each, n_labels = self.class_weight, indicator.shape[1]
+        if not isinstance(each, (list, tuple)):
+            each = [each] * n_labels
+        if len(each) != n_labels:
+            raise InvalidParameterError(
+                f"The 'class_weight' parameter of {type(self).__name__} has "
+                f"{len(each)} dicts, and y has {n_labels} labels. Use a dict for each."
+            )
+        for k, given in enumerate(each):
+            codes = indicator[:, k].astype(np.intp)
+            parts = given, np.arange(2), codes, weight, type(self).__name__, True
+            try:
+                factors = class_factors(*parts)
+            except ValueError as error:
+                raise type(error)(f"The label {k}: {error}") from error
+            own = 1.0 if weight is None else weight
+            yield weight if factors is None else own * factors[codes]
+
+    # ------------------------------------------------------------------- the solver
+    def _solver(self, objective):
+        if objective.loss.task != RANKED:
+            return super()._solver(objective)
+        is_smooth, kinds = objective.loss.differentiable, [NEWTON]
+        kinds += [LBFGS] * is_smooth
+        if self.solver not in ("auto", *kinds):
+            raise ValueError(
+                f"{type(self).__name__}(solver={self.solver!r}) cannot use "
+                f"{objective.loss!r}: its solvers are {', '.join(kinds)}. Use "
+                "solver='auto'."
+            )
+        is_wide = self.solver == LBFGS
+        if self.solver == "auto" and is_smooth:
+            most = MOST_COEFS if objective.penalty.has_kinks else DEAR
+            is_wide = objective.predictors.size > most
+        solver = (WideOutputsSolver if is_wide else OutputsSolver)(
+            max_iter=self.max_iter,
+            tol=self.tol,
+            seed=draw_seed(self.random_state),
+            verbose=self.verbose,
+            owner=type(self).__name__,
+        )
+        solver.check(objective)
+        return solver
 
     # ------------------------------------------------------------------ what is found
     def _initial(self, name, given, shape):
@@ -86,13 +183,16 @@ class MultilabelMixin(LinearClassifierMixin):
             yield from super()._said_by(results)
             return
         for k, result in enumerate(results):
-            yield from (f"The label {k}: {message}" for message in result.warnings)
+            of = f"The label {k}: " if len(results) > 1 else ""
+            yield from (of + message for message in result.warnings)
 
     # ------------------------------------------------------------------- predictions
     def _chosen(self, X, offset):
         if self._labels is None:
             return super()._chosen(X, offset)
-        return (self.decision_function(X, offset) > 0).astype(self._labels)
+        raw, loss = self.decision_function(X, offset), _loss_of(self)
+        has = loss.labels_of(raw) if loss.task == RANKED else raw > 0
+        return has.astype(self._labels)
 
     def _probabilities(self, raw):
         if self._labels is None:
@@ -111,6 +211,13 @@ class MultilabelMixin(LinearClassifierMixin):
                 self.class_weight is None and _suits_checks(_loss_of(self))
             )
         return tags
+
+
+def _of_label(objective, weight, offset):
+    """The objective of a label with weights and an offset of its own."""
+    total = objective.total_weight if weight is None else weight.sum()
+    offset = None if offset is None else np.ascontiguousarray(offset)
+    return replace(objective, sample_weight=weight, total_weight=total, offset=offset)
 
 
 def _suits_checks(loss):

@@ -42,6 +42,7 @@ KINDS = {  # of losses
     "binary": "classification",
     "multiclass": "classification",
     "boxes": "boxes of four edges",
+    "multilabel": "several labels a row",
 }
 ESTIMATORS = {
     "regression": "LinearRegressor",
@@ -49,6 +50,7 @@ ESTIMATORS = {
     "multiclass": "LinearClassifier",
     "ordinal": "LinearOrdinalClassifier",
     "boxes": "LinearMultiTask",
+    "multilabel": "LinearClassifier",
     "ranking": "LinearRanker",
     "survival": "LinearSurvival",
     "embedding": "LinearEmbedding",
@@ -144,7 +146,8 @@ def _check_outputs(estimator, found):
     name, loss = type(estimator).__name__, estimator.loss
     takes_outputs = getattr(estimator, "_takes_outputs", False)
     has_outputs = found.outputs and found.granularity == "row"
-    if has_outputs and not takes_outputs and found.task != "boxes":
+    is_apart = found.task in ("boxes", "multilabel")
+    if has_outputs and not (takes_outputs or is_apart):
         if isinstance(found, Quantiles):
             raise InvalidParameterError(
                 f"{name} cannot use loss={loss!r}, because it predicts several numbers "
@@ -160,7 +163,8 @@ def _check_outputs(estimator, found):
             f"{name} cannot use loss={loss!r}, because {of}. Use "
             f"LinearRegressor{advice}."
         )
-    if found.task == "regression" and found.granularity == "row" and not found.outputs:
+    is_row = found.granularity == "row" and not found.outputs
+    if is_row and found.task != "multiclass":
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because a loss whose parameters are "
             "fitted has no factor and is no part of another. Use it as it is, with "

@@ -1,4 +1,4 @@
-"""What the docstrings of SGDRegressor, SGDClassifier and SGDRanker share."""
+"""What the docstrings of SGDRegressor and its kin share."""
 
 import re
 

@@ -204,6 +204,18 @@ def warn_of_penalty(
         warn_caller(message if of is None else f"The task {of!r}: {message}")
 
 
+def warn_of_infinite(estimator, raw, predicted):
+    """Say so if finite raw predictions have no finite predictions."""
+    bad = np.flatnonzero(~np.isfinite(predicted))
+    if len(bad):
+        warn_caller(
+            f"{len(bad)} of {len(raw)} predictions of {type(estimator).__name__} are "
+            f"not finite: that of row {bad[0]}, whose raw prediction is "
+            f"{raw[bad[0]]:.6g}, overflows {raw.dtype}, the dtype of X.",
+            UserWarning,
+        )
+
+
 class _Result:
     """Coefficients and what they were found for; see `odd_results`."""
 
@@ -322,7 +334,8 @@ class _Result:
     def separation(self):
         """That a plane separates classes, and a loss falls for ever."""
         is_penalised = not self.objective.penalty.is_nothing
-        if self.loss.task == "regression" or is_penalised:
+        is_of_groups = self.loss.granularity == "group"
+        if self.loss.task == "regression" or is_of_groups or is_penalised:
             return None
         apart = self._separates()
         if apart is None or not self._falls_for_ever():

@@ -74,7 +74,7 @@ def check_validation_data(
         raise ValueError(f"The validation rows cannot be used. {message}") from error
 
 
-def make_score(estimator, X, y, sample_weight, offset, fitted):
+def make_score(estimator, X, y, sample_weight, offset, fitted, groups=None):
     """The function (coef, intercept) -> score of `estimator.scoring`.
 
     Parameters
@@ -87,6 +87,8 @@ def make_score(estimator, X, y, sample_weight, offset, fitted):
         A scorer that does not take it is refused: it would predict without.
     fitted : callable
         (coef, intercept) -> dict, the attributes that make a model fitted.
+    groups : ndarray of shape (n_rows,), default=None
+        Passed to the scorer if it takes what the estimator calls them.
     """
     scorer = check_scoring(estimator, estimator.scoring)
     weights = {}
@@ -101,6 +103,8 @@ def make_score(estimator, X, y, sample_weight, offset, fitted):
                 "(estimator, X, y, offset=None) -> float, or None for the loss."
             )
         weights["offset"] = offset
+    if groups is not None and estimator._groups_are in signature(scorer).parameters:
+        weights[estimator._groups_are] = groups
 
     def score(coef, intercept):
         model = copy.copy(estimator)

@@ -1,5 +1,6 @@
 """Inspection: tools that look at losses and at fitted models."""
 
+from sklearn_losses.inspection._bands_display import BandsDisplay
 from sklearn_losses.inspection._check_loss import check_loss
 from sklearn_losses.inspection._contributions import contributions
 from sklearn_losses.inspection._curve_display import LossCurveDisplay
@@ -49,6 +50,7 @@ from sklearn_losses.inspection._standard_errors import standard_errors
 from sklearn_losses.inspection._survival_bands import survival_bands
 
 __all__ = [
+    "BandsDisplay",
     "CheckResult",
     "ContributionsDisplay",
     "Influence",

@@ -19,7 +19,6 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_losses._machine._params import check_parameter
 from sklearn_losses._machine._typing import ArrayLike, BaseEstimator, Matrix
 from sklearn_losses.estimators import (
-    LinearSurvival,
     average_precision_by_group_score,
     concordance_index_ipcw_score,
     concordance_index_score,
@@ -29,6 +28,7 @@ from sklearn_losses.estimators import (
     pairwise_accuracy_score,
     reciprocal_rank_score,
 )
+from sklearn_losses.estimators.groups._hazards import SurvivalMixin
 from sklearn_losses.estimators.scores._groups import (
     EMPTY,
     GAIN,
@@ -241,8 +241,8 @@ class SurvivalScorer(OrderScorer):
         estimator : object
             A fitted estimator, whose predictions are larger where the risk is, or times
             of an accelerated failure time model of this package or scikit-survival. A
-            `LinearSurvival`, perhaps at the end of a pipeline or in a search, where the
-            score is not `concordance_index_score`.
+            `LinearSurvival` or `SGDSurvival`, perhaps at the end of a pipeline or in a
+            search, where the score is not `concordance_index_score`.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : as from `survival_target` or scikit-survival's Surv
         sample_weight : array-like of shape (n_samples,), default=None
@@ -273,8 +273,8 @@ class ConcordanceIndexScorer(SurvivalScorer):
 
 
 def _survival_model(scorer, estimator, X):
-    """The `LinearSurvival` in a pipeline or a search, and X as it sees it."""
-    while not isinstance(estimator, LinearSurvival):
+    """The model of survival in a pipeline or a search, and X as it sees it."""
+    while not isinstance(estimator, SurvivalMixin):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
@@ -470,7 +470,8 @@ def concordance_index_ipcw_scorer(
     Returns
     -------
     ConcordanceIndexIpcwScorer
-        A callable, as from `concordance_index_scorer`, for a `LinearSurvival`.
+        A callable, as from `concordance_index_scorer`, for a `LinearSurvival` or
+        `SGDSurvival`.
     """
     return ConcordanceIndexIpcwScorer(tau)
 
@@ -490,7 +491,8 @@ def integrated_brier_scorer(times: ArrayLike | None = None) -> IntegratedBrierSc
     Returns
     -------
     IntegratedBrierScorer
-        A callable, as from `concordance_index_scorer`, for a `LinearSurvival`.
+        A callable, as from `concordance_index_scorer`, for a `LinearSurvival` or
+        `SGDSurvival`.
     """
     return IntegratedBrierScorer(times)
 
@@ -511,6 +513,7 @@ def cumulative_dynamic_auc_scorer(
     Returns
     -------
     CumulativeDynamicAucScorer
-        A callable, as from `concordance_index_scorer`, for a `LinearSurvival`.
+        A callable, as from `concordance_index_scorer`, for a `LinearSurvival` or
+        `SGDSurvival`.
     """
     return CumulativeDynamicAucScorer(times)

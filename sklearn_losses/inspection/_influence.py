@@ -199,7 +199,7 @@ def _check_curvature(fit):
     elif not objective.is_joint and not loss.checked().has_curvature:
         reason = f"{loss!r} has no second derivatives"
     elif not has_exact_curvature(objective):
-        reason = "a norm of groups, a sorted norm, MCP or SCAD has none"
+        reason = "a sorted norm has none"
     elif not objective.penalty.has_l1 and size > MOST_COEFS:
         reason = f"its matrix would be of more than {MOST_COEFS} coefficients"
     if reason:

@@ -11,7 +11,7 @@
 (array([0., 1., 0., 1.]), True)
 """
 
-from functools import partial
+from functools import partial, update_wrapper
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -172,7 +172,9 @@ class _WithOffset:
 
     def __getattr__(self, name):
         found = getattr(self._model, name)
-        return partial(found, offset=self._offset) if name in PREDICT else found
+        if name not in PREDICT:
+            return found
+        return update_wrapper(partial(found, offset=self._offset), found)
 
     def __sklearn_tags__(self):
         return self._model.__sklearn_tags__()

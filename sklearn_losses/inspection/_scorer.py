@@ -35,6 +35,7 @@ from sklearn_losses.inspection._raw_prediction import targets_and_raw_prediction
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._base import AS_SCORER
 from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.problem._blocks import RowBlocks
 
 
 class LossScorer(BaseEstimator):
@@ -64,8 +65,8 @@ class LossScorer(BaseEstimator):
     def __call__(
         self,
         estimator: Any,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
         groups: ArrayLike | None = None,
@@ -77,8 +78,8 @@ class LossScorer(BaseEstimator):
     def score(
         self,
         estimator: Any,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
         groups: ArrayLike | None = None,
@@ -90,9 +91,10 @@ class LossScorer(BaseEstimator):
         ----------
         estimator : object
             A fitted scikit-learn estimator, which may be a pipeline or a search.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
-            Targets, or labels that are among the estimator's classes.
+            Targets, or labels that are among the estimator's classes. Only `RowBlocks`
+            have their own.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the mean.
         offset : array-like of the shape of raw predictions, default=None
@@ -133,6 +135,11 @@ class LossScorer(BaseEstimator):
                     "compute y and the raw predictions."
                 )
             return mean_of_blocks(blocks, Score(self, "score", estimator))
+        if y is None:
+            raise ValueError(
+                f"{self!r} needs y, with which it compares predictions. Only RowBlocks "
+                "have their own."
+            )
         y, raw = targets_and_raw_predictions(estimator, X, y, self.loss, offset)
         if self.d2:
             return d2_loss_score(y, raw, self.loss, sample_weight)

@@ -125,15 +125,29 @@ def standard_errors(
         )
     coef = np.atleast_2d(estimator._dense_coef()).astype(np.float64)
     points = list(zip(objectives, coef, np.float64(estimator.intercept_)))
-    if not has_outputs(estimator._resolve_loss()):  # objective_ is else of these, too
-        each = [(o, w[None], np.atleast_1d(b)) for o, w, b in points]
-        found = np.ravel([o.value(w, b) for o, w, b in each])
-        rest = [at_constant_of(*one) for one in each]
-        warn_of_other_data("standard_errors", estimator, found, dtype, offset, rest)
+    each = [(o, w[None], np.atleast_1d(b)) for o, w, b in points]
+    rest = [at_constant_of(*one) for one in each]
+    fitted = estimator._resolve_loss()
+    if has_outputs(fitted) and not all(hasattr(loss, k) for k in fitted.outputs[1:]):
+        values = estimator.objective_  # the dispersion of Tweedie's is not published
+    elif has_outputs(fitted):
+        values = [_of_all_outputs(fitted, loss, *each[0])]
+    else:
+        values = np.ravel([o.value(w, b) for o, w, b in each])
+    warn_of_other_data("standard_errors", estimator, values, dtype, offset, rest)
     found = [_of_objective(*point) for point in points]
     errors = np.array([error for error, _ in found])
     intercept = np.array([error for _, error in found])
     return Bunch(coef=errors.reshape(estimator.coef_.shape), intercept=intercept)
+
+
+def _of_all_outputs(fitted, loss, objective, coef, intercept):
+    """The mean of the loss whose parameters were fitted, which objective_ is of."""
+    raw, y = objective.raw(coef, intercept)[:, 0], objective.targets.y
+    numbers = {name: getattr(loss, name) for name in fitted.outputs[1:]}
+    with np.errstate(divide="ignore"):  # a dispersion of 0 is a Poisson's
+        raw = fitted.raw_of({"location": raw} | numbers, len(raw))
+    return fitted.mean(y, raw, objective.sample_weight)
 
 
 def _of_survival(estimator, kind, *given, clusters):

@@ -61,6 +61,7 @@ from sklearn_losses.losses._distributions import (
     StudentTDistribution,
 )
 from sklearn_losses.losses._groups import GroupLoss
+from sklearn_losses.losses._label_ranking import LabelRanking
 from sklearn_losses.losses._learned import LearnedLink, SplineLoss
 from sklearn_losses.losses._links import (
     IdentityLink,
@@ -195,6 +196,7 @@ __all__ = [
     "Interval",
     "InvalidParameterError",
     "InverseGaussian",
+    "LabelRanking",
     "LabelSmoothing",
     "LambdaRank",
     "LaplaceDistribution",

@@ -7,10 +7,15 @@ maximum of their own, so that nothing under- or overflows whatever the scores ar
 the anchor's class follow each other, so that either side is a loop without a choice.
 """
 
-from libc.math cimport INFINITY, log
+from libc.math cimport INFINITY, fabs, log
 
-from sklearn_losses.losses._exp_log cimport exp, log1p
+from sklearn_losses.losses._exp_log cimport exp, exp_of_nonpositive, log1p
 
+
+cdef enum:
+    FAR = 200  # below the largest score, in logarithms
+
+cdef double LEAST = 1e-200  # what is less is no slope: its products would be next to 0
 
 cdef enum Kind:
     PROBABILITY = 0
@@ -50,16 +55,21 @@ cdef inline double largest(const double *x, Py_ssize_t n, double start) noexcept
     return start
 
 
-cdef inline double exps(const double *x, double base, double *e,
+cdef inline double exps(const double *x, double base, const double *weight, double *e,
                         Py_ssize_t n) noexcept nogil:
-    """Write exp(x - base), and return the sum."""
+    """Write weight exp(x - base), and return the sum.
+
+    What a double cannot see beside the largest is 0, for numbers that are next to 0 are slow.
+    """
     cdef double lanes[8]
-    cdef double total = 0.0
+    cdef double total = 0.0, way, near
     cdef Py_ssize_t j, lane, whole = n - n % 8
     for lane in range(8):
         lanes[lane] = 0.0
     for j in range(n):
-        e[j] = exp(x[j] - base)
+        way = x[j] - base
+        near = exp_of_nonpositive(-FAR if way < -FAR else way)
+        e[j] = 0.0 if way < -FAR else weight[j] * near
     for j in range(0, whole, 8):
         for lane in range(8):
             lanes[lane] += e[j + lane]
@@ -72,6 +82,7 @@ cdef inline double exps(const double *x, double base, double *e,
 
 cdef inline void scale(double *e, double factor, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t j
+    factor = 0.0 if fabs(factor) < LEAST else factor
     for j in range(n):
         e[j] *= factor
 
@@ -80,66 +91,66 @@ cdef struct Sides:
     double p_max, n_max  # the largest score of the own class, and of the others
     double log_p, log_n  # the logarithms of P and N
     double mean_p  # the mean score of the own class
-    Py_ssize_t n_p
+    double w_p  # the weight of its rows
 
 
-cdef inline Sides measure(const double *score, double *e, Py_ssize_t first,
-                          Py_ssize_t last, Py_ssize_t m) noexcept nogil:
-    """Sums of both sides; e becomes exp(score), by the maximum of its side."""
+cdef inline Sides measure(const double *score, const double *weight, double *e,
+                          Py_ssize_t first, Py_ssize_t last, Py_ssize_t m) noexcept nogil:
+    """Sums of both sides; e becomes weight exp(score), by the maximum of its side."""
     cdef Sides s
-    cdef double p = 0.0, n = 0.0, total = 0.0
-    cdef Py_ssize_t j, n_p = 0
+    cdef double p, n, total = 0.0, w_p = 0.0
+    cdef Py_ssize_t j
     s.p_max = largest(score + first, last - first, -INFINITY)
     s.n_max = largest(score, first, -INFINITY)
     s.n_max = largest(score + last, m - last, s.n_max)
     s.log_p = s.log_n = -INFINITY
     for j in range(first, last):
         if score[j] > -INFINITY:  # that of the anchor itself, which is nothing
-            total += score[j]
-            n_p += 1
-    if n_p > 0:
-        p = exps(score + first, s.p_max, e + first, last - first)
+            total += weight[j] * score[j]
+            w_p += weight[j]
+    if w_p > 0:
+        p = exps(score + first, s.p_max, weight + first, e + first, last - first)
         s.log_p = s.p_max + log(p)
     if s.n_max > -INFINITY:
-        n = exps(score, s.n_max, e, first)
-        n += exps(score + last, s.n_max, e + last, m - last)
+        n = exps(score, s.n_max, weight, e, first)
+        n += exps(score + last, s.n_max, weight + last, e + last, m - last)
         s.log_n = s.n_max + log(n)
-    s.mean_p = total / n_p if n_p > 0 else 0.0
-    s.n_p = n_p
+    s.mean_p = total / w_p if w_p > 0 else 0.0
+    s.w_p = w_p
     return s
 
 
-cdef double each_positive(const double *score, double *e, Sides s, Py_ssize_t first,
-                          Py_ssize_t last, double *wrong) noexcept nogil:
+cdef double each_positive(const double *score, const double *weight, double *e, Sides s,
+                          Py_ssize_t first, Py_ssize_t last, double *wrong) noexcept nogil:
     """The mean over the own class of softplus(log N - score), and slopes by its scores."""
     cdef double value = 0.0, share
     cdef Py_ssize_t j
     wrong[0] = 0.0
     for j in range(first, last):
         if score[j] > -INFINITY:
-            value += softplus_of(s.log_n - score[j])
-            share = expit_of(s.log_n - score[j]) / s.n_p
+            value += weight[j] * softplus_of(s.log_n - score[j])
+            share = weight[j] * expit_of(s.log_n - score[j]) / s.w_p
             wrong[0] += share
             e[j] = -share
         else:
             e[j] = 0.0
-    return value / s.n_p
+    return value / s.w_p
 
 
-cdef double of_anchor(Kind kind, const double *score, double *e, Py_ssize_t first,
-                      Py_ssize_t last, Py_ssize_t m) noexcept nogil:
+cdef double of_anchor(Kind kind, const double *score, const double *weight, double *e,
+                      Py_ssize_t first, Py_ssize_t last, Py_ssize_t m) noexcept nogil:
     """The loss of one anchor; its slopes by the scores are written to e."""
-    cdef Sides s = measure(score, e, first, last, m)
+    cdef Sides s = measure(score, weight, e, first, last, m)
     cdef double wrong, right, to_p = 0.0, to_n = 0.0, value
     cdef Py_ssize_t j
-    if s.n_p == 0:
+    if s.w_p == 0:
         for j in range(m):
             e[j] = 0.0
         return 0.0
     wrong = expit_of(s.log_n - s.log_p)
     right = expit_of(s.log_p - s.log_n)
     if kind == EACH_POSITIVE:
-        value = each_positive(score, e, s, first, last, &to_n)
+        value = each_positive(score, weight, e, s, first, last, &to_n)
     elif kind == PROBABILITY:
         value = wrong
         to_p, to_n = -wrong * right, wrong * right
@@ -153,7 +164,7 @@ cdef double of_anchor(Kind kind, const double *score, double *e, Py_ssize_t firs
         scale(e + first, to_p * exp(s.p_max - s.log_p), last - first)
     if kind == SUPERVISED:
         for j in range(first, last):
-            e[j] -= 1.0 / s.n_p if score[j] > -INFINITY else 0.0
+            e[j] -= weight[j] / s.w_p if score[j] > -INFINITY else 0.0
     if s.n_max > -INFINITY:
         to_n *= exp(s.n_max - s.log_n)
         scale(e, to_n, first)
@@ -161,8 +172,9 @@ cdef double of_anchor(Kind kind, const double *score, double *e, Py_ssize_t firs
     return value
 
 
-def of_anchors(int kind, const double[:, ::1] score, const Py_ssize_t[::1] first,
-               const Py_ssize_t[::1] last, double[::1] value, double[:, ::1] slopes):
+def of_anchors(int kind, const double[:, ::1] score, const double[::1] weight,
+               const Py_ssize_t[::1] first, const Py_ssize_t[::1] last, double[::1] value,
+               double[:, ::1] slopes):
     """Write the loss of each anchor, and its slopes.
 
     Parameters
@@ -171,6 +183,8 @@ def of_anchors(int kind, const double[:, ::1] score, const Py_ssize_t[::1] first
         Of `KINDS`.
     score : array of shape (n_anchors, n_rows)
         -inf is that of the anchor.
+    weight : array of shape (n_rows,)
+        > 0: a row counts as so many at its place.
     first, last : array of shape (n_anchors,)
         Between them are the rows of the class of the anchor.
     value : array of shape (n_anchors,)
@@ -181,5 +195,5 @@ def of_anchors(int kind, const double[:, ::1] score, const Py_ssize_t[::1] first
         return
     with nogil:
         for i in range(score.shape[0]):
-            value[i] = of_anchor(<Kind> kind, &score[i, 0], &slopes[i, 0], first[i],
-                                 last[i], m)
+            value[i] = of_anchor(<Kind> kind, &score[i, 0], &weight[0], &slopes[i, 0],
+                                 first[i], last[i], m)

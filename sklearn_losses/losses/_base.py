@@ -47,6 +47,7 @@ OTHERS = {
     "ranking": "order within a group",
     "survival": "hazard ratio",
     "boxes": "box",
+    "multilabel": "order of labels",
 }
 
 PACKAGE = __name__.partition(".")[0] + "."
@@ -139,6 +140,8 @@ class Loss(BaseEstimator):
     bounded: bool = False
     # Names of outputs with predictors of their own: see `_outputs`.
     outputs: tuple[str, ...] = ()
+    # Whether `frozen` is the distribution of y.
+    is_distribution = False
 
     _constraints: dict[str, list[Any]] = {}
 

@@ -113,7 +113,7 @@ class Beta(Likelihood):
     def frozen(self, location: Any, precision: Any) -> Any:
         from scipy.stats import beta
 
-        return beta(precision * expit(location), precision * expit(-location))
+        return beta(*shapes_of(location, precision))
 
 
 class OrderedBeta(Likelihood):
@@ -243,7 +243,7 @@ class OrderedBeta(Likelihood):
         return expit(lower - location), expit(location - upper)
 
     def frozen(self, **values: Any) -> Any:
-        between = Beta.frozen(self, values["location"], values["precision"])
+        between = Beta().frozen(values["location"], values["precision"])
         return WithEnds(between, *self._ends(**values))
 
 
@@ -449,6 +449,55 @@ class BetaBinomial(OfTrials):
                 "BetaBinomial cannot fit a precision to y, which has no row with more "
                 "than one trial. Use BinomialTrials()."
             )
+
+    def frozen(self, location: Any, precision: Any, trials: Any = None) -> Any:
+        """The distribution of the probability of a success, or of successes.
+
+        Parameters
+        ----------
+        location, precision : ndarray or float
+            As of `values_of`.
+        trials : ndarray or float, default=None
+            Of so many trials it is that of the number of successes.
+
+        Returns
+        -------
+        frozen distribution of scipy.stats
+        """
+        from scipy.stats import beta, betabinom
+
+        shapes = shapes_of(location, precision)
+        return beta(*shapes) if trials is None else betabinom(trials, *shapes)
+
+    def crps(self, y_true: ArrayLike, **values: Any) -> Array:
+        """The continuous ranked probability score of the share of successes.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples, 2)
+            Successes and failures; a row without trials scores 0.
+        **values : ndarray or float
+            As from `predict_distribution`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        self.check_targets(y_true)
+        y = np.asarray(y_true, dtype=np.float64)
+        successes, trials = y[:, 0], y.sum(axis=1)
+        found = self.frozen(**values, trials=trials)
+        below, total = np.zeros(len(y)), np.zeros(len(y))
+        for count in range(int(trials.max(initial=0.0))):
+            below += found.pmf(count)
+            square = (below - (successes <= count)) ** 2
+            total += np.where(count < trials, square, 0.0)
+        return total / np.maximum(trials, 1.0)
+
+
+def shapes_of(location, precision):
+    """Those of a beta distribution, by its mean on the logit scale."""
+    return precision * expit(location), precision * expit(-location)
 
 
 def width_of(loss, raw):

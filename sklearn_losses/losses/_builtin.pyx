@@ -8,6 +8,7 @@ formula costs, and no loop is written twice.
 
 cimport sklearn_losses.losses._formulas.binary as binary
 cimport sklearn_losses.losses._formulas.counts as counts
+cimport sklearn_losses.losses._formulas.learned as learned
 cimport sklearn_losses.losses._formulas.multiclass as multiclass
 cimport sklearn_losses.losses._formulas.regression as regression
 cimport sklearn_losses.losses._formulas.robust as robust
@@ -356,6 +357,28 @@ cdef void sigmoid(const void *params, const Block *block) noexcept nogil:
 
 add("sigmoid", binary.sigmoid_value, binary.sigmoid_gradient, binary.sigmoid_curvature, NULL,
     sigmoid)
+
+
+cdef void spline(const void *params, const Block *block) noexcept nogil:
+    loop(learned.spline_value, learned.spline_gradient, learned.spline_curvature, params, block)
+
+add("spline", learned.spline_value, learned.spline_gradient, learned.spline_curvature,
+    learned.spline_conjugate, spline)
+
+
+cdef void learned_probability(const void *params, const Block *block) noexcept nogil:
+    loop(learned.probability_value, learned.probability_gradient,
+         learned.probability_curvature, params, block)
+
+add("learned_probability", learned.probability_value, learned.probability_gradient,
+    learned.probability_curvature, learned.probability_conjugate, learned_probability)
+
+
+cdef void learned_number(const void *params, const Block *block) noexcept nogil:
+    loop(learned.number_value, learned.number_gradient, learned.number_curvature, params, block)
+
+add("learned_number", learned.number_value, learned.number_gradient, learned.number_curvature,
+    learned.number_conjugate, learned_number)
 
 
 cdef void cross_entropy_block(const void *params, const RowBlock *block) noexcept nogil:

@@ -33,6 +33,7 @@ POSITIVE = Interval(0, None, "neither")
 DISTRIBUTIONS = {"normal": "norm", "logistic": "logistic", "extreme_value": "gumbel_l"}
 KIND_OF = {"normal": "normal", "logistic": "logistic", "extreme_value": "minimum"}
 SPREADS = {"normal": 1.0, "logistic": 1.8, "minimum": 1.3}  # of F
+FARTHEST = 300.0  # scales off a row may be where a fit begins: exp of it is a number
 
 
 class ReciprocalLink(Link):
@@ -199,7 +200,8 @@ class CensoredLikelihood(Likelihood):
         middle = 0.5 * (middle + np.where(finite[:, 1], high, middle + 2.0 * beyond))
         mean = np.average(middle, weights=weight)
         spread = np.sqrt(np.average((middle - mean) ** 2, weights=weight)) or deviation
-        s = SPREADS[self.kind] / spread
+        farthest = float(np.abs(middle - mean).max())
+        s = SPREADS[self.kind] / max(spread, farthest / FARTHEST)
         return np.array([mean]) if self.scale != MLE else np.array([mean * s, s])
 
     def values_of(self, raw: Array) -> dict[str, Any]:

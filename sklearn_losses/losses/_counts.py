@@ -72,6 +72,19 @@ class Poisson(CountLoss):
 
     name = "poisson"
     domain = NON_NEGATIVE
+    is_distribution = True
+
+    def frozen(self, location: Any) -> Any:
+        """The distribution of counts, as one of scipy.stats.
+
+        Parameters
+        ----------
+        location : ndarray
+            Raw predictions.
+        """
+        from scipy.stats import poisson
+
+        return poisson(np.exp(location))
 
     def _minimum(self, y_true):
         return y_true - xlogy(y_true, y_true)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import betaln
+from scipy.special import betaln, gammaincinv
 
 from sklearn_losses._machine._params import (
     Interval,
@@ -34,7 +34,8 @@ from sklearn_losses.losses._table import CLoss
 
 CRPS = "crps"
 POSITIVE = Interval(0, None, "neither")
-DF = 4.0  # where a fit of degrees of freedom begins
+DF = 4.0  # where a fit of degrees of freedom begins ...
+OTHER_DF = 1.0, 30.0  # ... or might, if that is better
 
 
 def weighted_median(y, weight):
@@ -51,6 +52,29 @@ def start_of_centre(y, weight):
     return (median, np.log(spread)) if spread > 0 else start_of_location(y, weight)
 
 
+def other_tails(loss, start):
+    """Raw outputs like these, with other degrees of freedom where they are fitted."""
+    found = []
+    for df in OTHER_DF if "df" in loss.outputs else ():
+        other = start.copy()
+        other[loss.outputs.index("df")] = np.log(df)
+        found.append(other)
+    return found
+
+
+def least_df(weight, n_coefs):
+    """The degrees of freedom below which a likelihood grows as its scale vanishes.
+
+    So many rows can be fitted exactly, those of the largest weights, whose sum is W. As
+    the scale falls to 0 they gain -W log(scale), and what the others lose is df times
+    their own weight (Fernandez and Steel 1999, "Multivariate Student-t regression
+    models: pitfalls and inference", Biometrika 86).
+    """
+    ordered = np.sort(weight)[::-1]
+    exact, others = ordered[:n_coefs].sum(), ordered[n_coefs:].sum()
+    return float(exact / others) if others > 0 else np.inf
+
+
 class Ruled(Distribution):
     """A distribution that is fitted by one of two proper scoring rules.
 
@@ -60,17 +84,19 @@ class Ruled(Distribution):
     """
 
     symmetric = True
+    formula_of_crps = "crps"
     _rules = {"rule": [Options("nll", CRPS)]}
 
     def _own_of_crps(self):
-        raise NotImplementedError
+        return ()
 
     def compiled(self) -> CLoss:
         if self.rule != CRPS:
             return super().compiled()
         check_parameters(self, self._constraints)
         is_point, fixed = self.granularity == "point", self._fixed()[:2]
-        return likelihood(CRPS, self._own_of_crps(), fixed, as_points=is_point)
+        parts = self.formula_of_crps, self._own_of_crps(), fixed
+        return likelihood(*parts, as_points=is_point)
 
     def minimum_of(self, y: Array, weight: Array) -> float:
         if self.rule == CRPS and self.granularity == "row":
@@ -309,6 +335,8 @@ class StudentTDistribution(Ruled):
         self.df = df
         self.rule = rule
 
+    least_df = staticmethod(least_df)
+
     @property
     def convex(self) -> bool:
         return self.rule == CRPS and self.scale != MLE
@@ -333,13 +361,17 @@ class StudentTDistribution(Ruled):
     def _start(self, y, weight):
         return *start_of_centre(y[:, 0], weight), np.log(DF)
 
+    def rivals(self, start: Array) -> list[Array]:
+        """Tails of other lengths."""
+        return other_tails(self, start)
+
     def frozen(self, location: Any, scale: float | str, df: float | str) -> Any:
         from scipy.stats import t
 
         return t(df, location, scale)
 
 
-class GammaDistribution(Distribution):
+class GammaDistribution(Ruled):
     """-log of the density of the gamma distribution of mean exp(location).
 
     Its standard deviation is scale times the mean; y > 0.
@@ -352,6 +384,9 @@ class GammaDistribution(Distribution):
     ----------
     scale : float or "mle", default="mle"
         The coefficient of variation: 1 / sqrt(shape).
+    rule : {"nll", "crps"}, default="nll"
+        By which scale and location are fitted: the likelihood, or the continuous ranked
+        probability score, in units of y, which far rows decide less. It is not convex.
 
     See Also
     --------
@@ -360,7 +395,9 @@ class GammaDistribution(Distribution):
 
     References
     ----------
-    McCullagh and Nelder 1989, "Generalized linear models", chapter 8.
+    McCullagh and Nelder 1989, "Generalized linear models", chapter 8; of the score
+    Scheuerer and Möller 2015, "Probabilistic wind speed forecasting on a grid based on
+    ensemble model output statistics", Annals of Applied Statistics 9.
 
     Examples
     --------
@@ -371,15 +408,36 @@ class GammaDistribution(Distribution):
 
     name = "gamma_distribution"
     formula = "gamma"
+    formula_of_crps = "crps_gamma"
     domain = POSITIVE
     link = LogLink()
+    symmetric = False
+    _constraints = {"scale": FITTED, **Ruled._rules}
+
+    def __init__(self, scale: float | str = MLE, rule: str = "nll") -> None:
+        self.scale = scale
+        self.rule = rule
+
+    @property
+    def convex(self) -> bool:
+        return self.rule != CRPS and self.scale != MLE
+
+    def convex_relative(self) -> Any:
+        """The likelihood, with the same scale."""
+        is_other = self.rule == CRPS and self.scale != MLE
+        return self.with_parameters(rule="nll") if is_other else None
 
     def _start(self, y, weight):
         mean, log_deviation = start_of_location(y[:, 0], weight)
         return np.log(mean), log_deviation - np.log(mean)
 
     def _best(self, y_true):
-        return np.log(y_true)
+        """The mean is y or, by the score, y is a quantile next to the median."""
+        if self.rule != CRPS:
+            return np.log(y_true)
+        shape = self.scale**-2.0
+        share = np.exp(betaln(1.0, shape) - betaln(0.5, shape))
+        return np.log(y_true * shape / gammaincinv(shape + 1.0, 0.5 - 0.5 * share))
 
     def frozen(self, location: Any, scale: float | str) -> Any:
         from scipy.stats import gamma

@@ -17,7 +17,12 @@ import numpy as np
 from sklearn_losses._machine._params import InvalidParameterError, check_parameters
 from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._base import Loss
-from sklearn_losses.losses._distributions import DF, start_of_centre
+from sklearn_losses.losses._distributions import (
+    DF,
+    least_df,
+    other_tails,
+    start_of_centre,
+)
 from sklearn_losses.losses._links import Link, LogitLink, LogLink
 from sklearn_losses.losses._outputs import MLE, Likelihood, start_of_location
 from sklearn_losses.losses._regression import AbsoluteError
@@ -93,12 +98,17 @@ class FittedStudentT(Fitted):
     formula = "student"
     symmetric = True
     parameters = {"scale": LogLink(), "df": LogLink()}
+    least_df = staticmethod(least_df)
 
     def first(self) -> Any:
         return AbsoluteError()
 
     def _start(self, y, weight):
         return *start_of_centre(y[:, 0], weight), np.log(DF)
+
+    def rivals(self, start: Array) -> list[Array]:
+        """Tails of other lengths."""
+        return other_tails(self, start)
 
 
 class FittedBarron(Fitted):

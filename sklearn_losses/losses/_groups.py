@@ -55,6 +55,7 @@ class GroupLoss(Loss):
     symmetric = False
     softened = None  # a function of h: the loss with its kinks smoothed over h
     drawn = None  # or a `Drawn`: what a step of SGD takes of a group
+    counts_rows = False  # and not groups, in a mean
     _kernel = None
 
     def compiled(self) -> CLoss:

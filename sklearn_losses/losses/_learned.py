@@ -23,6 +23,7 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._base import REAL_LINE, PointLoss
+from sklearn_losses.losses._builtin import builtin
 from sklearn_losses.losses._links import Link, ProbabilityLink
 from sklearn_losses.losses._table import CLoss
 
@@ -74,31 +75,6 @@ class SplineLink(ProbabilityLink):
             found = np.where(raw < k[0], left, np.where(raw > k[-1], right, found))
         return found
 
-    def slope(self, raw: Array) -> Array:
-        """The derivative of the mean."""
-        k, v, s, j, _ = self._pieces(raw)
-        found = s[j]
-        if self.is_probability:
-            low, high = np.minimum(raw - k[0], 0.0), np.maximum(raw - k[-1], 0.0)
-            left = np.exp(s[0] * low / v[0])
-            right = np.exp(-s[-1] * high / (1.0 - v[-1]))
-            found = found * np.where(raw < k[0], left, right)
-        return found
-
-    def integral(self, raw: Array) -> Array:
-        """Of the mean up to a raw prediction; of a probability from -inf on."""
-        k, v, s, j, t = self._pieces(raw)
-        start = v[0] ** 2 / s[0] if self.is_probability else 0.0
-        areas = 0.5 * (v[1:] + v[:-1]) * np.diff(k)
-        at = start + np.append(0.0, np.cumsum(areas))
-        found = at[j] + v[j] * t + 0.5 * s[j] * t**2
-        if self.is_probability:
-            mean = self.inverse(raw)
-            left = v[0] / s[0] * mean
-            right = at[-1] + (raw - k[-1]) - (1.0 - v[-1]) / s[-1] * (mean - v[-1])
-            found = np.where(raw < k[0], left, np.where(raw > k[-1], right, found))
-        return found
-
     def link(self, prediction: ArrayLike) -> Array:
         mean = np.asarray(prediction, dtype=np.float64)
         k, v, s = self._arrays()
@@ -116,14 +92,6 @@ class SplineLink(ProbabilityLink):
         """The link of 1 - y."""
         knots = tuple(-k for k in self.knots[::-1])
         return SplineLink(knots, tuple(1.0 - v for v in self.values[::-1]), True)
-
-    def between(self, start: Array, end: Array) -> Array:
-        """The integral of how far the mean has gone from that at a start."""
-        _, v, s, j, t = self._pieces(start)
-        way = end - start
-        found = self.integral(end) - self.integral(start) - (v[j] + s[j] * t) * way
-        is_same = j == self._pieces(end)[3]  # where no digits need be lost
-        return np.where(is_same, 0.5 * s[j] * way**2, found)
 
     def log_probabilities(self, raw_prediction: ArrayLike) -> tuple[Array, Array]:
         raw = np.asarray(raw_prediction, dtype=np.float64)
@@ -235,7 +203,19 @@ class LearnedLink(PointLoss):
 
     def compiled(self) -> CLoss:
         self._check()
-        return super().compiled()
+        name = "learned_probability" if self.task == BINARY else "learned_number"
+        return builtin(name, tuple(self._c_parameters()))
+
+    def _c_parameters(self):
+        """How many knots, and what `_formulas.learned` reads of each."""
+        k, v, rises = self.link._arrays()
+        found = [[len(k)], k, v, rises, rises[-1:]]
+        if self.task == BINARY:
+            areas = 0.5 * (v[1:] + v[:-1]) * np.diff(k)
+            above = 0.5 * (2.0 - v[1:] - v[:-1]) * np.diff(k)
+            low, high = v[0] ** 2 / rises[0], (1.0 - v[-1]) ** 2 / rises[-1]
+            found += [np.cumsum([low, *areas]), np.cumsum([high, *above[::-1]])[::-1]]
+        return map(float, np.concatenate(found))
 
     def check_to_learn(self) -> None:
         """Refuse parameters with which no link can be learned."""
@@ -269,30 +249,12 @@ class LearnedLink(PointLoss):
                 f"and 1, without the ends. Got {self.values!r}."
             )
 
-    def _value(self, y_true, raw_prediction):
-        link = self.link
-        if self.task == BINARY:
-            above = link.mirrored().integral(-raw_prediction)
-            return (1.0 - y_true) * link.integral(raw_prediction) + y_true * above
-        return link.between(link.link(y_true), raw_prediction)
-
     def _minimum(self, y_true):
-        if self.task != BINARY:
-            return np.zeros(len(y_true))
         found, here = np.zeros(len(y_true)), (y_true > 0) & (y_true < 1)
-        raw = self.link.link(y_true[here])
-        found[here] = self._value(y_true[here], raw)
+        if self.task == BINARY:
+            raw = self.link.link(y_true[here])
+            found[here] = self.value(y_true[here], raw)
         return found
-
-    def _gradient(self, y_true, raw_prediction):
-        link = self.link
-        if self.task != BINARY:
-            return link.inverse(raw_prediction) - y_true
-        missing = link.mirrored().inverse(-raw_prediction)  # with all its digits
-        return (1.0 - y_true) * link.inverse(raw_prediction) - y_true * missing
-
-    def _curvature(self, y_true, raw_prediction):
-        return self.link.slope(raw_prediction) + 0.0 * y_true
 
     def _optimal_constant(self, y_true, sample_weight):
         return float(self.link.link(np.average(y_true, weights=sample_weight)))
@@ -356,7 +318,16 @@ class SplineLoss(PointLoss):
 
     def compiled(self) -> CLoss:
         self._check()
-        return super().compiled()
+        return builtin("spline", tuple(self._c_parameters()))
+
+    def _c_parameters(self):
+        """How many pieces, and what `_formulas.learned` reads of each."""
+        starts, weights, slopes = self._pieces()
+        length, rises = np.diff(starts), np.diff(slopes)
+        areas = np.cumsum([0.0, *(0.5 * (slopes[1:] + slopes[:-1]) * length)])
+        of_conjugate = np.cumsum([0.0, *(0.5 * (starts[1:] + starts[:-1]) * rises)])
+        columns = starts, weights, slopes, areas, of_conjugate
+        return map(float, np.concatenate([[len(starts)], *columns]))
 
     def _check(self):
         knots, weights = np.ravel(self.knots), np.ravel(self.weights)
@@ -386,23 +357,3 @@ class SplineLoss(PointLoss):
             weights,
             np.append(0.0, np.cumsum(weights[:-1] * np.diff(starts))),
         )
-
-    def _at(self, size):
-        starts, weights, slopes = self._pieces()
-        j = np.searchsorted(starts, size, side="right") - 1
-        return starts, weights, slopes, j, size - starts[j]
-
-    def _value(self, y_true, raw_prediction):
-        starts, weights, slopes, j, t = self._at(np.abs(raw_prediction - y_true))
-        areas = 0.5 * (slopes[1:] + slopes[:-1]) * np.diff(starts)
-        at = np.append(0.0, np.cumsum(areas))
-        return at[j] + slopes[j] * t + 0.5 * weights[j] * t**2
-
-    def _gradient(self, y_true, raw_prediction):
-        r = raw_prediction - y_true
-        _, weights, slopes, j, t = self._at(np.abs(r))
-        return np.sign(r) * (slopes[j] + weights[j] * t)
-
-    def _curvature(self, y_true, raw_prediction):
-        _, weights, _, j, _ = self._at(np.abs(raw_prediction - y_true))
-        return weights[j]

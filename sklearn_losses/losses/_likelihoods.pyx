@@ -2,10 +2,15 @@
 """The tables of losses of several outputs, of which some may be numbers.
 
 A likelihood is a formula of all its outputs (`_formulas.likelihoods`). An output that is
-a number is put in its place, and is no output of the loss then.
+a number is put in its place, and is no output of the loss then. All that is known of a
+row is one evaluation (`Jet`): what a fit wants of it has exponentials in common.
 """
 
+from cython.parallel cimport prange
+from libc.math cimport fabs
 from libc.stdlib cimport free, malloc
+
+import numpy as np
 
 cimport sklearn_losses.losses._formulas.bounded as bounded
 cimport sklearn_losses.losses._formulas.boxes as boxes
@@ -14,11 +19,101 @@ cimport sklearn_losses.losses._formulas.fitted as fitted
 cimport sklearn_losses.losses._formulas.likelihoods as likelihoods
 cimport sklearn_losses.losses._formulas.zeros as zeros
 from sklearn_losses.losses._formulas.likelihoods cimport full_fn
-from sklearn_losses.losses._table cimport CLoss, LossTable, Row, start_table
+from sklearn_losses._machine._threads cimport threads_for
+from sklearn_losses.losses._table cimport Block, CLoss, LossTable, Row, start_table
 
 cdef enum:
     MOST = 4  # outputs of which some may be numbers
     PACKED = 10  # second derivatives of so many
+    N_OF_SUMS = 7
+    CHUNK = 256  # rows that a thread evaluates at a time
+    MANY = 1 << 18  # numbers that are worth a thread
+    FEW_THRESHOLDS = 16
+
+
+cdef class Jet(CLoss):
+    """A loss of rows whose value, gradient and Hessian are one evaluation."""
+
+    def evaluate_jets(self, const double[:, ::1] y, const double[:, ::1] raw, weight,
+                      double[::1] value, double[:, ::1] gradient, double[:, ::1] hessian,
+                      const double[:, ::1] offset=None, const double[:, ::1] along=None):
+        """Write weighted values, gradients and Hessians, and sum what a pass sums.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n, y_size)
+        raw, gradient : ndarray of shape (n, n_outputs)
+        weight : ndarray of shape (n,)
+            Rows of weight 0 are 0, whatever their loss is.
+        value : ndarray of shape (n,)
+        hessian : ndarray of shape (n_outputs * (n_outputs + 1) // 2, n) or None
+            A row for each entry of the packed lower triangle.
+        offset, along : ndarray like raw, or None
+
+        Returns
+        -------
+        ndarray of shape (7,)
+            The sums of the values; of the gradient times raw - offset; of the absolute
+            values of the terms of these two; of the gradient times raw, of the absolute
+            values of that and of the gradient; and of the gradient along `along`.
+        """
+        cdef Py_ssize_t c, n = raw.shape[0], n_chunks = (n + CHUNK - 1) // CHUNK
+        cdef const double[:] w = weight
+        cdef double[:, ::1] sums = np.zeros((n_chunks, N_OF_SUMS))
+        cdef int n_threads = 1 if self.calls_python else threads_for(raw.size, MANY)
+        for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
+            some_jets(self, y, raw, w, value, gradient, hessian, offset, along,
+                      c * CHUNK, min(n, (c + 1) * CHUNK), &sums[c, 0])
+        self.raise_error()
+        return np.add.reduce(sums)
+
+
+cdef void some_jets(Jet loss, const double[:, ::1] y, const double[:, ::1] raw,
+                    const double[:] weight, double[::1] value, double[:, ::1] gradient,
+                    double[:, ::1] hessian, const double[:, ::1] offset,
+                    const double[:, ::1] along, Py_ssize_t start, Py_ssize_t end,
+                    double *sums) noexcept nogil:
+    cdef Py_ssize_t i, k, n_outputs = raw.shape[1]
+    cdef Py_ssize_t size = n_outputs * (n_outputs + 1) // 2
+    cdef double few[PACKED]
+    cdef double *packed = few
+    cdef bint has_hessian = hessian is not None
+    cdef bint has_offset = offset is not None, has_along = along is not None
+    cdef double w, slope, by_raw, by_rest
+    cdef Row row
+    if size > PACKED:
+        packed = <double *> malloc(size * sizeof(double))
+    row.y_size, row.n_outputs, row.curvature = y.shape[1], n_outputs, NULL
+    for i in range(start, end):
+        w = weight[i]
+        row.y, row.raw, row.gradient = &y[i, 0], &raw[i, 0], &gradient[i, 0]
+        if w == 0.0:
+            value[i] = 0.0
+            for k in range(n_outputs):
+                gradient[i, k] = 0.0
+            for k in range(size if has_hessian else 0):
+                hessian[k, i] = 0.0
+            continue
+        value[i] = w * loss.jet(loss.params, &row, packed if has_hessian else NULL)
+        sums[0] += value[i]
+        sums[2] += fabs(value[i])
+        for k in range(n_outputs):
+            gradient[i, k] = slope = w * gradient[i, k]
+            by_raw = by_rest = slope * raw[i, k]
+            if has_offset:
+                by_rest = slope * (raw[i, k] - offset[i, k])
+            sums[1] += by_rest
+            sums[2] += fabs(by_rest)
+            sums[3] += by_raw
+            sums[4] += fabs(by_raw)
+            sums[5] += fabs(slope)
+            if has_along:
+                sums[6] += slope * along[i, k]
+        if has_hessian:
+            for k in range(size):
+                hessian[k, i] = w * packed[k]
+    if size > PACKED:
+        free(packed)
 
 
 cdef struct Likelihood:
@@ -81,6 +176,11 @@ cdef void row_hessian(const void *params, const Row *row, double *hessian) noexc
              NULL, hessian)
 
 
+cdef double row_jet(const void *params, const Row *row, double *hessian) noexcept nogil:
+    return evaluate(<const Likelihood *> params, row.y, row.y_size, row.raw, row.n_outputs,
+                    row.gradient, hessian)
+
+
 cdef double point_value(const void *params, double y, double raw) noexcept nogil:
     return evaluate(<const Likelihood *> params, &y, 1, &raw, 1, NULL, NULL)
 
@@ -123,6 +223,7 @@ cdef double at_thresholds(const void *params, const Row *row, double *hessian) n
     cdef Py_ssize_t last = (n - 1 if t.column == NULL else t.n) - 1
     cdef Py_ssize_t first = max(c - 1, 0) if t.is_immediate else 0
     cdef double value = 0.0, slope, bend
+    cdef bint has_value = hessian == NULL or row.gradient != NULL
     cdef double *to_slope = &slope if row.gradient != NULL else NULL
     cdef double *to_bend = &bend if row.curvature != NULL or hessian != NULL else NULL
     for i in range(n):
@@ -134,9 +235,11 @@ cdef double at_thresholds(const void *params, const Row *row, double *hessian) n
         for i in range(n * (n + 1) // 2):
             hessian[i] = 0.0
     last = min(c, last) if t.is_immediate else last
+    if t.width == 0.0 and t.inner.block != NULL and last - first < FEW_THRESHOLDS:
+        return at_few(t, row, hessian, first, last)
     for j in range(first, last + 1):
         k = j + 1 if t.column == NULL else t.column[j]
-        value += one_threshold(t, hessian == NULL, 1.0 if c > j else 0.0,
+        value += one_threshold(t, has_value, 1.0 if c > j else 0.0,
                                row.raw[0] - row.raw[k], to_slope, to_bend)
         if row.gradient != NULL:
             row.gradient[0] += slope
@@ -148,6 +251,42 @@ cdef double at_thresholds(const void *params, const Row *row, double *hessian) n
             hessian[0] += bend
             hessian[likelihoods.at(k, 0)] -= bend
             hessian[likelihoods.at(k, k)] += bend
+    return value
+
+
+cdef double at_few(const Thresholds *t, const Row *row, double *hessian, Py_ssize_t first,
+                   Py_ssize_t last) noexcept nogil:
+    """The same of thresholds that are evaluated side by side, which adds to zeros."""
+    cdef double y[FEW_THRESHOLDS]
+    cdef double raw[FEW_THRESHOLDS]
+    cdef double values[FEW_THRESHOLDS]
+    cdef double slopes[FEW_THRESHOLDS]
+    cdef double bends[FEW_THRESHOLDS]
+    cdef Py_ssize_t j, k, n = last + 1 - first, c = <Py_ssize_t> row.y[0]
+    cdef bint has_bend = row.curvature != NULL or hessian != NULL
+    cdef double value = 0.0
+    cdef Block block
+    block.y, block.raw, block.n, block.value = y, raw, n, values
+    block.gradient = slopes if row.gradient != NULL else NULL
+    block.curvature = bends if has_bend and t.inner.curvature != NULL else NULL
+    for j in range(n):
+        k = first + j + 1 if t.column == NULL else t.column[first + j]
+        y[j] = 1.0 if c > first + j else 0.0
+        raw[j], bends[j] = row.raw[0] - row.raw[k], 0.0
+    t.inner.block(t.params, &block)
+    for j in range(n):
+        k = first + j + 1 if t.column == NULL else t.column[first + j]
+        value += values[j]
+        if row.gradient != NULL:
+            row.gradient[0] += slopes[j]
+            row.gradient[k] -= slopes[j]
+        if row.curvature != NULL:
+            row.curvature[0] += bends[j]
+            row.curvature[k] += bends[j]
+        if hessian != NULL:
+            hessian[0] += bends[j]
+            hessian[likelihoods.at(k, 0)] -= bends[j]
+            hessian[likelihoods.at(k, k)] += bends[j]
     return value
 
 
@@ -211,7 +350,7 @@ def thresholds(CLoss inner, *, bint is_immediate, bint is_convex, double width=0
     """
     cdef Py_ssize_t i
     cdef _OwnerOfThresholds owner = _OwnerOfThresholds()
-    cdef CLoss loss = CLoss()
+    cdef Jet loss = Jet()
     owner.of.inner, owner.of.params, owner.inner = inner.table, inner.params, inner
     owner.of.is_immediate, owner.of.is_convex, owner.of.width = is_immediate, is_convex, width
     if len(columns):
@@ -220,6 +359,7 @@ def thresholds(CLoss inner, *, bint is_immediate, bint is_convex, double width=0
         for i in range(len(columns)):
             owner.of.column[i] = columns[i]
     loss.table, loss.params = &of_thresholds, <const void *> &owner.of
+    loss.jet = at_thresholds
     loss.owner, loss.parts = owner, (inner,)
     return loss
 
@@ -227,6 +367,7 @@ def thresholds(CLoss inner, *, bint is_immediate, bint is_convex, double width=0
 # ---------------------------------------------------- a loss for each of several targets
 cdef struct Part:
     const LossTable *table
+    jet_fn jet            # NULL: the table alone
     const void *params
     double weight
     double width          # over which kinks of a loss of points are smoothed
@@ -290,27 +431,44 @@ cdef double of_several(const Part *part, const Row *row, double *hessian) noexce
     cdef Row own
     cdef Py_ssize_t i, k
     cdef double value
-    cdef double *packed
+    cdef double *packed = NULL
     own.y, own.y_size = row.y + part.y_first, part.y_size
     own.raw, own.n_outputs = row.raw + part.first, part.n
     own.gradient = row.gradient + part.first if row.gradient != NULL else NULL
     own.curvature = row.curvature + part.first if row.curvature != NULL else NULL
-    value = part.table.row(part.params, &own)
+    if hessian != NULL:
+        packed = <double *> malloc(part.n * (part.n + 1) // 2 * sizeof(double))
+    value = jet_of(part.table, part.jet, part.params, &own, packed)
     for i in range(part.n):
         if own.gradient != NULL:
             own.gradient[i] *= part.weight
         if own.curvature != NULL:
             own.curvature[i] *= part.weight
     if hessian != NULL:
-        own.gradient = own.curvature = NULL
-        packed = <double *> malloc(part.n * (part.n + 1) // 2 * sizeof(double))
-        part.table.row_hessian(part.params, &own, packed)
         for i in range(part.n):
             for k in range(i + 1):
                 hessian[likelihoods.at(part.first + i, part.first + k)] = (
                     part.weight * packed[likelihoods.at(i, k)])
         free(packed)
     return value
+
+
+cdef double jet_of(const LossTable *table, jet_fn jet, const void *params, const Row *row,
+                   double *hessian) noexcept nogil:
+    """All of a row, by one evaluation if there is a function for it."""
+    cdef Row other = row[0]
+    cdef double value
+    if jet != NULL and row.curvature == NULL:
+        return jet(params, row, hessian)
+    value = table.row(params, row)
+    if hessian != NULL:
+        other.gradient = other.curvature = NULL
+        table.row_hessian(params, &other, hessian)
+    return value
+
+
+cdef jet_fn jet_fn_of(CLoss loss):
+    return (<Jet> loss).jet if isinstance(loss, Jet) else <jet_fn> NULL
 
 
 cdef double parts_row(const void *params, const Row *row) noexcept nogil:
@@ -346,13 +504,15 @@ def tasks(losses, sizes, y_sizes, weights, widths, are_convex):
     CLoss
     """
     cdef _OwnerOfParts owner = _OwnerOfParts()
-    cdef CLoss loss = CLoss(), inner
+    cdef Jet loss = Jet()
+    cdef CLoss inner
     cdef Py_ssize_t j, first = 0, y_first = 0
     owner.of.parts = <Part *> malloc(max(len(losses), 1) * sizeof(Part))
     owner.of.n = len(losses)
     for j in range(len(losses)):
         inner = losses[j]
         owner.of.parts[j].table, owner.of.parts[j].params = inner.table, inner.params
+        owner.of.parts[j].jet = jet_fn_of(inner)
         owner.of.parts[j].weight, owner.of.parts[j].first = weights[j], first
         owner.of.parts[j].n, owner.of.parts[j].width = sizes[j], widths[j]
         owner.of.parts[j].y_first, owner.of.parts[j].y_size = y_first, y_sizes[j]
@@ -360,6 +520,7 @@ def tasks(losses, sizes, y_sizes, weights, widths, are_convex):
         first += max(sizes[j], 1)
         y_first += y_sizes[j]
     loss.table, loss.params = &of_parts, <const void *> &owner.of
+    loss.jet = sum_of_parts
     loss.owner, loss.parts = owner, tuple(losses)
     return loss
 
@@ -367,6 +528,7 @@ def tasks(losses, sizes, y_sizes, weights, widths, are_convex):
 # ------------------------------------------------- few outputs, of which others are made
 cdef struct Mapped:
     const LossTable *table
+    jet_fn jet
     const void *params
     double *matrix        # of n rows, a row for each output of the loss ...
     double *constant      # ... and what is added to it
@@ -399,15 +561,13 @@ cdef double at_mapped(const void *params, const Row *row, double *hessian) noexc
             raw[i] += of.matrix[i * rank + k] * row.raw[k]
     own.y, own.y_size, own.raw, own.n_outputs = row.y, row.y_size, raw, n
     own.gradient, own.curvature = slope, NULL
-    value = of.table.row(of.params, &own)
+    value = jet_of(of.table, of.jet, of.params, &own, packed if has_hessian else NULL)
     if row.gradient != NULL:
         for k in range(rank):
             row.gradient[k] = 0.0
             for i in range(n):
                 row.gradient[k] += of.matrix[i * rank + k] * slope[i]
     if has_hessian:
-        own.gradient = NULL
-        of.table.row_hessian(of.params, &own, packed)
         for k in range(rank):
             for i in range(n):
                 turned[i] = 0.0
@@ -454,9 +614,10 @@ def mapped(CLoss inner, const double[:, ::1] matrix, const double[::1] constant)
     CLoss
     """
     cdef _OwnerOfMapped owner = _OwnerOfMapped()
-    cdef CLoss loss = CLoss()
+    cdef Jet loss = Jet()
     cdef Py_ssize_t i, k, n = matrix.shape[0], rank = matrix.shape[1]
     owner.of.table, owner.of.params = inner.table, inner.params
+    owner.of.jet = jet_fn_of(inner)
     owner.of.n, owner.of.rank = n, rank
     owner.of.matrix = <double *> malloc(n * rank * sizeof(double))
     owner.of.constant = <double *> malloc(n * sizeof(double))
@@ -465,6 +626,7 @@ def mapped(CLoss inner, const double[:, ::1] matrix, const double[::1] constant)
         for k in range(rank):
             owner.of.matrix[i * rank + k] = matrix[i, k]
     loss.table, loss.params = &of_mapped, <const void *> &owner.of
+    loss.jet = at_mapped
     loss.owner, loss.parts = owner, (inner,)
     return loss
 
@@ -548,13 +710,14 @@ def quantiles(levels, *, bint is_parallel, double width=0.0):
     CLoss
     """
     cdef _OwnerOfLevels owner = _OwnerOfLevels()
-    cdef CLoss loss = CLoss()
+    cdef Jet loss = Jet()
     cdef Py_ssize_t k
     owner.of.level = <double *> malloc(max(len(levels), 1) * sizeof(double))
     owner.of.n, owner.of.is_parallel, owner.of.width = len(levels), is_parallel, width
     for k in range(len(levels)):
         owner.of.level[k] = levels[k]
     loss.table, loss.params = &of_levels, <const void *> &owner.of
+    loss.jet = at_levels
     loss.owner = owner
     return loss
 
@@ -602,6 +765,8 @@ cdef full_fn formula(str name) except NULL:
         return bounded.beta_binomial
     if name == "crps":
         return crps.crps
+    if name == "crps_gamma":
+        return crps.crps_gamma
     if name == "barron":
         return fitted.barron
     if name == "tweedie":
@@ -632,7 +797,7 @@ def likelihood(str name, own=(), fixed=(), *, bint as_points=False):
     CLoss
     """
     cdef _Owner owner = _Owner()
-    cdef CLoss loss = CLoss()
+    cdef Jet loss = Jet()
     cdef Py_ssize_t i, n = 0
     owner.of.full, owner.of.n_full = formula(name), len(fixed)
     for i in range(len(own)):
@@ -643,6 +808,6 @@ def likelihood(str name, own=(), fixed=(), *, bint as_points=False):
             n += 1
         else:
             owner.of.fixed[i] = fixed[i]
-    loss.table = &of_points if as_points else &of_rows
+    loss.table, loss.jet = &of_points if as_points else &of_rows, row_jet
     loss.params, loss.owner = <const void *> &owner.of, owner
     return loss

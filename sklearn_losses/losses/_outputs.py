@@ -180,6 +180,15 @@ class Likelihood(Loss):
         """A loss of points whose best location is a good one to begin with, or None."""
         return None
 
+    def rivals(self, start: Array) -> list[Array]:
+        """Other raw outputs to begin with, of a loss that may have several optima.
+
+        Parameters
+        ----------
+        start : ndarray of shape (n_outputs,)
+        """
+        return []
+
     def check_fit(self, y: Any, weight: Any) -> None:
         """Refuse targets that leave the fitted parameters without a best value.
 
@@ -370,6 +379,8 @@ def best_outputs(functions, y, weight, start, max_iter=1000):
     at, (value, gradient, hessian) = start, evaluate(start)
     for _ in range(max_iter):
         step = newton_step(gradient, hessian)
+        if 0.0 <= -(gradient @ step) <= 1e-13 * (abs(value) + weight.sum()):
+            return at + step  # of which values know nothing
         t, found = 1.0, evaluate(at + step)
         while not found[0] <= value and t > 1e-10:
             t *= 0.25
@@ -395,8 +406,17 @@ def newton_step(gradient, hessian):
 
 
 def _sums(functions, y, weight, at):
-    raw = np.tile(at, (len(y), 1))
+    raw, size = np.tile(at, (len(y), 1)), len(at)
     values, slopes = np.empty(len(y)), np.empty(raw.shape)
+    if hasattr(functions, "evaluate_jets") and size > 1:
+        packed, lower = (
+            np.empty((size * (size + 1) // 2, len(y))),
+            np.tril_indices(size),
+        )
+        functions.evaluate_jets(y, raw, weight, values, slopes, packed)
+        hessian = np.empty((size, size))
+        hessian[lower] = hessian.T[lower] = packed.sum(axis=1)
+        return values.sum(), slopes.sum(axis=0), hessian
     hessians = np.empty((*raw.shape, raw.shape[1]))
     with np.errstate(all="ignore"):
         if functions.has_hessian:

@@ -23,6 +23,7 @@ from sklearn_losses.losses import (
     _censored,
     _counts,
     _distributions,
+    _label_ranking,
     _multiclass,
     _ordinal,
     _quantiles,
@@ -38,8 +39,10 @@ from sklearn_losses.losses._base import Loss
 
 TASKS = (
     *("regression", "binary", "multiclass"),
-    *("ordinal", "boxes", "ranking", "survival", "embedding"),
+    *("ordinal", "boxes", "multilabel", "ranking", "survival", "embedding"),
 )
+# Whose losses are no others with a single raw prediction.
+APART = "ordinal", "boxes", "multilabel", "embedding"
 
 
 def _named(*families):
@@ -59,7 +62,8 @@ _CLASSES = _named(
 )
 # Those with several raw predictions.
 _OF_OUTPUTS = _named(
-    *(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles, _boxes)
+    *(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles, _boxes),
+    _label_ranking,
 )
 _OF_TUPLES = _named(_tuples)
 _OTHERS = _OF_OUTPUTS | _OF_TUPLES
@@ -72,10 +76,10 @@ def loss_names(task: str | None = None) -> list[str]:
 
     Parameters
     ----------
-    task : {"regression", "binary", "multiclass", "ordinal", "boxes", "ranking", \
-            "survival", "embedding"}, default=None
-        Only the losses of that task; None means all but "ordinal", "boxes" and
-        "embedding".
+    task : {"regression", "binary", "multiclass", "ordinal", "boxes", "multilabel", \
+            "ranking", "survival", "embedding"}, default=None
+        Only the losses of that task; None means all but "ordinal", "boxes",
+        "multilabel" and "embedding".
         Distributions and censored targets have names, too, which are not among these.
 
     Returns
@@ -89,7 +93,7 @@ def loss_names(task: str | None = None) -> list[str]:
     """
     if task is not None:
         check_parameter("loss_names", "task", task, [Options(*TASKS)])
-    is_other = task in ("ordinal", "boxes", "embedding")
+    is_other = task in APART
     classes = _CLASSES | (_OTHERS if is_other else {})
     return [n for n, cls in classes.items() if task is None or cls.task == task]
 

@@ -87,6 +87,7 @@ class CoxPH(GroupLoss):
 
     name = "cox"
     task = "survival"
+    counts_rows = True
     _kernel = "cox"
     _constraints = TIES
 

@@ -19,6 +19,8 @@ from sklearn_losses.losses._arguments import real_array, require_shape
 from sklearn_losses.losses._likelihoods import mapped, tasks
 from sklearn_losses.losses._outputs import Likelihood
 
+SAME = 1e-12  # of a weight: rounding
+
 
 def y_size_of(loss):
     """How many columns of y are one target of a loss."""
@@ -86,6 +88,13 @@ class Tasks(Likelihood):
 
     def _filled(self, numbers):
         return [1.0] * len(self.losses) if numbers is None else numbers
+
+    @property
+    def factor(self):
+        """The weight of all losses, None if they differ."""
+        weights = self._filled(self.weights)
+        is_one = max(weights) - min(weights) <= SAME * max(weights)
+        return weights[0] if is_one else None
 
     def unit_of_targets(self, y):
         """The least of those of losses with kinks."""

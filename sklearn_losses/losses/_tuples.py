@@ -80,8 +80,11 @@ class TupleLoss(Loss):
         """This loss, with its kinks, if any, smoothed from below over h."""
         return self
 
-    def _of_sorted(self, score, first, last):
-        """Values of anchors, and slopes; rows first to last are of their class."""
+    def _of_sorted(self, score, first, last, weight):
+        """Values of anchors, and slopes; rows first to last are of their class.
+
+        The weights of rows are for softmaxes, in which a row may count as several.
+        """
         column = np.arange(score.shape[1])
         same = (column >= first[:, None]) & (column < last[:, None])
         return self._of_anchors(1.0 * (same & np.isfinite(score)), score)
@@ -330,18 +333,21 @@ class AnchorLoss(TupleLoss):
         order = np.argsort(same == 0, axis=1, kind="stable")
         last = (same != 0).sum(axis=1).astype(np.intp)
         value, found = self._of_sorted(
-            np.take_along_axis(score, order, axis=1), np.zeros_like(last), last
+            np.take_along_axis(score, order, axis=1),
+            np.zeros_like(last),
+            last,
+            np.ones(score.shape[1]),
         )
         slopes = np.empty(score.shape)
         np.put_along_axis(slopes, order, found, axis=1)
         return value, slopes
 
-    def _of_sorted(self, score, first, last):
+    def _of_sorted(self, score, first, last, weight):
         """The same where rows of a class follow each other, from first to last."""
         if type(self)._value is not AnchorLoss._value:
-            return super()._of_sorted(score, first, last)
+            return super()._of_sorted(score, first, last, weight)
         value, slopes = np.empty(len(score)), np.empty(score.shape)
-        of_anchors(KINDS[self._kind], score, first, last, value, slopes)
+        of_anchors(KINDS[self._kind], score, weight, first, last, value, slopes)
         return value, slopes
 
 

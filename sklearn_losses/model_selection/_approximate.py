@@ -64,16 +64,21 @@ class HeldClassifier(LinearClassifier):
         return self.classes_[raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0) * 1]
 
 
-def why_not(final, data, splits, before):
-    """Why no candidate can have a Newton step, or None."""
+def why_not_model(final):
+    """Why no candidate of a model can have a Newton step, or None."""
     if not isinstance(final, (LinearRegressor, LinearClassifier)):
         return f"{type(final).__name__} is no LinearRegressor or LinearClassifier"
+    if getattr(final, "class_weight", None) == "balanced":
+        return "class_weight='balanced' differs from fold to fold"
+    return None
+
+
+def why_not(data, splits, before):
+    """Why rows, or their folds, can have none, or None."""
     if before is not None:
         return "the transformers of a Pipeline are fitted in each fold"
     if data.fit is not None and not data.fit.keys() <= {"sample_weight", "offset"}:
         return "its fit takes more than weights and offsets"
-    if getattr(final, "class_weight", None) == "balanced":
-        return "class_weight='balanced' differs from fold to fold"
     n, seen = len(data.y), np.zeros(len(data.y), int)
     for train, test in splits:
         seen[test] += 1
@@ -129,11 +134,18 @@ class Steps:
     def __init__(self, estimator, data, splits, metrics, decisive, method):
         self.final, self.data, self.splits = last_step(estimator), data, splits
         self.metrics, self.decisive, self.method = metrics, decisive, method
-        self.tests = [np.arange(len(data.y))[test] for _, test in splits]
-        self.trains = [np.arange(len(data.y))[train] for train, _ in splits]
-        self.why_not = why_not(self.final, data, splits, steps_before(estimator))
         self.stack, self._held, self._rows, self.kept = None, None, {}, {}
         self.wants_rows = False
+        self._look(estimator)
+
+    def _look(self, estimator):
+        """At the folds, and whether they allow of Newton steps."""
+        n = np.arange(len(self.data.y))
+        self.tests = [n[test] for _, test in self.splits]
+        self.n_train = [len(n[train]) for train, _ in self.splits]
+        self.why_not = why_not_model(self.final) or why_not(
+            self.data, self.splits, steps_before(estimator)
+        )
 
     @property
     def sees_labels(self):
@@ -154,36 +166,43 @@ class Steps:
         if self.why_not:
             raise Doubt(self.why_not)
         model = clone(self.final).set_params(**clone(group.params, safe=False))
-        data = self.data
         loss = model._usable_loss()
         if loss.needs_scale:
             raise Doubt(f"the scale of {loss} is measured in each fold")
         if loss.needs_link:
             raise Doubt(f"the link of {loss} is learned in each fold")
         try:
-            objectives, self.dtype = model._objectives(
-                data.X, data.y, data.weight, loss, data.offset
-            )
+            objectives, self.dtype = self._objectives(model, loss)
         except ValueError as error:
             raise Doubt(str(error)) from error
-        n_train = min(map(len, self.trains))
+        n_train = min(self.n_train)
         if not all(metric.sees_predictions_alone for metric in self.metrics):
             raise Doubt("a scorer looks at more than predictions")
         reason = why_not_loss(objectives[0], n_train, self.method == "auto")
         if reason:
             raise Doubt(reason)
         if self.stack is None:
-            self.stack = Stack(objectives[0], self.tests)
+            self.stack = self._stack(objectives[0])
         found = None
         if self.method != "loo" and self.stack.few is not None:
             with suppress(Doubt):
                 found = self._along(group, model, objectives, samples=True)
         return found or self._along(group, model, objectives, samples=False)
 
+    def _objectives(self, model, loss):
+        data = self.data
+        return model._objectives(data.X, data.y, data.weight, loss, data.offset)
+
+    def _stack(self, objective):
+        return Stack(objective, self.tests)
+
+    def _path(self, objective):
+        return Path(objective, self.stack)
+
     def _along(self, group, model, objectives, samples):
         """The outcomes of candidates on a path."""
         start, candidates = time.perf_counter(), list(group.settings())
-        paths = [Path(objective, self.stack) for objective in objectives]
+        paths = [self._path(objective) for objective in objectives]
         prices = [self._price(model, one, paths[0].is_joint) for one in candidates]
         if self.method == "loo":
             thetas = self._left_out(paths, prices)
@@ -194,9 +213,7 @@ class Steps:
                 thetas, _ = _all_refined(points, thetas, MOST_REFINED)
             self.kept[id(group)] = model, paths, points, thetas
         took = (time.perf_counter() - start) / len(candidates)
-        found, at_once = [], max(1, MOST_AT_ONCE // self.stack.Z.shape[0] // len(paths))
-        for i in range(0, len(candidates), at_once):
-            found += self._scored(model, paths, thetas[i : i + at_once], took)
+        found = self.scored(model, paths, thetas, took)
         if self.method == "auto" and not self._is_small(paths[0]):
             self._doubt(group, found)
         return found
@@ -215,8 +232,23 @@ class Steps:
         """Whether all candidates take further steps, which cost little."""
         return path.stack.Z.size * path.K <= SMALL
 
+    def scored(self, model, paths, thetas, took):
+        """The outcomes of candidates, by their coefficients without each fold.
+
+        Parameters
+        ----------
+        model : estimator
+        paths : list of Path
+        thetas : list of list of ndarray
+            Of each candidate and path.
+        took : float
+            Seconds that each candidate has taken before.
+        """
+        at_once = max(1, MOST_AT_ONCE // self.stack.Z.shape[0] // len(paths))
+        parts = (thetas[i : i + at_once] for i in range(0, len(thetas), at_once))
+        return [row for p in parts for row in self._scored(model, paths, p, took)]
+
     def _scored(self, model, paths, thetas, took):
-        """The outcomes of candidates, by their coefficients without each fold."""
         start, n_folds = time.perf_counter(), len(self.tests)
         found = [[] for _ in thetas]
         for k in range(n_folds):
@@ -251,7 +283,7 @@ class Steps:
 
     def _outcome(self, model, raw, k):
         is_loo = self.method == "loo"
-        n_rows = len(self.data.y) - 1 if is_loo else len(self.trains[k])
+        n_rows = len(self.data.y) - 1 if is_loo else self.n_train[k]
         found = Outcome([], n_rows=n_rows, method="loo" if is_loo else "newton")
         try:
             found.scores = self._scores(model, raw, k)
@@ -333,7 +365,7 @@ class Steps:
         best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
         model, paths, points, thetas = self.kept[id(group)]
         thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
-        (after,) = self._scored(model, paths, thetas, 0.0)
+        (after,) = self.scored(model, paths, thetas, 0.0)
         rows = found[best], after
         each = np.array([[o.scores[self.decisive] for o in row] for row in rows])
         n = each.shape[1]
@@ -350,7 +382,7 @@ class Steps:
         points, thetas = [points[i] for i in which], [thetas[i] for i in which]
         thetas, gaps = _all_refined(points, thetas, MOST_REFINED)
         took = (time.perf_counter() - start) / len(which)
-        found = self._scored(model, paths, thetas, took)
+        found = self.scored(model, paths, thetas, took)
         for outcomes, each in zip(found, gaps):
             for outcome, gap in zip(outcomes, each):
                 outcome.gap = float(gap)
@@ -364,7 +396,9 @@ def _all_refined(points, thetas, most):
     return list(zip(*thetas)), np.sum(gaps, axis=0)
 
 
-def search(estimator, data, splits, groups, metrics, decisive, method, n_jobs):
+def search(
+    estimator, data, splits, groups, metrics, decisive, method, n_jobs, kind=Steps
+):
     """The outcomes of all candidates, by the method that is asked for.
 
     Parameters
@@ -372,6 +406,8 @@ def search(estimator, data, splits, groups, metrics, decisive, method, n_jobs):
     decisive : int
         The index of the metric that decides.
     method : {"auto", "exact", "newton", "loo"}
+    kind : type, default=Steps
+        Of rows in blocks another one.
 
     Returns
     -------
@@ -382,7 +418,7 @@ def search(estimator, data, splits, groups, metrics, decisive, method, n_jobs):
     """
     found, doubts, steps = {}, {}, None
     if method != "exact":
-        steps = Steps(estimator, data, splits, metrics, decisive, method)
+        steps = kind(estimator, data, splits, metrics, decisive, method)
         for i, group in enumerate(groups):
             try:
                 with np.errstate(all="ignore"):

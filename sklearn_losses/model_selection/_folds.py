@@ -50,6 +50,11 @@ class Data:
     fit: dict | None = None
     score: list | None = None
 
+    @property
+    def n_rows(self):
+        """How many there are."""
+        return len(self.y)
+
     def rows(self, rows):
         """Some of them."""
         return Data(
@@ -58,6 +63,11 @@ class Data:
             self._of(self.fit, rows),
             None if self.score is None else [self._of(s, rows) for s in self.score],
         )
+
+    @property
+    def sample(self):
+        """Rows that stand for all."""
+        return self
 
     def _of(self, params, rows):
         if params is None:
@@ -161,7 +171,7 @@ class Fold:
 
     def _outcome(self, fit, model, settings, metrics):
         start = time.perf_counter()
-        found = Outcome([np.nan] * len(metrics), n_rows=len(self.train.y))
+        found = Outcome([np.nan] * len(metrics), n_rows=self.train.n_rows)
         try:
             fitted, whole = fit(model, settings)
             found.fit_time = time.perf_counter() - start

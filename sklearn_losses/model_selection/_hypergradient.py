@@ -5,8 +5,9 @@ At a minimum theta of F(theta; phi) the slope stays 0, so that
     d theta / d phi_j = - H^-1 d (dF / dtheta) / d phi_j
 
 with the exact Hessian H. The last factor is a difference of compiled gradients at the
-same point for phi_j a little above and below: no loss needs a formula for it. What the
-metric then does is a difference, too, of single rows along their raw predictions.
+same point for phi_j a little above and below: no loss needs a formula for it. A convex
+loss with kinks is rounded, to its Moreau envelope. What the metric then does is a
+difference, too, of single rows along their raw predictions.
 
 References: Pedregosa 2016, "Hyperparameter optimization with approximate gradient",
 ICML; Bertrand et al. 2020, "Implicit differentiation of Lasso-type models", ICML.
@@ -26,6 +27,7 @@ from sklearn_losses.estimators._validation import check_offset, check_rows
 from sklearn_losses.inspection._left_out import Axes, left_out
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
 from sklearn_losses.inspection._scorer import _columns
+from sklearn_losses.losses._envelope import Envelope
 from sklearn_losses.model_selection._approximate import HeldClassifier, HeldRegressor
 from sklearn_losses.model_selection._ranges import set_numbers
 from sklearn_losses.solvers.descent._exact import (
@@ -38,6 +40,7 @@ STEP = 1e-5  # of the range of a parameter, for differences of gradients
 STEP_OF_ROWS = 1e-4  # ... of predictions without a row, which need curvatures
 NEAR = 0.3  # of the ranges, from where a minimum is followed
 ARRIVED = 1e-13  # of the objective may a step promise, at a minimum
+ROUNDED = 0.1  # of the spread of y, or of a margin, reach kinks within a search
 ALONG = 1e-5  # of the spread of raw predictions, for differences of a metric
 
 
@@ -115,6 +118,9 @@ class Inner:
         loss = self.model._usable_loss()
         self.objectives, _ = self.model._objectives(X, y, weight, loss, offset)
         self.scale = getattr(self.model, "scale_", None)
+        self.width = ROUNDED
+        if loss.task == "regression":
+            self.width *= np.std(np.asarray(y, dtype=float)) or 1.0
         self.n_unconverged = 0
         self.forget()
 
@@ -134,6 +140,8 @@ class Inner:
         loss = self.model._usable_loss()
         if loss.needs_scale:
             loss = loss.at_scale(self.scale)
+        if not loss.differentiable:
+            loss = Envelope(loss, self.width)
         loss.compiled()  # which refuses what is not allowed
         is_joint = loss.granularity == "row"
         price = price_of(self.model, self.model.n_features_in_, is_joint)
@@ -177,7 +185,7 @@ class Inner:
     def _near(self, objective, start):
         """The minimum that Newton's steps find from a start, or None."""
         price = objective.penalty
-        if start is None or price.has_l1 or price.has_bounds:
+        if start is None or price.has_kinks:
             return None  # of them more may move than do at the start
         with np.errstate(all="ignore"):
             try:

@@ -13,10 +13,21 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.estimators._watching import _takes
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._lazy import Score, mean_of_blocks
 from sklearn_losses.inspection._raw_prediction import _WithOffset
 from sklearn_losses.inspection._scorer import LossScorer, loss_scorer
 from sklearn_losses.losses import Loss, get_loss
 
+MEANS = {
+    "accuracy_score",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_gamma_deviance",
+    "mean_poisson_deviance",
+    "mean_squared_error",
+    "mean_squared_log_error",
+}
 ONE = "score"  # what scikit-learn calls the only metric
 
 
@@ -75,6 +86,9 @@ class Metric:
         routed : dict of str to array, or None
             With metadata routing: what this scorer has asked for.
         """
+        blocks = blocks_of("LossSearchCV", X, y, weight, offset)
+        if blocks is not None:
+            return self._of_blocks(model, blocks)
         if routed is not None:
             return _number(self, self.scorer(model, X, y, **routed))
         extra = {}
@@ -85,6 +99,27 @@ class Metric:
         elif offset is not None:
             model = _WithOffset(model, offset)
         return _number(self, self.scorer(model, X, y, **extra))
+
+    def _of_blocks(self, model, blocks):
+        self.check_is_mean()
+        return mean_of_blocks(blocks, Score(self, "__call__", model))
+
+    def check_is_mean(self):
+        """Refuse a scorer of which blocks do not say that of all rows.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it is no mean over rows.
+        """
+        name = getattr(getattr(self.scorer, "_score_func", None), "__name__", None)
+        is_loss = self.loss is not None and not self.scorer.d2
+        if not is_loss and name not in MEANS:
+            raise InvalidParameterError(
+                f"The 'scoring' parameter of LossSearchCV cannot be {self.title!r} "
+                "with rows in blocks, because it is no mean over rows. Use a loss, "
+                "'accuracy', or 'neg_mean_squared_error'."
+            )
 
 
 def _number(metric, score):

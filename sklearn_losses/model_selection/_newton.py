@@ -58,6 +58,8 @@ class Stack:
         Whose rows they are.
     tests : list of ndarray of int
         The rows of each fold, which have none in common.
+    features : Centred, default=None
+        The rows in the units of others, too; None: in their own.
 
     Attributes
     ----------
@@ -70,7 +72,7 @@ class Stack:
 
     few = None
 
-    def __init__(self, objective, tests):
+    def __init__(self, objective, tests, features=None):
         rows = objective.rows
         is_left = np.ones(rows.n_rows, bool)
         for test in tests:
@@ -80,7 +82,9 @@ class Stack:
         self.order = np.concatenate(each)
         self.n_folds, self.has_intercept = len(tests), objective.fit_intercept
         weight = objective.sample_weight
-        self.features = Centred(rows, weight, objective.fit_intercept)
+        self.features = features
+        if features is None:
+            self.features = Centred(rows, weight, objective.fit_intercept)
         self._set(self._centred(rows), list(map(len, each)))
         step = len(self.Z) // (SAMPLED * self.Z.shape[1])
         if step >= WORTH:
@@ -456,12 +460,17 @@ class Path:
     def _points_of_sample(self, penalties):
         """The path of some rows, all of whose points are then looked at together."""
         points = list(Path(self.objective, self.stack.few).points(penalties))
+        yield from self.looked_at(points)
+
+    def looked_at(self, points):
+        """Points of the path of some rows, moved to where all rows have them."""
         thetas = np.array([point.theta for point in points])
-        gradients = np.empty((len(points), *points[0].gradients.shape))
+        gradients = [None] * len(points)
         enough = FAR * max(point.gain for point in points)
         far = np.arange(len(points))
         for _ in range(MOST_LOOKS):
-            gradients[far] = self.look_many(thetas[far])[1]
+            for i, found in zip(far, self.look_many(thetas[far])[1]):
+                gradients[i] = found
             steps = [_newton_step(points[i], thetas[i], gradients[i]) for i in far]
             moves = np.array([promised > enough for _, promised in steps])
             for i, (step, _) in zip(far[moves], compress(steps, moves)):

@@ -53,10 +53,13 @@ from sklearn_losses._machine._typing import (
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._parameters import draw_seed
 from sklearn_losses.estimators._validation import warn_caller
+from sklearn_losses.estimators.blocks._blocks import blocks_of
 from sklearn_losses.estimators.tasks._multitask import LinearMultiTask
 from sklearn_losses.inspection._scorer import loss_scorer
 from sklearn_losses.losses import Loss
-from sklearn_losses.model_selection._approximate import search
+from sklearn_losses.model_selection._approximate import Steps, search
+from sklearn_losses.model_selection._block_folds import looked_at
+from sklearn_losses.model_selection._block_newton import BlockSteps
 from sklearn_losses.model_selection._candidates import (
     Group,
     checked_alphas,
@@ -75,6 +78,7 @@ from sklearn_losses.model_selection._metrics import ONE, Metric, Routed, metrics
 from sklearn_losses.model_selection._race import SHARE, race
 from sklearn_losses.model_selection._report import Standings
 from sklearn_losses.model_selection._results import results_of, rules
+from sklearn_losses.problem._blocks import RowBlocks
 
 METADATA = "sample_weight", "offset", "groups"
 USUAL = 1.0, 1e-6  # alphas, from which to which
@@ -281,13 +285,19 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     # --------------------------------------------------------------------------- fit
-    def fit(self, X: Matrix, y: ArrayLike | None = None, **params: Any) -> Self:
+    def fit(
+        self, X: Matrix | RowBlocks, y: ArrayLike | None = None, **params: Any
+    ) -> Self:
         """Compare the losses, and fit the best.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
+            Of a linear model also rows that lie elsewhere, as its `fit` takes them:
+            dask collections, with the others as such, or `RowBlocks`. `cv` is then a
+            number of folds, which are cut within each block.
         y : array-like of shape (n_samples,)
+            Only `RowBlocks` have their own.
         **params : dict of str to array-like
             `sample_weight` and `offset`, for fits and scores, and `groups`, for the
             splitter. With metadata routing, what these have asked for.
@@ -301,23 +311,20 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If a parameter cannot be used, or all candidates have failed; it says why.
         """
-        final = self._check_kind()
-        if y is None:
-            raise ValueError(
-                "This LossSearchCV estimator requires y to be passed, but the target "
-                "y is None."
-            )
-        X, given = indexable(X, y)
-        y = column_or_1d(given, warn=True)
-        if is_classifier(final):
-            check_classification_targets(y)
-        metrics = self._given_metrics()
-        losses, why = self._losses(y, final, metrics)
+        final, metrics = self._check_kind(), self._given_metrics()
+        blocks = blocks_of("LossSearchCV", X, y, *map(params.get, METADATA[:2]))
+        if blocks is None:
+            X, y, labels = self._at_hand(X, y, final)
+        else:
+            data, splits = self._in_blocks(blocks, params, metrics)
+            X, y, labels = blocks, None, data.sample.y
+        losses, why = self._losses(labels, final, metrics)
         metrics = metrics or [Metric(ONE, loss_scorer(losses[0]))]
         decisive = self._decisive(metrics)
-        data, to_split = self._data(X, y, params, metrics)
-        splits = self._splits(data, to_split)
-        groups = self._groups(losses, final, data)
+        if blocks is None:
+            data, to_split = self._data(X, labels, params, metrics)
+            splits = self._splits(data, to_split)
+        groups = self._groups(losses, final, data.sample)
         names = [metric.name for metric in metrics]
         rows = self.estimator, data, splits
         rest = metrics, names.index(decisive), self.method, self.n_jobs
@@ -326,7 +333,8 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             seed = draw_seed(self.random_state)
             outcomes, doubts = race(*rows, groups, *rest, share, seed)
         else:
-            outcomes, doubts = search(*rows, groups, *rest)
+            kind = Steps if blocks is None else BlockSteps
+            outcomes, doubts = search(*rows, groups, *rest, kind)
         outcomes = [row for group in outcomes for row in group]
         if self.method == "newton" and doubts:
             self._warn_of_doubts(doubts)
@@ -347,8 +355,34 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             self.scorer_ = metrics[0].scorer
         self._choose(decisive, groups)
         if self.refit:
-            self._refit(X, given, data)
+            self._refit(X, y, data)
         return self
+
+    def _at_hand(self, X, y, final):
+        """X and y as they came, and y as a checked array."""
+        if y is None:
+            raise ValueError(
+                "This LossSearchCV estimator requires y to be passed, but the target "
+                "y is None."
+            )
+        X, y = indexable(X, y)
+        labels = column_or_1d(y, warn=True)
+        if is_classifier(final):
+            check_classification_targets(labels)
+        return X, y, labels
+
+    def _in_blocks(self, blocks, params, metrics):
+        """Rows that lie elsewhere, and their folds."""
+        left = [name for name, v in params.items() if v is not None]
+        left = sorted(set(left) - set(METADATA[:2]))
+        if left:
+            raise TypeError(
+                f"LossSearchCV.fit() got {left[0]!r} with rows in blocks. It takes "
+                "sample_weight and offset there."
+            )
+        for metric in metrics:
+            metric.check_is_mean()
+        return looked_at(self, blocks)
 
     def _check_kind(self):
         check_parameters(
@@ -628,7 +662,9 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self._predict("decision_function", X, {"offset": offset})
 
     @available_if(_has("predict"))
-    def score(self, X: Matrix, y: ArrayLike | None = None, **params: Any) -> float:
+    def score(
+        self, X: Matrix | RowBlocks, y: ArrayLike | None = None, **params: Any
+    ) -> float:
         """The score of the best model by the metric that has decided.
 
         Parameters

@@ -145,6 +145,9 @@ _NOTES = """A loss that is not convex has several minima, between which the fit 
     jump, and the metric with it: the search looks all over the ranges first, and goes
     on from several of the best places. The best that was seen is taken.
 
+    Kinks of a convex loss, as of `Quantile` and `Hinge`, are rounded within the search,
+    over a tenth of the spread of y or of a margin; `best_estimator_` has them.
+
     With few folds the metric itself is learned by heart: prefer ten, and no more
     parameters than the data can tell, which `verdict` says.
 
@@ -325,15 +328,15 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
             reason = f"{loss!r} has several raw predictions a row"
         elif loss.needs_link:
             reason = f"the link of {loss!r} is learned in each fit"
-        elif not loss.differentiable:
-            reason = f"{loss!r} has kinks"
+        elif not (loss.differentiable or _can_be_rounded(loss)):
+            reason = f"{loss!r} has kinks, and is not convex or one of classes"
         elif loss.granularity == "point" and not _is_smooth(loss):
             reason = f"{loss!r} has no second derivatives"
         if reason:
             raise ValueError(
                 f"{type(self).__name__} has no gradient here, because {reason}. Use a "
-                "smooth loss of the same kind, such as SmoothQuantile, PseudoHuber or "
-                "SquaredHinge, or compare fits with LossSearchCV."
+                "smooth loss of the same kind, such as PseudoHuber or CrossEntropy, or "
+                "compare fits with LossSearchCV."
             )
 
     # -------------------------------------------------------------------------- rows
@@ -529,7 +532,7 @@ class TunedRegressor(RegressorMixin, _Tuned):
     --------
     TunedClassifier : The same of labels.
     search_loss : Several families of losses, in one budget.
-    LossSearchCV : A grid, for losses with kinks and other metrics.
+    LossSearchCV : A grid, for any loss and other metrics.
 
     Notes
     -----
@@ -567,7 +570,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
     --------
     TunedRegressor : The same of numbers.
     search_loss : Several families of losses, in one budget.
-    LossSearchCV : A grid, for losses with kinks and other metrics.
+    LossSearchCV : A grid, for any loss and other metrics.
 
     Notes
     -----
@@ -607,6 +610,10 @@ class TunedClassifier(ClassifierMixin, _Tuned):
     def predict_log_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """`predict_log_proba` of the tuned model; see `predict`."""
         return self._predict("predict_log_proba", X, offset)
+
+
+def _can_be_rounded(loss):
+    return loss.convex and loss.granularity == "point"
 
 
 def _is_smooth(loss):

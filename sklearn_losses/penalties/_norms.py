@@ -19,6 +19,16 @@ def _quotient(a, b):
     return np.divide(a, b, out=np.zeros(a.shape), where=b > 0)
 
 
+def of_blocks(x, group, weight):
+    """Gradient and Hessian of sum weight_g |x_g|_2, of groups that are not 0."""
+    sizes = np.sqrt(np.bincount(group, x * x, len(weight)))
+    ratio = _quotient(weight, sizes)[group]
+    way = _quotient(x, sizes[group])
+    bend = np.where(group[:, None] == group, -ratio * way * way[:, None], 0.0)
+    bend.flat[:: len(x) + 1] += ratio
+    return ratio * x, bend
+
+
 class BlockNorm:
     """sum over groups g of weight_g |w_g|_2.
 
@@ -32,6 +42,7 @@ class BlockNorm:
     """
 
     takes_l1 = True  # a prox step of both is one after the other
+    has_curvature = True
 
     def __init__(self, label, weight, shares=False):
         self.label, self.weight, self.shares = label, weight, shares
@@ -57,6 +68,18 @@ class BlockNorm:
 
     def subgradient(self, coef):
         return coef * _quotient(self.weight, self.norms(coef))[:, self.label]
+
+    def is_at_0(self, coef):
+        """Which coefficients the norm holds at 0, with the others of their group."""
+        return ((self.norms(coef) == 0) & (self.weight > 0))[:, self.label]
+
+    def curvature(self, coef):
+        """The second derivatives, by flat coefficients; 0 of groups of zeros."""
+        label, weight = np.tile(self.label, (len(coef), 1)), self.weight
+        if not self.shares:
+            label += len(weight) * np.arange(len(coef))[:, None]
+            weight = np.tile(weight, len(coef))
+        return of_blocks(coef.ravel(), label.ravel(), weight)[1]
 
     def prox(self, v, step):
         """Of the norm times step, a number or one that is the same in each group."""
@@ -170,7 +193,7 @@ class SortedNorm:
         >= 0, never rising, the first > 0.
     """
 
-    takes_l1 = shares = False
+    takes_l1 = shares = has_curvature = False
 
     def __init__(self, weight):
         self.weight = weight

@@ -197,6 +197,22 @@ class Price:
             found += self.concave.slopes(coef)
         return found
 
+    def rest_curvature(self, coef: Array) -> Array:
+        """The second derivatives of what is neither l1 nor l2, by flat coefficients."""
+        found = np.zeros((coef.size, coef.size))
+        if self.matrix is not None:
+            found += np.kron(np.eye(len(coef)), self.matrix)
+        if self.concave is not None:
+            found += np.diag(self.concave.curvatures(coef).ravel())
+        if self.norm is not None:
+            found += self.norm.curvature(coef)
+        return found
+
+    @property
+    def has_curvature(self) -> bool:
+        """Whether there are second derivatives, of coefficients that are not 0."""
+        return self.norm is None or self.norm.has_curvature
+
     def subgradient(self, coef: Array) -> Array:
         """One that is 0 where the kinks are."""
         found = self.l2 * coef + self.l1 * np.sign(coef)

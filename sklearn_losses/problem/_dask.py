@@ -6,14 +6,16 @@ where somebody has passed a collection.
 """
 
 import sys
+from functools import cached_property
 from uuid import uuid4
 
 import numpy as np
 
 from sklearn_losses._machine._blas import one_thread_of_blas
-from sklearn_losses.problem._blocks import GROUP, RowBlocks, added
+from sklearn_losses.problem._blocks import GROUP, RowBlocks, added, added_by_groups
 
 RETRIES = 3  # of a task that fails, or whose worker is lost
+NARROW = 256  # columns up to which sums are small beside what a task costs
 
 
 def is_collection(array):
@@ -51,7 +53,9 @@ class DaskBlocks(RowBlocks):
 
     def __init__(self, owner, X, y=None, sample_weight=None, offset=None):
         self.owner = owner
-        self.parts = [_parts(X)]
+        shape = getattr(X, "shape", ())
+        self.n_columns = shape[1] if len(shape) == 2 else np.inf
+        self.parts, self._given = [_parts(X)], [X]
         named = {"y": y, "sample_weight": sample_weight, "offset": offset}
         for name, array in named.items():
             if array is None or np.isscalar(array):
@@ -59,7 +63,9 @@ class DaskBlocks(RowBlocks):
                 continue
             if not is_collection(array):
                 raise TypeError(_line_to_write(owner, name, X))
-            parts = _parts(_cut_alike(array, X))
+            array = _cut_alike(array, X)
+            self._given.append(array)
+            parts = _parts(array)
             if len(parts) != len(self):
                 raise ValueError(
                     f"{name} has {len(parts)} blocks and X has {len(self)}. Cut both "
@@ -77,6 +83,8 @@ class DaskBlocks(RowBlocks):
     def sum(self, task, *args):
         from dask import delayed
 
+        if self._places is not None:
+            return added_by_groups(self._where_they_are(task, args))
         name, calls = self._calls(task, args)
         add, token = delayed(added, pure=False), uuid4().hex
         groups = [
@@ -85,13 +93,80 @@ class DaskBlocks(RowBlocks):
         ]
         return added(self._computed(name, groups))
 
+    @cached_property
+    def _places(self):
+        """Which blocks each thread of a worker keeps; None if some are made anew.
+
+        One task for all of them saves what each task costs in the scheduler, which is
+        most of a pass over small blocks. What it sends is of each block, so that sums
+        do not depend on who keeps which.
+        """
+        client = current_client()
+        if client is None or not self.n_columns <= NARROW or self._kept is None:
+            return None
+        who, threads, found = client.who_has(), client.nthreads(), {}
+        for k, (X, *_) in enumerate(self._kept):
+            near = threads.keys() & who.get(X.key, ())  # to which the others go
+            if not near:
+                return None
+            found.setdefault(min(near), []).append(k)
+        return [
+            (worker, ks[i :: threads[worker]])
+            for worker, ks in found.items()
+            for i in range(min(threads[worker], len(ks)))
+        ]
+
+    @cached_property
+    def _kept(self):
+        """The parts of blocks as workers keep them, None if they do not."""
+        from distributed import futures_of
+
+        kept = {future.key: future for future in futures_of(self._given)}
+        found = [
+            [kept.get(part.key) if _is_lazy(part) else part for part in block]
+            for block in self
+        ]
+        is_kept = all(
+            part is not None or given is None
+            for block, each in zip(self, found)
+            for given, part in zip(block, each)
+        )
+        return found if is_kept else None
+
+    def _where_they_are(self, task, args):
+        """What a task makes of each block, by one task of each thread that keeps some.
+
+        A worker that is lost leaves its task to others, which make its blocks again.
+        """
+        client, call, token = current_client(), _Calls(task, args), uuid4().hex
+        name, found = f"sklearn_losses-{call.__name__}", {}
+        with one_thread_of_blas():
+            futures = [
+                client.submit(
+                    *(call, [self._kept[k] for k in ks]),
+                    key=f"{name}-{token}-{'_'.join(map(str, ks))}",
+                    workers=[worker],
+                    allow_other_workers=True,
+                    retries=RETRIES,
+                )
+                for worker, ks in self._places
+            ]
+            parts = self._gathered(name, futures)
+        for (_, ks), part in zip(self._places, parts):
+            found.update(zip(ks, part))
+        return [found[k] for k in range(len(self))]
+
+    def __iter__(self):
+        """The parts of each block."""
+        return zip(*self.parts)
+
     def fold(self, step, state):
         from dask import delayed
 
         name, token = f"sklearn_losses-{step.__name__}", uuid4().hex
         call = delayed(_Step(step), pure=False)
         state = delayed(state, traverse=False)
-        for k, block in enumerate(zip(*self.parts)):
+        for k, block in enumerate(self):
             state = call(state, *block, dask_key_name=f"{name}-{token}-{k}")
         return self._computed(name, [state])[0]
 
@@ -112,22 +187,27 @@ class DaskBlocks(RowBlocks):
         with one_thread_of_blas():
             if client is None:
                 return list(dask.compute(*calls))
-            futures = client.compute(calls, retries=RETRIES)
-            try:
-                return client.gather(futures)
-            except BaseException as error:
-                client.cancel(futures)
-                self._explain(name, error)
-                raise
+            return self._gathered(name, client.compute(calls, retries=RETRIES))
+
+    def _gathered(self, name, futures):
+        try:
+            return current_client().gather(futures)
+        except BaseException as error:
+            current_client().cancel(futures)
+            self._explain(name, error)
+            raise
 
     def _explain(self, name, error):
         from distributed.scheduler import KilledWorker
 
         if not isinstance(error, KilledWorker):
             return
-        block = str(error.task).rpartition("-")[2]
+        blocks = str(error.task).rpartition("-")[2].split("_")
+        which = f"block {blocks[0]}"
+        if len(blocks) > 1:  # those that one worker keeps
+            which = f"one of the blocks {', '.join(blocks)}"
         raise RuntimeError(
-            f"{self.owner}: block {block} has killed its worker several times, in a "
+            f"{self.owner}: {which} has killed its worker several times, in a "
             f"pass named {name!r}. It may be too large for the memory there: cut X "
             "into smaller blocks, as by X.rechunk or X.repartition. The estimator is "
             "as it was before."
@@ -145,6 +225,13 @@ class _Call:
         return self.task(block, *self.args)
 
 
+class _Calls(_Call):
+    """A task of several blocks, one after the other."""
+
+    def __call__(self, blocks):
+        return [self.task(block, *self.args) for block in blocks]
+
+
 class _Step:
     """A step of `fold`, of the parts of a block."""
 
@@ -153,6 +240,10 @@ class _Step:
 
     def __call__(self, state, *block):
         return self.step(state, block)
+
+
+def _is_lazy(part):
+    return hasattr(part, "key") and hasattr(part, "__dask_graph__")
 
 
 def _parts(array):

@@ -48,6 +48,12 @@ class GroupObjective(Objective):
     def is_centred(self):
         return self.loss.shift_invariant
 
+    @property
+    def n_units(self):
+        """How many groups, or rows if these are what a mean is of, have a part."""
+        parts = self.grouping
+        return len(parts.order if self.loss.counts_rows else parts.codes)
+
     def term(self, chosen=None):
         """The loss, of rows with a weight."""
         weight = self.sample_weight

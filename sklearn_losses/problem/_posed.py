@@ -381,13 +381,22 @@ def _labels(y, weight):
                 f"Unknown label type: continuous. y is {y[broken[0]]:g} in row "
                 f"{broken[0]}: is this a regression? LinearRegressor predicts numbers."
             )
-    labels, codes = np.unique(y, return_inverse=True)
+    labels, codes = _labels_and_codes(y)
     if len(labels) > MOST_LABELS:
         raise ValueError(
             f"y has {len(labels)} labels in one block. Is this a regression? "
             "LinearRegressor predicts numbers."
         )
     return labels, np.bincount(codes, weight, len(labels)).astype(np.float64)
+
+
+def _labels_and_codes(y):
+    """Sorted labels and the index of each; most are among the first, so few sort."""
+    labels = np.unique(y[:MOST_LABELS])
+    codes = np.minimum(np.searchsorted(labels, y), len(labels) - 1)
+    if (labels[codes] == y).all():
+        return labels, codes
+    return np.unique(y, return_inverse=True)
 
 
 def _sample(data, n_blocks, seed):
@@ -508,7 +517,7 @@ def _joined(samples):
     """The rows that stand for all blocks."""
     columns = list(zip(*samples))
     X, *others = columns
-    stack = sparse.vstack if sparse.issparse(X[0]) else np.concatenate
+    stack = sparse.vstack if any(map(sparse.issparse, X)) else np.concatenate
     X = stack(X)
     X = X.tocsr() if sparse.issparse(X) else X
     return Data(X, *(None if c[0] is None else np.concatenate(c) for c in others))

@@ -26,6 +26,7 @@ from sklearn_losses.solvers.descent._certified import (
     rows_at,
     sample_of,
 )
+from sklearn_losses.solvers.descent._problem import has_small_matrix
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.terms._groups import GroupModel
 
@@ -47,6 +48,10 @@ class ActiveSettings:
     sharper: float = 0.1
     # ... and not below this share of the given one: after four of these all are.
     sharpest: float = 1e-4
+    # Of the gap is what the fit of some features may leave of theirs.
+    coarse: float = 0.1
+    # Times the last smoothing is the first of the next fit, which begins near its end.
+    wider: float = 16.0
     # Of the largest: a slope beyond the norm that is rounding, of some 1e7 rows.
     rounding: float = 1e-9
     # Of a constant: kinks are smoothed so little to have a slope there, three digits
@@ -117,6 +122,7 @@ class _Search:
     """How far it is: the features at work, the best coefficients and the bound."""
 
     has_begun = is_stopped = has_converged = False
+    width = None  # with which the next fit begins
 
     def __init__(self, solver, objective, start, n_before=0):
         self.solver, self.objective, self.tol = solver, objective, solver.tol
@@ -132,6 +138,7 @@ class _Search:
         )
         self.price = penalty.scaled(scale)
         self.dual = self._dual(term) if objective.has_gap else None
+        self.is_coarse = self.dual is not None and objective.loss.granularity == "group"
         self.bound, self.lowest = -np.inf, term.minimum()
         self.always = penalty.never_selects(len(scale)) & (scale > 0)
         coef[:, scale == 0] = 0.0
@@ -221,15 +228,34 @@ class _Search:
             n_new = min(
                 max(ACTIVE.fewest, len(self.active)), np.count_nonzero(outside > 0)
             )
-            self.tol *= 1.0 if n_new else ACTIVE.sharper
+            if n_new and not self.objective.loss.differentiable:
+                n_new = max(n_new, ACTIVE.fewest)  # a fit of kinks is long
+            if n_new == 0 and not self.is_coarse:
+                self.tol *= ACTIVE.sharper
+            self.is_coarse = self.is_coarse and n_new > 0
+        most = self._most()
+        n_new = min(n_new, max(most - len(self.active), 1))
         new = np.argsort(-outside, kind="stable")[:n_new]
         is_chosen = np.zeros(len(outside), bool)
         is_chosen[self.active] = is_chosen[new] = True
         chosen = self._active(is_chosen)
         is_too_sharp = self.tol < ACTIVE.sharpest * self.solver.tol or not len(chosen)
-        return (
-            None if len(chosen) > ACTIVE.most * len(outside) or is_too_sharp else chosen
-        )
+        return None if len(chosen) > most or is_too_sharp else chosen
+
+    def _most(self):
+        """How many features are not too many to be the only ones at work."""
+        n_features = len(self.always)
+        if has_small_matrix(self.objective) or self.objective.loss.differentiable:
+            return int(ACTIVE.most * n_features)
+        # Kinks take a matrix, which all features together have not.
+        return max(int(ACTIVE.most * n_features), SETTINGS.most_features)
+
+    def _inner_tol(self):
+        """How far the optimum of some features is worth it while others are missing."""
+        if not (self.is_coarse and self.bound > -np.inf):
+            return self.tol
+        gap, gain = self.value - self.bound, self.at_constant - self.bound
+        return max(self.tol, ACTIVE.coarse * gap / gain) if gain > 0 else self.tol
 
     def solve(self, chosen):
         """Go to the optimum of some features; as `Certified.steps`."""
@@ -237,11 +263,14 @@ class _Search:
         objective = self.objective.with_columns(chosen)
         coef, intercept = self.point
         start = np.ascontiguousarray(coef[:, chosen]), intercept
-        inner = self.solver.inner(objective, self.tol)
+        inner = self.solver.inner(objective, self._inner_tol())
+        inner.width = self.width
         steps, place = inner.steps(objective, start), partial(self.placed, chosen)
         result, descent = yield from _seen_from_outside(steps, place)
         problem, state = descent.problem, descent.state
         self.is_stopped = descent.limits.stop.is_set()
+        if problem.couples_rows:
+            self.width = ACTIVE.wider * descent.smoothing.width or None
         coef, intercept = self.point = place(result.coef, result.intercept)
         self.value, self.has_converged = state.best, state.converged
         self.active = self._active(coef.any(axis=0))

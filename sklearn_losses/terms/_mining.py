@@ -22,10 +22,14 @@ class Mining:
         Classes.
     Z : ndarray of shape (n_rows, n_components)
         Where rows are to begin with: what near ones of a class are.
+    row_weight : ndarray of shape (n_rows,), default=None
+        A pair counts as the product of both, a triplet as its anchor. Which tuples
+        there are does not depend on them.
     """
 
-    def __init__(self, loss, codes, Z):
+    def __init__(self, loss, codes, Z, row_weight=None):
         self.loss, self.codes = loss, codes
+        self.row_weight = np.ones(len(codes)) if row_weight is None else row_weight
         self.anchor, self.target = nearest_of_class(Z, codes, loss.n_neighbors)
         self.others = np.empty(0, dtype=np.int64)  # i n + j of pairs of two classes
 
@@ -52,17 +56,18 @@ class Mining:
 
     def _pairs(self, i, j):
         same = np.repeat([1.0, 0.0], [len(self.anchor), len(i)])
-        weight = np.repeat(
-            [0.5 / len(self.anchor), 0.5 / len(i)], [len(self.anchor), len(i)]
-        )
         left, right = np.append(self.anchor, i), np.append(self.target, j)
+        weight = self.row_weight[left] * self.row_weight[right]
+        for kind in np.split(weight, [len(self.anchor)]):
+            kind *= 0.5 / kind.sum()
         return EdgeTerm(self.loss, left, right, same, weight)
 
     def _triplets(self, near, far, i, j):
         """Each pair of a class counts 1, with the sum over those in its way."""
         left, right = np.append(self.anchor, i), np.append(self.target, j)
         tuples = np.column_stack([near, far + len(self.anchor)])
-        weight = np.full(len(near), 1.0 / len(self.anchor))
+        of_anchor = self.row_weight[self.anchor]
+        weight = of_anchor[near] / of_anchor.sum()
         return EdgeTerm(self.loss, left, right, tuples, weight)
 
     def _semi_hard(self, Z):

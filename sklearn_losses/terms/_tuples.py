@@ -85,24 +85,29 @@ class AnchorTerm:
     loss : TupleLoss
     codes : ndarray of intp of shape (n_rows,)
         Classes.
+    row_weight : ndarray of shape (n_rows,), default=None
+        > 0: a row counts as so many at its place, which do not look at each other.
     """
 
-    def __init__(self, loss, codes):
-        self.loss, self.codes = loss, codes
-        n, counts = len(codes), np.bincount(codes)
+    def __init__(self, loss, codes, row_weight=None):
+        self.loss, self.codes, self.given_weight = loss, codes, row_weight
+        counts = np.bincount(codes)
         self.order = np.argsort(codes, kind="stable")  # rows of a class together
         last = np.cumsum(counts)
         of_row = codes[self.order]
         self.first, self.last = (last - counts)[of_row], last[of_row]
-        n_same = float((counts * (counts - 1.0)).sum())
-        n_other = n * (n - 1) - n_same
+        w = np.ones(len(codes)) if row_weight is None else row_weight[self.order]
+        of_class = np.bincount(of_row, w)
+        n_same = float(w @ (of_class[of_row] - w))
+        n_other = float(w @ (w.sum() - of_class[of_row]))
         # Both kinds of pairs count alike, however many there are of each.
-        self.of_pairs = 0.5 / max(n_other, 1.0), 0.5 / max(n_same, 1.0)
-        counts = counts[of_row] > 1  # whether a row has others of its class
-        self.weight = counts / max(counts.sum(), 1)
+        self.of_pairs = [0.5 / n if n > 0 else 0.0 for n in (n_other, n_same)]
+        self.row_weight = w
+        weight = w * (counts[of_row] > 1)  # of rows that have others of their class
+        self.weight = weight / (weight.sum() or 1.0)
 
     def with_loss(self, loss):
-        return AnchorTerm(loss, self.codes)
+        return AnchorTerm(loss, self.codes, self.given_weight)
 
     def sums(self, Z, V=None):
         """The value, A V or A Z, and the sum of all slopes; see `EdgeTerm`."""
@@ -151,6 +156,7 @@ class AnchorTerm:
             column = np.arange(pair.shape[1])
             same = (column >= first[:, None]) & (column < last[:, None])
             weight = np.where(same, self.of_pairs[1], self.of_pairs[0])
+            weight *= self.row_weight[rows, None] * self.row_weight
             weight[own] = 0.0
             value = float((weight * self.loss._value(same, pair)).sum())
             return value, weight * self.loss._gradient(same, pair)
@@ -158,7 +164,7 @@ class AnchorTerm:
         unit = -unit if self.loss.similarity == "distance" else unit
         pair /= unit
         pair[own] = -np.inf
-        value, slopes = self.loss._of_sorted(pair, first, last)
+        value, slopes = self.loss._of_sorted(pair, first, last, self.row_weight)
         weight = self.weight[rows]
         slopes *= (weight / unit)[:, None]
         return float(weight @ value), np.ascontiguousarray(slopes)

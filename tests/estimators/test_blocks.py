@@ -115,6 +115,23 @@ def test_objective_is_that_of_all_rows(name):
         assert there.objective_ - there.gap_ <= here.objective_ * (1 + 1e-12)
 
 
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        (LinearRegressor("pseudo_huber"), 8),
+        (LinearClassifier("log_loss"), 8),
+        (LinearRegressor(Quantile(0.8)), 15),
+        (LinearClassifier("hinge"), 15),
+    ],
+    ids=str,
+)
+def test_few_passes_are_made(model, most):
+    rows = RNG.normal(size=(100_000, 8))
+    y = rows @ np.linspace(-1.0, 1.0, 8) + RNG.logistic(size=len(rows))
+    y = y if isinstance(model, LinearRegressor) else y > 0
+    assert model.fit(StoredBlocks.arrays(rows, y, n_rows=10_000)).n_iter_ <= most
+
+
 class Elsewhere(RowBlocks):
     """Blocks that are worked on in any order, by threads."""
 
@@ -233,9 +250,12 @@ def test_scores_are_sums():
     blocks = Elsewhere(cut(X, RAW, WEIGHT))
     model = LinearRegressor("huber").fit(blocks)
     here = X, RAW, WEIGHT
-    assert model.score(blocks, None) == pytest.approx(model.score(*here), rel=1e-12)
+    assert model.score(blocks) == pytest.approx(model.score(*here), rel=1e-12)
     scorer = loss_scorer("huber")
-    assert scorer(model, blocks, None) == pytest.approx(scorer(model, *here), rel=1e-12)
+    assert scorer(model, blocks) == pytest.approx(scorer(model, *here), rel=1e-12)
+    for score in (model.score, lambda X: scorer(model, X)):
+        with pytest.raises(ValueError, match="needs y, with which it compares"):
+            score(X)
 
 
 # -------------------------------------------------------------------------- refusals

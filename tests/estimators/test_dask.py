@@ -19,12 +19,12 @@ from sklearn_losses import (
     LinearOrdinalClassifier,
     LinearRanker,
     LinearRegressor,
-    LossSearchCV,
     Quantiles,
     SGDRegressor,
     StoredBlocks,
     d2_loss_score,
     loss_scorer,
+    merge_streams,
 )
 from sklearn_losses.problem import _dask
 from tests.estimators.test_blocks import CLASSES, OFFSET, RAW, WEIGHT, N, X
@@ -261,12 +261,6 @@ def random_blocks():
             "cannot fit rows in blocks",
         ),
         (lambda: SGDRegressor().fit(array(X), array(RAW)), "partial_fit"),
-        (
-            lambda: LossSearchCV(LinearRegressor(), losses=["huber"]).fit(
-                array(X), array(RAW)
-            ),
-            "is a dask collection",
-        ),
         (lambda: d2_loss_score(array(RAW), RAW, "huber"), "is a dask collection"),
         (
             lambda: loss_scorer("huber", d2=True)(
@@ -316,22 +310,26 @@ def client():
         yield client
 
 
-def test_bits_are_those_of_any_home_also_if_a_worker_dies(client, monkeypatch):
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_bits_are_those_of_any_home_also_if_a_worker_dies(client, monkeypatch, is_kept):
     rows, y = array(X), array(RAW)
+    if is_kept:
+        rows, y = rows.persist(), y.persist()
     model = LinearRegressor("huber").fit(rows, y)
     same_of_stored(model, X, RAW)
     victim = min(client.run(os.getpid).values())
-    compute, passes = _dask.DaskBlocks._computed, []
+    gather, passes = _dask.DaskBlocks._gathered, []
 
-    def killing(self, name, calls):
-        passes.append(name)
+    def killing(self, name, futures):
+        passes.append((name, len(futures)))
         if len(passes) == 3:
             os.kill(victim, signal.SIGKILL)
-        return compute(self, name, calls)
+        return gather(self, name, futures)
 
-    monkeypatch.setattr(_dask.DaskBlocks, "_computed", killing)
+    monkeypatch.setattr(_dask.DaskBlocks, "_gathered", killing)
     model.fit(rows, y)
-    assert "sklearn_losses-sweep" in passes
+    n_tasks = dict(passes)["sklearn_losses-sweep"]
+    assert n_tasks <= 3 if is_kept else n_tasks == 1  # one for each worker; a sum
     same_of_stored(model, X, RAW)
 
 
@@ -341,3 +339,82 @@ def test_a_block_that_kills_its_workers_is_named():
     blocks = _dask.DaskBlocks("LinearRegressor", array(X), array(RAW))
     with pytest.raises(RuntimeError, match=r"LinearRegressor: block 7 .*-sweep'"):
         blocks._explain("sklearn_losses-sweep", error)
+    error = distributed.scheduler.KilledWorker("sklearn_losses-sweep-0f-7_9", None, 3)
+    with pytest.raises(RuntimeError, match="one of the blocks 7, 9 has killed"):
+        blocks._explain("sklearn_losses-sweep", error)
+
+
+def test_a_block_that_cannot_be_read_is_read_again(client, tmp_path):
+    flag = tmp_path / "flag"
+
+    def flaky(part, is_bad):  # the first time
+        if is_bad and not flag.exists():
+            flag.touch()
+            raise OSError("the store is busy")
+        return part
+
+    parts = [X[k * 250 : (k + 1) * 250] for k in range(4)]
+    rows = [dask.delayed(flaky)(part, k == 2) for k, part in enumerate(parts)]
+    y = [dask.delayed(RAW[k * 250 : (k + 1) * 250]) for k in range(4)]
+    model = LinearRegressor("huber").fit(rows, y)
+    here = LinearRegressor("huber", tol=1e-10).fit(X, RAW)
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_an_interrupt_leaves_the_model_as_it_was(client, monkeypatch, is_kept):
+    rows, y = array(X), array(RAW)
+    if is_kept:
+        rows, y = rows.persist(), y.persist()
+    model = LinearRegressor("huber").fit(rows, y)
+    before, gather, asked, cancelled = dict(vars(model)), client.gather, [], []
+
+    def interrupted(futures):
+        asked.append(futures)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return gather(futures)
+
+    monkeypatch.setattr(client, "gather", interrupted)
+    monkeypatch.setattr(client, "cancel", cancelled.append)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(rows, array(-RAW) if not is_kept else y)
+    assert vars(model) == before
+    assert cancelled == [asked[2]]
+
+
+def test_nan_and_empty_blocks_and_blocks_of_one_class():
+    rows, y = X[np.argsort(CLASSES, kind="stable")].copy(), np.sort(CLASSES) > 0
+    empty = da.concatenate([array(rows)[:0], array(rows)])
+    labels = da.concatenate([array(y)[:0], array(y)])
+    model = LinearClassifier("log_loss", alpha=0.01).fit(empty, labels)
+    here = LinearClassifier("log_loss", alpha=0.01, tol=1e-10).fit(rows, y)
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-4)
+    rows[7 * ROWS + 3, 2] = np.nan
+    with pytest.raises(ValueError, match="Block 7: X is nan in row 3, column 2"):
+        LinearClassifier().fit(array(rows), array(y))
+
+
+# --------------------------------------------------------------------------- streams
+def test_streams_side_by_side(client):
+    """Each block makes a stream where it is: no state is left on a worker."""
+    starts = range(0, N, 250)
+    models = client.map(
+        lambda k: SGDRegressor("huber").partial_fit(X[k : k + 250], RAW[k : k + 250]),
+        starts,
+    )
+    merged = merge_streams(client.gather(models))
+    best = LinearRegressor("huber").fit(X, RAW)
+    scorer = loss_scorer("huber")
+    assert scorer(merged, X, RAW) == pytest.approx(scorer(best, X, RAW), rel=1e-2)
+
+
+def test_incremental_of_dask_ml():
+    wrappers = pytest.importorskip("dask_ml.wrappers")
+    rows, y = array(X), array(RAW)
+    wrapped = wrappers.Incremental(SGDRegressor("huber"), shuffle_blocks=False)
+    wrapped.fit(rows, y)
+    model = SGDRegressor("huber").partial_fit(rows, y)
+    np.testing.assert_array_equal(wrapped.estimator_.coef_, model.coef_)
+    later = wrappers.ParallelPostFit(LinearRegressor("huber").fit(rows, y))
+    assert later.predict(rows).compute().shape == (N,)

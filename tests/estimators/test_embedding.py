@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.neighbors import (
     KNeighborsClassifier,
     NeighborhoodComponentsAnalysis,
@@ -39,6 +40,11 @@ from sklearn_losses import (
     pair_auc_score,
     pair_auc_scorer,
 )
+from sklearn_losses.design._points import Points
+from sklearn_losses.estimators.embedding._tuple_data import read_data
+from sklearn_losses.problem._embedding import EmbeddingObjective
+from sklearn_losses.terms._mining import Mining
+from sklearn_losses.terms._tuples import AnchorTerm
 
 RNG = np.random.default_rng(0)
 WINE, KIND = load_wine(return_X_y=True)
@@ -73,12 +79,19 @@ CONVEX = [
 ]
 
 
+WHY = "repeated rows are each other's nearest"
+
+
 @parametrize_with_checks(
     [
         LinearEmbedding(),
         LinearEmbedding(loss=LogisticPair(), metric="diagonal"),
         SGDEmbedding(max_iter=2),
-    ]
+    ],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": WHY,
+        "check_sample_weight_equivalence_on_sparse_data": WHY,
+    },
 )
 @pytest.mark.filterwarnings("ignore")
 def test_contract_of_scikit_learn(estimator, check):
@@ -423,3 +436,125 @@ def test_cosines_do_not_end_in_a_valley():
     found = model.fit(X, y).objective_
     in_units = model.fit(X * 10.0 ** np.arange(-6, 7), y).objective_
     assert in_units == pytest.approx(found, rel=2e-3)
+
+
+# ------------------------------------------------------------------------ weights
+@pytest.mark.parametrize("loss", [*LOSSES, InfoNCE(0.5, "dot")], ids=str)
+def test_rows_of_weight_0_are_absent_and_weights_matter_in_proportion(loss):
+    weight = RNG.integers(0, 4, size=len(KIND))
+    kept = weight > 0
+    model = LinearEmbedding(2, loss=loss, max_iter=30)
+    with warnings.catch_warnings(action="ignore"):
+        some = clone(model).fit(WINE[kept], KIND[kept], weight[kept])
+        all_ = clone(model).fit(WINE, KIND, 0.125 * weight)
+        unweighted = clone(model).fit(WINE[kept], KIND[kept])
+    assert_array_equal(some.components_, all_.components_)
+    assert some.threshold_ == all_.threshold_ if loss.of == "pairs" else True
+    assert_array_equal(some.class_means_, all_.class_means_)
+    assert np.abs(some.components_ - unweighted.components_).max() > 0
+    batches = SGDEmbedding(2, loss=loss, max_iter=2, batch_size=64)
+    some = clone(batches).fit(WINE[kept], KIND[kept], weight[kept])
+    all_ = clone(batches).fit(WINE, KIND, 0.125 * weight)
+    assert_array_equal(some.components_, all_.components_)
+
+
+@pytest.mark.parametrize(
+    "loss", [NCA(), NCA(log=True), SupCon(0.7), InfoNCE(0.5, "dot"), Contrastive()]
+)
+def test_a_row_is_as_many_that_do_not_look_at_each_other(loss):
+    Z, codes = RNG.normal(size=(9, 2)), np.array([0, 0, 0, 1, 1, 1, 2, 2, 3])
+    weight = RNG.integers(1, 4, size=9)
+    at = np.repeat(np.arange(9), weight)
+    value = AnchorTerm(loss, codes, 1.0 * weight).sums(Z)[0]
+    if loss.similarity == "cosine":
+        Z = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+    R, distance = Z[at], ((Z[at, None] - Z[at]) ** 2).sum(axis=2)
+    same = (codes[at, None] == codes[at]) * 1.0
+    other = at[:, None] != at
+    if loss.of == "pairs":
+        of_kind = [loss.value(same, distance)[other & (same == k)] for k in (0, 1)]
+        assert_allclose(value, 0.5 * (of_kind[0].mean() + of_kind[1].mean()))
+        return
+    score = -distance if loss.similarity == "distance" else R @ R.T
+    score = np.where(other, score / loss.temperature, -np.inf)
+    has_others = (same * other).any(axis=1)
+    values = loss.value(same * other, score)[has_others]
+    assert_allclose(value, values.mean())
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, InfoNCE(0.5, "dot")], ids=str)
+def test_slopes_of_weighted_rows_are_differences(loss):
+    weight, L = RNG.uniform(0.1, 3.0, size=40), RNG.normal(size=(2, 13))
+    some = np.arange(40) * 4
+    data = read_data(LinearEmbedding(), WINE[some], KIND[some], weight)
+    points = Points(data.X, data.row_weight)
+    loss, Z = loss.at(3.0) if loss.fits_threshold else loss, points.map(L)
+    term = data.named_term(loss)
+    if loss.of != "anchors" and loss.mined != "all":
+        term = Mining(loss, data.codes, Z, data.weight).term(Z)[0]
+    objective = EmbeddingObjective(points, term, 0.1, False)
+    theta, way = 0.3 * L.ravel(), RNG.normal(size=26)
+    slope = objective.value_gradient(theta)[1] @ way
+    ends = [objective.value_gradient(theta + h * way)[0] for h in (1e-6, -1e-6)]
+    assert_allclose(slope, (ends[0] - ends[1]) / 2e-6, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("X_y_loss", [(PAIRS, SAME, LogisticPair()), (TRIPLETS, None)])
+def test_a_tuple_of_weight_2_is_two_tuples(X_y_loss):
+    X, y, *loss = X_y_loss
+    loss = loss[0] if loss else TripletMargin(soft=True)
+    model = LinearEmbedding(loss=loss, metric="full", alpha=0.01, tol=1e-8)
+    weight = RNG.integers(0, 3, size=len(X))
+    rows = np.repeat(np.arange(len(X)), weight)
+    weighted = clone(model).fit(X, y, weight)
+    repeated = clone(model).fit(X[rows], None if y is None else y[rows])
+    assert_allclose(weighted.objective_, repeated.objective_, rtol=1e-6)
+    assert_allclose(weighted.mean_, repeated.mean_, rtol=1e-12)
+    M = repeated.get_mahalanobis_matrix()
+    assert_allclose(weighted.get_mahalanobis_matrix(), M, atol=1e-3 * np.abs(M).max())
+    if y is not None:
+        index = np.arange(2 * len(X)).reshape(-1, 2)
+        of_numbers = clone(model).fit_tuples(np.vstack(X), index, y, weight)
+        assert of_numbers.n_tuples_ == np.count_nonzero(weight)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (-np.ones(178), r"sample_weight\[0\] is -1.0"),
+        (np.ones(3), r"shape \(178,\)"),
+        (np.zeros(178), "needs a weight > 0. All 178 entries"),
+        (1.0 * (KIND == 1), "at least two classes"),
+    ],
+)
+@pytest.mark.parametrize("model", [LinearEmbedding(2), SGDEmbedding(2)])
+def test_weights_that_are_none(model, weight, message):
+    with pytest.raises(ValueError, match=message):
+        model.fit(WINE, KIND, sample_weight=weight)
+
+
+def test_weights_in_scores():
+    model = LinearEmbedding(2, loss=LogisticPair()).fit(WINE, KIND)
+    weight = RNG.integers(0, 3, size=len(SAME))
+    rows = np.repeat(np.arange(len(SAME)), weight)
+    score = model.score(PAIRS, SAME, weight)
+    assert_allclose(score, model.score(PAIRS[rows], SAME[rows]))
+    weight = RNG.integers(0, 3, size=len(TRIPLETS))
+    rows = np.repeat(np.arange(len(TRIPLETS)), weight)
+    score = model.score(TRIPLETS, sample_weight=weight)
+    assert_allclose(score, model.score(TRIPLETS[rows]))
+    kept = 1.0 * (np.arange(178) < 150)
+    score = model.score(WINE, KIND, kept)
+    assert score == model.score(WINE[:150], KIND[:150])
+
+
+def test_weights_through_a_search():
+    with config_context(enable_metadata_routing=True):
+        model = LinearEmbedding(2).set_fit_request(sample_weight=True)
+        model.set_score_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipe = make_pipeline(scaler, model)
+        grid = {"linearembedding__alpha": [1e-3, 1e-1]}
+        search = GridSearchCV(pipe, grid, cv=StratifiedKFold(3))
+        search.fit(WINE, KIND, sample_weight=1.0 + KIND)
+    assert search.best_score_ > 0.9

@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import gammaln, logsumexp
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses import (
     Barron,
@@ -15,6 +16,7 @@ from sklearn_losses import (
     NegativeBinomial,
     SGDRegressor,
     StudentT,
+    StudentTDistribution,
     Tweedie,
     check_loss,
 )
@@ -185,3 +187,25 @@ def test_amounts_that_are_all_the_same():
         ValueError, match="cannot fit a power to y, which is 1 in every"
     ):
         LinearRegressor(Tweedie("mle")).fit(X, np.ones(N))
+
+
+def test_tails_of_few_rows_that_have_several_optima():
+    rng = np.random.default_rng(9)
+    few = rng.normal(size=(30, 2)), rng.standard_t(1, size=30)
+    model = LinearRegressor(StudentTDistribution(), alpha=1e-3).fit(*few)
+    for df in (0.5, 1.0, 2.0, 10.0, 100.0):
+        known = LinearRegressor(StudentTDistribution(df=df), alpha=1e-3).fit(*few)
+        assert model.objective_ <= known.objective_ + 1e-9
+
+
+def test_tails_that_forgive_all_rows_but_those_of_a_perfect_fit():
+    """Three coefficients: below df = 3 / (n - 3) no scale is the likeliest."""
+    rng = np.random.default_rng(11)
+    rows, y = rng.normal(size=(6, 2)), rng.normal(size=6)
+    with pytest.warns(ConvergenceWarning, match=r"have no likeliest scale if df < 1:"):
+        LinearRegressor(StudentTDistribution(df=0.2), alpha=1e-3).fit(rows, y)
+    weight = np.array([1.0, 1.0, 1.0, 0.5, 0.25, 0.25])
+    with pytest.warns(ConvergenceWarning, match=r"have no likeliest scale if df < 3:"):
+        LinearRegressor(StudentTDistribution(df=0.5), alpha=1e-3).fit(rows, y, weight)
+    model = LinearRegressor(StudentTDistribution(df=10.0), alpha=1e-3).fit(rows, y)
+    assert model.loss_.scale > 1e-3

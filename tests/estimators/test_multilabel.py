@@ -51,10 +51,41 @@ def test_it_goes_with_the_tools_of_scikit_learn():
 def test_what_it_cannot_use():
     with pytest.raises(ValueError, match=r"CrossEntropy.. with several labels a"):
         LinearClassifier("cross_entropy").fit(X, Y)
-    with pytest.raises(ValueError, match="cannot use class_weight with several labels"):
-        LinearClassifier(class_weight="balanced").fit(X, Y)
-    with pytest.raises(ValueError, match="cannot use offset with several labels a row"):
-        LinearClassifier().fit(X, Y, offset=0.5)
+    with pytest.raises(ValueError, match="has 2 dicts, and y has 4 labels"):
+        LinearClassifier(class_weight=[{0: 1.0}] * 2).fit(X, Y)
+    with pytest.raises(ValueError, match="The label 0: class_weight='balanced'"):
+        LinearClassifier(class_weight="balanced").fit(X[Y[:, 0] == 1], Y[Y[:, 0] == 1])
+    with pytest.raises(ValueError, match="may only be a list, of one for each label"):
+        LinearClassifier(class_weight=[{0: 1.0}] * 4).fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match=r"must have the shape \(200, 4\)"):
+        LinearClassifier().fit(X, Y, offset=np.zeros(200))
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 3.0}], ids=str)
+def test_class_weights_are_those_of_each_label(class_weight):
+    model = LinearClassifier(class_weight=class_weight, penalty=None, tol=1e-11)
+    model.fit(X, Y)
+    own = LogisticRegression(C=np.inf, class_weight=class_weight, tol=1e-10)
+    known = OneVsRestClassifier(own.set_params(solver="newton-cholesky")).fit(X, Y)
+    np.testing.assert_allclose(
+        model.predict_proba(X), known.predict_proba(X), atol=1e-5
+    )
+    if class_weight != "balanced":
+        each = clone(model).set_params(class_weight=[class_weight] * 4).fit(X, Y)
+        np.testing.assert_array_equal(each.coef_, model.coef_)
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+def test_offsets_move_intercepts(n_labels):
+    offset = np.tile(np.arange(n_labels) - 1.0, (len(X), 1))
+    plain = LinearClassifier(alpha=0.01, tol=1e-11).fit(X, Y[:, :n_labels])
+    model = clone(plain).fit(X, Y[:, :n_labels], offset=offset)
+    np.testing.assert_allclose(model.coef_, plain.coef_, atol=1e-7)
+    np.testing.assert_allclose(model.intercept_, plain.intercept_ - offset[0])
+    found = model.predict_proba(X, offset=offset)
+    np.testing.assert_allclose(found, plain.predict_proba(X), atol=1e-7)
+    with pytest.warns(UserWarning, match="was fitted with an offset"):
+        model.predict(X)
 
 
 def test_factors_of_the_labels():

@@ -493,3 +493,27 @@ def test_quantiles_that_do_not_cross_say_what_they_cannot_use():
         LinearRegressor(loss, penalty=None).fit(X, y, offset=y)
     with pytest.raises(ValueError, match=r"bound to each other. Use crossing='sort'"):
         SGDRegressor(loss).fit(X, y)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_tasks_that_share_their_moments(kind, fit_intercept):
+    # scikit-learn's alpha is the sum of the tasks' losses, not their mean.
+    rng = np.random.default_rng(0)
+    rows, other = rng.normal(size=(300, 30)), rng.normal(size=(30, 4))
+    rows[:, 3] += rows[:, 2]
+    rows[:, 5], other[10:] = 2.0, 0.0
+    y = rows @ other + rng.normal(size=(300, 4)) + 1.0
+    settings = dict(alpha=0.05, fit_intercept=fit_intercept, tol=1e-10)
+    model = LinearMultiTask(penalty=MultiTask(), **settings).fit(kind(rows), y)
+    assert 0 <= model.gap_ < 1e-9
+    settings["alpha"] *= 4
+    settings |= dict(tol=1e-13, max_iter=100_000)
+    theirs = MultiTaskLasso(**settings).fit(rows, y)
+    np.testing.assert_allclose(model.coef_, theirs.coef_, atol=1e-6)
+    np.testing.assert_allclose(model.intercept_, theirs.intercept_, atol=1e-6)
+    weight = rng.integers(0, 3, size=300)
+    heavy = clone(model).fit(kind(rows), y, sample_weight=weight)
+    again = np.repeat(np.arange(300), weight)
+    other = clone(model).fit(kind(rows[again]), y[again])
+    np.testing.assert_allclose(heavy.coef_, other.coef_, atol=1e-7)

@@ -34,6 +34,7 @@ from sklearn_losses import (
     regularization_path,
 )
 from sklearn_losses.solvers.descent import _groups
+from sklearn_losses.solvers.descent._settings import SETTINGS
 from tests.cases import GROUP_LOSSES, each
 from tests.contract import each_check
 
@@ -400,3 +401,19 @@ def test_targets_that_are_uniform_are_named(estimator):
         estimator(ListNet()).fit(X, tiny, groups=groups)
     estimator(ListNet(temperature=1e-6)).fit(X, tiny, groups=groups)
     estimator(ListNet("proportional")).fit(X, 1e-6 * y, groups=groups)
+
+
+@pytest.mark.parametrize(("alpha", "most"), [(5e-4, 1000), (0.02, 150)])
+def test_a_kink_for_each_of_very_many_coefficients(alpha, most, monkeypatch):
+    """As many pairs are on the kink of the hinge as there are coefficients."""
+    monkeypatch.setitem(vars(SETTINGS), "most_features", most)
+    rng = np.random.default_rng(0)
+    X, q = rng.normal(size=(800, 200)), rng.integers(60, size=800)
+    y = np.round(X @ rng.normal(scale=0.15, size=200) + rng.normal(size=800))
+    model = LinearRanker(PairwiseHinge(), penalty="l1", alpha=alpha, max_iter=600)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y, groups=q)
+    assert np.count_nonzero(model.coef_) > 100
+    at_0 = PairwiseHinge().mean(y, np.zeros(800), q)
+    assert model.gap_ <= 1e-6 * (at_0 - model.objective_) * 1.001

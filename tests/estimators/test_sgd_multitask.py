@@ -144,6 +144,36 @@ def test_frames_float32_and_a_task_that_comes_late():
     assert late.score(Z, Y) > 0.8
 
 
+def test_a_stream_takes_weights_of_each_task():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(200, 3))
+    both = rows @ rng.normal(size=(3, 2)) + rng.normal(size=(200, 2))
+    weight = {"a": rng.uniform(size=200), "b": rng.integers(2, size=200)}
+    losses = {"a": "squared_error", "b": "huber"}
+    known = LinearMultiTask(losses).fit(rows, both, sample_weight=weight)
+    stream = SGDMultiTask(losses)
+    for k in range(0, 200, 50):
+        chunk = slice(k, k + 50)
+        own = {name: each[chunk] for name, each in weight.items()}
+        stream.partial_fit(rows[chunk], both[chunk], sample_weight=own)
+    np.testing.assert_allclose(stream.coef_, known.coef_, atol=1e-3)
+    with pytest.raises(ValueError, match="has the task 'c', and loss has not"):
+        stream.partial_fit(rows, both, sample_weight={"c": np.ones(200)})
+    steps = SGDMultiTask(losses, learning_rate="constant")
+    with pytest.raises(ValueError, match="of each task by steps, which are of all"):
+        steps.partial_fit(rows, both, sample_weight=weight)
+
+
+def test_steps_say_that_the_default_alpha_decides():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 3))
+    both = 1e6 * (rows @ rng.normal(size=(3, 2)) + rng.normal(size=(300, 2)))
+    kind = {"learning_rate": "adaptive", "eta0": 1e6, "random_state": 0}
+    model = SGDMultiTask("absolute_error", **kind)
+    with pytest.warns(UserWarning, match=r"The task 'y': .*\(the default\)"):
+        model.fit(rows, both)
+
+
 def test_what_cannot_be_used_is_said():
     def says(match, loss=LOSS, **kwargs):
         with pytest.raises(ValueError, match=match):

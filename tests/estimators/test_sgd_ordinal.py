@@ -164,3 +164,22 @@ def test_what_cannot_be_used_is_said():
 def test_scikit_learn_contract(estimator, check, routing):
     with config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+def test_a_stream_of_hinges_keeps_thresholds_in_order():
+    """Constants out of order may cost less than any model in order."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(600, 4))
+    latent = rows @ [0.7, -0.35, 0.2, 0.0] + rng.logistic(size=600)
+    y = np.digitize(latent, [0.0, 0.1, 2.5])
+    loss = ImmediateThreshold(Hinge())
+    known = LinearOrdinalClassifier(loss).fit(rows, y)
+    stream = SGDOrdinalClassifier(loss)
+    for k in range(0, 600, 100):
+        chunk = slice(k, k + 100)
+        stream.partial_fit(rows[chunk], y[chunk], classes=range(4))
+    assert (np.diff(stream.thresholds_) > 0).all()
+    raw = np.column_stack(
+        [rows @ stream.coef_[0], np.tile(stream.thresholds_, (600, 1))]
+    )
+    assert loss.mean(y, raw) < 1.01 * known.objective_

@@ -60,12 +60,13 @@ def missed(model, loss, features, y):
 @each_loss
 def test_fit_is_that_of_linear_regressor(loss, features, y):
     model = SGDRegressor(loss, features=features).fit(X, y)
-    assert missed(model, loss, features, y) < 1e-3
+    most = 1e-3 if loss.differentiable else 3e-3  # what is left is estimated
+    assert missed(model, loss, features, y) < most
     twice = clone(model).fit(sparse.csr_array(np.vstack([X, X])), np.append(y, y))
-    assert missed(twice, loss, features, y) < 1e-3
+    assert missed(twice, loss, features, y) < most
     more, weight = np.vstack([X, 2 * X[:9]]), np.append(np.ones(N), np.zeros(9))
     absent = clone(model).fit(more, np.append(y, y[:9]), sample_weight=weight)
-    assert missed(absent, loss, features, y) < 1e-3
+    assert missed(absent, loss, features, y) < most
 
 
 @each_loss
@@ -241,3 +242,15 @@ def test_constant_targets_and_too_many_features_are_refused():
 def test_scikit_learn_contract(estimator, check, routing):
     with config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+@pytest.mark.parametrize("kind", [StudentTDistribution, LaplaceDistribution])
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_a_stream_knows_no_unit_of_y(kind, unit):
+    models = [SGDRegressor(kind(), features=BY_X, penalty=None) for _ in range(2)]
+    for start in range(0, N, 50):
+        rows = slice(start, start + 50)
+        models[0].partial_fit(X[rows], Y[rows])
+        models[1].partial_fit(X[rows], unit * Y[rows])
+    plain, other = (np.array([m.predict(X), m.predict_std(X)]) for m in models)
+    np.testing.assert_allclose(other / unit, plain, rtol=1e-9)

@@ -58,6 +58,20 @@ def test_it_is_the_fit_of_the_regressor(loss, y):
     assert scorer(model, X, y) == pytest.approx(-model.objective_)
 
 
+def test_weights_that_make_the_start_a_bad_one():
+    """Nearly all weight is on rows whose times are close: other rows are far off.
+
+    The likelihood there is exponential: it began at 1e170, and ended at 1e155.
+    """
+    heavy = np.arange(N) < 10
+    time = np.exp(np.where(heavy, 1.0 + 1e-3 * X[:, 0], X[:, 1]))
+    y = survival_target(np.ones(N, dtype=bool), time)
+    weight = np.where(heavy, 1e6, 1e-6)
+    model = LinearSurvival(WeibullAFT(), alpha=0.01).fit(X, y, sample_weight=weight)
+    without = LinearSurvival(WeibullAFT(), alpha=0.01).fit(X[heavy], y[heavy])
+    assert without.objective_ < model.objective_ < 0
+
+
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_predictions(loss):
     model = LinearSurvival(loss).fit(X, Y, offset=0.5)

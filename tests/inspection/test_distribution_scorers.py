@@ -13,11 +13,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
+    BetaBinomial,
+    GammaDistribution,
     GaussianDistribution,
     Hurdle,
     LaplaceDistribution,
     LinearRegressor,
     LogisticDistribution,
+    Poisson,
     StudentTDistribution,
     check_loss,
     crps_score,
@@ -35,6 +38,7 @@ RULED = [
     StudentTDistribution(df=1.2, rule="crps"),
     StudentTDistribution(df=5.0, rule="crps"),
     StudentTDistribution(df=150.0, rule="crps"),
+    GammaDistribution(rule="crps"),
 ]
 Y_NEAR_AND_FAR = [0.6, 0.61, 0.3, 2.0, -7.0, 30.0]
 
@@ -49,14 +53,15 @@ def integral(frozen, y):
 
 @each(RULED)
 def test_closed_forms_are_the_integral(loss):
-    raw = np.tile([0.6, np.log(1.7)], (len(Y_NEAR_AND_FAR), 1))
+    targets = [y for y in Y_NEAR_AND_FAR if loss.domain.contains(y)]
+    raw = np.tile([0.6, np.log(1.7)], (len(targets), 1))
     values = loss.values_of(raw[:1])
     frozen = loss.frozen(**{name: np.ravel(v)[0] for name, v in values.items()})
-    expected = [integral(frozen, y) for y in Y_NEAR_AND_FAR]
-    found = loss.value(Y_NEAR_AND_FAR, raw)
+    expected = [integral(frozen, y) for y in targets]
+    found = loss.value(targets, raw)
     np.testing.assert_allclose(found, expected, rtol=1e-7)
     np.testing.assert_allclose(
-        [crps_score([y], frozen) for y in Y_NEAR_AND_FAR], expected, rtol=1e-4
+        [crps_score([y], frozen) for y in targets], expected, rtol=1e-4
     )
     check_loss(loss)
 
@@ -68,8 +73,52 @@ def test_a_fit_by_the_score_has_the_best_score(loss):
     mine, other = (crps_scorer()(each, X, Y) for each in (model, likely))
     assert mine == pytest.approx(-model.objective_)
     assert mine >= other
-    fixed = LinearRegressor(loss.with_parameters(scale=50.0)).fit(X, Y)
-    assert fixed.gap_ < 1e-3
+    is_gamma = isinstance(loss, GammaDistribution)
+    fixed = loss.with_parameters(scale=0.4 if is_gamma else 50.0)
+    fixed = LinearRegressor(fixed, penalty=None).fit(X, Y)
+    assert np.isnan(fixed.gap_) if is_gamma else fixed.gap_ < 1e-3
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.02, 0.3, 3.0])
+def test_the_score_of_a_gamma_of_any_shape(scale):
+    """By the quantiles of scipy, where the integrand is smooth."""
+    frozen = stats.gamma(scale**-2.0, scale=2.0 * scale**2)
+    y = 2.0 * (1.0 + scale * np.array([-0.3, 0.0, 0.5, 4.0, 30.0]))
+    raw = np.tile([np.log(2.0), np.log(scale)], (5, 1))
+    found = GammaDistribution(rule="crps").value(y, raw)
+    low, high = frozen.ppf(1e-15), frozen.isf(1e-15)
+    for i, at in enumerate(y):
+        settings = dict(limit=500, epsabs=0.0, epsrel=1e-10)
+        ends = min(low, at), max(high, at)
+        below = integrate.quad(lambda x: frozen.cdf(x) ** 2, ends[0], at, **settings)
+        above = integrate.quad(lambda x: frozen.sf(x) ** 2, at, ends[1], **settings)
+        assert found[i] == pytest.approx(below[0] + above[0], rel=1e-9)
+
+
+def test_counts_of_poisson_and_successes_have_distributions():
+    counts = np.random.default_rng(0).poisson(np.exp(10.0 * X[:, 2] + 1.0))
+    model = LinearRegressor(Poisson(), penalty=None).fit(X, counts)
+    mean = model.predict(X)
+    np.testing.assert_allclose(model.predict_std(X), np.sqrt(mean))
+    np.testing.assert_array_equal(
+        model.predict_interval(X, 0.8), stats.poisson(mean[:, None]).ppf([0.1, 0.9])
+    )
+    known = crps_score(counts, stats.poisson(mean))
+    assert -crps_scorer()(model, X, counts) == pytest.approx(known)
+    trials = np.arange(len(X)) % 7
+    successes = np.random.default_rng(0).binomial(trials, 0.3)
+    y = np.column_stack([successes, trials - successes])
+    model = LinearRegressor(BetaBinomial(precision=3.0), penalty=None).fit(X, y)
+    mean = model.predict(X)
+    np.testing.assert_allclose(model.predict_std(X), np.sqrt(mean * (1 - mean) / 4))
+    here = trials > 0
+    found = stats.betabinom(trials[here], 3.0 * mean[here], 3.0 - 3.0 * mean[here])
+    shares = [
+        crps_score([s], stats.betabinom(*parts)) / parts[0]
+        for s, *parts in zip(successes[here], *found.args)
+    ]
+    known = np.sum(shares) / len(X)
+    assert -crps_scorer()(model, X, y) == pytest.approx(known)
 
 
 def test_scores_of_samples():

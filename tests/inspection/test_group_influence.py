@@ -61,8 +61,23 @@ def test_patients_against_statsmodels():
     found = influence(model, X, Y)
     known = sm.PHReg(TIMES, X, EVENTS, ties="efron").fit(disp=0)
     moves = known.score_residuals @ known.cov_params()
-    assert_allclose(found.dfbeta * SPREADS, moves * SPREADS, rtol=1e-4, atol=1e-7)
+    assert_allclose(found.dfbeta * SPREADS, moves * SPREADS, rtol=1e-8, atol=1e-12)
     assert_allclose(found.n_effective, 4.0)
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_patients_who_die_at_one_time(ties):
+    tied = survival_target(EVENTS, np.ceil(3.0 * TIMES))
+    model = LinearSurvival(CoxPH(ties=ties), penalty=None, tol=1e-11).fit(X, tied)
+    found = influence(model, X, tied)
+    # Of scores, which statsmodels and lifelines have for no ties alone.
+    assert_allclose((found.dfbeta * SPREADS).sum(axis=0), 0.0, atol=1e-12)
+    moved, rows = [], np.arange(0, 300, 25)
+    for i in rows:
+        keep = np.arange(300) != i
+        other = clone(model).fit(X[keep], tied[keep])
+        moved.append((model.coef_ - other.coef_) * SPREADS)
+    assert_allclose(found.dfbeta[rows] * SPREADS, moved, rtol=0.1, atol=1e-3)
 
 
 @pytest.mark.parametrize("strata", [None, np.arange(300) % 3])

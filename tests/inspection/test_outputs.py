@@ -119,6 +119,8 @@ def test_standard_errors_of_a_location_beside_a_scale():
     squares = LinearRegressor(SquaredError(), penalty=None).fit(X, Y)
     found = standard_errors(model, X, Y)["coef"]
     np.testing.assert_allclose(found, standard_errors(squares, X, Y)["coef"])
+    with pytest.warns(UserWarning, match="standard_errors supposes X, y, groups"):
+        standard_errors(model, X, Y[::-1])
     by_x = model.set_params(features={"scale": "all"}).fit(X, Y)
     with pytest.raises(ValueError, match="is a loss of rows"):
         standard_errors(by_x, X, Y)

@@ -17,6 +17,7 @@ from sklearn_losses import (
     LogLoss,
     LossSearchCV,
     SGDClassifier,
+    SGDRegressor,
     SplineLoss,
     SquaredError,
     TunedRegressor,
@@ -26,6 +27,7 @@ from sklearn_losses import (
 )
 from tests.cases import each
 
+RNG = np.random.default_rng(0)
 KNOTS, VALUES = (-2.0, -0.5, 0.5, 3.0), (0.05, 0.3, 0.4, 0.97)
 OF_LABELS = LearnedLink(knots=KNOTS, values=VALUES)
 OF_NUMBERS = LearnedLink(task="regression", knots=KNOTS, values=(-5.0, 0.0, 1.0, 9.0))
@@ -59,6 +61,41 @@ def test_special_cases():
     y, p = np.zeros(9), np.linspace(-4, 4, 9)
     assert_allclose(SplineLoss((1.345,), (1.0, 0.0)).value(y, p), Huber().value(y, p))
     assert_allclose(SplineLoss((), (1.0,)).value(y, p), SquaredError().value(y, p))
+
+
+@each([SplineLoss((1.0, 3.0), (0.0, 1.0, 0.0)), OF_LABELS, OF_NUMBERS])
+def test_far_out_there_are_limits(loss):
+    y = np.array([0.0, 1.0])
+    far = loss.value(y, [np.inf, -np.inf]), loss.value(y, [-np.inf, np.inf])
+    assert (far[0] == np.inf).all()
+    assert_allclose(far[1], 0.0 if loss is OF_LABELS else np.inf)
+    assert not np.isnan(loss.gradient(y, [np.inf, -np.inf])).any()
+    for out in (loss.value, loss.gradient):
+        assert np.isnan(out(y, [np.nan, np.nan])).all()
+
+
+@pytest.mark.parametrize("settings", [{"learning_rate": "adaptive"}, {}], ids=str)
+def test_steps_are_those_of_the_loss_that_it_is(settings):
+    X, y = RNG.normal(size=(200, 3)), RNG.normal(size=200)
+    models = [
+        SGDRegressor(loss, tol=1e-6, random_state=0, **settings)
+        for loss in (SplineLoss((1.345,), (1.0, 0.0)), Huber())
+    ]
+    fitted = [model.fit(X, y).coef_ for model in models]
+    assert_allclose(*fitted, rtol=1e-6, atol=1e-8)
+    fitted = [model.partial_fit(X, y).coef_ for model in models]
+    assert_allclose(*fitted, rtol=1e-6, atol=1e-8)
+
+
+def test_steps_of_a_link_that_was_learned():
+    X, _, mean, rng = single_index(1000, expit)
+    y = rng.random(1000) < mean
+    loss = LinearClassifier(LearnedLink(n_knots=5)).fit(X, y).loss_
+    exact = LinearClassifier(loss, alpha=1e-3).fit(X, y)
+    model = SGDClassifier(loss, alpha=1e-3).fit(X, y)
+    assert_allclose(model.coef_, exact.coef_, rtol=1e-2)
+    model = SGDClassifier(loss, alpha=1e-3).partial_fit(X, y, classes=[False, True])
+    assert_allclose(model.coef_, exact.coef_, rtol=1e-2)
 
 
 def single_index(n, mean, seed=0):

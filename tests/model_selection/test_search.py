@@ -442,3 +442,10 @@ def test_other_estimators_are_fitted_exactly(model, loss, y, scoring):
 def test_several_tasks_are_refused():
     with pytest.raises(InvalidParameterError, match="cannot be a LinearMultiTask"):
         LossSearchCV(LinearMultiTask(), ["huber"]).fit(X, np.column_stack([Y, Y]))
+
+
+def test_labels_are_scored_with_offsets():
+    offset = RNG.normal(size=len(Y))
+    settings = dict(estimator=LinearClassifier(), scoring="accuracy", alphas=[0.1])
+    found = search(["log_loss"], **settings).fit(X, Y > 0, offset=offset)
+    assert found.best_score_ > 0.5

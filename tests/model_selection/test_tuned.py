@@ -1,6 +1,7 @@
 """Tuning by gradient: derivatives, against grids, and bad input."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -16,9 +17,12 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
     L2,
+    MCP,
+    SLOPE,
     AbsoluteError,
     Barron,
     CrossEntropy,
+    EpsilonInsensitive,
     Focal,
     GaussianDistribution,
     GroupLasso,
@@ -29,15 +33,22 @@ from sklearn_losses import (
     LinearRegressor,
     LogCosh,
     LogLoss,
+    MulticlassHinge,
+    MultiTask,
     Poisson,
     PseudoHuber,
     Quantile,
     RowBlocks,
+    SparseGroupLasso,
     SquaredError,
+    SquaredHinge,
+    Truncated,
     TunedClassifier,
     TunedRegressor,
+    check_loss,
     influence,
 )
+from sklearn_losses.losses._envelope import Envelope
 from sklearn_losses.model_selection._held_out_metric import Outer, distinct_folds
 from sklearn_losses.model_selection._hypergradient import HeldOut, Inner, LeftOutRows
 from sklearn_losses.model_selection._outer import Box, search
@@ -68,6 +79,35 @@ CASES = {
         Y,
         ["penalty__left__weight", "penalty__right__weight"],
     ),
+    "norm of groups": (
+        LinearRegressor(PseudoHuber(), penalty=GroupLasso([0, 1, 1, 0]), alpha=0.05),
+        Y,
+        ["alpha", "loss__delta"],
+    ),
+    "norm of classes": (
+        LinearClassifier(CrossEntropy(), penalty=MultiTask() + 0.1 * L2(), alpha=0.02),
+        THREE,
+        ["alpha", "penalty__right__weight"],
+    ),
+    "sparse groups": (
+        LinearRegressor(
+            PseudoHuber(), penalty=SparseGroupLasso([0, 1, 1, 0]), alpha=0.05
+        ),
+        Y,
+        ["penalty__l1_ratio", "alpha"],
+    ),
+    "mcp": (
+        LinearRegressor(PseudoHuber(), penalty=MCP(3.0), alpha=0.3),
+        Y,
+        ["penalty__gamma", "alpha"],
+    ),
+    "quantile": (LinearRegressor(Quantile(0.7), alpha=0.1), Y, ["alpha"]),
+    "epsilon": (
+        LinearRegressor(EpsilonInsensitive(0.5), alpha=0.1),
+        Y,
+        ["loss__epsilon", "alpha"],
+    ),
+    "hinge": (LinearClassifier(Hinge(), alpha=0.1), LABELS, ["alpha"]),
     "focal": (LinearClassifier(Focal(), alpha=0.01), LABELS, ["loss__gamma", "alpha"]),
     "one versus rest": (LinearClassifier(LogLoss(), alpha=0.01), THREE, ["alpha"]),
     "joint": (
@@ -76,7 +116,12 @@ CASES = {
         ["loss__label_smoothing", "alpha"],
     ),
 }
-METRICS = {"barron": PseudoHuber(), "joint": CrossEntropy()}
+METRICS = {
+    "barron": PseudoHuber(),
+    "joint": CrossEntropy(),
+    "norm of classes": CrossEntropy(),
+    "hinge": SquaredHinge(),
+}
 
 
 def outer_of(name, kind, weight=None):
@@ -189,6 +234,37 @@ def test_as_good_as_a_grid():
         one = clone(model.best_estimator_).fit(data[train], y[train])
         total += SquaredError().value(y[test], one.predict(data[test])).sum()
     assert_allclose(model.best_score_, total / len(y), rtol=1e-4)
+
+
+@pytest.mark.parametrize("loss", [Quantile(0.8), Hinge()])
+def test_losses_with_kinks_are_as_good_as_a_grid(loss):
+    kinds = {"regression": (TunedRegressor, LinearRegressor, Y)}
+    tuned, kind, y = kinds.get(loss.task, (TunedClassifier, LinearClassifier, LABELS))
+    metric = loss if loss.task == "regression" else SquaredHinge()
+    splits = list(KFold(3).split(X))
+    tune = {"alpha": (1e-4, 10.0, "log")}
+    model = tuned(loss, tune, metric=metric, cv=splits, max_fits=8)
+    with warnings.catch_warnings(action="ignore"):  # of an end of the range
+        model.fit(X, y)
+    assert repr(model.loss_) == repr(loss)
+
+    def held_out(alpha):
+        scores = []
+        for train, test in splits:
+            fitted = kind(loss, alpha=alpha).fit(X[train], y[train])
+            scores.append(metric.value(y[test], fitted.raw_prediction(X[test])))
+        return np.concatenate(scores).mean()
+
+    best = min(held_out(alpha) for alpha in np.logspace(-3, 0, 4))
+    assert held_out(model.alpha_) <= 1.01 * best
+
+
+def test_a_loss_that_is_rounded_is_a_loss():
+    for loss in (Hinge(), Quantile(0.2), EpsilonInsensitive(0.3) + 0.5 * Huber()):
+        check_loss(Envelope(loss, 0.3))
+    r = RNG.normal(size=50)
+    rounded = Envelope(AbsoluteError(), 0.5).value(np.zeros(50), r)
+    assert_allclose(rounded, Huber(0.5).value(np.zeros(50), r) / 0.5, rtol=1e-12)
 
 
 def test_errors_and_verdict():
@@ -308,11 +384,11 @@ def test_penalties_by_name(cv):
         (TunedRegressor(GaussianDistribution()), "several raw predictions a row"),
         (TunedRegressor(Huber(), {"tol": (1e-9, 1e-3)}), "no parameter of a loss or"),
         (TunedRegressor(Huber(), {"l1_ratio": (0.1, 0.9)}), "no meaning with .*'l2'"),
-        (TunedRegressor(Quantile(0.5)), "has kinks. Use a smooth loss"),
+        (TunedRegressor(Truncated(AbsoluteError())), "has kinks, and is not convex"),
         (TunedRegressor("hinge"), "LinearRegressor"),
         (TunedRegressor(StandardScaler()), "Put transformers before it"),
-        (TunedRegressor(LinearRegressor(Huber(), penalty=GroupLasso([0, 0, 1, 1]))),
-         "A norm of groups"),
+        (TunedRegressor(LinearRegressor(Huber(), penalty=SLOPE([4, 3, 2, 1]))),
+         "A sorted norm"),
         (TunedRegressor(cv="five"), "'loo' or"),
         (TunedRegressor(cv=(X, Y, Y)), "Pass splits as a list"),
         (TunedRegressor(cv=1), "at least 2 folds"),
@@ -332,7 +408,7 @@ def test_a_loss_is_no_judge_of_itself():
     with pytest.raises(ValueError, match="cannot use this metric"):
         model.fit(X, Y)
     with pytest.raises(ValueError, match="has kinks"):
-        TunedClassifier(Hinge(), metric=LogLoss()).fit(X, LABELS)
+        TunedClassifier(MulticlassHinge()).fit(X, THREE)
     with pytest.raises(AttributeError, match="no coef_ before it is fitted"):
         model.coef_  # noqa: B018
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_losses import CrossEntropy, Gamma, Huber, LogLoss
+from sklearn_losses import CrossEntropy, Gamma, Huber, LogLoss, Quantile
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.problem._blocks import LocalBlocks, Point, added, mean_and_scale
 from sklearn_losses.problem._blocks import second_order as looked_at
+from sklearn_losses.problem._blocks_duality import BlocksDual, Slopes, dual_part
+from sklearn_losses.problem._duality import Dual
 from sklearn_losses.solvers.descent._exact import polished
 from tests.cases import each
 from tests.solvers.test_exact import PENALTIES, fit, objective_of
@@ -91,3 +93,38 @@ def test_rows_of_one_block_need_no_weight():
     mean, scale, _ = mean_and_scale(blocks, True)
     np.testing.assert_allclose(mean, whole.mean)
     np.testing.assert_allclose(scale, whole.scale)
+
+
+class Bounds(LocalBlocks):
+    """Blocks that a bound asks for sums, and how often it has asked."""
+
+    n = 0
+
+    def dual(self, *args):
+        self.n += 1
+        return self.sum(dual_part, *args)
+
+
+@each([Quantile(0.8), Huber(), LogLoss(), Gamma()])
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+@pytest.mark.parametrize("has_offset", [False, True])
+def test_a_bound_of_blocks_is_that_of_all_rows(loss, penalty, has_offset):
+    offset = np.random.default_rng(0).normal(size=(150, 1)) if has_offset else None
+    objective = objective_of(loss, PENALTIES[penalty], offset=offset)
+    features = Centred(objective.rows, objective.sample_weight)
+    theta = np.random.default_rng(1).normal(size=(1, 5)) * 0.1
+    point = Point(features.mean, features.scale, theta)
+    _, term, p = point.seen_from(objective)
+    price = objective.penalty.scaled(features.scale)
+    whole = Dual(loss, term.y, term.weight, features, price, True, term.offset)
+    exact = whole.bound(term.slopes(p, 0.0))
+    blocks = Bounds(LocalBlocks.of(objective, 40).blocks)
+    found = BlocksDual(blocks, price, 4, True, False)
+    by_one_pass = found.bound(Slopes(point))
+    assert blocks.n == 1
+    assert by_one_pass <= exact + 1e-9 * abs(exact)
+    if isinstance(loss, Quantile) and penalty == "l2":  # its conjugate is linear
+        assert by_one_pass == pytest.approx(exact, rel=1e-9)
+    blocks.n = 0
+    assert found.bound(Slopes(point), least=by_one_pass + 1e-9) >= by_one_pass
+    assert blocks.n == 2 or isinstance(loss, Quantile)

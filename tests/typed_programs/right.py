@@ -120,6 +120,7 @@ of_distributions: list[Loss] = [
 ]
 of_ordered_classes: list[Loss] = [
     sl.CumulativeLogit(),
+    sl.LabelRanking(sl.PairwiseHinge()),
     sl.GIoU(),
     sl.DIoU(),
     sl.CumulativeProbit(),
@@ -343,6 +344,9 @@ by_steps = sl.SGDRanker("list_net", learning_rate="constant", scoring=sl.ndcg_sc
 by_steps.fit(X, classes, groups=queries, X_val=X, y_val=classes, groups_val=queries)
 ranks += by_steps.partial_fit(X, classes, groups=queries + 99).rank(X).tolist()
 score = sl.ndcg_score(classes, ranker.predict(X), groups=queries, k=3)
+watched = sl.SGDSurvival(sl.CoxPH("efron"), batch_size=9, optimizer=sl.Adam())
+watched.fit(X, sl.survival_target(y > 0, y**2), strata=queries, strata_val=None)
+score += watched.partial_fit(X, sl.survival_target(y > 0, y**2)).score(X, y**2)
 score += sl.pairwise_accuracy_score(classes, ranker.predict(X), groups=queries)
 target = sl.ranking_target(classes, queries)
 score += sl.ndcg_scorer(k=3)(ranker, X, target) + ranker.score(X, target)
@@ -430,6 +434,9 @@ verdict: str = LossCurveDisplay.from_estimator(
         X, y
     )
 ).verdict
+bands = sl.LinearRegressor(sl.Quantiles([0.1, 0.9])).fit(X, y)
+shares = sl.BandsDisplay.from_estimator(bands, X, y, feature=0, levels=[0.1]).below
+sl.BandsDisplay.from_predictions(y, bands.predict(X), levels=[0.1, 0.9]).plot()
 build: str = sl.instruction_set()
 
 

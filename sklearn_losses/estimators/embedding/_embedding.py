@@ -31,7 +31,12 @@ from sklearn_losses._machine._typing import (
 from sklearn_losses.design._points import Points
 from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._parameters import resolve_loss
-from sklearn_losses.estimators._validation import ROWS, unchanged_on_error, warn_caller
+from sklearn_losses.estimators._validation import (
+    ROWS,
+    check_weights,
+    unchanged_on_error,
+    warn_caller,
+)
 from sklearn_losses.estimators.embedding._tuple_data import (
     is_tuples,
     read_data,
@@ -49,7 +54,8 @@ from sklearn_losses.terms._mining import Mining
 
 COLLAPSED = 1e-6  # of the distance that a fit begins with: rows are at one place
 # Where rows are few, losses that are not convex have bad minima, and time is cheap: a
-# second start, in whose units distances are larger, unless little is left to gain.
+# second start, in whose units distances are larger, unless little is left to gain; of
+# cosines, which know no units, a random one.
 FEW, LARGER, LITTLE = 1000, 4.0, 1e-3
 N_PAIRS = 20_000  # of a kind, that a threshold is found with, at most
 SURE = 1e-2  # a gap, in shares of the objective, that goes without saying
@@ -123,6 +129,10 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             )
         return loss
 
+    def _price(self, loss):
+        """alpha; 0 of cosines, whose penalty the length of a map would evade."""
+        return 0.0 if loss.similarity == "cosine" else float(self.alpha)
+
     def _n_components(self, n_features, n_default=None):
         """How many, once that is a number that can be."""
         k = self.n_components
@@ -137,7 +147,7 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _points(self, data):
         """The rows as points, if they are at more than one place."""
-        points = Points(data.X)
+        points = Points(data.X, data.row_weight)
         if points.is_constant.all():
             raise ValueError(
                 f"{type(self).__name__} needs rows that differ. All {points.shape[0]} "
@@ -160,8 +170,8 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         else:
             L = self._discriminants(points, data, n_components)
         L = np.where(points.is_constant, 0.0, L)
-        Z = points.map(L)
-        return L * np.sqrt(reach(loss) / max(mean_distance(Z), 1e-300))
+        distance = mean_distance(points.map(L), points.share)
+        return L * np.sqrt(reach(loss) / max(distance, 1e-300))
 
     def _given_start(self, points, n_components):
         L, owner = self.init, type(self).__name__
@@ -182,13 +192,12 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 f"discriminants, fewer than n_components={n_components}. Use "
                 "init='pca'."
             )
-        n = len(data.codes)
-        counts = np.bincount(data.codes)
-        member = np.zeros((n, len(counts)))
-        member[np.arange(n), data.codes] = 1.0 / np.sqrt(counts[data.codes])
-        means = points.back(member)  # of classes, times the root of their size
+        size = np.bincount(data.codes, points.share)
+        member = np.zeros((len(data.codes), len(size)))
+        member[np.arange(len(member)), data.codes] = points.share
+        means = points.back(member / np.sqrt(size))  # times the root of their size
         X = points.dense()
-        total, between = X.T @ X / n, means.T @ means / n
+        total, between = X.T @ (points.share[:, None] * X), means.T @ means
         within = total - between + 1e-3 * np.eye(len(total))  # where some are exact
         low = len(total) - n_components
         return eigh(between, within, subset_by_index=[low, len(total) - 1])[1].T[::-1]
@@ -200,14 +209,14 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self._is_normed = loss.similarity == "cosine"
         self.components_ = self._finite(components.astype(dtype))
         self.mean_ = points.mean.astype(dtype)
-        Z = self._normed(points.map(L))
-        self._warn_of_collapse(Z, loss)
+        Z, share = self._normed(points.map(L)), points.share
+        self._warn_of_collapse(mean_distance(Z, share), loss)
         for name in ("classes_", "class_means_", "threshold_"):
             vars(self).pop(name, None)
         if data.codes is not None:
             self.classes_ = data.classes
             member = np.zeros((len(data.classes), len(Z)))
-            member[data.codes, np.arange(len(Z))] = 1.0
+            member[data.codes, np.arange(len(Z))] = share
             self.class_means_ = member @ Z / member.sum(axis=1, keepdims=True)
         self._labels = data.labels or (0, 1)
         self.loss_ = loss
@@ -227,10 +236,9 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             )
         return components
 
-    def _warn_of_collapse(self, Z, loss):
+    def _warn_of_collapse(self, distance, loss):
         """Say so where all rows are at one place, which tells nothing of them."""
         unit = 1.0 if self._is_normed else reach(loss)
-        distance = mean_distance(Z)
         if distance > COLLAPSED * unit:
             return
         warn_caller(
@@ -250,7 +258,12 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return Z / np.where(length > 0, length, 1.0)
 
     # ------------------------------------------------------------------ using
-    def fit(self, X: Matrix, y: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit the map.
 
         Parameters
@@ -264,6 +277,11 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             Labels of rows; 1 of pairs that belong together, and 0 or -1 of others; None
             of triplets.
 
+        sample_weight : array-like of shape (n_samples,), (n_pairs,) or \
+                (n_triplets,), default=None
+            Weights >= 0 of labelled rows, or of tuples; see Notes of `LinearEmbedding`.
+            The slopes of a batch count as the mean of its weights.
+
         Returns
         -------
         self : object
@@ -276,7 +294,7 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """
         with unchanged_on_error(self):
             check_parameters(self, self._constraints)
-            return self._fit(read_data(self, X, y))
+            return self._fit(read_data(self, X, y, sample_weight))
 
     def transform(self, X: Matrix) -> Array:
         """Where the map takes rows.
@@ -387,7 +405,12 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         to_near = ((anchor - near) ** 2).sum(axis=1)
         return to_near < ((anchor - far) ** 2).sum(axis=1)
 
-    def score(self, X: Matrix, y: ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """How well distances say what belongs together.
 
         Parameters
@@ -397,6 +420,9 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 n_features)
         y : array-like of shape (n_samples,) or (n_pairs,), default=None
             Labels of rows or of pairs, as in `fit`.
+        sample_weight : array-like of shape (n_samples,), (n_pairs,) or \
+                (n_triplets,), default=None
+            Weights >= 0 of labelled rows, or of tuples.
 
         Returns
         -------
@@ -411,12 +437,16 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                     f"{type(self).__name__}.score requires y to be passed: the labels "
                     "of the rows."
                 )
-            return knn_accuracy_score(y, self.transform(X), n_neighbors=1)
+            return knn_accuracy_score(
+                y, self.transform(X), n_neighbors=1, sample_weight=sample_weight
+            )
         X = np.asarray(X)
         if X.shape[1] == 3:
-            return float(self._in_order(X).mean())
+            weight = check_weights(sample_weight, len(X))
+            return float(np.average(self._in_order(X), weights=weight))
         same, _ = same_of_pairs(type(self).__name__, y, len(X))
-        return pair_auc_score(same, self.pair_distance(X))
+        distance = self.pair_distance(X)
+        return pair_auc_score(same, distance, sample_weight=sample_weight)
 
     @property
     def _n_features_out(self):
@@ -460,7 +490,8 @@ class LinearEmbedding(BaseEmbedding):
 
     alpha : float, default=0.0001
         The strength of the penalty: the squares of the entries of the map (the trace of
-        M), of features in units of their standard deviation.
+        M), of features in units of their standard deviation. There is none of cosines,
+        on which the length of a map has no influence.
 
     tol : float, default=1e-5
         A fit ends where slopes are less than that, or the objective hardly falls. That
@@ -473,7 +504,8 @@ class LinearEmbedding(BaseEmbedding):
         Whether a fit begins with the map of the last.
 
     random_state : int, RandomState instance or None, default=0
-        Which pairs of labelled rows `threshold_` is found with.
+        Which pairs of labelled rows `threshold_` is found with, and a second start of
+        cosines, where rows are few.
 
     Attributes
     ----------
@@ -500,6 +532,13 @@ class LinearEmbedding(BaseEmbedding):
     (n_pairs, 2, n_features), with y of 0 and 1, or of triplets (anchor, near, far),
     without y; so that a cross-validation splits tuples. `fit_tuples` takes numbers of
     rows. Labelled rows that are alone in their class are among those of other classes.
+
+    Weights matter in proportion, and what has the weight 0 is absent. A row of weight w
+    counts as w rows at its place which do not look at each other: it is an anchor w
+    times, and a softmax (`NCA`, `InfoNCE`, `SupCon`) has it w times. A pair counts as
+    the product of both rows, a triplet as its anchor, as does a row of an `AnchorLoss`
+    of your own; which pairs and triplets are mined does not depend on weights. Rows
+    that are really repeated see each other as nearest ones, which is another fit.
 
     NCA is not convex, nor is any loss of few components: what is found depends on
     `init`.
@@ -550,7 +589,11 @@ class LinearEmbedding(BaseEmbedding):
         self.random_state = random_state
 
     def fit_tuples(
-        self, X: Matrix, index: ArrayLike, y: ArrayLike | None = None
+        self,
+        X: Matrix,
+        index: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Fit the map to tuples of the rows of X.
 
@@ -564,6 +607,9 @@ class LinearEmbedding(BaseEmbedding):
         y : array-like of shape (n_pairs,), default=None
             1 of pairs that belong together, and 0 or -1 of others; None of triplets.
 
+        sample_weight : array-like of shape (n_pairs,) or (n_triplets,), default=None
+            Weights >= 0 of tuples.
+
         Returns
         -------
         self : object
@@ -575,7 +621,7 @@ class LinearEmbedding(BaseEmbedding):
         """
         with unchanged_on_error(self):
             check_parameters(self, self._constraints)
-            return self._fit(read_index(self, X, index, y))
+            return self._fit(read_index(self, X, index, y, sample_weight))
 
     def _fit(self, data):
         loss = self._usable_loss(data)
@@ -584,16 +630,26 @@ class LinearEmbedding(BaseEmbedding):
         n_components = self._n_components(points.shape[1])
         n_fitted = n_components if self.metric == "low_rank" else points.shape[1]
         L = self._first_map(points, data, loss, n_fitted)
-        run, objective = self._solved(points, data, loss, L)
         is_few = points.shape[0] <= FEW and loss.of == "anchors" and not loss.convex
-        if is_few and not self.warm_start and run.value > LITTLE:
-            other = self._solved(points, data, loss, LARGER * L)
-            run, objective = min((run, objective), other, key=lambda end: end[0].value)
+        starts = [L]
+        if is_few and not self.warm_start:
+            starts.insert(0, self._other_start(L, loss))
+        ends = []
+        for start in starts:
+            ends.append(self._solved(points, data, loss, start))
+            if ends[-1][0].value <= LITTLE:
+                break
+        run, objective = min(ends, key=lambda end: end[0].value)
         self._set_end(run, objective)
         loss = objective.term_at(run.theta).loss
         L = largest(objective.map_of(run.theta), n_components)
         self._publish(L, points, data, loss, data.X.dtype)
         return self
+
+    def _other_start(self, L, loss):
+        if loss.similarity == "cosine":
+            return check_random_state(self.random_state).normal(size=L.shape)
+        return LARGER * L
 
     def _check_metric(self, loss):
         """Refuse a metric that does not go with other parameters."""
@@ -619,11 +675,11 @@ class LinearEmbedding(BaseEmbedding):
         """The end of a fit that begins with a map."""
         Z, mining = points.map(L), None
         if data.codes is not None and loss.of != "anchors" and loss.mined != "all":
-            mining = Mining(loss, data.codes, Z)
+            mining = Mining(loss, data.codes, Z, data.weight)
         term = mining.term(Z)[0] if mining else data.named_term(loss)
         is_diagonal = self.metric == "diagonal"
-        objective = EmbeddingObjective(points, term, float(self.alpha), is_diagonal)
-        threshold = mean_distance(Z)
+        objective = EmbeddingObjective(points, term, self._price(loss), is_diagonal)
+        threshold = mean_distance(Z, points.share)
         if self.warm_start and hasattr(self, "components_"):
             threshold = getattr(self.loss_, "threshold", threshold)
         theta = objective.vector_of(L, threshold)
@@ -643,7 +699,7 @@ class LinearEmbedding(BaseEmbedding):
         if self.metric == "low_rank" or as_said:
             return self._start(points, data, loss, n_components)
         L = np.eye(n_components)
-        return L * np.sqrt(reach(loss) / mean_distance(points.map(L)))
+        return L * np.sqrt(reach(loss) / mean_distance(points.map(L), points.share))
 
     def _set_end(self, run, objective):
         """What a fit has come to."""
@@ -693,20 +749,23 @@ def largest(L, n_components):
     return size[:n_components, None] * directions[:n_components]
 
 
-def mean_distance(Z):
-    """The mean squared distance of all pairs of rows."""
-    return 2.0 * float(Z.var(axis=0).sum())
+def mean_distance(Z, share):
+    """The mean squared distance of all pairs of rows, which have shares of all."""
+    return 2.0 * float((share @ (Z - share @ Z) ** 2).sum())
 
 
 def _pairs_of(data, Z, random_state):
-    """Whether pairs belong together, and their distances: those given, or a sample."""
+    """Whether pairs belong together, their distances and weights: given, or sampled."""
+    weight = data.weight
     if data.index is not None:
         i, j = data.index.T
         same = data.same
     else:
         i, j = sampled_pairs(data.codes, check_random_state(random_state))
         same = 1.0 * (data.codes[i] == data.codes[j])
-    return same, np.sqrt(((Z[i] - Z[j]) ** 2).sum(axis=1))
+        weight = None if weight is None else weight[i] * weight[j]
+    weight = np.ones(len(i)) if weight is None else weight
+    return same, np.sqrt(((Z[i] - Z[j]) ** 2).sum(axis=1)), weight
 
 
 def sampled_pairs(codes, rng):
@@ -726,17 +785,16 @@ def sampled_pairs(codes, rng):
     return left[differ], right[differ]
 
 
-def best_threshold(same, distance):
+def best_threshold(same, distance, weight):
     """The distance up to which pairs are best said to belong together.
 
     By the mean of the share of those that do and are found, and of those that do not
     and are left out.
     """
     order = np.argsort(distance, kind="stable")
-    same, distance = same[order], distance[order]
-    found = np.cumsum(same) / max(same.sum(), 1.0)
-    wrong = np.cumsum(1.0 - same) / max((1.0 - same).sum(), 1.0)
-    gain = found - wrong
+    distance, weight = distance[order], weight[order]
+    same, other = weight * same[order], weight * (1.0 - same[order])
+    gain = np.cumsum(same) / (same.sum() or 1.0) - np.cumsum(other) / (other.sum() or 1)
     gain[:-1][distance[1:] == distance[:-1]] = -np.inf  # ties are on one side
     best = int(gain.argmax())
     following = distance[min(best + 1, len(distance) - 1)]

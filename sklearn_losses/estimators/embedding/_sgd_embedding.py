@@ -23,7 +23,6 @@ from sklearn_losses.estimators.embedding._tuple_data import read_data
 from sklearn_losses.losses import Loss
 from sklearn_losses.solvers._embedding import Adam
 from sklearn_losses.terms._mining import Mining
-from sklearn_losses.terms._tuples import AnchorTerm
 
 CHUNK = 4  # rows of a class that are in a batch together
 
@@ -46,7 +45,7 @@ class SGDEmbedding(BaseEmbedding):
 
     alpha : float, default=0.0001
         The strength of the penalty: the squares of the entries of the map, of features
-        in units of their standard deviation.
+        in units of their standard deviation. There is none of cosines.
 
     batch_size : int, default=256
         The rows of a batch, or the tuples.
@@ -127,13 +126,19 @@ class SGDEmbedding(BaseEmbedding):
         self.n_iter_ = self.max_iter
         return self._end(data)
 
-    def partial_fit(self, X: Matrix, y: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self,
+        X: Matrix,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Go on with one pass over rows, or tuples.
 
         Parameters
         ----------
-        X, y
-            As in `fit`. Classes may be new in each call.
+        X, y, sample_weight
+            As in `fit`. Classes may be new in each call, and weights matter in
+            proportion to those of the call.
 
         Returns
         -------
@@ -147,7 +152,7 @@ class SGDEmbedding(BaseEmbedding):
         with unchanged_on_error(self):
             check_parameters(self, self._constraints)
             is_first = not hasattr(self, "_state")
-            data = read_data(self, X, y, reset=is_first)
+            data = read_data(self, X, y, sample_weight, reset=is_first)
             if is_first:
                 self._begin(data)
                 self.n_iter_ = 0
@@ -166,14 +171,15 @@ class SGDEmbedding(BaseEmbedding):
         self._state = State(points, L, loss, self.learning_rate)
 
     def _step(self, data, rows, share):
-        self._state.step(data, rows, float(self.alpha), share)
+        alpha = self._price(self._state.loss)
+        self._state.step(data, rows, alpha, share)
 
     def _end(self, data):
         state = self._state
         loss = (
             state.loss.at(state.threshold) if state.loss.fits_threshold else state.loss
         )
-        points = state.points.of(data.X)
+        points = state.points.of(data.X, data.row_weight)
         self._publish(state.L, points, data, loss, data.X.dtype)
         return self
 
@@ -184,7 +190,7 @@ class State:
     def __init__(self, points, L, loss, rate):
         self.points, self.L, self.loss = points.without_rows(), L, loss
         self.size = np.sqrt((L * L).mean())
-        self.threshold = mean_distance(points.map(L))
+        self.threshold = mean_distance(points.map(L), points.share)
         self.adam = Adam(L.size, rate)
         self.of_threshold = Adam(1, rate * self.threshold)
 
@@ -206,11 +212,12 @@ class State:
         if term is None:
             return
         _, product, total = term.sums(Z)
-        gradient = 2.0 * (points.back(product) + alpha * self.L)
+        weight = 1.0 if batch.weight is None else batch.weight.mean()
+        gradient = 2.0 * (weight * points.back(product) + alpha * self.L)
         step = self.adam.step(gradient.ravel() * self.size)
         self.L = self.L + share * self.size * step.reshape(self.L.shape)
         if self.loss.fits_threshold:
-            moved = self.of_threshold.step(np.array([-total]))[0]
+            moved = self.of_threshold.step(np.array([-weight * total]))[0]
             self.threshold = max(0.0, self.threshold + share * moved)
 
 
@@ -222,8 +229,8 @@ def batch_term(batch, loss, Z):
     if counts.max() < 2 or counts.max() == len(Z):
         return None
     if loss.of == "anchors" or loss.mined == "all":
-        return AnchorTerm(loss, batch.codes)
-    return Mining(loss, batch.codes, Z).term(Z)[0]
+        return batch.named_term(loss)
+    return Mining(loss, batch.codes, Z, batch.weight).term(Z)[0]
 
 
 def batches(data, size, rng):

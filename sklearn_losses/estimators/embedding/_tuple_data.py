@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.estimators._labels import check_one_kind
-from sklearn_losses.estimators._validation import ROWS
+from sklearn_losses.estimators._validation import ROWS, check_weights
 from sklearn_losses.terms._tuples import AnchorTerm, EdgeTerm
 
 SIZES = {2: "pairs", 3: "triplets"}
@@ -32,6 +32,10 @@ class TupleData:
         1.0 where a pair belongs together.
     labels : tuple, or None
         What y has for pairs that do not, and for those that do.
+    weight : ndarray, or None
+        > 0, and 1 on average, of labelled rows or of tuples; None: all are 1.
+    row_weight : ndarray of shape (n_rows,), or None
+        Of the rows, where they are those of weighted labels or tuples alone.
     """
 
     X: Any
@@ -40,6 +44,8 @@ class TupleData:
     index: Any = None
     same: Any = None
     labels: Any = None
+    weight: Any = None
+    row_weight: Any = None
 
     @property
     def of(self):
@@ -48,19 +54,22 @@ class TupleData:
 
     def some(self, chosen):
         """Some of the rows, or of the tuples with their rows."""
+        weight = None if self.weight is None else self.weight[chosen]
         if self.index is None:
-            return TupleData(self.X[chosen], self.codes[chosen], self.classes)
+            X, codes = self.X[chosen], self.codes[chosen]
+            return TupleData(X, codes, self.classes, weight=weight, row_weight=weight)
         rows = self.index[chosen]
         index = np.arange(rows.size, dtype=np.intp).reshape(rows.shape)
         same = None if self.same is None else self.same[chosen]
-        return TupleData(self.X[rows.ravel()], index=index, same=same)
+        return TupleData(self.X[rows.ravel()], index=index, same=same, weight=weight)
 
     def named_term(self, loss):
         """The term of tuples that are given, or of all that labels make."""
         if self.index is None:
-            return AnchorTerm(loss, self.codes)
+            return AnchorTerm(loss, self.codes, self.weight)
         n = len(self.index)
-        weight = np.full(n, 1.0 / n)
+        weight = np.ones(n) if self.weight is None else self.weight
+        weight = weight / weight.sum()
         left, right = self.index[:, 0].copy(), self.index[:, 1].copy()
         if self.same is not None:
             return EdgeTerm(loss, left, right, self.same, weight)
@@ -75,8 +84,8 @@ def is_tuples(X):
     return (np.ndim(X) if is_list else getattr(X, "ndim", 0)) == 3
 
 
-def read_data(estimator, X, y, reset=True):
-    """Labelled rows, or tuples as an array of three dimensions.
+def read_data(estimator, X, y, sample_weight=None, reset=True):
+    """Labelled rows, or tuples as an array of three dimensions, of positive weight.
 
     Raises
     ------
@@ -85,11 +94,18 @@ def read_data(estimator, X, y, reset=True):
     """
     if is_tuples(X):
         rows, index = read_tuples(estimator, X, reset)
-        return _with_pairs(estimator, TupleData(rows, index=index), y)
+        data = _with_pairs(estimator, TupleData(rows, index=index), y, sample_weight)
+        if data.weight is not None:
+            data = data.some(slice(None))  # without the rows of other tuples
+            data.row_weight = np.repeat(data.weight, data.index.shape[1])
+        return data
     check_structure(X)
     X, y = validate_data(estimator, X, y, reset=reset, **ROWS)
     check_one_kind(y)
     check_classification_targets(y)
+    kept, weight = _positive(estimator, sample_weight, len(y))
+    if weight is not None:
+        X, y = X[kept], y[kept]
     classes, codes = np.unique(y, return_inverse=True)
     owner = type(estimator).__name__
     if len(classes) < 2:
@@ -102,10 +118,26 @@ def read_data(estimator, X, y, reset=True):
             "have one member, so that no two rows belong together. Is y a list of "
             "classes?"
         )
-    return TupleData(X, codes.astype(np.intp), classes)
+    codes = codes.astype(np.intp)
+    return TupleData(X, codes, classes, weight=weight, row_weight=weight)
 
 
-def read_index(estimator, X, index, y):
+def _positive(estimator, sample_weight, n):
+    """What has a positive weight, and the weights, 1 on average; or all, and None."""
+    weight = check_weights(sample_weight, n)
+    if weight is None:
+        return slice(None), None
+    kept = np.flatnonzero(weight)
+    if len(kept) == 0:
+        raise ValueError(
+            f"{type(estimator).__name__} needs a weight > 0. All {n} entries of "
+            "sample_weight are zero."
+        )
+    weight = weight[kept] / weight.max()
+    return kept, weight / weight.mean()
+
+
+def read_index(estimator, X, index, y, sample_weight):
     """Rows, and tuples of their numbers.
 
     Raises
@@ -136,7 +168,7 @@ def read_index(estimator, X, index, y):
             f"{index[bad[0]].tolist()}, which repeats one. Leave it out."
         )
     data = TupleData(X, index=np.ascontiguousarray(index, dtype=np.intp))
-    return _with_pairs(estimator, data, y)
+    return _with_pairs(estimator, data, y, sample_weight)
 
 
 def read_tuples(estimator, X, reset):
@@ -162,21 +194,24 @@ def read_tuples(estimator, X, reset):
     return rows, np.arange(n * size, dtype=np.intp).reshape(n, size)
 
 
-def _with_pairs(estimator, data, y):
-    """Tuples with the labels of pairs."""
+def _with_pairs(estimator, data, y, sample_weight):
+    """Tuples of positive weight, with the labels of pairs."""
     owner = type(estimator).__name__
+    kept, data.weight = _positive(estimator, sample_weight, len(data.index))
     if data.of == "triplets":
         if y is not None:
             raise ValueError(
                 f"{owner} takes triplets without y: the second row of each is the near "
                 "one, and the third the far one. Got a y."
             )
+        data.index = data.index[kept]
         return data
-    data.same, data.labels = same_of_pairs(owner, y, len(data.index))
+    same, data.labels = same_of_pairs(owner, y, len(data.index))
+    data.index, data.same = data.index[kept], same[kept]
     if len(np.unique(data.same)) < 2:
         raise ValueError(
             f"{owner} needs pairs that belong together and pairs that do not. All of y "
-            f"is {np.asarray(y).ravel()[0]}."
+            f"is {data.labels[int(data.same[0])]}."
         )
     return data
 

@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
-from sklearn.model_selection import ShuffleSplit
 
-from sklearn_losses._machine._params import InvalidParameterError, Options
+from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
-from sklearn_losses.estimators._sgd_base import AUTO, SCHEDULES, BaseSGD
+from sklearn_losses.estimators._sgd_base import AUTO
 from sklearn_losses.estimators._sgd_docs import (
     ATTRIBUTES,
     CURVES,
     parameters_of_steps,
 )
 from sklearn_losses.estimators._validation import (
-    ROWS,
-    check_size_of_weights,
-    check_weights,
     unchanged_on_error,
     warn_caller,
 )
-from sklearn_losses.estimators._warnings import look_at_objective
-from sklearn_losses.estimators._watching import (
-    check_validation_data,
-    make_score,
-    with_callbacks,
-)
 from sklearn_losses.estimators.groups._ranker import RankerMixin, fit_orders, split
+from sklearn_losses.estimators.groups._sgd_groups import ABSENT, BaseGroupSGD
 from sklearn_losses.estimators.scores._groups import warn_of_one_query
 from sklearn_losses.losses import Loss, ranking_target
 from sklearn_losses.losses._targets import group_codes
 from sklearn_losses.penalties import Penalty
-from sklearn_losses.solvers._progress import Watch
-from sklearn_losses.solvers.descent._newton import Newton
-from sklearn_losses.solvers.sgd._group_sgd import GroupSGD
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
-from sklearn_losses.solvers.sgd._sgd import SGD
-from sklearn_losses.solvers.sgd._weights import coefficients
-from sklearn_losses.solvers.stream._stream import Stream, forget
-from sklearn_losses.solvers.stream._stream_groups import GroupStream
 
-_ABSENT = "fit_intercept", "epsilon", "n_jobs"
 # What is not as of rows.
 _OWN = (
     """shuffle : bool, default=True
@@ -89,7 +70,7 @@ _ATTRIBUTES = ATTRIBUTES.format(most="").replace(
 )
 
 
-class SGDRanker(RankerMixin, BaseSGD):
+class SGDRanker(RankerMixin, BaseGroupSGD):
     __doc__ = f"""Linear ranking with any loss of the rows of a query, by queries.
 
     It minimizes
@@ -108,7 +89,7 @@ class SGDRanker(RankerMixin, BaseSGD):
         A loss for ranking: an object, such as ``ListNet()``, or a name, such as
         'list_net'; see ``loss_names("ranking")``.
 
-    {parameters_of_steps(_ABSENT, _OWN)}
+    {parameters_of_steps(ABSENT, _OWN)}
 
     Attributes
     ----------
@@ -168,19 +149,8 @@ class SGDRanker(RankerMixin, BaseSGD):
     array([ 1.8, -0.2, -0.6])
     """
 
-    _tasks = ("ranking",)
-    _sgd, _stream = GroupSGD, GroupStream
-    epsilon, n_jobs = None, None
+    _groups_are, _units_are = "groups", "queries"
     __metadata_request__partial_fit = {"groups": True}
-    _constraints = {
-        name: allowed
-        for name, allowed in BaseSGD._constraints.items()
-        if name not in _ABSENT
-    } | {
-        "learning_rate": [
-            Options(*(name for name in SCHEDULES if name[:2] != "pa"), AUTO)
-        ]
-    }
 
     def __init__(
         self,
@@ -307,15 +277,16 @@ class SGDRanker(RankerMixin, BaseSGD):
         """
         validation = X_val, y_val, sample_weight_val, groups_val, offset_val
         with unchanged_on_error(self):
-            return self._fit(
+            self._fit(
                 X,
                 self._grouped(y, groups),
                 sample_weight,
                 init=(coef_init, None),
                 validation=validation,
                 offset=offset,
-                ids=groups,
             )
+            self._query_ids = _ids(groups)
+            return self
 
     def partial_fit(
         self,
@@ -361,69 +332,10 @@ class SGDRanker(RankerMixin, BaseSGD):
             As in `fit`. The model is then as it was before, also if weights overflow.
         """
         with unchanged_on_error(self):
-            return self._fit(
-                X,
-                self._grouped(y, groups),
-                sample_weight,
-                partial=True,
-                offset=offset,
-                ids=groups,
-            )
-
-    @with_callbacks  # within unchanged_on_error, which takes away what it looks for
-    def _fit(
-        self,
-        X,
-        given,
-        sample_weight,
-        *,
-        partial=False,
-        init=(None, None),
-        validation=(None,) * 5,
-        offset=None,
-        ids=None,
-    ):
-        self._check_parameters(partial)
-        y, columns, codes = given
-        loss = self._resolve_loss()
-        solver = self._checked_solver(partial, loss, init)
-        resumes = partial and hasattr(self, "coef_")
-        solver.convex_start = solver.convex_start and not resumes
-        check_size_of_weights(check_weights(sample_weight, len(columns)))
-        parts = columns, codes, sample_weight, loss, offset
-        objective, dtype = self._group_objective(X, *parts, reset=not resumes)
-        objective.rows.verify()
-        shape = 1, objective.rows.n_features
-        start = self._resume(*shape, loss) if resumes else self._start(*shape, *init)
-        if not isinstance(solver, Stream):
-            start = forget(start)
-        solver.check_price(objective.penalty, self.penalty)
-        seen_before = self._warn_of_known(ids) if partial else set()
-        if partial and not objective.grouping.total > 0:
-            self.n_iter_, overflow = 0, None
-            state, *found = start, *coefficients(start)
-        else:
-            self._refuse_nothing(objective)
-            objective, held = self._held_out(objective, y, *validation)
-            self.n_queries_used_ = len(objective.grouping.codes)
-            objective = self._in_mean_mass(objective, resumes)
-            if not partial:
-                look_at_objective(objective, None)
-            if not resumes:
-                self._warn_of_ignored(solver, partial or held is not None)
-            problem = objective, start, None
-            original = X, y, sample_weight
-            seen = held, (objective.rows.data, None)
-            state, found, overflow = self._learn(
-                solver, problem, seen, original, partial
-            )
-        state["intercept"] = np.zeros(1)  # where features were centred it says nothing
-        vars(self).update(self._fitted(loss, dtype, *found))
-        self._remember(state, resumes, offset is not None)
-        self._query_ids = seen_before | _ids(ids)
-        if overflow is not None:
-            raise overflow
-        return self
+            given = self._grouped(y, groups)
+            self._fit(X, given, sample_weight, partial=True, offset=offset)
+            self._query_ids = self._warn_of_known(groups) | _ids(groups)
+            return self
 
     @property
     def _fits_orders(self):
@@ -459,95 +371,26 @@ class SGDRanker(RankerMixin, BaseSGD):
             )
         return known
 
-    def _in_mean_mass(self, objective, resumes):
-        """The objective in units of what a query has counted so far."""
-        mass, n = getattr(self, "_mass", (0.0, 0)) if resumes else (0.0, 0)
-        here = len(objective.grouping.codes)
-        self._mass = mass + objective.grouping.total, n + here
-        return replace(objective, total_weight=here * self._mass[0] / self._mass[1])
+    def _look_at(self, objective, partial):
+        self.n_queries_used_ = len(objective.grouping.codes)
 
-    def _held_out(self, objective, y, X_val, y_val, weight_val, groups_val, offset_val):
-        """The objective to learn from, and what is validated on.
-
-        Returns
-        -------
-        GroupObjective
-        tuple of GroupObjective and rows as a scorer takes them, or None
-        """
-        if X_val is None and groups_val is not None:
-            raise ValueError(
-                "groups_val was given without X_val. Pass the rows that it belongs to "
-                "as X_val, or leave it out."
-            )
-        relevance, codes = (None, None) if y_val is None else split(y_val, groups_val)
-        X, _ = check_validation_data(
-            self, X_val, relevance, weight_val, offset_val, **ROWS
-        )
-        if X is not None:
+    def _validated(self, y_val, groups_val):
+        relevance, codes = split(y_val, groups_val)
+        if codes is None:
             warn_of_one_query(y_val, groups_val, "validated", "_val")
-            codes = group_codes(None, len(relevance)) if codes is None else codes
-            parts = relevance[:, None], codes, weight_val, objective.loss, offset_val
-            held, _ = self._group_objective(X, *parts, reset=False)
-            self._refuse_nothing(held)
-            return objective, held
-        if not self.early_stopping:
-            return objective, None
-        return self._some_queries(objective)
+            codes = group_codes(None, len(relevance))
+        return relevance[:, None], codes
 
-    def _some_queries(self, objective):
-        """The objectives of the queries to learn from, and of those set aside."""
-        codes = objective.grouping.codes
-        splitter = ShuffleSplit(
-            test_size=self.validation_fraction, random_state=self.random_state
-        )
-        try:
-            train, aside = next(splitter.split(codes))
-        except ValueError as error:
-            raise ValueError(
-                "early_stopping cannot set aside validation_fraction="
-                f"{self.validation_fraction} of {len(codes)} queries: {error}"
-            ) from error
-        of_rows = objective.targets.groups
-        return tuple(
-            objective.chosen(np.flatnonzero(np.isin(of_rows, codes[some])))
-            for some in (train, aside)
-        )
+    def _target(self, targets):
+        return ranking_target(targets.y[:, 0], targets.groups)
 
-    def _watch(self, objective, held, _, fitted):
-        """What is looked at while the model is fitted; see `BaseSGD._watch`."""
-        watch = Watch(verbose=self.verbose)
-        if held is None:
-            return watch
-        score = None
-        if self.scoring is not None:
-            y = ranking_target(held.targets.y[:, 0], held.targets.groups)
-            rows = _matrix(held.rows), y, held.sample_weight, held.offset
-            score = make_score(self, *rows, fitted)
-        return replace(watch, validation=held, score=score)
+    def _units(self, objective):
+        return objective.grouping.codes, objective.targets.groups
 
-    def _solve_in_groups(self, solver, objective, start, train, watch):
-        """Solve; of a descent, t counts queries."""
-        if not isinstance(solver, Newton):
-            return super()._solve_in_groups(solver, objective, start, train, watch)
-
-        def solve(objective, point):
-            return solver.solve(objective, SGD.start(*point), None, watch)
-
-        point = coefficients(start)
+    def _descended(self, solve, objective, point):
         if self._fits_orders:
-            found = fit_orders(solve, objective, point)
-        else:
-            found = solve(objective, point)
-        found.state["t"] = start["t"] + len(objective.grouping.codes) * found.n_iter
-        return [found]
-
-
-def _matrix(rows):
-    """Rows as scikit-learn takes them."""
-    shape = rows.n_rows, rows.n_features
-    if not rows.is_sparse:
-        return rows.data.reshape(shape)
-    return sparse.csr_array((rows.data, rows.columns, rows.starts), shape=shape)
+            return fit_orders(solve, objective, point)
+        return super()._descended(solve, objective, point)
 
 
 def _ids(groups):

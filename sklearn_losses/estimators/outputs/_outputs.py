@@ -37,8 +37,10 @@ from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._targets import survival_intervals
 from sklearn_losses.losses._tasks import Mapped
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.solvers._base import finish
 from sklearn_losses.solvers.descent._certified import (
     START_TOL,
     Certified,
@@ -46,6 +48,8 @@ from sklearn_losses.solvers.descent._certified import (
     sample_of,
 )
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
+
+FEW_ROWS = 5000  # beyond, no other optimum was seen
 
 
 class Predictor(NamedTuple):
@@ -142,8 +146,10 @@ def _are_intervals(y, loss):
 def _has_distribution(estimator):
     """Whether y has a distribution; where not, say so in the AttributeError."""
     loss = _loss_of(estimator)
-    if not (loss.outputs and loss.is_distribution):
+    if not loss.is_distribution:
         use = "GaussianDistribution(), or another that ends in Distribution"
+        if loss.name == "gamma":
+            use = "GammaDistribution(), whose scale is fitted"
         if loss.task == "survival":
             use = "predict_survival_function, or WeibullAFT()"
         elif loss.outputs and loss.y_size == 2:
@@ -245,13 +251,29 @@ class OutputsMixin:
         rest -= other.raw(found.coef, found.intercept)[:, 0]
         start = objective.loss.start(*rows_of(objective, rest))
         start[0] = found.intercept[0]
-        return coef, start
+        return self._likeliest(objective, coef, start)
+
+    def _likeliest(self, objective, coef, start):
+        """Where the best of several fits, about, ends: few rows have several optima."""
+        rivals, loss = [], objective.loss
+        if objective.rows.n_rows <= FEW_ROWS:
+            rivals = loss.rivals(start)
+        best, least = (coef, start), np.inf
+        for each in [start, *rivals] if rivals else []:
+            solver = OutputsSolver(max_iter=self.max_iter, tol=START_TOL)
+            found, fit = finish(solver.steps(objective, (coef, each)))
+            value = float(objective.value(found.coef, found.intercept)[0])
+            if found.converged and value < least and not fit.is_perfect_fit:
+                best, least = (found.coef, found.intercept), value
+        return best
 
     def _after(self, objective, first, coef, start):
         """The fit, about, of a loss of the same outputs."""
         other = replace(objective, loss=first)
         solver = OutputsSolver(max_iter=self.max_iter, tol=START_TOL)
-        found = solver.solve(other, (coef, start))
+        enough = 10 * objective.predictors.size
+        some = sample_of(other, draw_seed(self.random_state), enough)
+        found = solver.solve(some or other, (coef, start))
         if not (found.converged and np.isfinite(found.coef).all()):
             return coef, start
         if found.coef[1:].any():
@@ -329,8 +351,8 @@ class OutputsMixin:
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
@@ -341,8 +363,9 @@ class OutputsMixin:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
+            Only `RowBlocks` have their own.
         sample_weight : array-like of shape (n_samples,), default=None
         offset : array-like of the shape of raw predictions, or float, default=None
             What is added to them, as in `fit`; None means 0.
@@ -383,6 +406,8 @@ class OutputsMixin:
     def _values_beside(self, X, location, offset=None):
         """The parameters of each row, and locations that are known."""
         loss = self.loss_
+        if not loss.outputs:
+            return {"location": location}
         columns, X = [location], X if sparse.issparse(X) else np.asarray(X)
         for name in loss.outputs[1:]:
             coef, intercept = self.predictors_[name]
@@ -455,7 +480,9 @@ class OutputsMixin:
     def predict_std(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The standard deviation of the distribution that is predicted for each row.
 
-        Parameters and errors are those of `predict_distribution`.
+        Of `BetaBinomial` this and quantiles are those of the probability of a success:
+        of the share of very many trials. Parameters and errors are those of
+        `predict_distribution`.
 
         Returns
         -------

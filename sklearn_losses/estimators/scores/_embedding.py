@@ -60,7 +60,11 @@ def pair_auc_score(
 
 
 def knn_accuracy_score(
-    y_true: ArrayLike, embedding: ArrayLike, *, n_neighbors: int = 1
+    y_true: ArrayLike,
+    embedding: ArrayLike,
+    *,
+    n_neighbors: int = 1,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     """How often the nearest of the other rows tell the class of a row.
 
@@ -74,6 +78,9 @@ def knn_accuracy_score(
         Where rows are.
     n_neighbors : int, default=1
         How many of them vote. Of a tie the first class wins.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0 of rows in the accuracy. Each votes alike, but for rows of weight
+        0, which are absent.
 
     Returns
     -------
@@ -104,6 +111,9 @@ def knn_accuracy_score(
             "knn_accuracy_score needs y_true of shape (n_samples,) and an embedding of "
             f"shape (n_samples, n_components). Got {np.shape(y_true)} and {Z.shape}."
         )
+    weight = check_weights(sample_weight, len(codes))
+    if weight is not None:
+        codes, Z, weight = codes[weight > 0], Z[weight > 0], weight[weight > 0]
     if len(codes) <= n_neighbors:
         why = f"{len(codes)} rows have fewer than n_neighbors={n_neighbors} others"
         return _undefined("knn_accuracy_score", why)
@@ -111,4 +121,4 @@ def knn_accuracy_score(
     voters = codes[nearest.kneighbors(return_distance=False)]
     votes = np.zeros((len(codes), codes.max() + 1), dtype=np.int32)
     np.add.at(votes, (np.arange(len(codes))[:, None], voters), 1)
-    return float((votes.argmax(axis=1) == codes).mean())
+    return float(np.average(votes.argmax(axis=1) == codes, weights=weight))

@@ -33,7 +33,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.estimators._watching import publish_curves
 from sklearn_losses.estimators.outputs._outputs import rows_of
 from sklearn_losses.estimators.outputs._sgd_outputs import JointSGD
-from sklearn_losses.estimators.tasks._task_fits import UNCERTAINTY
+from sklearn_losses.estimators.tasks._task_fits import UNCERTAINTY, TasksFound
 from sklearn_losses.estimators.tasks._task_targets import (
     NUMBERS,
     columns_of,
@@ -333,7 +333,11 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         if curves is not None:
             self._publish_task_curves(problem, curves)
         self.n_iter_ = int(result.n_iter.max())
-        return result.coef, result.intercept
+        found = result.coef, result.intercept
+        said, unknown = [], np.nan  # bound and penalty, which nobody asks for
+        steps = TasksFound(*found, [result], said, unknown, unknown)
+        self._warn_of_penalties(problem, steps, factors)
+        return found
 
     def _publish_task_curves(self, problem, curves):
         names = list(dict.fromkeys(task.name for task in problem.tasks))
@@ -418,7 +422,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         X: Matrix,
         y: Any,
         classes: Mapping[str, ArrayLike] | None = None,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
     ) -> Self:
         """Make one epoch over these rows, or take them in with learning_rate='auto'.
 
@@ -430,8 +434,10 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         classes : dict of name to labels, default=None
             All labels that may occur in any call, of each task that is a
             classification. Required in the first call.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0 of rows; None means 1.
+        sample_weight : array-like of shape (n_samples,), or dict of name to them, \
+                default=None
+            Weights >= 0 of rows, of all tasks or, with learning_rate='auto', of each;
+            None means 1.
 
         Returns
         -------
@@ -451,17 +457,29 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         X, _, check = check_large_rows(self, X, y, reset=not resumes)
         tasks = self.tasks_ if resumes else self._declared(names, values, classes)
         targets = [_as_declared(values, task, self) for task in tasks]
-        weight = check_weights(sample_weight, X.shape[0])
+        weights = self._weights_of_rows(sample_weight, X.shape[0], tasks)
         rows = Rows(X, check)
         rows.verify()
         take = self._take_apart if self._schedule == AUTO else self._make_epoch
-        found = take(rows, tasks, targets, weight, resumes)
+        found = take(rows, tasks, targets, weights, resumes)
         vars(self).update(self._fitted(None, X.dtype, *found))
         self.n_iter_ = 1
-        return self._publish_stream(tasks, rows, targets, weight)
+        return self._publish_stream(tasks, rows, targets, weights)
+
+    def _weights_of_rows(self, given, n_rows, tasks):
+        """The weights of each target's rows, or None; all may be 0."""
+        if not isinstance(given, Mapping):
+            return [check_weights(given, n_rows)] * len(tasks)
+        if self._schedule != AUTO:
+            raise ValueError(
+                f"{type(self).__name__} cannot use sample_weight of each task by "
+                "steps, which are of all. Use weights of rows, nan where a target does "
+                "not count, or learning_rate='auto'."
+            )
+        return self._weights_by_name(given, n_rows, tasks)
 
     # Nothing that a stream knows couples tasks.
-    def _take_apart(self, rows, tasks, targets, weight, resumes):
+    def _take_apart(self, rows, tasks, targets, weights, resumes):
         """Take in the rows of each target by itself, as they were observed."""
         solver, n_outputs = self._solver(True, SquaredError()), tasks[-1].outputs.stop
         coef, intercept = np.zeros((n_outputs, rows.n_features)), np.zeros(n_outputs)
@@ -475,11 +493,11 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
             start = self._state_of_task(states[k], *own)
             model = copy(self)
             model.alpha, model.loss = self.alpha / factors[k], task.loss
-            here = _seen(targets[k], weight)
+            here = _seen(targets[k], weights[k])
             if len(here) == 0:
                 new.append(start)
                 continue
-            objective = _alone(model, rows, task, targets[k], weight, len(here))
+            objective = _alone(model, rows, task, targets[k], weights[k], len(here))
             solver.check(task.loss)
             solver.check_price(objective.penalty, self.penalty)
             result = solver.solve(objective, start, here)
@@ -497,8 +515,9 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         t = getattr(self, "t_", 1.0) if coef.any() else 1.0
         return SGD.start(coef, intercept) | {"t": np.full(len(coef), t)}
 
-    def _make_epoch(self, rows, tasks, targets, weight, resumes):
+    def _make_epoch(self, rows, tasks, targets, weights, resumes):
         """Steps of all targets, whose losses are added up."""
+        weight = weights[0]  # which is that of all
         objective = self._sum_of_tasks(rows, tasks, targets, weight)
         loss, shape = objective.loss, (objective.n_outputs, rows.n_features)
         solver = self._solver(True, loss)
@@ -551,7 +570,8 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         where = self._places(list(losses), names, values.shape[1])
         classes, tasks, first = dict(classes or {}), [], 0
         for name, given in losses.items():
-            loss, labels = self._loss_of_task(name, given), None
+            loss = self._loss_of_task(name, given, len(where[name]))
+            labels = None
             if loss.task not in NUMBERS:
                 if classes.get(name) is None:
                     raise ValueError(
@@ -583,7 +603,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         )
         return start | {"t": np.full(shape[0], getattr(self, "t_", 1.0))}
 
-    def _publish_stream(self, tasks, rows, targets, weight):
+    def _publish_stream(self, tasks, rows, targets, weights):
         names = list(dict.fromkeys(task.name for task in tasks))
         self.tasks_ = tasks
         self.classes_ = {}
@@ -593,7 +613,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         self.weights_ = dict(zip(names, self._weights_of(tasks).tolist()))
         coef = np.asarray(self._dense_coef(), dtype=np.float64)
         raw = rows.dot(coef, np.asarray(self.intercept_, dtype=np.float64))
-        means = [_mean_loss(task, raw, y, weight) for task, y in zip(tasks, targets)]
+        means = [_mean_loss(t, raw, *own) for t, *own in zip(tasks, targets, weights)]
         of_each = [[m for m, t in zip(means, tasks) if t.name == k] for k in names]
         self.losses_ = {k: float(np.mean(own)) for k, own in zip(names, of_each)}
         return self

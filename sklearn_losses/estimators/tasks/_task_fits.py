@@ -22,6 +22,10 @@ from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import Certified, choose
 from sklearn_losses.solvers.descent._few_outputs import FewOutputsSolver
+from sklearn_losses.solvers.descent._gram_outputs import (
+    GramOutputsSolver,
+    has_one_gram,
+)
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
 
 WIDE = 50  # features, of which few may do
@@ -164,7 +168,8 @@ class TasksProblem:
         whole, coef, intercept = objective.targets.y, start[0].copy(), start[1].copy()
         model = self._model_of(loss, factor)
         unit = loss.unit_of_targets(whole[weight > 0])
-        for j, column in enumerate(whole.T if not coef.any() else ()):
+        begins = loss.first() is not None and not coef.any()
+        for j, column in enumerate(whole.T if begins else ()):
             first = self._objective(loss.first(), column / unit, rows, weight, model, 1)
             solver = Certified(choose(first), may_change=True, **self.settings())
             found = solver.solve(first, (coef[j : j + 1], intercept[j : j + 1]))
@@ -225,6 +230,8 @@ class TasksProblem:
         is_smooth = loss.convex and loss.differentiable
         few = is_smooth and self.rows.n_features >= WIDE
         solver = FewOutputsSolver if few else OutputsSolver
+        if has_one_gram(objective):
+            solver = GramOutputsSolver
         result = solver(**self.settings()).solve(objective, start)
         penalty = float(objective.penalty.value(result.coef).sum())
         said = [(None, result.warnings)]

@@ -12,7 +12,8 @@ import numpy as np
 
 from sklearn_losses._machine._params import Interval, InvalidParameterError
 
-NUMBERS = "regression", "boxes"  # tasks whose targets are no labels
+# Tasks whose targets are no classes.
+NUMBERS = "regression", "boxes", "multilabel"
 
 
 def some(labels):

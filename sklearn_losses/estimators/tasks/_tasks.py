@@ -85,7 +85,7 @@ def _has_probabilities(model):
 class TasksMixin:
     """Parameters, targets and predictions of several tasks."""
 
-    _tasks = ("regression", "binary", "multiclass", "boxes")
+    _tasks = ("regression", "binary", "multiclass", "boxes", "multilabel")
     _takes_outputs = False
 
     # ----------------------------------------------- parameters of a dict of losses
@@ -235,7 +235,7 @@ class TasksMixin:
         where = self._places(list(losses), names, values.shape[1])
         tasks, targets, first = [], [], 0
         for name, given in losses.items():
-            loss = self._loss_of_task(name, given)
+            loss = self._loss_of_task(name, given, len(where[name]))
             for columns in self._targets_of(name, loss, where[name]):
                 label = columns[0] if names is None else names[columns[0]]
                 own, classes = coded(values[:, columns], loss, name, label)
@@ -245,8 +245,8 @@ class TasksMixin:
                 first = outputs.stop
         return tasks, targets
 
-    def _loss_of_task(self, name, given):
-        """The loss object of a task."""
+    def _loss_of_task(self, name, given, n_columns):
+        """The loss object of a task with so many columns of y."""
         holder = copy(self)
         holder.loss = given
         loss = resolve_loss(holder, self._tasks)
@@ -255,7 +255,7 @@ class TasksMixin:
                 f"{type(self).__name__} cannot use loss={given!r} of the task "
                 f"{name!r}: give its scale a number."
             )
-        return loss
+        return loss.of_labels(n_columns) if loss.task == "multilabel" else loss
 
     def _targets_of(self, name, loss, columns):
         """The columns of a task, as many at a time as its loss takes for one target."""
@@ -325,18 +325,21 @@ class TasksMixin:
     def _sample_weights(self, given, n, tasks):
         """The weights of each target's rows, or None."""
         if isinstance(given, Mapping):
-            unknown = set(given) - {task.name for task in tasks}
-            if unknown:
-                raise ValueError(
-                    f"sample_weight has the task {sorted(unknown)[0]!r}, and loss has "
-                    "not."
-                )
-            return [check_weights(given.get(task.name), n) for task in tasks]
+            return self._weights_by_name(given, n, tasks)
         weight = check_weights(given, n)
         if weight is not None and not weight.any():
             raise ValueError("All sample weights are zero: nothing is left to fit.")
         weight = None if weight is None else moderate_weight(weight)
         return [weight] * len(tasks)
+
+    def _weights_by_name(self, given, n, tasks):
+        """Those that a dict of tasks says."""
+        unknown = set(given) - {task.name for task in tasks}
+        if unknown:
+            raise ValueError(
+                f"sample_weight has the task {sorted(unknown)[0]!r}, and loss has not."
+            )
+        return [check_weights(given.get(task.name), n) for task in tasks]
 
     def _weights_of(self, tasks):
         names = list(dict.fromkeys(task.name for task in tasks))
@@ -376,6 +379,8 @@ class TasksMixin:
     def _predicted(self, raw, task):
         """What is predicted of a target, of shape (n_samples, n_columns)."""
         own = raw[:, task.outputs]
+        if task.loss.task == "multilabel":
+            return task.loss.labels_of(own).astype(raw.dtype)
         if task.classes is None:
             return task.loss.inverse_link(own)
         index = own.argmax(axis=1) if own.shape[1] > 1 else (own[:, 0] > 0) * 1

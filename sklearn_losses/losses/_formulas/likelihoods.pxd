@@ -36,6 +36,24 @@ cdef extern from *:
     const double LOG_2 "SL_LOG_2"
     const double LOG_PI "SL_LOG_PI"
 
+# The sums of a dispersion d over j < y, for each small y: of all rows one d, as a rule.
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    #define SL_THREAD_LOCAL __declspec(thread)
+    #else
+    #define SL_THREAD_LOCAL __thread
+    #endif
+    #define SL_MOST_SUMS 65
+    typedef struct { double d; Py_ssize_t n; double s[SL_MOST_SUMS][3]; } sl_log_sums;
+    static SL_THREAD_LOCAL sl_log_sums sl_last_sums;
+    """
+    ctypedef struct sl_log_sums:
+        double d
+        Py_ssize_t n
+        double s[65][3]
+    sl_log_sums sl_last_sums
+
 
 # --------------------------------------------------------------- special functions
 cdef inline double softplus(double x) noexcept nogil:
@@ -45,6 +63,13 @@ cdef inline double softplus(double x) noexcept nogil:
 cdef inline double expit(double x) noexcept nogil:
     cdef double e = exp(-fabs(x))
     return (1.0 if x > 0.0 else e) / (1.0 + e)
+
+
+cdef inline double logistic(double x, double *p, double *q) noexcept nogil:
+    """softplus(x), p = expit(x) and q = expit(-x), of one exponential."""
+    cdef double e = exp(-fabs(x)), most = 1.0 / (1.0 + e)
+    p[0], q[0] = (most if x > 0.0 else e * most), (e * most if x > 0.0 else most)
+    return (x if x > 0.0 else 0.0) + log1p(e)
 
 
 cdef inline double log_minus_expm1(double x) noexcept nogil:
@@ -90,18 +115,37 @@ cdef inline double stirling(double x, double log_x, double *p, double *s) noexce
 
     p is x (digamma(x) - log x), from -1 at 0 to -1/2, and s its derivative by log x.
     """
-    cdef double i
+    cdef double found, i, log_far, psi = 0.0, psi1 = 0.0, product = 1.0, far = x
     if x < 1e-290:
         p[0], s[0] = -1.0, 0.0
         return -0.5 * log_x - HALF_LOG_2PI
-    if x > 100.0:
-        i = 1.0 / x
-        p[0] = -0.5 - i * (1.0 / 12 - i * i * (1.0 / 120 - i * i / 252))
-        s[0] = i * (1.0 / 12 - i * i * (1.0 / 40 - i * i * (5.0 / 252)))
-        return i * (1.0 / 12 - i * i * (1.0 / 360 - i * i / 1260))
-    p[0] = x * (digamma(x) - log_x)
-    s[0] = p[0] + x * x * trigamma(x) - x
-    return lgamma(x) - (x - 0.5) * log_x + x - HALF_LOG_2PI
+    while far < 10.0:
+        i = 1.0 / far
+        psi += i
+        psi1 += i * i
+        product *= far
+        far += 1.0
+    found = of_large(far, p, s)
+    if far == x:
+        return found
+    # lgamma, digamma and trigamma of x from those of x + n.
+    log_far = log(far)
+    psi1 += (s[0] - p[0] + far) / (far * far)
+    psi = log_far + p[0] / far - psi
+    p[0] = x * (psi - log_x)
+    s[0] = p[0] + x * x * psi1 - x
+    return found + (far - 0.5) * log_far - (far - x) - log(product) - (x - 0.5) * log_x
+
+
+cdef inline double of_large(double x, double *p, double *s) noexcept nogil:
+    """`stirling` of x >= 10."""
+    cdef double i = 1.0 / x, z = i * i
+    p[0] = -0.5 - i * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (
+        1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))))
+    s[0] = i * (1.0 / 12 - z * (1.0 / 40 - z * (5.0 / 252 - z * (
+        7.0 / 240 - z * (9.0 / 132 - z * (7601.0 / 32760 - z * (13.0 / 12)))))))
+    return i * (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z * (
+        1.0 / 1680 - z * (1.0 / 1188 - z * (691.0 / 360360 - z / 156))))))
 
 
 # ------------------------------------- the log of one side of a distribution function
@@ -109,9 +153,9 @@ cdef inline double above(int kind, double a, double *d, double *dd) noexcept nog
     """-log(1 - F(a)), and its two derivatives."""
     cdef double e, p, f
     if kind == LOGISTIC:
-        p = expit(a)
-        d[0], dd[0] = p, p * expit(-a)
-        return softplus(a)
+        f = logistic(a, &p, &e)
+        d[0], dd[0] = p, p * e
+        return f
     if kind == MINIMUM:
         d[0] = dd[0] = e = exp(a)
         return e
@@ -160,9 +204,10 @@ cdef inline double density(int kind, double z, double *d, double *dd) noexcept n
     """-log F'(z), and its two derivatives."""
     cdef double e, s
     if kind == LOGISTIC:
-        s = expit(z)
-        d[0], dd[0] = s - expit(-z), 2.0 * s * expit(-z)
-        return softplus(z) + softplus(-z)
+        dd[0] = 2.0 * logistic(fabs(z), &s, &e) - fabs(z)
+        d[0] = s - e if z > 0.0 else e - s
+        e, dd[0] = dd[0], 2.0 * s * e
+        return e
     if kind == MINIMUM:
         e = exp(z)
         d[0], dd[0] = e - 1.0, e
@@ -217,14 +262,14 @@ cdef inline double between(int kind, double a, double b, double gap,
                            double *g, double *h) noexcept nogil:
     cdef double p, q, w, e, m, fa, fb, value
     if kind == LOGISTIC:
-        # softplus(a) + softplus(-b) - log(1 - e^-gap)
-        p, q = expit(a), expit(-b)
+        # softplus(a) + softplus(-b) - log(1 - e^-gap), and that is -log(1 + w).
+        value = logistic(a, &p, &fa) + logistic(-b, &q, &fb)
         w = 1.0 / expm1(gap)
-        e = w / -expm1(-gap)
-        h[3], h[4] = p * expit(-a), q * expit(b)
+        e = w * (1.0 + w)
+        h[3], h[4] = p * fa, q * fb
         g[0], g[1], g[2] = p + w, -q - w, p - q
         h[0], h[1], h[2] = h[3] + e, -e, h[4] + e
-        return softplus(a) + softplus(-b) - log_minus_expm1(gap)
+        return value + log1p(w)
     if kind == MINIMUM:
         return between_minima(a, b, gap, g, h)
     m = a + 0.5 * gap
@@ -506,16 +551,21 @@ cdef inline double negative_binomial(
 cdef inline void sums_of_log1p(double d, double y, double *s) noexcept nogil:
     """sum over j < y of log(1 + d j), and its derivatives by d."""
     cdef Py_ssize_t j
-    cdef double one, a, b, n = y - 1.0, n1, n2, n3, n4
+    cdef double a, b, n = y - 1.0, n1, n2, n3, n4
     s[0] = s[1] = s[2] = 0.0
     if d == 0.0:
         return  # who multiplies by d wants none of them
     if y <= 64.0:
-        for j in range(1, <Py_ssize_t> y):
-            one = 1.0 + d * j
-            s[0] += log1p(d * j)
-            s[1] += j / one
-            s[2] -= (j / one) * (j / one)
+        if sl_last_sums.d != d:
+            sl_last_sums.d, sl_last_sums.n = d, 2  # those of y = 0 and 1 stay 0
+        for j in range(sl_last_sums.n, <Py_ssize_t> y + 1):
+            a, b = d * (j - 1.0), (j - 1.0) / (1.0 + d * (j - 1.0))
+            sl_last_sums.s[j][0] = sl_last_sums.s[j - 1][0] + log1p(a)
+            sl_last_sums.s[j][1] = sl_last_sums.s[j - 1][1] + b
+            sl_last_sums.s[j][2] = sl_last_sums.s[j - 1][2] - b * b
+        j = <Py_ssize_t> y
+        sl_last_sums.n = max(sl_last_sums.n, j + 1)
+        s[0], s[1], s[2] = sl_last_sums.s[j][0], sl_last_sums.s[j][1], sl_last_sums.s[j][2]
         return
     if d * y < 1e-2:  # by sums of powers of j
         n1 = 0.5 * n * y

@@ -7,7 +7,7 @@ Poisson's at d = 0. With L = -log f(0) of it, L_r is the derivative by r.
 
 from sklearn_losses.losses._exp_log cimport exp, expm1, log1p
 from sklearn_losses.losses._formulas.likelihoods cimport (
-    expit, log_minus_expm1, negative_binomial, softplus,
+    expit, log_minus_expm1, logistic, negative_binomial, softplus,
 )
 
 
@@ -75,31 +75,33 @@ cdef inline double add_truncation(const double *raw, double *g, double *h) noexc
 
 cdef inline double add_side(double u, double *g, double *h) noexcept nogil:
     """-log s(-u), of what is no zero of its own."""
+    cdef double p, q, value = logistic(u, &p, &q)
     if g != NULL:
-        g[1] += expit(u)
+        g[1] += p
     if h != NULL:
-        h[2] += expit(u) * expit(-u)
-    return softplus(u)
+        h[2] += p * q
+    return value
 
 
 cdef inline double hurdle(const double *own, const double *y, Py_ssize_t y_size,
                           const double *raw, Py_ssize_t n, double *g, double *h) noexcept nogil:
     """-log s(u) of a zero; -log s(-u) and a count that is not 0, of others."""
-    cdef double value
+    cdef double value, p, q
     cdef Py_ssize_t i
     if y[0] > 0.0:
         value = counted(y[0], raw, g, h)
         return value + add_truncation(raw, g, h) + add_side(raw[1], g, h)
     if raw[0] != raw[0]:
         return counted(0.0, raw, g, h)  # a model that has diverged does not look well
+    value = logistic(-raw[1], &p, &q)
     if g != NULL:
         g[0] = g[2] = 0.0
-        g[1] = -expit(-raw[1])
+        g[1] = -p
     if h != NULL:
         for i in range(6):
             h[i] = 0.0
-        h[2] = expit(raw[1]) * expit(-raw[1])
-    return softplus(-raw[1])
+        h[2] = p * q
+    return value
 
 
 cdef inline double zero_inflated(

@@ -7,19 +7,23 @@ raw predictions while it is read anyway. What is only a guess, as how wide kinks
 smoothed first, comes from the rows at hand.
 """
 
+import math
+
 import numpy as np
 
 from sklearn_losses.design._centred import Sums
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._blocks import Point
-from sklearn_losses.problem._blocks_duality import BlocksDual, Slopes
+from sklearn_losses.problem._blocks_duality import BlocksDual, Slopes, dual_part
 from sklearn_losses.solvers.descent._gap import Gap
 from sklearn_losses.solvers.descent._line_search import ENOUGH, length_of_grid
 from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
+from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.terms._term import LossTerm, has_minimum_0
 
 PATIENCE = 2  # bounds that were not better, until others are tried, too
 HOPEFUL = 4.0  # times the gap that is wanted: an estimate of it may be too large
+NARROWER = 1.5  # times what gaps say is enough
 KEPT = 3  # points of which a pass is remembered
 
 
@@ -57,9 +61,16 @@ def sweep(block, point, h, unit, second):
 
 
 def value_and_sweep(block, point, other, h, unit, second):
-    """The loss of a block at a point, and what `sweep` sees at another one."""
+    """The loss of a block at a point and at the least, and a `sweep` of another one."""
     _, term, p = point.seen_from(block)
-    return term.value(p), sweep(block, other, h, unit, second)
+    seen = sweep(block, other, h, unit, second)
+    return term.value(p), known_minimum(block), seen
+
+
+def dual_and_sweep(block, slopes, mix, factor, other, h, unit, second):
+    """`dual_part` of slopes, and what `sweep` sees at the end of their step."""
+    seen = sweep(block, other, h, unit, second)
+    return dual_part(block, slopes, mix, factor), seen
 
 
 def line(block, point, direction, lengths, h):
@@ -130,7 +141,7 @@ class Passes:
         self.blocks = blocks
         self.point_at_0 = Point(features.mean, features.scale, None)
         self.n, self._seen, self.second = 0, {}, None
-        self._next = None
+        self._next, self.minimum, self._h = None, None, 0.0
 
     def point(self, theta):
         return self.point_at_0.at(np.atleast_2d(theta).copy())
@@ -148,22 +159,41 @@ class Passes:
         for (key, _), seen in self._seen.items():
             if key == theta.tobytes():
                 return seen.value
-        if self._next is None:
-            return self.at(theta, 0.0, unit).value
+        if self._next is None:  # the next model is most probably made here
+            return self.at(theta, self._h, unit, self.second).value
         (given, h, second), self._next = self._next, None
         there = theta + (given - theta)  # as a step leads there
         points = self.point(theta), self.point(there)
-        value, found = self.sum(value_and_sweep, *points, h, unit, second)
+        found = self.sum(value_and_sweep, *points, h, unit, second)
+        value, self.minimum, found = found
         self._seen[there.tobytes(), h] = _swept(found, there, second)
         return value
 
     def expect(self, theta, h, second):
-        """See another point in the pass that the next value takes."""
+        """See another point in the pass that the next value or bound takes."""
         self._next = theta, h, second
+
+    def expect_nothing(self):
+        """See no other points."""
+        self._next = None
+
+    def remembered(self, theta, h):
+        """What a pass has seen of a point, or None."""
+        return self._seen.get((theta.tobytes(), h))
+
+    def dual(self, slopes, mix, factor):
+        """The sums of `dual_part`."""
+        if self._next is None:
+            return self.sum(dual_part, slopes, mix, factor)
+        (there, h, second), self._next = self._next, None
+        rest = self.point(there), h, slopes.unit, second
+        found, seen = self.sum(dual_and_sweep, slopes, mix, factor, *rest)
+        self._seen[there.tobytes(), h] = _swept(seen, there, second)
+        return found
 
     def at(self, theta, h, unit, second=None):
         """The `Swept` of a point, with second moments if they are wanted."""
-        key = theta.tobytes(), h
+        key, self._h = (theta.tobytes(), h), h
         seen = self._seen.pop(key, None)
         if seen is None or second not in (None, seen.sums.wanted):
             found = self.sum(sweep, self.point(theta), h, unit, second)
@@ -229,15 +259,18 @@ class BlocksTerm(LossTerm):
         return self.passes.at(theta, h, self.unit, second)
 
     def slopes(self, p, h):
-        seen = self.seen(p, h)
-        return Slopes(self.passes.point(p), h, self.unit, balance=_balance(seen))
+        seen = self.passes.remembered(p, h)
+        masses = None if seen is None else _masses(seen)
+        return Slopes(self.passes.point(p), h, self.unit, masses=masses)
 
     @property
     def known_minimum(self):
         if not self._minimum_is_known:
             found = 0.0
             if not has_minimum_0(type(self.loss)):  # where that depends on y
-                found = self.passes.sum(known_minimum)
+                found = self.passes.minimum
+                if found is None:
+                    found = self.passes.sum(known_minimum)
             self._minimum = None if np.isnan(found) else found
             self._minimum_is_known = True
         return self._minimum
@@ -277,13 +310,13 @@ class BlocksTerm(LossTerm):
         return self.near.mean_hessian(self.raw(p), h)
 
 
-def _balance(seen):
-    """What a pass knows of the sums that `mix_of` asks for; of points alone."""
+def _masses(seen):
+    """The sizes of the slopes of both signs, of points."""
     of_g = seen.sums.of_g
     if len(of_g) > 1:
         return None
     up = 0.5 * (seen.steepness + of_g[0])
-    return (np.array([up, seen.steepness - up]),)
+    return np.array([up, seen.steepness - up])
 
 
 class BlocksProblem(CentredProblem):
@@ -370,9 +403,30 @@ class BlocksGap(Gap):
         problem = descent.problem
         passes = problem.term.passes
         parts = problem.price, problem.features.n_features, problem.has_intercept
-        self._dual = BlocksDual(passes, *parts)
+        self._dual = BlocksDual(passes, *parts, problem.is_joint)
         at = passes.point(descent.state.raw)
         self._begin_at(descent, lambda: Slopes(at, zero=True))
+
+    def _is_too_smooth(self, descent, step):
+        # Slopes that a step foresees prove little until one with this width is made.
+        is_early = 0 < self._n_failed < PATIENCE
+        return not is_early and super()._is_too_smooth(descent, step)
+
+    def _divisor(self, descent):
+        # Gaps fall as squares of widths: so few of these, each of which takes passes.
+        gap = descent.state.best - self.bound
+        found = NARROWER * math.sqrt(gap / self.allowed(descent))
+        most = SETTINGS.largest_divisor
+        return min(max(found, SETTINGS.least_divisor), most) if gap < math.inf else most
+
+    def _raise_bound(self, descent, step, theta):
+        # The step will most probably be made: its end is seen in the same pass.
+        passes, h = descent.problem.term.passes, descent.smoothing.width
+        there = descent.state.raw + step.direction
+        if passes.remembered(there, h) is None:
+            passes.expect(there, h, passes.second)
+        super()._raise_bound(descent, step, theta)
+        passes.expect_nothing()
 
     def _slopes_around(self, descent, step):
         term, h = descent.problem.term, descent.smoothing.width
@@ -405,5 +459,6 @@ class BlocksGap(Gap):
         enough = least if factor == 1.0 else state.best - HOPEFUL * (state.best - least)
         if likely < enough:
             return
-        if self._raise_to(self._dual.bound(term.slopes(state.raw, 0.0), reach)):
+        found = self._dual.bound(term.slopes(state.raw, 0.0), reach, least)
+        if self._raise_to(found):
             self.best_theta = state.theta

@@ -155,7 +155,7 @@ class Certified(Solver):
         self.seed, self.verbose = seed, verbose
         self.max_iter, self.tol = max_iter, tol
         self.may_change, self.polish = may_change, polish
-        self.memory = memory
+        self.memory, self.width = memory, None
 
     def check(self, objective):
         is_large = objective.is_joint and not has_small_matrix(objective)
@@ -261,13 +261,15 @@ class Certified(Solver):
         """Coefficients and intercept from a point on, and the descent; as `steps`."""
         limits = self._limits(tol)
         sample = self._fit_of_sample(sample, features, point)
-        width, curvature = None, self.memory and self.memory.curvature
+        width, curvature = self.width, self.memory and self.memory.curvature
+        renews = False
         if sample is not None:
             point, width = sample.point, sample.width
             at_hand = objective.blocks is not None  # its passes cost nothing
             passes += 0 if at_hand else math.ceil(sample.passes / SAMPLE)
             curvature = sample.curvature if width == 0 else None
-        models = Models(self.method, self.may_change, curvature)
+            renews = at_hand and not objective.is_joint
+        models = Models(self.method, self.may_change, curvature, renews)
         parts = models, Smoothing(width), point, passes
         descent = self._descent(limits, objective, features, *parts)
         descent.known = self.memory and self.memory.start

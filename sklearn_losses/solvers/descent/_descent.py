@@ -25,6 +25,7 @@ from sklearn_losses.solvers.descent._state import Start, State, Step, Verdict
 from sklearn_losses.solvers.descent._stopping import Stopping, Tolerance
 
 EPS = np.finfo(np.float64).eps
+NEARBY = 1e-6  # of a width: two of them, whose slopes are compared
 
 
 @dataclass(frozen=True)
@@ -322,13 +323,42 @@ class Descent:
     def narrow(self, divisor, value):
         """Smooth less, and go on from the constant if nothing was better."""
         state, term = self.state, self.problem.term
+        before = self.smoothing.width
         self.smoothing.narrow(term, state.raw, divisor)
+        is_known = self.problem.couples_rows and hasattr(self.model, "minimum_after")
+        if is_known and self.smoothing.width > 0:
+            self._follow(before)
         self.model.forget()
         state.ahead = None
         is_constant = not state.kept[..., :-1].any()
         if is_constant and self.is_at_constant and state.best < value:
             state.theta = state.kept
             state.raw = term.at_constant(state.kept[..., -1])
+
+    def _follow(self, before):
+        """Go to where the minimum is with a narrower smoothing, by the last model.
+
+        What is at a kink at the minimum is in the band around it, but not in its
+        middle: it moves as the band shrinks, and all of it together. Left where it is,
+        most of it would be out of the band, and take many steps to find its way back.
+        """
+        state, problem, term = self.state, self.problem, self.problem.term
+        width = self.smoothing.width
+
+        def value(theta, raw):
+            here = term.model(raw, width, None, False)
+            return here.value + here.excess + problem.penalty(theta)
+
+        problem.passes += 2
+        nearby = term.slopes(state.raw, before * (1.0 - NEARBY))
+        change = term.slopes(state.raw, before) - nearby
+        change *= (width - before) / (NEARBY * before)
+        by_coef = np.append(problem.features.transposed_dot(change), change.sum())
+        new = self.model.minimum_after(by_coef)
+        raw = problem.raw_at(new)
+        if value(new, raw) < value(state.theta, state.raw):
+            state.theta, state.raw = new, raw
+            self.arrive(self.value_here(), 1.0)
 
     # ------------------------------------------------------------------- start
     def _begin(self, coef, intercept):

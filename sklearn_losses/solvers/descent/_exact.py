@@ -26,14 +26,14 @@ ROUNDING = 1e-14  # of the objective may a step lose
 class ExactCurvature:
     """The Hessian of an objective, by all coefficients that are free to move.
 
-    Those that an l1 norm holds at 0, or a bound, are not. Everything is in the units of
-    features around their mean, and of the raw prediction at that mean.
+    Those that an l1 norm, a norm of groups or a bound holds are not. Everything is in
+    the units of features around their mean, and of the raw prediction at that mean.
 
     Parameters
     ----------
     objective : Objective
-        Whose loss has second derivatives, and whose price is an l1 and l2 norm, bounds
-        and a matrix.
+        Whose loss has second derivatives, and whose price is anything but a sorted
+        norm.
     coef : ndarray of shape (n_outputs, n_features)
     intercept : ndarray of shape (n_outputs,)
     blocks : RowBlocks, default=None
@@ -60,15 +60,18 @@ class ExactCurvature:
             )
         if not has_exact_curvature(objective):
             raise ValueError(
-                "A norm of groups, a sorted norm, MCP or SCAD has no curvature that "
-                "could be told here. Use an l1 or l2 norm, or a matrix."
+                "A sorted norm has no curvature that could be told here. Use an l1 or "
+                "l2 norm, a norm of groups, or a matrix."
             )
         self.objective = objective
         self.blocks = LocalBlocks([objective]) if blocks is None else blocks
         mean, scale, _ = mean_and_scale(self.blocks, objective.fit_intercept)
         price = objective.penalty
+        scale = price.units(scale)
         moves = np.append(scale > 0, objective.fit_intercept)
         is_held = (coef == 0) & (np.broadcast_to(price.l1, coef.shape) > 0)
+        if price.norm is not None:
+            is_held |= price.norm.is_at_0(coef)
         low, high = (1.0 - AT_BOUND) * price.low, (1.0 - AT_BOUND) * price.high
         is_held |= (coef <= low) | (coef >= high)
         held = np.append(is_held, np.zeros((len(coef), 1), bool), axis=1)
@@ -99,17 +102,19 @@ class ExactCurvature:
 
     def penalty_matrix(self):
         """The second derivatives of the penalty."""
-        found, n_outputs = np.diag(np.tile(self.l2, len(self.theta))), len(self.theta)
-        if self.price.matrix is not None:
-            padded = np.pad(self.price.matrix, (0, 1))
-            found += np.kron(np.eye(n_outputs), padded)
+        found = np.diag(np.tile(self.l2, len(self.theta)))
+        if not self.price.is_simple:
+            of_features = np.ones(self.theta.shape, bool)
+            of_features[:, -1] = False
+            at = np.flatnonzero(of_features)
+            found[np.ix_(at, at)] += self.price.rest_curvature(self.theta[:, :-1])
         return found
 
     def penalty_slope(self, theta, price=None):
         """The first derivatives of the penalty, or of another one, by theta."""
         price = self.price if price is None else price.scaled(self.point.scale)
-        u, found = theta[:, :-1], np.zeros(theta.shape)
-        found[:, :-1] = price.l2 * u + price.l1 * np.sign(u) + price.rest_slope(u)
+        found = np.zeros(theta.shape)
+        found[:, :-1] = price.subgradient(theta[:, :-1])
         return found
 
     def slope_of(self, objective):
@@ -180,7 +185,7 @@ class ExactCurvature:
         -------
         T : ndarray of shape (size, n_directions)
         share : ndarray of shape (n_directions,)
-            Of the penalty in the curvature, from 0 to 1.
+            Of the penalty in the curvature, up to 1; < 0 where it is concave.
 
         Raises
         ------
@@ -196,7 +201,7 @@ class ExactCurvature:
         T = np.zeros((len(self.free), len(values)))
         T[self.free] = scale[:, None] * vectors / np.sqrt(values)
         share, turn = np.linalg.eigh(T.T @ self.penalty_matrix() @ T)
-        return T @ turn, np.clip(share, 0.0, 1.0)
+        return T @ turn, np.minimum(share, 1.0)
 
     @property
     def is_convex(self):
@@ -212,12 +217,11 @@ class ExactCurvature:
 
 def has_exact_curvature(objective):
     """Whether there is an `ExactCurvature` of an objective."""
-    price = objective.penalty
-    return objective.loss.differentiable and price.norm is price.concave is None
+    return objective.loss.differentiable and objective.penalty.has_curvature
 
 
 def on_support(objective, coef):
-    """The objective of the features that an l1 norm has let in; the others are 0.
+    """The objective of the features that a penalty has let in; the others are 0.
 
     Parameters
     ----------
@@ -231,9 +235,10 @@ def on_support(objective, coef):
         The features.
     """
     price, kept = objective.penalty, np.arange(coef.shape[1])
-    if not price.has_l1 or coef.all():
+    if not price.selects or coef.all():
         return objective, kept
-    kept = np.flatnonzero(((coef != 0) | (price.l1 == 0)).any(axis=0))
+    is_in = (coef != 0).any(axis=0) | price.never_selects(coef.shape[1])
+    kept = price.whole_groups(np.flatnonzero(is_in))
     return objective.with_columns(kept), kept
 
 

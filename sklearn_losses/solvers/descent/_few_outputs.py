@@ -32,7 +32,7 @@ class FewOutputsSolver(OutputsSolver):
         constant = term.best_constant() if objective.fit_intercept else intercept
         intercept = intercept if coef.any() else constant
         tol = self.tol
-        _, excess = self._proof(problem, coef, intercept)
+        *_, excess = self._proof(problem, coef, intercept)
         while True:
             active = coef.any(axis=0)
             outside = np.where(active, -np.inf, excess)
@@ -43,7 +43,7 @@ class FewOutputsSolver(OutputsSolver):
             result, descent = self._of(objective, chosen, coef, intercept, tol)
             coef, intercept = result.coef, result.intercept
             passes += int(result.n_iter.max())
-            bound, excess = self._proof(problem, coef, intercept)
+            _, bound, excess = self._proof(problem, coef, intercept)
             gain = abs(term.value_at(constant) - descent.state.best)
             left = np.where(coef.any(axis=0) | active, -np.inf, excess)
             gap, warnings = descent.state.best - bound, list(result.warnings)
@@ -79,9 +79,9 @@ class FewOutputsSolver(OutputsSolver):
         return replace(result, coef=whole), descent
 
     def _proof(self, problem, coef, intercept):
-        """The bound, and by how much each feature is steeper than the penalty."""
-        bound, gradient = problem.proof(problem.point(coef, intercept), 0.0)
+        """Value and bound, and by how much each feature is steeper than the penalty."""
+        value, bound, gradient = problem.proof(problem.point(coef, intercept), 0.0)
         scale = problem.features.scale
         spread = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)
         excess = problem.price.score(gradient[:, :-1]) * spread
-        return bound, np.where(scale > 0, excess, -np.inf)
+        return value, bound, np.where(scale > 0, excess, -np.inf)

@@ -167,9 +167,13 @@ class Gap(Stopping):
         """Whether the smoothing may be what keeps the gap from being small."""
         return descent.state.excess > SETTINGS.narrow_early * self.allowed(descent)
 
+    def _divisor(self, descent):
+        """How much less to smooth."""
+        return SETTINGS.gap_divisor
+
     def _narrow(self, descent):
         """Smooth less; of a constant that may be the optimum the gap falls as h^2."""
-        divisor, self._missing = SETTINGS.gap_divisor, math.inf
+        divisor, self._missing = self._divisor(descent), math.inf
         if descent.is_at_constant and self.bound > -math.inf:
             gap = descent.state.best - self.bound
             missing = gap / max(self.allowed(descent), SETTINGS.tiny)

@@ -24,17 +24,21 @@ class Models:
         not been enough for a loss of rows whose Hessian is small.
     curvature : Curvature or None, default=None
         With which a quasi-Newton method begins.
+    renews : bool, default=False
+        Whether it computes its own in the first pass, which then costs less than
+        another one.
     """
 
-    def __init__(self, method=None, may_change=True, curvature=None):
+    def __init__(self, method=None, may_change=True, curvature=None, renews=False):
         self.method, self.may_change = method, may_change
-        self.curvature = curvature
+        self.curvature, self.renews = curvature, renews
 
     def first(self, problem):
         """The model to begin with."""
         if self.curvature is not None:
             model = QuasiNewtonModel(problem)
-            model.begin_with(self.curvature)
+            if not self.renews:
+                model.begin_with(self.curvature)
             return model
         return self._kind(problem)(problem)
 

@@ -184,6 +184,13 @@ class JointModel(NewtonModel):
 
     needs_curvatures = False
 
+    def minimum_after(self, change):
+        """Where it is least after a change of the gradient."""
+        before, self.gradient = self.gradient, self.gradient + change
+        found = self.minimum()[0]
+        self.gradient = before
+        return found
+
     def sums(self):
         return Sums(self.features, self.n_outputs)
 

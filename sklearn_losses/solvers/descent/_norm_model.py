@@ -7,7 +7,7 @@ operator, which accelerated steps take (Beck and Teboulle 2009).
 
 import numpy as np
 
-from sklearn_losses.penalties._norms import BlockNorm
+from sklearn_losses.penalties._norms import BlockNorm, of_blocks
 from sklearn_losses.solvers.descent._coordinate_descent import minimize_blocks
 from sklearn_losses.solvers.descent._curvature import scaled_solve
 
@@ -114,7 +114,7 @@ def _newton_steps(problem, x, members, starts, weight):
         return x, False
     group, first, here = group[free], None, problem.value(x)
     for _ in range(NEWTON_STEPS):
-        slope, bend = _of_norm(x[free], group, weight)
+        slope, bend = of_blocks(x[free], group, weight)
         slope += problem.slope(x)[free] + problem.l1[free] * np.sign(x[free])
         step = -scaled_solve(matrix + bend, slope, DAMPING)[0]
         found, reached = _shorter(problem, x, free, step, here)
@@ -139,16 +139,6 @@ def _shorter(problem, x, free, step, value):
             return found, reached
         t *= 0.5
     return None, value
-
-
-def _of_norm(x, group, weight):
-    """Gradient and Hessian of sum weight_g |x_g|, of groups that are not 0."""
-    sizes = np.sqrt(np.bincount(group, x * x, len(weight)))
-    ratio = np.divide(weight, sizes, out=np.zeros(len(weight)), where=sizes > 0)[group]
-    way = np.divide(x, sizes[group], out=np.zeros(len(x)), where=sizes[group] > 0)
-    bend = np.where(group[:, None] == group, -ratio * way * way[:, None], 0.0)
-    bend.flat[:: len(x) + 1] += ratio
-    return ratio * x, bend
 
 
 def _by_prox(problem):

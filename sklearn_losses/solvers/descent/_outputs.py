@@ -5,15 +5,17 @@ Where a likelihood is not convex its directions of negative curvature are turned
 which makes them directions in which it falls.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sklearn_losses.design._centred import Sums
 from sklearn_losses.design._matrices import centre_rows
+from sklearn_losses.design._predictors import CurvatureSums
 from sklearn_losses.losses._outputs import newton_step
 from sklearn_losses.problem._outputs import bound_of
 from sklearn_losses.solvers._base import SolverResult, finish
+from sklearn_losses.solvers.descent._blocks import BlockSums
 from sklearn_losses.solvers.descent._certified import (
     Certified,
     features_of,
@@ -31,7 +33,7 @@ from sklearn_losses.solvers.descent._line_search import is_finite
 from sklearn_losses.solvers.descent._models import NEWTON, Models
 from sklearn_losses.solvers.descent._newton import SMALLEST_TOL
 from sklearn_losses.solvers.descent._newton_model import JointModel
-from sklearn_losses.solvers.descent._problem import CentredProblem
+from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._state import Step, Verdict
 from sklearn_losses.solvers.descent._stopping import Tolerance
@@ -40,7 +42,10 @@ from sklearn_losses.terms._term import FEW, uniform
 
 BETTER_TOL = 1e-5  # of fits from two points, of which the better one goes on
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
+SAME = 1e-7  # of a value may two fits differ that are one
+KEPT = 1e-5  # of what has been gained is so little that curvature hardly changes
 EXACT_STEPS = 6  # after the tolerance is met, at the most ...
+NOTHING = 1e-24  # of the value, changes no digit of what is published
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
 BALANCED = 1e-6  # of tol is left where slopes prove a bound
@@ -73,7 +78,7 @@ class OutputsModel(JointModel):
         self.predictors = problem.predictors
 
     def update(self, theta, seen, around):
-        hessian, curvature = around.hessian()
+        hessian, curvature = seen.hessian
         jitter = around.jitter(curvature)
         self.theta, self.is_smoothed = theta, jitter > 0
         places = self.predictors.places
@@ -147,6 +152,31 @@ class OutputsModel(JointModel):
         return whole
 
 
+@dataclass
+class SweptOutputs(Swept):
+    """What a pass has seen of outputs with predictors of their own.
+
+    Attributes
+    ----------
+    hessian : tuple of ndarray and float
+        Of what moves, and the sum of the rows' traces.
+    linear, sizes : float
+        The sum of the slopes times what features and intercepts add to raw predictions,
+        and that of all absolute values that a bound sums.
+    """
+
+    hessian: tuple | None = None
+    linear: float = 0.0
+    sizes: float = 0.0
+
+    def add(self, block):
+        """Take in the `RowSums` of a block of rows."""
+        super().add(block)
+        self.linear += block.linear
+        self.sizes += block.sizes
+        self.along += block.along
+
+
 class OutputsProblem(CentredProblem):
     """A problem of outputs that use what their predictors say.
 
@@ -185,32 +215,54 @@ class OutputsProblem(CentredProblem):
         moves[:, :-1] &= self.features.scale > 0
         return super().gradient(theta, sums) * moves
 
-    def hessian(self, raw, h):
-        """That of what moves, and the sum of the rows' traces."""
-        if not (self.keeps_hessian and self._last):
-            self._last = self._new_hessian(raw, h)
-        return self._last
-
-    def _new_hessian(self, raw, h):
+    def sweep(self, sums, raw, h, direction=None, delta=None, known=None):
+        """See `CentredProblem.sweep`; the Hessian, too, is of the same evaluation."""
         self.passes += 1
-        size, n_outputs = self.predictors.size, self.n_outputs
-        found, total = np.zeros((size, size)), np.zeros(n_outputs)
-        width = max(n_outputs**2, self.features.n_features + 1)
-        n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
-        for start in range(0, len(raw), n_rows):
-            block = slice(start, min(start + n_rows, len(raw)))
-            hessians = self.term.hessians(raw[block], h, block)
-            total += np.abs(np.einsum("ikk->ik", hessians)).sum(axis=0)
-            self.predictors.add_curvature(self._z(block), hessians, found)
-        self.stiff = self._stiff(total, self.term.loss.unit_of(raw))
-        return found, float(total.sum())
+        n_outputs, size = self.n_outputs, self.features.n_features + 1
+        first, bend = np.zeros((n_outputs, size)), np.zeros(n_outputs)
+        more = np.flatnonzero(self.predictors.featured_outputs)
+        wants = not (self.keeps_hessian and self._last)
+        curvature = CurvatureSums(self.predictors) if wants else None
+        seen = SweptOutputs(BlockSums(first, None, None, None))
+        for block in self._small_blocks(len(raw)):
+            z, at, along = self._z(block), raw[block], None
+            if direction is not None:
+                direction[block] = along = self._raw_of(z, delta)
+                at = at + along
+            found, slopes, packed = self.term.jets(at, h, block, wants, along)
+            seen.add(found)
+            first[:, -1] += slopes.sum(axis=0)
+            first[more, :-1] += slopes[:, more].T @ z[:, :-1]
+            if wants:
+                curvature.add(z, packed)
+                bend += np.abs(packed[_diagonal(n_outputs)]).sum(axis=1)
+        if wants:
+            self._last = curvature.total(), float(bend.sum())
+            at = raw if direction is None else raw + direction
+            self.stiff = self._stiff(bend, at)
+        seen.hessian = self._last
+        return seen
 
-    def _stiff(self, bend, unit):
+    def _small_blocks(self, n):
+        """Slices of rows of which all that is formed stays in cache."""
+        width = max(self.n_outputs**2, self.features.n_features + 1)
+        n_rows = max(FEWEST_ROWS, MOST_NUMBERS // width)
+        return [slice(i, min(i + n_rows, n)) for i in range(0, n, n_rows)]
+
+    def _raw_of(self, z, theta):
+        """z theta', of which only outputs with columns need products."""
+        found = np.empty((len(z), self.n_outputs))
+        found[:] = theta[:, -1]
+        more = np.flatnonzero(self.predictors.featured_outputs)
+        found[:, more] = z @ theta[more].T
+        return found
+
+    def _stiff(self, bend, raw):
         """What jitter is a share of, for each output that has a unit of its own."""
         if not getattr(self.term.loss, "parameters", None):
             return None
         squares = np.ones(len(bend))
-        squares[0] = unit**2
+        squares[0] = self.term.loss.unit_of(raw) ** 2
         return np.max(bend * squares) / squares
 
     def _z(self, block):
@@ -224,7 +276,14 @@ class OutputsProblem(CentredProblem):
 
     def bound(self, theta, h):
         """A lower bound of a convex objective; see `proof`."""
-        return self.proof(theta, h)[0]
+        return self.proof(theta, h)[1]
+
+    def bound_by(self, theta, seen):
+        """The same, by what a pass has seen there."""
+        gradient = self.gradient(theta, seen.sums) - self.price_slope(theta)
+        parts = seen.linear, seen.value, seen.sizes, self.term.lowest
+        shares = self.predictors.share_bounds
+        return bound_of(self.price, theta, gradient, *parts, shares)
 
     def proof(self, theta, h):
         """A lower bound of a convex objective, and the slopes at a point that make it.
@@ -237,6 +296,8 @@ class OutputsProblem(CentredProblem):
 
         Returns
         -------
+        value : float
+            The objective there, without smoothing; nan if that was not asked for.
         bound : float
             -inf if there is none.
         gradient : ndarray like theta, or None
@@ -246,7 +307,7 @@ class OutputsProblem(CentredProblem):
         if h > 0:
             raw, values, slopes = self.term.conjugates_and_slopes(raw, h)
             if values is None:
-                return -np.inf, None
+                return np.nan, -np.inf, None
         else:
             values, slopes = self.term.values_and_slopes(raw)
         sums = Sums(self.features, self.n_outputs)
@@ -257,7 +318,14 @@ class OutputsProblem(CentredProblem):
         linear, sizes = slopes.sum(), np.abs(slopes).sum() + np.abs(values).sum()
         parts = linear, values.sum(), sizes, self.term.lowest
         shares = self.predictors.share_bounds
-        return bound_of(self.price, theta, gradient, *parts, shares), gradient
+        value = np.nan if h > 0 else parts[1] + self.penalty(theta)
+        return value, bound_of(self.price, theta, gradient, *parts, shares), gradient
+
+
+def _diagonal(n_outputs):
+    """Where the diagonal is in a packed lower triangle."""
+    k = np.arange(n_outputs)
+    return k * (k + 3) // 2
 
 
 class OutputsModels(Models):
@@ -285,6 +353,7 @@ class OutputsDescent(Descent):
     # Of kinks at a constant that may be the optimum there is no proof: they are
     # smoothed less and less, as anywhere else.
     is_at_constant = False
+    _tried, _at_kept = None, (None, None)
 
     def __init__(self, limits, objective, features, point, passes=1):
         term = outputs_term(objective)
@@ -303,8 +372,8 @@ class OutputsDescent(Descent):
         widths = loss.widths_of(raw)
         if widths is None:
             return np.nan
-        before = loss.widths_of(self.problem.term.best_constant()[None])
-        return float(np.min(widths) / before[0])
+        before = loss.widths_of(self.problem.term.best_constant()[None])[0]
+        return float(np.min(widths) / before) if before > 0 else 0.0
 
     @property
     def has_vanished(self):
@@ -340,16 +409,17 @@ class OutputsDescent(Descent):
         state, problem = self.state, self.problem
         rounding = LITTLE * len(problem.term.y) ** 0.5
         for _ in range(SURE_STEPS):
-            self.look_at(state.theta, state.raw)
+            self.look_at(state.theta, state.raw, state.ahead)
             value, (new, delta, slope, promised) = state.value, self.model.minimum()
             step = Step(new, delta, slope, promised, promised)
-            step.direction, step.ahead = problem.raw(delta), None
+            step.direction, step.ahead = self._attempt(state.raw, delta)
             t = self._length(step)
-            gained = 0.0
+            gained, state.ahead = 0.0, None
             if t > 0:
                 state.theta = state.theta + t * delta
                 state.raw = state.raw + t * step.direction
-                here = self.value_here()
+                state.ahead = step.ahead if t == 1 else None
+                here = problem.value_at(state.raw, state.theta, state.ahead)
                 gained = value - here
                 self.arrive(here, t)
             if max(promised, gained) <= max(allowed, rounding * abs(value)):
@@ -371,30 +441,63 @@ class OutputsDescent(Descent):
     def polish(self):
         """More steps from the best point on, as long as they gain."""
         state, problem = self.state, self.problem
-        theta, before = state.kept, np.inf
-        problem.keeps_hessian = len(problem.term.y) > FEW
-        for _ in range(EXACT_STEPS if self.smoothing.width == 0 else 0):
-            raw = problem.raw_at(theta)
-            self.look_at(theta, raw)
+        if self.smoothing.width > 0:
+            return
+        theta, before, raw = state.kept, np.inf, problem.raw_at(state.kept)
+        problem.keeps_hessian = len(raw) > FEW
+        rounding = LITTLE * len(raw) ** 0.5
+        self.look_at(theta, raw, self._seen_at(theta))
+        self._at_kept = theta, state.seen
+        for _ in range(EXACT_STEPS):
             value = state.value
             new, delta, _slope, predicted = self.model.minimum()
-            direction = problem.raw(delta)
-            reached = problem.value_along(raw, direction, 1.0, new)
-            is_better = reached <= value + LITTLE * abs(value)
+            if predicted <= NOTHING * abs(value):
+                return
+            direction, ahead = self._attempt(raw, delta)
+            reached = problem.value_at(None, new, ahead)
+            is_better = reached <= value + rounding * abs(value)
             if not (np.isfinite(direction).all() and is_better):
                 return
-            theta = new
+            theta, raw = new, raw + direction
+            self._at_kept = theta, ahead
             state.keep(theta, min(reached, state.best))
             if predicted <= LITTLE * abs(value):
                 return
-            problem.keeps_hessian &= predicted <= FASTER * before
+            is_kept = predicted <= FASTER * before
+            problem.keeps_hessian &= is_kept
+            self.look_at(theta, raw, ahead if is_kept else None)
             before = predicted
+
+    def _try(self, step):
+        """See the end of a step; near the minimum the Hessian is what it was."""
+        gained = self.start.at_constant - self.state.value
+        is_near = self.smoothing.width == 0 and step.promised <= KEPT * gained
+        self.problem.keeps_hessian = is_near and len(self.problem.term.y) > FEW
+        super()._try(step)
+        self._tried = step
+
+    def value_here(self):
+        state = self.state
+        return self.problem.value_at(state.raw, state.theta, state.ahead)
+
+    def value_ahead(self, step):
+        if step.ahead is None:
+            return super().value_ahead(step)
+        return self.problem.value_at(None, self.state.theta, step.ahead)
+
+    def _seen_at(self, theta):
+        """What the last pass has seen, if it was at this point."""
+        is_there = self._tried is not None and self._tried.new is theta
+        return self._tried.ahead if is_there else None
 
     def lower_bound(self):
         """That of the objective, nan if it is not convex."""
         if not self.problem.is_convex:
             return np.nan
         state, problem, width = self.state, self.problem, self.smoothing.width
+        theta, seen = self._at_kept
+        if theta is state.kept:
+            return problem.bound_by(theta, seen)
         bound = problem.bound(state.kept, width)
         if not width > 0 or bound == -np.inf:
             return bound
@@ -434,7 +537,12 @@ class OutputsSolver(Certified):
             point, _ = self._of_rows(sample, features, point)
         is_begun = objective.is_convex and point[0][1:].any()
         if objective.predictors.has_more and not is_begun:
-            point, passes = self._with_more(objective, features, point, passes)
+            points, more = self._with_more(sample or objective, features, point)
+            passes += more if sample is None else 0
+            if len(points) > 1:
+                points, more = self._better(objective, features, points)
+                passes += more
+            point = points[0]
         limits = Limits(self.max_iter, max(self.tol, SMALLEST_TOL))
         descent = OutputsDescent(limits, objective, features, point, passes)
         with np.errstate(all="ignore"):
@@ -459,11 +567,16 @@ class OutputsSolver(Certified):
         )
         return result, descent
 
-    def _with_more(self, objective, features, point, passes):
+    def _with_more(self, objective, features, point):
         """Where to begin if more than the first output has features.
 
         That is with constants for them or, if the point has coefficients of its own,
-        with what turns out to be better.
+        with what turns out to be better; of some of the rows both if they differ.
+
+        Returns
+        -------
+        points : list of tuple of coef and intercept
+        passes : int
         """
         is_given = point[0][1:].any()
         loss, more = objective.loss, objective.predictors.featured_outputs
@@ -473,27 +586,46 @@ class OutputsSolver(Certified):
         constants = point[0].copy(), np.where(held, kept, point[1])
         constants[0][1:] = 0.0
         first = replace(objective, predictors=first)
-        (coef, intercept), passes = self._of_rows(first, features, constants, passes)
+        (coef, intercept), passes = self._of_rows(first, features, constants)
         constants = coef, np.where(more, np.maximum(intercept, low), intercept)
         if not is_given:
-            return constants, passes
-        found = []
-        for each in (point, constants):
-            parts = objective, features, each, passes, BETTER_TOL
-            (coef, intercept), passes = self._of_rows(*parts)
-            found.append((objective.value(coef, intercept), (coef, intercept)))
-        return min(found, key=lambda pair: pair[0])[1], passes
+            return [constants], passes
+        points, more = self._better(objective, features, (point, constants))
+        return points, passes + more
 
-    def _of_rows(self, objective, features, point, passes=0, tol=START_TOL):
+    def _better(self, objective, features, points):
+        """Where fits from two points lead, the better first; one if it is the same."""
+        found, passes = [], 0
+        for each in points:
+            each, more = self._of_rows(objective, features, each, BETTER_TOL)
+            found.append((objective.value(*each)[0], each))
+            passes += more
+        found.sort(key=lambda pair: pair[0])
+        (least, best), (other, second) = found
+        is_same = other - least <= SAME * abs(least)
+        return [best] if is_same else [best, second], passes
+
+    def _of_rows(self, objective, features, point, tol=START_TOL):
         """The minimum of an objective, about, for another to begin with."""
         features = features.with_rows(objective.rows)
         limits = Limits(self.max_iter, tol)
         descent = OutputsDescent(limits, objective, features, point)
         descent.finish()
-        passes += descent.problem.passes
-        state = descent.state
+        state, passes = descent.state, descent.problem.passes
         is_found = state.converged and np.isfinite(state.kept).all()
         return descent.found() if is_found else point, passes
+
+    def _of_tails(self, descent):
+        """With which tails a loss forgives all rows but those that it fits exactly."""
+        loss, weight = descent.problem.term.loss, descent.problem.term.weight
+        if not hasattr(loss, "least_df"):
+            return ""
+        n_coefs = int(np.count_nonzero(descent.problem.predictors.moves[0]))
+        least = loss.least_df(weight, n_coefs)
+        return (
+            f" With {n_coefs} coefficients these rows and weights have no likeliest "
+            f"scale if df < {least:.3g}: only a larger number for df has one."
+        )
 
     def _warnings(self, descent):
         state, term = descent.state, descent.problem.term
@@ -508,7 +640,7 @@ class OutputsSolver(Certified):
                 f"{self.owner} fits nearly every row perfectly, so that the likelihood "
                 f"of {term.loss!r} grows without end as its {vanishes}; this is where "
                 f"the fit was stopped. Give it a number, such as {number}, or use a "
-                "larger alpha."
+                f"larger alpha.{self._of_tails(descent)}"
             ]
         if not np.isfinite(state.best):
             return [f"{self.owner} did not converge: its objective overflows."]

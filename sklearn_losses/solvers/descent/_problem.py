@@ -15,7 +15,8 @@ import numpy as np
 from sklearn_losses.design._centred import Centred, Sums
 from sklearn_losses.design._matrices import mirror
 from sklearn_losses.losses import SquaredError
-from sklearn_losses.problem._sweep import N_SUMS, sweep
+from sklearn_losses.problem._sweep import N_SUMS
+from sklearn_losses.problem._together import sweep_rows
 from sklearn_losses.solvers.descent._line_search import step_length
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.terms._points import PointTerm
@@ -362,8 +363,8 @@ class CentredProblem:
             for block, *rows in self.features.stored():
                 along = None if direction is None else direction[block]
                 of_block = term.sums_of(block)
-                found[:] += sweep(
-                    *rows, of_block, theta, raw[block], along, h, gradient
+                found[:] += sweep_rows(
+                    rows, of_block, theta, raw[block], along, h, gradient
                 )
             return found[-1]
 

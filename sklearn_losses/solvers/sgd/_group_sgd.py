@@ -13,7 +13,7 @@ from sklearn_losses.solvers.sgd._gradient_epoch import GradientSteps
 from sklearn_losses.solvers.sgd._group_batches import GroupBatches
 from sklearn_losses.solvers.sgd._optimizers import Plain
 from sklearn_losses.solvers.sgd._sgd import SGD
-from sklearn_losses.solvers.sgd._visits import visits_of
+from sklearn_losses.solvers.sgd._visits import RiskSets, visits_of
 from sklearn_losses.solvers.sgd._weights import coefficients
 
 
@@ -50,15 +50,26 @@ class GroupSGD(SGD):
             start = self.start(*(np.zeros_like(part) for part in coefficients(start)))
         return super()._divergence(objective, watch, start, end)
 
+    def _visits(self, objective):
+        """What an epoch visits, and how many of these a step."""
+        return visits_of(objective, self.seed), self.batch_size
+
     def _prepare(self, objective, start, train, counts):
-        visits = visits_of(objective, self.seed)
+        visits, n_visits = self._visits(objective)
         targets = Targets(objective.targets.y[:, 0].copy())
         seen = replace(objective, loss=visits.loss, targets=targets)
         rows = np.zeros(visits.n_rows, dtype=np.uint32)
         as_rows = self.until(self.max_iter)
-        as_rows.seed, as_rows.batch_size = None, visits.most_rows(self.batch_size)
+        as_rows.seed, as_rows.batch_size = None, visits.most_rows(n_visits)
         weights, epoch = super(GroupSGD, as_rows)._prepare(seen, start, rows, counts)
         if not isinstance(epoch.steps, GradientSteps):
             epoch.steps = None
-        epoch.groups = GroupBatches(visits, self.batch_size)
+        epoch.groups = GroupBatches(visits, n_visits)
         return weights, epoch
+
+
+class StrataSGD(GroupSGD):
+    """Steps of rows of a stratum, drawn by chance; `batch_size` counts rows."""
+
+    def _visits(self, objective):
+        return RiskSets(objective, self.seed, self.batch_size), 1

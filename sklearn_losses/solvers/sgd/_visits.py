@@ -68,6 +68,64 @@ class AllRows:
         return *parts, starts, self.factor[queue]
 
 
+class RiskSets:
+    """Of each stratum its rows, cut by chance into sets that are compared alone.
+
+    Their loss is the partial likelihood of as many strata, which share a baseline and
+    do not know: it is least, but for chance, where that of all rows is.
+
+    Parameters
+    ----------
+    objective : GroupObjective
+    seed : int or None
+        Of the cuts, anew in each epoch; None: rows as they come are cut.
+    size : int
+        How many rows a set has at the most; those of a stratum are about as large.
+
+    Attributes
+    ----------
+    As of `AllRows`.
+    """
+
+    def __init__(self, objective, seed, size):
+        self.loss, self.grouping = objective.loss, objective.grouping
+        self.random = None if seed is None else np.random.default_rng(seed)
+        starts = self.grouping.starts
+        sizes = np.diff(starts)
+        self.n_rows = len(self.grouping.order)
+        self.stratum = np.repeat(np.arange(len(sizes)), sizes)
+        place = np.arange(self.n_rows) - starts[self.stratum]
+        n_sets = -(-sizes // size)
+        first = np.cumsum(n_sets) - n_sets
+        # The set of each row, were they in the order of an epoch.
+        share = place * n_sets[self.stratum] // sizes[self.stratum]
+        self.set_of = first[self.stratum] + share
+        self.sizes = np.bincount(self.set_of)
+        self.factor = np.full(len(self.sizes), len(self.sizes) / objective.total_weight)
+
+    def most_rows(self, n_sets):
+        """How many rows so many sets have at the most."""
+        return int(np.sort(self.sizes)[-n_sets:].sum())
+
+    def draw(self):
+        """The sets of an epoch; see `AllRows.draw`."""
+        found, n_sets = self.grouping, len(self.sizes)
+        if self.random is None:
+            key, queue = found.order, np.arange(n_sets)
+        else:
+            key = self.random.random(self.n_rows)
+            queue = self.random.permutation(n_sets)
+        which = np.empty(self.n_rows, dtype=np.intp)
+        which[np.lexsort((key, self.stratum))] = queue[self.set_of]
+        at = np.argsort(which, kind="stable")  # rows of a set stay sorted by time
+        sizes = np.empty(n_sets, dtype=np.intp)
+        sizes[queue] = self.sizes
+        starts = np.append(0, np.cumsum(sizes))
+        weight = found.weight[at]
+        y = self.loss._prepared(found.sorted_keys[at], weight, starts)
+        return found.order[at], np.ascontiguousarray(y), weight, starts, self.factor
+
+
 class Draws:
     """Of each group some draws, of a row and of some of less relevance.
 

@@ -58,7 +58,7 @@ class GroupStream(Stream):
             past.take(objective)
         coef = past.coefficients()
         state = SGD.start(coef[:, :0], np.zeros(1)) | past.state() | {"v": coef}
-        state["t"] = start["t"] + len(objective.grouping.codes)
+        state["t"] = start["t"] + objective.n_units
         n_iter = np.ones(1, dtype=int)
         return SolverResult(coef, np.zeros(1), n_iter, True, state)
 
@@ -75,8 +75,8 @@ class GroupPast:
     n : float
         What all groups count, by which the penalty is multiplied.
     prior : float
-        How many groups are behind the coefficients that the stream began with: the
-        first chunk says how much the others would have bent.
+        How many groups, or rows, are behind the coefficients that the stream began
+        with: the first chunk says how much the others would have bent.
     n_new : float
         How many of the kept rows theta does not know yet.
     kept : dict of str to ndarray

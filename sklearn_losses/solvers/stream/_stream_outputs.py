@@ -212,6 +212,14 @@ class OrdinalPast(OutputsPast):
             offset = np.vstack([np.zeros((n, offset.shape[1])), offset])
         super().take(X, y, weight, offset)
 
+    def likely(self, term):
+        return in_order(super().likely(term))
+
+    def in_a_corner(self, simple, found):
+        """One whose thresholds are in order: others may be better, and are no model."""
+        corner = super().in_a_corner(simple, found)
+        return corner if in_order(corner) is corner else found
+
     def minimised(self, k, fit, theta):
         found = super().minimised(k, fit, theta)
         for _ in range(len(theta)):

@@ -435,7 +435,7 @@ verdict: str = LossCurveDisplay.from_estimator(
     )
 ).verdict
 bands = sl.LinearRegressor(sl.Quantiles([0.1, 0.9])).fit(X, y)
-shares = sl.BandsDisplay.from_estimator(bands, X, y, feature=0, levels=[0.1]).below
+counted = sl.BandsDisplay.from_estimator(bands, X, y, feature=0, levels=[0.1]).below
 sl.BandsDisplay.from_predictions(y, bands.predict(X), levels=[0.1, 0.9]).plot()
 build: str = sl.instruction_set()
 

@@ -7,51 +7,17 @@ interval_scorer(coverage=0.8)
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from sklearn.utils.metadata_routing import UNUSED
 
-from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import crps_score, interval_score
-from sklearn_losses.inspection._group_scorers import OrderScorer
+from sklearn_losses.inspection._output_scorers import OutputScorer
 from sklearn_losses.inspection._raw_prediction import behind
 
 
-class DistributionScorer(OrderScorer):
+class DistributionScorer(OutputScorer):
     """A scorer of what a model says of the distribution of y."""
 
-    __metadata_request__score = {
-        "estimator": UNUSED,
-        "offset": True,
-        "sample_weight": True,
-    }
-
-    def score(
-        self,
-        estimator: Any,
-        X: Matrix,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-    ) -> float:
-        """Minus the score of a fitted estimator: the larger, the better.
-
-        Parameters
-        ----------
-        estimator : object
-            A fitted `LinearRegressor` whose loss is a distribution, maybe at the end of
-            a pipeline or in a search.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-        offset : array-like of shape (n_samples,), default=None
-            Passed to the estimator.
-
-        Returns
-        -------
-        float
-        """
+    def _score(self, estimator, X, y, weight, more):
         model, X = behind(estimator, X, "predict_distribution")
         if model is None:
             raise ValueError(
@@ -59,7 +25,7 @@ class DistributionScorer(OrderScorer):
                 "predicts no distribution. Use LinearRegressor with a loss that has "
                 "one, such as GaussianDistribution()."
             )
-        return -self._of(model, X, y, sample_weight, offset)
+        return -self._of(model, X, y, weight, more.get("offset"))
 
 
 class CrpsScorer(DistributionScorer):

@@ -44,7 +44,9 @@ class OutputScorer(OrderScorer):
         Parameters
         ----------
         estimator : object
-            A fitted classifier, whose `classes_` are in their order, or a regressor.
+            A fitted classifier, whose `classes_` are in their order, or a regressor; of
+            a distribution or an interval one whose loss has it, maybe at the end of a
+            pipeline or in a search.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), default=None

@@ -75,7 +75,7 @@ def test_optimum_in_any_unit(loss, certified):
 @certified
 @each(USED)
 def test_optimum_in_many_units(loss, certified):
-    for seed in range(1, 5):
+    for seed in (1, 2):
         check(loss, certified, seed)
 
 
@@ -94,5 +94,5 @@ def test_nothing_silent(loss):
 @pytest.mark.thorough
 @each(LOSSES)
 def test_nothing_silent_in_many_cases(loss):
-    for seed in range(6):
+    for seed in (0, 1):
         check_wild(loss, seed)

@@ -60,7 +60,7 @@ def assert_no_constant_is_better(loss, y, weight):
 
 
 @each_class(POINT_LOSSES)
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_no_constant_is_better(loss, data):
     n = data.draw(st.integers(1, 12))

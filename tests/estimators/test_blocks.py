@@ -25,6 +25,7 @@ from sklearn_losses import (
     Quantile,
     RowBlocks,
     StoredBlocks,
+    d2_score,
     loss_scorer,
 )
 from sklearn_losses.solvers.descent._exact import polished
@@ -256,6 +257,27 @@ def test_scores_are_sums():
     for score in (model.score, lambda X: scorer(model, X)):
         with pytest.raises(ValueError, match="needs y, with which it compares"):
             score(X)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (Huber(), RAW),
+        (Quantile(0.8), RAW),
+        (Poisson(), CLASSES),
+        (LogLoss(), CLASSES > 0),
+        (LogLoss(), CLASSES),
+        (CrossEntropy(), CLASSES),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weights"])
+def test_d2_is_that_of_all_rows(loss, y, weight):
+    kind = LinearRegressor if loss.task == "regression" else LinearClassifier
+    model = kind(loss).fit(X, y)
+    blocks = StoredBlocks.arrays(X, y, weight, n_rows=90)
+    wanted = d2_score(model, X, y, loss, weight)
+    assert d2_score(model, blocks, None, loss) == pytest.approx(wanted, rel=1e-10)
 
 
 # -------------------------------------------------------------------------- refusals

@@ -23,6 +23,7 @@ from sklearn_losses import (
     SGDRegressor,
     StoredBlocks,
     d2_loss_score,
+    d2_score,
     loss_scorer,
     merge_streams,
 )
@@ -239,6 +240,18 @@ def test_scores_are_sums():
     assert model.score(*there) == pytest.approx(model.score(*given), rel=1e-12)
 
 
+def test_d2_is_a_sum():
+    model = LinearRegressor("poisson").fit(X, CLASSES)
+    there = [array(part) for part in (CLASSES, model.raw_prediction(X), WEIGHT)]
+    y, raw, weight = there
+    found = d2_loss_score(y, raw, "poisson", weight)
+    wanted = d2_loss_score(CLASSES, model.raw_prediction(X), "poisson", WEIGHT)
+    assert found == pytest.approx(wanted, rel=1e-12)
+    assert d2_score(model, array(X), y, "poisson", weight) == found
+    with pytest.warns(UserWarning, match="may be on the scale of y"):
+        d2_loss_score(y, model.predict(array(X)), "poisson", weight)
+
+
 # -------------------------------------------------------------------------- refusals
 def random_blocks():
     draw = dask.delayed(np.random.default_rng, pure=False)
@@ -261,13 +274,7 @@ def random_blocks():
             "cannot fit rows in blocks",
         ),
         (lambda: SGDRegressor().fit(array(X), array(RAW)), "partial_fit"),
-        (lambda: d2_loss_score(array(RAW), RAW, "huber"), "is a dask collection"),
-        (
-            lambda: loss_scorer("huber", d2=True)(
-                LinearRegressor().fit(X, RAW), array(X), array(RAW)
-            ),
-            "no score of rows in blocks",
-        ),
+        (lambda: d2_loss_score(array(RAW), RAW, "huber"), "both as collections"),
     ],
 )
 def test_what_would_gather_is_refused(do, message):

@@ -275,7 +275,7 @@ def _of_collections(y, raw, loss, sample_weight):
 
 
 def _as_given(block):
-    raw, y, weight, _ = block
+    raw, y, weight, *_ = block
     raw, y = np.asarray(raw), np.asarray(y)
     return y, raw[:, 0] if raw.ndim > y.ndim and raw.shape[1] == 1 else raw, weight
 

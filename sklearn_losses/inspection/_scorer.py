@@ -13,6 +13,7 @@ np.float64(-0.14)
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from sklearn_losses.estimators.blocks._lazy import (
     mean_of_blocks,
 )
 from sklearn_losses.estimators.scores._groups import (
+    ratio_of_blocks,
     warn_of_one_query,
     warn_of_pooled_strata,
 )
@@ -123,8 +125,15 @@ class LossScorer(BaseEstimator):
         if self.loss.granularity == "group":
             if self.d2:
                 refuse_groups(self.loss, "loss_scorer(d2=True)")
+            of_survival = self.loss.task == "survival"
+            of_rows = X, y, sample_weight, offset
+            which = (strata, "strata") if of_survival else (groups, "groups")
+            blocks = blocks_of(repr(self), *of_rows, *which)
+            if blocks is not None:
+                parts = self._sums, partial(order_of, estimator)
+                return ratio_of_blocks(blocks, *parts, repr(self), "no group counts")
             raw = order_of(estimator, X, offset)
-            if self.loss.task == "survival":
+            if of_survival:
                 warn_of_pooled_strata(final_of(estimator), strata)
                 which = strata
             else:
@@ -147,6 +156,11 @@ class LossScorer(BaseEstimator):
         pairs = columns_of(y, raw, self.loss)
         means = [self.loss.mean(*pair, sample_weight) for pair in pairs]
         return -float(np.mean(means))
+
+    def _sums(self, y, raw, groups, sample_weight):
+        """Minus the sum of a loss over groups, and what these count."""
+        total, mass = self.loss._sums(y, raw, groups, sample_weight)
+        return -total, mass
 
     def _accept_sample_weight(self):
         # scikit-learn 1.9 asks this of each scorer of a dict if weights are given to

@@ -19,6 +19,7 @@ from sklearn_losses import (
     LinearOrdinalClassifier,
     LinearRanker,
     LinearRegressor,
+    LinearSurvival,
     Quantiles,
     SGDRegressor,
     StoredBlocks,
@@ -26,6 +27,7 @@ from sklearn_losses import (
     d2_score,
     loss_scorer,
     merge_streams,
+    survival_target,
 )
 from sklearn_losses.problem import _dask
 from tests.estimators.test_blocks import CLASSES, OFFSET, RAW, WEIGHT, N, X
@@ -121,6 +123,36 @@ def test_nothing_large_comes_back():
     assert look < 0.2 * 8 * n * 4  # rows that stand for the others
     assert len(passes) > 3
     assert max(passes) < 10_000
+
+
+def test_groups():
+    groups = np.arange(N) // 65  # two in a block
+    y, model = np.abs(CLASSES), LinearRanker()
+    model.fit(array(X), array(y), array(WEIGHT), array(groups), array(OFFSET))
+    blocks = StoredBlocks.arrays(X, y, WEIGHT, OFFSET, ROWS, groups)
+    same = LinearRanker().fit(blocks)
+    np.testing.assert_array_equal(model.coef_, same.coef_)
+    scores = model.predict(array(X), 0.0)
+    assert isinstance(scores, da.Array)
+    np.testing.assert_array_equal(scores.compute(), model.predict(X, 0.0))
+    wanted = model.score(X, y, WEIGHT, groups, OFFSET)
+    there = (array(part) for part in (X, y, WEIGHT, groups, OFFSET))
+    assert model.score(*there) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_strata_of_dataframes():
+    strata = np.arange(N) // ROWS
+    table = pd.DataFrame({"time": np.exp(RAW), "event": CLASSES > 0})
+    y = dd.from_pandas(table, chunksize=ROWS, sort=False)
+    model = LinearSurvival().fit(array(X), y, strata=array(strata))
+    here = LinearSurvival(tol=1e-12).fit(
+        X, survival_target(table.event, table.time), strata=strata
+    )
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-6)
+    risk = model.predict(array(X))
+    np.testing.assert_array_equal(risk.compute(), model.predict(X))
+    with pytest.raises(TypeError, match="gathered in memory"):
+        model.predict_survival_function(array(X), strata=strata)
 
 
 # ----------------------------------------------------------------------- predictions
@@ -268,7 +300,14 @@ def random_blocks():
         (lambda: gaussian().predict_distribution(array(X)), "gathered in memory"),
         (lambda: LinearEmbedding().fit(X, CLASSES).predict(array(X)), "gathered in"),
         (lambda: LinearEmbedding().fit(X, CLASSES).transform(array(X)), "gathered in"),
-        (lambda: LinearRanker().fit(array(X), array(RAW)), "y is a dask collection"),
+        (
+            lambda: LinearRanker().fit(array(X), array(RAW), groups=CLASSES),
+            "and groups",
+        ),
+        (
+            lambda: LinearSurvival().fit(X, RAW, strata=array(CLASSES)),
+            "got strata as a dask collection",
+        ),
         (
             lambda: LinearOrdinalClassifier().fit(array(X), array(CLASSES)),
             "cannot fit rows in blocks",

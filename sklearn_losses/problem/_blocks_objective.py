@@ -8,6 +8,7 @@ from typing import Any
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.problem._group_objective import GroupObjective
 from sklearn_losses.problem._objective import Objective
+from sklearn_losses.problem._outputs import OutputsObjective
 
 
 def loss_of(block, coef, intercept):
@@ -66,7 +67,23 @@ class BlocksGroupObjective(InBlocks, GroupObjective):
     _of_rows = GroupObjective
 
 
-KINDS = {Objective: BlocksObjective, GroupObjective: BlocksGroupObjective}
+@dataclass(frozen=True, kw_only=True)
+class BlocksOutputsObjective(InBlocks, OutputsObjective):
+    """The same of a loss of several outputs, which have predictors of their own."""
+
+    _of_rows = OutputsObjective
+
+    @property
+    def sums(self):
+        names = "loss", "n_outputs", "predictors"
+        return self.blocks.posed(**{name: getattr(self, name) for name in names})
+
+
+KINDS = {
+    Objective: BlocksObjective,
+    GroupObjective: BlocksGroupObjective,
+    OutputsObjective: BlocksOutputsObjective,
+}
 
 
 def in_blocks(near, blocks):

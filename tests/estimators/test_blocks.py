@@ -14,11 +14,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn_losses import (
     MCP,
     CrossEntropy,
-    GaussianDistribution,
     GroupLasso,
     Huber,
     LinearClassifier,
-    LinearOrdinalClassifier,
     LinearRegressor,
     LogLoss,
     Poisson,
@@ -373,22 +371,10 @@ class Changing(Elsewhere):
             "'mad' is a median",
         ),
         (
-            LinearRegressor(GaussianDistribution()),
-            Elsewhere(cut(X, RAW)),
-            ValueError,
-            "several outputs",
-        ),
-        (
             LinearRegressor(solver="active-set", penalty="l1"),
             Elsewhere(cut(X, RAW)),
             ValueError,
             "needs rows at hand",
-        ),
-        (
-            LinearOrdinalClassifier(),
-            Elsewhere(cut(X, CLASSES)),
-            TypeError,
-            "cannot fit rows in blocks",
         ),
         (
             LinearRegressor(),

@@ -140,6 +140,32 @@ def test_groups():
     assert model.score(*there) == pytest.approx(wanted, rel=1e-12)
 
 
+def test_ordered_classes():
+    model = LinearOrdinalClassifier(categories=["low", "middle", "high"])
+    model.fit(array(X), array(LABELS), array(WEIGHT))
+    same_of_stored(model, X, LABELS, WEIGHT)
+    for method in (model.predict, model.predict_proba, model.predict_latent):
+        lazy = method(array(X))
+        assert isinstance(lazy, da.Array)
+        np.testing.assert_array_equal(lazy.compute(), method(X))
+    frame_of = model.predict_proba(frame()[NAMES]).compute()
+    assert frame_of.columns.tolist() == ["low", "middle", "high"]
+    wanted = model.score(X, LABELS, WEIGHT)
+    there = (array(part) for part in (X, LABELS, WEIGHT))
+    assert model.score(*there) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_fitted_parameters():
+    model = LinearRegressor(GaussianDistribution(), features={"scale": "all"})
+    sparse_rows = array(X).map_blocks(sparse.csr_matrix)
+    model.fit(sparse_rows, array(RAW))
+    here = LinearRegressor(model.loss, features=model.features, tol=1e-12).fit(X, RAW)
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-7)
+    np.testing.assert_allclose(
+        *(m.predictors_["scale"][0] for m in (model, here)), 1e-7
+    )
+
+
 def test_strata_of_dataframes():
     strata = np.arange(N) // ROWS
     table = pd.DataFrame({"time": np.exp(RAW), "event": CLASSES > 0})
@@ -307,10 +333,6 @@ def random_blocks():
         (
             lambda: LinearSurvival().fit(X, RAW, strata=array(CLASSES)),
             "got strata as a dask collection",
-        ),
-        (
-            lambda: LinearOrdinalClassifier().fit(array(X), array(CLASSES)),
-            "cannot fit rows in blocks",
         ),
         (lambda: SGDRegressor().fit(array(X), array(RAW)), "partial_fit"),
         (lambda: d2_loss_score(array(RAW), RAW, "huber"), "both as collections"),

@@ -187,6 +187,8 @@ def influence(
         Deletions(objective, *point, slope, at_once)
         for objective, point, slope in zip(fit.objectives, fit.points, watched)
     ]
+    if fit.is_difference:
+        each[0].take_difference()
     return _told(fit, each, top)
 
 
@@ -228,9 +230,10 @@ def _told(fit, each, top):
     sums = sum(one.sums for one in found)
     dispersion = _dispersion(fit, *sums[:3], total)
     size = sum(one.size for one in found)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         cook = total * size / (dispersion * sums[0])
-    cook[np.isnan(cook)] = np.inf if np.isfinite(dispersion) else np.nan
+    cook[np.isnan(size)] = np.inf if np.isfinite(dispersion) else np.nan
+    cook[size == 0.0] = 0.0
     keep = np.arange(len(size))
     if top is not None:
         keep = largest(size, top)
@@ -277,11 +280,12 @@ def _dispersion(fit, n_effective, squares, bends, total):
 
 
 def _warn_of_alone(found):
-    alone = found.rows[~np.isfinite(found.cook) & np.isfinite(found.dispersion)]
+    alone = np.isinf(found.loss_left_out)
+    alone = found.rows[alone | np.isinf(found.cook)]
     if len(alone):
         more = f" and {len(alone) - 5} others" if len(alone) > 5 else ""
         warn_caller(
             f"A coefficient is decided by a row alone, of rows {alone[:5].tolist()}"
-            f"{more}: without it there is none, and its `loss_left_out` and `cook` are "
-            "inf. Use a penalty, or leave the feature out."
+            f"{more}: without it there is none, its `loss_left_out` and `cook` are "
+            "inf, and its `dfbeta` nan. Use a penalty, or leave the feature out."
         )

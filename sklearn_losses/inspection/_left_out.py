@@ -16,7 +16,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from sklearn_losses.problem._blocks import LocalBlocks
-from sklearn_losses.solvers.descent._exact import on_support, polished
+from sklearn_losses.solvers.descent._exact import (
+    on_support,
+    polished,
+    sees_differences,
+)
 
 ENTRIES = 1 << 20  # of the rows' coordinates, of a block of rows
 ALONE = 1e-10  # of a row's curvature is that of others: it decides a coefficient alone
@@ -52,7 +56,7 @@ class LeftOut:
     ----------
     rows : ndarray of int of shape (n,)
     leverage, distance : ndarray of shape (n,)
-        tr(c q) and tr(q) of q = z' H^-1 z.
+        tr(c q) and tr(q) of q = z' H^-1 z, but for what all classes have in common.
     slope : ndarray of shape (n, n_outputs)
         Of the loss without its weight.
     loss, loss_left_out : ndarray of shape (n,)
@@ -148,8 +152,8 @@ def _without_rows(block, point, axes):
     with np.errstate(invalid="ignore"):
         step = b + stays * np.einsum("nkr,nk->nr", U, bent)
     step[omega == 0] = 0.0
-    q = np.einsum("nkr,nmr->nkm", U, U)
-    signed = np.einsum("nkm,nmk->n", W, q)
+    signed = np.einsum("nkm,nkr,nmr->n", W, U, U, optimize=True)
+    seen = U - U.mean(axis=1, keepdims=True) if sees_differences(block) else U
     slope, loss = _unweighted(block, term, p)
     raw = p.reshape(n, K) + moved
     with np.errstate(all="ignore"):
@@ -157,7 +161,7 @@ def _without_rows(block, point, axes):
     return LeftOut(
         rows=np.arange(n),
         leverage=np.abs(signed),
-        distance=np.einsum("nkk->n", q),
+        distance=np.einsum("nkr,nkr->n", seen, seen),
         slope=slope,
         loss=loss,
         loss_left_out=np.where(np.isfinite(moved).all(axis=1), after, np.inf),
@@ -266,6 +270,12 @@ class Deletions:
     def variances(self):
         """The diagonal of the inverse of the summed Hessian, by coefficient."""
         return (self.to_coef**2).sum(axis=2) / self.total
+
+    def take_difference(self):
+        """Speak of the difference of two outputs, as which a model publishes them."""
+        self.to_coef = self.to_coef[1:] - self.to_coef[:1]
+        self.found.slope = self.found.slope[:, 1:]  # minus that of the other
+        self.found.distance = 2.0 * self.found.distance
 
     def coefs(self, rows=slice(None)):
         """By how much coefficients move when a row is left out.

@@ -205,6 +205,39 @@ def test_one_versus_rest_is_the_sum_of_its_objectives():
     assert_allclose(found.dfbeta[:, 1], each[1].dfbeta, rtol=1e-5, atol=1e-9)
 
 
+FIELDS = [
+    "leverage",
+    "distance",
+    "slope",
+    "loss_left_out",
+    "cook",
+    "dfbeta",
+    "dfbetas",
+    "on_validation",
+]
+
+
+def test_two_classes_of_a_joint_loss_are_those_of_their_difference():
+    joint = LinearClassifier(CrossEntropy(), alpha=0.02, tol=1e-12)
+    alone = LinearClassifier(LogLoss(), alpha=0.01, tol=1e-12)
+    found = []
+    for model in (joint, alone):
+        model.fit(X, LABELS, WEIGHT)
+        rows = dict(X_val=X[:20], y_val=LABELS[:20])
+        found.append(influence(model, X, LABELS, WEIGHT, **rows))
+    for name in FIELDS:
+        assert_allclose(*(getattr(one, name) for one in found), rtol=1e-6, atol=1e-12)
+
+
+def test_the_distance_is_not_of_what_all_classes_have_in_common():
+    """Which moves as much as alpha is small, and changes nothing."""
+    found = []
+    for alpha in (1e-6, 1e-8):
+        model = LinearClassifier(CrossEntropy(), alpha=alpha).fit(X, THREE)
+        found.append(influence(model, X, THREE).distance)
+    assert_allclose(*found, rtol=1e-3)
+
+
 def test_validation_against_differences():
     y, X_val, y_val = target(LogLoss()), X[:40] + 0.3 * SPREADS, LABELS[:40]
     model = model_of(LogLoss(), alpha=0.05).fit(X, y)
@@ -298,6 +331,24 @@ def test_a_row_that_decides_alone():
         found = influence(model, with_it, Y)
     assert found.cook[7] == found.loss_left_out[7] == np.inf
     assert np.isfinite(np.delete(found.cook, 7)).all()
+    assert np.isnan(found.dfbeta[7]).all()
+
+
+def test_rows_that_decide_alone_are_said_where_no_residual_is_left():
+    lasso = LinearRegressor("squared_error", penalty="l1", alpha=1e-9, tol=1e-12)
+    model = lasso.fit(X[:5], Y[:5])  # as many rows as coefficients
+    with pytest.warns(UserWarning) as said:
+        found = influence(model, X[:5], Y[:5])
+    assert np.isinf(found.loss_left_out).all()
+    assert "decided by a row alone" in str(said[-1].message)
+
+
+@each([SquaredError(), Huber(), Barron()])
+def test_rows_of_one_target_move_nothing(loss):
+    y = np.full(N, 3.0)
+    found = influence(LinearRegressor(loss, alpha=1e-3).fit(X, y), X, y)
+    assert not found.cook.any()
+    assert not found.dfbeta.any()
 
 
 def test_a_pipeline_and_its_copy():

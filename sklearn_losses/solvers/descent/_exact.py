@@ -220,6 +220,11 @@ def has_exact_curvature(objective):
     return objective.loss.differentiable and objective.penalty.has_curvature
 
 
+def sees_differences(objective):
+    """Whether what all outputs have in common is for nobody to see, as of classes."""
+    return objective.is_joint and objective.loss.has_conjugate
+
+
 def on_support(objective, coef):
     """The objective of the features that a penalty has let in; the others are 0.
 
@@ -266,11 +271,11 @@ def polished(objective, coef, intercept, blocks=None, is_dear=False):
     found = ExactCurvature(objective, coef, intercept, blocks)
     price = found.price
     holds_signs = price.has_l1
-    sees_differences = objective.is_joint and objective.loss.has_conjugate
+    has_common = sees_differences(objective)
     for _ in range(MOST_STEPS):
         before, value_before = found.theta, found.value
         theta = before - found.solve(found.gradient).reshape(before.shape)
-        if sees_differences:  # what all outputs have in common is for nobody to see
+        if has_common:
             common = slice(-1, None) if price.has_kinks else slice(None)
             theta[:, common] -= theta[:, common].mean(axis=0)
         moved = np.abs(theta - before).max(initial=0.0)

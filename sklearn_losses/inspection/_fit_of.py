@@ -56,7 +56,7 @@ class Fit:
 
     @property
     def is_difference(self):
-        """Whether two outputs of a joint loss are published as one, their difference."""
+        """Whether two outputs of a joint loss are published as their difference."""
         return self.objectives[0].n_outputs == 2
 
     @property

@@ -58,6 +58,20 @@ class HeldRegressor(LinearRegressor):
         return self.tags
 
 
+class HeldOutputs(HeldRegressor):
+    """The same of a loss of several outputs; `beyond` is what locations have more."""
+
+    def _values(self, X, offset=None):
+        values = self.loss_.values_of(self.held)
+        return values | {"location": values["location"] + self.beyond}
+
+    def raw_prediction(self, X, offset=None):
+        return self._values(X)["location"]
+
+    def predict(self, X, offset=None):
+        return self.loss_.predicted(**self._values(X))
+
+
 class HeldClassifier(LinearClassifier):
     """The same of classes."""
 

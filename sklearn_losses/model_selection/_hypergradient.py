@@ -23,12 +23,21 @@ from sklearn.utils import get_tags
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators import LinearClassifier
 from sklearn_losses.estimators._parameters import price_of
-from sklearn_losses.estimators._validation import check_offset, check_rows
+from sklearn_losses.estimators._validation import (
+    check_offset,
+    check_rows,
+    split_offset,
+)
+from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._left_out import Axes, left_out
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
 from sklearn_losses.inspection._scorer import _columns
 from sklearn_losses.losses._envelope import Envelope
-from sklearn_losses.model_selection._approximate import HeldClassifier, HeldRegressor
+from sklearn_losses.model_selection._approximate import (
+    HeldClassifier,
+    HeldOutputs,
+    HeldRegressor,
+)
 from sklearn_losses.model_selection._ranges import set_numbers
 from sklearn_losses.solvers.descent._exact import (
     ExactCurvature,
@@ -68,12 +77,17 @@ class RowMetric:
     model : LinearRegressor or LinearClassifier
         With the classes of the fit.
     y : ndarray
+    beyond : ndarray of shape (n_rows,), default=0
+        Of a loss of several outputs: an offset that its raw predictions are without.
     """
 
-    def __init__(self, loss, model, y):
+    def __init__(self, loss, model, y, beyond=0.0):
         self.loss, self.y = loss, y
         self.held = HeldRegressor()
-        if isinstance(model, LinearClassifier):
+        if has_outputs(model._usable_loss()):
+            self.held = HeldOutputs()
+            self.held.beyond = beyond
+        elif isinstance(model, LinearClassifier):
             self.held = HeldClassifier()
             self.held.classes_ = model.classes_
         self.held.tags = get_tags(model)
@@ -92,7 +106,8 @@ class RowMetric:
         columns = raw.reshape(len(raw), -1)
         found = np.empty(columns.shape)
         for k in range(columns.shape[1]):
-            h = ALONG * (np.std(columns[:, k]) or 1.0)
+            own = columns[:, k]
+            h = ALONG * (np.std(own) or np.abs(own).max(initial=0.0) or 1.0)
             both = []
             for sign in (1.0, -1.0):
                 moved = columns.copy()
@@ -118,11 +133,29 @@ class Inner:
         loss = self.model._usable_loss()
         self.objectives, _ = self.model._objectives(X, y, weight, loss, offset)
         self.scale = getattr(self.model, "scale_", None)
+        self.has_outputs = has_outputs(loss)
         self.width = ROUNDED
         if loss.task == "regression":
             self.width *= np.std(np.asarray(y, dtype=float)) or 1.0
         self.n_unconverged = 0
         self.forget()
+
+    def offsets(self, offset, n):
+        """What offsets add to raw predictions of n rows, or to locations afterwards.
+
+        Returns
+        -------
+        of_raw : ndarray of shape (n, 1) or (n, n_outputs), or None
+        of_location : ndarray of shape (n,) or 0
+        """
+        K = sum(one.n_outputs for one in self.objectives)
+        if not self.has_outputs:
+            offset = check_offset(offset, n, 1 if K == 2 else K)
+            return split_offset(offset, K), 0.0
+        offset, loss = check_offset(offset, n, 1), self.objectives[0].loss
+        if offset is None or (hasattr(loss, "without") and K > 1):
+            return None, 0.0 if offset is None else offset[:, 0]
+        return np.column_stack([offset, np.zeros((n, K - 1))]), 0.0
 
     def forget(self):
         """Begin the next fits as if they were the first."""
@@ -197,8 +230,7 @@ class Inner:
     def _from_afar(self, objective, start):
         """The minimum that a fit on its own finds."""
         if start is None or not objective.is_convex:
-            K, n_features = objective.n_outputs, self.model.n_features_in_
-            start = np.zeros((K, n_features)), np.zeros(K)
+            (start,) = self.model._starts([objective])
         result = self.model._solver(objective).solve(objective, start)
         found = Minimum(objective, result.coef, result.intercept)
         self.n_unconverged += not (result.converged or found.is_one)
@@ -282,10 +314,9 @@ class HeldOut:
         self.inner = inner
         X, y = check_rows(copy(inner.model), X, y, reset=False)
         self.rows, self.n = Rows(X), X.shape[0]
-        K = sum(one.n_outputs for one in inner.objectives)
-        self.offset = check_offset(offset, self.n, K)
+        self.offset, beyond = inner.offsets(offset, self.n)
         self.weight = np.ones(self.n) if weight is None else np.asarray(weight, float)
-        self.metric = RowMetric(metric, inner.model, y)
+        self.metric = RowMetric(metric, inner.model, y, beyond)
 
     def measure(self, x):
         """The metric of parameters.
@@ -300,7 +331,7 @@ class HeldOut:
         loss = minima[0].objective.loss
         raw = self._product([(one.coef, one.intercept) for one in minima])
         if self.offset is not None:
-            raw = raw + self.offset.reshape(raw.shape)
+            raw = raw + self.offset
         shaped = raw[:, 0] if raw.shape[1] == 1 else raw
         values = self.metric(loss, shaped)
         along = self.metric.slopes(loss, shaped)
@@ -327,10 +358,11 @@ class HeldOut:
 class LeftOutRows:
     """A metric of each row by the fit without it, by a Newton step."""
 
-    def __init__(self, inner, metric, y, weight):
+    def __init__(self, inner, metric, y, weight, offset):
         self.inner, self.n = inner, len(y)
         self.weight = np.ones(self.n) if weight is None else np.asarray(weight, float)
-        self.metric = RowMetric(metric, inner.model, y)
+        beyond = inner.offsets(offset, self.n)[1]
+        self.metric = RowMetric(metric, inner.model, y, beyond)
 
     def measure(self, x):
         """As `HeldOut.measure`."""

@@ -324,8 +324,8 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         """Refuse what has no curvature, and say what there is instead."""
         loss = model._usable_loss()
         reason = None
-        if has_outputs(loss):
-            reason = f"{loss!r} has several raw predictions a row"
+        if has_outputs(loss) and not loss.differentiable:
+            reason = f"{loss!r} has kinks, and several raw predictions a row"
         elif loss.needs_link:
             reason = f"the link of {loss!r} is learned in each fit"
         elif not (loss.differentiable or _can_be_rounded(loss)):
@@ -350,7 +350,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
                     f"splitter, 'loo' or (X_val, y_val). Got {self.cv!r} instead."
                 )
             inner = Inner(model, ranges, *data)
-            return [LeftOutRows(inner, metric, y, weight)]
+            return [LeftOutRows(inner, metric, y, weight, data[3])]
         if isinstance(self.cv, tuple):
             if len(self.cv) != 2 or np.ndim(self.cv[1]) != 1:
                 raise InvalidParameterError(

@@ -28,20 +28,26 @@ from sklearn_losses import (
     GroupLasso,
     Hinge,
     Huber,
+    Hurdle,
+    LaplaceDistribution,
     LearnedLink,
     LinearClassifier,
     LinearRegressor,
     LogCosh,
+    LogisticDistribution,
     LogLoss,
     MulticlassHinge,
     MultiTask,
+    NegativeBinomial,
     Poisson,
     PseudoHuber,
     Quantile,
+    Quantiles,
     RowBlocks,
     SparseGroupLasso,
     SquaredError,
     SquaredHinge,
+    StudentTDistribution,
     Truncated,
     TunedClassifier,
     TunedRegressor,
@@ -115,18 +121,54 @@ CASES = {
         THREE,
         ["loss__label_smoothing", "alpha"],
     ),
+    "two classes": (
+        LinearClassifier(CrossEntropy(label_smoothing=0.1), alpha=0.01),
+        LABELS,
+        ["loss__label_smoothing", "alpha"],
+    ),
+    "distribution": (LinearRegressor(GaussianDistribution(), alpha=0.05), Y, ["alpha"]),
+    "scale by features": (
+        LinearRegressor(
+            StudentTDistribution(df=4.0), features={"scale": [0, 2]}, alpha=0.05
+        ),
+        Y,
+        ["loss__df", "alpha"],
+    ),
+    "crps": (
+        LinearRegressor(
+            LogisticDistribution(rule="crps"), features={"scale": "all"}, alpha=0.05
+        ),
+        Y,
+        ["alpha"],
+    ),
+    "dispersion": (LinearRegressor(NegativeBinomial(), alpha=0.05), COUNTS, ["alpha"]),
+    "zeros": (
+        LinearRegressor(
+            Hurdle(Poisson()),
+            features={"zero": "all"},
+            penalty="elasticnet",
+            alpha=0.02,
+        ),
+        COUNTS,
+        ["alpha", "l1_ratio"],
+    ),
 }
 METRICS = {
     "barron": PseudoHuber(),
     "joint": CrossEntropy(),
     "norm of classes": CrossEntropy(),
     "hinge": SquaredHinge(),
+    "distribution": GaussianDistribution(),
+    "scale by features": StudentTDistribution(df=5.0),
+    "crps": AbsoluteError(),
+    "dispersion": NegativeBinomial(),
+    "zeros": Hurdle(Poisson()),
 }
 
 
 def outer_of(name, kind, weight=None):
     model, y, names = CASES[name]
-    default = LogLoss() if y is not Y else SquaredError()
+    default = LogLoss() if isinstance(model, LinearClassifier) else SquaredError()
     metric = METRICS.get(name, default)
     known = model.get_params()
     tune = {name: (0.5 * known[name], 1.5 * known[name]) for name in names}
@@ -136,7 +178,7 @@ def outer_of(name, kind, weight=None):
     some = [None if one is None else one[TRAIN] for one in (X, y, weight)]
     inner = Inner(model, ranges, *some, None)
     if kind == "loo":
-        return Outer(ranges, [LeftOutRows(inner, metric, some[1], some[2])])
+        return Outer(ranges, [LeftOutRows(inner, metric, some[1], some[2], None)])
     rest = [None if one is None else one[TEST] for one in (X, y, weight)]
     return Outer(ranges, [HeldOut(inner, metric, *rest, None)])
 
@@ -333,6 +375,34 @@ def test_offsets():
     assert_allclose(model.predict(X, exposure), direct.predict(X, exposure))
 
 
+@pytest.mark.parametrize("cv", [KFold(3), "loo"])
+def test_offsets_of_a_location(cv):
+    exposure = RNG.normal(size=160)
+    model = LinearRegressor(GaussianDistribution(), features={"scale": "all"})
+    model = TunedRegressor(model, {"alpha": (1e-4, 1.0, "log")}, cv=cv, max_fits=4)
+    apart = clone(model).fit(X, Y)
+    model.fit(X, Y + exposure, offset=exposure)
+    assert_allclose(model.best_score_, apart.best_score_, rtol=1e-9)
+    assert_allclose(model.predict(X, exposure), apart.predict(X) + exposure, rtol=1e-6)
+
+
+@pytest.mark.parametrize("cv", [KFold(3), "loo"])
+def test_offsets_of_two_classes_and_of_counts(cv):
+    exposure = RNG.normal(size=160)
+    settings = dict(cv=cv, max_fits=4)
+    joint = TunedClassifier("cross_entropy", {"alpha": (2e-2, 2.0)}, **settings)
+    alone = TunedClassifier("log_loss", {"alpha": (1e-2, 1.0)}, **settings)
+    scores = [m.fit(X, LABELS, offset=exposure).best_score_ for m in (joint, alone)]
+    assert_allclose(*scores, rtol=1e-7)
+    losses = NegativeBinomial(dispersion=1e-9), NegativeBinomial()
+    y = np.random.default_rng(0).poisson(np.exp(SIGNAL / 3 + exposure))
+    scores = []
+    for loss in losses:
+        model = TunedRegressor(loss, {"alpha": (1e-3, 1.0)}, metric=Poisson(), cv=cv)
+        scores.append(model.set_params(max_fits=4).fit(X, y, offset=exposure))
+    assert_allclose(*(one.best_score_ for one in scores), rtol=2e-2)
+
+
 def test_several_classes_and_a_pipeline():
     names = np.array(["a", "b", "c"])[THREE]
     pipeline = make_pipeline(
@@ -382,7 +452,10 @@ def test_penalties_by_name(cv):
          "depends on what is tuned, because its scale is measured"),
         (TunedRegressor(Huber(scale="mad")), "because its scale is measured"),
         (TunedClassifier(LearnedLink()), "LearnedLink.. is learned in each fit"),
-        (TunedRegressor(GaussianDistribution()), "several raw predictions a row"),
+        (TunedRegressor(LaplaceDistribution()), "kinks, and several raw predictions"),
+        (TunedRegressor(Quantiles([0.1, 0.9])), "kinks, and several raw predictions"),
+        (TunedRegressor(GaussianDistribution(), metric=StudentTDistribution()),
+         "needs all the outputs of a model that was fitted with it"),
         (TunedRegressor(Huber(), {"tol": (1e-9, 1e-3)}), "no parameter of a loss or"),
         (TunedRegressor(Huber(), {"l1_ratio": (0.1, 0.9)}), "no meaning with .*'l2'"),
         (TunedRegressor(Truncated(AbsoluteError())), "has kinks, and is not convex"),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from sklearn_losses.problem._blocks import LocalBlocks
+from sklearn_losses.problem._blocks import LocalBlocks, second_order
 from sklearn_losses.solvers.descent._exact import (
     on_support,
     polished,
@@ -38,14 +38,19 @@ class Axes:
         Of the penalty in the curvature.
     pull : ndarray of shape (n_directions,)
         The slope of the penalty.
-    watched : ndarray of shape (n_directions,) or None
-        The slope of something else, which rows may change.
+    watched : tuple of ndarray, or None
+        The slope and the second derivatives of something else, which rows may change.
     """
 
     T: np.ndarray
     share: np.ndarray
     pull: np.ndarray
-    watched: np.ndarray | None = None
+    watched: tuple[np.ndarray, np.ndarray] | None = None
+
+    def watch(self, step):
+        """By how much that changes with steps, to second order."""
+        slope, bend = self.watched
+        return step @ slope + 0.5 * np.einsum("nr,nr->n", step @ bend, step)
 
 
 @dataclass
@@ -68,6 +73,9 @@ class LeftOut:
         By which the coefficients move when the row is left out.
     watched : ndarray of shape (n,) or None
         By which something else does.
+    added : ndarray of shape (n, 3)
+        The share of a row in the sums of weights, squared slopes and curvatures; that
+        of squared slopes as it is without the row.
     sums : ndarray of shape (4,)
         The signed leverages; squared slopes and curvatures, with weights; rows.
     """
@@ -82,6 +90,7 @@ class LeftOut:
     rejected: np.ndarray
     step: np.ndarray
     watched: np.ndarray | None
+    added: np.ndarray
     sums: np.ndarray
 
     @property
@@ -157,6 +166,7 @@ def _without_rows(block, point, axes):
     slope, loss = _unweighted(block, term, p)
     raw = p.reshape(n, K) + moved
     with np.errstate(all="ignore"):
+        squares = np.einsum("nk,nk->n", g, slope) / (1.0 - signed)
         after = _unweighted(block, term, raw.reshape(p.shape))[1]
     return LeftOut(
         rows=np.arange(n),
@@ -168,7 +178,8 @@ def _without_rows(block, point, axes):
         raw_left_out=raw,
         rejected=_rejected(block, slope, W),
         step=step,
-        watched=None if axes.watched is None else step @ axes.watched,
+        watched=None if axes.watched is None else axes.watch(step),
+        added=np.column_stack([omega, squares, W.sum(axis=(1, 2))]),
         sums=np.array([signed.sum(), g.ravel() @ slope.ravel(), W.sum(), n]),
     )
 
@@ -221,9 +232,8 @@ class Deletions:
     objective : Objective
     coef, intercept : ndarray
         Where it is at its minimum, or near it.
-    watched : callable, default=None
-        Of coef and intercept: the slope by both, of shape (n_outputs, n_features + 1),
-        of what rows may change.
+    watched : Objective, default=None
+        The loss of other rows, which these may change.
     top : int, default=None
 
     Attributes
@@ -248,8 +258,9 @@ class Deletions:
         self.to_coef = self._in_coefs(T.reshape(shape), at.point)
         axes = Axes(T.reshape(shape), share, pull)
         if watched is not None:
-            slope = watched(*self._scattered(coef, intercept))
-            axes.watched = self.to_coef.reshape(-1, len(share)).T @ slope.ravel()
+            watched = watched.with_columns(self.kept)
+            _, slope, bend = second_order(watched, at.point)
+            axes.watched = T.T @ slope.ravel(), T.T @ bend @ T
         parts = list(blocks.map(left_out, at.point, axes, top))
         self.found, self.total = LeftOut.joined(parts), objective.total_weight
 
@@ -260,11 +271,6 @@ class Deletions:
         shift = point.mean * point.scale
         found[:, -1] = T[:, -1] - np.einsum("j,kjr->kr", shift, T[:, :-1])
         return found
-
-    def _scattered(self, coef, intercept):
-        whole = np.zeros((len(coef), self.n_features))
-        whole[:, self.kept] = coef
-        return whole, intercept
 
     @property
     def variances(self):

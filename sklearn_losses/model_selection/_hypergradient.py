@@ -28,6 +28,7 @@ from sklearn_losses.estimators._validation import (
     check_rows,
     split_offset,
 )
+from sklearn_losses.estimators.blocks._blocks import objectives_of_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._left_out import Axes, left_out
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
@@ -39,6 +40,7 @@ from sklearn_losses.model_selection._approximate import (
     HeldRegressor,
 )
 from sklearn_losses.model_selection._ranges import set_numbers
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.solvers.descent._exact import (
     ExactCurvature,
     on_support,
@@ -125,18 +127,21 @@ class Inner:
     model : LinearRegressor or LinearClassifier
     ranges : list of Range
     X, y, weight, offset
-        Of the rows that it learns from.
+        Of the rows that it learns from; X may be blocks of all.
     """
 
     def __init__(self, model, ranges, X, y, weight, offset):
         self.model, self.ranges = clone(model), ranges
         loss = self.model._usable_loss()
-        self.objectives, _ = self.model._objectives(X, y, weight, loss, offset)
+        if isinstance(X, RowBlocks):
+            self.objectives, _ = objectives_of_blocks(self.model, X, loss)
+        else:
+            self.objectives, _ = self.model._objectives(X, y, weight, loss, offset)
         self.scale = getattr(self.model, "scale_", None)
         self.has_outputs = has_outputs(loss)
         self.width = ROUNDED
         if loss.task == "regression":
-            self.width *= np.std(np.asarray(y, dtype=float)) or 1.0
+            self.width *= np.std(self.objectives[0].targets.y) or 1.0
         self.n_unconverged = 0
         self.forget()
 
@@ -266,9 +271,12 @@ class Minimum:
 
     def __init__(self, objective, coef, intercept):
         self.n_features = coef.shape[1]
-        self.objective, self.kept = on_support(objective, coef)
+        self.objective, self.kept = objective, np.arange(coef.shape[1])
+        if objective.sums is None:  # of blocks nobody copies columns
+            self.objective, self.kept = on_support(objective, coef)
         coef = np.ascontiguousarray(coef[:, self.kept])
-        coef, self.intercept, self.curvature = polished(self.objective, coef, intercept)
+        parts = self.objective, coef, intercept, objective.sums
+        coef, self.intercept, self.curvature = polished(*parts)
         self.coef = self._whole(coef)
 
     @property

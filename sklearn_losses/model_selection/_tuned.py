@@ -48,11 +48,12 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
-from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._blocks import blocks_of, check_usable
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._scale import MAD
+from sklearn_losses.model_selection._block_folds import look_at_all
 from sklearn_losses.model_selection._folds import rows_of
 from sklearn_losses.model_selection._held_out_metric import (
     SAME,
@@ -71,6 +72,7 @@ from sklearn_losses.model_selection._ranges import (
     set_numbers,
 )
 from sklearn_losses.model_selection._search import _check_classes
+from sklearn_losses.problem._blocks import RowBlocks
 
 LOO = "loo"
 
@@ -212,8 +214,8 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
     # --------------------------------------------------------------------------- fit
     def fit(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> Self:
@@ -221,8 +223,11 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
+            Rows may lie elsewhere, with ``cv=(X_val, y_val)`` at hand: dask
+            collections, with the others as such, and `RowBlocks`.
         y : array-like of shape (n_samples,)
+            Only `RowBlocks` have their own.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0, in fits and in the metric; None means 1.
         offset : array-like of the shape of raw predictions, default=None
@@ -237,35 +242,28 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If a range leaves what its parameter may be, the metric depends on what is
             tuned, or the loss has no curvature; it says what there is instead.
+        TypeError
+            If rows are in blocks, and those to judge by are not at hand.
         """
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, offset)
 
     def _fit(self, X, y, sample_weight, offset):
         check_parameters(self, self._constraints)
-        given = X
-        if blocks_of(type(self).__name__, X, y, sample_weight, offset) is not None:
-            raise TypeError(
-                f"{type(self).__name__} cannot fit rows in blocks, of which it makes "
-                "folds. Tune on some of the rows, and fit best_estimator_ to all."
-            )
-        X, y = check_rows(self, X, y)
-        if self._classifies:
-            check_classification_targets(y)
-        y = column_or_1d(y)
-        weight = check_weights(sample_weight, X.shape[0])
-        data = X, y, weight, offset
+        given, owner = (X, y, sample_weight, offset), type(self).__name__
         model, tune = self._model(), self.tune
         tune = {"alpha": "log"} if tune is None else tune
         metric = self._metric(model, tune)
         self._check_curvature(model)
+        blocks = blocks_of(owner, *given)
+        data = self._at_hand(*given) if blocks is None else self._some(model, blocks)
         model = by_index(model, getattr(self, "feature_names_in_", None))
         model = _with_numbers(model, tune, data)
-        model.n_features_in_ = X.shape[1]
-        owner = type(self).__name__
+        model.n_features_in_ = self.n_features_in_
         ranges = checked_ranges(owner, tune, model, data)
         seed = draw_seed(self.random_state)
-        outer = Outer(ranges, self._parts(model, ranges, metric, data, seed))
+        rows = data if blocks is None else (blocks, None, None, None)
+        outer = Outer(ranges, self._parts(model, ranges, metric, rows, seed))
         named = named_in(model, ranges)
         n_left = len(ranges) + len(named)
         n_left = n_left if self.max_fits > 2 * n_left else 0
@@ -276,9 +274,32 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         box.budget = self.max_fits
         self._set_errors(outer, box, named if n_left else None)
         model = set_numbers(self._model(), self.best_params_)
-        self.best_estimator_ = model.fit(given, y, sample_weight, offset)
+        self.best_estimator_ = model.fit(*given)
         self._warn(outer, owner)
         return self
+
+    def _at_hand(self, X, y, sample_weight, offset):
+        """X, y, sample_weight and offset, checked."""
+        X, y = check_rows(self, X, y)
+        if self._classifies:
+            check_classification_targets(y)
+        weight = check_weights(sample_weight, X.shape[0])
+        return X, column_or_1d(y), weight, offset
+
+    def _some(self, model, blocks):
+        """The same of some of the rows in blocks, which stand for all."""
+        if not isinstance(self.cv, tuple):
+            raise TypeError(
+                f"{type(self).__name__} cannot make folds of rows in blocks. Pass rows "
+                "that are at hand to judge by: cv=(X_val, y_val)."
+            )
+        check_usable(model, model.loss)
+        seen = look_at_all(blocks, model.loss, self._classifies)
+        self.n_features_in_ = seen.n_features
+        vars(self).pop("feature_names_in_", None)
+        if seen.names is not None:
+            self.feature_names_in_ = np.array(seen.names, dtype=object)
+        return seen.sample
 
     @property
     def _classifies(self):

@@ -43,10 +43,10 @@ from sklearn_losses import (
     PseudoHuber,
     Quantile,
     Quantiles,
-    RowBlocks,
     SparseGroupLasso,
     SquaredError,
     SquaredHinge,
+    StoredBlocks,
     StudentTDistribution,
     Truncated,
     TunedClassifier,
@@ -487,9 +487,45 @@ def test_a_loss_is_no_judge_of_itself():
         model.coef_  # noqa: B018
 
 
-def test_rows_in_blocks_are_refused():
-    with pytest.raises(TypeError, match="cannot fit rows in blocks"):
-        TunedRegressor().fit(RowBlocks(), None)
+# ------------------------------------------------------------------------- blocks
+@pytest.mark.parametrize(
+    "name", ["barron", "quantile", "l1", "norm of groups", "two classes", "joint"]
+)
+def test_rows_in_blocks_are_those_at_hand(name):
+    y, rows = CASES[name][1], TRAIN[WEIGHT[TRAIN] > 0]
+    blocks = StoredBlocks.arrays(X[TRAIN], y[TRAIN], WEIGHT[TRAIN], n_rows=30)
+    outer = outer_of(name, "rows")
+    x, (part,) = np.full(len(outer.ranges), 0.45), outer.parts
+    found = []
+    for data in ((X[rows], y[rows], WEIGHT[rows]), (blocks, None, None)):
+        part.inner = Inner(part.inner.model, outer.ranges, *data, None)
+        found.append(outer.measure(x))
+    for one, other in zip(*found):
+        assert_allclose(one, other, rtol=1e-9)
+
+
+def test_ranges_of_rows_in_blocks():
+    blocks = StoredBlocks.arrays(X, Y, n_rows=50)
+    cv = X[TEST], Y[TEST]
+    there = TunedRegressor(cv=cv, max_fits=4).fit(blocks)
+    here = TunedRegressor(cv=cv, max_fits=4).fit(X, Y)
+    assert there.best_params_ == pytest.approx(here.best_params_, rel=1e-6)
+
+
+def test_rows_in_blocks_need_others_to_judge_by():
+    with pytest.raises(TypeError, match=r"Pass rows .* cv=\(X_val, y_val\)"):
+        TunedRegressor().fit(StoredBlocks.arrays(X, Y, n_rows=50))
+    with pytest.raises(ValueError, match="several outputs"):
+        TunedRegressor(GaussianDistribution(), cv=(X, Y)).fit(
+            StoredBlocks.arrays(X, Y, n_rows=50)
+        )
+
+
+def test_rows_of_dask():
+    da = pytest.importorskip("dask.array")
+    parts = da.from_array(X, chunks=(50, 4)), da.from_array(Y, chunks=50)
+    model = TunedRegressor(cv=(X[TEST], Y[TEST]), max_fits=3)
+    assert_allclose(model.fit(*parts).alpha_, clone(model).fit(X, Y).alpha_, rtol=1e-6)
 
 
 def test_fits_that_do_not_arrive_are_said():

@@ -131,7 +131,8 @@ class ExactCurvature:
 
     def slope_of(self, objective):
         """The first derivatives of another objective of these rows at this point."""
-        gradient = LocalBlocks([objective]).sum(first_order, self.point)[1]
+        blocks = objective.sums or LocalBlocks([objective])
+        gradient = blocks.sum(first_order, self.point)[1]
         return gradient + self.penalty_slope(self.theta, objective.penalty)
 
     def trust(self, theta):

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from numbers import Real
 
 import numpy as np
 import pytest
@@ -54,6 +55,7 @@ from sklearn_losses import (
     check_loss,
     influence,
 )
+from sklearn_losses.losses import get_loss, loss_names
 from sklearn_losses.losses._envelope import Envelope
 from sklearn_losses.model_selection._held_out_metric import Outer, distinct_folds
 from sklearn_losses.model_selection._hypergradient import HeldOut, Inner, LeftOutRows
@@ -68,6 +70,7 @@ Y = SIGNAL + RNG.standard_t(3, size=160)
 LABELS, THREE = (Y > 0).astype(int), np.digitize(Y, [-0.7, 0.7])
 COUNTS = np.floor(np.exp(Y / 3))
 WEIGHT = RNG.integers(0, 3, 160).astype(float)
+LABELS_AND_METRIC = LABELS, SquaredHinge()
 TRAIN, TEST = np.arange(110), np.arange(110, 160)
 
 SUM = PseudoHuber() + 0.5 * LogCosh()
@@ -206,6 +209,36 @@ def test_gradient_against_differences_of_polished_fits(name, kind):
         assert_allclose(gradient[j], difference, rtol=tol, atol=tol * size)
 
 
+def numbers_in_the_catalogue():
+    """Each number among the parameters of each loss that has some."""
+    for name in sorted({*loss_names("regression"), *loss_names("binary")}):
+        for key, value in get_loss(name).get_params().items():
+            if isinstance(value, Real) and not isinstance(value, bool):
+                yield name, key
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("name", "key"), list(numbers_in_the_catalogue()))
+def test_gradient_of_every_number_in_the_catalogue(name, key):
+    loss = get_loss(name)
+    kind = LinearRegressor if loss.task == "regression" else LinearClassifier
+    y, metric = (Y, SquaredError()) if kind is LinearRegressor else LABELS_AND_METRIC
+    if y is Y and loss.domain.low >= 0:
+        y = COUNTS + (0.5 if not loss.domain.contains_all(np.zeros(1)) else 0.0)
+    value = loss.get_params()[key]
+    model = kind(loss, alpha=0.05)
+    model.n_features_in_ = 4
+    tune = {f"loss__{key}": (0.8 * value, 1.1 * value)}
+    ranges = checked_ranges("here", tune, model, (X, y, None, None))
+    inner = Inner(model, ranges, X[TRAIN], y[TRAIN], None, None)
+    outer = Outer(ranges, [HeldOut(inner, metric, X[TEST], y[TEST], None, None)])
+    slope, ends = outer.measure(np.array([0.45]))[1][0], []
+    for x in (0.4502, 0.4498):
+        inner.forget()
+        ends.append(outer.measure(np.array([x]))[0])
+    assert_allclose(slope, (ends[0] - ends[1]) / 4e-4, rtol=1e-6, atol=1e-9)
+
+
 def test_without_a_row_is_what_influence_says():
     outer = outer_of("weights", "loo")
     part, x = outer.parts[0], np.array([0.5, 0.5])
@@ -250,6 +283,20 @@ def test_a_search_passes_over_what_is_impossible():
     box = Box(half, 1, 12)
     search(box, np.array([0.9]), 0)
     assert_allclose(box.best[0], [0.5], atol=1e-3)
+
+
+def test_a_search_goes_on_from_several_places():
+    """The first looks find the valley that is not the best, which others then find."""
+
+    def valleys(x):
+        wide, deep = x[0] - 0.2, x[0] - 0.8
+        value = min(10.0 * wide**2, 4.0 * deep**2 - 0.01)
+        is_deep = value < 10.0 * wide**2
+        return value, np.array([8.0 * deep if is_deep else 20.0 * wide])
+
+    box = Box(valleys, 1, 30)
+    assert search(box, np.array([0.2]), 0) > 1
+    assert_allclose(box.best[0], [0.8], atol=1e-3)
 
 
 def test_as_good_as_a_grid():
@@ -387,6 +434,7 @@ def test_offsets_of_a_location(cv):
 
 
 @pytest.mark.parametrize("cv", [KFold(3), "loo"])
+@pytest.mark.filterwarnings("ignore:.*has ended at")
 def test_offsets_of_two_classes_and_of_counts(cv):
     exposure = RNG.normal(size=160)
     settings = dict(cv=cv, max_fits=4)

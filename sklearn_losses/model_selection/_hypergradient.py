@@ -17,11 +17,11 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.utils import get_tags
 
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators import LinearClassifier
+from sklearn_losses.estimators import LinearOrdinalClassifier
 from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.estimators._validation import (
     check_offset,
@@ -36,6 +36,7 @@ from sklearn_losses.inspection._scorer import _columns
 from sklearn_losses.losses._envelope import Envelope
 from sklearn_losses.model_selection._approximate import (
     HeldClassifier,
+    HeldOrdinal,
     HeldOutputs,
     HeldRegressor,
 )
@@ -85,13 +86,15 @@ class RowMetric:
 
     def __init__(self, loss, model, y, beyond=0.0):
         self.loss, self.y = loss, y
-        self.held = HeldRegressor()
-        if has_outputs(model._usable_loss()):
+        if is_classifier(model):
+            ordered = isinstance(model, LinearOrdinalClassifier)
+            self.held = HeldOrdinal() if ordered else HeldClassifier()
+            self.held.classes_ = model.classes_
+        elif has_outputs(model._usable_loss()):
             self.held = HeldOutputs()
             self.held.beyond = beyond
-        elif isinstance(model, LinearClassifier):
-            self.held = HeldClassifier()
-            self.held.classes_ = model.classes_
+        else:
+            self.held = HeldRegressor()
         self.held.tags = get_tags(model)
 
     def __call__(self, loss, raw):
@@ -124,7 +127,7 @@ class Inner:
 
     Parameters
     ----------
-    model : LinearRegressor or LinearClassifier
+    model : LinearRegressor, LinearClassifier or LinearOrdinalClassifier
     ranges : list of Range
     X, y, weight, offset
         Of the rows that it learns from; X may be blocks of all.

@@ -39,7 +39,11 @@ from sklearn_losses._machine._typing import (
     Seed,
     available_if,
 )
-from sklearn_losses.estimators import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators import (
+    LinearClassifier,
+    LinearOrdinalClassifier,
+    LinearRegressor,
+)
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._parameters import draw_seed, measured_scale
 from sklearn_losses.estimators._validation import (
@@ -49,6 +53,7 @@ from sklearn_losses.estimators._validation import (
     warn_caller,
 )
 from sklearn_losses.estimators.blocks._blocks import blocks_of, check_usable
+from sklearn_losses.estimators.outputs._ordinal_model import order_of
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.losses import Loss
@@ -84,7 +89,7 @@ _DOC = """Numbers among the parameters of the loss and of the penalty are learne
     Parameters
     ----------
     estimator : Loss, str or {kind}, default=None
-        What is tuned; of a loss, a `{kind}` with it. None: {none}.
+        What is tuned; of a loss, a `{kind}` with it. None: {none}.{more}
 
     tune : dict of str to range, default=None
         What is learned, by the names of ``set_params`` of the {kind}:
@@ -143,6 +148,9 @@ _DOC = """Numbers among the parameters of the loss and of the penalty are learne
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of features seen during fit, if X has names that are all strings."""
 
+_ORDERED = """ Also a
+        `LinearOrdinalClassifier`, or a loss of one, of ordered classes."""
+
 _NOTES = """A loss that is not convex has several minima, between which the fit may
     jump, and the metric with it: the search looks all over the ranges first, and goes
     on from several of the best places. The best that was seen is taken.
@@ -186,6 +194,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
     feature_names_in_: Labels
 
     _kind: type = LinearRegressor
+    _kinds: tuple[type, ...] = (LinearRegressor,)
     _constraints = {"max_fits": [Interval(2, None, "left", integer=True)]}
     # Whoever passes an offset means it.
     __metadata_request__fit = {"offset": True}
@@ -256,6 +265,9 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         metric = self._metric(model, tune)
         self._check_curvature(model)
         blocks = blocks_of(owner, *given)
+        if blocks is None and isinstance(model, LinearOrdinalClassifier):
+            order = order_of(owner, y, model.categories)  # which y itself may have
+            model.set_params(categories=list(order))
         data = self._at_hand(*given) if blocks is None else self._some(model, blocks)
         model = by_index(model, getattr(self, "feature_names_in_", None))
         model = _with_numbers(model, tune, data)
@@ -311,11 +323,13 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         if given is None:
             given = kind(self._usual)
         elif isinstance(given, (str, Loss)):
-            given = kind(given)
-        if not isinstance(given, kind):
+            is_ordered = self._classifies and getattr(given, "task", "") == "ordinal"
+            given = LinearOrdinalClassifier(given) if is_ordered else kind(given)
+        if not isinstance(given, self._kinds):
+            kinds = " or a ".join(one.__name__ for one in self._kinds)
             raise InvalidParameterError(
                 f"The 'estimator' parameter of {type(self).__name__} must be a loss, "
-                f"its name or a {kind.__name__}. Got {self.estimator!r} instead. Put "
+                f"its name or a {kinds}. Got {self.estimator!r} instead. Put "
                 "transformers before it, in a Pipeline."
             )
         model = clone(given)
@@ -547,7 +561,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
 class TunedRegressor(RegressorMixin, _Tuned):
     __doc__ = f"""Regression whose loss and penalty are tuned by gradient.
 
-    {_DOC.format(kind="LinearRegressor", none="PseudoHuber()")}
+    {_DOC.format(kind="LinearRegressor", none="PseudoHuber()", more="")}
 
     See Also
     --------
@@ -582,7 +596,7 @@ class TunedRegressor(RegressorMixin, _Tuned):
 class TunedClassifier(ClassifierMixin, _Tuned):
     __doc__ = f"""Classification whose loss and penalty are tuned by gradient.
 
-    {_DOC.format(kind="LinearClassifier", none="LogLoss()")}
+    {_DOC.format(kind="LinearClassifier", none="LogLoss()", more=_ORDERED)}
 
     classes_ : ndarray of shape (n_classes,)
         The labels.
@@ -610,6 +624,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
     """
 
     _kind = LinearClassifier
+    _kinds = LinearClassifier, LinearOrdinalClassifier
     _usual = "log_loss"
     score = _Tuned.score
 
@@ -618,6 +633,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
         """The labels."""
         return self._found("classes_")
 
+    @available_if(_delegates("decision_function"))
     def decision_function(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """`decision_function` of the tuned model; see `predict`."""
         return self._predict("decision_function", X, offset)

@@ -23,6 +23,7 @@ from sklearn_losses import (
     AbsoluteError,
     Barron,
     CrossEntropy,
+    CumulativeLogit,
     EpsilonInsensitive,
     Focal,
     GaussianDistribution,
@@ -33,6 +34,7 @@ from sklearn_losses import (
     LaplaceDistribution,
     LearnedLink,
     LinearClassifier,
+    LinearOrdinalClassifier,
     LinearRegressor,
     LogCosh,
     LogisticDistribution,
@@ -145,6 +147,16 @@ CASES = {
         ["alpha"],
     ),
     "dispersion": (LinearRegressor(NegativeBinomial(), alpha=0.05), COUNTS, ["alpha"]),
+    "ordered": (
+        LinearOrdinalClassifier(CumulativeLogit(), alpha=0.05),
+        THREE,
+        ["alpha"],
+    ),
+    "ordered by chance": (
+        LinearOrdinalClassifier(CumulativeLogit(), alpha=0.05),
+        THREE,
+        ["alpha"],
+    ),
     "zeros": (
         LinearRegressor(
             Hurdle(Poisson()),
@@ -165,6 +177,8 @@ METRICS = {
     "scale by features": StudentTDistribution(df=5.0),
     "crps": AbsoluteError(),
     "dispersion": NegativeBinomial(),
+    "ordered": CumulativeLogit(),
+    "ordered by chance": CrossEntropy(),
     "zeros": Hurdle(Poisson()),
 }
 
@@ -533,6 +547,25 @@ def test_a_loss_is_no_judge_of_itself():
         TunedClassifier(MulticlassHinge()).fit(X, THREE)
     with pytest.raises(AttributeError, match="no coef_ before it is fitted"):
         model.coef_  # noqa: B018
+
+
+def test_ordered_classes():
+    pandas = pytest.importorskip("pandas")
+    names = np.array(["low", "middle", "high"])[THREE]
+    order = pandas.Series(pandas.Categorical(names, ["low", "middle", "high"], True))
+    found = []
+    for y in (order, THREE):
+        model = TunedClassifier(CumulativeLogit(), max_fits=6, cv=KFold(3))
+        found.append(model.fit(X, y))
+    named, plain = found
+    assert named.best_params_ == plain.best_params_
+    assert list(named.classes_) == ["low", "middle", "high"]
+    assert_allclose(named.predict_proba(X), plain.predict_proba(X))
+    assert not hasattr(named, "decision_function")
+    with pytest.raises(TypeError, match="cannot fit rows in blocks"):
+        TunedClassifier(CumulativeLogit(), cv=(X, THREE)).fit(
+            StoredBlocks.arrays(X, THREE, n_rows=50)
+        )
 
 
 # ------------------------------------------------------------------------- blocks

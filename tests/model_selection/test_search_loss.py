@@ -79,9 +79,8 @@ def test_bad_input():
         search_loss(X, Y, AbsoluteError(), families=FAMILIES, max_fits=9)
     with pytest.raises(ValueError, match="could fit no family: Gamma"):
         search_loss(X, Y, AbsoluteError(), families={Gamma(): {}})
+    nothing, families = np.full_like(Y, np.nan), {Gamma(): {}, Poisson(): {}}
     with pytest.raises(ValueError, match=r"family: Gamma\(\), Poisson\(\): .*") as said:
-        nothing = np.full_like(Y, np.nan)
-        families = {Gamma(): {}, Poisson(): {}}
         search_loss(X, nothing, AbsoluteError(), families=families)
     assert str(said.value).count("NaN") == 1  # one reason, said once
     with pytest.raises(TypeError, match="rows that are at hand"):

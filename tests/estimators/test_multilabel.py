@@ -66,6 +66,9 @@ def test_what_it_cannot_use():
         LinearClassifier(class_weight=[{0: 1.0}] * 4).fit(X, Y[:, 0])
     with pytest.raises(ValueError, match=r"must have the shape \(200, 4\)"):
         LinearClassifier().fit(X, Y, offset=np.zeros(200))
+    for other in (2 * Y, 2 * Y - 1, 0.5 * Y, np.where(Y, "a", "b"), np.where(Y, 1.0, np.nan)):
+        with pytest.raises(ValueError, match="y has 4 columns, and in row . the value"):
+            LinearClassifier().fit(X, other)
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 3.0}], ids=str)

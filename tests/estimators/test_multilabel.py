@@ -66,8 +66,9 @@ def test_what_it_cannot_use():
         LinearClassifier(class_weight=[{0: 1.0}] * 4).fit(X, Y[:, 0])
     with pytest.raises(ValueError, match=r"must have the shape \(200, 4\)"):
         LinearClassifier().fit(X, Y, offset=np.zeros(200))
-    for other in (2 * Y, 2 * Y - 1, 0.5 * Y, np.where(Y, "a", "b"), np.where(Y, 1.0, np.nan)):
-        with pytest.raises(ValueError, match="y has 4 columns, and in row . the value"):
+    missing, words = np.where(Y, 1.0, np.nan), np.where(Y, "a", "b")
+    for other in (2 * Y, 2 * Y - 1, 0.5 * Y, words, missing):
+        with pytest.raises(ValueError, match=r"y has 4 columns, and in row . the val"):
             LinearClassifier().fit(X, other)
 
 

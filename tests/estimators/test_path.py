@@ -115,8 +115,10 @@ def test_errors():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("alphas", 0.1), ("alphas", [[0.1]]), ("alphas", []), ("alphas", [-0.1])]
-    + [("ratio", 0), ("ratio", 2), ("n_alphas", 0)],
+    [
+        *[("alphas", alphas) for alphas in (0.1, [[0.1]], [], [-0.1])],
+        *[("ratio", 0), ("ratio", 2), ("n_alphas", 0)],
+    ],
 )
 def test_odd_alphas(name, value):
     X, y = data(SquaredError())

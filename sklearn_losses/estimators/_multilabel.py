@@ -40,8 +40,8 @@ def indicator_of(y):
     """
     y = np.asarray(y) if isinstance(y, list) else y
     shape = getattr(y, "shape", ())
-    if len(shape) != 2 or shape[1] < 2:
-        return None
+    if len(shape) != 2 or shape[1] < 2 or hasattr(y, "__dask_graph__"):
+        return None  # a collection is not gathered to look at it
     y = y.toarray() if sparse.issparse(y) else np.asarray(y)
     odd = y.dtype.kind not in "biufO" or (y != 0) & (y != 1)
     odd = np.argwhere(np.broadcast_to(odd, y.shape))

@@ -131,7 +131,7 @@ class GroupFit:
         return LazyBunch(
             f"influence of {len(keep)} {what}",
             later,
-            cook=total * size[keep] / n_effective,
+            cook=total * size[keep] / (n_effective or 1.0),
             dispersion=1.0,
             n_effective=float(n_effective),
             **given,

@@ -549,6 +549,15 @@ def test_a_loss_is_no_judge_of_itself():
         model.coef_  # noqa: B018
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_units_of_distributions(unit):
+    model = TunedRegressor(GaussianDistribution(), max_fits=4, cv=KFold(3))
+    known = clone(model).fit(X, Y).predict(X)
+    assert_allclose(clone(model).fit(unit * X, Y).predict(unit * X), known, rtol=1e-5)
+    found = model.fit(X, unit * Y).predict(X)
+    assert_allclose(found / unit, known, rtol=0.05, atol=0.05)
+
+
 def test_ordered_classes():
     pandas = pytest.importorskip("pandas")
     names = np.array(["low", "middle", "high"])[THREE]

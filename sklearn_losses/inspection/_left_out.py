@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from sklearn_losses._machine._params import NONE, Interval
 from sklearn_losses.problem._blocks import LocalBlocks, second_order
 from sklearn_losses.solvers.descent._exact import (
     on_support,
@@ -22,6 +23,7 @@ from sklearn_losses.solvers.descent._exact import (
     sees_differences,
 )
 
+TOP = [NONE, Interval(1, None, "left", integer=True)]
 ENTRIES = 1 << 20  # of the rows' coordinates, of a block of rows
 ALONE = 1e-10  # of a row's curvature is that of others: it decides a coefficient alone
 

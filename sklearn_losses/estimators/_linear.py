@@ -284,7 +284,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         loss = self._usable_loss()
         blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
         if blocks is not None:
-            objectives, dtype = objectives_of_blocks(self, blocks, loss)
+            objectives, dtype = self._objectives_of_blocks(blocks, loss)
         else:
             objectives, dtype = self._objectives(
                 X, y, sample_weight, loss, offset, solves=True
@@ -373,6 +373,10 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             for target, own in zip(targets, offsets)
         ]
         return self._with_scale(objectives), X.dtype
+
+    def _objectives_of_blocks(self, blocks, loss):
+        """The same of rows in blocks."""
+        return objectives_of_blocks(self, blocks, loss)
 
     def _grouped(self, y, groups):
         """A target as `_objectives` takes it, of rows that are in no groups."""

@@ -30,9 +30,9 @@ from sklearn_losses.estimators._validation import (
 )
 from sklearn_losses.estimators.blocks._blocks import objectives_of_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
+from sklearn_losses.inspection._d2 import columns_of
 from sklearn_losses.inspection._left_out import Axes, left_out
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
-from sklearn_losses.inspection._scorer import _columns
 from sklearn_losses.losses._envelope import Envelope
 from sklearn_losses.model_selection._approximate import (
     HeldClassifier,
@@ -103,7 +103,7 @@ class RowMetric:
         self.held.held = raw
         X = np.empty((len(raw), 0))
         y, raw = targets_and_raw_predictions(self.held, X, self.y, self.loss)
-        each = [self.loss.value(*pair) for pair in _columns(y, raw, self.loss)]
+        each = [self.loss.value(*pair) for pair in columns_of(y, raw, self.loss)]
         return np.mean(each, axis=0)
 
     def slopes(self, loss, raw):

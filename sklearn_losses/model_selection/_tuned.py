@@ -311,7 +311,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         vars(self).pop("feature_names_in_", None)
         if seen.names is not None:
             self.feature_names_in_ = np.array(seen.names, dtype=object)
-        return seen.sample
+        return seen.sample[:4]
 
     @property
     def _classifies(self):

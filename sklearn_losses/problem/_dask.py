@@ -47,16 +47,28 @@ class DaskBlocks(RowBlocks):
     owner : str
         The estimator, for messages.
     X : dask array, dataframe or Delayed
-    y, sample_weight, offset : dask collections or None
+    y, sample_weight, offset, groups : dask collections or None
         In blocks of the same rows; an array whose lengths are known is cut like X.
+    groups_are : str, default="groups"
+        What messages call these.
     """
 
-    def __init__(self, owner, X, y=None, sample_weight=None, offset=None):
+    def __init__(
+        self,
+        owner,
+        X,
+        y=None,
+        sample_weight=None,
+        offset=None,
+        groups=None,
+        groups_are="groups",
+    ):
         self.owner = owner
         shape = getattr(X, "shape", ())
         self.n_columns = shape[1] if len(shape) == 2 else np.inf
         self.parts, self._given = [_parts(X)], [X]
         named = {"y": y, "sample_weight": sample_weight, "offset": offset}
+        named[groups_are] = groups
         for name, array in named.items():
             if array is None or np.isscalar(array):
                 self.parts.append([array] * len(self))

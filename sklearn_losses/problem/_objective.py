@@ -116,6 +116,10 @@ class Objective:
             offset=None if offset is None else np.ascontiguousarray(offset[:, outputs]),
         )
 
+    def without_offset(self):
+        """The same problem, where a loss cannot take an offset as it is."""
+        return self
+
     @property
     def is_joint(self) -> bool:
         """Whether all outputs share one objective."""

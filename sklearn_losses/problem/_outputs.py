@@ -69,6 +69,16 @@ class OutputsObjective(Objective):
     def relative(self):
         return None
 
+    def without_offset(self):
+        """The objective of targets without it, where outputs are no locations.
+
+        Of a loss that is fitted in location / scale an offset is of the location.
+        """
+        if self.offset is None or self.n_outputs == 1 or self.loss.is_in_locations:
+            return self
+        y = self.loss.without(self.targets.y, self.offset[:, :1])
+        return replace(self, targets=replace(self.targets, y=y), offset=None)
+
 
 @dataclass(frozen=True)
 class LevelsObjective(Objective):

@@ -40,6 +40,7 @@ class Data(NamedTuple):
     y: np.ndarray
     weight: np.ndarray | None
     offset: np.ndarray | None
+    groups: np.ndarray | None = None
 
     @property
     def mark(self):
@@ -61,13 +62,17 @@ def data_of(block):
     ValueError
         If they do not fit each other, or are no numbers.
     """
-    X, y, weight, offset = (*block, None, None)[:4]
+    X, y, weight, offset, groups = (*block, None, None, None)[:5]
     X = _rows_of(X)
     n = X.shape[0]
+    if len(getattr(y, "columns", ())) > 1:  # as those of times and events
+        y = y.to_records(index=False)
     y = np.asarray(y)
     y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
     weight, offset = (np.full(n, a) if np.isscalar(a) else a for a in (weight, offset))
-    for name, array in (("y", y), ("sample_weight", weight), ("offset", offset)):
+    groups = None if groups is None else np.asarray(groups).reshape(len(groups))
+    others = ("sample_weight", weight), ("offset", offset), ("groups", groups)
+    for name, array in (("y", y), *others):
         if array is not None and len(array) != n:
             raise ValueError(
                 f"{name} has {len(array)} rows and X has {n}. Cut them into the same "
@@ -79,7 +84,7 @@ def data_of(block):
         weight = np.ascontiguousarray(weight, dtype=np.float64).reshape(n)
     if offset is not None:
         offset = np.ascontiguousarray(offset, dtype=np.float64).reshape(n, -1)
-    return Data(X, y, weight, offset)
+    return Data(X, y, weight, offset, groups)
 
 
 def _rows_of(X):
@@ -271,6 +276,14 @@ class Look:
     trouble : str
         What cannot be used, or "".
     n_rows, n_features, n_bytes, mark : int
+    mass : float
+        What it counts in S.
+    n_groups : int
+        That count.
+    ids : ndarray or None
+        Numbers of some of its groups.
+    has_own_ids : bool
+        Whether these may be of groups that are numbered in each block anew.
     dtype : dtype
         Of X.
     names : tuple or None
@@ -292,6 +305,10 @@ class Look:
     n_features: int = 0
     n_bytes: int = 0
     mark: int = 0
+    mass: float = 0.0
+    n_groups: int = 0
+    ids: np.ndarray | None = None
+    has_own_ids: bool = False
     dtype: Any = None
     names: tuple | None = None
     units: tuple | None = None
@@ -314,6 +331,11 @@ def look(block, loss, has_labels, centre, n_blocks, seed):
     centre : bool
     n_blocks, seed : int
     """
+    return looked_at(block, _look, loss, has_labels, centre, n_blocks, seed)
+
+
+def looked_at(block, see, *args):
+    """What a function of the data of a block says of it, or what its trouble is."""
     X = block[0]
     names = tuple(X.columns) if hasattr(X, "iloc") else None
     n_features = X.shape[1] if len(np.shape(X)) == 2 else 0
@@ -321,7 +343,7 @@ def look(block, loss, has_labels, centre, n_blocks, seed):
         data = data_of(block)
         if len(data.y) == 0:
             return Look(n_features=n_features, names=names)
-        found = _look(data, loss, has_labels, centre, n_blocks, seed)
+        found = see(data, *args)
     except (TypeError, ValueError, OverflowError) as error:
         return Look(trouble=str(error), n_features=n_features, names=names)
     found.names = names
@@ -329,7 +351,19 @@ def look(block, loss, has_labels, centre, n_blocks, seed):
 
 
 def _look(data, loss, has_labels, centre, n_blocks, seed):
-    X, y, weight, offset = data
+    found, y = look_at_rows(data, centre), data.y
+    if has_labels:
+        found.labels, found.of_labels = _labels(y, data.weight)
+    else:
+        y = np.ascontiguousarray(y, dtype=np.float64)
+        loss.check_targets(y, name="y")
+    found.sample = _sample(data._replace(y=y), n_blocks, seed)
+    return found
+
+
+def look_at_rows(data, centre):
+    """The `Look` of a block, but for its targets."""
+    X, y, weight, offset, _ = data
     _check_finite("X", X.data if sparse.issparse(X) else X, X)
     for name, array in (("sample_weight", weight), ("offset", offset)):
         if array is not None:
@@ -343,14 +377,9 @@ def _look(data, loss, has_labels, centre, n_blocks, seed):
     found.n_bytes = X.data.nbytes + y.nbytes
     rows = SimpleNamespace(rows=Rows(X), sample_weight=weight)
     found.units = statistics(rows, centre)
+    found.mass = found.units[0]
     found.largest = 1.0 if weight is None else float(weight.max())
     found.n_offsets = 0 if offset is None else offset.shape[1]
-    if has_labels:
-        found.labels, found.of_labels = _labels(y, weight)
-    else:
-        y = np.ascontiguousarray(y, dtype=np.float64)
-        loss.check_targets(y, name="y")
-    found.sample = _sample(data._replace(y=y), n_blocks, seed)
     return found
 
 
@@ -399,13 +428,18 @@ def _labels_and_codes(y):
     return np.unique(y, return_inverse=True)
 
 
+def share_of_sample(n_features, n_blocks):
+    """How many rows stand for a block."""
+    n_columns = n_features + 1
+    wanted = min(max(FEW, ROWS_PER_COEF * n_columns), SAMPLED // n_columns)
+    return max(1, -(-wanted // n_blocks))
+
+
 def _sample(data, n_blocks, seed):
     """Rows that stand for a block, of which each has the same chance."""
-    X, y, weight, offset = data
-    n_columns = X.shape[1] + 1
-    wanted = min(max(FEW, ROWS_PER_COEF * n_columns), SAMPLED // n_columns)
+    X, y, weight, offset, _ = data
     here = np.arange(len(y)) if weight is None else np.flatnonzero(weight > 0)
-    size = min(len(here), max(1, -(-wanted // n_blocks)))
+    size = min(len(here), share_of_sample(X.shape[1], n_blocks))
     if size == 0:
         return None
     if size < len(here):
@@ -423,7 +457,7 @@ class Overview:
 
     Attributes
     ----------
-    n_rows, n_features, n_bytes, mark, n_offsets, largest
+    n_rows, n_features, n_bytes, mark, n_offsets, largest, n_groups
         As of `Look`.
     dtype : dtype
         float32 if all blocks are.
@@ -444,6 +478,7 @@ class Overview:
     names: tuple | None
     total_weight: float
     largest: float
+    n_groups: int
     units: tuple
     labels: np.ndarray | None
     of_labels: np.ndarray | None
@@ -474,8 +509,8 @@ def overview(looks):
                     f"not {there}."
                 )
     looks = [found for _, found in full]
-    total = float(sum(found.units[0] for found in looks))
-    if not total > 0:
+    total = float(sum(found.mass for found in looks))
+    if not sum(found.units[0] for found in looks) > 0:
         raise ValueError("All sample weights are zero: nothing is left to fit.")
     labels, of_labels = _all_labels(full)
     return Overview(
@@ -488,6 +523,7 @@ def overview(looks):
         one.names,
         total,
         max(found.largest for found in looks),
+        sum(found.n_groups for found in looks),
         units_of([found.units for found in looks]),
         labels,
         of_labels,
@@ -514,7 +550,11 @@ def _all_labels(full):
 
 
 def _joined(samples):
-    """The rows that stand for all blocks."""
+    """The rows that stand for all blocks, in groups that are those of one block."""
+    if samples[0].groups is not None:
+        sizes = [sample.groups.max() + 1 for sample in samples]
+        before = np.cumsum([0, *sizes])
+        samples = [s._replace(groups=s.groups + n) for s, n in zip(samples, before)]
     columns = list(zip(*samples))
     X, *others = columns
     stack = sparse.vstack if any(map(sparse.issparse, X)) else np.concatenate

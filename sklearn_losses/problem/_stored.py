@@ -25,9 +25,8 @@ class StoredBlocks(RowBlocks):
     Parameters
     ----------
     blocks : sequence of callable
-        ``() -> (X, y)``, or ``(X, y, sample_weight)``, or
-        ``(X, y, sample_weight, offset)``: each makes the same block whenever it is
-        called.
+        ``() -> (X, y, sample_weight, offset, groups)``, of which the last ones may be
+        left out or None: each makes the same block whenever it is called.
 
     See Also
     --------
@@ -80,10 +79,10 @@ class StoredBlocks(RowBlocks):
             kind = ValueError if isinstance(error, ValueError) else RuntimeError
             what = f"{type(error).__name__}: {error}"
             raise kind(f"Block {k} cannot be read. {what}") from error
-        if not (isinstance(block, (tuple, list)) and 2 <= len(block) <= 4):
+        if not (isinstance(block, (tuple, list)) and 2 <= len(block) <= 5):
             raise TypeError(
-                f"Block {k} must be (X, y), (X, y, sample_weight) or (X, y, "
-                f"sample_weight, offset). Got {_what(block)}."
+                f"Block {k} must be (X, y), or (X, y, sample_weight, offset, groups) "
+                f"up to any of them. Got {_what(block)}."
             )
         return block
 
@@ -95,6 +94,7 @@ class StoredBlocks(RowBlocks):
         sample_weight: Any = None,
         offset: Any = None,
         n_rows: int = ROWS,
+        groups: Any = None,
     ) -> Self:
         """Arrays of which a slice of rows is read: memory maps, HDF5, zarr.
 
@@ -105,36 +105,44 @@ class StoredBlocks(RowBlocks):
             None.
         n_rows : int, default=65536
             The rows of a block, best a multiple of those that the store has in a chunk.
+        groups : array-like, default=None
+            Queries or strata, whose rows follow each other. A block then ends where a
+            group does, so that it has some more rows.
 
         Returns
         -------
         StoredBlocks
         """
-        given = X, y, sample_weight, offset
-        for name, array in zip(("X", "y", "sample_weight", "offset"), given):
+        given = X, y, sample_weight, offset, groups
+        names = "X", "y", "sample_weight", "offset", "groups"
+        for name, array in zip(names, given):
             if not hasattr(array, "shape") and (array is not None or name in "Xy"):
                 raise TypeError(
                     f"StoredBlocks.arrays needs arrays with a shape, and {name} is a "
                     f"{type(array).__name__}. Use numpy.asarray({name})."
                 )
         n = X.shape[0]
-        for name, array in zip(("y", "sample_weight", "offset"), given[1:]):
+        for name, array in zip(names[1:], given[1:]):
             if array is not None and array.shape[0] != n:
                 raise ValueError(
                     f"{name} has {array.shape[0]} rows and X has {n}. Each row of X "
                     "needs one."
                 )
-        starts = range(0, n, n_rows)
-        return cls([partial(_slices, given, slice(i, i + n_rows)) for i in starts])
+        ends = [*range(n_rows, n, n_rows), n]
+        if groups is not None:
+            ends = list(dict.fromkeys(_end_of_group(groups, end) for end in ends))
+        pieces = map(slice, [0, *ends], ends)
+        return cls([partial(_slices, given, piece) for piece in pieces])
 
     @classmethod
     def parquet(
         cls,
         source: Any,
-        target: str,
+        target: str | Sequence[str],
         columns: Iterable[str] | None = None,
         sample_weight: str | None = None,
         offset: str | None = None,
+        groups: str | None = None,
     ) -> Self:
         """Columns of Parquet or Arrow files, by pyarrow.dataset.
 
@@ -144,12 +152,12 @@ class StoredBlocks(RowBlocks):
         ----------
         source : str, path, list of them, or pyarrow.dataset.Dataset
             Files, or a folder of them.
-        target : str
-            The column of y.
+        target : str, or list of them
+            The column of y; of several, such as event and time, y has the fields.
         columns : iterable of str, default=None
             Those of X; None means all others.
-        sample_weight, offset : str, default=None
-            Their columns.
+        sample_weight, offset, groups : str, default=None
+            Their columns. A block has to hold whole groups.
 
         Returns
         -------
@@ -160,18 +168,20 @@ class StoredBlocks(RowBlocks):
         data = source
         if not isinstance(data, arrow.Dataset):
             data = arrow.dataset(source)
-        others = [name for name in (sample_weight, offset) if name is not None]
+        others = [n for n in (sample_weight, offset, groups) if n is not None]
+        targets = [target] if isinstance(target, str) else list(target)
         if columns is None:
-            taken = {target, *others}
+            taken = {*targets, *others}
             columns = [name for name in data.schema.names if name not in taken]
         names = [*columns]
-        for name in (*names, target, *others):
+        for name in (*names, *targets, *others):
             if name not in data.schema.names:
                 raise ValueError(
                     f"There is no column {name!r} in these files. Got "
                     f"{', '.join(data.schema.names[:20])}."
                 )
-        roles = names, target, sample_weight, offset
+        of_y = target if isinstance(target, str) else targets
+        roles = names, of_y, sample_weight, offset, groups
         return cls([partial(_fragment, part, roles) for part in _row_groups(data)])
 
 
@@ -183,6 +193,18 @@ def _what(block):
 
 def _slices(arrays, rows):
     return tuple(None if array is None else array[rows] for array in arrays)
+
+
+def _end_of_group(groups, end):
+    """The first row from `end` on that is of another group than the one before."""
+    n, step = groups.shape[0], ROWS
+    last = groups[end - 1 : end] if end > 0 else None
+    while last is not None and end < n:
+        others = np.flatnonzero(np.asarray(groups[end : end + step]) != last)
+        if len(others):
+            return end + int(others[0])
+        end = min(end + step, n)
+    return end
 
 
 def _row_groups(data):
@@ -197,7 +219,8 @@ def _row_groups(data):
 def _fragment(part, roles):
     """A block of a piece of a dataset, whose columns become the rows of X."""
     names, target, *others = roles
-    wanted = [name for name in (*names, target, *others) if name is not None]
+    targets = [target] if isinstance(target, str) else target
+    wanted = [name for name in (*names, *targets, *others) if name is not None]
     table = part.to_table(columns=wanted)
     columns = [table.column(name).to_numpy() for name in names]
     is_single = all(column.dtype == np.float32 for column in columns)
@@ -213,4 +236,6 @@ def _fragment(part, roles):
                     "`columns`, or encode it."
                 ) from error
     rest = (None if n is None else table.column(n).to_numpy() for n in others)
-    return X, table.column(target).to_numpy(), *rest
+    y = [table.column(name).to_numpy() for name in targets]
+    y = y[0] if isinstance(target, str) else np.rec.fromarrays(y, names=targets)
+    return X, y, *rest

@@ -14,17 +14,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn_losses import (
     MCP,
     CrossEntropy,
-    GaussianDistribution,
     GroupLasso,
     Huber,
     LinearClassifier,
-    LinearOrdinalClassifier,
     LinearRegressor,
     LogLoss,
     Poisson,
     Quantile,
     RowBlocks,
     StoredBlocks,
+    d2_score,
     loss_scorer,
 )
 from sklearn_losses.solvers.descent._exact import polished
@@ -258,6 +257,27 @@ def test_scores_are_sums():
             score(X)
 
 
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (Huber(), RAW),
+        (Quantile(0.8), RAW),
+        (Poisson(), CLASSES),
+        (LogLoss(), CLASSES > 0),
+        (LogLoss(), CLASSES),
+        (CrossEntropy(), CLASSES),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weights"])
+def test_d2_is_that_of_all_rows(loss, y, weight):
+    kind = LinearRegressor if loss.task == "regression" else LinearClassifier
+    model = kind(loss).fit(X, y)
+    blocks = StoredBlocks.arrays(X, y, weight, n_rows=90)
+    wanted = d2_score(model, X, y, loss, weight)
+    assert d2_score(model, blocks, None, loss) == pytest.approx(wanted, rel=1e-10)
+
+
 # -------------------------------------------------------------------------- refusals
 def spoilt(k, **changes):
     """Blocks, of which one is another one."""
@@ -351,22 +371,10 @@ class Changing(Elsewhere):
             "'mad' is a median",
         ),
         (
-            LinearRegressor(GaussianDistribution()),
-            Elsewhere(cut(X, RAW)),
-            ValueError,
-            "several outputs",
-        ),
-        (
             LinearRegressor(solver="active-set", penalty="l1"),
             Elsewhere(cut(X, RAW)),
             ValueError,
             "needs rows at hand",
-        ),
-        (
-            LinearOrdinalClassifier(),
-            Elsewhere(cut(X, CLASSES)),
-            TypeError,
-            "cannot fit rows in blocks",
         ),
         (
             LinearRegressor(),

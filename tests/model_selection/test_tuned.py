@@ -571,7 +571,7 @@ def test_ordered_classes():
     assert list(named.classes_) == ["low", "middle", "high"]
     assert_allclose(named.predict_proba(X), plain.predict_proba(X))
     assert not hasattr(named, "decision_function")
-    with pytest.raises(TypeError, match="cannot fit rows in blocks"):
+    with pytest.raises(TypeError, match="with rows in blocks"):
         TunedClassifier(CumulativeLogit(), cv=(X, THREE)).fit(
             StoredBlocks.arrays(X, THREE, n_rows=50)
         )

@@ -20,7 +20,14 @@ from sklearn_losses._machine._typing import (
 from sklearn_losses.estimators._labels import class_factors
 from sklearn_losses.estimators._linear_model import _defines_probabilities, _loss_of
 from sklearn_losses.estimators._validation import warn_caller
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._lazy import (
+    Score,
+    lazy_of_collections,
+    mean_of_blocks,
+)
 from sklearn_losses.losses._arguments import moderate_weight
+from sklearn_losses.problem._blocks import RowBlocks
 
 TARGETS = "auto", "mode", "median", "mean"
 
@@ -77,7 +84,7 @@ class OrdinalMixin(ClassifierMixin):
     """The order of the classes, and predictions of latent values and thresholds."""
 
     _tasks = ("ordinal",)
-    _takes_outputs = True
+    _takes_outputs = _predicts_blocks = True
     _labels_in = ("classes_", "thresholds_")
 
     def _usable_loss(self):
@@ -147,6 +154,7 @@ class OrdinalMixin(ClassifierMixin):
         }
 
     # ------------------------------------------------------------------- predictions
+    @lazy_of_collections
     def predict_latent(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The latent values, X @ coef_ + offset, which thresholds_ divide.
 
@@ -186,6 +194,7 @@ class OrdinalMixin(ClassifierMixin):
         ends = np.tile(self.thresholds_, (len(latent), 1))
         return _loss_of(self).inverse_link(np.column_stack([latent, ends]))
 
+    @lazy_of_collections
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
         """The class of each row that `target` says.
 
@@ -202,6 +211,7 @@ class OrdinalMixin(ClassifierMixin):
         return np.asarray(self.classes_)[index]
 
     @available_if(_defines_probabilities)
+    @lazy_of_collections
     def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Probabilities of the classes; there is no such method if the loss has none.
 
@@ -220,8 +230,8 @@ class OrdinalMixin(ClassifierMixin):
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
@@ -229,7 +239,7 @@ class OrdinalMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), default=None
         offset : array-like of shape (n_samples,), or float, default=None
@@ -238,6 +248,9 @@ class OrdinalMixin(ClassifierMixin):
         -------
         float
         """
+        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
+        if blocks is not None:
+            return mean_of_blocks(blocks, Score(self, "score"))
         return accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight)
 
     def __sklearn_tags__(self):

@@ -16,9 +16,11 @@ from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._blocks import Point
 from sklearn_losses.problem._blocks_duality import BlocksDual, Slopes, dual_part
 from sklearn_losses.solvers.descent._gap import Gap
+from sklearn_losses.solvers.descent._groups import GroupGap, kinds_of
 from sklearn_losses.solvers.descent._line_search import ENOUGH, length_of_grid
 from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
 from sklearn_losses.solvers.descent._settings import SETTINGS
+from sklearn_losses.terms._groups import GroupModel
 from sklearn_losses.terms._term import LossTerm, has_minimum_0
 
 PATIENCE = 2  # bounds that were not better, until others are tried, too
@@ -41,7 +43,7 @@ def sweep(block, point, h, unit, second):
     Returns
     -------
     numbers : ndarray
-        Value, excess, size, steepness.
+        Value, excess, size, steepness and, of groups, what the slopes prove.
     first : ndarray
     second : ndarray or None
     of_c : ndarray or None
@@ -53,7 +55,13 @@ def sweep(block, point, h, unit, second):
     sums = Sums(problem.features, problem.n_outputs, second=second)
     along = np.empty_like(raw)
     seen = problem.sweep(sums, raw, h, along, theta)
-    numbers = np.array([seen.value, seen.excess, seen.size, seen.steepness])
+    numbers = [seen.value, seen.excess, seen.size, seen.steepness, 0.0]
+    if problem.couples_rows:
+        offset, slopes = problem.term.offset, seen.whole.slopes
+        numbers[-1] = seen.whole.conjugate - (
+            0.0 if offset is None else slopes @ offset
+        )
+    numbers = np.array(numbers)
     if second is None:
         return numbers, sums.first, None, None, Largest(0.0)
     largest = seen.largest_curvature if problem.is_steep else 0.0
@@ -85,7 +93,8 @@ def line(block, point, direction, lengths, h):
 def hessian(block, point, h, unit):
     """The Hessian of a block's loss of all outputs, and the sum of the traces."""
     problem, raw = _problem(block, point, unit)
-    return problem.hessian(raw + problem.features.raw(point.theta), h)
+    theta = point.theta if block.is_joint else point.theta[0]
+    return problem.hessian(raw + problem.features.raw(theta), h)
 
 
 def product(block, point, h, unit, v):
@@ -107,7 +116,8 @@ def _problem(block, point, unit):
     features, term = point.features(block), block.term()
     term.unit = unit
     raw = np.zeros(term.shape) if term.offset is None else term.offset.copy()
-    return CentredProblem(term, features, Price(), True), raw
+    kind, _ = kinds_of(block)
+    return kind(term, features, Price(), True), raw
 
 
 # ------------------------------------------------------------------- what they add to
@@ -206,12 +216,14 @@ class Passes:
 
 def _swept(found, theta, second):
     """What `sweep` has found in all blocks, as `Swept`."""
-    (value, excess, size, steepness), first, by_c, of_c, largest = found
+    (value, excess, size, steepness, proved), first, by_c, of_c, largest = found
     seen = Swept(BlockSums(first, by_c, of_c, second), value, excess)
     seen.size, seen.steepness, seen.largest = size, steepness, float(largest)
     seen.moment = seen.along = float(np.vdot(first.reshape(theta.shape), theta))
     if second is not None:
         seen.curvature = float(of_c.sum())
+    seen.whole = GroupModel(value, None, None, excess, conjugate=proved)
+    seen.whole.size, seen.whole.steepness = size, steepness
     return seen
 
 
@@ -392,6 +404,29 @@ class BlocksProblem(CentredProblem):
         at = passes.point(raw), h, unit
         _, curvature = passes.sum(product, *at, np.zeros_like(raw))
         return lambda v: passes.sum(product, *at, v)[0], curvature
+
+
+class BlocksGroupProblem(BlocksProblem):
+    """The same of groups, of which each block has whole ones."""
+
+    couples_rows = True
+
+
+class BlocksGroupGap(GroupGap):
+    """The gap of groups in blocks, whose slopes come with what they prove."""
+
+    def _seen_ahead(self, descent, step):
+        # The step will most probably be made: its end is seen then.
+        there, h = descent.state.raw + step.direction, descent.smoothing.width
+        seen = descent.problem.term.seen(there, h)
+        return seen.whole, step.new, seen.sums.by_g[0]
+
+
+def kinds_in_blocks(objective):
+    """The problem and the gap of an objective of rows in blocks."""
+    if objective.loss.granularity == "group":
+        return BlocksGroupProblem, BlocksGroupGap
+    return BlocksProblem, BlocksGap
 
 
 class BlocksGap(Gap):

@@ -133,6 +133,10 @@ def influence(
 
     Notes
     -----
+    Weights count rows: a row of weight 2 is left out as two rows are, and the sum of
+    weights is the number of rows in `dispersion`, `cook` and `dfbetas`, which all other
+    fields do not need. `standard_errors` takes them up to a factor.
+
     A loss with scale="mad" is taken with the scale that it was fitted with, and
     class_weight="balanced" with the weights of all rows.
 
@@ -217,6 +221,12 @@ def _told(fit, each, top):
     found = [one.found for one in each]
     total = each[0].total
     sums = sum(one.sums for one in found)
+    if sums[2] == 0.0:
+        raise ValueError(
+            f"influence has no curvature here, because {fit.loss!r} bends at no row: "
+            "all residuals are beyond where it is a straight line, or flat. Use a "
+            "scale that fits the unit of y, such as scale='mad', or a larger one."
+        )
     dispersion = _dispersion(fit, *sums[:3], total)
     size = sum(one.size for one in found)
     with np.errstate(divide="ignore", invalid="ignore"):

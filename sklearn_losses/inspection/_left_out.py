@@ -256,7 +256,7 @@ class Deletions:
         coef, intercept, at = polished(objective, coef, intercept, blocks)
         T, share = at.axes()
         pull = T.T @ at.penalty_slope(at.theta).ravel()
-        shape = len(coef), -1, len(share)
+        shape = len(coef), len(T) // len(coef), len(share)
         self.to_coef = self._in_coefs(T.reshape(shape), at.point)
         axes = Axes(T.reshape(shape), share, pull)
         if watched is not None:

@@ -356,6 +356,14 @@ def test_rows_that_decide_alone_are_said_where_no_residual_is_left():
     assert len(said) == 2
 
 
+@pytest.mark.parametrize("penalty", [None, "l2"])
+@pytest.mark.filterwarnings("ignore:The penalty of alpha")
+def test_a_loss_that_bends_at_no_row(penalty):
+    model = LinearRegressor(Huber(), penalty=penalty).fit(X, 1e9 * Y)
+    with pytest.raises(ValueError, match="bends at no row"):
+        influence(model, X, 1e9 * Y)
+
+
 @each([SquaredError(), Huber(), Barron()])
 def test_rows_of_one_target_move_nothing(loss):
     y = np.full(N, 3.0)

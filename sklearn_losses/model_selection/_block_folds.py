@@ -169,7 +169,7 @@ def looked_at(search, blocks):
     has_labels = is_classifier(final)
     folds = BlockFolds(USUAL if search.cv is None else int(search.cv), has_labels)
     parts = SquaredError(), has_labels, True, max(1, len(blocks)), 0
-    seen = overview(list(blocks.map(look, *parts)))
+    seen = overview(blocks.map(look, *parts))
     n_rows, of_classes = blocks.sum(census, folds, seen.labels)
     for k in range(folds.n):
         if n_rows[k] == 0:

@@ -422,7 +422,7 @@ def test_at_most_two_blocks_are_in_memory():
     assert most <= 3 * 10  # views count, too
 
 
-# BLOCKS=40_000 in the environment makes it 50 GB, and takes most of an hour.
+# BLOCKS=40_000 in the environment makes it 50 GB, and takes half an hour or less.
 MANY_BLOCKS = int(os.environ.get("BLOCKS", 400))
 
 
@@ -440,7 +440,19 @@ def test_memory_does_not_grow_with_the_rows(n_blocks):
     LinearRegressor("huber").fit(blocks)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 4 * 1.3e6 + 8e6 + 1000 * n_blocks
+    assert peak < 4 * 1.3e6 + 8e6
+
+
+def test_nothing_of_a_block_is_kept():
+    def peak(n_blocks):
+        blocks = StoredBlocks([lambda: (X[:20], RAW[:20])] * n_blocks)
+        tracemalloc.start()
+        LinearRegressor(alpha=1.0).fit(blocks)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(2000) < peak(1000) + 300 * 1000
 
 
 def test_memory_maps(tmp_path):

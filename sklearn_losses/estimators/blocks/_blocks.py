@@ -97,7 +97,7 @@ def objectives_of_blocks(estimator, blocks, loss):
     check_usable(estimator, loss)
     owner, centre = type(estimator).__name__, estimator.fit_intercept
     parts = look, loss, is_classifier(estimator), centre
-    seen, log, _ = seen_of(estimator, blocks, *parts)
+    seen, log = seen_of(estimator, blocks, *parts)
     pose = Pose(loss, 1, centre, seen.total_weight)
     poses = [pose]
     if is_classifier(estimator):
@@ -115,8 +115,8 @@ def objectives_of_blocks(estimator, blocks, loss):
     return found, seen.dtype
 
 
-def seen_of(estimator, blocks, look, *parts):
-    """What a first pass over blocks sees, the log of passes, and all `Look`s.
+def seen_of(estimator, blocks, look, *parts, also=None):
+    """What a first pass over blocks sees, and the log of passes.
 
     Sets what it says of features.
 
@@ -124,15 +124,17 @@ def seen_of(estimator, blocks, look, *parts):
     ----------
     look : callable
         (block, *parts, number of blocks, seed) -> Look
+    also : callable, default=None
+        It sees each `Look`, and hands it on.
     """
     start, seed = time.perf_counter(), draw_seed(estimator.random_state)
-    looks = list(blocks.map(look, *parts, max(1, len(blocks)), seed))
-    seen = overview(looks)
+    looks = blocks.map(look, *parts, max(1, len(blocks)), seed)
+    seen = overview(looks if also is None else map(also, looks))
     log = PassLog(seen.n_bytes, estimator.verbose)
     log("look", time.perf_counter() - start)
     check_size_of_weights(np.array([seen.largest]))
     _set_features(estimator, seen)
-    return seen, log, looks
+    return seen, log
 
 
 def _set_features(estimator, seen):

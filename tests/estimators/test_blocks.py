@@ -26,6 +26,7 @@ from sklearn_losses import (
     d2_score,
     loss_scorer,
 )
+from sklearn_losses.problem._posed import look, overview
 from sklearn_losses.solvers.descent._exact import polished
 from tests.estimators.test_callbacks import Script
 
@@ -445,9 +446,9 @@ def test_memory_does_not_grow_with_the_rows(n_blocks):
 
 def test_nothing_of_a_block_is_kept():
     def peak(n_blocks):
-        blocks = StoredBlocks([lambda: (X[:20], RAW[:20])] * n_blocks)
+        parts = (X[:20], RAW[:20]), Huber(), False, True, n_blocks, 0
         tracemalloc.start()
-        LinearRegressor(alpha=1.0).fit(blocks)
+        overview(look(*parts) for _ in range(n_blocks))
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

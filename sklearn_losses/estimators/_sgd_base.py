@@ -58,6 +58,7 @@ from sklearn_losses.estimators._warnings import (
     look_at_objective,
     odd_results,
     warn_of_penalty,
+    warn_of_reach,
 )
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
@@ -369,7 +370,9 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         state, *found = self._joined(results)
         if callbacks is not None:
             callbacks.end_fit(*found)
-        if not partial and overflow is None:
+        if overflow is None and partial:
+            warn_of_reach(self, objective, *found)
+        elif overflow is None:
             self._warn_of_results(objective, results, *found, dtype, train)
         return state, found, overflow
 

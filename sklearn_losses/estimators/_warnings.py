@@ -27,6 +27,7 @@ OBJECT = {"has": "it", "have": "them"}
 ROUNDING = 1e-12  # of entries of X times deviations of y
 FEW = 500  # rows, or twice as many, that are looked at for rounding ...
 MUCH_LOST = 0.01  # ... which may cost so much of the gain
+FEWEST_ROWS = 10  # of a call of a stream, of which most is more than chance
 # Of the gain over the best constant is much for a penalty; in classification, where
 # nearly separate classes make large coefficients, for one of X in too small a unit.
 LARGE_SHARE, LARGE_OF_CLASSES = 0.1, 0.5
@@ -202,6 +203,21 @@ def warn_of_penalty(
         message = result.strong_penalty(converged)
     if message:
         warn_caller(message if of is None else f"The task {of!r}: {message}")
+
+
+def warn_of_reach(estimator, objective, coef, intercept):
+    """Warn that most rows of a call of a stream do not count, if they are many.
+
+    Parameters as of `odd_results`.
+    """
+    is_one_of_many = objective.loss.granularity == "point"
+    if not is_one_of_many or objective.rows.n_rows < FEWEST_ROWS:
+        return
+    with np.errstate(all="ignore"):
+        point = coef, intercept, None, coef.dtype, None
+        message = _Result(estimator, objective, *point).out_of_reach()
+    if message:
+        warn_caller(message.replace("this fit", "these rows"))
 
 
 def warn_of_infinite(estimator, raw, predicted):

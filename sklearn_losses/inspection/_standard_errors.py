@@ -47,7 +47,8 @@ def standard_errors(
     With slopes g_i and curvatures c_i of the weighted losses, the covariance of the
     coefficients is H^-1 (sum_i g_i^2 x_i x_i') H^-1 with H = sum_i c_i x_i x_i', which
     holds for independent rows whatever the distribution of y is (HC0 in the language
-    of least squares).
+    of least squares). A row is one observation, whatever its weight: where weights are
+    counts of equal rows, pass the rows themselves, as ``np.repeat`` makes them.
 
     Those of `LinearSurvival` are of the model, H^-1, or the sandwich, of rows or of
     clusters; with `CoxPH` it is that of Lin and Wei.

@@ -177,7 +177,8 @@ class CensoredLikelihood(Likelihood):
             side = "right" if low.any() else "left"
             raise ValueError(
                 f"{type(self).__name__} has nothing to fit, because every target is "
-                f"censored from the {side}: no event was observed."
+                f"censored from the {side}. It needs a row, with a weight above 0, "
+                "whose event was observed."
             )
         ends = y[np.isfinite(y)]
         if self.scale == MLE and (ends == ends[0]).all():

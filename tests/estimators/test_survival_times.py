@@ -260,7 +260,7 @@ def test_contract(estimator, check, routing):
             lambda: LinearSurvival(WeibullAFT()).fit(
                 X, survival_target(0 * EVENT, SEEN)
             ),
-            "no event was observed",
+            "needs a row, with a weight above 0",
         ),
     ],
 )

@@ -126,6 +126,8 @@ class Pose:
         Of the weights of each class.
     output : int or None
         One versus rest: the class that is 1.
+    of_classes : tuple or None
+        The share of each class in S, if it is of use.
     """
 
     loss: Any
@@ -135,6 +137,7 @@ class Pose:
     classes: np.ndarray | None = None
     factors: np.ndarray | None = None
     output: int | None = None
+    of_classes: tuple | None = None
 
     def objective(self, data, total_weight=None, price=None):
         """The share of some data in the objective, or (with S) one of them alone."""

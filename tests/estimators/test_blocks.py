@@ -219,7 +219,7 @@ def test_callbacks_see_iterations_and_may_stop():
     model = LinearRegressor("huber").set_callbacks(script).fit(blocks)
     assert len(script.models) > 3
     assert script.data[0][0] is blocks
-    stopped = LinearRegressor("huber").set_callbacks(Script(lambda: True, at=2))
+    stopped = LinearRegressor("huber").set_callbacks(Script(lambda: True, at=1))
     assert stopped.fit(blocks).n_iter_ < model.n_iter_
 
 

@@ -167,7 +167,8 @@ def _poses_of_classes(estimator, pose, seen):
         factors=factors,
     )
     if pose.loss.granularity == "row":
-        return [Pose(n_outputs=len(classes), **common)]
+        share = tuple((weights / weights.sum()).tolist())
+        return [Pose(n_outputs=len(classes), of_classes=share, **common)]
     if len(classes) == 2:
         return [Pose(n_outputs=1, **common)]
     return [Pose(n_outputs=1, output=k, **common) for k in range(len(classes))]

@@ -235,7 +235,8 @@ class Certified(Solver):
         self.method = descent.models.method_of(descent.model)
         state = descent.state
         value, curvature = state.best if features.is_near else None, None
-        if self.polish and has_exact_curvature(objective):
+        is_stopped = descent.limits.stop.is_set()
+        if self.polish and has_exact_curvature(objective) and not is_stopped:
             start = np.atleast_2d(coef), np.atleast_1d(intercept)
             is_dear = blocks is not None
             known = descent.problem.term.passes.last_second if is_dear else None

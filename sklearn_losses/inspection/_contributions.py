@@ -123,13 +123,14 @@ def contributions(
     each = [_Part(o, *point) for o, point in zip(fit.objectives, fit.points)]
     values = [part.values() for part in each]
     slopes = np.concatenate([part.slopes() for part in each], axis=2)
+    slopes = slopes[..., 1:] if fit.is_difference else slopes
     penalty = sum(part.penalty for part in each)
     by_term = sum(values)
     return LazyBunch(
         f"contributions of {fit.n_rows} rows to an objective",
         {
             "by_feature": partial(_by_feature, each),
-            "by_gradient": partial(_by_gradient, each),
+            "by_gradient": partial(_by_gradient, each, fit.is_difference),
             "rise": partial(_rise, each),
         },
         objective=float(by_term.sum() + penalty),
@@ -282,7 +283,7 @@ def _by_feature(each):
     return found
 
 
-def _by_gradient(each):
+def _by_gradient(each, is_difference):
     parts = []
     for part in each:
         dense = _dense(part, "by_gradient")
@@ -290,6 +291,7 @@ def _by_gradient(each):
         slopes = part.share[:, None] * part.slope_at(part.raw)
         parts.append(slopes[:, :, None] * z[:, None, :])
     found = np.concatenate(parts, axis=1)
+    found = found[:, 1:] if is_difference else found
     return found[:, 0] if found.shape[1] == 1 else found
 
 

@@ -156,6 +156,12 @@ def census(block, folds, classes):
     return n_rows, found.reshape(shape)
 
 
+def look_at_all(blocks, loss, has_labels):
+    """The `Overview` of blocks whose y are labels, or targets of a loss."""
+    parts = loss, has_labels, True, max(1, len(blocks)), 0
+    return overview(blocks.map(look, *parts))
+
+
 def looked_at(search, blocks):
     """Rows in blocks as `BlockData`, and their splits, after a look at them.
 
@@ -168,8 +174,7 @@ def looked_at(search, blocks):
     _check_usable(search, final)
     has_labels = is_classifier(final)
     folds = BlockFolds(USUAL if search.cv is None else int(search.cv), has_labels)
-    parts = SquaredError(), has_labels, True, max(1, len(blocks)), 0
-    seen = overview(blocks.map(look, *parts))
+    seen = look_at_all(blocks, SquaredError(), has_labels)
     n_rows, of_classes = blocks.sum(census, folds, seen.labels)
     for k in range(folds.n):
         if n_rows[k] == 0:

@@ -47,23 +47,19 @@ class OutputsPose:
             y, each = self.codes[k], self.factors[k]
             weight = each if weight is None else weight * each
         y = np.ascontiguousarray(y, dtype=np.float64)
-        y, offset = beside_offset(self.loss, y, data.offset, self.n_outputs)
         return OutputsObjective(
             *(self.loss, Rows(data.X), Targets(y), weight),
             self.total_weight if total_weight is None else total_weight,
             Price() if price is None else price,
             self.n_outputs,
             fit_intercept=self.fit_intercept,
-            offset=offset,
+            offset=of_location(data.offset, self.n_outputs),
             predictors=self.predictors,
-        )
+        ).without_offset()
 
 
-def beside_offset(loss, y, offset, n_outputs):
-    """Targets, and offsets with a column for each output, of that of the location."""
-    if offset is not None and hasattr(loss, "without") and n_outputs > 1:
-        return loss.without(y, offset), None
-    if offset is not None:
-        others = np.zeros((len(offset), n_outputs - 1))
-        offset = np.column_stack([offset, others])
-    return y, offset
+def of_location(offset, n_outputs):
+    """Offsets with a column for each output, of that of the location."""
+    if offset is None:
+        return None
+    return np.column_stack([offset, np.zeros((len(offset), n_outputs - 1))])

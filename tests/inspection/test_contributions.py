@@ -92,6 +92,14 @@ def test_several_classes_against_the_rest():
     assert_allclose(row, found.by_output.sum(axis=1), rtol=1e-9)
 
 
+def test_two_classes_of_a_joint_loss_are_those_of_their_difference():
+    joint = LinearClassifier(CrossEntropy(), alpha=0.02, tol=1e-12)
+    alone = LinearClassifier(LogLoss(), alpha=0.01, tol=1e-12)
+    both = [contributions(m.fit(X, LABELS), X, LABELS) for m in (joint, alone)]
+    for name in ("by_term", "slope_by_term", "by_feature", "by_gradient", "rise"):
+        assert_allclose(*(getattr(one, name) for one in both), rtol=1e-5, atol=1e-9)
+
+
 @each([SquaredError(), PseudoHuber(), LogLoss(), CrossEntropy()])
 def test_the_rise_without_a_feature(loss):
     y = target(loss)

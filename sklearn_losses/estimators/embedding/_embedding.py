@@ -538,7 +538,9 @@ class LinearEmbedding(BaseEmbedding):
     times, and a softmax (`NCA`, `InfoNCE`, `SupCon`) has it w times. A pair counts as
     the product of both rows, a triplet as its anchor, as does a row of an `AnchorLoss`
     of your own; which pairs and triplets are mined does not depend on weights. Rows
-    that are really repeated see each other as nearest ones, which is another fit.
+    that are really repeated see each other as nearest ones, which is another fit: w of
+    them have w (w - 1) such pairs, which no fit can count in which weights matter in
+    proportion.
 
     NCA is not convex, nor is any loss of few components: what is found depends on
     `init`.

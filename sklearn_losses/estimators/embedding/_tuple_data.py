@@ -102,7 +102,8 @@ def read_data(estimator, X, y, sample_weight=None, reset=True):
     check_structure(X)
     X, y = validate_data(estimator, X, y, reset=reset, **ROWS)
     check_one_kind(y)
-    check_classification_targets(y)
+    if y.dtype.kind not in "biuU":  # of which all are labels
+        check_classification_targets(y)
     kept, weight = _positive(estimator, sample_weight, len(y))
     if weight is not None:
         X, y = X[kept], y[kept]

@@ -44,7 +44,7 @@ from sklearn_losses.losses._tasks import Mapped
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
-from sklearn_losses.problem._posed_outputs import beside_offset
+from sklearn_losses.problem._posed_outputs import of_location
 from sklearn_losses.solvers._base import finish
 from sklearn_losses.solvers.descent._certified import (
     START_TOL,
@@ -136,17 +136,22 @@ def _index_of(owner, column, n_features, names):
     )
 
 
-def _intervals(y, loss):
+def intervals(y, loss):
     """y with two columns where it says which times are those of events."""
     names = getattr(getattr(y, "dtype", None), "names", None)
     return survival_intervals(y) if names and loss.y_size > 1 else y
 
 
+def are_pairs(y, loss):
+    """Whether a target of the loss may be two numbers, and those of y are."""
+    return getattr(loss, "y_size", 1) == 2 and np.shape(y)[1:] == (2,)
+
+
 def _are_intervals(y, loss):
     """Whether targets are more than numbers."""
-    if loss is None or not loss.outputs or loss.y_size == 1:
+    if getattr(loss, "y_size", 1) == 1 or not loss.outputs:
         return False
-    return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
+    return np.asarray(y).dtype.names is not None or np.shape(y)[1:] == (2,)
 
 
 def _has_distribution(estimator):
@@ -301,6 +306,14 @@ class OutputsMixin:
                 "because bounds of a loss of several outputs must be 0 or None. Use "
                 "positive=True, or numbers for the parameters of the loss."
             )
+
+    def _checked_rows(self, X, y, loss, reset=True):
+        """X and y, which may have two columns where a target is more than a number."""
+        y = intervals(y, loss) if loss.outputs else y
+        if not are_pairs(y, loss):
+            return check_large_rows(self, X, y, reset)
+        X, _, check = check_large_rows(self, X, np.zeros(len(y)), reset)
+        return X, np.asarray(y), check
 
     # ------------------------------------------------------------------ what is found
     def _fitted(self, loss, dtype, coef, intercept):
@@ -554,7 +567,7 @@ class OutputsMixin:
             return check_numbers(y, loss), self._predicted_quantiles(X, loss, offset)
         values = self._values(X, offset)
         n = len(values["location"])
-        return check_numbers(_intervals(y, loss), loss), loss.raw_of(values, n)
+        return check_numbers(intervals(y, loss), loss), loss.raw_of(values, n)
 
     def _predicted_quantiles(self, X, loss, offset):
         if list(loss.levels) != list(self.loss_.levels):
@@ -598,15 +611,14 @@ class LinearOutputs(OutputsMixin):
         n_outputs = len(loss.outputs)
         price = price_of(self, X.shape[1], True)
         self._check_bounds(price, loss)
-        y, offset = beside_offset(loss, y, offset, n_outputs)
         objective = OutputsObjective(
             *(loss, Rows(X, check), Targets(y), weight, total),
             *(price, n_outputs),
             fit_intercept=self.fit_intercept,
-            offset=offset,
+            offset=of_location(offset, n_outputs),
             predictors=self._predictors(loss, X.shape[1]),
         )
-        return [objective], X.dtype
+        return [objective.without_offset()], X.dtype
 
     def _objectives_of_blocks(self, blocks, loss):
         if isinstance(loss, Quantiles) and not (
@@ -644,12 +656,8 @@ class LinearOutputs(OutputsMixin):
         return [objective], dtype
 
     def _checked(self, X, y, loss):
-        """X and y, which may have two columns where a target is an interval."""
-        y = _intervals(y, loss)
-        if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
-            X, y, check = check_large_rows(self, X, y)
-            return X, check_numbers(y, loss), check
-        X, _, check = check_large_rows(self, X, np.zeros(len(y)))
+        """X and y, as numbers."""
+        X, y, check = self._checked_rows(X, y, loss)
         return X, check_numbers(y, loss), check
 
     def _starts(self, objectives):

@@ -22,7 +22,6 @@ from sklearn_losses.solvers.descent._outputs import (
     OutputsProblem,
     OutputsSolver,
     SweptOutputs,
-    outputs_term,
 )
 
 SHORT = 1e-12  # of the value may a step gain whose end is taken on trust
@@ -41,7 +40,7 @@ def sweep_outputs(block, point):
     first : ndarray of shape (n_outputs, n_features + 1)
     hessian : ndarray of shape (size, size)
     """
-    features, term = point.features(block), outputs_term(block)
+    features, term = point.features(block), block.term()
     problem = OutputsProblem(term, features, Price(), True)
     problem.with_predictors(block.predictors)
     raw = np.zeros(term.shape) if term.offset is None else term.offset.copy()
@@ -72,7 +71,7 @@ class InBlocks(OutputsSolver):
             parts = {"n_iter": n_iter, "bound": bound, "value": None}
             return replace(found, **parts), near
         features, _ = features_of(objective, None)
-        problem = OutputsProblem.of(objective, features, outputs_term(objective))
+        problem = OutputsProblem.of(objective, features, objective.term())
         theta = problem.point(found.coef, found.intercept)
         enough = self.tol * abs(float(near.gained))
         fit = _Newton(objective.sums, problem, theta, enough)

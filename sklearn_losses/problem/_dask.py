@@ -98,9 +98,9 @@ class DaskBlocks(RowBlocks):
     def sum(self, task, *args):
         from dask import delayed
 
-        if self._places is not None:
+        if self.n_columns <= NARROW and self._places is not None:
             return added_by_groups(self._where_they_are(task, args))
-        if self._recipes is not None:
+        if self.n_columns <= NARROW and self._recipes is not None:
             return added_by_groups(self._made_anew(task, args))
         name, calls = self._calls(task, args)
         add, token = delayed(added, pure=False), uuid4().hex
@@ -119,7 +119,7 @@ class DaskBlocks(RowBlocks):
         do not depend on who keeps which.
         """
         client = current_client()
-        if client is None or not self.n_columns <= NARROW or self._kept is None:
+        if client is None or self._kept is None:
             return None
         who, threads, found = client.who_has(), client.nthreads(), {}
         for k, (X, *_) in enumerate(self._kept):
@@ -158,7 +158,7 @@ class DaskBlocks(RowBlocks):
         a worker keeps, are left to the scheduler.
         """
         client = current_client()
-        if client is None or not self.n_columns <= NARROW:
+        if client is None:
             return None
         from distributed import futures_of
 
@@ -267,10 +267,18 @@ class DaskBlocks(RowBlocks):
 
         if not isinstance(error, KilledWorker):
             return
-        blocks = str(error.task).rpartition("-")[2].split("_")
+        key, whole = str(error.task), {}
+        blocks = key.rpartition("-")[2].split("_")
+        if not key.startswith("sklearn_losses"):  # what a block is made of
+            blocks = [
+                k
+                for k, block in enumerate(self)
+                for part in filter(_is_lazy, block)
+                if key in map(str, _graph_of(part, whole))
+            ] or ["?"]
         which = f"block {blocks[0]}"
         if len(blocks) > 1:  # those that one worker keeps
-            which = f"one of the blocks {', '.join(blocks)}"
+            which = f"one of the blocks {', '.join(map(str, blocks))}"
         raise RuntimeError(
             f"{self.owner}: {which} has killed its worker several times, in a "
             f"pass named {name!r}. It may be too large for the memory there: cut X "

@@ -424,6 +424,11 @@ def test_a_block_that_kills_its_workers_is_named():
     error = distributed.scheduler.KilledWorker("sklearn_losses-sweep-0f-7_9", None, 3)
     with pytest.raises(RuntimeError, match="one of the blocks 7, 9 has killed"):
         blocks._explain("sklearn_losses-sweep", error)
+    parts = [dask.delayed(np.ones)((5, 2), dask_key_name=f"made-{k}") for k in range(3)]
+    blocks = _dask.DaskBlocks("LinearRegressor", parts)
+    error = distributed.scheduler.KilledWorker("made-2", None, 3)
+    with pytest.raises(RuntimeError, match=r"LinearRegressor: block 2 .*-sweep'"):
+        blocks._explain("sklearn_losses-sweep", error)
 
 
 def test_a_block_that_cannot_be_read_is_read_again(client, tmp_path):

@@ -134,6 +134,8 @@ def seen_of(estimator, blocks, look, *parts, also=None):
     log("look", time.perf_counter() - start)
     check_size_of_weights(np.array([seen.largest]))
     _set_features(estimator, seen)
+    if isinstance(blocks, DaskBlocks):  # to which delayed blocks do not say it
+        blocks.n_columns = seen.n_features
     return seen, log
 
 

@@ -132,6 +132,8 @@ def test_groups():
     blocks = StoredBlocks.arrays(X, y, WEIGHT, OFFSET, ROWS, groups)
     same = LinearRanker().fit(blocks)
     np.testing.assert_array_equal(model.coef_, same.coef_)
+    with pytest.raises(TypeError, match="gathered in memory"):
+        model.rank(array(X), groups)
     scores = model.predict(array(X), 0.0)
     assert isinstance(scores, da.Array)
     np.testing.assert_array_equal(scores.compute(), model.predict(X, 0.0))
@@ -177,8 +179,17 @@ def test_strata_of_dataframes():
     np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-6)
     risk = model.predict(array(X))
     np.testing.assert_array_equal(risk.compute(), model.predict(X))
+    times = LinearSurvival("weibull_aft").fit(
+        X, survival_target(table.event, table.time)
+    )
+    np.testing.assert_allclose(times.predict(array(X)).compute(), times.predict(X))
+    for fitted, own in ((model, strata), (times, None)):
+        with pytest.raises(TypeError, match="gathered in memory"):
+            fitted.predict_survival_function(array(X), strata=own)
     with pytest.raises(TypeError, match="gathered in memory"):
-        model.predict_survival_function(array(X), strata=strata)
+        model.predict_median(array(X), strata=strata)
+    median = times.predict_median(array(X)).compute()
+    np.testing.assert_allclose(median, times.predict_median(X))
 
 
 # ----------------------------------------------------------------------- predictions

@@ -13,6 +13,7 @@ import numpy as np
 
 from sklearn_losses.estimators import LinearRanker
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators.blocks._blocks import refuse_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._fit_of import check_objective, of_other_features
 from sklearn_losses.inspection._lazy import LazyBunch
@@ -35,6 +36,7 @@ def group_influence(model, X, y, sample_weight, offset, groups, top):
 def _objective(model, X, y, sample_weight, offset, groups):
     """The objective of the fit, once it is sure that it is the one, and the target."""
     n_features, loss = model._check_model(), model.loss_
+    refuse_blocks("influence", X)
     _check(model, loss)
     target = model._grouped(y, groups)
     found, dtype = copy(model)._objectives(X, target, sample_weight, loss, offset)

@@ -61,6 +61,15 @@ def blocks_of(
     return None
 
 
+def refuse_blocks(owner, X):
+    """Raise for what needs rows in one place, and gets them in blocks."""
+    if isinstance(X, RowBlocks) or is_collection(X):
+        raise TypeError(
+            f"{owner} needs rows in one place here. Gather them, as by X.compute(), or "
+            "fit and look at some of the blocks."
+        )
+
+
 def check_usable(estimator, loss):
     """Refuse what needs all rows in one place."""
     owner = type(estimator).__name__

@@ -364,7 +364,26 @@ def _look(data, loss, has_labels, centre, n_blocks, seed):
         y = np.ascontiguousarray(y, dtype=np.float64)
         loss.check_targets(y, name="y")
     found.sample = _sample(data._replace(y=y), n_blocks, seed)
+    if loss.task == "ordinal":  # whose outputs lie between classes: each needs some
+        found.sample = _with_all_labels(found.sample, data, found)
     return found
+
+
+def _with_all_labels(sample, data, found):
+    """A sample with a row of each label that has none in it, for all of that label."""
+    if sample is None:
+        return None
+    missing = ~np.isin(found.labels, sample.y) & (found.of_labels > 0)
+    if not missing.any():
+        return sample
+    weight = np.ones(len(data.y)) if data.weight is None else data.weight
+    rows = [
+        int(np.argmax((data.y == label) & (weight > 0)))
+        for label in found.labels[missing]
+    ]
+    offset = None if data.offset is None else data.offset[rows]
+    more = Data(data.X[rows], data.y[rows], found.of_labels[missing], offset)
+    return _joined([sample, more])
 
 
 def look_at_rows(data, centre):

@@ -14,6 +14,7 @@ from scipy.linalg import cho_solve
 
 from sklearn_losses.estimators import LinearRanker
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators.blocks._blocks import refuse_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._fit_of import check_objective, of_other_features
 from sklearn_losses.inspection._lazy import LazyBunch
@@ -36,6 +37,7 @@ def group_influence(model, X, y, sample_weight, offset, groups, top):
 def _objective(model, X, y, sample_weight, offset, groups):
     """The objective of the fit, once it is sure that it is the one, and the target."""
     n_features, loss = model._check_model(), model.loss_
+    refuse_blocks("influence", X)
     _check(model, loss)
     target = model._grouped(y, groups)
     found, dtype = copy(model)._objectives(X, target, sample_weight, loss, offset)

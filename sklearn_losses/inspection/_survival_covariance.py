@@ -18,6 +18,7 @@ from scipy import sparse
 from sklearn.utils import Bunch
 
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators.blocks._blocks import refuse_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._fit_of import warn_of_other_data
 from sklearn_losses.inspection._survival_errors import RiskSets, cox_derivatives
@@ -67,6 +68,7 @@ class SurvivalCovariance:
         X, y, weight, offset, strata = given
         self.owner, self.estimator = owner, estimator
         n_features = estimator._check_model()
+        refuse_blocks(owner, X)
         self.loss = estimator._resolve_loss()
         target = estimator._grouped(y, strata)
         parts = X, target, weight, self.loss, offset

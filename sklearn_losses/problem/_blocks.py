@@ -183,8 +183,18 @@ def mean_and_scale(blocks, centre):
 
 def units_of(found):
     """Mean, scale and whether some rows are far, of the `statistics` of all blocks."""
+    _, mean, spread, has_far = pooled(found)
+    moves = spread > CONSTANT * np.abs(mean)
+    scale = np.divide(1.0, spread, out=np.zeros(len(mean)), where=moves)
+    return mean, scale, has_far
+
+
+def pooled(found):
+    """The `statistics` of several blocks together."""
     weights, means, spreads, has_far = zip(*found)
     total = math.fsum(weights)
+    if total == 0.0:
+        return found[0]
     share = np.array(weights)[:, None] / total
     means, spreads = np.array(means), np.array(spreads)
     first = means[np.argmax(weights)]  # about which means lose no digits
@@ -193,9 +203,7 @@ def units_of(found):
     unit = np.where(unit > 0, unit, 1.0)  # whose squares neither overflow nor vanish
     squares = (spreads / unit) ** 2 + ((means - mean) / unit) ** 2
     spread = unit * np.sqrt((share * squares).sum(axis=0))
-    moves = spread > CONSTANT * np.abs(mean)
-    scale = np.divide(1.0, spread, out=np.zeros(len(mean)), where=moves)
-    return mean, scale, any(has_far)
+    return total, mean, spread, any(has_far)
 
 
 # --------------------------------------------------------------------- sums over rows

@@ -9,6 +9,7 @@ columns, labels, and some of the rows, which stand for all.
 import time
 import zlib
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -18,12 +19,14 @@ from scipy import sparse
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.penalties._price import Price
-from sklearn_losses.problem._blocks import RowBlocks, statistics, units_of
+from sklearn_losses.problem._blocks import RowBlocks, pooled, statistics, units_of
 from sklearn_losses.problem._objective import Objective, Targets
 
 MOST_LABELS = 1000  # more are hardly labels
 SAMPLED = 1 << 23  # numbers of all rows that stand for the others: 64 MB
 FEW, ROWS_PER_COEF = 20_000, 50  # of them are enough
+TOGETHER = 256  # blocks of which no more is kept than of one
+SUMS = "n_rows", "n_bytes", "mark", "mass", "n_groups"
 MARKED = 64  # targets that tell a block from another one
 
 CHANGED = (
@@ -123,6 +126,8 @@ class Pose:
         Of the weights of each class.
     output : int or None
         One versus rest: the class that is 1.
+    of_classes : tuple or None
+        The share of each class in S, if it is of use.
     """
 
     loss: Any
@@ -132,6 +137,7 @@ class Pose:
     classes: np.ndarray | None = None
     factors: np.ndarray | None = None
     output: int | None = None
+    of_classes: tuple | None = None
 
     def objective(self, data, total_weight=None, price=None):
         """The share of some data in the objective, or (with S) one of them alone."""
@@ -358,7 +364,26 @@ def _look(data, loss, has_labels, centre, n_blocks, seed):
         y = np.ascontiguousarray(y, dtype=np.float64)
         loss.check_targets(y, name="y")
     found.sample = _sample(data._replace(y=y), n_blocks, seed)
+    if loss.task == "ordinal":  # whose outputs lie between classes: each needs some
+        found.sample = _with_all_labels(found.sample, data, found)
     return found
+
+
+def _with_all_labels(sample, data, found):
+    """A sample with a row of each label that has none in it, for all of that label."""
+    if sample is None:
+        return None
+    missing = ~np.isin(found.labels, sample.y) & (found.of_labels > 0)
+    if not missing.any():
+        return sample
+    weight = np.ones(len(data.y)) if data.weight is None else data.weight
+    rows = [
+        int(np.argmax((data.y == label) & (weight > 0)))
+        for label in found.labels[missing]
+    ]
+    offset = None if data.offset is None else data.offset[rows]
+    more = Data(data.X[rows], data.y[rows], found.of_labels[missing], offset)
+    return _joined([sample, more])
 
 
 def look_at_rows(data, centre):
@@ -493,60 +518,80 @@ def overview(looks):
     ValueError
         If a block cannot be used, or does not fit the others; it names the first one.
     """
+    looks, parts = _fitting(looks), []
+    while some := list(islice(looks, TOGETHER)):  # of many blocks few are kept
+        parts.append(_together(some))
+    if not parts:
+        raise ValueError("All blocks are empty: there is nothing to fit.")
+    found = _together(parts)
+    if not found.units[0] > 0:
+        raise ValueError("All sample weights are zero: nothing is left to fit.")
+    return Overview(
+        found.n_rows,
+        found.n_features,
+        found.n_bytes,
+        found.mark,
+        found.n_offsets,
+        found.dtype,
+        found.names,
+        found.mass,
+        found.largest,
+        found.n_groups,
+        units_of([found.units]),
+        found.labels,
+        found.of_labels,
+        found.sample,
+    )
+
+
+def _fitting(looks):
+    """Those of blocks that have rows, once they fit the first one."""
+    first, one = None, None
     for k, found in enumerate(looks):
         if found.trouble:
             raise ValueError(f"Block {k}: {found.trouble}")
-    full = [(k, found) for k, found in enumerate(looks) if found.n_rows]
-    if not full:
-        raise ValueError("All blocks are empty: there is nothing to fit.")
-    first, one = full[0]
-    for k, other in full[1:]:
+        if not found.n_rows:
+            continue
+        first, one = (k, found) if one is None else (first, one)
         for name in ("n_features", "names", "n_offsets"):
-            here, there = getattr(other, name), getattr(one, name)
+            here, there = getattr(found, name), getattr(one, name)
             if here != there:
                 raise ValueError(
                     f"Block {k} does not fit block {first}: its {name} is {here}, and "
                     f"not {there}."
                 )
-    looks = [found for _, found in full]
-    total = float(sum(found.mass for found in looks))
-    if not sum(found.units[0] for found in looks) > 0:
-        raise ValueError("All sample weights are zero: nothing is left to fit.")
-    labels, of_labels = _all_labels(full)
-    return Overview(
-        sum(found.n_rows for found in looks),
-        one.n_features,
-        sum(found.n_bytes for found in looks),
-        sum(found.mark for found in looks),
-        one.n_offsets,
-        np.result_type(*(found.dtype for found in looks)),
-        one.names,
-        total,
-        max(found.largest for found in looks),
-        sum(found.n_groups for found in looks),
-        units_of([found.units for found in looks]),
-        labels,
-        of_labels,
-        _joined([found.sample for found in looks if found.sample is not None]),
-    )
-
-
-def _all_labels(full):
-    first, one = full[0]
-    if one.labels is None:
-        return None, None
-    for k, other in full[1:]:
-        kinds = {"U" if f.labels.dtype.kind in "UO" else "n" for f in (one, other)}
-        if len(kinds) > 1:
+        if found.labels is not None and _kind_of(found) != _kind_of(one):
             raise ValueError(
-                f"Labels of block {k} are of dtype {other.labels.dtype}, and those of "
+                f"Labels of block {k} are of dtype {found.labels.dtype}, and those of "
                 f"block {first} of {one.labels.dtype}. Labels must all be strings, or "
                 "numbers."
             )
-    every = np.concatenate([found.labels for _, found in full])
-    labels, codes = np.unique(every, return_inverse=True)
-    weights = np.concatenate([found.of_labels for _, found in full])
-    return labels, np.bincount(codes, weights, len(labels))
+        yield found
+
+
+def _kind_of(found):
+    return "U" if found.labels.dtype.kind in "UO" else "n"
+
+
+def _together(looks):
+    """One `Look` of several blocks that fit each other."""
+    one, samples = looks[0], [found.sample for found in looks if found.sample]
+    found = Look(
+        n_features=one.n_features,
+        names=one.names,
+        n_offsets=one.n_offsets,
+        dtype=np.result_type(*(found.dtype for found in looks)),
+        largest=max(found.largest for found in looks),
+        units=pooled([found.units for found in looks]),
+        sample=_joined(samples) if samples else None,
+        **{name: sum(getattr(found, name) for found in looks) for name in SUMS},
+    )
+    if one.labels is not None:
+        every = np.concatenate([look.labels for look in looks])
+        found.labels, codes = np.unique(every, return_inverse=True)
+        weights = np.concatenate([look.of_labels for look in looks])
+        found.of_labels = np.bincount(codes, weights, len(found.labels))
+    return found
 
 
 def _joined(samples):

@@ -23,7 +23,7 @@ from sklearn_losses.problem._posed import (
 )
 
 MIXED = np.uint64(0x9E3779B97F4A7C15)  # odd: products differ, and lie anywhere
-NAMED = 4096  # groups of a block that are looked for in others
+NAMED, ALL_NAMED = 4096, 1 << 20  # groups of a block, and of all, that are compared
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,15 @@ def _look(data, pose, n_blocks, seed):
     if pose.loss.task == "survival":  # strata without events say nothing, either
         has_event = columns[grouping.order, 1] > 0
         found.n_groups = len(np.unique(codes[grouping.order][has_event]))
-    found.ids = _some(ids)
+    found.ids = _some(ids, min(NAMED, ALL_NAMED // n_blocks))
     some = data._replace(y=columns, groups=codes)
     found.sample = _sample(some, share_of_sample(found.n_features, n_blocks), seed)
     return found
 
 
-def _some(ids):
+def _some(ids, most):
     """Numbers of some groups, the same ones wherever they are, and of both ends."""
-    names = np.sort(_numbers_of(np.unique(ids)))[:NAMED]
+    names = np.sort(_numbers_of(np.unique(ids)))[:most]
     return np.union1d(names, _numbers_of(ids[[0, -1]]))
 
 
@@ -127,21 +127,31 @@ def _sample(data, wanted, seed):
     return Data(X[here], y[here], *parts, codes)
 
 
-def check_whole(looks):
-    """Refuse a group of which two blocks have rows.
+class WholeGroups:
+    """Sees what blocks name their groups, and whether two have rows of the same."""
 
-    Parameters
-    ----------
-    looks : list of Look
-    """
-    named = [(k, found) for k, found in enumerate(looks) if found.n_rows]
-    if all(found.has_own_ids for _, found in named):
-        return
-    every = np.concatenate([found.ids for _, found in named])
-    blocks = np.repeat([k for k, _ in named], [len(found.ids) for _, found in named])
-    order = np.argsort(every, kind="stable")
-    same = np.flatnonzero(every[order][1:] == every[order][:-1])
-    if len(same):
+    def __init__(self):
+        self.n_blocks, self.named = 0, []
+
+    def see(self, found):
+        """Take in the `Look` of the next block, and hand it on without its ids."""
+        if found.n_rows:
+            self.named.append((self.n_blocks, found.ids, found.has_own_ids))
+            found.ids = None
+        self.n_blocks += 1
+        return found
+
+    def check(self):
+        """Refuse a group of which two blocks have rows."""
+        if all(has_own_ids for *_, has_own_ids in self.named):
+            return
+        blocks, named, _ = zip(*self.named)
+        every = np.concatenate(named)
+        blocks = np.repeat(blocks, [len(ids) for ids in named])
+        order = np.argsort(every, kind="stable")
+        same = np.flatnonzero(every[order][1:] == every[order][:-1])
+        if len(same) == 0:
+            return
         first, second = min((*blocks[order[i : i + 2]],) for i in same)
         raise ValueError(
             f"Blocks {first} and {second} have rows of the same group. Each block must "

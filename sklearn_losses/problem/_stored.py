@@ -67,14 +67,23 @@ class StoredBlocks(RowBlocks):
                 block = self._read(k) if ahead is None else ahead.result()
                 ahead = None
                 if k + 1 < len(self):
-                    ahead = reader.submit(self._read, k + 1)
+                    ahead = reader.submit(self._read, k + 1, self._room(k + 1))
                 yield task(block, *args)
                 del block
 
-    def _read(self, k):
+    def _room(self, k):
+        """Memory for block k, if it is known how large it is.
+
+        What a thread allocates for itself it gives back to the system, and zeros are
+        written each time, which takes as long as it takes to read some stores.
+        """
+        room = getattr(self.blocks[k], "room", None)
+        return room and room()
+
+    def _read(self, k, room=None):
         """Block k; an error says which it is."""
         try:
-            block = self.blocks[k]()
+            block = self.blocks[k]() if room is None else self.blocks[k](room)
         except Exception as error:
             kind = ValueError if isinstance(error, ValueError) else RuntimeError
             what = f"{type(error).__name__}: {error}"
@@ -132,7 +141,7 @@ class StoredBlocks(RowBlocks):
         if groups is not None:
             ends = list(dict.fromkeys(_end_of_group(groups, end) for end in ends))
         pieces = map(slice, [0, *ends], ends)
-        return cls([partial(_slices, given, piece) for piece in pieces])
+        return cls([_Slices(given, piece) for piece in pieces])
 
     @classmethod
     def parquet(
@@ -191,8 +200,34 @@ def _what(block):
     return f"a {type(block).__name__}"
 
 
-def _slices(arrays, rows):
-    return tuple(None if array is None else array[rows] for array in arrays)
+class _Slices:
+    """The same rows of several arrays.
+
+    Parameters
+    ----------
+    arrays : tuple of array-like or None
+        X is the first.
+    rows : slice
+    """
+
+    def __init__(self, arrays, rows):
+        self.arrays, self.rows = arrays, rows
+
+    def room(self):
+        """Memory for those of X, which only HDF5 reads into."""
+        X, rows = self.arrays[0], self.rows
+        if not hasattr(X, "read_direct"):
+            return None
+        return np.empty((rows.stop - rows.start, *X.shape[1:]), X.dtype)
+
+    def __call__(self, room=None):
+        X, *others = self.arrays
+        if room is not None and room.size:
+            X.read_direct(room, self.rows)
+        else:
+            room = X[self.rows]
+        rest = (None if array is None else array[self.rows] for array in others)
+        return room, *rest
 
 
 def _end_of_group(groups, end):

@@ -132,6 +132,8 @@ def test_groups():
     blocks = StoredBlocks.arrays(X, y, WEIGHT, OFFSET, ROWS, groups)
     same = LinearRanker().fit(blocks)
     np.testing.assert_array_equal(model.coef_, same.coef_)
+    with pytest.raises(TypeError, match="gathered in memory"):
+        model.rank(array(X), groups)
     scores = model.predict(array(X), 0.0)
     assert isinstance(scores, da.Array)
     np.testing.assert_array_equal(scores.compute(), model.predict(X, 0.0))
@@ -177,8 +179,17 @@ def test_strata_of_dataframes():
     np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-6)
     risk = model.predict(array(X))
     np.testing.assert_array_equal(risk.compute(), model.predict(X))
+    times = LinearSurvival("weibull_aft").fit(
+        X, survival_target(table.event, table.time)
+    )
+    np.testing.assert_allclose(times.predict(array(X)).compute(), times.predict(X))
+    for fitted, own in ((model, strata), (times, None)):
+        with pytest.raises(TypeError, match="gathered in memory"):
+            fitted.predict_survival_function(array(X), strata=own)
     with pytest.raises(TypeError, match="gathered in memory"):
-        model.predict_survival_function(array(X), strata=strata)
+        model.predict_median(array(X), strata=strata)
+    median = times.predict_median(array(X)).compute()
+    np.testing.assert_allclose(median, times.predict_median(X))
 
 
 # ----------------------------------------------------------------------- predictions
@@ -399,8 +410,20 @@ def test_bits_are_those_of_any_home_also_if_a_worker_dies(client, monkeypatch, i
     monkeypatch.setattr(_dask.DaskBlocks, "_gathered", killing)
     model.fit(rows, y)
     n_tasks = dict(passes)["sklearn_losses-sweep"]
-    assert n_tasks <= 3 if is_kept else n_tasks == 1  # one for each worker; a sum
+    assert n_tasks <= (3 if is_kept else 6)  # one or two for each worker
     same_of_stored(model, X, RAW)
+
+
+def test_blocks_that_are_made_of_the_same_are_left_to_the_scheduler(client):
+    whole = dask.delayed(np.asarray)(X)
+    y = [dask.delayed(RAW[:500]), dask.delayed(RAW[500:])]
+    shared = _dask.DaskBlocks("LinearRegressor", [whole[:500], whole[500:]], y)
+    assert shared._recipes is None
+    alone = _dask.DaskBlocks("LinearRegressor", array(X), array(RAW))
+    assert len(alone._recipes) == len(alone)
+    model = LinearRegressor("huber").fit(shared.parts[0], y)
+    here = LinearRegressor("huber").fit(StoredBlocks.arrays(X, RAW, n_rows=500))
+    np.testing.assert_array_equal(model.coef_, here.coef_)
 
 
 def test_a_block_that_kills_its_workers_is_named():
@@ -411,6 +434,11 @@ def test_a_block_that_kills_its_workers_is_named():
         blocks._explain("sklearn_losses-sweep", error)
     error = distributed.scheduler.KilledWorker("sklearn_losses-sweep-0f-7_9", None, 3)
     with pytest.raises(RuntimeError, match="one of the blocks 7, 9 has killed"):
+        blocks._explain("sklearn_losses-sweep", error)
+    parts = [dask.delayed(np.ones)((5, 2), dask_key_name=f"made-{k}") for k in range(3)]
+    blocks = _dask.DaskBlocks("LinearRegressor", parts)
+    error = distributed.scheduler.KilledWorker("made-2", None, 3)
+    with pytest.raises(RuntimeError, match=r"LinearRegressor: block 2 .*-sweep'"):
         blocks._explain("sklearn_losses-sweep", error)
 
 

@@ -12,14 +12,17 @@ from sklearn_losses import (
     LinearRanker,
     LinearSurvival,
     ListNet,
+    LossSearchCV,
     PairwiseHinge,
     PairwiseLogistic,
     PlackettLuce,
     RowBlocks,
     StoredBlocks,
     WeibullAFT,
+    influence,
     loss_scorer,
     ranking_target,
+    standard_errors,
     survival_target,
 )
 
@@ -218,3 +221,18 @@ def test_refusals(model, blocks, message):
     with pytest.raises(ValueError, match=message):
         model.fit(Elsewhere(blocks))
     assert not hasattr(model, "coef_")
+
+
+def test_what_needs_groups_in_one_place():
+    blocks = Elsewhere(cut(X, RELEVANCE))
+    with pytest.raises(ValueError, match="dealt out to folds, and not groups"):
+        LossSearchCV(LinearRanker(), [ListNet()]).fit(blocks)
+    model = LinearRanker().fit(blocks)
+    with pytest.raises(TypeError, match="influence needs rows in one place"):
+        influence(model, blocks, None)
+    blocks = Elsewhere(cut(X, TARGET))
+    with pytest.raises(ValueError, match="dealt out to folds, and not strata"):
+        LossSearchCV(LinearSurvival(), [CoxPH()]).fit(blocks)
+    model = LinearSurvival(penalty=None).fit(blocks)
+    with pytest.raises(TypeError, match="standard_errors needs rows in one place"):
+        standard_errors(model, blocks, None)

@@ -109,6 +109,17 @@ def test_many_rows_take_few_passes(name):
     np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-10)
 
 
+def test_a_class_of_two_rows_is_not_forgotten():
+    rows = RNG.normal(size=(50_000, 2))
+    y = np.digitize(rows.sum(axis=1) + RNG.logistic(size=len(rows)), [-1.0, 1.0])
+    y[y == 2] = 3
+    y[[7, 40_007]] = 2
+    there = LinearOrdinalClassifier().fit(StoredBlocks.arrays(rows, y, n_rows=9000))
+    here = LinearOrdinalClassifier(tol=1e-12).fit(rows, y)
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-9)
+    np.testing.assert_allclose(there.thresholds_, here.thresholds_, rtol=1e-6)
+
+
 def test_cuts_and_forms_make_no_difference():
     one = clone(ORDINAL).fit(Elsewhere(X, LABELS, n_rows=N))
     two = clone(ORDINAL).fit(Elsewhere(sparse.csr_array(X), LABELS, n_rows=70))

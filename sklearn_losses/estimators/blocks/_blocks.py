@@ -61,6 +61,15 @@ def blocks_of(
     return None
 
 
+def refuse_blocks(owner, X):
+    """Raise for what needs rows in one place, and gets them in blocks."""
+    if isinstance(X, RowBlocks) or is_collection(X):
+        raise TypeError(
+            f"{owner} needs rows in one place here. Gather them, as by X.compute(), or "
+            "fit and look at some of the blocks."
+        )
+
+
 def check_usable(estimator, loss):
     """Refuse what needs all rows in one place."""
     owner = type(estimator).__name__
@@ -97,7 +106,7 @@ def objectives_of_blocks(estimator, blocks, loss):
     check_usable(estimator, loss)
     owner, centre = type(estimator).__name__, estimator.fit_intercept
     parts = look, loss, is_classifier(estimator), centre
-    seen, log, _ = seen_of(estimator, blocks, *parts)
+    seen, log = seen_of(estimator, blocks, *parts)
     pose = Pose(loss, 1, centre, seen.total_weight)
     poses = [pose]
     if is_classifier(estimator):
@@ -115,8 +124,8 @@ def objectives_of_blocks(estimator, blocks, loss):
     return found, seen.dtype
 
 
-def seen_of(estimator, blocks, look, *parts):
-    """What a first pass over blocks sees, the log of passes, and all `Look`s.
+def seen_of(estimator, blocks, look, *parts, also=None):
+    """What a first pass over blocks sees, and the log of passes.
 
     Sets what it says of features.
 
@@ -124,15 +133,19 @@ def seen_of(estimator, blocks, look, *parts):
     ----------
     look : callable
         (block, *parts, number of blocks, seed) -> Look
+    also : callable, default=None
+        It sees each `Look`, and hands it on.
     """
     start, seed = time.perf_counter(), draw_seed(estimator.random_state)
-    looks = list(blocks.map(look, *parts, max(1, len(blocks)), seed))
-    seen = overview(looks)
+    looks = blocks.map(look, *parts, max(1, len(blocks)), seed)
+    seen = overview(looks if also is None else map(also, looks))
     log = PassLog(seen.n_bytes, estimator.verbose)
     log("look", time.perf_counter() - start)
     check_size_of_weights(np.array([seen.largest]))
     _set_features(estimator, seen)
-    return seen, log, looks
+    if isinstance(blocks, DaskBlocks):  # to which delayed blocks do not say it
+        blocks.n_columns = seen.n_features
+    return seen, log
 
 
 def _set_features(estimator, seen):
@@ -165,7 +178,8 @@ def _poses_of_classes(estimator, pose, seen):
         factors=factors,
     )
     if pose.loss.granularity == "row":
-        return [Pose(n_outputs=len(classes), **common)]
+        share = tuple((weights / weights.sum()).tolist())
+        return [Pose(n_outputs=len(classes), of_classes=share, **common)]
     if len(classes) == 2:
         return [Pose(n_outputs=1, **common)]
     return [Pose(n_outputs=1, output=k, **common) for k in range(len(classes))]

@@ -22,7 +22,7 @@ from sklearn_losses.problem._blocks_objective import in_blocks
 from sklearn_losses.problem._posed import PosedBlocks
 from sklearn_losses.problem._posed_groups import (
     GroupPose,
-    check_whole,
+    WholeGroups,
     look_at_groups,
 )
 
@@ -70,8 +70,10 @@ def objectives_of_groups(estimator, blocks, loss):
             "PairwiseLogistic()."
         )
     pose = GroupPose(loss, SPLITS[loss.task])
-    seen, log, looks = seen_of(estimator, blocks, look_at_groups, pose)
-    check_whole(looks)
+    groups = WholeGroups()
+    parts = look_at_groups, pose
+    seen, log = seen_of(estimator, blocks, *parts, also=groups.see)
+    groups.check()
     if not seen.n_groups > 0:
         raise ValueError(
             f"{owner} found nothing to compare among n_samples={seen.n_rows}: no "

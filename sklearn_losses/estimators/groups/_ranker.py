@@ -124,6 +124,7 @@ class RankerMixin(GroupModelMixin):
         ndarray of int of shape (n_samples,)
             Rows of equal score in their order.
         """
+        refuse_collection(X, "X")
         score = self.predict(X, offset)
         codes = group_codes(groups, len(score))
         order = np.lexsort((-score, codes))

@@ -35,7 +35,7 @@ def objectives_of_outputs(estimator, blocks, loss, has_labels, pose_of):
         Of an `Overview`, an `OutputsPose` without S.
     """
     check_outputs_in_blocks(estimator, loss)
-    seen, log, _ = seen_of(estimator, blocks, look, loss, has_labels, True)
+    seen, log = seen_of(estimator, blocks, look, loss, has_labels, True)
     check_offsets(type(estimator).__name__, seen.n_offsets, 1)
     pose, total = pose_of(seen), seen.total_weight
     if pose.factors is not None:

@@ -427,6 +427,7 @@ class OutputsMixin:
 
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
+        refuse_collection(X, "X")
         return self._values_beside(X, self.raw_prediction(X, offset), offset)
 
     def _values_beside(self, X, location, offset=None):

@@ -13,7 +13,7 @@ import numpy as np
 
 from sklearn_losses.design._centred import Sums
 from sklearn_losses.penalties._price import Price
-from sklearn_losses.problem._blocks import Point
+from sklearn_losses.problem._blocks import Point, second_order
 from sklearn_losses.problem._blocks_duality import BlocksDual, Slopes, dual_part
 from sklearn_losses.solvers.descent._gap import Gap
 from sklearn_losses.solvers.descent._groups import GroupGap, kinds_of
@@ -79,6 +79,11 @@ def dual_and_sweep(block, slopes, mix, factor, other, h, unit, second):
     """`dual_part` of slopes, and what `sweep` sees at the end of their step."""
     seen = sweep(block, other, h, unit, second)
     return dual_part(block, slopes, mix, factor), seen
+
+
+def dual_and_second_order(block, slopes, mix, factor):
+    """`dual_part` of slopes, and `second_order` where they are from."""
+    return dual_part(block, slopes, mix, factor), second_order(block, slopes.point)
 
 
 def line(block, point, direction, lengths, h):
@@ -152,6 +157,7 @@ class Passes:
         self.point_at_0 = Point(features.mean, features.scale, None)
         self.n, self._seen, self.second = 0, {}, None
         self._next, self.minimum, self._h = None, None, 0.0
+        self.polishes, self.last_second = False, None
 
     def point(self, theta):
         return self.point_at_0.at(np.atleast_2d(theta).copy())
@@ -159,6 +165,14 @@ class Passes:
     @property
     def loss(self):
         return self.blocks.pose.loss
+
+    @property
+    def of_classes(self):
+        """The weights of classes, as slopes of rows are weighted."""
+        pose = self.blocks.pose
+        return pose.of_classes and pose.loss.split_weight()[1] * np.array(
+            pose.of_classes
+        )
 
     def sum(self, task, *args):
         self.n += 1
@@ -193,6 +207,12 @@ class Passes:
 
     def dual(self, slopes, mix, factor):
         """The sums of `dual_part`."""
+        if self._next is None and self.polishes and slopes.are_own:
+            # Where they are enough the fit ends, and wants the Hessian.
+            parts = slopes, mix, factor
+            found, second = self.sum(dual_and_second_order, *parts)
+            self.last_second = slopes.point.theta, second
+            return found
         if self._next is None:
             return self.sum(dual_part, slopes, mix, factor)
         (there, h, second), self._next = self._next, None
@@ -323,10 +343,10 @@ class BlocksTerm(LossTerm):
 
 
 def _masses(seen):
-    """The sizes of the slopes of both signs, of points."""
+    """The sizes of the slopes of both signs of points, or the sums of each output."""
     of_g = seen.sums.of_g
     if len(of_g) > 1:
-        return None
+        return of_g
     up = 0.5 * (seen.steepness + of_g[0])
     return np.array([up, seen.steepness - up])
 

@@ -235,10 +235,12 @@ class Certified(Solver):
         self.method = descent.models.method_of(descent.model)
         state = descent.state
         value, curvature = state.best if features.is_near else None, None
-        if self.polish and has_exact_curvature(objective):
+        is_stopped = descent.limits.stop.is_set()
+        if self.polish and has_exact_curvature(objective) and not is_stopped:
             start = np.atleast_2d(coef), np.atleast_1d(intercept)
             is_dear = blocks is not None
-            parts = *start, objective.sums, is_dear
+            known = descent.problem.term.passes.last_second if is_dear else None
+            parts = *start, objective.sums, is_dear, known
             coef, intercept, curvature = polished(objective, *parts)
             value = curvature.value if is_dear else None
         n_passes = descent.problem.passes if blocks is None else blocks.log.n - looks
@@ -276,6 +278,9 @@ class Certified(Solver):
         models = Models(self.method, self.may_change, curvature, renews)
         parts = models, Smoothing(width), point, passes
         descent = self._descent(limits, objective, features, *parts)
+        if objective.blocks is not None:
+            polishes = self.polish and has_exact_curvature(objective)
+            descent.problem.term.passes.polishes = polishes
         descent.known = self.memory and self.memory.start
         while not descent.ended:
             with np.errstate(all="ignore"):

@@ -38,6 +38,8 @@ class ExactCurvature:
     intercept : ndarray of shape (n_outputs,)
     blocks : RowBlocks, default=None
         Where the rows are; None: those of the objective.
+    known : tuple or None, default=None
+        A theta, and what `second_order` has found of the rows there.
 
     Attributes
     ----------
@@ -52,7 +54,7 @@ class ExactCurvature:
         If the loss has kinks, or no second derivatives.
     """
 
-    def __init__(self, objective, coef, intercept, blocks=None):
+    def __init__(self, objective, coef, intercept, blocks=None, known=None):
         if not objective.loss.differentiable:
             raise ValueError(
                 f"{objective.loss!r} has kinks, and no curvature there. Use a loss "
@@ -84,8 +86,10 @@ class ExactCurvature:
         self.l1 = np.append(np.broadcast_to(self.price.l1, d), 0.0)
         u = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0)
         theta = np.column_stack([u, intercept + coef @ mean])
-        self.point = Point(mean, scale, theta)
-        self.look(theta)
+        self.point, found = Point(mean, scale, theta), None
+        if known is not None and _is_same(known[0], theta):
+            theta, found = known
+        self.look(theta, found)
 
     def is_outside(self, theta):
         """Whether coefficients are beyond bounds."""
@@ -103,10 +107,11 @@ class ExactCurvature:
         coef = u * self.point.scale
         return coef, at_mean - coef @ self.point.mean
 
-    def look(self, theta):
-        """Hessian and gradient at a point."""
+    def look(self, theta, found=None):
+        """Hessian and gradient at a point, which a pass may have found."""
         self.theta, self.point = theta, self.point.at(theta)
-        value, gradient, of_loss = self.blocks.sum(second_order, self.point)
+        found = self.blocks.sum(second_order, self.point) if found is None else found
+        value, gradient, of_loss = found
         self.matrix = of_loss + self.penalty_matrix()
         gradient = (gradient + self.penalty_slope(theta)).ravel()
         self.gradient = np.where(self.free, gradient, 0.0)
@@ -261,7 +266,12 @@ def on_support(objective, coef):
     return objective.with_columns(kept), kept
 
 
-def polished(objective, coef, intercept, blocks=None, is_dear=False):
+def _is_same(one, other):
+    """Whether points differ by rounding alone."""
+    return np.abs(one - other).max() <= SETTLED * np.abs(other).max()
+
+
+def polished(objective, coef, intercept, blocks=None, is_dear=False, known=None):
     """The minimum near coefficients, by exact Newton steps.
 
     Coefficients that are 0 with an l1 norm, or at a bound, stay so. No sign changes
@@ -269,7 +279,7 @@ def polished(objective, coef, intercept, blocks=None, is_dear=False):
 
     Parameters
     ----------
-    objective, coef, intercept, blocks
+    objective, coef, intercept, blocks, known
         As of `ExactCurvature`.
     is_dear : bool, default=False
         Whether to take on trust what a step leads to that is so short that its square
@@ -282,7 +292,7 @@ def polished(objective, coef, intercept, blocks=None, is_dear=False):
     curvature : ExactCurvature
         At these.
     """
-    found = ExactCurvature(objective, coef, intercept, blocks)
+    found = ExactCurvature(objective, coef, intercept, blocks, known)
     holds_signs = found.price.has_l1
     has_common = sees_differences(objective)
     for _ in range(MOST_STEPS):

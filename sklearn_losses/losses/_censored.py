@@ -79,6 +79,7 @@ class CensoredLikelihood(Likelihood):
     y_size = 2
     is_log = True
     kind = None
+    estimates = "distribution"
 
     @property
     def is_in_locations(self) -> Any:

@@ -57,7 +57,7 @@ from sklearn_losses.estimators._warnings import (
     ignored_parameters,
     look_at_objective,
     odd_results,
-    warn_of_penalty,
+    warn_of_outputs,
     warn_of_reach,
 )
 from sklearn_losses.estimators._watching import (
@@ -568,7 +568,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         converged = all(r.converged for r in results)
         if objective.loss.outputs and objective.loss.granularity == "row":
             # It has no single raw prediction.
-            warn_of_penalty(self, objective, coef, intercept, converged, train)
+            warn_of_outputs(self, objective, coef, intercept, converged, train)
             return
         gained = [r.gained for r in results if r.gained is not None]
         gained = np.concatenate(gained) if len(gained) == len(results) else None

@@ -13,6 +13,7 @@ from numbers import Number
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_losses.estimators._endless import endless_direction
 from sklearn_losses.estimators._held_back import holds_back
 from sklearn_losses.estimators._parameters import EPSILON_IS
 from sklearn_losses.estimators._validation import warn_caller
@@ -149,6 +150,7 @@ def odd_results(
     train=None,
     separation=True,
     converged=True,
+    settled=True,
 ):
     """What is odd about coefficients that a solver has found.
 
@@ -169,6 +171,8 @@ def odd_results(
         Whether to look for planes that separate classes; a certified fit knows.
     converged : bool, default=True
         Whether the coefficients are the optimum, about.
+    settled : bool, default=True
+        Whether nobody has said yet that there is no minimum.
 
     Returns
     -------
@@ -178,9 +182,11 @@ def odd_results(
     result = _Result(estimator, objective, coef, intercept, gained, dtype, train)
     is_known = gained is not None or objective.loss.task == "regression"
     with np.errstate(all="ignore"):  # what overflows is no reason to say anything else
+        apart = result.separation() if separation else None
         found = (
             (result.strong_penalty(converged and is_known), UserWarning),
-            (result.separation() if separation else None, ConvergenceWarning),
+            (apart, ConvergenceWarning),
+            (result.endless() if settled and not apart else None, ConvergenceWarning),
             (result.overflow(), UserWarning),
             (result.out_of_reach(), UserWarning),
             (result.no_model() if converged else None, UserWarning),
@@ -189,10 +195,18 @@ def odd_results(
     return [(message, category) for message, category in found if message]
 
 
-def warn_of_penalty(
-    estimator, objective, coef, intercept, converged, train=None, of=None
+def warn_of_outputs(
+    estimator,
+    objective,
+    coef,
+    intercept,
+    converged,
+    train=None,
+    *,
+    settled=True,
+    of=None,
 ):
-    """Warn that the default alpha decides a fit of several outputs, if it does.
+    """Warn of a fit of several outputs that the default alpha decides, or has no end.
 
     Parameters as of `odd_results`, whose other questions are of one raw prediction;
     `of` is the task that the objective is of.
@@ -200,9 +214,14 @@ def warn_of_penalty(
     point = coef, intercept, None, coef.dtype, train
     with np.errstate(all="ignore"):
         result = _Result(estimator, objective, *point)
-        message = result.strong_penalty(converged)
-    if message:
-        warn_caller(message if of is None else f"The task {of!r}: {message}")
+        found = (
+            (result.strong_penalty(converged), UserWarning),
+            (result.endless() if converged and settled else None, ConvergenceWarning),
+        )
+    start = "" if of is None else f"The task {of!r}: "
+    for message, category in found:
+        if message:
+            warn_caller(start + message, category)
 
 
 def warn_of_reach(estimator, objective, coef, intercept):
@@ -360,6 +379,24 @@ class _Result:
             f"{self.name} separates {apart} by a plane. Without a "
             f"penalty {self.loss!r} then has no minimum, and coefficients grow without "
             "end; these are where the fit was stopped. Use a penalty and alpha > 0."
+        )
+
+    def endless(self):
+        """That some rows are fitted better and better, and the others do not see it."""
+        if not self.objective.penalty.is_nothing:
+            return None
+        point = self.coef, self.intercept, self.train
+        found = endless_direction(self.objective, *point)
+        if found is None:
+            return None
+        names = getattr(self.estimator, "feature_names_in_", None)
+        feature = found[0] if names is None else repr(str(names[found[0]]))
+        return (
+            f"{self.name} has no minimum of {self.loss!r}: as the coefficient of "
+            f"feature {feature} grows, {found[1]} rows are fitted better without end, "
+            "and the others do not see it. It is where the fit was stopped, and its "
+            "standard error means nothing. Use a penalty and alpha > 0, or leave the "
+            "feature out."
         )
 
     def _falls_for_ever(self):

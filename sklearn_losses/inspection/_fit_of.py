@@ -104,7 +104,7 @@ class Fit:
         ]
 
 
-def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=False):
+def fit_of(owner, model, X, y, sample_weight=None, offset=None):
     """The objectives of a fitted model.
 
     Parameters
@@ -114,8 +114,6 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=
     model : LinearRegressor, LinearClassifier or Pipeline
     X, y, sample_weight, offset
         Those of the fit.
-    takes_blocks : bool, default=False
-        Whether rows may be in blocks.
 
     Returns
     -------
@@ -153,11 +151,6 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=
             "Quantile(0.9), and those of classes."
         )
     blocks = blocks_of(owner, X, y, sample_weight, offset)
-    if blocks is not None and not takes_blocks:
-        raise TypeError(
-            f"{owner} needs all rows at hand, as it says something of each. Pass some "
-            "of them to a fit of these, or gather them: X.compute()."
-        )
     if blocks is None:
         objectives, dtype = copy(model)._objectives(X, y, sample_weight, loss, offset)
     else:

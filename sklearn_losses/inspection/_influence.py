@@ -17,18 +17,17 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_losses._machine._params import NONE, Interval, check_parameter
+from sklearn_losses._machine._params import check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import LinearRanker, LinearSurvival
 from sklearn_losses.estimators._validation import warn_caller
 from sklearn_losses.inspection._fit_of import fit_of
 from sklearn_losses.inspection._group_influence import group_influence
 from sklearn_losses.inspection._lazy import LazyBunch
-from sklearn_losses.inspection._left_out import Deletions, largest
+from sklearn_losses.inspection._left_out import TOP, Deletions, largest
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.solvers.descent._exact import has_exact_curvature
 
-TOP = [NONE, Interval(1, None, "left", integer=True)]
 MOST_COEFS = 5000  # of one objective: of them there is a matrix
 
 
@@ -134,6 +133,10 @@ def influence(
 
     Notes
     -----
+    Weights count rows: a row of weight 2 is left out as two rows are, and the sum of
+    weights is the number of rows in `dispersion`, `cook` and `dfbetas`, which all other
+    fields do not need. `standard_errors` takes them up to a factor.
+
     A loss with scale="mad" is taken with the scale that it was fitted with, and
     class_weight="balanced" with the weights of all rows.
 
@@ -173,7 +176,7 @@ def influence(
         raise ValueError(
             f"{type(model).__name__} has no groups of rows. Leave `groups` out."
         )
-    fit = fit_of("influence", model, X, y, sample_weight, offset, takes_blocks=True)
+    fit = fit_of("influence", model, X, y, sample_weight, offset)
     if fit.is_elsewhere and top is None:
         raise ValueError(
             "influence of rows in blocks needs `top`, as it holds some numbers of each "
@@ -218,6 +221,12 @@ def _told(fit, each, top):
     found = [one.found for one in each]
     total = each[0].total
     sums = sum(one.sums for one in found)
+    if sums[2] == 0.0:
+        raise ValueError(
+            f"influence has no curvature here, because {fit.loss!r} bends at no row: "
+            "all residuals are beyond where it is a straight line, or flat. Use a "
+            "scale that fits the unit of y, such as scale='mad', or a larger one."
+        )
     dispersion = _dispersion(fit, *sums[:3], total)
     size = sum(one.size for one in found)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from sklearn_losses._machine._params import NONE, Interval
 from sklearn_losses.problem._blocks import LocalBlocks, second_order
 from sklearn_losses.solvers.descent._exact import (
     on_support,
@@ -22,6 +23,7 @@ from sklearn_losses.solvers.descent._exact import (
     sees_differences,
 )
 
+TOP = [NONE, Interval(1, None, "left", integer=True)]
 ENTRIES = 1 << 20  # of the rows' coordinates, of a block of rows
 ALONE = 1e-10  # of a row's curvature is that of others: it decides a coefficient alone
 
@@ -254,7 +256,7 @@ class Deletions:
         coef, intercept, at = polished(objective, coef, intercept, blocks)
         T, share = at.axes()
         pull = T.T @ at.penalty_slope(at.theta).ravel()
-        shape = len(coef), -1, len(share)
+        shape = len(coef), len(T) // len(coef), len(share)
         self.to_coef = self._in_coefs(T.reshape(shape), at.point)
         axes = Axes(T.reshape(shape), share, pull)
         if watched is not None:

@@ -28,7 +28,6 @@ from sklearn_losses.estimators._validation import (
     check_rows,
     split_offset,
 )
-from sklearn_losses.estimators.blocks._blocks import objectives_of_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._d2 import columns_of
 from sklearn_losses.inspection._left_out import Axes, left_out
@@ -137,7 +136,7 @@ class Inner:
         self.model, self.ranges = clone(model), ranges
         loss = self.model._usable_loss()
         if isinstance(X, RowBlocks):
-            self.objectives, _ = objectives_of_blocks(self.model, X, loss)
+            self.objectives, _ = self.model._objectives_of_blocks(X, loss)
         else:
             self.objectives, _ = self.model._objectives(X, y, weight, loss, offset)
         self.scale = getattr(self.model, "scale_", None)

@@ -163,6 +163,12 @@ def search_loss(
     kind = TunedRegressor if metric.task == "regression" else TunedClassifier
     if families is None:
         families = usual_families(y, kind is TunedRegressor)
+    if not isinstance(families, Mapping):
+        raise InvalidParameterError(
+            "The 'families' parameter of search_loss must be a dict of a loss to what "
+            "is tuned of it, such as {Huber(): {'loss__delta': 'log'}, SquaredError(): "
+            f"{{}}}}. Got {families!r} instead."
+        )
     each = int(FIRST * max_fits) // max(1, len(families))
     if each < LEAST:
         least = int(np.ceil(LEAST * len(families) / FIRST))

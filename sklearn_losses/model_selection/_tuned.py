@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Self
+from warnings import catch_warnings
 
 import numpy as np
 from sklearn.base import clone
@@ -52,7 +53,7 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
-from sklearn_losses.estimators.blocks._blocks import blocks_of, check_usable
+from sklearn_losses.estimators.blocks._blocks import blocks_of
 from sklearn_losses.estimators.outputs._ordinal_model import order_of
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._as_loss import as_loss
@@ -266,7 +267,8 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         self._check_curvature(model)
         blocks = blocks_of(owner, *given)
         if blocks is None and isinstance(model, LinearOrdinalClassifier):
-            order = order_of(owner, y, model.categories)  # which y itself may have
+            with catch_warnings(action="ignore"):  # its last fit says so, too
+                order = order_of(owner, y, model.categories)  # which y may have
             model.set_params(categories=list(order))
         data = self._at_hand(*given) if blocks is None else self._some(model, blocks)
         model = by_index(model, getattr(self, "feature_names_in_", None))
@@ -305,7 +307,6 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
                 f"{type(self).__name__} cannot make folds of rows in blocks. Pass rows "
                 "that are at hand to judge by: cv=(X_val, y_val)."
             )
-        check_usable(model, model.loss)
         seen = look_at_all(blocks, model.loss, self._classifies)
         self.n_features_in_ = seen.n_features
         vars(self).pop("feature_names_in_", None)

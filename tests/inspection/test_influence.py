@@ -295,8 +295,6 @@ def test_the_top_rows_of_blocks(loss):
         assert_allclose(top[name], found[name], rtol=1e-5, atol=1e-9)
     with pytest.raises(ValueError, match="rows in blocks needs `top`"):
         influence(model, blocks)
-    with pytest.raises(TypeError, match="needs all rows at hand"):
-        contributions(model, blocks, None)
 
 
 def test_the_top_rows_of_dask():
@@ -356,6 +354,14 @@ def test_rows_that_decide_alone_are_said_where_no_residual_is_left():
         found = influence(model, X[:5], Y[:5])
     assert np.isinf(found.loss_left_out).all()
     assert len(said) == 2
+
+
+@pytest.mark.parametrize("penalty", [None, "l2"])
+@pytest.mark.filterwarnings("ignore:The penalty of alpha")
+def test_a_loss_that_bends_at_no_row(penalty):
+    model = LinearRegressor(Huber(), penalty=penalty).fit(X, 1e9 * Y)
+    with pytest.raises(ValueError, match="bends at no row"):
+        influence(model, X, 1e9 * Y)
 
 
 @each([SquaredError(), Huber(), Barron()])

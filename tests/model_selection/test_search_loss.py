@@ -85,3 +85,5 @@ def test_bad_input():
     assert str(said.value).count("NaN") == 1  # one reason, said once
     with pytest.raises(TypeError, match="rows that are at hand"):
         search_loss(StoredBlocks.arrays(X, Y, n_rows=50), None)
+    with pytest.raises(ValueError, match=r"must be a dict of a loss to what"):
+        search_loss(X, Y, AbsoluteError(), families=[SquaredError()])

@@ -549,6 +549,15 @@ def test_a_loss_is_no_judge_of_itself():
         model.coef_  # noqa: B018
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_units_of_distributions(unit):
+    model = TunedRegressor(GaussianDistribution(), max_fits=4, cv=KFold(3))
+    known = clone(model).fit(X, Y).predict(X)
+    assert_allclose(clone(model).fit(unit * X, Y).predict(unit * X), known, rtol=1e-5)
+    found = model.fit(X, unit * Y).predict(X)
+    assert_allclose(found / unit, known, rtol=0.05, atol=0.05)
+
+
 def test_ordered_classes():
     pandas = pytest.importorskip("pandas")
     names = np.array(["low", "middle", "high"])[THREE]
@@ -562,15 +571,21 @@ def test_ordered_classes():
     assert list(named.classes_) == ["low", "middle", "high"]
     assert_allclose(named.predict_proba(X), plain.predict_proba(X))
     assert not hasattr(named, "decision_function")
-    with pytest.raises(TypeError, match="with rows in blocks"):
-        TunedClassifier(CumulativeLogit(), cv=(X, THREE)).fit(
-            StoredBlocks.arrays(X, THREE, n_rows=50)
-        )
 
 
 # ------------------------------------------------------------------------- blocks
 @pytest.mark.parametrize(
-    "name", ["barron", "quantile", "l1", "norm of groups", "two classes", "joint"]
+    "name",
+    [
+        "barron",
+        "quantile",
+        "l1",
+        "norm of groups",
+        "two classes",
+        "joint",
+        "scale by features",
+        "ordered",
+    ],
 )
 def test_rows_in_blocks_are_those_at_hand(name):
     y, rows = CASES[name][1], TRAIN[WEIGHT[TRAIN] > 0]
@@ -588,18 +603,15 @@ def test_rows_in_blocks_are_those_at_hand(name):
 def test_ranges_of_rows_in_blocks():
     blocks = StoredBlocks.arrays(X, Y, n_rows=50)
     cv = X[TEST], Y[TEST]
-    there = TunedRegressor(cv=cv, max_fits=4).fit(blocks)
-    here = TunedRegressor(cv=cv, max_fits=4).fit(X, Y)
-    assert there.best_params_ == pytest.approx(here.best_params_, rel=1e-6)
+    for loss in (PseudoHuber(), GaussianDistribution()):
+        there = TunedRegressor(loss, cv=cv, max_fits=4).fit(blocks)
+        here = TunedRegressor(loss, cv=cv, max_fits=4).fit(X, Y)
+        assert there.best_params_ == pytest.approx(here.best_params_, rel=1e-6)
 
 
 def test_rows_in_blocks_need_others_to_judge_by():
     with pytest.raises(TypeError, match=r"Pass rows .* cv=\(X_val, y_val\)"):
         TunedRegressor().fit(StoredBlocks.arrays(X, Y, n_rows=50))
-    with pytest.raises(ValueError, match="several outputs"):
-        TunedRegressor(GaussianDistribution(), cv=(X, Y)).fit(
-            StoredBlocks.arrays(X, Y, n_rows=50)
-        )
 
 
 def test_rows_of_dask():

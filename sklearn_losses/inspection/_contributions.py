@@ -179,7 +179,8 @@ def _of_blocks(fit, top):
     if len(fit.objectives) > 1:
         raise ValueError(
             "contributions of rows in blocks are of one objective, and there is one "
-            "for each class. Use CrossEntropy(), or gather the rows: X.compute()."
+            "for each class. Use CrossEntropy(), or gather the rows (of dask: "
+            "X.compute())."
         )
     (objective,), (point,) = fit.objectives, fit.points
     mean = objective.blocks.known_units[0]

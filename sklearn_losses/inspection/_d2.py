@@ -245,7 +245,8 @@ def _d2_and_means(blocks, loss, pairs):
     if loss.outputs and loss.granularity == "row":
         raise TypeError(
             f"D^2 of {loss!r} needs all rows in one place, because the best constant "
-            "has several outputs. Use loss_scorer(loss), or gather them: X.compute()."
+            "has several outputs. Use loss_scorer(loss), or gather them (of dask: "
+            "X.compute())."
         )
     n_rows, weight, *of_model, counts, others = blocks.sum(_Lost(loss, pairs))
     if n_rows < 2:

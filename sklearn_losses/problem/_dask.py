@@ -76,7 +76,7 @@ class DaskBlocks(RowBlocks):
                 continue
             if not is_collection(array):
                 raise TypeError(_line_to_write(owner, name, X))
-            array = _cut_alike(array, X)
+            array = _cut_alike(name, array, X)
             self._given.append(array)
             parts = _parts(array)
             if len(parts) != len(self):
@@ -376,13 +376,18 @@ def _parts(array):
     return list(np.ravel(array.to_delayed()))
 
 
-def _cut_alike(array, X):
+def _cut_alike(name, array, X):
     """A dask array in blocks of the same rows as X, if both say how many these are."""
     chunks, own = getattr(X, "chunks", None), getattr(array, "chunks", None)
     if chunks is None or own is None or chunks[0] == own[0]:
         return array
     if np.isnan([*chunks[0], *own[0]]).any():
         return array
+    if sum(own[0]) != sum(chunks[0]):
+        raise ValueError(
+            f"{name} has {sum(own[0])} rows and X has {sum(chunks[0])}. Each row of X "
+            "needs one."
+        )
     return array.rechunk({0: chunks[0]})
 
 

@@ -357,6 +357,8 @@ def test_what_would_gather_is_refused(do, message):
 def test_blocks_that_do_not_fit_each_other():
     with pytest.raises(ValueError, match="y has 6 blocks and X has 8"):
         LinearRegressor().fit(array(X), unknown(RAW))
+    with pytest.raises(ValueError, match="sample_weight has 900 rows and X has 1000"):
+        LinearRegressor().fit(array(X), array(RAW), array(WEIGHT[:900]))
 
 
 def test_blocks_that_change_are_noticed():

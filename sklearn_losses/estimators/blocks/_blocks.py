@@ -77,7 +77,7 @@ def check_usable(estimator, loss):
         raise TypeError(
             f"{owner} cannot fit rows in blocks, because what it minimises couples "
             "rows, or outputs. Use LinearRegressor or LinearClassifier, or gather "
-            "them: X.compute()."
+            "them (of dask: X.compute())."
         )
     if loss.needs_scale:
         raise InvalidParameterError(
@@ -87,14 +87,14 @@ def check_usable(estimator, loss):
     if loss.needs_link:
         raise InvalidParameterError(
             f"{owner} cannot use loss={estimator.loss!r} with rows in blocks, because "
-            "its link is learned from all rows. Gather them: X.compute()."
+            "its link is learned from all rows. Gather them (of dask: X.compute())."
         )
     has_outputs = loss.outputs and loss.granularity == "row"
     if has_outputs or getattr(loss, "y_size", 1) != 1:
         raise InvalidParameterError(
             f"{owner} cannot use loss={estimator.loss!r} with rows in blocks, because "
             "it has several outputs, or targets of two columns. Use a loss of one "
-            "raw prediction, or gather the rows: X.compute()."
+            "raw prediction, or gather the rows (of dask: X.compute())."
         )
 
 

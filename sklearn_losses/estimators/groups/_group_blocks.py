@@ -48,7 +48,7 @@ def split_strata(y, strata):
         raise ValueError(
             "Proportional hazards of rows in blocks need strata=, whole ones in each "
             "block: without, all rows are compared with each other. Fit a sample, or "
-            "gather them: X.compute()."
+            "gather them (of dask: X.compute())."
         )
     return columns, group_codes(strata, len(columns), "strata"), strata, False
 

@@ -21,7 +21,7 @@ def check_outputs_in_blocks(estimator, loss):
         raise InvalidParameterError(
             f"{type(estimator).__name__} cannot use loss={estimator.loss!r} with rows "
             f"in blocks, because {why}. Use a smooth loss of one target, numbers for "
-            "the parameters of the loss, or gather the rows: X.compute()."
+            "the parameters of the loss, or gather the rows (of dask: X.compute())."
         )
 
 

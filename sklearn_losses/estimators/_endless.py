@@ -8,6 +8,8 @@ somewhere on the way, where its slopes are small.
 
 import numpy as np
 
+from sklearn_losses.losses._links import LogitLink
+
 FAINT = 1e-2  # of the largest slope and curvature: of rows that hardly count
 MOST_FEATURES = 1000  # whose products are summed
 CHUNK = 4096  # rows
@@ -52,6 +54,17 @@ def endless_direction(objective, coef, intercept, train=None):
             if found is not None:
                 return found
     return None
+
+
+def is_apart(objective, coef, intercept):
+    """Whether each row of shares is fitted better for ever, on its side of a plane."""
+    loss, raw = objective.loss, objective.raw(coef, intercept)
+    if not (isinstance(loss.link, LogitLink) and objective.penalty.is_nothing):
+        return False
+    term = objective.term()
+    before, slopes = (term.model(p, 0.0).slopes[:, 0] for p in (0.0 * raw, raw))
+    likes = slopes * raw[:, 0]
+    return bool((np.abs(slopes) <= FAINT * np.abs(before)).all() and likes.max() <= 0.0)
 
 
 def _outputs(objective, coef, intercept):

@@ -13,7 +13,7 @@ from numbers import Number
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_losses.estimators._endless import endless_direction
+from sklearn_losses.estimators._endless import endless_direction, is_apart
 from sklearn_losses.estimators._held_back import holds_back
 from sklearn_losses.estimators._parameters import EPSILON_IS
 from sklearn_losses.estimators._validation import warn_caller
@@ -385,6 +385,13 @@ class _Result:
         """That some rows are fitted better and better, and the others do not see it."""
         if not self.objective.penalty.is_nothing:
             return None
+        has_shares = self.loss.outputs and self.objective.blocks is None
+        if has_shares and is_apart(self.objective, self.coef, self.intercept):
+            return (
+                f"{self.name} fits every row perfectly, as where a plane separates "
+                "successes from failures. Without a penalty its objective then has no "
+                "minimum, and coefficients grow without end. Use alpha > 0."
+            )
         point = self.coef, self.intercept, self.train
         found = endless_direction(self.objective, *point)
         if found is None:

@@ -9,6 +9,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_losses import (
+    BetaBinomial,
+    BinomialTrials,
     CrossEntropy,
     CumulativeLogit,
     LinearClassifier,
@@ -91,6 +93,19 @@ def test_rows_that_are_far_out_at_a_minimum():
         warnings.simplefilter("error")
         LinearClassifier(LogLoss(), penalty=None).fit(rows[:, :8], y)
         LinearRegressor(SquaredError(), penalty=None).fit(rows, y)
+
+
+@pytest.mark.parametrize("loss", [BinomialTrials(), BetaBinomial()], ids=repr)
+def test_trials_that_all_succeed_or_all_fail(loss):
+    has = X[:, :1] > 0.0
+    model = LinearRegressor(loss, penalty=None)
+    with pytest.warns(ConvergenceWarning, match=r"separates successes from failures"):
+        model.fit(X, np.hstack([5 * has, 5 * ~has]))
+    with pytest.warns(ConvergenceWarning, match=r"separates successes from failures"):
+        model.fit(X, np.full((N, 2), [3.0, 0.0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, np.hstack([4 * has + 1, 4 * ~has + 1]))
 
 
 def test_a_task_is_named():

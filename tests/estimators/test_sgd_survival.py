@@ -287,4 +287,5 @@ def test_calls_of_a_row_each_say_nothing():
         warnings.simplefilter("error")
         model.partial_fit(rows, y).partial_fit(rows[:1], y[:1])
         ranker.partial_fit(rows, np.arange(9) % 2, groups=np.arange(9) // 3 + 5)
-    assert model.coef_.all() and ranker.coef_.all()
+    assert model.coef_.all()
+    assert ranker.coef_.all()

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_losses._machine._params import (
     BOOLEAN,
@@ -19,7 +18,7 @@ from sklearn_losses._machine._params import (
 from sklearn_losses._machine._typing import ArrayLike, Seed
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators._labels import check_one_kind, class_factors
+from sklearn_losses.estimators._labels import class_factors
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.estimators._validation import (
@@ -30,6 +29,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.estimators.outputs._ordinal_model import (
     TARGETS,
     OrdinalMixin,
+    check_grades,
     codes_of,
 )
 from sklearn_losses.estimators.outputs._output_blocks import objectives_of_outputs
@@ -190,8 +190,9 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         given = y
         X, y, check = check_large_rows(self, X, y)
-        check_one_kind(y)
-        check_classification_targets(y)
+        is_ordered = getattr(getattr(given, "dtype", None), "ordered", False)
+        has_order = is_ordered or not isinstance(self.categories, str)
+        check_grades(type(self).__name__, y, has_order)
         weight = check_weights(sample_weight, X.shape[0])
         codes, weight = self._coded(y, given, weight)
         n_outputs = len(self._seen)

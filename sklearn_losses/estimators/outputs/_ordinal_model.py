@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import type_of_target
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import (
@@ -17,7 +18,7 @@ from sklearn_losses._machine._typing import (
     Matrix,
     available_if,
 )
-from sklearn_losses.estimators._labels import class_factors
+from sklearn_losses.estimators._labels import check_one_kind, class_factors
 from sklearn_losses.estimators._linear_model import _defines_probabilities, _loss_of
 from sklearn_losses.estimators._validation import warn_caller
 from sklearn_losses.estimators.blocks._blocks import blocks_of
@@ -64,6 +65,25 @@ def order_of(owner, y, categories):
             "which order is meant: categories=[...], from the lowest to the highest."
         )
     return found
+
+
+def check_grades(owner, y, has_order):
+    """Refuse numbers that look like none of classes, unless it is said that they are.
+
+    Parameters
+    ----------
+    owner : str
+    y : ndarray of shape (n_samples,)
+    has_order : bool
+        Whether somebody has said which classes there are.
+    """
+    check_one_kind(y)
+    if not has_order and type_of_target(y).startswith("continuous"):
+        raise ValueError(
+            f"Unknown label type: continuous. {owner} takes numbers with fractions for "
+            "classes if it is told which there are: categories=[0.5, 1.0, ...], from "
+            "the lowest to the highest, or an ordered categorical of pandas."
+        )
 
 
 def codes_of(owner, y, classes):

@@ -294,7 +294,7 @@ class _Result:
 
     @property
     def _units(self):
-        if self.loss.task == "regression":
+        if self.loss.task in ("regression", "boxes"):
             return "Large units of y do that, and small ones of X."
         return "Small units of X do that."
 

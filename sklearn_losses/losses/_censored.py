@@ -134,6 +134,8 @@ class CensoredLikelihood(Likelihood):
         if len(bad):
             i, ends = bad[0], y[bad[0]]
             why = "says nothing" if is_open[i] else "is no interval"
+            if self.is_log and ends[1] == 0.0:
+                why = "is at 0: its logarithm is modelled, so a time must be above it"
             raise ValueError(
                 f"{type(self).__name__} needs every target to be lower <= upper in "
                 f"[{least:g}, inf], and at the least one of them finite: {name}[{i}] "

@@ -172,9 +172,10 @@ def _check_settings(estimator, loss):
     if isinstance(estimator, LinearSurvival):
         is_usable = isinstance(loss, (CoxPH, AFT))
     else:
-        is_usable = loss.granularity not in ("row", "group")
+        fitted = estimator._resolve_loss()
+        is_usable = loss.granularity == "point" or len(fitted.outputs) == 1
     if not is_usable:
-        reason = f"{loss!r} is a loss of {loss.granularity}s"
+        reason = f"{loss!r} has several outputs, or compares rows"
     elif estimator.penalty is not None and estimator.alpha > 0:
         reason = "coefficients that a penalty shrinks are biased: fit with penalty=None"
     elif estimator.positive:

@@ -282,7 +282,7 @@ def test_scikit_learn_contract(estimator, check, routing):
 
 
 def test_labels_of_a_stream_are_of_tasks():
-    with pytest.raises(TypeError, match="must be a dict of the name of a task to its"):
+    with pytest.raises(TypeError, match="must be a dict of a task's name to its"):
         SGDMultiTask({"a": "log_loss"}).partial_fit(
             [[0.0], [1.0]], [0, 1], classes=[0, 1]
         )

@@ -646,8 +646,8 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         where = self._places(list(losses), names, values.shape[1])
         if not isinstance(classes, (Mapping, type(None))):
             raise TypeError(
-                "The 'classes' of SGDMultiTask.partial_fit must be a dict of the name of "
-                f"a task to its labels, or None. Got {classes!r} instead."
+                "The 'classes' of SGDMultiTask.partial_fit must be a dict of a "
+                f"task's name to its labels, or None. Got {classes!r} instead."
             )
         classes, tasks, first = dict(classes or {}), [], 0
         for name, given in losses.items():

@@ -316,7 +316,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         found = _joined([(r.coef, r.intercept) for r in results])
         if callbacks is not None:
             callbacks.end_fit(*found)
-        has_offset = objectives[0].offset is not None
+        # A loss may have taken it into its targets, and blocks have their own.
+        has_offset = offset is not None or objectives[0].offset is not None
         vars(self).update(fitted(*found), _has_offset=has_offset)
         self.solver_ = solver.method
         self.n_iter_ = int(max(r.n_iter.max() for r in results))

@@ -144,14 +144,14 @@ def intervals(y, loss):
 
 def are_pairs(y, loss):
     """Whether a target of the loss may be two numbers, and those of y are."""
-    return getattr(loss, "y_size", 1) == 2 and np.shape(y)[1:] == (2,)
+    return getattr(loss, "y_size", 1) == 2 and np.asarray(y).shape[1:] == (2,)
 
 
 def _are_intervals(y, loss):
     """Whether targets are more than numbers."""
     if getattr(loss, "y_size", 1) == 1 or not loss.outputs:
         return False
-    return np.asarray(y).dtype.names is not None or np.shape(y)[1:] == (2,)
+    return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
 
 
 def _has_distribution(estimator):

@@ -148,7 +148,7 @@ def _balanced_slopes(objective, loss, y, weight):
     if objective.is_joint:
         best = np.append(best, np.zeros(shape[1] - len(best)))
         return loss.gradient(y, np.broadcast_to(best, shape) + offset, weight)
-    unit = NEAR * max(1e-300, abs(best), float(np.std(y)))
+    unit = NEAR * max(1e-300, abs(best), float(np.std(y[here])))
     low, high = (
         loss.gradient(y, np.full(shape, at) + offset, weight)
         for at in (best - unit, best + unit)

@@ -266,6 +266,7 @@ def path(group_params, final, alphas, data):
         return [None]
     if not isinstance(alphas, int):
         return alphas
+    data = _counted(*data)
     if has_slopes(model.loss):
         linear = linear_like(model).set_params(alpha=1.0)
         X, y, weight, offset = some_of(*data, hasattr(model, "class_weight"))
@@ -276,6 +277,16 @@ def path(group_params, final, alphas, data):
     found = largest * np.geomspace(1.0, ratio, alphas)
     # Three digits, so that people can read them, and the same in every run.
     return [float(f"{alpha:.3g}") for alpha in found]
+
+
+def _counted(X, y, weight, offset):
+    """The rows that have a weight, as if the others were not there."""
+    if weight is None or np.ndim(weight) == 0:
+        return X, y, weight, offset
+    counts = np.asarray(weight) != 0
+    if counts.all() or not counts.any():
+        return X, y, weight, offset
+    return tuple(rows_of(array, counts) for array in (X, y, weight, offset))
 
 
 def has_slopes(loss):

@@ -124,3 +124,13 @@ def test_odd_alphas(name, value):
     X, y = data(SquaredError())
     with pytest.raises(ValueError, match=f"'{name}' parameter of regularization_path"):
         regularization_path(LinearRegressor(penalty="l1"), X, y, **{name: value})
+
+
+@pytest.mark.parametrize("loss", [Huber(), Quantile(0.5), SquaredError()], ids=repr)
+def test_alpha_max_does_not_see_rows_of_weight_0(loss):
+    X, y = data(loss)
+    weight, spoilt = np.arange(len(y)) >= 20, y.copy()
+    spoilt[:20] = 1e9
+    model = LinearRegressor(loss, penalty="l1")
+    found = alpha_max(model, X, spoilt, sample_weight=weight.astype(float))
+    assert found == pytest.approx(alpha_max(model, X[20:], y[20:]), rel=1e-12)

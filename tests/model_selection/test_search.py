@@ -499,3 +499,17 @@ def test_test_rows_of_weight_0_alone_are_refused():
     weight = np.arange(120) >= 40
     with pytest.raises(ValueError, match="Fold 0 of 'cv' has no row with a sample_we"):
         search.fit(A, A[:, 0] + GRADES, sample_weight=weight)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+def test_paths_do_not_see_rows_of_weight_0(loss):
+    y, here = A[:, 0] + GRADES, np.arange(120) >= 40
+    rows = np.where(here[:, None], A, 1e6)
+    found, known = (
+        path({"loss": get_loss(loss)}, LinearRegressor(), 3, (*parts, None))
+        for parts in (
+            (rows, np.where(here, y, 1e9), here.astype(float)),
+            (A[here], y[here], None),
+        )
+    )
+    assert found == known

@@ -50,6 +50,7 @@ from sklearn_losses import (
     alpha_max,
     concordance_index_scorer,
     crps_scorer,
+    get_loss,
     loss_scorer,
     ndcg_scorer,
     ordinal_mae_scorer,

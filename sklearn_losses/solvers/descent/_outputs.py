@@ -49,6 +49,7 @@ NOTHING = 1e-24  # of the value, changes no digit of what is published
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
 BALANCED = 1e-6  # of tol is left where slopes prove a bound
+WIDER = 1.0, 10.0, 100.0, 1e3  # kinks, where slopes are not balanced
 SURE_STEPS = 40  # more than it takes to leave a far row behind
 MOST_COEFS = 5000  # a matrix of 200 MB
 ROUNDING = 1e-12  # of a sum of many values
@@ -508,13 +509,31 @@ class OutputsDescent(Descent):
         theta, seen = self._at_kept
         if theta is state.kept:
             return problem.bound_by(theta, seen)
-        bound = problem.bound(state.kept, width)
-        if not width > 0 or bound == -np.inf:
+        if not width > 0:
+            return problem.bound(state.kept, 0.0)
+        return self._bound_of_kinks(width)
+
+    def _bound_of_kinks(self, width):
+        """The best of bounds at minima of what is smoothed, where slopes are balanced.
+
+        Where few rows are within the width of a kink no step may balance them, as of
+        columns that are nearly collinear: then over wider ones.
+        """
+        state, problem, limits = self.state, self.problem, self.limits
+        allowed, kept = BALANCED * limits.tol * abs(self.gained), state.kept
+        bound, points = problem.bound(kept, width), []
+        if bound == -np.inf:
             return bound
-        # Slopes are balanced at the minimum of what is smoothed.
-        state.theta, state.raw = state.kept, problem.raw_at(state.kept)
-        self.settles(BALANCED * self.limits.tol * abs(self.gained))
-        return max(bound, problem.bound(state.theta, width))
+        for factor in WIDER:
+            self.smoothing.width = factor * width
+            state.theta, state.raw = kept, problem.raw_at(kept)
+            is_balanced = self.settles(allowed)
+            points.append((state.theta, self.smoothing.width))
+            if is_balanced:
+                break
+        self.smoothing.width = width
+        points.append((state.kept, width))
+        return max(problem.bound(*point) for point in points)
 
 
 class OutputsSolver(Certified):

@@ -57,7 +57,8 @@ from sklearn_losses.estimators._warnings import (
     ignored_parameters,
     look_at_objective,
     odd_results,
-    warn_of_penalty,
+    warn_of_outputs,
+    warn_of_reach,
 )
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
@@ -377,7 +378,9 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         state, *found = self._joined(results)
         if callbacks is not None:
             callbacks.end_fit(*found)
-        if not partial and overflow is None:
+        if overflow is None and partial:
+            warn_of_reach(self, objective, *found)
+        elif overflow is None:
             self._warn_of_results(objective, results, *found, dtype, train)
         return state, found, overflow
 
@@ -565,7 +568,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         converged = all(r.converged for r in results)
         if objective.loss.outputs and objective.loss.granularity == "row":
             # It has no single raw prediction.
-            warn_of_penalty(self, objective, coef, intercept, converged, train)
+            warn_of_outputs(self, objective, coef, intercept, converged, train)
             return
         gained = [r.gained for r in results if r.gained is not None]
         gained = np.concatenate(gained) if len(gained) == len(results) else None

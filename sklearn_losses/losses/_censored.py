@@ -79,6 +79,7 @@ class CensoredLikelihood(Likelihood):
     y_size = 2
     is_log = True
     kind = None
+    estimates = "distribution"
 
     @property
     def is_in_locations(self) -> Any:
@@ -133,6 +134,8 @@ class CensoredLikelihood(Likelihood):
         if len(bad):
             i, ends = bad[0], y[bad[0]]
             why = "says nothing" if is_open[i] else "is no interval"
+            if self.is_log and ends[1] == 0.0:
+                why = "is at 0: its logarithm is modelled, so a time must be above it"
             raise ValueError(
                 f"{type(self).__name__} needs every target to be lower <= upper in "
                 f"[{least:g}, inf], and at the least one of them finite: {name}[{i}] "
@@ -184,7 +187,8 @@ class CensoredLikelihood(Likelihood):
             side = "right" if low.any() else "left"
             raise ValueError(
                 f"{type(self).__name__} has nothing to fit, because every target is "
-                f"censored from the {side}: no event was observed."
+                f"censored from the {side}. It needs a row, with a weight above 0, "
+                "whose event was observed."
             )
         ends = y[np.isfinite(y)]
         if self.scale == MLE and (ends == ends[0]).all():

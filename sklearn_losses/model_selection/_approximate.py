@@ -15,6 +15,10 @@ from sklearn_losses.estimators._linear import (
     LinearRegressor,
 )
 from sklearn_losses.estimators._parameters import price_of
+from sklearn_losses.estimators.outputs._ordinal import LinearOrdinalClassifier
+from sklearn_losses.estimators.outputs._ordinal_model import (
+    codes_of as codes_of_labels,
+)
 from sklearn_losses.losses import AbsoluteError, SquaredError
 from sklearn_losses.model_selection._affine import affine
 from sklearn_losses.model_selection._folds import (
@@ -56,6 +60,35 @@ class HeldRegressor(LinearRegressor):
 
     def __sklearn_tags__(self):
         return self.tags
+
+
+class HeldOutputs(HeldRegressor):
+    """The same of a loss of several outputs; `beyond` is what locations have more."""
+
+    def _values(self, X, offset=None):
+        values = self.loss_.values_of(self.held)
+        return values | {"location": values["location"] + self.beyond}
+
+    def raw_prediction(self, X, offset=None):
+        return self._values(X)["location"]
+
+    def predict(self, X, offset=None):
+        return self.loss_.predicted(**self._values(X))
+
+
+class HeldOrdinal(LinearOrdinalClassifier):
+    """The same of ordered classes: latent values, and thresholds beside them."""
+
+    __sklearn_tags__ = HeldRegressor.__sklearn_tags__
+
+    def raw_prediction(self, X, offset=None):
+        return self.held[:, 0]
+
+    def predict_proba(self, X, offset=None):
+        return self.loss_.inverse_link(self.held)
+
+    def _targets_and_outputs(self, X, y, loss, offset):
+        return codes_of_labels(type(self).__name__, y, self.classes_), self.held
 
 
 class HeldClassifier(LinearClassifier):

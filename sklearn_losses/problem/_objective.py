@@ -130,6 +130,11 @@ class Objective:
         """Which coefficients and intercepts of each output move; None: all do."""
         return None
 
+    @property
+    def n_bounded(self) -> int:
+        """Of how many outputs the bounds of coefficients are, the first."""
+        return self.n_outputs
+
     def loss_of(self, k: int) -> Loss:
         """The loss of output k, or of all that share an objective."""
         return self.loss

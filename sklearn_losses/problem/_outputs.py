@@ -15,7 +15,9 @@ import numpy as np
 
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.penalties._conjugate import Conjugate
-from sklearn_losses.problem._objective import Objective
+from sklearn_losses.problem._objective import Objective, product_of
+from sklearn_losses.terms._outputs import OutputsTerm
+from sklearn_losses.terms._term import uniform
 
 REACH = 10.0  # times the largest number of the fit, for which a bound is proved
 ROUNDING = 2e-15  # of the sizes of what is summed
@@ -42,6 +44,19 @@ class OutputsObjective(Objective):
     @property
     def moves(self):
         return self.predictors.moves
+
+    @property
+    def n_bounded(self):
+        return self.n_outputs if self.predictors.share_bounds else 1
+
+    def term(self, chosen=None):
+        weight = product_of(self.sample_weight, chosen)
+        if weight is None:
+            weight = uniform(1.0 / self.total_weight, self.rows.n_rows)
+        else:
+            weight = weight / self.total_weight
+        parts = self.targets.y, weight, self.n_outputs, self.offset
+        return OutputsTerm(self.loss, *parts)
 
     @property
     def is_joint(self):

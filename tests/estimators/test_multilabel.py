@@ -66,6 +66,10 @@ def test_what_it_cannot_use():
         LinearClassifier(class_weight=[{0: 1.0}] * 4).fit(X, Y[:, 0])
     with pytest.raises(ValueError, match=r"must have the shape \(200, 4\)"):
         LinearClassifier().fit(X, Y, offset=np.zeros(200))
+    missing, words = np.where(Y, 1.0, np.nan), np.where(Y, "a", "b")
+    for other in (2 * Y, 2 * Y - 1, 0.5 * Y, words, missing):
+        with pytest.raises(ValueError, match=r"y has 4 columns, and in row . the val"):
+            LinearClassifier().fit(X, other)
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 3.0}], ids=str)

@@ -27,6 +27,7 @@ from sklearn_losses import (
     LinearOrdinalClassifier,
     LogLoss,
     ModifiedHuber,
+    SGDOrdinalClassifier,
     SmoothHinge,
     SquaredHinge,
 )
@@ -340,3 +341,22 @@ def test_a_bound_of_kinks_holds_and_is_near_where_columns_are_collinear(noise, l
     is_immediate = isinstance(loss, ImmediateThreshold)
     short = model.objective_ - least_hinges(rows, y, 3, is_immediate)
     assert short - 1e-7 <= model.gap_ < 0.02
+
+
+def test_grades_with_halves():
+    pandas = pytest.importorskip("pandas")
+    rng, grades = np.random.default_rng(0), np.array([0.5, 1.0, 1.5])
+    rows, codes = rng.normal(size=(60, 2)), rng.integers(0, 3, 60)
+    whole = LinearOrdinalClassifier().fit(rows, codes)
+    series = pandas.Series(pandas.Categorical(grades[codes], grades, ordered=True))
+    for model, y in (
+        (LinearOrdinalClassifier(categories=grades.tolist()), grades[codes]),
+        (LinearOrdinalClassifier(), series),
+    ):
+        np.testing.assert_array_equal(model.fit(rows, y).classes_, grades)
+        np.testing.assert_array_equal(model.predict(rows), grades[whole.predict(rows)])
+    stream = SGDOrdinalClassifier(categories=grades.tolist())
+    assert set(stream.partial_fit(rows, grades[codes]).predict(rows)) <= set(grades)
+    for model in (LinearOrdinalClassifier(), SGDOrdinalClassifier()):
+        with pytest.raises(ValueError, match=r"fractions .* categories=\[0.5, 1.0, "):
+            model.fit(rows, grades[codes])

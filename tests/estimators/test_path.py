@@ -111,3 +111,16 @@ def test_errors():
         alpha_max(LinearClassifier(MulticlassHinge(), penalty="l1"), X, y)
     with pytest.raises(TypeError, match=r"needs a LinearRegressor.*Got SGDRegressor"):
         regularization_path(SGDRegressor(), X, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("alphas", alphas) for alphas in (0.1, [[0.1]], [], [-0.1])],
+        *[("ratio", 0), ("ratio", 2), ("n_alphas", 0)],
+    ],
+)
+def test_odd_alphas(name, value):
+    X, y = data(SquaredError())
+    with pytest.raises(ValueError, match=f"'{name}' parameter of regularization_path"):
+        regularization_path(LinearRegressor(penalty="l1"), X, y, **{name: value})

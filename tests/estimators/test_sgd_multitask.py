@@ -279,3 +279,10 @@ def test_what_cannot_be_used_is_said():
 def test_scikit_learn_contract(estimator, check, routing):
     with config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+def test_labels_of_a_stream_are_of_tasks():
+    with pytest.raises(TypeError, match="must be a dict of a task's name to its"):
+        SGDMultiTask({"a": "log_loss"}).partial_fit(
+            [[0.0], [1.0]], [0, 1], classes=[0, 1]
+        )

@@ -475,3 +475,27 @@ def test_queries_stay_whole():
     assert len(splits) == 5
     for train, test in splits:
         assert not set(QUERIES[train]) & set(QUERIES[test])
+
+
+def test_a_metric_that_is_nan_in_a_fold_does_not_choose():
+    def undefined(model, X, y):
+        return np.nan if "Huber" in str(model.loss) and X[0, 0] == A[0, 0] else 1.0
+
+    y, settings = A[:, 0] + GRADES, dict(scoring=undefined, alphas=2, cv=KFold(3))
+    search = LossSearchCV(LinearRegressor(), ["huber", "squared_error"], **settings)
+    with pytest.warns(UserWarning, match=r"2 of 4 candidates .* not finite in fold 0"):
+        search.fit(A, y)
+    assert str(search.best_params_["loss"]) == "SquaredError()"
+    search.set_params(losses=["huber"])
+    with pytest.raises(ValueError, match=r"cannot choose, .* for 2 of 2 candidates"):
+        search.fit(A, y)
+    with pytest.warns(UserWarning, match="2 of 2 candidates"):
+        search.set_params(refit=False).fit(A, y)
+    assert search.verdict().startswith("No candidate has a finite undefined")
+
+
+def test_test_rows_of_weight_0_alone_are_refused():
+    search = LossSearchCV(LinearRegressor(), ["huber"], cv=KFold(3))
+    weight = np.arange(120) >= 40
+    with pytest.raises(ValueError, match="Fold 0 of 'cv' has no row with a sample_we"):
+        search.fit(A, A[:, 0] + GRADES, sample_weight=weight)

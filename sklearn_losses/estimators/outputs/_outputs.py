@@ -33,6 +33,10 @@ from sklearn_losses.estimators.outputs._noncrossing import (
     NoncrossingObjective,
     noncrossing_objective,
 )
+from sklearn_losses.estimators.outputs._output_blocks import (
+    objectives_of_outputs,
+    pose_of_outputs,
+)
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._targets import survival_intervals
@@ -40,6 +44,7 @@ from sklearn_losses.losses._tasks import Mapped
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.problem._posed_outputs import of_location
 from sklearn_losses.solvers._base import finish
 from sklearn_losses.solvers.descent._certified import (
     START_TOL,
@@ -48,6 +53,7 @@ from sklearn_losses.solvers.descent._certified import (
     sample_of,
 )
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
+from sklearn_losses.solvers.descent._outputs_blocks import InBlocks
 
 FEW_ROWS = 5000  # beyond, no other optimum was seen
 
@@ -138,14 +144,14 @@ def intervals(y, loss):
 
 def are_pairs(y, loss):
     """Whether a target of the loss may be two numbers, and those of y are."""
-    return getattr(loss, "y_size", 1) == 2 and np.shape(y)[1:] == (2,)
+    return getattr(loss, "y_size", 1) == 2 and np.asarray(y).shape[1:] == (2,)
 
 
 def _are_intervals(y, loss):
     """Whether targets are more than numbers."""
     if getattr(loss, "y_size", 1) == 1 or not loss.outputs:
         return False
-    return np.asarray(y).dtype.names is not None or np.shape(y)[1:] == (2,)
+    return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
 
 
 def _has_distribution(estimator):
@@ -393,6 +399,13 @@ class OutputsMixin:
             return -loss.mean(y, raw, sample_weight)
         if not isinstance(loss, Quantiles):
             return super().score(X, y, sample_weight, offset)
+        if isinstance(X, RowBlocks):
+            raise TypeError(
+                f"{type(self).__name__}.score of {loss!r} needs rows in one place, "
+                "because constants have several outputs. Use loss_scorer(loss)."
+            )
+        refuse_collection(X, "X")
+        refuse_collection(y, "y")
         y, mean = np.asarray(y, dtype=np.float64), Quantiles(loss.levels).mean
         predicted = np.asarray(self.predict(X, offset), dtype=np.float64)
         best = Quantiles(loss.levels).optimal_constant(y, sample_weight)
@@ -414,6 +427,7 @@ class OutputsMixin:
 
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
+        refuse_collection(X, "X")
         return self._values_beside(X, self.raw_prediction(X, offset), offset)
 
     def _values_beside(self, X, location, offset=None):
@@ -598,17 +612,33 @@ class LinearOutputs(OutputsMixin):
         n_outputs = len(loss.outputs)
         price = price_of(self, X.shape[1], True)
         self._check_bounds(price, loss)
-        if offset is not None:
-            others = np.zeros((len(offset), n_outputs - 1))
-            offset = np.column_stack([offset, others])
         objective = OutputsObjective(
             *(loss, Rows(X, check), Targets(y), weight, total),
             *(price, n_outputs),
             fit_intercept=self.fit_intercept,
-            offset=offset,
+            offset=of_location(offset, n_outputs),
             predictors=self._predictors(loss, X.shape[1]),
         )
         return [objective.without_offset()], X.dtype
+
+    def _objectives_of_blocks(self, blocks, loss):
+        if isinstance(loss, Quantiles) and not (
+            loss.is_constrained or loss.is_parallel
+        ):
+            self._predictors(loss, 1)
+            each = loss.each()
+            objectives, dtype = super()._objectives_of_blocks(blocks, each[0])
+            return [replace(objectives[0], loss=level) for level in each], dtype
+        if not has_outputs(loss):
+            if getattr(self, "features", None):
+                self._predictors(loss, 1)  # which refuses them
+            return super()._objectives_of_blocks(blocks, loss)
+
+        def pose_of(seen):
+            self._check_bounds(price_of(self, seen.n_features, True), loss)
+            return pose_of_outputs(self, loss, seen.n_features)
+
+        return objectives_of_outputs(self, blocks, loss, False, pose_of)
 
     def _noncrossing(self, X, y, sample_weight, loss, offset, solves):
         """The objective of quantiles that do not cross on the box of X."""
@@ -636,7 +666,8 @@ class LinearOutputs(OutputsMixin):
             return [objectives[0].start()]
         if not has_outputs(objectives[0].loss):
             return super()._starts(objectives)
-        return [self._outputs_start(objectives[0])]
+        here = objectives[0]
+        return [self._outputs_start(here if here.blocks is None else here.at_hand)]
 
     def _solver(self, objective):
         if not has_outputs(objective.loss):
@@ -647,7 +678,8 @@ class LinearOutputs(OutputsMixin):
                 f"{objective.loss!r}, because it has several outputs, which Newton's "
                 "method fits. Use solver='auto'."
             )
-        return OutputsSolver(
+        kind = OutputsSolver if objective.blocks is None else InBlocks
+        return kind(
             max_iter=self.max_iter,
             tol=self.tol,
             seed=draw_seed(self.random_state),

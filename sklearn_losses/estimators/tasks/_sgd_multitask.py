@@ -644,6 +644,11 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         """The tasks of a stream, of which the first call names all labels."""
         losses = self.loss if isinstance(self.loss, Mapping) else {"y": self.loss}
         where = self._places(list(losses), names, values.shape[1])
+        if not isinstance(classes, (Mapping, type(None))):
+            raise TypeError(
+                "The 'classes' of SGDMultiTask.partial_fit must be a dict of a "
+                f"task's name to its labels, or None. Got {classes!r} instead."
+            )
         classes, tasks, first = dict(classes or {}), [], 0
         for name, given in losses.items():
             loss = self._loss_of_task(name, given, len(where[name]))

@@ -17,9 +17,8 @@ from sklearn_losses.solvers.sgd._shared_map import Fixed
 from sklearn_losses.solvers.stream._stream_memory import RunningUnits
 
 EPOCH = 1000  # rows of which "dwa" compares the mean losses
-RECENT = (
-    5.0  # times as much as the mean row count the last ones, of what may still move
-)
+# Times as much as the mean row count the last ones, of what may still move.
+RECENT = 5.0
 
 
 def seen(y, weight):

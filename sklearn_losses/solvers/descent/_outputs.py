@@ -37,8 +37,7 @@ from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._state import Step, Verdict
 from sklearn_losses.solvers.descent._stopping import Tolerance
-from sklearn_losses.terms._outputs import OutputsTerm
-from sklearn_losses.terms._term import FEW, uniform
+from sklearn_losses.terms._term import FEW
 
 BETTER_TOL = 1e-5  # of fits from two points, of which the better one goes on
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
@@ -58,17 +57,6 @@ SURELY_LEFT = 100.0  # times tol may be a gap that rounding explains ...
 LEAST_GAP = 1e-7  # ... or this share of the value
 MOST_NUMBERS = 1 << 16  # of Hessians at a time, but ...
 FEWEST_ROWS = 256  # ... so many rows, for products of matrices
-
-
-def outputs_term(objective):
-    """The loss on all rows."""
-    weight = objective.sample_weight
-    if weight is None:
-        weight = uniform(1.0 / objective.total_weight, objective.rows.n_rows)
-    else:
-        weight = weight / objective.total_weight
-    parts = objective.targets.y, weight, objective.n_outputs, objective.offset
-    return OutputsTerm(objective.loss, *parts)
 
 
 class OutputsModel(JointModel):
@@ -367,7 +355,7 @@ class OutputsDescent(Descent):
     _tried, _at_kept = None, (None, None)
 
     def __init__(self, limits, objective, features, point, passes=1):
-        term = outputs_term(objective)
+        term = objective.term()
         problem = OutputsProblem.of(objective, features, term, passes)
         parts = limits, Settled(limits), OutputsModels(), Smoothing(), point
         super().__init__(problem, *parts)

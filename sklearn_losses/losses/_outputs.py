@@ -216,7 +216,7 @@ class Likelihood(Loss):
         """
         if "scale" in self.outputs and (y == y[0]).all():
             raise ValueError(
-                f"{type(self).__name__} cannot fit a scale to y, which is "
+                f"{self!r} cannot fit a scale to y, which is "
                 f"{y[0, 0]:.6g} in every row, of {samples(y)}: the likelihood grows "
                 "without end as the scale falls to 0. Give it a number: scale=1.0."
             )

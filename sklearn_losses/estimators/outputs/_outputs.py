@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,8 +89,8 @@ def levels_of(q):
 
 def tails_of(coverage):
     """The levels of the ends of an interval, with as much beyond either."""
-    if not 0 < coverage < 1:
-        raise ValueError(f"coverage must be in (0, 1). Got {coverage!r}.")
+    if not (isinstance(coverage, Real) and 0 < coverage < 1):
+        raise ValueError(f"coverage must be one number in (0, 1). Got {coverage!r}.")
     tail = 0.5 * (1.0 - coverage)
     return [tail, 1.0 - tail]
 

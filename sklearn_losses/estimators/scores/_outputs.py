@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
 from sklearn_losses._machine._typing import ArrayLike
-from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators._validation import check_weights, warn_caller
 from sklearn_losses.estimators.outputs._ordinal_model import codes_of, order_of
 from sklearn_losses.losses import Quantiles
 
@@ -121,6 +121,12 @@ def quadratic_weighted_kappa_score(
     owner = "quadratic_weighted_kappa_score"
     true, found = _codes(owner, y_true, y_pred, categories)
     weight = check_weights(sample_weight, len(true))
+    if (true == true[0]).all() and (found == true[0]).all():
+        warn_caller(
+            f"{owner} is nan, because all of y_true and y_pred are one class: there is "
+            "nothing to agree on."
+        )
+        return np.nan
     labels = np.arange(max(true.max(), found.max()) + 1)
     settings = dict(labels=labels, weights="quadratic", sample_weight=weight)
     return float(cohen_kappa_score(true, found, **settings))
@@ -176,6 +182,13 @@ def ranked_probability_score(
             f"y_proba of {owner} must have the shape ({len(y_true)}, {len(classes)}): "
             f"a column for each of the classes {classes.tolist()}. Got "
             f"{probability.shape}. Say which there are by categories=..."
+        )
+    is_none = (probability < 0).any(axis=1) | ~np.isclose(probability.sum(axis=1), 1.0)
+    if is_none.any():
+        i = int(np.flatnonzero(is_none)[0])
+        raise ValueError(
+            f"y_proba of {owner} must have rows of probabilities, >= 0, which sum to "
+            f"1: row {i} is {probability[i].tolist()}."
         )
     codes = codes_of(owner, y_true, classes)
     weight = check_weights(sample_weight, len(codes))

@@ -514,3 +514,17 @@ def test_paths_do_not_see_rows_of_weight_0(loss):
         )
     )
     assert found == known
+
+
+def test_a_winner_whose_steps_lead_nowhere_is_fitted():
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(30, 40))
+    latent = X @ rng.normal(size=40) / np.sqrt(40)
+    y = latent + 0.5 * rng.logistic(size=30) > 0
+    loss = "modified_huber"
+    settings = dict(scoring=loss, alphas=6, cv=4, method="newton")
+    found = LossSearchCV(LinearClassifier(), [loss], **settings).fit(X, y)
+    best = found.best_index_
+    assert found.cv_results_["gap"][best] < 1e-4
+    exact = clone(found).set_params(method="exact").fit(X, y).cv_results_
+    assert found.best_score_ == pytest.approx(exact["mean_test_score"][best], rel=1e-3)

@@ -8,11 +8,13 @@ somewhere on the way, where its slopes are small.
 
 import numpy as np
 
-from sklearn_losses.losses._links import LogitLink
+from sklearn_losses.losses._links import IdentityLink, LogitLink
 
 FAINT = 1e-2  # of the largest slope and curvature: of rows that hardly count
 MOST_FEATURES = 1000  # whose products are summed
 CHUNK = 4096  # rows
+FEW = 2000  # rows, which most often see all directions
+SEEN = 1e-8  # of the squares of a direction, in rows that do
 UNSEEN = 1e-10  # of the squares of a direction, in rows that do not see it
 ROUNDING = 1e-9  # of slopes along a direction
 
@@ -40,7 +42,7 @@ def endless_direction(objective, coef, intercept, train=None):
     falls = loss.convex and loss.differentiable and objective.blocks is None
     if not (falls and objective.penalty.is_nothing):
         return None
-    if rows.n_features > MOST_FEATURES:
+    if rows.n_features > MOST_FEATURES or not _may_fall(objective):
         return None
     learnt = np.ones(rows.n_rows, dtype=bool)
     if train is not None:
@@ -49,11 +51,24 @@ def endless_direction(objective, coef, intercept, train=None):
     for slopes, curvatures, own in _outputs(objective, coef, intercept):
         counts = learnt & slopes.any(axis=1)
         faint = counts & _are_faint(slopes, counts) & _are_faint(curvatures, counts)
-        if faint.any() and not faint[counts].all():
-            found = _direction(objective, slopes, own, faint, counts & ~faint)
+        others = counts & ~faint
+        if faint.any() and others.any() and not _see_all(objective, others):
+            found = _direction(objective, slopes, own, faint, others)
             if found is not None:
                 return found
     return None
+
+
+def _may_fall(objective):
+    """Whether the loss of some row may have its minimum at infinity."""
+    loss = objective.loss
+    if loss.granularity != "point":
+        return True
+    if loss.task == "regression" and isinstance(loss.link, IdentityLink):
+        return False
+    y = objective.targets.y if loss.task == "regression" else np.array([0.0, 1.0])
+    best = (loss.optimal_constant([end]) for end in (y.min(), y.max()))
+    return not np.isfinite(list(best)).all()
 
 
 def is_apart(objective, coef, intercept):
@@ -88,6 +103,19 @@ def _outputs(objective, coef, intercept):
 def _are_faint(array, counts):
     size = np.abs(array).max(axis=1)
     return size < FAINT * size[counts].max(initial=0.0)
+
+
+def _see_all(objective, others):
+    """Whether a few of the other rows already see each direction."""
+    few = np.flatnonzero(others)
+    few = few[:: 1 + len(few) // FEW]
+    x = objective.rows.chosen(few).to_dense().astype(np.float64)
+    x -= x.mean(axis=0) if objective.is_centred else 0.0
+    size = np.sqrt((x * x).mean(axis=0))
+    if not size.all():
+        return False
+    x /= size
+    return bool(np.linalg.eigvalsh(x.T @ x)[0] > SEEN * len(few))
 
 
 def _direction(objective, slopes, coef, faint, others):

@@ -46,6 +46,7 @@ SECTIONS = {
     "solvers": "Optimizers of SGD",
     "inspection": "Tools that look at losses and models",
     "model_selection": "Searches",
+    "*_score": "Scores and scorers",  # wherever they are written
     "": "Anything else",
 }
 HEAD = """# API
@@ -59,6 +60,8 @@ PAGES = frozenset(sklearn_losses.__all__)
 
 def section_of(name):
     """The title under which a name stands."""
+    if name.endswith(("_score", "_scorer")):
+        return SECTIONS["*_score"]
     module = getattr(sklearn_losses, name).__module__.removeprefix("sklearn_losses.")
     return next(title for start, title in SECTIONS.items() if module.startswith(start))
 

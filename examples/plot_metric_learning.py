@@ -61,7 +61,7 @@ for ax, Z, title in (
 ):
     dots = ax.scatter(*Z.T, c=digit[~seen], cmap="tab10", s=9, vmin=-0.5, vmax=9.5)
     ax.set(title=title, xticks=[], yticks=[])
-figure.colorbar(dots, ax=after, ticks=range(10), label="digit")
+figure.colorbar(dots, ax=after, ticks=range(10)).ax.set_title("digit", size=9)
 
 for (name, model), style in zip(maps.items(), styles):
     Z = X if model is None else model.fit(X[seen], digit[seen]).transform(X)

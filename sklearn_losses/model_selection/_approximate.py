@@ -101,6 +101,11 @@ class HeldClassifier(LinearClassifier):
         return self.classes_[codes_of(self.held)]
 
 
+# Errors of scorers name what users have.
+HeldRegressor.__name__ = LinearRegressor.__name__
+HeldClassifier.__name__ = LinearClassifier.__name__
+
+
 def codes_of(raw):
     """The predicted classes' numbers."""
     return raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0).astype(np.intp)
@@ -383,7 +388,7 @@ class Steps:
         rows, found = self._rows_of(k), []
         for metric in self.metrics:
             targets = self._targets(metric.loss, model, rows)
-            if is_accuracy(metric) and rows.score is None:
+            if rows.score is None and self._counts(metric):
                 right = self._is_right(model, raw, k)
                 found.append(float(np.average(right, weights=rows.weight)))
             elif targets is None or metric.scorer.d2:
@@ -397,7 +402,7 @@ class Steps:
         """The scores of single rows by the metric that decides; None: it has none."""
         metric, rows = self.metrics[self.decisive], self._rows_of(k)
         loss = metric.loss
-        if is_accuracy(metric):
+        if self._counts(metric):
             return self._is_right(model, raw, k).astype(float)
         if loss is None:
             scored = getattr(metric.scorer, "_score_func", None)
@@ -406,6 +411,10 @@ class Steps:
         if targets is None or (metric.loss is not None and metric.scorer.d2):
             return None
         return -loss.value(targets, raw)
+
+    def _counts(self, metric):
+        """Whether a metric is the share of rows whose class is predicted."""
+        return is_accuracy(metric) and isinstance(self.final, LinearClassifier)
 
     def _is_right(self, model, raw, k):
         """Whether the class of each row of a fold is predicted."""

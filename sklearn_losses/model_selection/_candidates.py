@@ -7,6 +7,7 @@ constant.
 """
 
 import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from numbers import Integral
@@ -166,7 +167,7 @@ def expanded(losses, params):
     params, used, found = dict(params or {}), set(), []
     for loss in losses:
         start = f"{type(loss).__name__}__"
-        own = {k: list(v) for k, v in params.items() if k.startswith(start)}
+        own = {k: _values(k, v) for k, v in params.items() if k.startswith(start)}
         used.update(own)
         names = [name.removeprefix(start) for name in own]
         for values in product(*own.values()):
@@ -181,6 +182,16 @@ def expanded(losses, params):
             "GridSearchCV around the search."
         )
     return _without_repeats(found)
+
+
+def _values(name, values):
+    """What a parameter is to have: a str is one value, not its letters."""
+    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+        raise InvalidParameterError(
+            f"The 'params' parameter of LossSearchCV must have lists of values. Got "
+            f"{values!r} for {name!r}: write [{values!r}]."
+        )
+    return list(values)
 
 
 def _without_repeats(losses):

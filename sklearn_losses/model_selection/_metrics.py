@@ -18,6 +18,7 @@ from sklearn_losses.estimators.blocks._lazy import Score, mean_of_blocks
 from sklearn_losses.inspection._raw_prediction import _WithOffset
 from sklearn_losses.inspection._scorer import LossScorer, loss_scorer
 from sklearn_losses.losses import Loss, get_loss
+from sklearn_losses.model_selection._folds import last_step
 
 MEANS = {
     "accuracy_score",
@@ -89,6 +90,7 @@ class Metric:
         blocks = blocks_of("LossSearchCV", X, y, weight, offset)
         if blocks is not None:
             return self._of_blocks(model, blocks)
+        self._check_probabilities(model)
         if routed is not None:
             return _number(self, self.scorer(model, X, y, **routed))
         extra = {}
@@ -99,6 +101,16 @@ class Metric:
         elif offset is not None:
             model = _WithOffset(model, offset)
         return _number(self, self.scorer(model, X, y, **extra))
+
+    def _check_probabilities(self, model):
+        """Say of which loss a model is that has none; a loss says so by itself."""
+        is_own = self.loss is None and self.needs_probabilities
+        if is_own and not hasattr(model, "predict_proba"):
+            raise ValueError(
+                f"The scoring {self.title!r} needs probabilities, and "
+                f"{last_step(model).loss!r} gives none. Compare losses such as "
+                "LogLoss(), or score by one that takes decisions, as 'roc_auc'."
+            )
 
     def _of_blocks(self, model, blocks):
         self.check_is_mean()

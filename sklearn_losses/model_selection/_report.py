@@ -198,6 +198,8 @@ class Standings:
                 f"{what} is the simplest within one standard error, by {metric.title}"
             )
         spread = self.spread(metric)[i]
+        if n == 1:
+            return f"{start}: {short(score)} (of one fold, so nobody knows its error)."
         error = f" ± {spread:.2g}" if np.isfinite(spread) else ""
         return f"{start}: {short(score)}{error} (mean and standard error of {n} folds)."
 
@@ -224,11 +226,13 @@ class Standings:
         behind, error = paired(self.scores[self.decisive.name], i)
         worse = [j for j in best if not tied[j] and behind[j] > 0]
         if worse:
+            is_one = self.search.n_splits_ == 1
             parts = [
-                f"{self.losses[j]} by {short(behind[j])} ± {error[j]:.2g}"
+                f"{self.losses[j]} by {short(behind[j])}"
+                + ("" if is_one else f" ± {error[j]:.2g}")
                 for j in worse
             ]
-            yield f"Worse in the same folds: {'; '.join(parts)}."
+            yield f"Worse in the same fold{'s'[is_one:]}: {'; '.join(parts)}."
 
     def _of_rule(self):
         rules = self.search.rules_

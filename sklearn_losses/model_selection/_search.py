@@ -438,6 +438,12 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         losses = expanded(losses, self.params)
         if not metrics and len(losses) > 1:
             raise self._no_scoring(f"{len(losses)} losses")
+        if not metrics and losses[0].needs_scale:
+            raise InvalidParameterError(
+                f"LossSearchCV needs 'scoring' for {losses[0]}: each fit measures its "
+                "scale, so its values are no measure of them all. Use what the "
+                "predictions are for, such as AbsoluteError()."
+            )
         return losses, why
 
     def _no_scoring(self, what):

@@ -112,6 +112,20 @@ def test_log_odds_are_probabilities():
     assert "No candidate" not in found.verdict()
 
 
+def test_a_fold_alone_has_no_error():
+    halves = [(np.arange(75), np.arange(75, 150))]
+    found = compare_losses(X, Y, [Huber(), Quantile(0.9)], scoring="r2", cv=halves)
+    assert "(of one fold" in found.verdict()
+    assert "Worse in the same fold: " in found.verdict()
+    assert "±" not in found.verdict()
+
+
+def test_who_gives_no_probabilities_is_named():
+    A, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=r"needs probabilities, and Hinge\(\) gives"):
+        compare_losses(A, y == 1, [Hinge()], scoring="neg_log_loss", alphas=2)
+
+
 def test_html(search):
     html = search._repr_mimebundle_()["text/html"]
     assert search.verdict()[:30] in html

@@ -475,12 +475,14 @@ class Steps:
         """Compare scores with those of fits, which then are a candidate's scores.
 
         As where kinks were smoothed or scales are those of some rows: those of the last
-        of the path, whose coefficients rows decide the most, and of the best.
+        of the path, whose coefficients rows decide the most, of the best, and of one
+        halfway to it, where coefficients change from one alpha to the next.
         """
-        self._take_fits(group, found, len(found) - 1)
+        last = len(found) - 1
+        self._take_fits(group, found, last)
         best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
-        if best < len(found) - 1:
-            self._take_fits(group, found, best)
+        for i in sorted({best, best // 2} - {last}, reverse=True):
+            self._take_fits(group, found, i)
 
     def _take_fits(self, group, found, i):
         before, found[i] = found[i], self.fits(group, i)

@@ -19,6 +19,7 @@ from sklearn_losses.estimators.outputs._ordinal import LinearOrdinalClassifier
 from sklearn_losses.estimators.outputs._ordinal_model import (
     codes_of as codes_of_labels,
 )
+from sklearn_losses.inspection._raw_prediction import _raw_of_probability
 from sklearn_losses.losses import AbsoluteError, SquaredError
 from sklearn_losses.model_selection._affine import affine
 from sklearn_losses.model_selection._folds import (
@@ -98,17 +99,16 @@ class HeldClassifier(LinearClassifier):
     __sklearn_tags__ = HeldRegressor.__sklearn_tags__
 
     def predict(self, X, offset=None):
-        return self.classes_[codes_of(self.held)]
+        return self.classes_[self.codes()]
+
+    def codes(self):
+        """The predicted classes' numbers."""
+        raw = self.decision_function(None)
+        return raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0).astype(np.intp)
 
 
-# Errors of scorers name what users have.
-HeldRegressor.__name__ = LinearRegressor.__name__
-HeldClassifier.__name__ = LinearClassifier.__name__
-
-
-def codes_of(raw):
-    """The predicted classes' numbers."""
-    return raw.argmax(axis=1) if raw.ndim == 2 else (raw > 0).astype(np.intp)
+for _held in (HeldRegressor, HeldOrdinal, HeldClassifier):
+    _held.__name__ = _held.__base__.__name__  # errors of scorers name what users have
 
 
 def is_accuracy(metric):
@@ -395,7 +395,8 @@ class Steps:
                 held = self._holding(model, raw)
                 found += score([metric], held, rows)
             else:
-                found.append(-metric.loss.mean(targets, raw, rows.weight))
+                seen = self._as_seen(metric.loss, model, raw)
+                found.append(-metric.loss.mean(targets, seen, rows.weight))
         return found
 
     def _row_values(self, model, raw, k):
@@ -410,7 +411,7 @@ class Steps:
         targets = self._targets(loss, model, rows)
         if targets is None or (metric.loss is not None and metric.scorer.d2):
             return None
-        return -loss.value(targets, raw)
+        return -loss.value(targets, self._as_seen(loss, model, raw))
 
     def _counts(self, metric):
         """Whether a metric is the share of rows whose class is predicted."""
@@ -420,20 +421,36 @@ class Steps:
         """Whether the class of each row of a fold is predicted."""
         if k not in self._codes:
             self._codes[k] = np.searchsorted(model.classes_, self._rows_of(k).y)
-        return codes_of(raw) == self._codes[k]
+        return self._holding(model, raw).codes() == self._codes[k]
 
     def _targets(self, loss, model, rows):
-        """The targets of a loss that takes raw predictions of a model as they are."""
-        if loss is None or rows.score is not None or loss.granularity == "row":
+        """The targets of a loss that takes what `_as_seen` makes; None: a scorer does.
+
+        Scorers check rows and labels each time.
+        """
+        if loss is None or rows.score is not None:
             return None
-        own = model.loss.link if hasattr(model.loss, "link") else None
-        if own != loss.link or model.loss.granularity == "row":
+        if not loss.granularity == model.loss.granularity == "point":
             return None
         if not isinstance(model, LinearClassifier):
-            return rows.y if loss.task == "regression" else None
+            takes = loss.task == "regression" and _share_link(loss, model.loss)
+            return rows.y if takes else None
         if len(model.classes_) > 2 or loss.task == "regression":
             return None
+        if loss.probabilistic and not (
+            _share_link(loss, model.loss) or model.loss.probabilistic
+        ):
+            return None
         return (rows.y == model.classes_[1]).astype(np.float64)
+
+    def _as_seen(self, loss, model, raw):
+        """Raw predictions of a model as a loss takes them: with its own link."""
+        if loss.task == "regression" or _share_link(loss, model.loss):
+            return raw
+        held = self._holding(model, raw)
+        if not loss.probabilistic:
+            return held.decision_function(None)
+        return _raw_of_probability(held.predict_proba(None), loss)
 
     def _rows_of(self, k):
         """The rows of a fold, without X: predictions of it are there."""
@@ -626,6 +643,10 @@ def _certify(steps, groups, outcomes, decisive):
 def _mean(outcomes, i):
     found = np.mean([o.scores[i] for o in outcomes])
     return found if found == found else -np.inf
+
+
+def _share_link(loss, own):
+    return getattr(own, "link", None) == loss.link
 
 
 def _public(paths, each):

@@ -19,6 +19,7 @@ from sklearn.preprocessing import (
 
 from sklearn_losses import (
     AbsoluteError,
+    Cloglog,
     CrossEntropy,
     EpsilonInsensitive,
     Gamma,
@@ -28,10 +29,12 @@ from sklearn_losses import (
     LinearClassifier,
     LinearRegressor,
     LogCosh,
+    Loglog,
     LogLoss,
     LossSearchCV,
     ModifiedHuber,
     Poisson,
+    PolyLoss,
     PseudoHuber,
     Quantile,
     SquaredError,
@@ -198,6 +201,16 @@ def test_scalers_are_those_of_each_fold(before, settings, data):
     methods = np.delete(steps.cv_results_["method"], steps.best_index_)
     assert set(methods) == {"newton"}
     np.testing.assert_allclose(scores(steps), scores(fits), rtol=1e-4)
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", Hinge(), LogLoss()], ids=str)
+@pytest.mark.parametrize("loss", [Cloglog(), Loglog(), PolyLoss()], ids=str)
+def test_metrics_see_the_link_of_a_loss(loss, scoring):
+    A = RNG.normal(size=(400, 4))
+    y = A @ [1.0, 0.5, 0, 0] + RNG.logistic(size=400) > 0.5
+    steps, fits = two([loss], LinearClassifier(tol=1e-8), (A, y), scoring)
+    assert set(steps.cv_results_["method"]) == {"newton"}
+    assert errors(steps, fits).max() < 0.05
 
 
 @pytest.mark.parametrize("loss", [Poisson(), Gamma()], ids=str)

@@ -772,6 +772,8 @@ cdef full_fn formula(str name) except NULL:
         return boxes.box
     if name == "censored":
         return likelihoods.censored
+    if name == "censored_steps":
+        return likelihoods.censored_steps
     if name == "location_scale":
         return likelihoods.location_scale
     if name == "student":

@@ -83,9 +83,9 @@ cdef class Jet(CLoss):
         all_.y, all_.raw = &y[0, 0], &raw[0, 0]
         all_.weight, all_.weight_stride = &w[0], w.strides[0] // sizeof(double)
         all_.value, all_.gradient = &value[0], &gradient[0, 0]
-        all_.hessian = NULL if hessian is None else &hessian[0, 0]
-        all_.offset = NULL if offset is None else &offset[0, 0]
-        all_.along = NULL if along is None else &along[0, 0]
+        all_.hessian = &hessian[0, 0] if hessian is not None else NULL
+        all_.offset = &offset[0, 0] if offset is not None else NULL
+        all_.along = &along[0, 0] if along is not None else NULL
         cdef int n_threads = 1 if self.calls_python else threads_for(raw.size, MANY)
         for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
             some_jets(self, &all_, c * CHUNK, min(n, (c + 1) * CHUNK), &sums[c, 0])

@@ -511,11 +511,8 @@ class Steps:
         thetas, gaps = _all_refined(points, thetas, MOST_REFINED)
         took = (time.perf_counter() - start) / len(which)
         found = self.scored(model, paths, thetas, took)
-        for k, each in enumerate(gaps):
-            if not np.isfinite(each).all():  # steps have led nowhere
-                found[k] = self.fits(group, which[k])
-                continue
-            for outcome, gap in zip(found[k], each):
+        for outcomes, each in zip(found, gaps):
+            for outcome, gap in zip(outcomes, each):
                 outcome.gap = float(gap)
         return found
 

@@ -355,7 +355,9 @@ def _end(owner, name, end, sign, n_features):
     if end is None:
         return sign * np.inf
     try:
-        found = np.asarray(end, dtype=np.float64)
+        found = np.asarray(end, dtype=object)
+        is_none = np.equal(found, None)
+        found = np.where(is_none, sign * np.inf, found).astype(np.float64)
     except (TypeError, ValueError):
         raise InvalidParameterError(
             f"{start} must be a number, an array of one for each feature or None. Got "

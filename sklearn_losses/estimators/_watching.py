@@ -111,7 +111,17 @@ def make_score(estimator, X, y, sample_weight, offset, fitted, groups=None):
         vars(model).update(fitted(coef, intercept))
         # X has been checked, and is an array.
         vars(model).pop("feature_names_in_", None)
-        value = scorer(model, X, y, **weights)
+        try:
+            value = scorer(model, X, y, **weights)
+        except (AttributeError, TypeError, ValueError) as error:
+            if np.asarray(y).dtype.names is None:  # the scorer's own words will do
+                raise
+            raise ValueError(
+                f"The 'scoring' parameter of {type(estimator).__name__} cannot be "
+                f"{estimator.scoring!r}, which fails with its predictions and targets, "
+                f"of the fields {y.dtype.names}: {str(error).rstrip('.')}. Use a "
+                "scorer of such targets of sklearn_losses, or None for the loss."
+            ) from error
         if not isinstance(value, Real):
             raise ValueError(
                 f"The 'scoring' parameter of {type(estimator).__name__} must return a "

@@ -165,7 +165,7 @@ def _events_or_causes(event, time):
     if found.dtype.kind == "b":
         return found
     codes = _numbers(found, "event")
-    if not (codes > 1).any() or np.isin(time, [0.0, 1.0]).all():  # the order is wrong
+    if np.isin(time, [0.0, 1.0]).all():  # the order is wrong
         return _events(found, "event")
     bad = np.flatnonzero(~((codes >= 0) & (codes == np.floor(codes))))
     if len(bad):
@@ -174,7 +174,7 @@ def _events_or_causes(event, time):
             f"event[{bad[0]}] is {found[bad[0]]}. The order is survival_target(event, "
             "time)."
         )
-    return codes.astype(np.intp)
+    return codes.astype(np.intp) if (codes > 1).any() else codes == 1.0
 
 
 def _warn_of_two_codes(event):

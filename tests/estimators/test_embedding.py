@@ -575,8 +575,19 @@ def test_a_stream_keeps_the_classes_of_earlier_calls():
         np.testing.assert_allclose(model.class_means_[2], mean, atol=1e-8)
         assert set(model.predict(X)) == {0, 1, 2}
         before = model.components_.copy()
-        with pytest.warns(UserWarning, match="changed nothing: of its 71 rows no two"):
+        with pytest.warns(UserWarning, match="changed nothing: of its 71 rows none"):
             model.partial_fit(form(X[y == 1]), y[y == 1])
         np.testing.assert_array_equal(model.components_, before)
     with pytest.raises(ValueError, match="at least two classes"):
         SGDEmbedding(2).partial_fit(X[y == 1], y[y == 1])
+
+
+def test_a_stream_passes_over_pairs_that_all_belong_together():
+    pairs, same = np.stack([WINE[:60], WINE[60:120]], axis=1), np.arange(60) % 2
+    model = SGDEmbedding(2, loss="logistic_pair").partial_fit(pairs, same)
+    before = model.components_.copy()
+    with pytest.warns(UserWarning, match="changed nothing: of its 60 pairs none"):
+        model.partial_fit(pairs, np.ones(60))
+    np.testing.assert_array_equal(model.components_, before)
+    with pytest.raises(ValueError, match="pairs that belong together and pairs that"):
+        SGDEmbedding(2, loss="logistic_pair").partial_fit(pairs, np.ones(60))

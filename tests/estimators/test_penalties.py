@@ -459,3 +459,17 @@ def test_names_and_objects_are_the_same():
         steps = SGDRegressor(penalty=name, learning_rate="invscaling", random_state=0)
         other = clone(steps).set_params(penalty=penalty).fit(X, y)
         np.testing.assert_array_equal(steps.fit(X, y).coef_, other.coef_)
+
+
+def test_none_among_bounds_is_no_bound():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(40, 3))
+    y = rows @ [2.0, -2.0, 2.0]
+    some = LinearRegressor(bounds=([None, -1, 0], [1, None, None])).fit(rows, y)
+    inf = np.inf
+    same = LinearRegressor(bounds=([-inf, -1, 0], [1, inf, inf])).fit(rows, y)
+    np.testing.assert_array_equal(some.coef_, same.coef_)
+    with pytest.raises(ValueError, match=r"Got nan of feature 1"):
+        LinearRegressor(bounds=([None, np.nan, 0], 1)).fit(rows, y)
+    with pytest.raises(ValueError, match="must be a number, an array of one"):
+        LinearRegressor(bounds=([None, "a", 0], 1)).fit(rows, y)

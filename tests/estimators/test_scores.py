@@ -58,6 +58,7 @@ def test_ndcg_of_large_gains_and_constant_scores():
 def test_average_precision_of_each_query(rng):
     y, score, q, w = rows(rng)
     y[q == 3] = -1
+    y = np.minimum(y, 1)
     here = [(q == g) & (w > 0) for g in range(9) if g != 3]
     each = [average_precision_score(y[h] > 0, score[h]) for h in here]
     expected = np.average(each, weights=[w[h].mean() for h in here])
@@ -196,3 +197,13 @@ def test_scores_of_what_is_no_forecast_say_so():
     model.fit([[0.0], [1.0], [2.0]], [0.0, 3.0, 1.0])
     with pytest.raises(ValueError, match="must be one number"):
         model.predict_interval([[0.0]], [0.5, 0.9])
+
+
+@pytest.mark.parametrize(
+    "score", [average_precision_by_group_score, reciprocal_rank_score]
+)
+def test_grades_are_taken_as_one_aloud(score):
+    y, z = np.array([0, 3, 1, 4]), [4.0, 3.0, 2.0, 1.0]
+    with pytest.warns(UserWarning, match=f"{score.__name__} knows .* from 1 to 4"):
+        assert score(y, z) == score(y > 0, z)
+    assert score(np.minimum(y, 1) * 2, z) == score(y > 0, z)

@@ -289,3 +289,14 @@ def test_calls_of_a_row_each_say_nothing():
         ranker.partial_fit(rows, np.arange(9) % 2, groups=np.arange(9) // 3 + 5)
     assert model.coef_.all()
     assert ranker.coef_.all()
+
+
+@pytest.mark.parametrize("scoring", ["r2", "accuracy", "roc_auc"])
+def test_scorers_of_other_targets_are_refused(scoring):
+    rng = np.random.default_rng(0)
+    rows, y = rng.normal(size=(40, 2)), survival_target(np.ones(40), np.arange(1, 41))
+    settings = dict(learning_rate="adaptive", early_stopping=True, scoring=scoring)
+    with pytest.raises(
+        ValueError, match=f"'scoring' .* SGDSurvival cannot be '{scoring}"
+    ):
+        SGDSurvival(eta0=0.01, **settings).fit(rows, y)

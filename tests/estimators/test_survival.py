@@ -493,13 +493,19 @@ def test_contract(estimator, check, routing):
 
 
 @pytest.mark.parametrize(
-    ("times", "got"), [(5.0, r"the shape \(\)"), ([1.0, np.nan], "nan among them")]
+    ("times", "got"),
+    [
+        ([], r"the shape \(0,\)"),
+        (["a"], r"\['a'\]"),
+        ([1.0, np.nan], r"nan at \[1\]"),
+        (1.0, r"the shape \(\)"),
+    ],
 )
 def test_times_that_are_none(times, got):
-    X = np.arange(4.0)[:, None]
-    model = LinearSurvival().fit(X, survival_target([1, 0, 1, 1], [3, 2, 1, 4]))
-    with pytest.raises(ValueError, match=f"a list of numbers. Got {got}"):
-        model.predict_survival_function(X, times)
+    y = survival_target([1, 0, 1, 1], [1.0, 2.0, 3.0, 4.0])
+    model = LinearSurvival().fit(np.eye(4), y)
+    with pytest.raises(ValueError, match=f"times must be a list .* Got {got}"):
+        model.predict_survival_function(np.eye(4), times)
 
 
 def test_events_that_nobody_else_could_have_say_nothing():
@@ -555,3 +561,10 @@ def test_paths_take_strata():
         alpha_max(model, X, y, groups=strata, strata=strata)
     with pytest.raises(ValueError, match="LinearRanker has none of"):
         alpha_max(LinearRanker(penalty="l1"), X, time, strata=strata)
+
+
+def test_codes_of_events_are_named_where_one_is_none():
+    with pytest.raises(
+        ValueError, match=r"codes 0 \(none\), 1, 2, .* event\[1\] is -1"
+    ):
+        survival_target([1, -1, 1], [1.0, 2.0, 3.0])

@@ -305,3 +305,17 @@ def test_a_time_of_0_is_no_time():
     y = survival_target([1, 0, 1], [1.0, 2.0, 0.0])
     with pytest.raises(ValueError, match=r"y\[2\] is \[0, 0\], which is at 0: its log"):
         LinearSurvival(WeibullAFT()).fit(np.eye(3), y)
+
+
+def test_a_score_far_from_the_fit_is_refused_with_one_warning():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 2))
+    y = survival_target(np.arange(60) % 3 > 0, rng.exponential(size=60))
+    model = LinearSurvival(WeibullAFT(), penalty=None, features={"scale": [0]})
+    model.fit(rows, y)
+    with (
+        pytest.warns(UserWarning, match="1 / scale would be negative") as said,
+        pytest.raises(ValueError, match=r"cannot score rows .* that of row \d+ is nan"),
+    ):
+        model.score(rows * 1e3, y)
+    assert len(said) == 1

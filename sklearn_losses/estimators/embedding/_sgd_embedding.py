@@ -156,10 +156,12 @@ class SGDEmbedding(BaseEmbedding):
             parts = self, X, y, sample_weight
             data = read_data(*parts, reset=is_first, is_all=is_first)
             if not data.compares:
+                of = data.same if data.codes is None else data.codes
+                what = data.of.replace("labels", "rows")
                 warn_caller(
                     f"A call of {type(self).__name__}.partial_fit changed nothing: of "
-                    f"its {len(data.codes)} rows no two belong together, or all do. "
-                    "Pass more rows at a time."
+                    f"its {len(of)} {what} none belong together, or all do. Pass more "
+                    "at a time."
                 )
                 return self
             if is_first:

@@ -56,7 +56,7 @@ class TupleData:
     def compares(self):
         """Whether some rows belong together, and others do not."""
         if self.codes is None:
-            return True
+            return self.same is None or len(np.unique(self.same)) > 1
         return len(self.classes) > 1 and np.bincount(self.codes).max() > 1
 
     def some(self, chosen):
@@ -103,7 +103,8 @@ def read_data(estimator, X, y, sample_weight=None, reset=True, is_all=True):
     """
     if is_tuples(X):
         rows, index = read_tuples(estimator, X, reset)
-        data = _with_pairs(estimator, TupleData(rows, index=index), y, sample_weight)
+        data = TupleData(rows, index=index)
+        data = _with_pairs(estimator, data, y, sample_weight, is_all)
         if data.weight is not None:
             data = data.some(slice(None))  # without the rows of other tuples
             data.row_weight = np.repeat(data.weight, data.index.shape[1])
@@ -208,7 +209,7 @@ def read_tuples(estimator, X, reset):
     return rows, np.arange(n * size, dtype=np.intp).reshape(n, size)
 
 
-def _with_pairs(estimator, data, y, sample_weight):
+def _with_pairs(estimator, data, y, sample_weight, is_all=True):
     """Tuples of positive weight, with the labels of pairs."""
     owner = type(estimator).__name__
     kept, data.weight = _positive(estimator, sample_weight, len(data.index))
@@ -222,7 +223,7 @@ def _with_pairs(estimator, data, y, sample_weight):
         return data
     same, data.labels = same_of_pairs(owner, y, len(data.index))
     data.index, data.same = data.index[kept], same[kept]
-    if len(np.unique(data.same)) < 2:
+    if is_all and not data.compares:
         raise ValueError(
             f"{owner} needs pairs that belong together and pairs that do not. All of y "
             f"is {data.labels[int(data.same[0])]}."

@@ -45,7 +45,7 @@ GROUP_PARAMETERS = _paragraphs(
         penalty of the default is more than a tenth of what the fit has gained over the
         best constant.""": "",
         " The intercept may have any sign.": "",
-        " The intercept has no\n        bounds. ``": "\n        ``",
+        " The\n        intercept has no bounds. ``": "\n        ``",
         "best constant prediction": "coefficients of 0",
         "the best constant.": "coefficients of 0.",
     },

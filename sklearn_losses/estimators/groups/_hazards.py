@@ -22,7 +22,7 @@ from sklearn_losses.estimators.scores._groups import (
     ratio_of_blocks,
     warn_of_pooled_strata,
 )
-from sklearn_losses.estimators.scores._survival import kaplan_meier
+from sklearn_losses.estimators.scores._survival import kaplan_meier, list_of_times
 from sklearn_losses.losses._targets import of_cause, survival_columns
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._posed import data_of
@@ -302,11 +302,7 @@ class SurvivalMixin:
         check_is_fitted(self)
         if times is None:
             return self._known_times()
-        times = np.asarray(times, dtype=np.float64)
-        if times.ndim != 1 or np.isnan(times).any():
-            got = f"the shape {times.shape}" if times.ndim != 1 else "nan among them"
-            raise ValueError(f"times must be a list of numbers. Got {got}.")
-        return times
+        return list_of_times(times)
 
     def _known_times(self):
         return self._hazards.times
@@ -356,6 +352,13 @@ class SurvivalMixin:
     def _risk(self, X, offset):
         """What is the larger, the sooner events are."""
         risk = self.predict(X, offset)
+        bad = np.argwhere(~np.isfinite(risk))
+        if len(bad):
+            raise ValueError(
+                f"{type(self).__name__} cannot score rows whose predictions are not "
+                f"finite: that of row {bad[0, 0]} is {risk[tuple(bad[0])]}. Leave "
+                "them out, or scale X as it was in the fit."
+            )
         return risk if self._predict_risk_score else -risk
 
     def __sklearn_tags__(self):

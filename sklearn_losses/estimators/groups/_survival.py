@@ -325,7 +325,9 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
             values = self._values(X, offset)
             with np.errstate(over="ignore"):
                 predicted = self.loss_.predicted(**values)
-            warn_of_infinite(self, values["location"], predicted)
+            is_said = np.isnan(values.get("scale", 1.0))  # by `_values`
+            others = np.where(is_said, 0.0, predicted)
+            warn_of_infinite(self, values["location"], others)
             return predicted
         return super()._prediction(X, offset)
 

@@ -238,6 +238,20 @@ def _dcg(gains, score, codes, k):
     return np.bincount(codes[order], here * discount[rank])
 
 
+def _relevant(y, name):
+    """Which rows are relevant; warn if that takes different grades as one."""
+    relevant = y > 0
+    grades = y[relevant]
+    if len(grades) and grades.min() < grades.max():
+        warn_caller(
+            f"{name} knows relevant rows (> 0) and others, and y_true has grades from "
+            f"{grades.min():g} to {grades.max():g}, which are taken as one. Say from "
+            f"which on rows are relevant, as y_true >= {grades.max():g}, or use "
+            "ndcg_score."
+        )
+    return relevant
+
+
 def average_precision_by_group_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -255,7 +269,8 @@ def average_precision_by_group_score(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,), or as from `ranking_target`
-        Relevances; rows with one > 0 are relevant.
+        Relevances; rows with one > 0 are relevant, and a UserWarning says so if these
+        have several grades.
     y_score, groups, sample_weight
         As in `ndcg_score`.
     empty : {"skip", 0, 1}, default="skip"
@@ -276,8 +291,9 @@ def average_precision_by_group_score(
     weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
     if len(y) == 0:
         return _undefined("The average precision", "there is no row")
+    relevant = _relevant(y, "average_precision_by_group_score")
     order, rank, tie = _in_order(score, codes)
-    relevant, codes, weight = (y > 0)[order], codes[order], weight[order]
+    relevant, codes, weight = relevant[order], codes[order], weight[order]
     counts = np.bincount(codes, relevant)
     last = np.searchsorted(tie, tie, side="right") - 1
     # Of the query alone: without what is relevant in those before.
@@ -306,7 +322,8 @@ def reciprocal_rank_score(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,), or as from `ranking_target`
-        Relevances; rows with one > 0 are relevant.
+        Relevances; rows with one > 0 are relevant, and a UserWarning says so if these
+        have several grades.
     y_score, groups, sample_weight
         As in `ndcg_score`.
     k : int, default=None
@@ -336,8 +353,9 @@ def reciprocal_rank_score(
     weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
     if len(y) == 0:
         return _undefined("The reciprocal rank", "there is no row")
+    relevant = _relevant(y, "reciprocal_rank_score")
     order, rank, tie = _in_order(score, codes)
-    relevant, codes, weight = (y > 0)[order], codes[order], weight[order]
+    relevant, codes, weight = relevant[order], codes[order], weight[order]
     counts = np.bincount(codes, relevant)
     # The tie in which the first relevant row of a query is decides.
     first = np.full(len(counts), len(y))

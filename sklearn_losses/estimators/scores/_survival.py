@@ -91,11 +91,25 @@ def _two_columns(y, name):
     return columns
 
 
+def list_of_times(times):
+    """Times as an array of one dimension; a ValueError if they are none."""
+    start = "times must be a list of numbers, and not be empty. Got"
+    try:
+        found = np.asarray(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{start} {times!r}.") from None
+    if found.ndim != 1 or len(found) == 0:
+        raise ValueError(f"{start} the shape {found.shape}.")
+    if np.isnan(found).any():
+        raise ValueError(f"{start} nan at [{np.argmax(np.isnan(found))}].")
+    return found
+
+
 def _check_times(times):
-    found = np.asarray(times, dtype=np.float64)
-    if found.ndim != 1 or len(found) == 0 or not np.isfinite(found).all():
+    found = list_of_times(times)
+    if not np.isfinite(found).all():
         raise ValueError(
-            f"times must be a list of finite numbers, and not be empty. Got {times!r}."
+            f"times must be finite. Got inf at [{np.argmin(np.isfinite(found))}]."
         )
     if (found[1:] <= found[:-1]).any():
         raise ValueError("times must ascend, each once.")
@@ -148,8 +162,8 @@ def integrated_brier_score(
     Returns
     -------
     float
-        nan, with a warning, if all rows of the fit are censored before the last of
-        `times`.
+        nan, with a warning, if no row is seen until the last of `times`, or all rows
+        of the fit are censored before it.
 
     References
     ----------

@@ -22,6 +22,12 @@ NEAR = 1e-6  # of the gain over the constant
 ROUNDS = 3
 SHARP = 1e-10
 TOLERANCES = 0.1 ** np.arange(0, 9)
+TOO_LONG = {("text", "group lasso"), ("text", "MCP")}  # for skglm: over two minutes
+NOTE = """
+Groups and MCP of text are missing: skglm did not end in two minutes. What takes some
+tens of milliseconds here is in part the proof of the gap and the reading of X, and for
+MCP a second fit, of the l1 norm, with which it begins: there 1.5 is missed.
+"""
 GROUP = 5
 GAMMA = 3.0
 
@@ -136,6 +142,8 @@ def main():
             continue
         X, y = make()
         for kind in ("l1", "group lasso", "MCP"):
+            if (name, kind) in TOO_LONG:
+                continue
             for share in (0.1, 0.02):
                 found, nonzero = compare(X, y, kind, share)
                 (theirs, off), (own, own_off) = found["skglm"], found["ours"]
@@ -144,6 +152,7 @@ def main():
                     f"| {own:.3f} | {theirs / own:.2f} | {off:.1e} | {own_off:.1e} |",
                     flush=True,
                 )
+    print(NOTE)
 
 
 if __name__ == "__main__":

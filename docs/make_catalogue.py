@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from sklearn_losses.losses import get_loss, loss_names
+from sklearn_losses.losses._registry import _OTHERS as OTHER_CLASSES
 
 FAMILIES = {
     "_regression": "Regression",
@@ -23,6 +24,18 @@ FAMILIES = {
     "_ranking_steps": "Ranking, without a certificate",
     "_survival": "Survival, of the rows of a stratum",
 }
+OTHERS = {
+    "_distributions": ("Distributions with a scale", "distributions"),
+    "_quantiles": ("Several quantiles", "distributions"),
+    "_censored": ("Censored targets and failure times", "censored"),
+    "_zeros": ("Counts with more zeros", "counts"),
+    "_bounded": ("Shares, and successes of trials", "counts"),
+    "_ordinal": ("Ordered classes", "ordinal"),
+    "_boxes": ("Boxes of four edges", "multitask"),
+    "_label_ranking": ("Several labels a row", "multitask"),
+    "_tuples": ("Metric learning", "metric_learning"),
+}
+BRIEF = "class", "string", "what it is", "estimates", "convex"
 HEAD = """# Catalogue of losses
 
 This file is made by `docs/make_catalogue.py`. Do not edit it.
@@ -69,7 +82,8 @@ COLUMNS = (
 def formula(cls):
     """The first sentence of a docstring, which may take several lines."""
     paragraph = inspect.getdoc(cls).split("\n\n")[0].replace("\n", " ")
-    return paragraph.split(". ")[0].removesuffix(".")
+    first = paragraph.split(". ")[0]
+    return first if first.endswith("...") else first.removesuffix(".")
 
 
 def signature(cls):
@@ -132,12 +146,40 @@ def catalogue():
         lines = [f"\n## {title}\n", line(COLUMNS), line(["---"] * len(COLUMNS))]
         lines += [line(row(name)) for name in names]
         parts.append("\n".join(lines) + "\n")
+    for module, (title, page) in OTHERS.items():
+        lines = [f"\n## {title}\n", f"See [{page}.md]({page}.md).\n"]
+        lines += [line(BRIEF), line(["---"] * len(BRIEF))]
+        lines += [line(brief_row(n, cls)) for n, cls in others() if of(cls) == module]
+        parts.append("\n".join(lines) + "\n")
     return "".join(parts)
+
+
+def others():
+    """Names and classes of losses of several outputs, labels or tuples of rows."""
+    own = [(n, cls) for n, cls in OTHER_CLASSES.items() if of(cls) in OTHERS]
+    return [(n, cls) for n, cls in own if n not in loss_names()]
+
+
+def brief_row(name, cls):
+    """The cells of a loss that has traits for each of its outputs."""
+    loss = cls()
+    return (
+        f"`{signature(cls)}`",
+        f"`{name}`",
+        formula(cls).replace("|", r"\|"),
+        loss.estimates,
+        yes_or_no(loss.convex),
+    )
 
 
 def module_of(name):
     """The last part of the module in which a loss is written."""
-    return type(get_loss(name)).__module__.rpartition(".")[2]
+    return of(type(get_loss(name)))
+
+
+def of(cls):
+    """The last part of the module of a class."""
+    return cls.__module__.rpartition(".")[2]
 
 
 def line(cells):

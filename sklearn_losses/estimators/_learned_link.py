@@ -47,12 +47,9 @@ def with_learned_link(model, objective):
         here = replace(objective, loss=_of_spline(loss, p, y, weight, is_binary))
         start, p = _fitted(model, here, start)
         off = float(weight @ (y - here.loss.inverse_link(p)) ** 2)
-        if off < least * (1.0 - SETTLED):
-            best, least, is_better = here, off, True
-        else:
-            is_better = False
-        if not is_better:
+        if best is not None and not off < least * (1.0 - SETTLED):
             break
+        best, least = here, off
     return best
 
 

@@ -61,7 +61,7 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.estimators._warnings import (
     look_at_objective,
     odd_results,
-    warn_of_penalty,
+    warn_of_outputs,
 )
 from sklearn_losses.estimators._watching import EpochCallbacks, with_callbacks
 from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_blocks
@@ -284,7 +284,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         loss = self._usable_loss()
         blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
         if blocks is not None:
-            objectives, dtype = objectives_of_blocks(self, blocks, loss)
+            objectives, dtype = self._objectives_of_blocks(blocks, loss)
         else:
             objectives, dtype = self._objectives(
                 X, y, sample_weight, loss, offset, solves=True
@@ -303,18 +303,21 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         for objective, r in zip(objectives, results):
             point = r.coef, r.intercept
             if objective.loss.outputs:  # it has no single raw prediction
-                warn_of_penalty(self, objective, *point, r.converged)
+                settled = not r.warnings
+                warn_of_outputs(self, objective, *point, r.converged, settled=settled)
                 continue
             for message, category in odd_results(
                 *(self, objective, *point, r.gained, dtype),
                 separation=False,
                 converged=r.converged,
+                settled=r.converged and not r.warnings,
             ):
                 warn_caller(message, category)
         found = _joined([(r.coef, r.intercept) for r in results])
         if callbacks is not None:
             callbacks.end_fit(*found)
-        has_offset = objectives[0].offset is not None
+        # A loss may have taken it into its targets, and blocks have their own.
+        has_offset = offset is not None or objectives[0].offset is not None
         vars(self).update(fitted(*found), _has_offset=has_offset)
         self.solver_ = solver.method
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
@@ -373,6 +376,10 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             for target, own in zip(targets, offsets)
         ]
         return self._with_scale(objectives), X.dtype
+
+    def _objectives_of_blocks(self, blocks, loss):
+        """The same of rows in blocks."""
+        return objectives_of_blocks(self, blocks, loss)
 
     def _grouped(self, y, groups):
         """A target as `_objectives` takes it, of rows that are in no groups."""

@@ -8,7 +8,6 @@ from itertools import cycle
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.multiclass import type_of_target
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.design._predictors import Predictors
@@ -32,12 +31,28 @@ FAR = 5.0  # a raw prediction, of which a probability should not be 0
 
 
 def indicator_of(y):
-    """y as an array of 0 and 1 with several columns, None if it is no such matrix."""
+    """y as an array of 0 and 1 with several columns, None if it has but one.
+
+    Raises
+    ------
+    ValueError
+        If there are other values in several columns.
+    """
     y = np.asarray(y) if isinstance(y, list) else y
     shape = getattr(y, "shape", ())
-    if len(shape) != 2 or shape[1] < 2 or type_of_target(y) != "multilabel-indicator":
-        return None
-    return y.toarray() if sparse.issparse(y) else np.asarray(y)
+    if len(shape) != 2 or shape[1] < 2 or hasattr(y, "__dask_graph__"):
+        return None  # a collection is not gathered to look at it
+    y = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    odd = y.dtype.kind not in "biufO" or (y != 0) & (y != 1)
+    odd = np.argwhere(np.broadcast_to(odd, y.shape))
+    if len(odd):
+        row, column = odd[0]
+        raise ValueError(
+            f"y has {shape[1]} columns, and in row {row} the value {y[row, column]}. "
+            "With several labels a row, y is 1 where the row has the label of a "
+            "column, and else 0; with one class a row, its shape is (n_samples,)."
+        )
+    return y
 
 
 class MultilabelMixin(LinearClassifierMixin):

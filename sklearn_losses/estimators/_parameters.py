@@ -4,7 +4,7 @@ from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
@@ -296,7 +296,7 @@ def price_of(estimator, n_features, is_joint):
         raise InvalidParameterError(
             f"{owner} cannot use penalty={penalty!r} with loss={estimator.loss!r}, "
             "because each output has an objective of its own, or there is but one. Use "
-            "L1(), or a loss of rows such as CrossEntropy()."
+            f"L1(){_of_several_outputs(estimator)}."
         )
     if not has_bounds(estimator):
         return price
@@ -310,6 +310,13 @@ def price_of(estimator, n_features, is_joint):
             "operator in closed form. Use L1(), or leave the bounds out."
         )
     return replace(price, low=low, high=high)
+
+
+def _of_several_outputs(estimator):
+    """What has several outputs that share an objective, for an estimator's user."""
+    if is_classifier(estimator):
+        return ", or a loss of rows such as CrossEntropy()"
+    return ", or LinearMultiTask of several targets" if is_regressor(estimator) else ""
 
 
 def has_bounds(estimator):

@@ -14,12 +14,19 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
+from sklearn_losses._machine._params import (
+    Interval,
+    InvalidParameterError,
+    check_parameter,
+)
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.solvers.descent._certified import Certified, Memory, choose
 
 SHARP = 1e-10  # the tolerance of the features that nothing is paid for
+RATIO = [Interval(0, 1, "right")]
+N_ALPHAS = [Interval(1, None, "left", integer=True)]
 NEAR = 1e-9  # of the loss's unit: what lies so near to the best constant is at a kink
 
 
@@ -53,7 +60,9 @@ def alpha_max(
     -------
     float
         The least such alpha if the loss is differentiable. Otherwise all coefficients
-        are 0 from this alpha on, and they may be so for somewhat smaller ones.
+        are 0 from this alpha on, and they may be so for somewhat smaller ones. With
+        scale="mad", a number that changes with alpha, it is about that: some
+        coefficients may be left there.
 
     Raises
     ------
@@ -139,7 +148,7 @@ def _balanced_slopes(objective, loss, y, weight):
     if objective.is_joint:
         best = np.append(best, np.zeros(shape[1] - len(best)))
         return loss.gradient(y, np.broadcast_to(best, shape) + offset, weight)
-    unit = NEAR * max(1e-300, abs(best), float(np.std(y)))
+    unit = NEAR * max(1e-300, abs(best), float(np.std(y[here])))
     low, high = (
         loss.gradient(y, np.full(shape, at) + offset, weight)
         for at in (best - unit, best + unit)
@@ -185,20 +194,29 @@ def regularization_path(
         What `fit` of a survival model calls them: the same as `groups`.
     n_alphas : int, default=50
     ratio : float, default=1e-3
+        Between 0 and 1.
 
     Returns
     -------
     Bunch
         The attributes of the fits, one row for each alpha: `alphas` (decreasing),
         `coefs`, `intercepts`, `objectives`, `gaps`, `n_iter`.
+
+    Raises
+    ------
+    ValueError
+        If there is no alpha, or one is negative or not finite, or a fit refuses the
+        data.
     """
     _check_kind(estimator, "regularization_path")
     _refuse_outputs(estimator, "regularization_path")
     groups = _groups_of(estimator, "regularization_path", groups, strata)
+    check_parameter("regularization_path", "n_alphas", n_alphas, N_ALPHAS)
+    check_parameter("regularization_path", "ratio", ratio, RATIO)
     if alphas is None:
         largest = alpha_max(estimator, X, y, sample_weight, offset, groups)
         alphas = largest * np.geomspace(1.0, ratio, n_alphas)
-    alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+    alphas = _falling(alphas)
     model = clone(estimator).set_params(warm_start=True)
     model._path = Memory()
     more = {} if groups is None else {model._groups_are: groups}
@@ -218,6 +236,19 @@ def regularization_path(
             found[name].append(getattr(model, attribute))
     found = {name: np.array(values) for name, values in found.items()}
     return Bunch(alphas=alphas, **found)
+
+
+def _falling(alphas):
+    """Alphas as an array, the largest first."""
+    found = np.asarray(alphas, dtype=np.float64)
+    if not (
+        found.ndim == 1 and len(found) and (np.isfinite(found) & (found >= 0)).all()
+    ):
+        raise InvalidParameterError(
+            "The 'alphas' parameter of regularization_path must be a list of finite "
+            f"numbers >= 0, or None. Got {alphas!r} instead."
+        )
+    return np.sort(found)[::-1]
 
 
 def _refuse_outputs(estimator, name):

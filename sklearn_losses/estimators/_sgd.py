@@ -33,6 +33,7 @@ from sklearn_losses.estimators._linear_model import (
     LinearClassifierMixin,
     LinearRegressorMixin,
 )
+from sklearn_losses.estimators._multilabel import indicator_of
 from sklearn_losses.estimators._parameters import EPSILON_IS
 from sklearn_losses.estimators._sgd_base import BaseSGD
 from sklearn_losses.estimators._sgd_docs import (
@@ -453,6 +454,16 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                 "Got 'balanced' instead: compute the weights with "
                 "sklearn.utils.class_weight.compute_class_weight on a sample of y."
             )
+
+    def _checked_rows(self, X, y, loss, reset=True):
+        indicator = indicator_of(y)
+        if indicator is not None:
+            raise ValueError(
+                f"SGDClassifier takes one label a row, and y has "
+                f"{indicator.shape[1]} columns of 0 and 1. Use "
+                f"SGDMultiTask({loss.name!r}), or LinearClassifier."
+            )
+        return super()._checked_rows(X, y, loss, reset)
 
     def _encoder(self, y, weight, loss, classes, partial, resumes):
         """How labels become targets, and the number of outputs."""

@@ -57,7 +57,8 @@ from sklearn_losses.estimators._warnings import (
     ignored_parameters,
     look_at_objective,
     odd_results,
-    warn_of_penalty,
+    warn_of_outputs,
+    warn_of_reach,
 )
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
@@ -256,7 +257,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         solver = self._checked_solver(partial, loss, init)
         resumes = partial and hasattr(self, "coef_")
         given = X, y, sample_weight
-        X, y, check = check_large_rows(self, X, y, reset=not resumes)
+        X, y, check = self._checked_rows(X, y, loss, reset=not resumes)
         given_weight = weight = check_weights(sample_weight, X.shape[0])
         check_size_of_weights(weight)
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
@@ -297,6 +298,14 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if overflow is not None:
             raise overflow
         return self
+
+    def _checked_rows(self, X, y, loss, reset=True):
+        """See `check_large_rows`."""
+        return check_large_rows(self, X, y, reset)
+
+    def _checked_validation(self, validation, loss):
+        """See `check_validation_data`."""
+        return check_validation_data(self, *validation, **ROWS)
 
     def _usable_loss(self):
         return self._resolve_loss()
@@ -369,7 +378,9 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         state, *found = self._joined(results)
         if callbacks is not None:
             callbacks.end_fit(*found)
-        if not partial and overflow is None:
+        if overflow is None and partial:
+            warn_of_reach(self, objective, *found)
+        elif overflow is None:
             self._warn_of_results(objective, results, *found, dtype, train)
         return state, found, overflow
 
@@ -441,7 +452,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             As in `_callbacks`.
         """
         watch = Watch(verbose=self.verbose)
-        X, y = check_validation_data(self, *validation, **ROWS)
+        X, y = self._checked_validation(validation, objective.loss)
         if X is not None:
             n_outputs, loss = objective.n_outputs, objective.loss
             parts = validation[3], X.shape[0], n_outputs, loss, "offset_val"
@@ -461,7 +472,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 targets=targets,
                 sample_weight=factors,
                 offset=offsets,
-            )
+            ).without_offset()
             rows = X, y, weight, offset
         elif aside is None:
             return watch
@@ -557,7 +568,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         converged = all(r.converged for r in results)
         if objective.loss.outputs and objective.loss.granularity == "row":
             # It has no single raw prediction.
-            warn_of_penalty(self, objective, coef, intercept, converged, train)
+            warn_of_outputs(self, objective, coef, intercept, converged, train)
             return
         gained = [r.gained for r in results if r.gained is not None]
         gained = np.concatenate(gained) if len(gained) == len(results) else None

@@ -13,6 +13,7 @@ from numbers import Number
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_losses.estimators._endless import endless_direction, is_apart
 from sklearn_losses.estimators._held_back import holds_back
 from sklearn_losses.estimators._parameters import EPSILON_IS
 from sklearn_losses.estimators._validation import warn_caller
@@ -27,6 +28,7 @@ OBJECT = {"has": "it", "have": "them"}
 ROUNDING = 1e-12  # of entries of X times deviations of y
 FEW = 500  # rows, or twice as many, that are looked at for rounding ...
 MUCH_LOST = 0.01  # ... which may cost so much of the gain
+FEWEST_ROWS = 10  # of a call of a stream, of which most is more than chance
 # Of the gain over the best constant is much for a penalty; in classification, where
 # nearly separate classes make large coefficients, for one of X in too small a unit.
 LARGE_SHARE, LARGE_OF_CLASSES = 0.1, 0.5
@@ -148,6 +150,7 @@ def odd_results(
     train=None,
     separation=True,
     converged=True,
+    settled=True,
 ):
     """What is odd about coefficients that a solver has found.
 
@@ -168,6 +171,8 @@ def odd_results(
         Whether to look for planes that separate classes; a certified fit knows.
     converged : bool, default=True
         Whether the coefficients are the optimum, about.
+    settled : bool, default=True
+        Whether nobody has said yet that there is no minimum.
 
     Returns
     -------
@@ -177,9 +182,11 @@ def odd_results(
     result = _Result(estimator, objective, coef, intercept, gained, dtype, train)
     is_known = gained is not None or objective.loss.task == "regression"
     with np.errstate(all="ignore"):  # what overflows is no reason to say anything else
+        apart = result.separation() if separation else None
         found = (
             (result.strong_penalty(converged and is_known), UserWarning),
-            (result.separation() if separation else None, ConvergenceWarning),
+            (apart, ConvergenceWarning),
+            (result.endless() if settled and not apart else None, ConvergenceWarning),
             (result.overflow(), UserWarning),
             (result.out_of_reach(), UserWarning),
             (result.no_model() if converged else None, UserWarning),
@@ -188,10 +195,18 @@ def odd_results(
     return [(message, category) for message, category in found if message]
 
 
-def warn_of_penalty(
-    estimator, objective, coef, intercept, converged, train=None, of=None
+def warn_of_outputs(
+    estimator,
+    objective,
+    coef,
+    intercept,
+    converged,
+    train=None,
+    *,
+    settled=True,
+    of=None,
 ):
-    """Warn that the default alpha decides a fit of several outputs, if it does.
+    """Warn of a fit of several outputs that the default alpha decides, or has no end.
 
     Parameters as of `odd_results`, whose other questions are of one raw prediction;
     `of` is the task that the objective is of.
@@ -199,9 +214,29 @@ def warn_of_penalty(
     point = coef, intercept, None, coef.dtype, train
     with np.errstate(all="ignore"):
         result = _Result(estimator, objective, *point)
-        message = result.strong_penalty(converged)
+        found = (
+            (result.strong_penalty(converged), UserWarning),
+            (result.endless() if converged and settled else None, ConvergenceWarning),
+        )
+    start = "" if of is None else f"The task {of!r}: "
+    for message, category in found:
+        if message:
+            warn_caller(start + message, category)
+
+
+def warn_of_reach(estimator, objective, coef, intercept):
+    """Warn that most rows of a call of a stream do not count, if they are many.
+
+    Parameters as of `odd_results`.
+    """
+    is_one_of_many = objective.loss.granularity == "point"
+    if not is_one_of_many or objective.rows.n_rows < FEWEST_ROWS:
+        return
+    with np.errstate(all="ignore"):
+        point = coef, intercept, None, coef.dtype, None
+        message = _Result(estimator, objective, *point).out_of_reach()
     if message:
-        warn_caller(message if of is None else f"The task {of!r}: {message}")
+        warn_caller(message.replace("this fit", "these rows"))
 
 
 def warn_of_infinite(estimator, raw, predicted):
@@ -259,7 +294,7 @@ class _Result:
 
     @property
     def _units(self):
-        if self.loss.task == "regression":
+        if self.loss.task in ("regression", "boxes"):
             return "Large units of y do that, and small ones of X."
         return "Small units of X do that."
 
@@ -344,6 +379,31 @@ class _Result:
             f"{self.name} separates {apart} by a plane. Without a "
             f"penalty {self.loss!r} then has no minimum, and coefficients grow without "
             "end; these are where the fit was stopped. Use a penalty and alpha > 0."
+        )
+
+    def endless(self):
+        """That some rows are fitted better and better, and the others do not see it."""
+        if not self.objective.penalty.is_nothing:
+            return None
+        has_shares = self.loss.outputs and self.objective.blocks is None
+        if has_shares and is_apart(self.objective, self.coef, self.intercept):
+            return (
+                f"{self.name} fits every row perfectly, as where a plane separates "
+                "successes from failures. Without a penalty its objective then has no "
+                "minimum, and coefficients grow without end. Use alpha > 0."
+            )
+        point = self.coef, self.intercept, self.train
+        found = endless_direction(self.objective, *point)
+        if found is None:
+            return None
+        names = getattr(self.estimator, "feature_names_in_", None)
+        feature = found[0] if names is None else repr(str(names[found[0]]))
+        return (
+            f"{self.name} has no minimum of {self.loss!r}: as the coefficient of "
+            f"feature {feature} grows, {found[1]} rows are fitted better without end, "
+            "and the others do not see it. It is where the fit was stopped, and its "
+            "standard error means nothing. Use a penalty and alpha > 0, or leave the "
+            "feature out."
         )
 
     def _falls_for_ever(self):

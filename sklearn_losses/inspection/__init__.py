@@ -4,6 +4,7 @@ from sklearn_losses.inspection._bands_display import BandsDisplay
 from sklearn_losses.inspection._check_loss import check_loss
 from sklearn_losses.inspection._contributions import contributions
 from sklearn_losses.inspection._curve_display import LossCurveDisplay
+from sklearn_losses.inspection._d2 import d2_loss_score
 from sklearn_losses.inspection._describe import Influence, LossDescription, describe
 from sklearn_losses.inspection._display import LossDisplay
 from sklearn_losses.inspection._distribution_scorers import (
@@ -40,12 +41,7 @@ from sklearn_losses.inspection._parallel_lines import (
     parallel_lines_test,
 )
 from sklearn_losses.inspection._report import CheckResult, LossReport
-from sklearn_losses.inspection._scorer import (
-    LossScorer,
-    d2_loss_score,
-    d2_score,
-    loss_scorer,
-)
+from sklearn_losses.inspection._scorer import LossScorer, d2_score, loss_scorer
 from sklearn_losses.inspection._standard_errors import standard_errors
 from sklearn_losses.inspection._survival_bands import survival_bands
 

@@ -16,13 +16,16 @@ np.True_
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_losses._machine._params import check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
+from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators import LinearMultiTask
 from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.inspection._fit_of import (
@@ -31,6 +34,7 @@ from sklearn_losses.inspection._fit_of import (
     of_other_features,
 )
 from sklearn_losses.inspection._lazy import LazyBunch
+from sklearn_losses.inspection._left_out import TOP, largest
 from sklearn_losses.losses._combine import Scaled, Sum, _as_text
 from sklearn_losses.problem._objective import product_of
 from sklearn_losses.solvers.descent._exact import polished
@@ -43,9 +47,10 @@ CANCELS = 1e-8  # of the largest share may be their sum, which says nothing then
 def contributions(
     model: Any,
     X: Matrix,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
+    top: int | None = None,
 ) -> Bunch:
     """What the objective of a fit is made of.
 
@@ -63,11 +68,17 @@ def contributions(
     sample_weight : array-like of shape (n_samples,), default=None
     offset : array-like of the shape of raw predictions, default=None
         All of them those of the fit.
+    top : int, default=None
+        How many rows are kept, those with the largest loss, in that order; None: all.
+        It is one pass, in which no more is held of the others. Rows in blocks and of
+        dask need it; y is then None, or a collection as in `fit`.
 
     Returns
     -------
     Bunch
         - `objective`, `penalty`: numbers.
+        - `rows`: the indices of the rows.
+        - `totals`: what each term adds in all rows, of shape (n_terms,).
         - `terms`, `by_term`: the terms of a loss that is a sum, and what each adds in
           each row, of shape (n_rows, n_terms).
         - `slope_by_term`: the slopes of these by the raw prediction, of shape (n_rows,
@@ -117,29 +128,110 @@ def contributions(
     >>> found.by_feature.shape
     (150, 4)
     """
+    check_parameter("contributions", "top", top, TOP)
     if isinstance(model, LinearMultiTask):
+        if top is not None:
+            raise ValueError("contributions of tasks have no top. Leave it out.")
         return _of_tasks(model, X, y, sample_weight, offset)
     fit = fit_of("contributions", model, X, y, sample_weight, offset)
-    each = [_Part(o, *point) for o, point in zip(fit.objectives, fit.points)]
+    if fit.is_elsewhere:
+        rows, each, totals = _of_blocks(fit, top)
+    else:
+        each = [_Part(o, *point) for o, point in zip(fit.objectives, fit.points)]
+        by_row = sum(part.values() for part in each)
+        rows, totals = np.arange(len(by_row)), by_row.sum(axis=0)
+        if top is not None:
+            rows = largest(by_row.sum(axis=1), top)
+            each = [part.some(rows) for part in each]
     values = [part.values() for part in each]
     slopes = np.concatenate([part.slopes() for part in each], axis=2)
-    penalty = sum(part.penalty for part in each)
+    slopes = slopes[..., 1:] if fit.is_difference else slopes
+    points = zip(fit.objectives, fit.points)
+    penalty = sum(float(o.penalty.value(point[0]).sum()) for o, point in points)
     by_term = sum(values)
     return LazyBunch(
-        f"contributions of {fit.n_rows} rows to an objective",
+        f"contributions of {len(rows)} rows to an objective",
         {
             "by_feature": partial(_by_feature, each),
-            "by_gradient": partial(_by_gradient, each),
-            "rise": partial(_rise, each),
+            "by_gradient": partial(_by_gradient, each, fit.is_difference),
+            "rise": partial(_rise, fit),
         },
-        objective=float(by_term.sum() + penalty),
+        objective=float(totals.sum() + penalty),
         penalty=float(penalty),
+        rows=rows,
+        totals=totals,
         terms=[_as_text(loss, weight) for loss, weight in each[0].terms],
         by_term=by_term,
         slope_by_term=slopes[..., 0] if slopes.shape[2] == 1 else slopes,
         by_output=np.column_stack([one.sum(axis=1) for one in values]),
         base=sum(part.share * part.loss_at(part.start) for part in each),
         names=fit.names,
+    )
+
+
+def _of_blocks(fit, top):
+    """The rows with the largest loss, their parts, and the sums of all rows."""
+    if top is None:
+        raise ValueError(
+            "contributions of rows in blocks need `top`, as they are numbers of each "
+            "row. Pass top=100, for those with the largest loss."
+        )
+    if len(fit.objectives) > 1:
+        raise ValueError(
+            "contributions of rows in blocks are of one objective, and there is one "
+            "for each class. Use CrossEntropy(), or gather the rows (of dask: "
+            "X.compute())."
+        )
+    (objective,), (point,) = fit.objectives, fit.points
+    mean = objective.blocks.known_units[0]
+    parts = list(objective.sums.map(_largest_of_block, *point, mean, top))
+    starts = np.cumsum([0, *(part[0] for part in parts)])
+    parts = [(start, *part[1:]) for start, part in zip(starts, parts) if part[0]]
+    rows = np.concatenate([start + kept for start, kept, *_ in parts])
+    order = largest(np.concatenate([loss for _, _, loss, *_ in parts]), top)
+    near = _joined([some for *_, some in parts]).chosen(order)
+    near = replace(near, total_weight=parts[0][-1].total_weight)
+    return rows[order], [_Part(near, *point, mean)], sum(part[3] for part in parts)
+
+
+def _largest_of_block(block, coef, intercept, mean, top):
+    """The task of a block: how many rows it has, and of those that are kept ...
+
+    Returns
+    -------
+    n : int
+    kept : ndarray of int
+    loss : ndarray of shape (n_kept,)
+    totals : ndarray of shape (n_terms,)
+        Of all rows.
+    some : Objective
+        Of those that are kept.
+    """
+    if block.rows.n_rows == 0:
+        return 0, None, None, None, None
+    values = _Part(block, coef, intercept, mean).values()
+    loss = values.sum(axis=1)
+    kept = largest(loss, top)
+    some = replace(block.chosen(kept), total_weight=block.total_weight)
+    return len(loss), kept, loss[kept], values.sum(axis=0), some
+
+
+def _joined(objectives):
+    """One objective of the few rows of several, dense."""
+
+    def of(name):
+        found = [getattr(one, name) for one in objectives]
+        return None if found[0] is None else np.concatenate(found)
+
+    first = objectives[0]
+    y = np.concatenate([one.targets.y for one in objectives])
+    dense = np.concatenate([one.rows.to_dense() for one in objectives])
+    return replace(
+        first,
+        rows=Rows(np.ascontiguousarray(dense)),
+        targets=replace(first.targets, y=y),
+        sample_weight=of("sample_weight"),
+        offset=of("offset"),
     )
 
 
@@ -197,11 +289,13 @@ class _Part:
     ----------
     share : ndarray of shape (n_rows,)
         The weights over their sum.
+    mean : ndarray of shape (n_features,)
+        Of the features in all rows.
     raw, start : ndarray of shape (n_rows, n_outputs)
         Raw predictions, and those of features at their mean.
     """
 
-    def __init__(self, objective, coef, intercept):
+    def __init__(self, objective, coef, intercept, mean=None):
         self.objective, self.coef, self.intercept = objective, coef, intercept
         n = objective.rows.n_rows
         weight = product_of(objective.weight_of(0), None)
@@ -209,12 +303,19 @@ class _Part:
         self.y = objective.targets.of_output(0)
         self.terms = terms_of(objective.loss)
         self.raw = objective.raw(coef, intercept)
-        mass = self.share[:, None] / self.share.sum()
-        self.mean = objective.rows.transposed_dot(mass)[0]
+        if mean is None:
+            mass = self.share[:, None] / self.share.sum()
+            mean = objective.rows.transposed_dot(mass)[0]
+        self.mean = mean
         self.start = np.zeros((n, len(coef))) + coef @ self.mean + intercept
         if objective.offset is not None:
             self.start += objective.offset
-        self.penalty = float(objective.penalty.value(coef).sum())
+
+    def some(self, kept):
+        """The same of some of the rows."""
+        total = self.objective.total_weight
+        chosen = replace(self.objective.chosen(kept), total_weight=total)
+        return _Part(chosen, self.coef, self.intercept, self.mean)
 
     def _shaped(self, p):
         return p if self.objective.is_joint else np.ascontiguousarray(p[:, 0])
@@ -282,7 +383,7 @@ def _by_feature(each):
     return found
 
 
-def _by_gradient(each):
+def _by_gradient(each, is_difference):
     parts = []
     for part in each:
         dense = _dense(part, "by_gradient")
@@ -290,14 +391,15 @@ def _by_gradient(each):
         slopes = part.share[:, None] * part.slope_at(part.raw)
         parts.append(slopes[:, :, None] * z[:, None, :])
     found = np.concatenate(parts, axis=1)
+    found = found[:, 1:] if is_difference else found
     return found[:, 0] if found.shape[1] == 1 else found
 
 
-def _rise(each):
+def _rise(fit):
     """Wald's statistic of each feature, w' (the inverse's block)^-1 w / 2."""
     found = 0.0
-    for part in each:
-        *_, at = polished(part.objective, part.coef, part.intercept)
+    for objective, point in zip(fit.objectives, fit.points):
+        *_, at = polished(objective, *point, objective.sums)
         K, size = at.theta.shape
         inverse = at.solve(np.eye(K * size)).reshape(K, size, K, size)
         rise = np.zeros(size - 1)

@@ -336,13 +336,16 @@ def _training_curve(model):
             return curve
     kind = type(model).__name__
     if hasattr(model, "cv_results_"):
-        reason = f"{kind} has no best_estimator_. Fit it with refit=True"
+        reason = f"{kind} has no best_estimator_. Fit it with refit=True."
     elif hasattr(model, "trace"):
         reason = (
             f"This {kind} has no loss_curve_: partial_fit makes none, and fit does not "
             "compute the loss with tol=None. Fit it with fit, and trace=True or a "
-            "tolerance"
+            "tolerance."
         )
     else:
-        reason = f"{kind} has no loss_curve_. Pass a model that has one"
-    raise ValueError(f"{reason}, such as a fitted SGDRegressor or SGDClassifier.")
+        reason = (
+            f"{kind} has no loss_curve_. Pass a model that has one, such as a fitted "
+            "SGDRegressor or SGDClassifier."
+        )
+    raise ValueError(reason)

@@ -13,7 +13,7 @@ from sklearn_losses._machine._params import Interval, check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import knn_accuracy_score, pair_auc_score
 from sklearn_losses.estimators._validation import check_weights
-from sklearn_losses.estimators.embedding._embedding import sampled_pairs
+from sklearn_losses.estimators.embedding._threshold import sampled_pairs
 from sklearn_losses.estimators.embedding._tuple_data import is_tuples
 from sklearn_losses.inspection._group_scorers import OrderScorer
 

@@ -55,6 +55,11 @@ class Fit:
         return self.objectives[0].sums is not None
 
     @property
+    def is_difference(self):
+        """Whether two outputs of a joint loss are published as their difference."""
+        return self.objectives[0].n_outputs == 2
+
+    @property
     def n_rows(self):
         return self.objectives[0].rows.n_rows
 
@@ -99,7 +104,7 @@ class Fit:
         ]
 
 
-def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=False):
+def fit_of(owner, model, X, y, sample_weight=None, offset=None):
     """The objectives of a fitted model.
 
     Parameters
@@ -109,8 +114,6 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=
     model : LinearRegressor, LinearClassifier or Pipeline
     X, y, sample_weight, offset
         Those of the fit.
-    takes_blocks : bool, default=False
-        Whether rows may be in blocks.
 
     Returns
     -------
@@ -148,11 +151,6 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=
             "Quantile(0.9), and those of classes."
         )
     blocks = blocks_of(owner, X, y, sample_weight, offset)
-    if blocks is not None and not takes_blocks:
-        raise TypeError(
-            f"{owner} needs all rows at hand, as it says something of each. Pass some "
-            "of them to a fit of these, or gather them: X.compute()."
-        )
     if blocks is None:
         objectives, dtype = copy(model)._objectives(X, y, sample_weight, loss, offset)
     else:
@@ -161,13 +159,15 @@ def fit_of(owner, model, X, y, sample_weight=None, offset=None, *, takes_blocks=
     if found != n_features:
         raise of_other_features(owner, n_features, found)
     n_outputs = sum(objective.n_outputs for objective in objectives)
-    if n_outputs != model._n_published():
+    n_published = 1 if n_outputs == 2 else n_outputs
+    if n_published != model._n_published():
         raise ValueError(
             f"{owner} needs the y of the fit: {type(model).__name__}.coef_ has "
-            f"{model._n_published()} rows, and these classes would have {n_outputs}."
+            f"{model._n_published()} rows, and these classes would have {n_published}."
         )
-    coef = np.atleast_2d(model._dense_coef()).astype(np.float64)
-    intercept = np.broadcast_to(model.intercept_, n_outputs).astype(np.float64)
+    intercept = np.broadcast_to(model.intercept_, n_published)
+    intercept = model._initial("intercept", intercept, (n_outputs,))
+    coef = model._initial("coef", model._dense_coef(), (n_outputs, n_features))
     each = len(coef) // len(objectives)
     parts = [slice(i, i + each) for i in range(0, n_outputs, each)]
     fit = Fit(model, objectives, [(coef[p], intercept[p]) for p in parts], before)

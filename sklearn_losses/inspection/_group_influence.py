@@ -10,13 +10,15 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
+from scipy.linalg import cho_solve
 
 from sklearn_losses.estimators import LinearRanker
 from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators.blocks._blocks import refuse_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._fit_of import check_objective, of_other_features
 from sklearn_losses.inspection._lazy import LazyBunch
-from sklearn_losses.inspection._left_out import largest
+from sklearn_losses.inspection._left_out import ALONE, largest
 from sklearn_losses.inspection._survival_errors import cox_derivatives
 from sklearn_losses.losses import CoxPH
 from sklearn_losses.solvers.descent._exact import NO_CURVATURE
@@ -35,6 +37,7 @@ def group_influence(model, X, y, sample_weight, offset, groups, top):
 def _objective(model, X, y, sample_weight, offset, groups):
     """The objective of the fit, once it is sure that it is the one, and the target."""
     n_features, loss = model._check_model(), model.loss_
+    refuse_blocks("influence", X)
     _check(model, loss)
     target = model._grouped(y, groups)
     found, dtype = copy(model)._objectives(X, target, sample_weight, loss, offset)
@@ -131,7 +134,7 @@ class GroupFit:
         return LazyBunch(
             f"influence of {len(keep)} {what}",
             later,
-            cook=total * size[keep] / n_effective,
+            cook=total * size[keep] / (n_effective or 1.0),
             dispersion=1.0,
             n_effective=float(n_effective),
             **given,
@@ -162,7 +165,7 @@ def _of_queries(fit, top):
         own = U[part].T @ bent[part]
         left = np.diag(1.0 - omega[k] * fit.share) - 0.5 * (own + own.T)
         pull = U[part].T @ slopes[part] + omega[k] * fit.pull
-        steps[k] = np.linalg.solve(left, pull)
+        steps[k] = _solved(left, pull, grouping.codes[k])
         after[grouping.order[part]] += U[part] @ steps[k]
         leverage[k], distance[k] = np.trace(own), (U[part] ** 2).sum()
     size = np.sqrt(np.add.reduceat(slopes**2, starts[:-1]))
@@ -179,6 +182,21 @@ def _of_queries(fit, top):
         loss=grouping.values(functions, fit.raw) / grouping.mass,
         loss_left_out=grouping.values(functions, after) / grouping.mass,
     )
+
+
+def _solved(left, pull, code):
+    """The step without a group, which must leave others some of each curvature."""
+    try:
+        lower = np.linalg.cholesky(left)
+        is_alone = (np.diag(lower) ** 2 <= ALONE).any()
+    except np.linalg.LinAlgError:
+        is_alone = True
+    if is_alone:
+        raise ValueError(
+            f"influence cannot leave out the group of number {code}, as it decides a "
+            "coefficient alone. Use a penalty, and more than one group."
+        )
+    return cho_solve((lower, True), pull)
 
 
 # ------------------------------------------------------------------------- patients

@@ -17,19 +17,17 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_losses._machine._params import NONE, Interval, check_parameter
+from sklearn_losses._machine._params import check_parameter
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.estimators import LinearRanker, LinearSurvival
 from sklearn_losses.estimators._validation import warn_caller
 from sklearn_losses.inspection._fit_of import fit_of
 from sklearn_losses.inspection._group_influence import group_influence
 from sklearn_losses.inspection._lazy import LazyBunch
-from sklearn_losses.inspection._left_out import Deletions, largest
+from sklearn_losses.inspection._left_out import TOP, Deletions, largest
 from sklearn_losses.losses._links import IdentityLink
-from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers.descent._exact import has_exact_curvature
 
-TOP = [NONE, Interval(1, None, "left", integer=True)]
 MOST_COEFS = 5000  # of one objective: of them there is a matrix
 
 
@@ -39,7 +37,7 @@ def _moves(each, dispersion=None):
     for deletions in each:
         moves = 0.0 - deletions.coefs()
         if dispersion is not None:
-            errors = np.sqrt(dispersion * deletions.variances)
+            errors = np.sqrt(dispersion[:, None, None] * deletions.variances)
             still = np.zeros(moves.shape)
             moves = np.divide(moves, errors, out=still, where=errors > 0)
         parts.append(moves)
@@ -110,9 +108,11 @@ def influence(
         - `dfbeta`: the coefficients minus those without the row, of shape (n_rows,
           n_features + 1), the intercept last; (n_rows, n_outputs, n_features + 1) of
           several outputs. It is formed when it is asked for.
-        - `dfbetas`: the same in standard errors of the coefficients.
+        - `dfbetas`: the same in standard errors of the coefficients, with the
+          dispersion that the other rows have.
         - `on_validation`: by how much the mean loss of the other rows rises without
-          the row, about; rows below 0 do harm. Only with X_val.
+          the row, to second order, which of the squared error is exact; rows below 0
+          do harm. Only with X_val.
         - `dispersion`: of residuals, in C = dispersion H^-1; 1 unless it is a
           regression on the scale of y.
         - `n_effective`: k, the sum of the leverages.
@@ -133,6 +133,10 @@ def influence(
 
     Notes
     -----
+    Weights count rows: a row of weight 2 is left out as two rows are, and the sum of
+    weights is the number of rows in `dispersion`, `cook` and `dfbetas`, which all other
+    fields do not need. `standard_errors` takes them up to a factor.
+
     A loss with scale="mad" is taken with the scale that it was fitted with, and
     class_weight="balanced" with the weights of all rows.
 
@@ -172,7 +176,7 @@ def influence(
         raise ValueError(
             f"{type(model).__name__} has no groups of rows. Leave `groups` out."
         )
-    fit = fit_of("influence", model, X, y, sample_weight, offset, takes_blocks=True)
+    fit = fit_of("influence", model, X, y, sample_weight, offset)
     if fit.is_elsewhere and top is None:
         raise ValueError(
             "influence of rows in blocks needs `top`, as it holds some numbers of each "
@@ -181,12 +185,14 @@ def influence(
     _check_curvature(fit)
     watched = [None] * len(fit.objectives)
     if X_val is not None:
-        watched = [_mean_slope(o) for o in fit.elsewhere(X_val, y_val)]
+        watched = fit.elsewhere(X_val, y_val)
     at_once = top if len(fit.objectives) == 1 else None
     each = [
-        Deletions(objective, *point, slope, at_once)
-        for objective, point, slope in zip(fit.objectives, fit.points, watched)
+        Deletions(objective, *point, other, at_once)
+        for objective, point, other in zip(fit.objectives, fit.points, watched)
     ]
+    if fit.is_difference:
+        each[0].take_difference()
     return _told(fit, each, top)
 
 
@@ -210,27 +216,23 @@ def _check_curvature(fit):
         )
 
 
-def _mean_slope(objective: Objective) -> Any:
-    """The slope of a mean loss by coefficients and intercept, as a function of them."""
-
-    def slope(coef, intercept):
-        price = objective.penalty.subgradient(coef)
-        by_coef, by_intercept = objective.gradient(coef, intercept)
-        return np.column_stack([by_coef - price, by_intercept])
-
-    return slope
-
-
 def _told(fit, each, top):
     """What users are told of all objectives together."""
     found = [one.found for one in each]
     total = each[0].total
     sums = sum(one.sums for one in found)
+    if sums[2] == 0.0:
+        raise ValueError(
+            f"influence has no curvature here, because {fit.loss!r} bends at no row: "
+            "all residuals are beyond where it is a straight line, or flat. Use a "
+            "scale that fits the unit of y, such as scale='mad', or a larger one."
+        )
     dispersion = _dispersion(fit, *sums[:3], total)
     size = sum(one.size for one in found)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         cook = total * size / (dispersion * sums[0])
-    cook[np.isnan(cook)] = np.inf if np.isfinite(dispersion) else np.nan
+    cook[np.isnan(size)] = np.inf if np.isfinite(dispersion) else np.nan
+    cook[size == 0.0] = 0.0
     keep = np.arange(len(size))
     if top is not None:
         keep = largest(size, top)
@@ -238,9 +240,12 @@ def _told(fit, each, top):
             one.found = one.found.some(keep)
         found = [one.found for one in each]
     slope = np.column_stack([one.slope for one in found])
+    without = np.full(len(keep), dispersion)
+    if _has_residuals(fit):
+        without = _dispersion_without(found[0].added, sums, total, dispersion)
     later = {
         "dfbeta": partial(_moves, each),
-        "dfbetas": partial(_moves, each, dispersion),
+        "dfbetas": partial(_moves, each, without),
     }
     result = LazyBunch(
         f"influence of {len(keep)} rows",
@@ -262,9 +267,13 @@ def _told(fit, each, top):
     return result
 
 
+def _has_residuals(fit):
+    return fit.loss.task == "regression" and fit.loss.link == IdentityLink()
+
+
 def _dispersion(fit, n_effective, squares, bends, total):
     """By which H^-1 becomes a covariance: Huber's, of residuals; else 1."""
-    if fit.loss.task != "regression" or fit.loss.link != IdentityLink():
+    if not _has_residuals(fit):
         return 1.0
     if total <= n_effective * (1 + 1e-12):
         warn_caller(
@@ -276,12 +285,24 @@ def _dispersion(fit, n_effective, squares, bends, total):
     return float(squares * total / (total - n_effective) / bends)
 
 
+def _dispersion_without(added, sums, total, dispersion):
+    """The same of the fits without each row; that of all where nothing is left."""
+    n_effective, squares, bends = sums[:3]
+    omega, own_squares, own_bends = added.T
+    rest = total * (1.0 - omega)
+    with np.errstate(all="ignore"):
+        found = (squares - own_squares) * rest / (rest - n_effective)
+        found /= bends - own_bends
+        return np.where(np.isfinite(found) & (found > 0), found, dispersion)
+
+
 def _warn_of_alone(found):
-    alone = found.rows[~np.isfinite(found.cook) & np.isfinite(found.dispersion)]
+    alone = np.isinf(found.loss_left_out)
+    alone = found.rows[alone | np.isinf(found.cook)]
     if len(alone):
         more = f" and {len(alone) - 5} others" if len(alone) > 5 else ""
         warn_caller(
             f"A coefficient is decided by a row alone, of rows {alone[:5].tolist()}"
-            f"{more}: without it there is none, and its `loss_left_out` and `cook` are "
-            "inf. Use a penalty, or leave the feature out."
+            f"{more}: without it there is none, its `loss_left_out` and `cook` are "
+            "inf, and its `dfbeta` nan. Use a penalty, or leave the feature out."
         )

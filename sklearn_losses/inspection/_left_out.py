@@ -15,9 +15,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from sklearn_losses.problem._blocks import LocalBlocks
-from sklearn_losses.solvers.descent._exact import on_support, polished
+from sklearn_losses._machine._params import NONE, Interval
+from sklearn_losses.problem._blocks import LocalBlocks, second_order
+from sklearn_losses.solvers.descent._exact import (
+    on_support,
+    polished,
+    sees_differences,
+)
 
+TOP = [NONE, Interval(1, None, "left", integer=True)]
 ENTRIES = 1 << 20  # of the rows' coordinates, of a block of rows
 ALONE = 1e-10  # of a row's curvature is that of others: it decides a coefficient alone
 
@@ -34,14 +40,19 @@ class Axes:
         Of the penalty in the curvature.
     pull : ndarray of shape (n_directions,)
         The slope of the penalty.
-    watched : ndarray of shape (n_directions,) or None
-        The slope of something else, which rows may change.
+    watched : tuple of ndarray, or None
+        The slope and the second derivatives of something else, which rows may change.
     """
 
     T: np.ndarray
     share: np.ndarray
     pull: np.ndarray
-    watched: np.ndarray | None = None
+    watched: tuple[np.ndarray, np.ndarray] | None = None
+
+    def watch(self, step):
+        """By how much that changes with steps, to second order."""
+        slope, bend = self.watched
+        return step @ slope + 0.5 * np.einsum("nr,nr->n", step @ bend, step)
 
 
 @dataclass
@@ -52,7 +63,7 @@ class LeftOut:
     ----------
     rows : ndarray of int of shape (n,)
     leverage, distance : ndarray of shape (n,)
-        tr(c q) and tr(q) of q = z' H^-1 z.
+        tr(c q) and tr(q) of q = z' H^-1 z, but for what all classes have in common.
     slope : ndarray of shape (n, n_outputs)
         Of the loss without its weight.
     loss, loss_left_out : ndarray of shape (n,)
@@ -64,6 +75,9 @@ class LeftOut:
         By which the coefficients move when the row is left out.
     watched : ndarray of shape (n,) or None
         By which something else does.
+    added : ndarray of shape (n, 3)
+        The share of a row in the sums of weights, squared slopes and curvatures; that
+        of squared slopes as it is without the row.
     sums : ndarray of shape (4,)
         The signed leverages; squared slopes and curvatures, with weights; rows.
     """
@@ -78,6 +92,7 @@ class LeftOut:
     rejected: np.ndarray
     step: np.ndarray
     watched: np.ndarray | None
+    added: np.ndarray
     sums: np.ndarray
 
     @property
@@ -148,23 +163,25 @@ def _without_rows(block, point, axes):
     with np.errstate(invalid="ignore"):
         step = b + stays * np.einsum("nkr,nk->nr", U, bent)
     step[omega == 0] = 0.0
-    q = np.einsum("nkr,nmr->nkm", U, U)
-    signed = np.einsum("nkm,nmk->n", W, q)
+    signed = np.einsum("nkm,nkr,nmr->n", W, U, U, optimize=True)
+    seen = U - U.mean(axis=1, keepdims=True) if sees_differences(block) else U
     slope, loss = _unweighted(block, term, p)
     raw = p.reshape(n, K) + moved
     with np.errstate(all="ignore"):
+        squares = np.einsum("nk,nk->n", g, slope) / (1.0 - signed)
         after = _unweighted(block, term, raw.reshape(p.shape))[1]
     return LeftOut(
         rows=np.arange(n),
         leverage=np.abs(signed),
-        distance=np.einsum("nkk->n", q),
+        distance=np.einsum("nkr,nkr->n", seen, seen),
         slope=slope,
         loss=loss,
         loss_left_out=np.where(np.isfinite(moved).all(axis=1), after, np.inf),
         raw_left_out=raw,
         rejected=_rejected(block, slope, W),
         step=step,
-        watched=None if axes.watched is None else step @ axes.watched,
+        watched=None if axes.watched is None else axes.watch(step),
+        added=np.column_stack([omega, squares, W.sum(axis=(1, 2))]),
         sums=np.array([signed.sum(), g.ravel() @ slope.ravel(), W.sum(), n]),
     )
 
@@ -217,9 +234,8 @@ class Deletions:
     objective : Objective
     coef, intercept : ndarray
         Where it is at its minimum, or near it.
-    watched : callable, default=None
-        Of coef and intercept: the slope by both, of shape (n_outputs, n_features + 1),
-        of what rows may change.
+    watched : Objective, default=None
+        The loss of other rows, which these may change.
     top : int, default=None
 
     Attributes
@@ -240,12 +256,13 @@ class Deletions:
         coef, intercept, at = polished(objective, coef, intercept, blocks)
         T, share = at.axes()
         pull = T.T @ at.penalty_slope(at.theta).ravel()
-        shape = len(coef), -1, len(share)
+        shape = len(coef), len(T) // len(coef), len(share)
         self.to_coef = self._in_coefs(T.reshape(shape), at.point)
         axes = Axes(T.reshape(shape), share, pull)
         if watched is not None:
-            slope = watched(*self._scattered(coef, intercept))
-            axes.watched = self.to_coef.reshape(-1, len(share)).T @ slope.ravel()
+            watched = watched.with_columns(self.kept)
+            _, slope, bend = second_order(watched, at.point)
+            axes.watched = T.T @ slope.ravel(), T.T @ bend @ T
         parts = list(blocks.map(left_out, at.point, axes, top))
         self.found, self.total = LeftOut.joined(parts), objective.total_weight
 
@@ -257,15 +274,16 @@ class Deletions:
         found[:, -1] = T[:, -1] - np.einsum("j,kjr->kr", shift, T[:, :-1])
         return found
 
-    def _scattered(self, coef, intercept):
-        whole = np.zeros((len(coef), self.n_features))
-        whole[:, self.kept] = coef
-        return whole, intercept
-
     @property
     def variances(self):
         """The diagonal of the inverse of the summed Hessian, by coefficient."""
         return (self.to_coef**2).sum(axis=2) / self.total
+
+    def take_difference(self):
+        """Speak of the difference of two outputs, as which a model publishes them."""
+        self.to_coef = self.to_coef[1:] - self.to_coef[:1]
+        self.found.slope = self.found.slope[:, 1:]  # minus that of the other
+        self.found.distance = 2.0 * self.found.distance
 
     def coefs(self, rows=slice(None)):
         """By how much coefficients move when a row is left out.

@@ -47,7 +47,8 @@ def standard_errors(
     With slopes g_i and curvatures c_i of the weighted losses, the covariance of the
     coefficients is H^-1 (sum_i g_i^2 x_i x_i') H^-1 with H = sum_i c_i x_i x_i', which
     holds for independent rows whatever the distribution of y is (HC0 in the language
-    of least squares).
+    of least squares). A row is one observation, whatever its weight: where weights are
+    counts of equal rows, pass the rows themselves, as ``np.repeat`` makes them.
 
     Those of `LinearSurvival` are of the model, H^-1, or the sandwich, of rows or of
     clusters; with `CoxPH` it is that of Lin and Wei.
@@ -171,9 +172,10 @@ def _check_settings(estimator, loss):
     if isinstance(estimator, LinearSurvival):
         is_usable = isinstance(loss, (CoxPH, AFT))
     else:
-        is_usable = loss.granularity not in ("row", "group")
+        fitted = estimator._resolve_loss()
+        is_usable = loss.granularity == "point" or len(fitted.outputs) == 1
     if not is_usable:
-        reason = f"{loss!r} is a loss of {loss.granularity}s"
+        reason = f"{loss!r} has several outputs, or compares rows"
     elif estimator.penalty is not None and estimator.alpha > 0:
         reason = "coefficients that a penalty shrinks are biased: fit with penalty=None"
     elif estimator.positive:

@@ -17,7 +17,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import Bunch
 
-from sklearn_losses.estimators._validation import check_weights
+from sklearn_losses.estimators._validation import check_weights, warn_caller
+from sklearn_losses.estimators.blocks._blocks import refuse_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._fit_of import warn_of_other_data
 from sklearn_losses.inspection._survival_errors import RiskSets, cox_derivatives
@@ -67,6 +68,7 @@ class SurvivalCovariance:
         X, y, weight, offset, strata = given
         self.owner, self.estimator = owner, estimator
         n_features = estimator._check_model()
+        refuse_blocks(owner, X)
         self.loss = estimator._resolve_loss()
         target = estimator._grouped(y, strata)
         parts = X, target, weight, self.loss, offset
@@ -107,10 +109,25 @@ class SurvivalCovariance:
         if not self.sandwich:
             return found
         if self.ids is not None:
+            self._look_at_clusters(len(found))
             each, scores = scores, np.zeros((self.ids.max() + 1, len(found)))
             np.add.at(scores, self.ids, each)
         moved = scores @ found
         return moved.T @ moved
+
+    def _look_at_clusters(self, n_coefs):
+        """Say so if they are too few: their scores sum to 0, those of one are 0."""
+        n = self.ids.max() + 1
+        if n == 1:
+            raise ValueError(
+                f"{self.owner} cannot tell errors from one cluster, whose scores are 0 "
+                "at the fit. Use clusters of rows that are not independent, or None."
+            )
+        if n <= n_coefs:
+            warn_caller(
+                f"{self.owner} has {n} clusters for {n_coefs} coefficients: errors are "
+                "too small. Use smaller clusters, or fewer features."
+            )
 
 
 class HazardsCovariance(SurvivalCovariance):

@@ -36,6 +36,9 @@ def best_constant(loss, y_true, sample_weight):
     """See `Loss.optimal_constant`; the arguments have been checked."""
     if loss.granularity == "row":
         return _of_rows(loss, y_true, sample_weight)
+    counts = sample_weight > 0  # what does not may be as far away as it likes
+    if not counts.all():
+        y_true, sample_weight = y_true[counts], sample_weight[counts]
     search = _stationary if loss.convex else _best_of_many
     return search(loss, y_true, sample_weight)
 

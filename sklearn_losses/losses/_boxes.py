@@ -35,6 +35,7 @@ class BoxLoss(Likelihood):
     convex = False
     differentiable = False
     starts_at_best = True
+    bends_rows_up = True
     measures_distance = False
 
     def compiled(self) -> CLoss:

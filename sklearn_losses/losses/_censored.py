@@ -26,7 +26,7 @@ from sklearn_losses._machine._typing import Array, ArrayLike
 from sklearn_losses.losses._arguments import domain_error
 from sklearn_losses.losses._base import REAL_LINE
 from sklearn_losses.losses._likelihoods import KINDS
-from sklearn_losses.losses._links import Link
+from sklearn_losses.losses._links import Link, LogLink
 from sklearn_losses.losses._outputs import FITTED, LEAST, MLE, Likelihood, samples
 
 POSITIVE = Interval(0, None, "neither")
@@ -79,6 +79,14 @@ class CensoredLikelihood(Likelihood):
     y_size = 2
     is_log = True
     kind = None
+    estimates = "distribution"
+
+    @property
+    def is_in_locations(self) -> Any:
+        return self.scale != MLE
+
+    def for_steps(self) -> Any:
+        return self if self.scale != MLE else CensoredSteps(self)
 
     @property
     def domain(self) -> Interval:
@@ -126,6 +134,8 @@ class CensoredLikelihood(Likelihood):
         if len(bad):
             i, ends = bad[0], y[bad[0]]
             why = "says nothing" if is_open[i] else "is no interval"
+            if self.is_log and ends[1] == 0.0:
+                why = "is at 0: its logarithm is modelled, so a time must be above it"
             raise ValueError(
                 f"{type(self).__name__} needs every target to be lower <= upper in "
                 f"[{least:g}, inf], and at the least one of them finite: {name}[{i}] "
@@ -177,7 +187,8 @@ class CensoredLikelihood(Likelihood):
             side = "right" if low.any() else "left"
             raise ValueError(
                 f"{type(self).__name__} has nothing to fit, because every target is "
-                f"censored from the {side}: no event was observed."
+                f"censored from the {side}. It needs a row, with a weight above 0, "
+                "whose event was observed."
             )
         ends = y[np.isfinite(y)]
         if self.scale == MLE and (ends == ends[0]).all():
@@ -231,6 +242,54 @@ class CensoredLikelihood(Likelihood):
     def frozen(self, location: Any, scale: float | str) -> Any:
         distribution = self._standard()(location, scale)
         return LogDistribution(distribution) if self.is_log else distribution
+
+
+class CensoredSteps(CensoredLikelihood):
+    """Another, of the raw outputs location and log(scale).
+
+    Steps may take 1 / scale below 0, and move it too far where y has another unit.
+
+    Parameters
+    ----------
+    of : CensoredLikelihood
+        With a scale that is fitted.
+    """
+
+    name = None
+    formula = "censored_steps"
+    parameters = {"scale": LogLink()}
+    takes_features = ()
+    convex = False
+    is_in_locations = True
+    scale = MLE
+    _constraints = {}
+
+    def __init__(self, of: Any = None) -> None:
+        self.of = of
+
+    def __repr__(self) -> str:
+        return repr(self.of)
+
+    @property
+    def kind(self) -> Any:
+        return self.of.kind
+
+    @property
+    def is_log(self) -> bool:
+        return self.of.is_log
+
+    def start(self, y: Any, weight: Any) -> Array:
+        shifted, s = self.of.start(y, weight)
+        return np.array([shifted / s, -np.log(s)])
+
+    def values_of(self, raw: Array) -> dict[str, Any]:
+        return {"location": raw[:, 0], "scale": np.exp(raw[:, 1])}
+
+    def natural(self, coef: Array, intercept: Array) -> Any:
+        return coef[0], intercept[:1]
+
+    def with_parameters(self, **numbers: Any) -> Any:
+        return self.of.with_parameters(**numbers)
 
 
 class LogDistribution:

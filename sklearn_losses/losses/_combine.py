@@ -171,12 +171,16 @@ class Combination(Loss):
         bound = bound + np.zeros(len(y_true))
         if self.task == "multiclass" and y_true.ndim == 1:
             return bound  # all classes of the label far ahead
-        if y_true.ndim == 1:
-            with np.errstate(all="ignore"):
-                attained = self.value(y_true, self._perfect(y_true))
-            if np.all(attained <= bound + 1e-12 * (1.0 + np.abs(bound))):
-                return bound
-        return self._searched_minimum(y_true)
+        if y_true.ndim > 1:
+            return self._searched_minimum(y_true)
+        with np.errstate(all="ignore"):
+            far = np.full(len(y_true), FAR_OUT)
+            likely = [self._perfect(y_true), far, -far]
+            attained = np.fmin.reduce([self.value(y_true, raw) for raw in likely])
+        rest = ~(attained <= bound + 1e-12 * (1.0 + np.abs(bound)))
+        if rest.any():
+            bound[rest] = self._searched_minimum(y_true[rest])
+        return bound
 
     def _perfect(self, y_true):
         """Raw predictions that many losses like best: of labels they are far out."""

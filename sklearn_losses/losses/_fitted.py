@@ -28,6 +28,7 @@ from sklearn_losses.losses._outputs import MLE, Likelihood, start_of_location
 from sklearn_losses.losses._regression import AbsoluteError
 
 AT_END = 1e-6  # of a parameter with two ends: from so near on it is one of them
+SAME = 1e-6  # of y: targets that differ by less have no noise that could be fitted
 
 
 class ScaledLogitLink(Link):
@@ -146,10 +147,11 @@ class FittedTweedie(Fitted):
     dispersion = MLE
 
     def check_fit(self, y: Any, weight: Any) -> None:
-        if len(y) > 1 and (y == y[0]).all():
+        if np.ptp(y) <= SAME * y.max():
+            of = "every row" if len(y) > 1 else "its one sample"
             raise ValueError(
-                f"{self!r} cannot fit a power to y, which is {y[0, 0]:.6g} in every "
-                "row. Give it a number: power=1.5."
+                f"{self!r} cannot fit a power to y, which is {y[0, 0]:.6g} in {of}. "
+                "Give it a number: power=1.5."
             )
 
     def _start(self, y, weight):

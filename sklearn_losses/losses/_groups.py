@@ -200,12 +200,14 @@ class GroupLoss(Loss):
         float
             nan where nothing counts.
         """
-        functions, grouping, raw = self._arranged(
-            y_true, raw_prediction, groups, sample_weight
-        )
-        if grouping.total == 0:
-            return float("nan")
-        return float(grouping.values(functions, raw).sum() / grouping.total)
+        parts = y_true, raw_prediction, groups, sample_weight
+        found, total = self._sums(*parts)
+        return found / total if total else float("nan")
+
+    def _sums(self, *parts):
+        """The sum over groups, and what they count."""
+        functions, grouping, raw = self._arranged(*parts)
+        return float(grouping.values(functions, raw).sum()), grouping.total
 
     def __call__(
         self,

@@ -31,6 +31,22 @@ cdef enum:
     FEW_THRESHOLDS = 16
 
 
+cdef struct Jets:
+    # The arrays of `evaluate_jets`; NULL where None.
+    Py_ssize_t n
+    Py_ssize_t n_outputs
+    Py_ssize_t y_size
+    const double *y
+    const double *raw
+    const double *weight
+    Py_ssize_t weight_stride  # 0: all rows have the same
+    double *value
+    double *gradient
+    double *hessian
+    const double *offset
+    const double *along
+
+
 cdef class Jet(CLoss):
     """A loss of rows whose value, gradient and Hessian are one evaluation."""
 
@@ -60,58 +76,65 @@ cdef class Jet(CLoss):
         cdef Py_ssize_t c, n = raw.shape[0], n_chunks = (n + CHUNK - 1) // CHUNK
         cdef const double[:] w = weight
         cdef double[:, ::1] sums = np.zeros((n_chunks, N_OF_SUMS))
+        cdef Jets all_
+        if n == 0:
+            return np.zeros(N_OF_SUMS)
+        all_.n, all_.n_outputs, all_.y_size = n, raw.shape[1], y.shape[1]
+        all_.y, all_.raw = &y[0, 0], &raw[0, 0]
+        all_.weight, all_.weight_stride = &w[0], w.strides[0] // sizeof(double)
+        all_.value, all_.gradient = &value[0], &gradient[0, 0]
+        all_.hessian = &hessian[0, 0] if hessian is not None else NULL
+        all_.offset = &offset[0, 0] if offset is not None else NULL
+        all_.along = &along[0, 0] if along is not None else NULL
         cdef int n_threads = 1 if self.calls_python else threads_for(raw.size, MANY)
         for c in prange(n_chunks, nogil=True, schedule="static", num_threads=n_threads):
-            some_jets(self, y, raw, w, value, gradient, hessian, offset, along,
-                      c * CHUNK, min(n, (c + 1) * CHUNK), &sums[c, 0])
+            some_jets(self, &all_, c * CHUNK, min(n, (c + 1) * CHUNK), &sums[c, 0])
         self.raise_error()
         return np.add.reduce(sums)
 
 
-cdef void some_jets(Jet loss, const double[:, ::1] y, const double[:, ::1] raw,
-                    const double[:] weight, double[::1] value, double[:, ::1] gradient,
-                    double[:, ::1] hessian, const double[:, ::1] offset,
-                    const double[:, ::1] along, Py_ssize_t start, Py_ssize_t end,
+cdef void some_jets(Jet loss, const Jets *of, Py_ssize_t start, Py_ssize_t end,
                     double *sums) noexcept nogil:
-    cdef Py_ssize_t i, k, n_outputs = raw.shape[1]
+    cdef Py_ssize_t i, j, k, n_outputs = of.n_outputs
     cdef Py_ssize_t size = n_outputs * (n_outputs + 1) // 2
     cdef double few[PACKED]
     cdef double *packed = few
-    cdef bint has_hessian = hessian is not None
-    cdef bint has_offset = offset is not None, has_along = along is not None
-    cdef double w, slope, by_raw, by_rest
+    cdef bint has_hessian = of.hessian != NULL
+    cdef bint has_offset = of.offset != NULL, has_along = of.along != NULL
+    cdef double w, value, slope, by_raw, by_rest
     cdef Row row
     if size > PACKED:
         packed = <double *> malloc(size * sizeof(double))
-    row.y_size, row.n_outputs, row.curvature = y.shape[1], n_outputs, NULL
+    row.y_size, row.n_outputs, row.curvature = of.y_size, n_outputs, NULL
     for i in range(start, end):
-        w = weight[i]
-        row.y, row.raw, row.gradient = &y[i, 0], &raw[i, 0], &gradient[i, 0]
+        w, j = of.weight[i * of.weight_stride], i * n_outputs
+        row.y, row.raw, row.gradient = of.y + i * of.y_size, of.raw + j, of.gradient + j
         if w == 0.0:
-            value[i] = 0.0
+            of.value[i] = 0.0
             for k in range(n_outputs):
-                gradient[i, k] = 0.0
+                row.gradient[k] = 0.0
             for k in range(size if has_hessian else 0):
-                hessian[k, i] = 0.0
+                of.hessian[k * of.n + i] = 0.0
             continue
-        value[i] = w * loss.jet(loss.params, &row, packed if has_hessian else NULL)
-        sums[0] += value[i]
-        sums[2] += fabs(value[i])
+        value = w * loss.jet(loss.params, &row, packed if has_hessian else NULL)
+        of.value[i] = value
+        sums[0] += value
+        sums[2] += fabs(value)
         for k in range(n_outputs):
-            gradient[i, k] = slope = w * gradient[i, k]
-            by_raw = by_rest = slope * raw[i, k]
+            row.gradient[k] = slope = w * row.gradient[k]
+            by_raw = by_rest = slope * row.raw[k]
             if has_offset:
-                by_rest = slope * (raw[i, k] - offset[i, k])
+                by_rest = slope * (row.raw[k] - of.offset[j + k])
             sums[1] += by_rest
             sums[2] += fabs(by_rest)
             sums[3] += by_raw
             sums[4] += fabs(by_raw)
             sums[5] += fabs(slope)
             if has_along:
-                sums[6] += slope * along[i, k]
+                sums[6] += slope * of.along[j + k]
         if has_hessian:
             for k in range(size):
-                hessian[k, i] = w * packed[k]
+                of.hessian[k * of.n + i] = w * packed[k]
     if size > PACKED:
         free(packed)
 
@@ -749,6 +772,8 @@ cdef full_fn formula(str name) except NULL:
         return boxes.box
     if name == "censored":
         return likelihoods.censored
+    if name == "censored_steps":
+        return likelihoods.censored_steps
     if name == "location_scale":
         return likelihoods.location_scale
     if name == "student":

@@ -61,6 +61,11 @@ class Likelihood(Loss):
         One to look at the loss with.
     y_size : int
         How many numbers the C function takes for a target.
+    bends_rows_up : bool
+        Whether Hessians are those of rows without their directions of negative
+        curvature: not exact, and cheap to go down along far from a minimum.
+    is_in_locations : bool
+        Whether the first raw output is a location, to which an offset is added.
     """
 
     formula = None
@@ -72,6 +77,8 @@ class Likelihood(Loss):
     starts_at_best = False
     usual_target = 1.0
     y_size = 1
+    bends_rows_up = False
+    is_in_locations = True
     symmetric = False
 
     @property
@@ -88,6 +95,10 @@ class Likelihood(Loss):
     @property
     def granularity(self) -> str:
         return "point" if len(self.outputs) == self.y_size == 1 else "row"
+
+    def for_steps(self) -> Any:
+        """A loss of the same model, whose raw outputs may be any numbers."""
+        return self
 
     def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
@@ -205,7 +216,7 @@ class Likelihood(Loss):
         """
         if "scale" in self.outputs and (y == y[0]).all():
             raise ValueError(
-                f"{type(self).__name__} cannot fit a scale to y, which is "
+                f"{self!r} cannot fit a scale to y, which is "
                 f"{y[0, 0]:.6g} in every row, of {samples(y)}: the likelihood grows "
                 "without end as the scale falls to 0. Give it a number: scale=1.0."
             )

@@ -579,7 +579,7 @@ class Linex(PointLoss):
     Parameters
     ----------
     a : float, default=1.0
-        Not 0; in units of 1 / y.
+        Not 0, and of a size between 1e-150 and 1e150; in units of 1 / y.
 
     See Also
     --------
@@ -602,8 +602,8 @@ class Linex(PointLoss):
     estimates = "exponential mean, -log E[exp(-a y)] / a"
     symmetric = False
     _constraints = {
-        "a": [Interval(None, 0, "neither"), Interval(0, None, "neither")],
-    }
+        "a": [Interval(-1e150, -1e-150, "both"), Interval(1e-150, 1e150, "both")],
+    }  # of which the square is a number
 
     def __init__(self, a: float = 1.0) -> None:
         self.a = a

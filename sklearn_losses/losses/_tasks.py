@@ -68,6 +68,10 @@ class Tasks(Likelihood):
     def differentiable(self):
         return all(loss.differentiable for loss in self.losses)
 
+    @property
+    def bends_rows_up(self):
+        return any(getattr(loss, "bends_rows_up", False) for loss in self.losses)
+
     def compiled(self):
         return self.softened_by(0.0)
 
@@ -226,6 +230,10 @@ class Mapped(Likelihood):
     @property
     def differentiable(self):
         return self.loss.differentiable
+
+    @property
+    def bends_rows_up(self):
+        return self.loss.bends_rows_up
 
     def compiled(self):
         return mapped(self.loss.compiled(), self.matrix, self.constant)

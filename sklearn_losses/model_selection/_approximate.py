@@ -15,6 +15,10 @@ from sklearn_losses.estimators._linear import (
     LinearRegressor,
 )
 from sklearn_losses.estimators._parameters import price_of
+from sklearn_losses.estimators.outputs._ordinal import LinearOrdinalClassifier
+from sklearn_losses.estimators.outputs._ordinal_model import (
+    codes_of as codes_of_labels,
+)
 from sklearn_losses.losses import AbsoluteError, SquaredError
 from sklearn_losses.model_selection._affine import affine
 from sklearn_losses.model_selection._folds import (
@@ -56,6 +60,35 @@ class HeldRegressor(LinearRegressor):
 
     def __sklearn_tags__(self):
         return self.tags
+
+
+class HeldOutputs(HeldRegressor):
+    """The same of a loss of several outputs; `beyond` is what locations have more."""
+
+    def _values(self, X, offset=None):
+        values = self.loss_.values_of(self.held)
+        return values | {"location": values["location"] + self.beyond}
+
+    def raw_prediction(self, X, offset=None):
+        return self._values(X)["location"]
+
+    def predict(self, X, offset=None):
+        return self.loss_.predicted(**self._values(X))
+
+
+class HeldOrdinal(LinearOrdinalClassifier):
+    """The same of ordered classes: latent values, and thresholds beside them."""
+
+    __sklearn_tags__ = HeldRegressor.__sklearn_tags__
+
+    def raw_prediction(self, X, offset=None):
+        return self.held[:, 0]
+
+    def predict_proba(self, X, offset=None):
+        return self.loss_.inverse_link(self.held)
+
+    def _targets_and_outputs(self, X, y, loss, offset):
+        return codes_of_labels(type(self).__name__, y, self.classes_), self.held
 
 
 class HeldClassifier(LinearClassifier):
@@ -441,7 +474,7 @@ class Steps:
             self._take_fits(group, found, best)
 
     def _take_fits(self, group, found, i):
-        before, found[i] = found[i], self._fits(group, i)
+        before, found[i] = found[i], self.fits(group, i)
         self._compare(before, found[i])
 
     def _compare(self, before, after):
@@ -455,7 +488,7 @@ class Steps:
         if not off <= tolerated * error + 1e-9 * np.abs(each).max():
             raise Doubt("a Newton step is not near enough to the fits without a fold")
 
-    def _fits(self, group, i):
+    def fits(self, group, i):
         """The outcomes of a candidate by fits."""
         one = replace(group, alphas=[group.alphas[i]])
         rows = run_exact(
@@ -471,7 +504,7 @@ class Steps:
     def certified(self, group, which):
         """The outcomes of some candidates after steps that leave next to no gap."""
         if not self.knows_gaps(group):
-            return [self._fits(group, i) for i in which]
+            return [self.fits(group, i) for i in which]
         model, paths, points, thetas = self.kept[id(group)]
         start = time.perf_counter()
         points, thetas = [points[i] for i in which], [thetas[i] for i in which]
@@ -570,9 +603,13 @@ def _certify(steps, groups, outcomes, decisive):
             near = [j]
         which = [n for n in near if outcomes[i][n][0].method == "newton"]
         done.update((i, n) for n in which)
-        with suppress(Doubt), np.errstate(all="ignore"):
-            for n, row in zip(which, steps.certified(groups[i], which)):
-                outcomes[i][n] = row
+        try:
+            with np.errstate(all="ignore"):
+                rows = steps.certified(groups[i], which)
+        except Doubt:
+            rows = [steps.fits(groups[i], n) for n in which]
+        for n, row in zip(which, rows):
+            outcomes[i][n] = row
 
 
 def _mean(outcomes, i):

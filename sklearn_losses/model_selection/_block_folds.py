@@ -156,6 +156,12 @@ def census(block, folds, classes):
     return n_rows, found.reshape(shape)
 
 
+def look_at_all(blocks, loss, has_labels):
+    """The `Overview` of blocks whose y are labels, or targets of a loss."""
+    parts = loss, has_labels, True, max(1, len(blocks)), 0
+    return overview(blocks.map(look, *parts))
+
+
 def looked_at(search, blocks):
     """Rows in blocks as `BlockData`, and their splits, after a look at them.
 
@@ -168,8 +174,7 @@ def looked_at(search, blocks):
     _check_usable(search, final)
     has_labels = is_classifier(final)
     folds = BlockFolds(USUAL if search.cv is None else int(search.cv), has_labels)
-    parts = SquaredError(), has_labels, True, max(1, len(blocks)), 0
-    seen = overview(list(blocks.map(look, *parts)))
+    seen = look_at_all(blocks, SquaredError(), has_labels)
     n_rows, of_classes = blocks.sum(census, folds, seen.labels)
     for k in range(folds.n):
         if n_rows[k] == 0:
@@ -190,9 +195,18 @@ def looked_at(search, blocks):
 def _check_usable(search, final):
     """Refuse what a search of rows in blocks cannot do."""
     check_usable(final, SquaredError())
+    of_estimator = False
+    if steps_before(search.estimator) is not None:
+        of_estimator = (
+            "a Pipeline transforms rows in one place. Search for the model alone"
+        )
+    elif hasattr(final, "_groups_are"):
+        of_estimator = (
+            f"rows are dealt out to folds, and not {final._groups_are}, which have to "
+            "stay whole. Search with some of the blocks in memory"
+        )
     reasons = {
-        "estimator": (steps_before(search.estimator) is not None)
-        and "a Pipeline transforms rows in one place. Search for the model alone",
+        "estimator": of_estimator,
         "cv": not (search.cv is None or isinstance(search.cv, Integral))
         and "folds are cut within each block. Use how many there are to be",
         "race": bool(search.race) and "it begins with rows at hand. Use race=False",

@@ -12,8 +12,10 @@ from itertools import product
 from numbers import Integral
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.estimators._linear import LinearClassifier, LinearRegressor
@@ -264,6 +266,7 @@ def path(group_params, final, alphas, data):
         return [None]
     if not isinstance(alphas, int):
         return alphas
+    data = _counted(*data)
     if has_slopes(model.loss):
         linear = linear_like(model).set_params(alpha=1.0)
         X, y, weight, offset = some_of(*data, hasattr(model, "class_weight"))
@@ -274,6 +277,16 @@ def path(group_params, final, alphas, data):
     found = largest * np.geomspace(1.0, ratio, alphas)
     # Three digits, so that people can read them, and the same in every run.
     return [float(f"{alpha:.3g}") for alpha in found]
+
+
+def _counted(X, y, weight, offset):
+    """The rows that have a weight, as if the others were not there."""
+    if weight is None or np.ndim(weight) == 0:
+        return X, y, weight, offset
+    counts = np.asarray(weight) != 0
+    if counts.all() or not counts.any():
+        return X, y, weight, offset
+    return tuple(rows_of(array, counts) for array in (X, y, weight, offset))
 
 
 def has_slopes(loss):
@@ -298,7 +311,8 @@ def alpha_by_fits(model, data):
             fitted = squares.set_params(alpha=alpha).fit(X, y, weight, offset=offset)
         return fitted.coef_
 
-    alpha, z = 1.0, coef(1.0)
+    alpha = largest_variance(X)  # the unit of a curvature
+    z = coef(alpha) * alpha
     for _ in range(MOST_FITS):
         z, before = coef(STRONGER * alpha) * STRONGER * alpha, z
         alpha *= STRONGER
@@ -317,7 +331,17 @@ def alpha_by_fits(model, data):
         along = alpha * float(np.vdot(z, coef(alpha))) / size
         if along < BENT:
             break
-    return L2_START * alpha * (1.0 / max(along, LEAST_ALONG) - 1.0), L2_RATIO
+    bend = 1.0 / np.clip(along, LEAST_ALONG, 1.0 - LEAST_ALONG) - 1.0
+    return float(L2_START * alpha * bend), L2_RATIO
+
+
+def largest_variance(X):
+    """Of the columns; 1 if all are constant."""
+    if sparse.issparse(X):
+        found = mean_variance_axis(X.tocsr(), axis=0)[1]
+    else:
+        found = np.var(np.asarray(X, dtype=np.float64), axis=0)
+    return float(found.max(initial=0.0)) or 1.0
 
 
 def some_of(X, y, weight, offset, classifies):

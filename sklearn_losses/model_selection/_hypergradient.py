@@ -17,19 +17,30 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.utils import get_tags
 
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators import LinearClassifier
+from sklearn_losses.estimators import LinearOrdinalClassifier
 from sklearn_losses.estimators._parameters import price_of
-from sklearn_losses.estimators._validation import check_offset, check_rows
+from sklearn_losses.estimators._validation import (
+    check_offset,
+    check_rows,
+    split_offset,
+)
+from sklearn_losses.estimators.outputs._outputs import has_outputs
+from sklearn_losses.inspection._d2 import columns_of
 from sklearn_losses.inspection._left_out import Axes, left_out
 from sklearn_losses.inspection._raw_prediction import targets_and_raw_predictions
-from sklearn_losses.inspection._scorer import _columns
 from sklearn_losses.losses._envelope import Envelope
-from sklearn_losses.model_selection._approximate import HeldClassifier, HeldRegressor
+from sklearn_losses.model_selection._approximate import (
+    HeldClassifier,
+    HeldOrdinal,
+    HeldOutputs,
+    HeldRegressor,
+)
 from sklearn_losses.model_selection._ranges import set_numbers
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.solvers.descent._exact import (
     ExactCurvature,
     on_support,
@@ -68,14 +79,21 @@ class RowMetric:
     model : LinearRegressor or LinearClassifier
         With the classes of the fit.
     y : ndarray
+    beyond : ndarray of shape (n_rows,), default=0
+        Of a loss of several outputs: an offset that its raw predictions are without.
     """
 
-    def __init__(self, loss, model, y):
+    def __init__(self, loss, model, y, beyond=0.0):
         self.loss, self.y = loss, y
-        self.held = HeldRegressor()
-        if isinstance(model, LinearClassifier):
-            self.held = HeldClassifier()
+        if is_classifier(model):
+            ordered = isinstance(model, LinearOrdinalClassifier)
+            self.held = HeldOrdinal() if ordered else HeldClassifier()
             self.held.classes_ = model.classes_
+        elif has_outputs(model._usable_loss()):
+            self.held = HeldOutputs()
+            self.held.beyond = beyond
+        else:
+            self.held = HeldRegressor()
         self.held.tags = get_tags(model)
 
     def __call__(self, loss, raw):
@@ -84,7 +102,7 @@ class RowMetric:
         self.held.held = raw
         X = np.empty((len(raw), 0))
         y, raw = targets_and_raw_predictions(self.held, X, self.y, self.loss)
-        each = [self.loss.value(*pair) for pair in _columns(y, raw, self.loss)]
+        each = [self.loss.value(*pair) for pair in columns_of(y, raw, self.loss)]
         return np.mean(each, axis=0)
 
     def slopes(self, loss, raw):
@@ -92,7 +110,8 @@ class RowMetric:
         columns = raw.reshape(len(raw), -1)
         found = np.empty(columns.shape)
         for k in range(columns.shape[1]):
-            h = ALONG * (np.std(columns[:, k]) or 1.0)
+            own = columns[:, k]
+            h = ALONG * (np.std(own) or np.abs(own).max(initial=0.0) or 1.0)
             both = []
             for sign in (1.0, -1.0):
                 moved = columns.copy()
@@ -107,22 +126,43 @@ class Inner:
 
     Parameters
     ----------
-    model : LinearRegressor or LinearClassifier
+    model : LinearRegressor, LinearClassifier or LinearOrdinalClassifier
     ranges : list of Range
     X, y, weight, offset
-        Of the rows that it learns from.
+        Of the rows that it learns from; X may be blocks of all.
     """
 
     def __init__(self, model, ranges, X, y, weight, offset):
         self.model, self.ranges = clone(model), ranges
         loss = self.model._usable_loss()
-        self.objectives, _ = self.model._objectives(X, y, weight, loss, offset)
+        if isinstance(X, RowBlocks):
+            self.objectives, _ = self.model._objectives_of_blocks(X, loss)
+        else:
+            self.objectives, _ = self.model._objectives(X, y, weight, loss, offset)
         self.scale = getattr(self.model, "scale_", None)
+        self.has_outputs = has_outputs(loss)
         self.width = ROUNDED
         if loss.task == "regression":
-            self.width *= np.std(np.asarray(y, dtype=float)) or 1.0
+            self.width *= np.std(self.objectives[0].targets.y) or 1.0
         self.n_unconverged = 0
         self.forget()
+
+    def offsets(self, offset, n):
+        """What offsets add to raw predictions of n rows, or to locations afterwards.
+
+        Returns
+        -------
+        of_raw : ndarray of shape (n, 1) or (n, n_outputs), or None
+        of_location : ndarray of shape (n,) or 0
+        """
+        K = sum(one.n_outputs for one in self.objectives)
+        if not self.has_outputs:
+            offset = check_offset(offset, n, 1 if K == 2 else K)
+            return split_offset(offset, K), 0.0
+        offset, loss = check_offset(offset, n, 1), self.objectives[0].loss
+        if offset is None or (hasattr(loss, "without") and K > 1):
+            return None, 0.0 if offset is None else offset[:, 0]
+        return np.column_stack([offset, np.zeros((n, K - 1))]), 0.0
 
     def forget(self):
         """Begin the next fits as if they were the first."""
@@ -197,8 +237,7 @@ class Inner:
     def _from_afar(self, objective, start):
         """The minimum that a fit on its own finds."""
         if start is None or not objective.is_convex:
-            K, n_features = objective.n_outputs, self.model.n_features_in_
-            start = np.zeros((K, n_features)), np.zeros(K)
+            (start,) = self.model._starts([objective])
         result = self.model._solver(objective).solve(objective, start)
         found = Minimum(objective, result.coef, result.intercept)
         self.n_unconverged += not (result.converged or found.is_one)
@@ -234,9 +273,12 @@ class Minimum:
 
     def __init__(self, objective, coef, intercept):
         self.n_features = coef.shape[1]
-        self.objective, self.kept = on_support(objective, coef)
+        self.objective, self.kept = objective, np.arange(coef.shape[1])
+        if objective.sums is None:  # of blocks nobody copies columns
+            self.objective, self.kept = on_support(objective, coef)
         coef = np.ascontiguousarray(coef[:, self.kept])
-        coef, self.intercept, self.curvature = polished(self.objective, coef, intercept)
+        parts = self.objective, coef, intercept, objective.sums
+        coef, self.intercept, self.curvature = polished(*parts)
         self.coef = self._whole(coef)
 
     @property
@@ -282,10 +324,9 @@ class HeldOut:
         self.inner = inner
         X, y = check_rows(copy(inner.model), X, y, reset=False)
         self.rows, self.n = Rows(X), X.shape[0]
-        K = sum(one.n_outputs for one in inner.objectives)
-        self.offset = check_offset(offset, self.n, K)
+        self.offset, beyond = inner.offsets(offset, self.n)
         self.weight = np.ones(self.n) if weight is None else np.asarray(weight, float)
-        self.metric = RowMetric(metric, inner.model, y)
+        self.metric = RowMetric(metric, inner.model, y, beyond)
 
     def measure(self, x):
         """The metric of parameters.
@@ -300,7 +341,7 @@ class HeldOut:
         loss = minima[0].objective.loss
         raw = self._product([(one.coef, one.intercept) for one in minima])
         if self.offset is not None:
-            raw = raw + self.offset.reshape(raw.shape)
+            raw = raw + self.offset
         shaped = raw[:, 0] if raw.shape[1] == 1 else raw
         values = self.metric(loss, shaped)
         along = self.metric.slopes(loss, shaped)
@@ -327,10 +368,11 @@ class HeldOut:
 class LeftOutRows:
     """A metric of each row by the fit without it, by a Newton step."""
 
-    def __init__(self, inner, metric, y, weight):
+    def __init__(self, inner, metric, y, weight, offset):
         self.inner, self.n = inner, len(y)
         self.weight = np.ones(self.n) if weight is None else np.asarray(weight, float)
-        self.metric = RowMetric(metric, inner.model, y)
+        beyond = inner.offsets(offset, self.n)[1]
+        self.metric = RowMetric(metric, inner.model, y, beyond)
 
     def measure(self, x):
         """As `HeldOut.measure`."""

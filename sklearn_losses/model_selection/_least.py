@@ -11,7 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from sklearn_losses.solvers.descent._coordinate_descent import minimize_quadratic
+from sklearn_losses.solvers.descent._coordinate_descent import (
+    BlockMatrix,
+    minimize_quadratic,
+)
 
 FLAT = 1e-11  # of the diagonal, added where there may be no curvature
 LARGE = 64  # coefficients, from which on inverses take longer than factors
@@ -114,12 +117,12 @@ class Bowl:
         return step, -float(slope @ step + 0.5 * step @ self.matrix @ step) - rise
 
     def _least(self, theta, slope):
-        cost, nothing = self.cost, np.zeros((len(theta), 0))
+        cost = self.cost
         x, matrix = theta, np.ascontiguousarray(self.matrix)
         least = ROUNDING * np.abs(slope).max(initial=0.0)
         for _ in range(ROUNDS):
             here = slope + matrix @ (x - theta)
-            model = matrix[None], nothing, nothing, here, x
+            model = BlockMatrix(matrix[None]), here, x
             kinks = cost.l1, cost.low, cost.high
             x = minimize_quadratic(*model, *kinks, SWEEPS, FINE)
             x = self._polished(x, slope + matrix @ (x - theta))

@@ -172,6 +172,9 @@ class Standings:
         return " ".join(filter(None, self._sentences()))
 
     def _sentences(self):
+        if not np.isfinite(self._score(self.winner())):
+            yield f"No candidate has a finite {self.decisive.title} in each fold."
+            return
         yield self._of_winner()
         yield from self._of_others()
         yield self._of_rule()
@@ -179,7 +182,7 @@ class Standings:
         yield self._of_rewards()
         failed = int(np.isnan(self.scores[self.decisive.name].mean(axis=1)).sum())
         if failed:
-            yield f"{failed} of {len(self.losses)} candidates failed in a fold."
+            yield f"{failed} of {len(self.losses)} candidates have no score in a fold."
         if not self.is_whole.all():
             n = int((~self.is_whole).sum())
             yield f"{n} of {len(self.losses)} candidates left the race early."

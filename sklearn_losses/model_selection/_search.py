@@ -73,6 +73,7 @@ from sklearn_losses.model_selection._folds import (
     Data,
     last_step,
     prefix_of,
+    rows_of,
     steps_before,
 )
 from sklearn_losses.model_selection._metrics import ONE, Metric, Routed, metrics_of
@@ -362,6 +363,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         ]
         self._report_failures(outcomes, settings)
         self.cv_results_ = results_of(outcomes, settings, metrics)
+        self._report_undefined(outcomes, names.index(decisive), decisive)
         self.losses_, self.why_, self.n_splits_ = losses, why, len(splits)
         self.multimetric_ = metrics[0].name != ONE or len(metrics) > 1
         self.scorer_ = {m.name: m.scorer for m in metrics}
@@ -492,6 +494,8 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
             if len(train) == 0 or len(test) == 0:
                 part = "train" if len(train) == 0 else "test"
                 raise ValueError(f"Fold {k} of 'cv' has no row to {part} with.")
+            if data.score is None:
+                _check_weights(k, data.weight, test)
             if classifies:
                 _check_classes(k, data.y, data.weight, np.arange(len(data.y))[train])
         return splits
@@ -568,6 +572,34 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         warnings.warn(
             f"{n_failed} of {len(settings)} candidates of LossSearchCV have failed in "
             f"a fold, and have no score:\n{text}",
+            UserWarning,
+            stacklevel=3,
+        )
+
+    def _report_undefined(self, outcomes, i, name):
+        """Raise if the metric that decides is nowhere defined, or say where it is not.
+
+        As a correlation in a fold of one row.
+        """
+        scores = np.array([[o.scores[i] for o in row] for row in outcomes])
+        is_lost = np.array([[o.error is None for o in row] for row in outcomes])
+        is_lost &= ~np.isfinite(scores)
+        if not is_lost.any():
+            return
+        fold = int(is_lost.sum(axis=0).argmax())
+        what = "the score" if name == ONE else repr(name)
+        text = f"{what} is not finite in fold {fold} of 'cv'"
+        advice = "Use fewer folds, folds with rows of all kinds, or another metric."
+        n_lost = int(is_lost.any(axis=1).sum())
+        if self.refit and not np.isfinite(scores).all(axis=1).any():
+            raise ValueError(
+                f"LossSearchCV cannot choose, because {text}, for {n_lost} of "
+                f"{len(outcomes)} candidates, and no candidate has a score in each "
+                f"fold. {advice}"
+            )
+        warnings.warn(
+            f"{n_lost} of {len(outcomes)} candidates of LossSearchCV cannot be "
+            f"chosen, because {text}. {advice}",
             UserWarning,
             stacklevel=3,
         )
@@ -778,6 +810,16 @@ def _path_or_usual(settings, final, alphas, seen):
             f"{found[0]:g} to {found[-1]:g}. Pass alphas, or leave it out. {error}"
         )
         return found
+
+
+def _check_weights(k, weight, test):
+    """Refuse a fold whose test rows count for nothing."""
+    if weight is None or np.ndim(weight) == 0 or np.any(rows_of(weight, test)):
+        return
+    raise ValueError(
+        f"Fold {k} of 'cv' has no row with a sample_weight above 0 to test with. Use "
+        "fewer folds, shuffled ones, or leave rows of weight 0 out."
+    )
 
 
 def _check_classes(k, y, weight, train):

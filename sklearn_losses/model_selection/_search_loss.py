@@ -26,6 +26,7 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.estimators._validation import warn_caller
+from sklearn_losses.estimators.blocks._blocks import blocks_of
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.losses import (
     Barron,
@@ -129,6 +130,8 @@ def search_loss(
     ------
     ValueError
         If there is no metric, the budget is too small, or no family can be fitted.
+    TypeError
+        If rows are in blocks.
 
     See Also
     --------
@@ -150,11 +153,22 @@ def search_loss(
     """
     at_least = [Interval(1, None, "left", integer=True)]
     check_parameter("search_loss", "max_fits", max_fits, at_least)
+    if blocks_of("search_loss", X, y, sample_weight, offset) is not None:
+        raise TypeError(
+            "search_loss needs rows that are at hand, whose y say what is compared. "
+            "Search with some of them, and fit best_estimator_.best_estimator_ to all."
+        )
     y = np.asarray(y)
     metric = _metric_for(y, metric)
     kind = TunedRegressor if metric.task == "regression" else TunedClassifier
     if families is None:
         families = usual_families(y, kind is TunedRegressor)
+    if not isinstance(families, Mapping):
+        raise InvalidParameterError(
+            "The 'families' parameter of search_loss must be a dict of a loss to what "
+            "is tuned of it, such as {Huber(): {'loss__delta': 'log'}, SquaredError(): "
+            f"{{}}}}. Got {families!r} instead."
+        )
     each = int(FIRST * max_fits) // max(1, len(families))
     if each < LEAST:
         least = int(np.ceil(LEAST * len(families) / FIRST))
@@ -206,8 +220,11 @@ def _all_fitted(models, rows):
         except ValueError as error:
             failed[str(model.estimator)] = str(error)
     if not found:
-        reasons = "; ".join(f"{loss}: {why}" for loss, why in failed.items())
-        raise ValueError(f"search_loss could fit no family: {reasons}")
+        reasons = {}
+        for loss, why in failed.items():
+            reasons.setdefault(why, []).append(loss)
+        each = "; ".join(f"{', '.join(which)}: {why}" for why, which in reasons.items())
+        raise ValueError(f"search_loss could fit no family: {each}")
     if failed:
         warn_caller(f"search_loss has left out {', '.join(failed)}: `failed` says why.")
     return found, failed

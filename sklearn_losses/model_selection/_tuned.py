@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Self
+from warnings import catch_warnings
 
 import numpy as np
 from sklearn.base import clone
@@ -39,7 +40,11 @@ from sklearn_losses._machine._typing import (
     Seed,
     available_if,
 )
-from sklearn_losses.estimators import LinearClassifier, LinearRegressor
+from sklearn_losses.estimators import (
+    LinearClassifier,
+    LinearOrdinalClassifier,
+    LinearRegressor,
+)
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._parameters import draw_seed, measured_scale
 from sklearn_losses.estimators._validation import (
@@ -49,10 +54,12 @@ from sklearn_losses.estimators._validation import (
     warn_caller,
 )
 from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.outputs._ordinal_model import order_of
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.inspection._as_loss import as_loss
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._scale import MAD
+from sklearn_losses.model_selection._block_folds import look_at_all
 from sklearn_losses.model_selection._folds import rows_of
 from sklearn_losses.model_selection._held_out_metric import (
     SAME,
@@ -71,6 +78,7 @@ from sklearn_losses.model_selection._ranges import (
     set_numbers,
 )
 from sklearn_losses.model_selection._search import _check_classes
+from sklearn_losses.problem._blocks import RowBlocks
 
 LOO = "loo"
 
@@ -82,7 +90,7 @@ _DOC = """Numbers among the parameters of the loss and of the penalty are learne
     Parameters
     ----------
     estimator : Loss, str or {kind}, default=None
-        What is tuned; of a loss, a `{kind}` with it. None: {none}.
+        What is tuned; of a loss, a `{kind}` with it. None: {none}.{more}
 
     tune : dict of str to range, default=None
         What is learned, by the names of ``set_params`` of the {kind}:
@@ -141,6 +149,9 @@ _DOC = """Numbers among the parameters of the loss and of the penalty are learne
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of features seen during fit, if X has names that are all strings."""
 
+_ORDERED = """ Also a
+        `LinearOrdinalClassifier`, or a loss of one, of ordered classes."""
+
 _NOTES = """A loss that is not convex has several minima, between which the fit may
     jump, and the metric with it: the search looks all over the ranges first, and goes
     on from several of the best places. The best that was seen is taken.
@@ -184,6 +195,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
     feature_names_in_: Labels
 
     _kind: type = LinearRegressor
+    _kinds: tuple[type, ...] = (LinearRegressor,)
     _constraints = {"max_fits": [Interval(2, None, "left", integer=True)]}
     # Whoever passes an offset means it.
     __metadata_request__fit = {"offset": True}
@@ -212,8 +224,8 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
     # --------------------------------------------------------------------------- fit
     def fit(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> Self:
@@ -221,8 +233,11 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
+            Rows may lie elsewhere, with ``cv=(X_val, y_val)`` at hand: dask
+            collections, with the others as such, and `RowBlocks`.
         y : array-like of shape (n_samples,)
+            Only `RowBlocks` have their own.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0, in fits and in the metric; None means 1.
         offset : array-like of the shape of raw predictions, default=None
@@ -237,35 +252,32 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If a range leaves what its parameter may be, the metric depends on what is
             tuned, or the loss has no curvature; it says what there is instead.
+        TypeError
+            If rows are in blocks, and those to judge by are not at hand.
         """
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, offset)
 
     def _fit(self, X, y, sample_weight, offset):
         check_parameters(self, self._constraints)
-        given = X
-        if blocks_of(type(self).__name__, X, y, sample_weight, offset) is not None:
-            raise TypeError(
-                f"{type(self).__name__} cannot fit rows in blocks, of which it makes "
-                "folds. Tune on some of the rows, and fit best_estimator_ to all."
-            )
-        X, y = check_rows(self, X, y)
-        if self._classifies:
-            check_classification_targets(y)
-        y = column_or_1d(y)
-        weight = check_weights(sample_weight, X.shape[0])
-        data = X, y, weight, offset
+        given, owner = (X, y, sample_weight, offset), type(self).__name__
         model, tune = self._model(), self.tune
         tune = {"alpha": "log"} if tune is None else tune
         metric = self._metric(model, tune)
         self._check_curvature(model)
+        blocks = blocks_of(owner, *given)
+        if blocks is None and isinstance(model, LinearOrdinalClassifier):
+            with catch_warnings(action="ignore"):  # its last fit says so, too
+                order = order_of(owner, y, model.categories)  # which y may have
+            model.set_params(categories=list(order))
+        data = self._at_hand(*given) if blocks is None else self._some(model, blocks)
         model = by_index(model, getattr(self, "feature_names_in_", None))
         model = _with_numbers(model, tune, data)
-        model.n_features_in_ = X.shape[1]
-        owner = type(self).__name__
+        model.n_features_in_ = self.n_features_in_
         ranges = checked_ranges(owner, tune, model, data)
         seed = draw_seed(self.random_state)
-        outer = Outer(ranges, self._parts(model, ranges, metric, data, seed))
+        rows = data if blocks is None else (blocks, None, None, None)
+        outer = Outer(ranges, self._parts(model, ranges, metric, rows, seed))
         named = named_in(model, ranges)
         n_left = len(ranges) + len(named)
         n_left = n_left if self.max_fits > 2 * n_left else 0
@@ -276,9 +288,31 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         box.budget = self.max_fits
         self._set_errors(outer, box, named if n_left else None)
         model = set_numbers(self._model(), self.best_params_)
-        self.best_estimator_ = model.fit(given, y, sample_weight, offset)
+        self.best_estimator_ = model.fit(*given)
         self._warn(outer, owner)
         return self
+
+    def _at_hand(self, X, y, sample_weight, offset):
+        """X, y, sample_weight and offset, checked."""
+        X, y = check_rows(self, X, y)
+        if self._classifies:
+            check_classification_targets(y)
+        weight = check_weights(sample_weight, X.shape[0])
+        return X, column_or_1d(y), weight, offset
+
+    def _some(self, model, blocks):
+        """The same of some of the rows in blocks, which stand for all."""
+        if not isinstance(self.cv, tuple):
+            raise TypeError(
+                f"{type(self).__name__} cannot make folds of rows in blocks. Pass rows "
+                "that are at hand to judge by: cv=(X_val, y_val)."
+            )
+        seen = look_at_all(blocks, model.loss, self._classifies)
+        self.n_features_in_ = seen.n_features
+        vars(self).pop("feature_names_in_", None)
+        if seen.names is not None:
+            self.feature_names_in_ = np.array(seen.names, dtype=object)
+        return seen.sample[:4]
 
     @property
     def _classifies(self):
@@ -290,11 +324,13 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         if given is None:
             given = kind(self._usual)
         elif isinstance(given, (str, Loss)):
-            given = kind(given)
-        if not isinstance(given, kind):
+            is_ordered = self._classifies and getattr(given, "task", "") == "ordinal"
+            given = LinearOrdinalClassifier(given) if is_ordered else kind(given)
+        if not isinstance(given, self._kinds):
+            kinds = " or a ".join(one.__name__ for one in self._kinds)
             raise InvalidParameterError(
                 f"The 'estimator' parameter of {type(self).__name__} must be a loss, "
-                f"its name or a {kind.__name__}. Got {self.estimator!r} instead. Put "
+                f"its name or a {kinds}. Got {self.estimator!r} instead. Put "
                 "transformers before it, in a Pipeline."
             )
         model = clone(given)
@@ -324,8 +360,8 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
         """Refuse what has no curvature, and say what there is instead."""
         loss = model._usable_loss()
         reason = None
-        if has_outputs(loss):
-            reason = f"{loss!r} has several raw predictions a row"
+        if has_outputs(loss) and not loss.differentiable:
+            reason = f"{loss!r} has kinks, and several raw predictions a row"
         elif loss.needs_link:
             reason = f"the link of {loss!r} is learned in each fit"
         elif not (loss.differentiable or _can_be_rounded(loss)):
@@ -350,7 +386,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
                     f"splitter, 'loo' or (X_val, y_val). Got {self.cv!r} instead."
                 )
             inner = Inner(model, ranges, *data)
-            return [LeftOutRows(inner, metric, y, weight)]
+            return [LeftOutRows(inner, metric, y, weight, data[3])]
         if isinstance(self.cv, tuple):
             if len(self.cv) != 2 or np.ndim(self.cv[1]) != 1:
                 raise InvalidParameterError(
@@ -526,7 +562,7 @@ class _Tuned(MetaEstimatorMixin, BaseEstimator):
 class TunedRegressor(RegressorMixin, _Tuned):
     __doc__ = f"""Regression whose loss and penalty are tuned by gradient.
 
-    {_DOC.format(kind="LinearRegressor", none="PseudoHuber()")}
+    {_DOC.format(kind="LinearRegressor", none="PseudoHuber()", more="")}
 
     See Also
     --------
@@ -561,7 +597,7 @@ class TunedRegressor(RegressorMixin, _Tuned):
 class TunedClassifier(ClassifierMixin, _Tuned):
     __doc__ = f"""Classification whose loss and penalty are tuned by gradient.
 
-    {_DOC.format(kind="LinearClassifier", none="LogLoss()")}
+    {_DOC.format(kind="LinearClassifier", none="LogLoss()", more=_ORDERED)}
 
     classes_ : ndarray of shape (n_classes,)
         The labels.
@@ -589,6 +625,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
     """
 
     _kind = LinearClassifier
+    _kinds = LinearClassifier, LinearOrdinalClassifier
     _usual = "log_loss"
     score = _Tuned.score
 
@@ -597,6 +634,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
         """The labels."""
         return self._found("classes_")
 
+    @available_if(_delegates("decision_function"))
     def decision_function(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """`decision_function` of the tuned model; see `predict`."""
         return self._predict("decision_function", X, offset)

@@ -18,6 +18,7 @@ from sklearn_losses._machine._params import (
     Instance,
     Interval,
     InvalidParameterError,
+    check_parameter,
     check_parameters,
     refuse_negative,
 )
@@ -28,6 +29,8 @@ from sklearn_losses.penalties._price import Price
 WEIGHTS = [
     Instance(object, "an array of numbers >= 0, a dict of name to number or None")
 ]
+
+STRENGTH = [Interval(0, None, "left")]
 
 
 class Penalty(BaseEstimator):
@@ -93,8 +96,8 @@ class Penalty(BaseEstimator):
         -------
         float
         """
-        coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
-        return self.price(alpha, coef.shape[1]).value(coef).sum()
+        coef = np.atleast_2d(_coefficients(coef))
+        return self._price_at(alpha, coef).value(coef).sum()
 
     def prox(self, coef: ArrayLike, alpha: float = 1.0) -> Array:
         """The proximal operator: argmin over w of |w - coef|^2 / 2 + penalty(w).
@@ -108,12 +111,16 @@ class Penalty(BaseEstimator):
         -------
         ndarray of the same shape
         """
-        coef = np.asarray(coef, dtype=np.float64)
-        price = self.price(alpha, coef.shape[-1])
+        coef = _coefficients(coef)
+        price = self._price_at(alpha, coef)
         return price.prox(np.atleast_2d(coef), 1.0).reshape(coef.shape)
 
+    def _price_at(self, alpha, coef):
+        check_parameter(type(self).__name__, "alpha", alpha, STRENGTH)
+        return self.price(float(alpha), coef.shape[-1])
+
     def __mul__(self, weight: float) -> WeightedPenalty:
-        if not Interval(0, None, "left").allows(weight):
+        if not STRENGTH[0].allows(weight):
             return NotImplemented
         return WeightedPenalty(self, weight)
 
@@ -124,6 +131,20 @@ class Penalty(BaseEstimator):
 
     def __str__(self) -> str:
         return repr(self)
+
+
+def _coefficients(coef):
+    """Coefficients as an array of one or two dimensions."""
+    try:
+        found = np.asarray(coef, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"coef must be an array of numbers. Got {coef!r}.") from None
+    if found.ndim not in (1, 2):
+        raise ValueError(
+            "coef must have the shape (n_features,) or (n_outputs, n_features). Got "
+            f"the shape {found.shape}."
+        )
+    return found
 
 
 class FeaturePenalty(Penalty):
@@ -195,7 +216,7 @@ def weights_by_name(owner, weights, names):
         )
     found = np.ones(len(names))
     for name, weight in weights.items():
-        if not Interval(0, None, "left").allows(weight):
+        if not STRENGTH[0].allows(weight):
             raise InvalidParameterError(
                 f"The 'weights' parameter of {owner} must be finite and >= 0: "
                 f"weights[{name!r}] is {weight!r}."
@@ -217,7 +238,7 @@ class WeightedPenalty(Penalty):
         >= 0.
     """
 
-    _constraints = {"penalty": A_PENALTY, "weight": [Interval(0, None, "left")]}
+    _constraints = {"penalty": A_PENALTY, "weight": STRENGTH}
 
     def __init__(self, penalty: Penalty, weight: float) -> None:
         self.penalty = penalty

@@ -121,8 +121,8 @@ class MCP(_Concave):
     ----------
     gamma : float, default=3.0
         > 1: how far shrinkage reaches, in units of alpha. Small values are near to
-        keeping or dropping each feature, and have more local minima; inf is the l1
-        norm.
+        keeping or dropping each feature, and have more local minima; large ones
+        are near to the l1 norm.
     weights : array-like of shape (n_features,), or dict of name to float, default=None
         alpha is multiplied by these, each >= 0; 0: not penalised. None: all are 1.
 

@@ -9,6 +9,8 @@ array([2.4, 3.2, 0. , 0. ])
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from sklearn_losses._machine._params import (
@@ -145,19 +147,29 @@ def labels(owner, groups, n_features, names):
         "must be a list with the features of each group, or the label of the group of "
         f"each of the {n_features} features"
     )
-    if isinstance(groups, str) or not hasattr(groups, "__len__"):
+    if isinstance(groups, (str, Mapping)) or not hasattr(groups, "__len__"):
         raise InvalidParameterError(f"{start} {wanted}. Got {groups!r} instead.")
     nested = [hasattr(g, "__len__") and not isinstance(g, str) for g in groups]
     if not any(nested):
         if len(groups) != n_features:
             raise InvalidParameterError(f"{start} {wanted}. Got {len(groups)} labels.")
-        known, label = np.unique(np.asarray(groups), return_inverse=True)
-        return label, len(known)
+        return _labels_of_each(start, np.asarray(groups))
     if not all(nested):
         raise InvalidParameterError(
             f"{start} {wanted}. Got {groups[nested.index(False)]!r} among lists."
         )
     return _labels_of_lists(start, groups, n_features, names), len(groups)
+
+
+def _labels_of_each(start, groups):
+    missing = np.flatnonzero(groups != groups)
+    if len(missing):
+        raise InvalidParameterError(
+            f"{start} has no label for the feature {missing[0]}: it is "
+            f"{groups[missing[0]]}. Give it a label, of its own if it is alone."
+        )
+    known, label = np.unique(groups, return_inverse=True)
+    return label, len(known)
 
 
 def _labels_of_lists(start, groups, n_features, names):

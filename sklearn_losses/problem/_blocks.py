@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_losses.design._centred import CONSTANT, Centred
+from sklearn_losses.problem._group_hessian import hessian_of_groups
 
 GROUP = 16  # neighbours that are added up before others are
 
@@ -29,9 +30,10 @@ class RowBlocks:
     """Blocks of rows that may lie anywhere.
 
     What fits a model of them derives from it. Estimators take one in the place of X; a
-    block is then a tuple ``(X, y)``, ``(X, y, sample_weight)`` or
-    ``(X, y, sample_weight, offset)``, of which None may be any but X, and X an array, a
-    CSR matrix or a DataFrame. Blocks are read several times, and must stay as they are.
+    block is then a tuple ``(X, y, sample_weight, offset, groups)``, of which the last
+    ones may be left out and any but X be None, and X is an array, a CSR matrix or a
+    DataFrame. `groups` are queries or strata, whole ones in each block. Blocks are
+    read several times, and must stay as they are.
 
     See Also
     --------
@@ -181,8 +183,18 @@ def mean_and_scale(blocks, centre):
 
 def units_of(found):
     """Mean, scale and whether some rows are far, of the `statistics` of all blocks."""
+    _, mean, spread, has_far = pooled(found)
+    moves = spread > CONSTANT * np.abs(mean)
+    scale = np.divide(1.0, spread, out=np.zeros(len(mean)), where=moves)
+    return mean, scale, has_far
+
+
+def pooled(found):
+    """The `statistics` of several blocks together."""
     weights, means, spreads, has_far = zip(*found)
     total = math.fsum(weights)
+    if total == 0.0:
+        return found[0]
     share = np.array(weights)[:, None] / total
     means, spreads = np.array(means), np.array(spreads)
     first = means[np.argmax(weights)]  # about which means lose no digits
@@ -191,9 +203,7 @@ def units_of(found):
     unit = np.where(unit > 0, unit, 1.0)  # whose squares neither overflow nor vanish
     squares = (spreads / unit) ** 2 + ((means - mean) / unit) ** 2
     spread = unit * np.sqrt((share * squares).sum(axis=0))
-    moves = spread > CONSTANT * np.abs(mean)
-    scale = np.divide(1.0, spread, out=np.zeros(len(mean)), where=moves)
-    return mean, scale, any(has_far)
+    return total, mean, spread, any(has_far)
 
 
 # --------------------------------------------------------------------- sums over rows
@@ -262,7 +272,9 @@ def second_order(block, point):
         With size = n_outputs * (n_features + 1).
     """
     features, term, p = point.seen_from(block)
-    if block.is_joint:
+    if block.loss.granularity == "group":
+        hessian = hessian_of_groups(features, term, p, 0.0)
+    elif block.is_joint:
         hessian = _hessian_of_rows(features, term, p)
     else:
         hessian = _moments(features, block.loss.curvature(term.y, p, term.weight))

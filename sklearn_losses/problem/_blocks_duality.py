@@ -35,7 +35,8 @@ class Slopes:
     zero : bool
         Whether they are 0, whatever the point is.
     masses : ndarray or None
-        Of points: what is known of the sizes of those of both signs.
+        Of points: what is known of the sizes of those of both signs. Of rows: of the
+        sum of each output.
     """
 
     point: Any
@@ -44,6 +45,11 @@ class Slopes:
     delta: Any = None
     zero: bool = False
     masses: Any = None
+
+    @property
+    def are_own(self):
+        """Whether they are those of the loss at the point."""
+        return self.h == 0 and self.delta is None and not self.zero
 
     def of(self, block):
         """The slopes of a block, its features and its term."""
@@ -280,6 +286,9 @@ class BlocksDual:
 
     def _of_rows(self, slopes, reach):
         factor, mix = 1.0, None
+        of_classes = self.blocks.of_classes
+        if self.has_intercept and slopes.masses is not None and of_classes is not None:
+            mix = mix_of((slopes.masses, of_classes), self.blocks.loss)
         for _ in range(MOST_PASSES):
             found = self.blocks.dual(slopes, mix, factor)
             total, sizes, z, size, left, balance = found

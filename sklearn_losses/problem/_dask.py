@@ -15,6 +15,7 @@ from sklearn_losses._machine._blas import one_thread_of_blas
 from sklearn_losses.problem._blocks import GROUP, RowBlocks, added, added_by_groups
 
 RETRIES = 3  # of a task that fails, or whose worker is lost
+BATCHES = 2  # tasks for each thread, at the least, of blocks that are made anew
 NARROW = 256  # columns up to which sums are small beside what a task costs
 
 
@@ -47,23 +48,35 @@ class DaskBlocks(RowBlocks):
     owner : str
         The estimator, for messages.
     X : dask array, dataframe or Delayed
-    y, sample_weight, offset : dask collections or None
+    y, sample_weight, offset, groups : dask collections or None
         In blocks of the same rows; an array whose lengths are known is cut like X.
+    groups_are : str, default="groups"
+        What messages call these.
     """
 
-    def __init__(self, owner, X, y=None, sample_weight=None, offset=None):
+    def __init__(
+        self,
+        owner,
+        X,
+        y=None,
+        sample_weight=None,
+        offset=None,
+        groups=None,
+        groups_are="groups",
+    ):
         self.owner = owner
         shape = getattr(X, "shape", ())
         self.n_columns = shape[1] if len(shape) == 2 else np.inf
         self.parts, self._given = [_parts(X)], [X]
         named = {"y": y, "sample_weight": sample_weight, "offset": offset}
+        named[groups_are] = groups
         for name, array in named.items():
             if array is None or np.isscalar(array):
                 self.parts.append([array] * len(self))
                 continue
             if not is_collection(array):
                 raise TypeError(_line_to_write(owner, name, X))
-            array = _cut_alike(array, X)
+            array = _cut_alike(name, array, X)
             self._given.append(array)
             parts = _parts(array)
             if len(parts) != len(self):
@@ -77,14 +90,18 @@ class DaskBlocks(RowBlocks):
         return len(self.parts[0])
 
     def map(self, task, *args):
+        if self._recipes is not None:
+            return self._made_anew(task, args)
         name, calls = self._calls(task, args)
         return self._computed(name, calls)
 
     def sum(self, task, *args):
         from dask import delayed
 
-        if self._places is not None:
+        if self.n_columns <= NARROW and self._places is not None:
             return added_by_groups(self._where_they_are(task, args))
+        if self.n_columns <= NARROW and self._recipes is not None:
+            return added_by_groups(self._made_anew(task, args))
         name, calls = self._calls(task, args)
         add, token = delayed(added, pure=False), uuid4().hex
         groups = [
@@ -102,7 +119,7 @@ class DaskBlocks(RowBlocks):
         do not depend on who keeps which.
         """
         client = current_client()
-        if client is None or not self.n_columns <= NARROW or self._kept is None:
+        if client is None or self._kept is None:
             return None
         who, threads, found = client.who_has(), client.nthreads(), {}
         for k, (X, *_) in enumerate(self._kept):
@@ -132,6 +149,54 @@ class DaskBlocks(RowBlocks):
             for given, part in zip(block, each)
         )
         return found if is_kept else None
+
+    @cached_property
+    def _recipes(self):
+        """How each block is made, as neighbours are by one task; None: it is not known.
+
+        Blocks whose tasks have something in common but a name of their source, or what
+        a worker keeps, are left to the scheduler.
+        """
+        client = current_client()
+        if client is None:
+            return None
+        from distributed import futures_of
+
+        if futures_of(self._given):
+            return None
+        found, seen, whole = [], set(), {}
+        for block in self:
+            graph = {}
+            for part in filter(_is_lazy, block):
+                graph |= _graph_of(part, whole)
+            made = {key for key, node in graph.items() if not _is_source(node)}
+            if made & seen:
+                return None
+            seen |= made
+            keys = [part.key if _is_lazy(part) else None for part in block]
+            found.append(_Recipe(graph, keys, block))
+        return found
+
+    def _made_anew(self, task, args):
+        """What a task makes of each block, by one task for some neighbours.
+
+        Each is made when it is its turn, and then forgotten.
+        """
+        client, call, token = current_client(), _OfRecipes(task, args), uuid4().hex
+        name = f"sklearn_losses-{call.__name__}"
+        n, threads = len(self), max(1, sum(client.nthreads().values()))
+        size = min(GROUP, -(-n // (BATCHES * threads)))
+        batches = [range(k, min(k + size, n)) for k in range(0, n, size)]
+        with one_thread_of_blas():
+            futures = [
+                client.submit(
+                    *(call, _Opaque([self._recipes[k] for k in ks])),
+                    key=f"{name}-{token}-{'_'.join(map(str, ks))}",
+                    retries=RETRIES,
+                )
+                for ks in batches
+            ]
+            return [each for part in self._gathered(name, futures) for each in part]
 
     def _where_they_are(self, task, args):
         """What a task makes of each block, by one task of each thread that keeps some.
@@ -202,10 +267,18 @@ class DaskBlocks(RowBlocks):
 
         if not isinstance(error, KilledWorker):
             return
-        blocks = str(error.task).rpartition("-")[2].split("_")
+        key, whole = str(error.task), {}
+        blocks = key.rpartition("-")[2].split("_")
+        if not key.startswith("sklearn_losses"):  # what a block is made of
+            blocks = [
+                k
+                for k, block in enumerate(self)
+                for part in filter(_is_lazy, block)
+                if key in map(str, _graph_of(part, whole))
+            ] or ["?"]
         which = f"block {blocks[0]}"
         if len(blocks) > 1:  # those that one worker keeps
-            which = f"one of the blocks {', '.join(blocks)}"
+            which = f"one of the blocks {', '.join(map(str, blocks))}"
         raise RuntimeError(
             f"{self.owner}: {which} has killed its worker several times, in a "
             f"pass named {name!r}. It may be too large for the memory there: cut X "
@@ -230,6 +303,52 @@ class _Calls(_Call):
 
     def __call__(self, blocks):
         return [self.task(block, *self.args) for block in blocks]
+
+
+class _Opaque:
+    """Recipes in which dask looks for nothing to be made."""
+
+    def __init__(self, recipes):
+        self.recipes = recipes
+
+
+class _Recipe:
+    """How the parts of a block are made."""
+
+    def __init__(self, graph, keys, parts):
+        self.graph, self.keys = graph, keys
+        self.rest = [None if _is_lazy(part) else part for part in parts]
+
+    def made(self):
+        from dask import get
+
+        wanted = [key for key in self.keys if key is not None]
+        found = iter(get(self.graph, wanted))
+        both = zip(self.keys, self.rest)
+        return tuple(rest if key is None else next(found) for key, rest in both)
+
+
+class _OfRecipes(_Call):
+    """A task of several blocks, each of which is made when it is its turn."""
+
+    def __call__(self, opaque):
+        return [self.task(recipe.made(), *self.args) for recipe in opaque.recipes]
+
+
+def _graph_of(part, whole):
+    """The tasks that make a part, of a graph that others may be of, too."""
+    from dask.optimization import cull
+
+    graph = part.__dask_graph__()
+    if id(graph) not in whole:
+        whole[id(graph)] = graph, dict(graph)
+    return cull(whole[id(graph)][1], [part.key])[0]
+
+
+def _is_source(node):
+    """Whether a node names where blocks are read from, and is not the rows."""
+    is_data = type(node).__name__ == "DataNode"
+    return is_data and not isinstance(node.value, np.ndarray)
 
 
 class _Step:
@@ -257,13 +376,18 @@ def _parts(array):
     return list(np.ravel(array.to_delayed()))
 
 
-def _cut_alike(array, X):
+def _cut_alike(name, array, X):
     """A dask array in blocks of the same rows as X, if both say how many these are."""
     chunks, own = getattr(X, "chunks", None), getattr(array, "chunks", None)
     if chunks is None or own is None or chunks[0] == own[0]:
         return array
     if np.isnan([*chunks[0], *own[0]]).any():
         return array
+    if sum(own[0]) != sum(chunks[0]):
+        raise ValueError(
+            f"{name} has {sum(own[0])} rows and X has {sum(chunks[0])}. Each row of X "
+            "needs one."
+        )
     return array.rechunk({0: chunks[0]})
 
 

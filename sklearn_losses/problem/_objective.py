@@ -116,6 +116,10 @@ class Objective:
             offset=None if offset is None else np.ascontiguousarray(offset[:, outputs]),
         )
 
+    def without_offset(self):
+        """The same problem, where a loss cannot take an offset as it is."""
+        return self
+
     @property
     def is_joint(self) -> bool:
         """Whether all outputs share one objective."""
@@ -125,6 +129,11 @@ class Objective:
     def moves(self) -> Array | None:
         """Which coefficients and intercepts of each output move; None: all do."""
         return None
+
+    @property
+    def n_bounded(self) -> int:
+        """Of how many outputs the bounds of coefficients are, the first."""
+        return self.n_outputs
 
     def loss_of(self, k: int) -> Loss:
         """The loss of output k, or of all that share an objective."""

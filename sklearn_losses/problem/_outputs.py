@@ -15,7 +15,9 @@ import numpy as np
 
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.penalties._conjugate import Conjugate
-from sklearn_losses.problem._objective import Objective
+from sklearn_losses.problem._objective import Objective, product_of
+from sklearn_losses.terms._outputs import OutputsTerm
+from sklearn_losses.terms._term import uniform
 
 REACH = 10.0  # times the largest number of the fit, for which a bound is proved
 ROUNDING = 2e-15  # of the sizes of what is summed
@@ -44,6 +46,19 @@ class OutputsObjective(Objective):
         return self.predictors.moves
 
     @property
+    def n_bounded(self):
+        return self.n_outputs if self.predictors.share_bounds else 1
+
+    def term(self, chosen=None):
+        weight = product_of(self.sample_weight, chosen)
+        if weight is None:
+            weight = uniform(1.0 / self.total_weight, self.rows.n_rows)
+        else:
+            weight = weight / self.total_weight
+        parts = self.targets.y, weight, self.n_outputs, self.offset
+        return OutputsTerm(self.loss, *parts)
+
+    @property
     def is_joint(self):
         return True
 
@@ -53,6 +68,16 @@ class OutputsObjective(Objective):
 
     def relative(self):
         return None
+
+    def without_offset(self):
+        """The objective of targets without it, where outputs are no locations.
+
+        Of a loss that is fitted in location / scale an offset is of the location.
+        """
+        if self.offset is None or self.n_outputs == 1 or self.loss.is_in_locations:
+            return self
+        y = self.loss.without(self.targets.y, self.offset[:, :1])
+        return replace(self, targets=replace(self.targets, y=y), offset=None)
 
 
 @dataclass(frozen=True)

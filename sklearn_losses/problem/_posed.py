@@ -9,6 +9,7 @@ columns, labels, and some of the rows, which stand for all.
 import time
 import zlib
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -18,12 +19,14 @@ from scipy import sparse
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.penalties._price import Price
-from sklearn_losses.problem._blocks import RowBlocks, statistics, units_of
+from sklearn_losses.problem._blocks import RowBlocks, pooled, statistics, units_of
 from sklearn_losses.problem._objective import Objective, Targets
 
 MOST_LABELS = 1000  # more are hardly labels
 SAMPLED = 1 << 23  # numbers of all rows that stand for the others: 64 MB
 FEW, ROWS_PER_COEF = 20_000, 50  # of them are enough
+TOGETHER = 256  # blocks of which no more is kept than of one
+SUMS = "n_rows", "n_bytes", "mark", "mass", "n_groups"
 MARKED = 64  # targets that tell a block from another one
 
 CHANGED = (
@@ -40,6 +43,7 @@ class Data(NamedTuple):
     y: np.ndarray
     weight: np.ndarray | None
     offset: np.ndarray | None
+    groups: np.ndarray | None = None
 
     @property
     def mark(self):
@@ -61,13 +65,17 @@ def data_of(block):
     ValueError
         If they do not fit each other, or are no numbers.
     """
-    X, y, weight, offset = (*block, None, None)[:4]
+    X, y, weight, offset, groups = (*block, None, None, None)[:5]
     X = _rows_of(X)
     n = X.shape[0]
+    if len(getattr(y, "columns", ())) > 1:  # as those of times and events
+        y = y.to_records(index=False)
     y = np.asarray(y)
     y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
     weight, offset = (np.full(n, a) if np.isscalar(a) else a for a in (weight, offset))
-    for name, array in (("y", y), ("sample_weight", weight), ("offset", offset)):
+    groups = None if groups is None else np.asarray(groups).reshape(len(groups))
+    others = ("sample_weight", weight), ("offset", offset), ("groups", groups)
+    for name, array in (("y", y), *others):
         if array is not None and len(array) != n:
             raise ValueError(
                 f"{name} has {len(array)} rows and X has {n}. Cut them into the same "
@@ -79,7 +87,7 @@ def data_of(block):
         weight = np.ascontiguousarray(weight, dtype=np.float64).reshape(n)
     if offset is not None:
         offset = np.ascontiguousarray(offset, dtype=np.float64).reshape(n, -1)
-    return Data(X, y, weight, offset)
+    return Data(X, y, weight, offset, groups)
 
 
 def _rows_of(X):
@@ -118,6 +126,8 @@ class Pose:
         Of the weights of each class.
     output : int or None
         One versus rest: the class that is 1.
+    of_classes : tuple or None
+        The share of each class in S, if it is of use.
     """
 
     loss: Any
@@ -127,6 +137,7 @@ class Pose:
     classes: np.ndarray | None = None
     factors: np.ndarray | None = None
     output: int | None = None
+    of_classes: tuple | None = None
 
     def objective(self, data, total_weight=None, price=None):
         """The share of some data in the objective, or (with S) one of them alone."""
@@ -271,6 +282,14 @@ class Look:
     trouble : str
         What cannot be used, or "".
     n_rows, n_features, n_bytes, mark : int
+    mass : float
+        What it counts in S.
+    n_groups : int
+        That count.
+    ids : ndarray or None
+        Numbers of some of its groups.
+    has_own_ids : bool
+        Whether these may be of groups that are numbered in each block anew.
     dtype : dtype
         Of X.
     names : tuple or None
@@ -292,6 +311,10 @@ class Look:
     n_features: int = 0
     n_bytes: int = 0
     mark: int = 0
+    mass: float = 0.0
+    n_groups: int = 0
+    ids: np.ndarray | None = None
+    has_own_ids: bool = False
     dtype: Any = None
     names: tuple | None = None
     units: tuple | None = None
@@ -314,6 +337,11 @@ def look(block, loss, has_labels, centre, n_blocks, seed):
     centre : bool
     n_blocks, seed : int
     """
+    return looked_at(block, _look, loss, has_labels, centre, n_blocks, seed)
+
+
+def looked_at(block, see, *args):
+    """What a function of the data of a block says of it, or what its trouble is."""
     X = block[0]
     names = tuple(X.columns) if hasattr(X, "iloc") else None
     n_features = X.shape[1] if len(np.shape(X)) == 2 else 0
@@ -321,7 +349,7 @@ def look(block, loss, has_labels, centre, n_blocks, seed):
         data = data_of(block)
         if len(data.y) == 0:
             return Look(n_features=n_features, names=names)
-        found = _look(data, loss, has_labels, centre, n_blocks, seed)
+        found = see(data, *args)
     except (TypeError, ValueError, OverflowError) as error:
         return Look(trouble=str(error), n_features=n_features, names=names)
     found.names = names
@@ -329,7 +357,38 @@ def look(block, loss, has_labels, centre, n_blocks, seed):
 
 
 def _look(data, loss, has_labels, centre, n_blocks, seed):
-    X, y, weight, offset = data
+    found, y = look_at_rows(data, centre), data.y
+    if has_labels:
+        found.labels, found.of_labels = _labels(y, data.weight)
+    else:
+        y = np.ascontiguousarray(y, dtype=np.float64)
+        loss.check_targets(y, name="y")
+    found.sample = _sample(data._replace(y=y), n_blocks, seed)
+    if loss.task == "ordinal":  # whose outputs lie between classes: each needs some
+        found.sample = _with_all_labels(found.sample, data, found)
+    return found
+
+
+def _with_all_labels(sample, data, found):
+    """A sample with a row of each label that has none in it, for all of that label."""
+    if sample is None:
+        return None
+    missing = ~np.isin(found.labels, sample.y) & (found.of_labels > 0)
+    if not missing.any():
+        return sample
+    weight = np.ones(len(data.y)) if data.weight is None else data.weight
+    rows = [
+        int(np.argmax((data.y == label) & (weight > 0)))
+        for label in found.labels[missing]
+    ]
+    offset = None if data.offset is None else data.offset[rows]
+    more = Data(data.X[rows], data.y[rows], found.of_labels[missing], offset)
+    return _joined([sample, more])
+
+
+def look_at_rows(data, centre):
+    """The `Look` of a block, but for its targets."""
+    X, y, weight, offset, _ = data
     _check_finite("X", X.data if sparse.issparse(X) else X, X)
     for name, array in (("sample_weight", weight), ("offset", offset)):
         if array is not None:
@@ -343,14 +402,9 @@ def _look(data, loss, has_labels, centre, n_blocks, seed):
     found.n_bytes = X.data.nbytes + y.nbytes
     rows = SimpleNamespace(rows=Rows(X), sample_weight=weight)
     found.units = statistics(rows, centre)
+    found.mass = found.units[0]
     found.largest = 1.0 if weight is None else float(weight.max())
     found.n_offsets = 0 if offset is None else offset.shape[1]
-    if has_labels:
-        found.labels, found.of_labels = _labels(y, weight)
-    else:
-        y = np.ascontiguousarray(y, dtype=np.float64)
-        loss.check_targets(y, name="y")
-    found.sample = _sample(data._replace(y=y), n_blocks, seed)
     return found
 
 
@@ -399,13 +453,18 @@ def _labels_and_codes(y):
     return np.unique(y, return_inverse=True)
 
 
+def share_of_sample(n_features, n_blocks):
+    """How many rows stand for a block."""
+    n_columns = n_features + 1
+    wanted = min(max(FEW, ROWS_PER_COEF * n_columns), SAMPLED // n_columns)
+    return max(1, -(-wanted // n_blocks))
+
+
 def _sample(data, n_blocks, seed):
     """Rows that stand for a block, of which each has the same chance."""
-    X, y, weight, offset = data
-    n_columns = X.shape[1] + 1
-    wanted = min(max(FEW, ROWS_PER_COEF * n_columns), SAMPLED // n_columns)
+    X, y, weight, offset, _ = data
     here = np.arange(len(y)) if weight is None else np.flatnonzero(weight > 0)
-    size = min(len(here), max(1, -(-wanted // n_blocks)))
+    size = min(len(here), share_of_sample(X.shape[1], n_blocks))
     if size == 0:
         return None
     if size < len(here):
@@ -423,7 +482,7 @@ class Overview:
 
     Attributes
     ----------
-    n_rows, n_features, n_bytes, mark, n_offsets, largest
+    n_rows, n_features, n_bytes, mark, n_offsets, largest, n_groups
         As of `Look`.
     dtype : dtype
         float32 if all blocks are.
@@ -444,6 +503,7 @@ class Overview:
     names: tuple | None
     total_weight: float
     largest: float
+    n_groups: int
     units: tuple
     labels: np.ndarray | None
     of_labels: np.ndarray | None
@@ -458,63 +518,88 @@ def overview(looks):
     ValueError
         If a block cannot be used, or does not fit the others; it names the first one.
     """
+    looks, parts = _fitting(looks), []
+    while some := list(islice(looks, TOGETHER)):  # of many blocks few are kept
+        parts.append(_together(some))
+    if not parts:
+        raise ValueError("All blocks are empty: there is nothing to fit.")
+    found = _together(parts)
+    if not found.units[0] > 0:
+        raise ValueError("All sample weights are zero: nothing is left to fit.")
+    return Overview(
+        found.n_rows,
+        found.n_features,
+        found.n_bytes,
+        found.mark,
+        found.n_offsets,
+        found.dtype,
+        found.names,
+        found.mass,
+        found.largest,
+        found.n_groups,
+        units_of([found.units]),
+        found.labels,
+        found.of_labels,
+        found.sample,
+    )
+
+
+def _fitting(looks):
+    """Those of blocks that have rows, once they fit the first one."""
+    first, one = None, None
     for k, found in enumerate(looks):
         if found.trouble:
             raise ValueError(f"Block {k}: {found.trouble}")
-    full = [(k, found) for k, found in enumerate(looks) if found.n_rows]
-    if not full:
-        raise ValueError("All blocks are empty: there is nothing to fit.")
-    first, one = full[0]
-    for k, other in full[1:]:
+        if not found.n_rows:
+            continue
+        first, one = (k, found) if one is None else (first, one)
         for name in ("n_features", "names", "n_offsets"):
-            here, there = getattr(other, name), getattr(one, name)
+            here, there = getattr(found, name), getattr(one, name)
             if here != there:
                 raise ValueError(
                     f"Block {k} does not fit block {first}: its {name} is {here}, and "
                     f"not {there}."
                 )
-    looks = [found for _, found in full]
-    total = float(sum(found.units[0] for found in looks))
-    if not total > 0:
-        raise ValueError("All sample weights are zero: nothing is left to fit.")
-    labels, of_labels = _all_labels(full)
-    return Overview(
-        sum(found.n_rows for found in looks),
-        one.n_features,
-        sum(found.n_bytes for found in looks),
-        sum(found.mark for found in looks),
-        one.n_offsets,
-        np.result_type(*(found.dtype for found in looks)),
-        one.names,
-        total,
-        max(found.largest for found in looks),
-        units_of([found.units for found in looks]),
-        labels,
-        of_labels,
-        _joined([found.sample for found in looks if found.sample is not None]),
-    )
-
-
-def _all_labels(full):
-    first, one = full[0]
-    if one.labels is None:
-        return None, None
-    for k, other in full[1:]:
-        kinds = {"U" if f.labels.dtype.kind in "UO" else "n" for f in (one, other)}
-        if len(kinds) > 1:
+        if found.labels is not None and _kind_of(found) != _kind_of(one):
             raise ValueError(
-                f"Labels of block {k} are of dtype {other.labels.dtype}, and those of "
+                f"Labels of block {k} are of dtype {found.labels.dtype}, and those of "
                 f"block {first} of {one.labels.dtype}. Labels must all be strings, or "
                 "numbers."
             )
-    every = np.concatenate([found.labels for _, found in full])
-    labels, codes = np.unique(every, return_inverse=True)
-    weights = np.concatenate([found.of_labels for _, found in full])
-    return labels, np.bincount(codes, weights, len(labels))
+        yield found
+
+
+def _kind_of(found):
+    return "U" if found.labels.dtype.kind in "UO" else "n"
+
+
+def _together(looks):
+    """One `Look` of several blocks that fit each other."""
+    one, samples = looks[0], [found.sample for found in looks if found.sample]
+    found = Look(
+        n_features=one.n_features,
+        names=one.names,
+        n_offsets=one.n_offsets,
+        dtype=np.result_type(*(found.dtype for found in looks)),
+        largest=max(found.largest for found in looks),
+        units=pooled([found.units for found in looks]),
+        sample=_joined(samples) if samples else None,
+        **{name: sum(getattr(found, name) for found in looks) for name in SUMS},
+    )
+    if one.labels is not None:
+        every = np.concatenate([look.labels for look in looks])
+        found.labels, codes = np.unique(every, return_inverse=True)
+        weights = np.concatenate([look.of_labels for look in looks])
+        found.of_labels = np.bincount(codes, weights, len(found.labels))
+    return found
 
 
 def _joined(samples):
-    """The rows that stand for all blocks."""
+    """The rows that stand for all blocks, in groups that are those of one block."""
+    if samples[0].groups is not None:
+        sizes = [sample.groups.max() + 1 for sample in samples]
+        before = np.cumsum([0, *sizes])
+        samples = [s._replace(groups=s.groups + n) for s, n in zip(samples, before)]
     columns = list(zip(*samples))
     X, *others = columns
     stack = sparse.vstack if any(map(sparse.issparse, X)) else np.concatenate

@@ -25,9 +25,8 @@ class StoredBlocks(RowBlocks):
     Parameters
     ----------
     blocks : sequence of callable
-        ``() -> (X, y)``, or ``(X, y, sample_weight)``, or
-        ``(X, y, sample_weight, offset)``: each makes the same block whenever it is
-        called.
+        ``() -> (X, y, sample_weight, offset, groups)``, of which the last ones may be
+        left out or None: each makes the same block whenever it is called.
 
     See Also
     --------
@@ -68,22 +67,31 @@ class StoredBlocks(RowBlocks):
                 block = self._read(k) if ahead is None else ahead.result()
                 ahead = None
                 if k + 1 < len(self):
-                    ahead = reader.submit(self._read, k + 1)
+                    ahead = reader.submit(self._read, k + 1, self._room(k + 1))
                 yield task(block, *args)
                 del block
 
-    def _read(self, k):
+    def _room(self, k):
+        """Memory for block k, if it is known how large it is.
+
+        What a thread allocates for itself it gives back to the system, and zeros are
+        written each time, which takes as long as it takes to read some stores.
+        """
+        room = getattr(self.blocks[k], "room", None)
+        return room and room()
+
+    def _read(self, k, room=None):
         """Block k; an error says which it is."""
         try:
-            block = self.blocks[k]()
+            block = self.blocks[k]() if room is None else self.blocks[k](room)
         except Exception as error:
             kind = ValueError if isinstance(error, ValueError) else RuntimeError
             what = f"{type(error).__name__}: {error}"
             raise kind(f"Block {k} cannot be read. {what}") from error
-        if not (isinstance(block, (tuple, list)) and 2 <= len(block) <= 4):
+        if not (isinstance(block, (tuple, list)) and 2 <= len(block) <= 5):
             raise TypeError(
-                f"Block {k} must be (X, y), (X, y, sample_weight) or (X, y, "
-                f"sample_weight, offset). Got {_what(block)}."
+                f"Block {k} must be (X, y), or (X, y, sample_weight, offset, groups) "
+                f"up to any of them. Got {_what(block)}."
             )
         return block
 
@@ -95,6 +103,7 @@ class StoredBlocks(RowBlocks):
         sample_weight: Any = None,
         offset: Any = None,
         n_rows: int = ROWS,
+        groups: Any = None,
     ) -> Self:
         """Arrays of which a slice of rows is read: memory maps, HDF5, zarr.
 
@@ -105,36 +114,44 @@ class StoredBlocks(RowBlocks):
             None.
         n_rows : int, default=65536
             The rows of a block, best a multiple of those that the store has in a chunk.
+        groups : array-like, default=None
+            Queries or strata, whose rows follow each other. A block then ends where a
+            group does, so that it has some more rows.
 
         Returns
         -------
         StoredBlocks
         """
-        given = X, y, sample_weight, offset
-        for name, array in zip(("X", "y", "sample_weight", "offset"), given):
+        given = X, y, sample_weight, offset, groups
+        names = "X", "y", "sample_weight", "offset", "groups"
+        for name, array in zip(names, given):
             if not hasattr(array, "shape") and (array is not None or name in "Xy"):
                 raise TypeError(
                     f"StoredBlocks.arrays needs arrays with a shape, and {name} is a "
                     f"{type(array).__name__}. Use numpy.asarray({name})."
                 )
         n = X.shape[0]
-        for name, array in zip(("y", "sample_weight", "offset"), given[1:]):
+        for name, array in zip(names[1:], given[1:]):
             if array is not None and array.shape[0] != n:
                 raise ValueError(
                     f"{name} has {array.shape[0]} rows and X has {n}. Each row of X "
                     "needs one."
                 )
-        starts = range(0, n, n_rows)
-        return cls([partial(_slices, given, slice(i, i + n_rows)) for i in starts])
+        ends = [*range(n_rows, n, n_rows), n]
+        if groups is not None:
+            ends = list(dict.fromkeys(_end_of_group(groups, end) for end in ends))
+        pieces = map(slice, [0, *ends], ends)
+        return cls([_Slices(given, piece) for piece in pieces])
 
     @classmethod
     def parquet(
         cls,
         source: Any,
-        target: str,
+        target: str | Sequence[str],
         columns: Iterable[str] | None = None,
         sample_weight: str | None = None,
         offset: str | None = None,
+        groups: str | None = None,
     ) -> Self:
         """Columns of Parquet or Arrow files, by pyarrow.dataset.
 
@@ -144,12 +161,12 @@ class StoredBlocks(RowBlocks):
         ----------
         source : str, path, list of them, or pyarrow.dataset.Dataset
             Files, or a folder of them.
-        target : str
-            The column of y.
+        target : str, or list of them
+            The column of y; of several, such as event and time, y has the fields.
         columns : iterable of str, default=None
             Those of X; None means all others.
-        sample_weight, offset : str, default=None
-            Their columns.
+        sample_weight, offset, groups : str, default=None
+            Their columns. A block has to hold whole groups.
 
         Returns
         -------
@@ -160,18 +177,20 @@ class StoredBlocks(RowBlocks):
         data = source
         if not isinstance(data, arrow.Dataset):
             data = arrow.dataset(source)
-        others = [name for name in (sample_weight, offset) if name is not None]
+        others = [n for n in (sample_weight, offset, groups) if n is not None]
+        targets = [target] if isinstance(target, str) else list(target)
         if columns is None:
-            taken = {target, *others}
+            taken = {*targets, *others}
             columns = [name for name in data.schema.names if name not in taken]
         names = [*columns]
-        for name in (*names, target, *others):
+        for name in (*names, *targets, *others):
             if name not in data.schema.names:
                 raise ValueError(
                     f"There is no column {name!r} in these files. Got "
                     f"{', '.join(data.schema.names[:20])}."
                 )
-        roles = names, target, sample_weight, offset
+        of_y = target if isinstance(target, str) else targets
+        roles = names, of_y, sample_weight, offset, groups
         return cls([partial(_fragment, part, roles) for part in _row_groups(data)])
 
 
@@ -181,8 +200,46 @@ def _what(block):
     return f"a {type(block).__name__}"
 
 
-def _slices(arrays, rows):
-    return tuple(None if array is None else array[rows] for array in arrays)
+class _Slices:
+    """The same rows of several arrays.
+
+    Parameters
+    ----------
+    arrays : tuple of array-like or None
+        X is the first.
+    rows : slice
+    """
+
+    def __init__(self, arrays, rows):
+        self.arrays, self.rows = arrays, rows
+
+    def room(self):
+        """Memory for those of X, which only HDF5 reads into."""
+        X, rows = self.arrays[0], self.rows
+        if not hasattr(X, "read_direct"):
+            return None
+        return np.empty((rows.stop - rows.start, *X.shape[1:]), X.dtype)
+
+    def __call__(self, room=None):
+        X, *others = self.arrays
+        if room is not None and room.size:
+            X.read_direct(room, self.rows)
+        else:
+            room = X[self.rows]
+        rest = (None if array is None else array[self.rows] for array in others)
+        return room, *rest
+
+
+def _end_of_group(groups, end):
+    """The first row from `end` on that is of another group than the one before."""
+    n, step = groups.shape[0], ROWS
+    last = groups[end - 1 : end] if end > 0 else None
+    while last is not None and end < n:
+        others = np.flatnonzero(np.asarray(groups[end : end + step]) != last)
+        if len(others):
+            return end + int(others[0])
+        end = min(end + step, n)
+    return end
 
 
 def _row_groups(data):
@@ -197,7 +254,8 @@ def _row_groups(data):
 def _fragment(part, roles):
     """A block of a piece of a dataset, whose columns become the rows of X."""
     names, target, *others = roles
-    wanted = [name for name in (*names, target, *others) if name is not None]
+    targets = [target] if isinstance(target, str) else target
+    wanted = [name for name in (*names, *targets, *others) if name is not None]
     table = part.to_table(columns=wanted)
     columns = [table.column(name).to_numpy() for name in names]
     is_single = all(column.dtype == np.float32 for column in columns)
@@ -213,4 +271,6 @@ def _fragment(part, roles):
                     "`columns`, or encode it."
                 ) from error
     rest = (None if n is None else table.column(n).to_numpy() for n in others)
-    return X, table.column(target).to_numpy(), *rest
+    y = [table.column(name).to_numpy() for name in targets]
+    y = y[0] if isinstance(target, str) else np.rec.fromarrays(y, names=targets)
+    return X, y, *rest

@@ -56,6 +56,19 @@ def _sums_of(values, slopes, p, offset, along):
     return np.array([values.sum(), rest.sum(), sizes, *parts])
 
 
+def positive_part(packed, size):
+    """Lower triangles of symmetric matrices, without their negative eigenvalues."""
+    rows, columns = np.tril_indices(size)
+    whole = np.empty((packed.shape[1], size, size))
+    whole[:, rows, columns] = whole[:, columns, rows] = packed.T
+    values, vectors = np.linalg.eigh(whole)
+    if (values[:, 0] >= 0.0).all():
+        return packed
+    vectors *= np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    whole = vectors @ vectors.transpose(0, 2, 1)
+    return np.ascontiguousarray(whole[:, rows, columns].T)
+
+
 class OutputsTerm(RowTerm):
     """A loss of rows with targets of its own; p is of shape (n_rows, n_outputs).
 
@@ -160,7 +173,10 @@ class OutputsTerm(RowTerm):
             self._evaluate(y, p, values, None, None)
             exact = float(self._weighted(values, block).sum())
             found.value, found.excess = exact, found.value - exact
-        return found, slopes, finite(packed) if with_hessians else None
+        packed = finite(packed) if with_hessians else None
+        if with_hessians and self.loss.bends_rows_up:
+            packed = positive_part(packed, p.shape[1])
+        return found, slopes, packed
 
     @cached_property
     def _few(self):

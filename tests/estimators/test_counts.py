@@ -17,6 +17,7 @@ from sklearn_losses import (
     NegativeBinomial,
     Poisson,
     SGDRegressor,
+    Tweedie,
     ZeroInflated,
 )
 from tests.cases import each
@@ -254,3 +255,17 @@ def test_zero_inflation_with_rows_of_weight_0(cls, counts):
 def test_a_hurdle_without_zeros_refuses_them():
     with pytest.raises(ValueError, match=r"gives 0 no probability, but y\[1\] is 0"):
         LinearRegressor(Hurdle(zero=0.0)).fit([[0.0], [1.0], [2.0]], [1, 0, 3])
+
+
+def test_a_power_of_rows_without_noise():
+    """The sum of its series would have as many terms as y has digits, and more."""
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    model = LinearRegressor(Tweedie(power="mle"))
+    with pytest.raises(ValueError, match="cannot fit a power to y, which is 3 in its"):
+        model.fit(rows[:1], [3.0])
+    with pytest.raises(ValueError, match="cannot fit a power to y, which is 3 in eve"):
+        model.fit(rows, 3.0 + 1e-9 * np.arange(20))
+    model.fit(rows, 3.0 + 1e-5 * np.arange(20))
+    np.testing.assert_allclose(model.predict(rows), 3.0, rtol=1e-3)
+    stream = SGDRegressor(Tweedie(power="mle")).partial_fit(rows[:1], [3.0])
+    np.testing.assert_allclose(stream.predict(rows[:1]), 3.0, rtol=0.1)

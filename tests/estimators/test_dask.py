@@ -19,12 +19,15 @@ from sklearn_losses import (
     LinearOrdinalClassifier,
     LinearRanker,
     LinearRegressor,
+    LinearSurvival,
     Quantiles,
     SGDRegressor,
     StoredBlocks,
     d2_loss_score,
+    d2_score,
     loss_scorer,
     merge_streams,
+    survival_target,
 )
 from sklearn_losses.problem import _dask
 from tests.estimators.test_blocks import CLASSES, OFFSET, RAW, WEIGHT, N, X
@@ -120,6 +123,73 @@ def test_nothing_large_comes_back():
     assert look < 0.2 * 8 * n * 4  # rows that stand for the others
     assert len(passes) > 3
     assert max(passes) < 10_000
+
+
+def test_groups():
+    groups = np.arange(N) // 65  # two in a block
+    y, model = np.abs(CLASSES), LinearRanker()
+    model.fit(array(X), array(y), array(WEIGHT), array(groups), array(OFFSET))
+    blocks = StoredBlocks.arrays(X, y, WEIGHT, OFFSET, ROWS, groups)
+    same = LinearRanker().fit(blocks)
+    np.testing.assert_array_equal(model.coef_, same.coef_)
+    with pytest.raises(TypeError, match="gathered in memory"):
+        model.rank(array(X), groups)
+    scores = model.predict(array(X), 0.0)
+    assert isinstance(scores, da.Array)
+    np.testing.assert_array_equal(scores.compute(), model.predict(X, 0.0))
+    wanted = model.score(X, y, WEIGHT, groups, OFFSET)
+    there = (array(part) for part in (X, y, WEIGHT, groups, OFFSET))
+    assert model.score(*there) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_ordered_classes():
+    model = LinearOrdinalClassifier(categories=["low", "middle", "high"])
+    model.fit(array(X), array(LABELS), array(WEIGHT))
+    same_of_stored(model, X, LABELS, WEIGHT)
+    for method in (model.predict, model.predict_proba, model.predict_latent):
+        lazy = method(array(X))
+        assert isinstance(lazy, da.Array)
+        np.testing.assert_array_equal(lazy.compute(), method(X))
+    frame_of = model.predict_proba(frame()[NAMES]).compute()
+    assert frame_of.columns.tolist() == ["low", "middle", "high"]
+    wanted = model.score(X, LABELS, WEIGHT)
+    there = (array(part) for part in (X, LABELS, WEIGHT))
+    assert model.score(*there) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_fitted_parameters():
+    model = LinearRegressor(GaussianDistribution(), features={"scale": "all"})
+    sparse_rows = array(X).map_blocks(sparse.csr_matrix)
+    model.fit(sparse_rows, array(RAW))
+    here = LinearRegressor(model.loss, features=model.features, tol=1e-12).fit(X, RAW)
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-7)
+    np.testing.assert_allclose(
+        *(m.predictors_["scale"][0] for m in (model, here)), 1e-7
+    )
+
+
+def test_strata_of_dataframes():
+    strata = np.arange(N) // ROWS
+    table = pd.DataFrame({"time": np.exp(RAW), "event": CLASSES > 0})
+    y = dd.from_pandas(table, chunksize=ROWS, sort=False)
+    model = LinearSurvival().fit(array(X), y, strata=array(strata))
+    here = LinearSurvival(tol=1e-12).fit(
+        X, survival_target(table.event, table.time), strata=strata
+    )
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-6)
+    risk = model.predict(array(X))
+    np.testing.assert_array_equal(risk.compute(), model.predict(X))
+    times = LinearSurvival("weibull_aft").fit(
+        X, survival_target(table.event, table.time)
+    )
+    np.testing.assert_allclose(times.predict(array(X)).compute(), times.predict(X))
+    for fitted, own in ((model, strata), (times, None)):
+        with pytest.raises(TypeError, match="gathered in memory"):
+            fitted.predict_survival_function(array(X), strata=own)
+    with pytest.raises(TypeError, match="gathered in memory"):
+        model.predict_median(array(X), strata=strata)
+    median = times.predict_median(array(X)).compute()
+    np.testing.assert_allclose(median, times.predict_median(X))
 
 
 # ----------------------------------------------------------------------- predictions
@@ -239,6 +309,18 @@ def test_scores_are_sums():
     assert model.score(*there) == pytest.approx(model.score(*given), rel=1e-12)
 
 
+def test_d2_is_a_sum():
+    model = LinearRegressor("poisson").fit(X, CLASSES)
+    there = [array(part) for part in (CLASSES, model.raw_prediction(X), WEIGHT)]
+    y, raw, weight = there
+    found = d2_loss_score(y, raw, "poisson", weight)
+    wanted = d2_loss_score(CLASSES, model.raw_prediction(X), "poisson", WEIGHT)
+    assert found == pytest.approx(wanted, rel=1e-12)
+    assert d2_score(model, array(X), y, "poisson", weight) == found
+    with pytest.warns(UserWarning, match="may be on the scale of y"):
+        d2_loss_score(y, model.predict(array(X)), "poisson", weight)
+
+
 # -------------------------------------------------------------------------- refusals
 def random_blocks():
     draw = dask.delayed(np.random.default_rng, pure=False)
@@ -255,19 +337,16 @@ def random_blocks():
         (lambda: gaussian().predict_distribution(array(X)), "gathered in memory"),
         (lambda: LinearEmbedding().fit(X, CLASSES).predict(array(X)), "gathered in"),
         (lambda: LinearEmbedding().fit(X, CLASSES).transform(array(X)), "gathered in"),
-        (lambda: LinearRanker().fit(array(X), array(RAW)), "y is a dask collection"),
         (
-            lambda: LinearOrdinalClassifier().fit(array(X), array(CLASSES)),
-            "cannot fit rows in blocks",
+            lambda: LinearRanker().fit(array(X), array(RAW), groups=CLASSES),
+            "and groups",
+        ),
+        (
+            lambda: LinearSurvival().fit(X, RAW, strata=array(CLASSES)),
+            "got strata as a dask collection",
         ),
         (lambda: SGDRegressor().fit(array(X), array(RAW)), "partial_fit"),
-        (lambda: d2_loss_score(array(RAW), RAW, "huber"), "is a dask collection"),
-        (
-            lambda: loss_scorer("huber", d2=True)(
-                LinearRegressor().fit(X, RAW), array(X), array(RAW)
-            ),
-            "no score of rows in blocks",
-        ),
+        (lambda: d2_loss_score(array(RAW), RAW, "huber"), "both as collections"),
     ],
 )
 def test_what_would_gather_is_refused(do, message):
@@ -278,6 +357,8 @@ def test_what_would_gather_is_refused(do, message):
 def test_blocks_that_do_not_fit_each_other():
     with pytest.raises(ValueError, match="y has 6 blocks and X has 8"):
         LinearRegressor().fit(array(X), unknown(RAW))
+    with pytest.raises(ValueError, match="sample_weight has 900 rows and X has 1000"):
+        LinearRegressor().fit(array(X), array(RAW), array(WEIGHT[:900]))
 
 
 def test_blocks_that_change_are_noticed():
@@ -331,8 +412,20 @@ def test_bits_are_those_of_any_home_also_if_a_worker_dies(client, monkeypatch, i
     monkeypatch.setattr(_dask.DaskBlocks, "_gathered", killing)
     model.fit(rows, y)
     n_tasks = dict(passes)["sklearn_losses-sweep"]
-    assert n_tasks <= 3 if is_kept else n_tasks == 1  # one for each worker; a sum
+    assert n_tasks <= (3 if is_kept else 6)  # one or two for each worker
     same_of_stored(model, X, RAW)
+
+
+def test_blocks_that_are_made_of_the_same_are_left_to_the_scheduler(client):
+    whole = dask.delayed(np.asarray)(X)
+    y = [dask.delayed(RAW[:500]), dask.delayed(RAW[500:])]
+    shared = _dask.DaskBlocks("LinearRegressor", [whole[:500], whole[500:]], y)
+    assert shared._recipes is None
+    alone = _dask.DaskBlocks("LinearRegressor", array(X), array(RAW))
+    assert len(alone._recipes) == len(alone)
+    model = LinearRegressor("huber").fit(shared.parts[0], y)
+    here = LinearRegressor("huber").fit(StoredBlocks.arrays(X, RAW, n_rows=500))
+    np.testing.assert_array_equal(model.coef_, here.coef_)
 
 
 def test_a_block_that_kills_its_workers_is_named():
@@ -343,6 +436,11 @@ def test_a_block_that_kills_its_workers_is_named():
         blocks._explain("sklearn_losses-sweep", error)
     error = distributed.scheduler.KilledWorker("sklearn_losses-sweep-0f-7_9", None, 3)
     with pytest.raises(RuntimeError, match="one of the blocks 7, 9 has killed"):
+        blocks._explain("sklearn_losses-sweep", error)
+    parts = [dask.delayed(np.ones)((5, 2), dask_key_name=f"made-{k}") for k in range(3)]
+    blocks = _dask.DaskBlocks("LinearRegressor", parts)
+    error = distributed.scheduler.KilledWorker("made-2", None, 3)
+    with pytest.raises(RuntimeError, match=r"LinearRegressor: block 2 .*-sweep'"):
         blocks._explain("sklearn_losses-sweep", error)
 
 

@@ -563,3 +563,20 @@ def test_weights_through_a_search():
         search = GridSearchCV(pipe, grid, **settings)
         search.fit(WINE, KIND, sample_weight=1.0 + KIND)
     assert search.best_score_ > 0.9
+
+
+def test_a_stream_keeps_the_classes_of_earlier_calls():
+    X, y = load_wine(return_X_y=True)
+    for form in (np.asarray, sparse.csr_array):
+        model = SGDEmbedding(2, random_state=0).partial_fit(form(X), y)
+        model.partial_fit(form(X[y < 2]), y[y < 2])
+        assert model.classes_.tolist() == [0, 1, 2]
+        mean = model.transform(X[y == 2]).mean(axis=0)
+        np.testing.assert_allclose(model.class_means_[2], mean, atol=1e-8)
+        assert set(model.predict(X)) == {0, 1, 2}
+        before = model.components_.copy()
+        with pytest.warns(UserWarning, match="changed nothing: of its 71 rows no two"):
+            model.partial_fit(form(X[y == 1]), y[y == 1])
+        np.testing.assert_array_equal(model.components_, before)
+    with pytest.raises(ValueError, match="at least two classes"):
+        SGDEmbedding(2).partial_fit(X[y == 1], y[y == 1])

@@ -232,6 +232,16 @@ def test_rows_out_of_reach_of_a_bounded_loss_are_counted(cls):
         cls(AbsoluteError(), alpha=0).fit(X, y)
 
 
+def test_a_stream_says_that_rows_are_out_of_reach():
+    X, y = load_diabetes(return_X_y=True)
+    model = SGD(TukeyBiweight(), random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.partial_fit(X[:1], 1e6 + y[:1])  # a single row may be far off
+    with pytest.warns(UserWarning, match="residuals of these rows .* scale='mad'"):
+        model.partial_fit(X, 1000 * y)
+
+
 def far_entries(kind, n=300):
     """Rows of two classes, and some entries of X that are far from all others."""
     rng = np.random.default_rng(0)

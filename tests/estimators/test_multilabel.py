@@ -11,7 +11,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 
-from sklearn_losses import Asymmetric, LinearClassifier, LogLoss, check_loss
+from sklearn_losses import (
+    Asymmetric,
+    LinearClassifier,
+    LogLoss,
+    SGDClassifier,
+    SGDMultiTask,
+    check_loss,
+)
 
 X, Y = make_multilabel_classification(200, 6, n_classes=4, random_state=0)
 
@@ -59,6 +66,10 @@ def test_what_it_cannot_use():
         LinearClassifier(class_weight=[{0: 1.0}] * 4).fit(X, Y[:, 0])
     with pytest.raises(ValueError, match=r"must have the shape \(200, 4\)"):
         LinearClassifier().fit(X, Y, offset=np.zeros(200))
+    missing, words = np.where(Y, 1.0, np.nan), np.where(Y, "a", "b")
+    for other in (2 * Y, 2 * Y - 1, 0.5 * Y, words, missing):
+        with pytest.raises(ValueError, match=r"y has 4 columns, and in row . the val"):
+            LinearClassifier().fit(X, other)
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 3.0}], ids=str)
@@ -101,3 +112,16 @@ def test_factors_of_the_labels():
     other = LinearClassifier(**settings).fit(X, y, sample_weight=weighted)
     np.testing.assert_allclose(model.coef_, other.coef_, atol=1e-6)
     assert model.gap_ < 1e-8
+
+
+def test_streams_of_several_labels_are_tasks():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    labels = (X @ rng.normal(size=(3, 2)) > 0.0).astype(int)
+    with pytest.raises(ValueError, match=r"has 2 columns .* Use SGDMultiTask\('log_"):
+        SGDClassifier("log_loss").fit(X, labels)
+    with pytest.raises(ValueError, match="takes one label a row"):
+        SGDClassifier().partial_fit(X, labels, classes=[0, 1])
+    tasks = SGDMultiTask("log_loss").partial_fit(X, labels, classes={"y": [0, 1]})
+    assert tasks.predict(X).shape == labels.shape
+    assert [p.shape for p in tasks.predict_proba(X)["y"]] == [(200, 2)] * 2

@@ -17,24 +17,34 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
     CrossEntropy,
+    GaussianDistribution,
     Hinge,
     Huber,
     LinearClassifier,
+    LinearOrdinalClassifier,
+    LinearRanker,
     LinearRegressor,
+    LinearSurvival,
     LogLoss,
     MulticlassHinge,
     NumpyLoss,
     Poisson,
     Quantile,
+    Quantiles,
     Savage,
     SGDClassifier,
+    SGDOrdinalClassifier,
+    SGDRanker,
     SGDRegressor,
+    SGDSurvival,
     SquaredError,
     TukeyBiweight,
+    WeibullAFT,
     alpha_max,
     loss_scorer,
     regularization_path,
     standard_errors,
+    survival_target,
 )
 from tests.cases import each
 
@@ -396,3 +406,33 @@ def test_a_prediction_without_it_warns(kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, LABELS).predict(X)
+
+
+QUERIES = {"groups": np.repeat(np.arange(20), 10)}
+TIMES = survival_target(np.ones(N, bool), np.exp(0.1 * Y))
+OTHERS = {
+    "distribution": (LinearRegressor(GaussianDistribution()), Y, {}),
+    "outputs": (SGDRegressor(GaussianDistribution()), Y, {}),
+    "quantiles": (LinearRegressor(Quantiles([0.1, 0.9])), Y, {}),
+    "ordinal": (LinearOrdinalClassifier(), CLASSES, {}),
+    "sgd ordinal": (SGDOrdinalClassifier(), CLASSES, {}),
+    "ranker": (LinearRanker(), LABELS, QUERIES),
+    "sgd ranker": (SGDRanker(), LABELS, QUERIES),
+    "hazards": (LinearSurvival(), TIMES, {}),
+    "sgd hazards": (SGDSurvival(), TIMES, {}),
+    "times": (LinearSurvival(WeibullAFT()), TIMES, {}),  # in which y holds the offset
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("form", FORMS)
+def test_every_estimator_predicts_with_it_or_warns(kind, form):
+    model, y, groups = OTHERS[kind]
+    rows = FORMS[form](X)
+    model.fit(rows, y, offset=O, **groups)
+    with pytest.warns(UserWarning, match="was fitted with an offset"):
+        without = model.predict(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(model.predict(rows, offset=0), without)
+        assert np.any(model.predict(rows, offset=O) != without)

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize
 from sklearn import config_context
 from sklearn.base import clone
 
@@ -27,6 +27,7 @@ from sklearn_losses import (
     LinearOrdinalClassifier,
     LogLoss,
     ModifiedHuber,
+    SGDOrdinalClassifier,
     SmoothHinge,
     SquaredHinge,
 )
@@ -304,3 +305,58 @@ def test_classes_that_thresholds_separate_have_no_minimum(loss, n_warnings):
         LinearOrdinalClassifier(loss, alpha=1e-3).fit(X, y)
     said = [w for w in found if "fits every row perfectly" in str(w.message)]
     assert len(said) == n_warnings
+
+
+def least_hinges(rows, y, n_classes, is_immediate):
+    """The least mean of hinges of latent values and thresholds, by HiGHS."""
+    pairs = [
+        (i, j, 1.0 if y[i] > j else -1.0)
+        for j in range(n_classes - 1)
+        for i in range(len(rows))
+        if not is_immediate or y[i] in (j, j + 1)
+    ]
+    size = rows.shape[1] + n_classes - 1
+    margins = np.zeros((len(pairs), size))
+    for k, (i, j, side) in enumerate(pairs):
+        margins[k, : rows.shape[1]] = side * rows[i]
+        margins[k, rows.shape[1] + j] = -side
+    slack = -np.eye(len(pairs))
+    return linprog(
+        np.append(np.zeros(size), np.full(len(pairs), 1.0 / len(rows))),
+        A_ub=np.hstack([-margins, slack]),
+        b_ub=-np.ones(len(pairs)),
+        bounds=[(None, None)] * size + [(0.0, None)] * len(pairs),
+    ).fun
+
+
+@pytest.mark.parametrize("noise", [1e-5, 1e-3, 1e-1])
+@pytest.mark.parametrize("loss", [AllThreshold(Hinge()), ImmediateThreshold(Hinge())])
+def test_a_bound_of_kinks_holds_and_is_near_where_columns_are_collinear(noise, loss):
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(150, 4))
+    rows[:, 1] = rows[:, 0] + noise * rng.normal(size=150)
+    latent = rows @ [1.0, 0.5, -1.0, 0.3] + rng.logistic(size=150)
+    y = np.digitize(latent, np.quantile(latent, [0.3, 0.6]))
+    model = LinearOrdinalClassifier(loss, penalty=None).fit(rows, y)
+    is_immediate = isinstance(loss, ImmediateThreshold)
+    short = model.objective_ - least_hinges(rows, y, 3, is_immediate)
+    assert short - 1e-7 <= model.gap_ < 0.02
+
+
+def test_grades_with_halves():
+    pandas = pytest.importorskip("pandas")
+    rng, grades = np.random.default_rng(0), np.array([0.5, 1.0, 1.5])
+    rows, codes = rng.normal(size=(60, 2)), rng.integers(0, 3, 60)
+    whole = LinearOrdinalClassifier().fit(rows, codes)
+    series = pandas.Series(pandas.Categorical(grades[codes], grades, ordered=True))
+    for model, y in (
+        (LinearOrdinalClassifier(categories=grades.tolist()), grades[codes]),
+        (LinearOrdinalClassifier(), series),
+    ):
+        np.testing.assert_array_equal(model.fit(rows, y).classes_, grades)
+        np.testing.assert_array_equal(model.predict(rows), grades[whole.predict(rows)])
+    stream = SGDOrdinalClassifier(categories=grades.tolist())
+    assert set(stream.partial_fit(rows, grades[codes]).predict(rows)) <= set(grades)
+    for model in (LinearOrdinalClassifier(), SGDOrdinalClassifier()):
+        with pytest.raises(ValueError, match=r"fractions .* categories=\[0.5, 1.0, "):
+            model.fit(rows, grades[codes])

@@ -111,3 +111,26 @@ def test_errors():
         alpha_max(LinearClassifier(MulticlassHinge(), penalty="l1"), X, y)
     with pytest.raises(TypeError, match=r"needs a LinearRegressor.*Got SGDRegressor"):
         regularization_path(SGDRegressor(), X, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("alphas", alphas) for alphas in (0.1, [[0.1]], [], [-0.1])],
+        *[("ratio", 0), ("ratio", 2), ("n_alphas", 0)],
+    ],
+)
+def test_odd_alphas(name, value):
+    X, y = data(SquaredError())
+    with pytest.raises(ValueError, match=f"'{name}' parameter of regularization_path"):
+        regularization_path(LinearRegressor(penalty="l1"), X, y, **{name: value})
+
+
+@pytest.mark.parametrize("loss", [Huber(), Quantile(0.5), SquaredError()], ids=repr)
+def test_alpha_max_does_not_see_rows_of_weight_0(loss):
+    X, y = data(loss)
+    weight, spoilt = np.arange(len(y)) >= 20, y.copy()
+    spoilt[:20] = 1e9
+    model = LinearRegressor(loss, penalty="l1")
+    found = alpha_max(model, X, spoilt, sample_weight=weight.astype(float))
+    assert found == pytest.approx(alpha_max(model, X[20:], y[20:]), rel=1e-12)

@@ -33,7 +33,7 @@ from sklearn_losses import (
     ranking_target,
     regularization_path,
 )
-from sklearn_losses.solvers.descent import _groups
+from sklearn_losses.problem import _group_hessian
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from tests.cases import GROUP_LOSSES, each
 from tests.contract import each_check
@@ -319,7 +319,7 @@ def test_a_matrix_by_columns(monkeypatch):
     X, y, q, weight = data()
     model = LinearRanker(alpha=0.01, tol=1e-10)
     expected = model.fit(X, y, weight, groups=q).coef_
-    monkeypatch.setattr(_groups, "MOST_OF_ONE", 1)
+    monkeypatch.setattr(_group_hessian, "MOST_OF_ONE", 1)
     found = model.fit(X, y, weight, groups=q).coef_
     np.testing.assert_allclose(found, expected, rtol=1e-7)
 

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics import ndcg_score as one_query
 
+import sklearn_losses
 from sklearn_losses import (
     average_precision_by_group_score,
     concordance_index_score,
@@ -181,3 +182,17 @@ def test_bad_input():
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_scores_of_what_is_no_forecast_say_so():
+    for rows in (np.ones((3, 3)), [[-1.0, 2.0, 0.0]] * 3):
+        with pytest.raises(ValueError, match=r"rows of probabilities, .*: row 0 is"):
+            sklearn_losses.ranked_probability_score([0, 1, 2], rows)
+    with pytest.raises(TypeError, match="must have ppf and cdf"):
+        sklearn_losses.crps_score([2.0], [3.0])
+    with pytest.warns(UserWarning, match="are one class"):
+        assert np.isnan(sklearn_losses.quadratic_weighted_kappa_score([1, 1], [1, 1]))
+    model = sklearn_losses.LinearRegressor(sklearn_losses.GaussianDistribution())
+    model.fit([[0.0], [1.0], [2.0]], [0.0, 3.0, 1.0])
+    with pytest.raises(ValueError, match="must be one number"):
+        model.predict_interval([[0.0]], [0.5, 0.9])

@@ -20,7 +20,7 @@ from sklearn_losses import (
     SGDMultiTask,
     SquaredError,
 )
-from sklearn_losses.solvers.sgd._shared_map import Averaging, GradientNorms
+from sklearn_losses.solvers.sgd._shared_map import Averaging, GradientNorms, SharedMap
 from tests.contract import each_check
 
 RNG = np.random.default_rng(0)
@@ -118,6 +118,71 @@ def test_steps_of_a_shared_map(weights):
     np.testing.assert_allclose(of_csr.score(X, y), model.score(X, y), atol=0.01)
 
 
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"rank": 2}] + [SHARED | {"weights": w} for w in ("gradnorm", "dwa", {"b": 1e-6})],
+    ids=["auto", "gradnorm", "dwa", "fixed"],
+)
+def test_a_stream_of_a_shared_map_ends_near_the_fit(kwargs):
+    kwargs = {"eta0": 0.05} | kwargs
+    y, model = Y * [1.0, 1e3, 1.0], SGDMultiTask(LOSS, penalty=None, **kwargs)
+    of_csr, passes = clone(model), 6 if "weights" in kwargs else 1
+    for k in range(0, passes * N, 60):
+        rows = slice(k % N, k % N + 60)
+        model.partial_fit(X[rows], y[rows], classes=CLASSES)
+        of_csr.partial_fit(sparse.csr_array(X[rows]), y[rows], classes=CLASSES)
+        model = pickle.loads(pickle.dumps(model)) if k == 60 else model
+    best = LinearMultiTask(LOSS, rank=2, penalty=None).fit(X, y)
+    assert np.linalg.matrix_rank(model.coef_) == 2
+    assert model.score(X, y) > best.score(X, y) - 0.05
+    np.testing.assert_allclose(of_csr.coef_, model.coef_, rtol=1e-4)
+    assert (model.weights_ == dict.fromkeys(LOSS, 1.0)) == ("weights" not in kwargs)
+
+
+def test_a_stream_of_a_rank_is_reduced_rank_regression():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1500, 8))
+    both = rows @ rng.normal(size=(8, 2)) @ rng.normal(size=(2, 6))
+    both += rng.normal(size=both.shape)
+    model = SGDMultiTask(rank=2, penalty=None)
+    for k in range(0, 1500, 30):
+        model.partial_fit(rows[k : k + 30], both[k : k + 30])
+    best = LinearMultiTask(rank=2, penalty=None).fit(rows, both)
+    assert model.score(rows, both) == pytest.approx(best.score(rows, both), abs=1e-3)
+    np.testing.assert_allclose(model.coef_, best.coef_, atol=0.03)
+
+
+@pytest.mark.parametrize("kwargs", [{"rank": 2}, SHARED], ids=["auto", "steps"])
+def test_a_stream_of_a_shared_map_goes_on_from_coefficients(kwargs):
+    best = LinearMultiTask(LOSS, rank=2).fit(Z, Y)
+    model = SGDMultiTask(LOSS, **kwargs).partial_fit(Z[:60], Y[:60], classes=CLASSES)
+    model.coef_, model.intercept_ = best.coef_.copy(), best.intercept_.copy()
+    model.partial_fit(Z[60:80], Y[60:80])
+    assert model.score(Z, Y) > best.score(Z, Y) - 0.02
+    before = pickle.dumps(vars(model))
+    with pytest.raises(ValueError, match="which is not among its classes"):
+        model.partial_fit(Z[80:], np.where(Y[80:] == 2.0, 9.0, Y[80:]))
+    assert pickle.dumps(vars(model)) == before
+    nothing = clone(model).partial_fit(
+        Z[:5], Y[:5], classes=CLASSES, sample_weight=[0] * 5
+    )
+    assert not nothing.coef_.any()
+
+
+def test_units_of_a_shared_map_do_not_matter_to_predictions():
+    steps = SharedMap(np.array([0]), Averaging(np.ones(1)), 2, 0.0, 0.01)
+    rng = np.random.default_rng(0)
+    centres, scales, units = np.ones(3), np.array([1.0, 2.0, 0.0]), np.ones(2)
+    steps.begin(rng, np.array([1.0, 2.0]), centres, scales, units)
+    before = steps.found()
+    steps.measure(centres + 1.0, np.array([0.1, 4.0, 3.0]), units * [5.0, 0.1])
+    for old, new in zip(before, steps.found()):
+        np.testing.assert_allclose(new, old, rtol=1e-12)
+    steps.go_on_from(*before)
+    for old, new in zip(before, steps.found()):
+        np.testing.assert_allclose(new, old, rtol=1e-12)
+
+
 def test_curves_of_tasks_are_drawn():
     pytest.importorskip("matplotlib").use("Agg")
     model = SGDMultiTask(LOSS, trace=True, **SHARED).fit(Z, Y)
@@ -185,8 +250,11 @@ def test_what_cannot_be_used_is_said():
     says("cannot use penalty='l1'", penalty="l1", **SHARED)
     says("among {'uncertainty', 'gradnorm', 'dwa'}", weights="equal")
     says("several outputs", learning_rate="pa1", loss="absolute_error")
-    with pytest.raises(ValueError, match="cannot use rank=2, which needs all rows"):
-        SGDMultiTask(LOSS, rank=2).partial_fit(X, Y, classes=CLASSES)
+    stream = SGDMultiTask(LOSS, weights="uncertainty")
+    with pytest.raises(ValueError, match="weights='uncertainty', which are those of a"):
+        stream.partial_fit(X, Y, classes=CLASSES)
+    with pytest.raises(ValueError, match="needs a rank and steps"):
+        stream.set_params(weights="dwa").partial_fit(X, Y, classes=CLASSES)
     with pytest.raises(ValueError, match="needs the labels of the task 'c'"):
         SGDMultiTask(LOSS).partial_fit(X, Y)
     with pytest.raises(ValueError, match="which is no classification"):
@@ -211,3 +279,10 @@ def test_what_cannot_be_used_is_said():
 def test_scikit_learn_contract(estimator, check, routing):
     with config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+def test_labels_of_a_stream_are_of_tasks():
+    with pytest.raises(TypeError, match="must be a dict of a task's name to its"):
+        SGDMultiTask({"a": "log_loss"}).partial_fit(
+            [[0.0], [1.0]], [0, 1], classes=[0, 1]
+        )

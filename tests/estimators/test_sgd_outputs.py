@@ -18,7 +18,6 @@ from sklearn_losses import (
     Quantiles,
     SGDRegressor,
     StudentTDistribution,
-    WeibullAFT,
 )
 from tests.contract import each_check
 
@@ -211,7 +210,6 @@ def test_a_search_tunes_features_and_levels():
         ("huber", {"features": BY_X}, "names 'scale'"),
         (Quantiles([0.5]), {"features": BY_X}, "names 'scale'"),
         (GaussianDistribution(), {"learning_rate": "pa1"}, "several outputs"),
-        (WeibullAFT(), {}, "Use LinearRegressor"),
     ],
 )
 def test_what_cannot_be_used_is_said(loss, parameters, says):

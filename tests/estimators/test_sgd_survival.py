@@ -1,6 +1,7 @@
 """SGDSurvival: steps of sampled strata, streams, and what LinearSurvival finds."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_losses import (
     CoxPH,
     LinearSurvival,
+    SGDRanker,
     SGDSurvival,
     WeibullAFT,
     concordance_index_ipcw_scorer,
@@ -267,3 +269,23 @@ def test_refusals():
 def test_contract(estimator, check, routing):
     with sklearn.config_context(enable_metadata_routing=routing):
         check(estimator)
+
+
+def test_calls_of_a_row_each_say_nothing():
+    rng = np.random.default_rng(0)
+    rows, y = (
+        rng.normal(size=(9, 2)),
+        survival_target(np.arange(9) % 2, np.arange(1, 10)),
+    )
+    model, ranker = SGDSurvival(), SGDRanker()
+    for k in range(2):
+        with pytest.warns(UserWarning, match="with one row says nothing .* its strata"):
+            model.partial_fit(rows[k : k + 1], y[k : k + 1])
+        with pytest.warns(UserWarning, match="with one row says nothing .* its groups"):
+            ranker.partial_fit(rows[k : k + 1], [1], groups=[k])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.partial_fit(rows, y).partial_fit(rows[:1], y[:1])
+        ranker.partial_fit(rows, np.arange(9) % 2, groups=np.arange(9) // 3 + 5)
+    assert model.coef_.all()
+    assert ranker.coef_.all()

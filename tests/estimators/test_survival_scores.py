@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sklearn
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -192,7 +193,7 @@ def test_what_is_not_defined():
     p, r = [[0.5], [0.5], [0.5]], [1.0, 2.0, 3.0]
     known = dict(times=[6.0], censoring=of_fit)
     for call, why in (
-        (lambda: integrated_brier_score(y, p, **known), "censored before times"),
+        (lambda: integrated_brier_score(y, p, **known), "no row is seen until"),
         (lambda: cumulative_dynamic_auc_score(y, r, **known), "censored before times"),
         (
             lambda: concordance_index_ipcw_score(y, r, tau=6.0, censoring=of_fit),
@@ -237,3 +238,12 @@ def test_bad_input(rng):
     ):
         with pytest.raises(error, match=message):
             call()
+
+
+def test_a_brier_score_beyond_the_last_row_is_undefined():
+    y = survival_target([1, 1, 0], [1.0, 2.0, 3.0])
+    probability = np.full((3, 3), 0.5)
+    assert integrated_brier_score(y, probability, times=[1.0, 2.0, 3.0]) > 0.0
+    with pytest.warns(UndefinedMetricWarning, match=r"until times\[-1\]=1e\+06, the l"):
+        found = integrated_brier_score(y, probability, times=[1.0, 2.0, 1e6])
+    assert np.isnan(found)

@@ -260,7 +260,7 @@ def test_contract(estimator, check, routing):
             lambda: LinearSurvival(WeibullAFT()).fit(
                 X, survival_target(0 * EVENT, SEEN)
             ),
-            "no event was observed",
+            "needs a row, with a weight above 0",
         ),
     ],
 )
@@ -299,3 +299,9 @@ def test_one_row_has_no_scale():
         ValueError, match="cannot fit a scale to y, whose intervals of 1"
     ):
         LinearSurvival(WeibullAFT()).fit([[1.0]], survival_target([1], [2.0]))
+
+
+def test_a_time_of_0_is_no_time():
+    y = survival_target([1, 0, 1], [1.0, 2.0, 0.0])
+    with pytest.raises(ValueError, match=r"y\[2\] is \[0, 0\], which is at 0: its log"):
+        LinearSurvival(WeibullAFT()).fit(np.eye(3), y)

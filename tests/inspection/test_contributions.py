@@ -19,6 +19,7 @@ from sklearn_losses import (
     PseudoHuber,
     Quantile,
     SquaredError,
+    StoredBlocks,
     contributions,
 )
 from tests.cases import each
@@ -92,6 +93,14 @@ def test_several_classes_against_the_rest():
     assert_allclose(row, found.by_output.sum(axis=1), rtol=1e-9)
 
 
+def test_two_classes_of_a_joint_loss_are_those_of_their_difference():
+    joint = LinearClassifier(CrossEntropy(), alpha=0.02, tol=1e-12)
+    alone = LinearClassifier(LogLoss(), alpha=0.01, tol=1e-12)
+    both = [contributions(m.fit(X, LABELS), X, LABELS) for m in (joint, alone)]
+    for name in ("by_term", "slope_by_term", "by_feature", "by_gradient", "rise"):
+        assert_allclose(*(getattr(one, name) for one in both), rtol=1e-5, atol=1e-9)
+
+
 @each([SquaredError(), PseudoHuber(), LogLoss(), CrossEntropy()])
 def test_the_rise_without_a_feature(loss):
     y = target(loss)
@@ -122,6 +131,42 @@ def test_tasks_add_up(penalty):
         contributions(model, X, y)
     with pytest.raises(ValueError, match="which had 4 features"):
         contributions(model, X[:, :2], y)
+
+
+@each([Huber() + 0.5 * LogCosh(), Quantile(0.3), CrossEntropy()])
+@pytest.mark.parametrize("where", ["at hand", "blocks", "dask"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_rows_with_the_largest_loss(loss, where):
+    y = target(loss)
+    rows = X, y, WEIGHT
+    model = model_of(loss).fit(*rows)
+    whole = contributions(model, *rows)
+    order = np.argsort(-whole.by_term.sum(axis=1), kind="stable")[:7]
+    if where == "blocks":
+        rows = (StoredBlocks.arrays(*rows, n_rows=40),)
+    elif where == "dask":
+        da = pytest.importorskip("dask.array")
+        rows = [da.from_array(one, chunks=(40, *one.shape[1:])) for one in rows]
+    found = contributions(model, *rows, top=7)
+    assert_allclose(found.totals, whole.by_term.sum(axis=0), rtol=1e-12)
+    assert_allclose(found.objective, model.objective_, rtol=1e-12)
+    assert sorted(found.rows) == sorted(order)
+    for name in ("by_term", "slope_by_term", "by_feature", "by_gradient", "base"):
+        known = getattr(whole, name)[found.rows]
+        assert_allclose(getattr(found, name), known, rtol=1e-9, atol=1e-13)
+    if loss.differentiable:
+        assert_allclose(found.rise, whole.rise, rtol=1e-9)
+
+
+def test_what_rows_in_blocks_need():
+    blocks = StoredBlocks.arrays(X, Y, n_rows=40)
+    model = LinearRegressor(Huber(), alpha=0.01).fit(blocks)
+    with pytest.raises(ValueError, match="need `top`"):
+        contributions(model, blocks)
+    blocks = StoredBlocks.arrays(X, THREE, n_rows=40)
+    several = LinearClassifier(LogLoss(), alpha=0.01).fit(blocks)
+    with pytest.raises(ValueError, match="one for each class"):
+        contributions(several, blocks, top=3)
 
 
 def test_what_cannot_be_had():

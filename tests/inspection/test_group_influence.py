@@ -94,6 +94,21 @@ def test_without_a_patient(strata):
     assert_allclose(steps, moved, rtol=0.25, atol=1e-3)
 
 
+def test_features_without_spread_move_nothing():
+    same, times = np.ones_like(X), survival_target(np.ones(len(X)), np.exp(SIGNAL))
+    ranker = LinearRanker(alpha=0.1).fit(same, RELEVANCE, groups=QUERIES)
+    assert not influence(ranker, same, RELEVANCE, groups=QUERIES).cook.any()
+    cox = LinearSurvival(alpha=0.1).fit(same, times)
+    assert not influence(cox, same, times).cook.any()
+
+
+def test_a_group_that_is_alone():
+    one = np.zeros(10)
+    ranker = LinearRanker(alpha=0.1).fit(X[:10], RELEVANCE[:10], groups=one)
+    with pytest.raises(ValueError, match="group of number 0, as it decides"):
+        influence(ranker, X[:10], RELEVANCE[:10], groups=one)
+
+
 def test_bad_input():
     model = LinearRanker(alpha=0.1).fit(X, RELEVANCE, groups=QUERIES)
     with pytest.raises(ValueError, match="of these the objective is"):

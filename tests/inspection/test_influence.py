@@ -93,6 +93,7 @@ def test_least_squares_against_statsmodels():
     assert_allclose(found.loss_left_out, left_out, rtol=1e-10)
     assert_allclose(found.dispersion, known.results.mse_resid, rtol=1e-10)
     assert_allclose(found.n_effective, 5.0, rtol=1e-12)
+    assert_allclose(found.dfbetas, known.dfbetas, rtol=1e-9, atol=1e-12)
 
 
 @each([LogLoss(), Poisson()])
@@ -205,6 +206,39 @@ def test_one_versus_rest_is_the_sum_of_its_objectives():
     assert_allclose(found.dfbeta[:, 1], each[1].dfbeta, rtol=1e-5, atol=1e-9)
 
 
+FIELDS = [
+    "leverage",
+    "distance",
+    "slope",
+    "loss_left_out",
+    "cook",
+    "dfbeta",
+    "dfbetas",
+    "on_validation",
+]
+
+
+def test_two_classes_of_a_joint_loss_are_those_of_their_difference():
+    joint = LinearClassifier(CrossEntropy(), alpha=0.02, tol=1e-12)
+    alone = LinearClassifier(LogLoss(), alpha=0.01, tol=1e-12)
+    found = []
+    for model in (joint, alone):
+        model.fit(X, LABELS, WEIGHT)
+        rows = dict(X_val=X[:20], y_val=LABELS[:20])
+        found.append(influence(model, X, LABELS, WEIGHT, **rows))
+    for name in FIELDS:
+        assert_allclose(*(getattr(one, name) for one in found), rtol=1e-6, atol=1e-12)
+
+
+def test_the_distance_is_not_of_what_all_classes_have_in_common():
+    """Which moves as much as alpha is small, and changes nothing."""
+    found = []
+    for alpha in (1e-6, 1e-8):
+        model = LinearClassifier(CrossEntropy(), alpha=alpha).fit(X, THREE)
+        found.append(influence(model, X, THREE).distance)
+    assert_allclose(*found, rtol=1e-3)
+
+
 def test_validation_against_differences():
     y, X_val, y_val = target(LogLoss()), X[:40] + 0.3 * SPREADS, LABELS[:40]
     model = model_of(LogLoss(), alpha=0.05).fit(X, y)
@@ -213,6 +247,20 @@ def test_validation_against_differences():
     for i, other in refits(model, X, y, [1, 20, 90]):
         rise = LogLoss().mean(y_val, other.decision_function(X_val)) - before
         assert_allclose(found.on_validation[i], rise, rtol=0.2, atol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_validation_is_exact_of_squares(penalty):
+    y = Y + 20.0 * (np.arange(N) == 3)
+    model = LinearRegressor("squared_error", penalty=penalty, alpha=0.02, tol=1e-13)
+    model.fit(X, y, WEIGHT)
+    found = influence(model, X, y, WEIGHT, X_val=X[:40] + 1.0, y_val=Y[:40])
+    for i in (3, 11, 30):
+        coef, intercept = model.coef_, model.intercept_
+        coef, intercept = coef - found.dfbeta[i, :-1], intercept - found.dfbeta[i, -1]
+        without = SquaredError().mean(Y[:40], (X[:40] + 1.0) @ coef + intercept)
+        rise = without - SquaredError().mean(Y[:40], model.predict(X[:40] + 1.0))
+        assert_allclose(found.on_validation[i], rise, rtol=1e-6)
 
 
 def test_the_top_rows_are_those_of_all():
@@ -247,8 +295,6 @@ def test_the_top_rows_of_blocks(loss):
         assert_allclose(top[name], found[name], rtol=1e-5, atol=1e-9)
     with pytest.raises(ValueError, match="rows in blocks needs `top`"):
         influence(model, blocks)
-    with pytest.raises(TypeError, match="needs all rows at hand"):
-        contributions(model, blocks, None)
 
 
 def test_the_top_rows_of_dask():
@@ -298,6 +344,32 @@ def test_a_row_that_decides_alone():
         found = influence(model, with_it, Y)
     assert found.cook[7] == found.loss_left_out[7] == np.inf
     assert np.isfinite(np.delete(found.cook, 7)).all()
+    assert np.isnan(found.dfbeta[7]).all()
+
+
+def test_rows_that_decide_alone_are_said_where_no_residual_is_left():
+    lasso = LinearRegressor("squared_error", penalty="l1", alpha=1e-9, tol=1e-12)
+    model = lasso.fit(X[:5], Y[:5])  # as many rows as coefficients
+    with pytest.warns(UserWarning, match="knows no spread|by a row alone") as said:
+        found = influence(model, X[:5], Y[:5])
+    assert np.isinf(found.loss_left_out).all()
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("penalty", [None, "l2"])
+@pytest.mark.filterwarnings("ignore:The penalty of alpha")
+def test_a_loss_that_bends_at_no_row(penalty):
+    model = LinearRegressor(Huber(), penalty=penalty).fit(X, 1e9 * Y)
+    with pytest.raises(ValueError, match="bends at no row"):
+        influence(model, X, 1e9 * Y)
+
+
+@each([SquaredError(), Huber(), Barron()])
+def test_rows_of_one_target_move_nothing(loss):
+    y = np.full(N, 3.0)
+    found = influence(LinearRegressor(loss, alpha=1e-3).fit(X, y), X, y)
+    assert not found.cook.any()
+    assert not found.dfbeta.any()
 
 
 def test_a_pipeline_and_its_copy():

@@ -215,3 +215,22 @@ def test_parallel_lines_refuse_coefficients_that_are_not_unique(column):
     model = LinearOrdinalClassifier().fit(rows, CODES)
     with pytest.raises(ValueError, match="parallel_lines_test has none here: a column"):
         parallel_lines_test(model, rows, CODES)
+
+
+def test_ordinal_scores_know_the_order_of_a_categorical():
+    pandas = pytest.importorskip("pandas")
+    order = ["poor", "fair", "good"]
+    true, found = ["poor", "fair", "good", "poor"], ["good", "fair", "good", "poor"]
+    exact = np.eye(3)[[0, 1, 2, 0]]
+    names = [
+        pandas.Series(pandas.Categorical(y, order, ordered=True)) for y in (true, found)
+    ]
+    for score in (ordinal_mae_score, quadratic_weighted_kappa_score):
+        known = score(true, found, categories=order)
+        assert score(*names) == score(names[0], found) == known
+        assert score(true, names[1]) == known
+        with pytest.warns(UserWarning, match=r"alphabetical order, \['fair', 'good', "):
+            assert score(true, found) != known
+    assert ranked_probability_score(names[0], exact) == 0.0
+    with pytest.warns(UserWarning, match=r"Say which order is meant: categories="):
+        assert ranked_probability_score(true, exact) > 0.0

@@ -122,7 +122,7 @@ def test_standard_errors_of_a_location_beside_a_scale():
     with pytest.warns(UserWarning, match="standard_errors supposes X, y, groups"):
         standard_errors(model, X, Y[::-1])
     by_x = model.set_params(features={"scale": "all"}).fit(X, Y)
-    with pytest.raises(ValueError, match="is a loss of rows"):
+    with pytest.raises(ValueError, match="has several outputs"):
         standard_errors(by_x, X, Y)
 
 

@@ -8,6 +8,7 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 
 from sklearn_losses import (
+    BinomialTrials,
     CrossEntropy,
     Gamma,
     Huber,
@@ -110,7 +111,7 @@ def test_what_has_no_errors_is_refused(model, message):
 def test_other_refusals():
     X, y = data(CrossEntropy())
     model = LinearClassifier(CrossEntropy(), penalty=None).fit(X, y)
-    with pytest.raises(ValueError, match="is a loss of rows"):
+    with pytest.raises(ValueError, match="has several outputs"):
         standard_errors(model, X, y)
     X, y = data(SquaredError())
     twice = np.hstack([X, X[:, :1]])
@@ -142,3 +143,17 @@ def test_data_of_another_fit_are_named(dtype):
             standard_errors(model, X, target)
     with pytest.warns(UserWarning, match="survival_bands supposes X, y, groups"):
         survival_bands(model, X, target, X[:2])
+
+
+def test_trials_are_those_of_statsmodels():
+    rng = np.random.default_rng(0)
+    rows, n = rng.normal(size=(200, 3)), rng.integers(1, 9, 200)
+    successes = rng.binomial(n, 1.0 / (1.0 + np.exp(0.3 - rows[:, 0])))
+    y = np.column_stack([successes, n - successes])
+    model = LinearRegressor(BinomialTrials(), penalty=None, tol=1e-10).fit(rows, y)
+    errors = standard_errors(model, rows, y)
+    other = sm.GLM(y, sm.add_constant(rows), family=sm.families.Binomial())
+    known = other.fit(cov_type="HC0").bse
+    np.testing.assert_allclose(
+        np.append(errors.intercept, errors.coef), known, rtol=1e-6
+    )

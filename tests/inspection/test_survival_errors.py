@@ -173,6 +173,17 @@ def test_refusals():
             lambda: standard_errors(points, X, parts[1], kind="model"),
         ),
         ("'kind' parameter", lambda: standard_errors(model, X, y, kind="hc0")),
+        (
+            "from one cluster",
+            lambda: standard_errors(model, X, y, clusters=np.zeros(len(X))),
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_few_clusters():
+    X, parts, _, _ = design()
+    y = survival_target(*parts)
+    with pytest.warns(UserWarning, match="has 2 clusters for 3 coefficients"):
+        standard_errors(fitted(X, y), X, y, clusters=np.arange(len(X)) % 2)

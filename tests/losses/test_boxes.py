@@ -12,6 +12,7 @@ from sklearn_losses import (
     SmoothL1,
     check_loss,
 )
+from sklearn_losses.terms._outputs import positive_part
 from tests.cases import each
 
 RNG = np.random.default_rng(0)
@@ -91,3 +92,17 @@ def test_what_is_no_box_is_refused():
         LinearMultiTask(GIoU()).fit(X, y[:, :3])
     with pytest.raises(ValueError, match=r"boxes of four edges. Use LinearMultiTask"):
         LinearRegressor(GIoU()).fit(X, y[:, 0])
+
+
+def test_rows_lose_their_negative_eigenvalues_alone():
+    rng, lower = np.random.default_rng(0), np.tril_indices(4)
+    whole = rng.normal(size=(20, 4, 4))
+    whole += whole.transpose(0, 2, 1)
+    whole[0] = whole[0] @ whole[0]
+    found = positive_part(np.ascontiguousarray(whole[:, *lower].T), 4).T
+    for matrix, packed in zip(whole, found):
+        values, vectors = np.linalg.eigh(matrix)
+        wanted = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        np.testing.assert_allclose(packed, wanted[lower], atol=1e-12)
+    few = np.ascontiguousarray(whole[:1, *lower].T)
+    assert positive_part(few, 4) is few

@@ -41,6 +41,7 @@ from sklearn_losses.losses import (
     Tangent,
     Truncated,
     TukeyBiweight,
+    Tweedie,
 )
 from tests.cases import each, raw_predictions, targets
 
@@ -436,3 +437,10 @@ def test_the_minimum_of_labels_is_not_searched_for(loss, monkeypatch):
     """A stream asks for it at each call, and a search took 99% of its time."""
     monkeypatch.setattr(type(loss), "_searched_minimum", None)
     np.testing.assert_allclose(loss.minimum([0.0, 1.0, 1.0]), 0.0)
+
+
+def test_a_minimum_at_the_end_of_the_domain_is_not_searched_for(monkeypatch):
+    """A target below 0 is best predicted by 0, for which the link is not finite."""
+    loss, y = Tweedie(power=-1) + Tweedie(power=-1), np.array([2.0, -1.0, 0.0])
+    monkeypatch.setattr(type(loss), "_searched_minimum", None)
+    np.testing.assert_allclose(loss.minimum(y), 2.0 * Tweedie(power=-1).minimum(y))

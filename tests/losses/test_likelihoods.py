@@ -390,7 +390,7 @@ def test_a_number_is_no_output():
             r"is \[2, 1\], which is no interval",
         ),
         (WeibullAFT(), [[0.0, np.inf]], [[0.0, 1.0]], "which says nothing"),
-        (WeibullAFT(), [[0.0, 0.0]], [[0.0, 1.0]], "which is no interval"),
+        (WeibullAFT(), [[0.0, 0.0]], [[0.0, 1.0]], "a time must be above it"),
         (WeibullAFT(), [0.0], [[0.0, 1.0]], r"y_true\[0\] is 0"),
         (Censored(), [[np.nan, 1.0]], [[0.0, 1.0]], "which is no interval"),
         (CumulativeLogit(), [3], [[0.0, 1.0]], r"in 0..1: y_true\[0\] is 3"),

@@ -252,3 +252,10 @@ def test_the_constant_that_a_fit_begins_with(a):
     expected = -logsumexp(-a * y, b=1.0 / len(y)) / a
     assert term.best_constant() == pytest.approx(expected, rel=1e-8)
     assert Linex(a).optimal_constant(y) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_target_of_weight_0_may_overflow():
+    y, weight = np.array([1.0, 2.0, -1e6]), np.array([1.0, 2.0, 0.0])
+    for loss in (Linex(1.0), Linex(1.0) + Linex(0.5)):
+        found = loss.optimal_constant(y, weight)
+        assert found == pytest.approx(loss.optimal_constant(y[:2], weight[:2]))

@@ -80,9 +80,9 @@ PARAMETERS = [
     (
         Linex,
         "a",
-        "(-inf, 0.0) or a float in the range (0.0, inf)",
+        "[-1e+150, -1e-150] or a float in the range [1e-150, 1e+150]",
         [-2, 1e-9, 0.5],
-        [0, np.inf, -np.inf],
+        [0, np.inf, -np.inf, 1e-200],
     ),
     (AbsolutePercentageError, "floor", *POSITIVE),
     *[

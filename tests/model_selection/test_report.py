@@ -85,7 +85,7 @@ def test_verdict_of_a_search_that_ended_at_an_end():
 def test_verdict_of_failures():
     with pytest.warns(UserWarning, match="knows no path of alphas|have failed in"):
         found = compare_losses(X, Y, [SquaredError(), Gamma()], scoring="r2", alphas=3)
-    assert "3 of 6 candidates failed in a fold." in found.verdict()
+    assert "3 of 6 candidates have no score in a fold." in found.verdict()
     assert "highest r2_score" in found.verdict()
     assert list(found.table()["tied"]) == [True, False]
 

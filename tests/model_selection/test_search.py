@@ -50,6 +50,7 @@ from sklearn_losses import (
     alpha_max,
     concordance_index_scorer,
     crps_scorer,
+    get_loss,
     loss_scorer,
     ndcg_scorer,
     ordinal_mae_scorer,
@@ -475,3 +476,55 @@ def test_queries_stay_whole():
     assert len(splits) == 5
     for train, test in splits:
         assert not set(QUERIES[train]) & set(QUERIES[test])
+
+
+def test_a_metric_that_is_nan_in_a_fold_does_not_choose():
+    def undefined(model, X, y):
+        return np.nan if "Huber" in str(model.loss) and X[0, 0] == A[0, 0] else 1.0
+
+    y, settings = A[:, 0] + GRADES, dict(scoring=undefined, alphas=2, cv=KFold(3))
+    search = LossSearchCV(LinearRegressor(), ["huber", "squared_error"], **settings)
+    with pytest.warns(UserWarning, match=r"2 of 4 candidates .* not finite in fold 0"):
+        search.fit(A, y)
+    assert str(search.best_params_["loss"]) == "SquaredError()"
+    search.set_params(losses=["huber"])
+    with pytest.raises(ValueError, match=r"cannot choose, .* for 2 of 2 candidates"):
+        search.fit(A, y)
+    with pytest.warns(UserWarning, match="2 of 2 candidates"):
+        search.set_params(refit=False).fit(A, y)
+    assert search.verdict().startswith("No candidate has a finite undefined")
+
+
+def test_test_rows_of_weight_0_alone_are_refused():
+    search = LossSearchCV(LinearRegressor(), ["huber"], cv=KFold(3))
+    weight = np.arange(120) >= 40
+    with pytest.raises(ValueError, match="Fold 0 of 'cv' has no row with a sample_we"):
+        search.fit(A, A[:, 0] + GRADES, sample_weight=weight)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+def test_paths_do_not_see_rows_of_weight_0(loss):
+    y, here = A[:, 0] + GRADES, np.arange(120) >= 40
+    rows = np.where(here[:, None], A, 1e6)
+    found, known = (
+        path({"loss": get_loss(loss)}, LinearRegressor(), 3, (*parts, None))
+        for parts in (
+            (rows, np.where(here, y, 1e9), here.astype(float)),
+            (A[here], y[here], None),
+        )
+    )
+    assert found == known
+
+
+def test_a_winner_whose_steps_lead_nowhere_is_fitted():
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(30, 40))
+    latent = X @ rng.normal(size=40) / np.sqrt(40)
+    y = latent + 0.5 * rng.logistic(size=30) > 0
+    loss = "modified_huber"
+    settings = dict(scoring=loss, alphas=6, cv=4, method="newton")
+    found = LossSearchCV(LinearClassifier(), [loss], **settings).fit(X, y)
+    best = found.best_index_
+    assert found.cv_results_["gap"][best] < 1e-4
+    exact = clone(found).set_params(method="exact").fit(X, y).cv_results_
+    assert found.best_score_ == pytest.approx(exact["mean_test_score"][best], rel=1e-3)

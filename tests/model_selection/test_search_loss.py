@@ -13,6 +13,7 @@ from sklearn_losses import (
     Poisson,
     PseudoHuber,
     SquaredError,
+    StoredBlocks,
     Truncated,
     search_loss,
 )
@@ -78,3 +79,11 @@ def test_bad_input():
         search_loss(X, Y, AbsoluteError(), families=FAMILIES, max_fits=9)
     with pytest.raises(ValueError, match="could fit no family: Gamma"):
         search_loss(X, Y, AbsoluteError(), families={Gamma(): {}})
+    nothing, families = np.full_like(Y, np.nan), {Gamma(): {}, Poisson(): {}}
+    with pytest.raises(ValueError, match=r"family: Gamma\(\), Poisson\(\): .*") as said:
+        search_loss(X, nothing, AbsoluteError(), families=families)
+    assert str(said.value).count("NaN") == 1  # one reason, said once
+    with pytest.raises(TypeError, match="rows that are at hand"):
+        search_loss(StoredBlocks.arrays(X, Y, n_rows=50), None)
+    with pytest.raises(ValueError, match=r"must be a dict of a loss to what"):
+        search_loss(X, Y, AbsoluteError(), families=[SquaredError()])

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from numbers import Real
 
 import numpy as np
 import pytest
@@ -22,32 +23,41 @@ from sklearn_losses import (
     AbsoluteError,
     Barron,
     CrossEntropy,
+    CumulativeLogit,
     EpsilonInsensitive,
     Focal,
     GaussianDistribution,
     GroupLasso,
     Hinge,
     Huber,
+    Hurdle,
+    LaplaceDistribution,
     LearnedLink,
     LinearClassifier,
+    LinearOrdinalClassifier,
     LinearRegressor,
     LogCosh,
+    LogisticDistribution,
     LogLoss,
     MulticlassHinge,
     MultiTask,
+    NegativeBinomial,
     Poisson,
     PseudoHuber,
     Quantile,
-    RowBlocks,
+    Quantiles,
     SparseGroupLasso,
     SquaredError,
     SquaredHinge,
+    StoredBlocks,
+    StudentTDistribution,
     Truncated,
     TunedClassifier,
     TunedRegressor,
     check_loss,
     influence,
 )
+from sklearn_losses.losses import get_loss, loss_names
 from sklearn_losses.losses._envelope import Envelope
 from sklearn_losses.model_selection._held_out_metric import Outer, distinct_folds
 from sklearn_losses.model_selection._hypergradient import HeldOut, Inner, LeftOutRows
@@ -62,6 +72,7 @@ Y = SIGNAL + RNG.standard_t(3, size=160)
 LABELS, THREE = (Y > 0).astype(int), np.digitize(Y, [-0.7, 0.7])
 COUNTS = np.floor(np.exp(Y / 3))
 WEIGHT = RNG.integers(0, 3, 160).astype(float)
+LABELS_AND_METRIC = LABELS, SquaredHinge()
 TRAIN, TEST = np.arange(110), np.arange(110, 160)
 
 SUM = PseudoHuber() + 0.5 * LogCosh()
@@ -115,18 +126,66 @@ CASES = {
         THREE,
         ["loss__label_smoothing", "alpha"],
     ),
+    "two classes": (
+        LinearClassifier(CrossEntropy(label_smoothing=0.1), alpha=0.01),
+        LABELS,
+        ["loss__label_smoothing", "alpha"],
+    ),
+    "distribution": (LinearRegressor(GaussianDistribution(), alpha=0.05), Y, ["alpha"]),
+    "scale by features": (
+        LinearRegressor(
+            StudentTDistribution(df=4.0), features={"scale": [0, 2]}, alpha=0.05
+        ),
+        Y,
+        ["loss__df", "alpha"],
+    ),
+    "crps": (
+        LinearRegressor(
+            LogisticDistribution(rule="crps"), features={"scale": "all"}, alpha=0.05
+        ),
+        Y,
+        ["alpha"],
+    ),
+    "dispersion": (LinearRegressor(NegativeBinomial(), alpha=0.05), COUNTS, ["alpha"]),
+    "ordered": (
+        LinearOrdinalClassifier(CumulativeLogit(), alpha=0.05),
+        THREE,
+        ["alpha"],
+    ),
+    "ordered by chance": (
+        LinearOrdinalClassifier(CumulativeLogit(), alpha=0.05),
+        THREE,
+        ["alpha"],
+    ),
+    "zeros": (
+        LinearRegressor(
+            Hurdle(Poisson()),
+            features={"zero": "all"},
+            penalty="elasticnet",
+            alpha=0.02,
+        ),
+        COUNTS,
+        ["alpha", "l1_ratio"],
+    ),
 }
 METRICS = {
     "barron": PseudoHuber(),
     "joint": CrossEntropy(),
     "norm of classes": CrossEntropy(),
     "hinge": SquaredHinge(),
+    "distribution": GaussianDistribution(),
+    "scale by features": StudentTDistribution(df=5.0),
+    "crps": AbsoluteError(),
+    "dispersion": NegativeBinomial(),
+    "ordered": CumulativeLogit(),
+    "ordered by chance": CrossEntropy(),
+    "zeros": Hurdle(Poisson()),
 }
 
 
 def outer_of(name, kind, weight=None):
     model, y, names = CASES[name]
-    default = LogLoss() if y is not Y else SquaredError()
+    default = LogLoss() if isinstance(model, LinearClassifier) else SquaredError()
     metric = METRICS.get(name, default)
     known = model.get_params()
     tune = {name: (0.5 * known[name], 1.5 * known[name]) for name in names}
@@ -136,7 +195,7 @@ def outer_of(name, kind, weight=None):
     some = [None if one is None else one[TRAIN] for one in (X, y, weight)]
     inner = Inner(model, ranges, *some, None)
     if kind == "loo":
-        return Outer(ranges, [LeftOutRows(inner, metric, some[1], some[2])])
+        return Outer(ranges, [LeftOutRows(inner, metric, some[1], some[2], None)])
     rest = [None if one is None else one[TEST] for one in (X, y, weight)]
     return Outer(ranges, [HeldOut(inner, metric, *rest, None)])
 
@@ -162,6 +221,36 @@ def test_gradient_against_differences_of_polished_fits(name, kind):
         difference = (ends[0] - ends[1]) / 4e-4
         size = np.abs(gradient).max()
         assert_allclose(gradient[j], difference, rtol=tol, atol=tol * size)
+
+
+def numbers_in_the_catalogue():
+    """Each number among the parameters of each loss that has some."""
+    for name in sorted({*loss_names("regression"), *loss_names("binary")}):
+        for key, value in get_loss(name).get_params().items():
+            if isinstance(value, Real) and not isinstance(value, bool):
+                yield name, key
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("name", "key"), list(numbers_in_the_catalogue()))
+def test_gradient_of_every_number_in_the_catalogue(name, key):
+    loss = get_loss(name)
+    kind = LinearRegressor if loss.task == "regression" else LinearClassifier
+    y, metric = (Y, SquaredError()) if kind is LinearRegressor else LABELS_AND_METRIC
+    if y is Y and loss.domain.low >= 0:
+        y = COUNTS + (0.5 if not loss.domain.contains_all(np.zeros(1)) else 0.0)
+    value = loss.get_params()[key]
+    model = kind(loss, alpha=0.05)
+    model.n_features_in_ = 4
+    tune = {f"loss__{key}": (0.8 * value, 1.1 * value)}
+    ranges = checked_ranges("here", tune, model, (X, y, None, None))
+    inner = Inner(model, ranges, X[TRAIN], y[TRAIN], None, None)
+    outer = Outer(ranges, [HeldOut(inner, metric, X[TEST], y[TEST], None, None)])
+    slope, ends = outer.measure(np.array([0.45]))[1][0], []
+    for x in (0.4502, 0.4498):
+        inner.forget()
+        ends.append(outer.measure(np.array([x]))[0])
+    assert_allclose(slope, (ends[0] - ends[1]) / 4e-4, rtol=1e-6, atol=1e-9)
 
 
 def test_without_a_row_is_what_influence_says():
@@ -208,6 +297,20 @@ def test_a_search_passes_over_what_is_impossible():
     box = Box(half, 1, 12)
     search(box, np.array([0.9]), 0)
     assert_allclose(box.best[0], [0.5], atol=1e-3)
+
+
+def test_a_search_goes_on_from_several_places():
+    """The first looks find the valley that is not the best, which others then find."""
+
+    def valleys(x):
+        wide, deep = x[0] - 0.2, x[0] - 0.8
+        value = min(10.0 * wide**2, 4.0 * deep**2 - 0.01)
+        is_deep = value < 10.0 * wide**2
+        return value, np.array([8.0 * deep if is_deep else 20.0 * wide])
+
+    box = Box(valleys, 1, 30)
+    assert search(box, np.array([0.2]), 0) > 1
+    assert_allclose(box.best[0], [0.8], atol=1e-3)
 
 
 def test_as_good_as_a_grid():
@@ -333,6 +436,35 @@ def test_offsets():
     assert_allclose(model.predict(X, exposure), direct.predict(X, exposure))
 
 
+@pytest.mark.parametrize("cv", [KFold(3), "loo"])
+def test_offsets_of_a_location(cv):
+    exposure = RNG.normal(size=160)
+    model = LinearRegressor(GaussianDistribution(), features={"scale": "all"})
+    model = TunedRegressor(model, {"alpha": (1e-4, 1.0, "log")}, cv=cv, max_fits=4)
+    apart = clone(model).fit(X, Y)
+    model.fit(X, Y + exposure, offset=exposure)
+    assert_allclose(model.best_score_, apart.best_score_, rtol=1e-9)
+    assert_allclose(model.predict(X, exposure), apart.predict(X) + exposure, rtol=1e-6)
+
+
+@pytest.mark.parametrize("cv", [KFold(3), "loo"])
+@pytest.mark.filterwarnings("ignore:.*has ended at")
+def test_offsets_of_two_classes_and_of_counts(cv):
+    exposure = RNG.normal(size=160)
+    settings = dict(cv=cv, max_fits=4)
+    joint = TunedClassifier("cross_entropy", {"alpha": (2e-2, 2.0)}, **settings)
+    alone = TunedClassifier("log_loss", {"alpha": (1e-2, 1.0)}, **settings)
+    scores = [m.fit(X, LABELS, offset=exposure).best_score_ for m in (joint, alone)]
+    assert_allclose(*scores, rtol=1e-7)
+    losses = NegativeBinomial(dispersion=1e-9), NegativeBinomial()
+    y = np.random.default_rng(0).poisson(np.exp(SIGNAL / 3 + exposure))
+    scores = []
+    for loss in losses:
+        model = TunedRegressor(loss, {"alpha": (1e-3, 1.0)}, metric=Poisson(), cv=cv)
+        scores.append(model.set_params(max_fits=4).fit(X, y, offset=exposure))
+    assert_allclose(*(one.best_score_ for one in scores), rtol=2e-2)
+
+
 def test_several_classes_and_a_pipeline():
     names = np.array(["a", "b", "c"])[THREE]
     pipeline = make_pipeline(
@@ -382,7 +514,10 @@ def test_penalties_by_name(cv):
          "depends on what is tuned, because its scale is measured"),
         (TunedRegressor(Huber(scale="mad")), "because its scale is measured"),
         (TunedClassifier(LearnedLink()), "LearnedLink.. is learned in each fit"),
-        (TunedRegressor(GaussianDistribution()), "several raw predictions a row"),
+        (TunedRegressor(LaplaceDistribution()), "kinks, and several raw predictions"),
+        (TunedRegressor(Quantiles([0.1, 0.9])), "kinks, and several raw predictions"),
+        (TunedRegressor(GaussianDistribution(), metric=StudentTDistribution()),
+         "needs all the outputs of a model that was fitted with it"),
         (TunedRegressor(Huber(), {"tol": (1e-9, 1e-3)}), "no parameter of a loss or"),
         (TunedRegressor(Huber(), {"l1_ratio": (0.1, 0.9)}), "no meaning with .*'l2'"),
         (TunedRegressor(Truncated(AbsoluteError())), "has kinks, and is not convex"),
@@ -414,9 +549,76 @@ def test_a_loss_is_no_judge_of_itself():
         model.coef_  # noqa: B018
 
 
-def test_rows_in_blocks_are_refused():
-    with pytest.raises(TypeError, match="cannot fit rows in blocks"):
-        TunedRegressor().fit(RowBlocks(), None)
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_units_of_distributions(unit):
+    model = TunedRegressor(GaussianDistribution(), max_fits=4, cv=KFold(3))
+    known = clone(model).fit(X, Y).predict(X)
+    assert_allclose(clone(model).fit(unit * X, Y).predict(unit * X), known, rtol=1e-5)
+    found = model.fit(X, unit * Y).predict(X)
+    assert_allclose(found / unit, known, rtol=0.05, atol=0.05)
+
+
+def test_ordered_classes():
+    pandas = pytest.importorskip("pandas")
+    names = np.array(["low", "middle", "high"])[THREE]
+    order = pandas.Series(pandas.Categorical(names, ["low", "middle", "high"], True))
+    found = []
+    for y in (order, THREE):
+        model = TunedClassifier(CumulativeLogit(), max_fits=6, cv=KFold(3))
+        found.append(model.fit(X, y))
+    named, plain = found
+    assert named.best_params_ == plain.best_params_
+    assert list(named.classes_) == ["low", "middle", "high"]
+    assert_allclose(named.predict_proba(X), plain.predict_proba(X))
+    assert not hasattr(named, "decision_function")
+
+
+# ------------------------------------------------------------------------- blocks
+@pytest.mark.parametrize(
+    "name",
+    [
+        "barron",
+        "quantile",
+        "l1",
+        "norm of groups",
+        "two classes",
+        "joint",
+        "scale by features",
+        "ordered",
+    ],
+)
+def test_rows_in_blocks_are_those_at_hand(name):
+    y, rows = CASES[name][1], TRAIN[WEIGHT[TRAIN] > 0]
+    blocks = StoredBlocks.arrays(X[TRAIN], y[TRAIN], WEIGHT[TRAIN], n_rows=30)
+    outer = outer_of(name, "rows")
+    x, (part,) = np.full(len(outer.ranges), 0.45), outer.parts
+    found = []
+    for data in ((X[rows], y[rows], WEIGHT[rows]), (blocks, None, None)):
+        part.inner = Inner(part.inner.model, outer.ranges, *data, None)
+        found.append(outer.measure(x))
+    for one, other in zip(*found):
+        assert_allclose(one, other, rtol=1e-9)
+
+
+def test_ranges_of_rows_in_blocks():
+    blocks = StoredBlocks.arrays(X, Y, n_rows=50)
+    cv = X[TEST], Y[TEST]
+    for loss in (PseudoHuber(), GaussianDistribution()):
+        there = TunedRegressor(loss, cv=cv, max_fits=4).fit(blocks)
+        here = TunedRegressor(loss, cv=cv, max_fits=4).fit(X, Y)
+        assert there.best_params_ == pytest.approx(here.best_params_, rel=1e-6)
+
+
+def test_rows_in_blocks_need_others_to_judge_by():
+    with pytest.raises(TypeError, match=r"Pass rows .* cv=\(X_val, y_val\)"):
+        TunedRegressor().fit(StoredBlocks.arrays(X, Y, n_rows=50))
+
+
+def test_rows_of_dask():
+    da = pytest.importorskip("dask.array")
+    parts = da.from_array(X, chunks=(50, 4)), da.from_array(Y, chunks=50)
+    model = TunedRegressor(cv=(X[TEST], Y[TEST]), max_fits=3)
+    assert_allclose(model.fit(*parts).alpha_, clone(model).fit(X, Y).alpha_, rtol=1e-6)
 
 
 def test_fits_that_do_not_arrive_are_said():

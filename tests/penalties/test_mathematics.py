@@ -236,3 +236,19 @@ def test_other_units_and_fewer_features_are_the_same_price(penalty):
     w = np.zeros((2, D))
     w[:, chosen] = np.random.default_rng(0).normal(size=(2, len(chosen)))
     assert_allclose(price.of_features(chosen).value(w[:, chosen]), price.value(w))
+
+
+@pytest.mark.parametrize("method", ["value", "prox"])
+@pytest.mark.parametrize(
+    ("coef", "alpha", "message"),
+    [
+        (["a"], 1.0, "coef must be an array of numbers"),
+        (3.0, 1.0, r"Got the shape \(\)"),
+        (np.ones((2, 2, 2)), 1.0, r"Got the shape \(2, 2, 2\)"),
+        ([1.0], -1.0, "'alpha' parameter of L1 .* Got -1.0"),
+        ([1.0], np.nan, "'alpha' parameter of L1 .* Got nan"),
+    ],
+)
+def test_what_has_no_price(method, coef, alpha, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(L1(), method)(coef, alpha)

@@ -5,6 +5,7 @@ labels, weights and units; from what it says the objectives of a fit are made.
 """
 
 import time
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -14,7 +15,7 @@ from sklearn_losses.estimators._labels import check_two_have_weight, class_facto
 from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.estimators._validation import check_size_of_weights
 from sklearn_losses.problem._blocks import RowBlocks
-from sklearn_losses.problem._blocks_objective import BlocksObjective
+from sklearn_losses.problem._blocks_objective import in_blocks
 from sklearn_losses.problem._dask import DaskBlocks, is_collection
 from sklearn_losses.problem._posed import (
     PassLog,
@@ -25,8 +26,12 @@ from sklearn_losses.problem._posed import (
 )
 
 
-def blocks_of(owner, X, y, sample_weight=None, offset=None):
+def blocks_of(
+    owner, X, y, sample_weight=None, offset=None, groups=None, groups_are="groups"
+):
     """Rows that lie elsewhere as `RowBlocks`; None if they are at hand.
+
+    Groups may have another name.
 
     Raises
     ------
@@ -34,17 +39,19 @@ def blocks_of(owner, X, y, sample_weight=None, offset=None):
         If some of these are elsewhere, and others are not.
     """
     others = {"y": y, "sample_weight": sample_weight, "offset": offset}
+    others[groups_are] = groups
     if isinstance(X, RowBlocks):
         given = [name for name, array in others.items() if array is not None]
         if given:
             raise TypeError(
                 f"{owner} got {given[0]} beside blocks of rows, which have their own. "
-                "A block is (X, y), (X, y, sample_weight) or (X, y, sample_weight, "
-                f"offset): leave {given[0]} out."
+                "A block is (X, y, sample_weight, offset, groups), or the first of "
+                f"these: leave {given[0]} out."
             )
         return X
     if is_collection(X):
-        return DaskBlocks(owner, X, **others)
+        parts = y, sample_weight, offset, groups, groups_are
+        return DaskBlocks(owner, X, *parts)
     for name, array in others.items():
         if is_collection(array):
             raise TypeError(
@@ -54,6 +61,15 @@ def blocks_of(owner, X, y, sample_weight=None, offset=None):
     return None
 
 
+def refuse_blocks(owner, X):
+    """Raise for what needs rows in one place, and gets them in blocks."""
+    if isinstance(X, RowBlocks) or is_collection(X):
+        raise TypeError(
+            f"{owner} needs rows in one place here. Gather them, as by X.compute(), or "
+            "fit and look at some of the blocks."
+        )
+
+
 def check_usable(estimator, loss):
     """Refuse what needs all rows in one place."""
     owner = type(estimator).__name__
@@ -61,7 +77,7 @@ def check_usable(estimator, loss):
         raise TypeError(
             f"{owner} cannot fit rows in blocks, because what it minimises couples "
             "rows, or outputs. Use LinearRegressor or LinearClassifier, or gather "
-            "them: X.compute()."
+            "them (of dask: X.compute())."
         )
     if loss.needs_scale:
         raise InvalidParameterError(
@@ -71,14 +87,14 @@ def check_usable(estimator, loss):
     if loss.needs_link:
         raise InvalidParameterError(
             f"{owner} cannot use loss={estimator.loss!r} with rows in blocks, because "
-            "its link is learned from all rows. Gather them: X.compute()."
+            "its link is learned from all rows. Gather them (of dask: X.compute())."
         )
     has_outputs = loss.outputs and loss.granularity == "row"
     if has_outputs or getattr(loss, "y_size", 1) != 1:
         raise InvalidParameterError(
             f"{owner} cannot use loss={estimator.loss!r} with rows in blocks, because "
             "it has several outputs, or targets of two columns. Use a loss of one "
-            "raw prediction, or gather the rows: X.compute()."
+            "raw prediction, or gather the rows (of dask: X.compute())."
         )
 
 
@@ -89,34 +105,47 @@ def objectives_of_blocks(estimator, blocks, loss):
     """
     check_usable(estimator, loss)
     owner, centre = type(estimator).__name__, estimator.fit_intercept
-    start, seed = time.perf_counter(), draw_seed(estimator.random_state)
-    parts = loss, is_classifier(estimator), centre, max(1, len(blocks)), seed
-    seen = overview(list(blocks.map(look, *parts)))
-    log = PassLog(seen.n_bytes, estimator.verbose)
-    log("look", time.perf_counter() - start)
-    check_size_of_weights(np.array([seen.largest]))
-    _set_features(estimator, seen)
+    parts = look, loss, is_classifier(estimator), centre
+    seen, log = seen_of(estimator, blocks, *parts)
     pose = Pose(loss, 1, centre, seen.total_weight)
     poses = [pose]
     if is_classifier(estimator):
         poses = _poses_of_classes(estimator, pose, seen)
     n_offsets = 2 if len(poses) == 1 and poses[0].n_outputs == 2 else len(poses)
-    _check_offsets(owner, seen.n_offsets, max(poses[0].n_outputs, n_offsets))
+    check_offsets(owner, seen.n_offsets, max(poses[0].n_outputs, n_offsets))
     price = price_of(estimator, seen.n_features, loss.granularity == "row")
     found = []
     for pose in poses:
         near = pose.objective(seen.sample, price=price)
         total = near.rows.n_rows if near.sample_weight is None else None
         total = float(near.sample_weight.sum()) if total is None else total
-        names = [name for name in vars(near) if name != "total_weight"]
-        found.append(
-            BlocksObjective(
-                **{name: getattr(near, name) for name in names},
-                total_weight=total,
-                blocks=PosedBlocks(blocks, pose, seen.mark, log, seen.units),
-            )
-        )
+        posed = PosedBlocks(blocks, pose, seen.mark, log, seen.units)
+        found.append(in_blocks(replace(near, total_weight=total), posed))
     return found, seen.dtype
+
+
+def seen_of(estimator, blocks, look, *parts, also=None):
+    """What a first pass over blocks sees, and the log of passes.
+
+    Sets what it says of features.
+
+    Parameters
+    ----------
+    look : callable
+        (block, *parts, number of blocks, seed) -> Look
+    also : callable, default=None
+        It sees each `Look`, and hands it on.
+    """
+    start, seed = time.perf_counter(), draw_seed(estimator.random_state)
+    looks = blocks.map(look, *parts, max(1, len(blocks)), seed)
+    seen = overview(looks if also is None else map(also, looks))
+    log = PassLog(seen.n_bytes, estimator.verbose)
+    log("look", time.perf_counter() - start)
+    check_size_of_weights(np.array([seen.largest]))
+    _set_features(estimator, seen)
+    if isinstance(blocks, DaskBlocks):  # to which delayed blocks do not say it
+        blocks.n_columns = seen.n_features
+    return seen, log
 
 
 def _set_features(estimator, seen):
@@ -149,13 +178,14 @@ def _poses_of_classes(estimator, pose, seen):
         factors=factors,
     )
     if pose.loss.granularity == "row":
-        return [Pose(n_outputs=len(classes), **common)]
+        share = tuple((weights / weights.sum()).tolist())
+        return [Pose(n_outputs=len(classes), of_classes=share, **common)]
     if len(classes) == 2:
         return [Pose(n_outputs=1, **common)]
     return [Pose(n_outputs=1, output=k, **common) for k in range(len(classes))]
 
 
-def _check_offsets(owner, given, n_outputs):
+def check_offsets(owner, given, n_outputs):
     wanted = 1 if n_outputs == 2 else n_outputs
     if given not in (0, wanted):
         raise ValueError(

@@ -37,6 +37,7 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
+from sklearn_losses.estimators.embedding._threshold import threshold_of
 from sklearn_losses.estimators.embedding._tuple_data import (
     is_tuples,
     read_data,
@@ -57,7 +58,6 @@ COLLAPSED = 1e-6  # of the distance that a fit begins with: rows are at one plac
 # second start, in whose units distances are larger, unless little is left to gain; of
 # cosines, which know no units, a random one.
 FEW, LARGER, LITTLE = 1000, 4.0, 1e-3
-N_PAIRS = 20_000  # of a kind, that a threshold is found with, at most
 SURE = 1e-2  # a gap, in shares of the objective, that goes without saying
 
 INIT = [
@@ -224,7 +224,7 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             return
         fitted = getattr(loss, "threshold", None)
         if fitted is None:
-            self.threshold_ = best_threshold(*_pairs_of(data, Z, self.random_state))
+            self.threshold_ = threshold_of(data, Z, self.random_state)
         else:
             self.threshold_ = float(np.sqrt(fitted))
 
@@ -538,7 +538,9 @@ class LinearEmbedding(BaseEmbedding):
     times, and a softmax (`NCA`, `InfoNCE`, `SupCon`) has it w times. A pair counts as
     the product of both rows, a triplet as its anchor, as does a row of an `AnchorLoss`
     of your own; which pairs and triplets are mined does not depend on weights. Rows
-    that are really repeated see each other as nearest ones, which is another fit.
+    that are really repeated see each other as nearest ones, which is another fit: w of
+    them have w (w - 1) such pairs, which no fit can count in which weights matter in
+    proportion.
 
     NCA is not convex, nor is any loss of few components: what is found depends on
     `init`.
@@ -752,50 +754,3 @@ def largest(L, n_components):
 def mean_distance(Z, share):
     """The mean squared distance of all pairs of rows, which have shares of all."""
     return 2.0 * float((share @ (Z - share @ Z) ** 2).sum())
-
-
-def _pairs_of(data, Z, random_state):
-    """Whether pairs belong together, their distances and weights: given, or sampled."""
-    weight = data.weight
-    if data.index is not None:
-        i, j = data.index.T
-        same = data.same
-    else:
-        i, j = sampled_pairs(data.codes, check_random_state(random_state))
-        same = 1.0 * (data.codes[i] == data.codes[j])
-        weight = None if weight is None else weight[i] * weight[j]
-    weight = np.ones(len(i)) if weight is None else weight
-    return same, np.sqrt(((Z[i] - Z[j]) ** 2).sum(axis=1)), weight
-
-
-def sampled_pairs(codes, rng):
-    """Pairs of rows, about as many of one class as of two, or fewer."""
-    n = len(codes)
-    order = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes)
-    first = (np.cumsum(counts) - counts)[codes]
-    size = min(N_PAIRS, 10 * n)
-    i = rng.randint(n, size=size)
-    i = i[counts[codes[i]] > 1]
-    place = rng.randint(1 << 30, size=len(i)) % counts[codes[i]]
-    j = order[first[i] + place]
-    left = np.append(i, rng.randint(n, size=size))
-    right = np.append(j, rng.randint(n, size=size))
-    differ = left != right
-    return left[differ], right[differ]
-
-
-def best_threshold(same, distance, weight):
-    """The distance up to which pairs are best said to belong together.
-
-    By the mean of the share of those that do and are found, and of those that do not
-    and are left out.
-    """
-    order = np.argsort(distance, kind="stable")
-    distance, weight = distance[order], weight[order]
-    same, other = weight * same[order], weight * (1.0 - same[order])
-    gain = np.cumsum(same) / (same.sum() or 1.0) - np.cumsum(other) / (other.sum() or 1)
-    gain[:-1][distance[1:] == distance[:-1]] = -np.inf  # ties are on one side
-    best = int(gain.argmax())
-    following = distance[min(best + 1, len(distance) - 1)]
-    return float(0.5 * (distance[best] + following))

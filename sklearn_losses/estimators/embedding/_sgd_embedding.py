@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_random_state
 
 from sklearn_losses._machine._params import Interval, check_parameters
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
-from sklearn_losses.estimators._validation import unchanged_on_error
+from sklearn_losses.estimators._validation import unchanged_on_error, warn_caller
 from sklearn_losses.estimators.embedding._embedding import (
     _ATTRIBUTES,
     _INIT,
@@ -137,8 +138,8 @@ class SGDEmbedding(BaseEmbedding):
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`. Classes may be new in each call, and weights matter in
-            proportion to those of the call.
+            As in `fit`. Classes may be new in each call, or absent, and weights matter
+            in proportion to those of the call.
 
         Returns
         -------
@@ -152,7 +153,15 @@ class SGDEmbedding(BaseEmbedding):
         with unchanged_on_error(self):
             check_parameters(self, self._constraints)
             is_first = not hasattr(self, "_state")
-            data = read_data(self, X, y, sample_weight, reset=is_first)
+            parts = self, X, y, sample_weight
+            data = read_data(*parts, reset=is_first, is_all=is_first)
+            if not data.compares:
+                warn_caller(
+                    f"A call of {type(self).__name__}.partial_fit changed nothing: of "
+                    f"its {len(data.codes)} rows no two belong together, or all do. "
+                    "Pass more rows at a time."
+                )
+                return self
             if is_first:
                 self._begin(data)
                 self.n_iter_ = 0
@@ -168,6 +177,7 @@ class SGDEmbedding(BaseEmbedding):
         loss = self._usable_loss(data)
         points = self._points(data)
         L = self._start(points, data, loss, self._n_components(data.X.shape[1]))
+        self._centres = {}
         self._state = State(points, L, loss, self.learning_rate)
 
     def _step(self, data, rows, share):
@@ -181,7 +191,29 @@ class SGDEmbedding(BaseEmbedding):
         )
         points = state.points.of(data.X, data.row_weight)
         self._publish(state.L, points, data, loss, data.X.dtype)
+        if data.codes is not None:
+            self._recall(data)
         return self
+
+    def _recall(self, data):
+        """Add the classes of earlier calls, which are where their rows were."""
+        weight = np.ones(len(data.codes)) if data.weight is None else data.weight
+        parts = weight, (data.codes, np.arange(len(weight)))
+        member = sparse.csr_array(parts, shape=(len(data.classes), len(weight)))
+        sums = member @ data.X
+        sums = sums.toarray() if sparse.issparse(sums) else np.asarray(sums)
+        centres = sums / member.sum(axis=1)[:, None]
+        before = vars(self).get("_centres", {})
+        self._centres = before | dict(zip(data.classes.tolist(), centres))
+        absent = [k for k in before if k not in data.classes.tolist()]
+        if not absent:
+            return
+        rows = np.array([before[k] for k in absent])
+        means = self._normed(self._state.points.of(rows).map(self._state.L))
+        classes = np.append(self.classes_, absent)
+        order = np.argsort(classes)
+        self.classes_ = classes[order]
+        self.class_means_ = np.vstack([self.class_means_, means])[order]
 
 
 class State:

@@ -52,6 +52,13 @@ class TupleData:
         """What there is: "labels", "pairs" or "triplets"."""
         return "labels" if self.index is None else SIZES[self.index.shape[1]]
 
+    @property
+    def compares(self):
+        """Whether some rows belong together, and others do not."""
+        if self.codes is None:
+            return True
+        return len(self.classes) > 1 and np.bincount(self.codes).max() > 1
+
     def some(self, chosen):
         """Some of the rows, or of the tuples with their rows."""
         weight = None if self.weight is None else self.weight[chosen]
@@ -84,8 +91,10 @@ def is_tuples(X):
     return (np.ndim(X) if is_list else getattr(X, "ndim", 0)) == 3
 
 
-def read_data(estimator, X, y, sample_weight=None, reset=True):
+def read_data(estimator, X, y, sample_weight=None, reset=True, is_all=True):
     """Labelled rows, or tuples as an array of three dimensions, of positive weight.
+
+    `is_all` says whether there are no others, so that some must belong together.
 
     Raises
     ------
@@ -102,12 +111,19 @@ def read_data(estimator, X, y, sample_weight=None, reset=True):
     check_structure(X)
     X, y = validate_data(estimator, X, y, reset=reset, **ROWS)
     check_one_kind(y)
-    check_classification_targets(y)
+    if y.dtype.kind not in "biuU":  # of which all are labels
+        check_classification_targets(y)
     kept, weight = _positive(estimator, sample_weight, len(y))
     if weight is not None:
         X, y = X[kept], y[kept]
     classes, codes = np.unique(y, return_inverse=True)
-    owner = type(estimator).__name__
+    if is_all:
+        _check_classes(type(estimator).__name__, classes, codes)
+    codes = codes.astype(np.intp)
+    return TupleData(X, codes, classes, weight=weight, row_weight=weight)
+
+
+def _check_classes(owner, classes, codes):
     if len(classes) < 2:
         raise ValueError(
             f"{owner} needs at least two classes. y has one class: {classes.tolist()}."
@@ -118,8 +134,6 @@ def read_data(estimator, X, y, sample_weight=None, reset=True):
             "have one member, so that no two rows belong together. Is y a list of "
             "classes?"
         )
-    codes = codes.astype(np.intp)
-    return TupleData(X, codes, classes, weight=weight, row_weight=weight)
 
 
 def _positive(estimator, sample_weight, n):

@@ -16,6 +16,7 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     warn_caller,
 )
+from sklearn_losses.estimators.groups._group_blocks import objectives_of_groups
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping
 from sklearn_losses.problem._group_objective import GroupObjective, GroupTargets
@@ -148,6 +149,9 @@ class BaseGroupLinear(GroupModelMixin, BaseLinear):
             objective.rows.verify()
         self._refuse_nothing(objective)
         return [objective], dtype
+
+    def _objectives_of_blocks(self, blocks, loss):
+        return objectives_of_groups(self, blocks, loss)
 
     def _solver(self, objective):
         solver = super()._solver(objective)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
+from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._validation import check_weights, warn_caller
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._lazy import Score, lazy_of_collections
 from sklearn_losses.estimators.groups._baseline import Hazards, baseline
 from sklearn_losses.estimators.outputs._outputs import levels_of, tails_of
 from sklearn_losses.estimators.scores._groups import (
+    NO_PAIR,
     concordance_index_score,
+    concordance_sums,
+    ratio_of_blocks,
     warn_of_pooled_strata,
 )
 from sklearn_losses.estimators.scores._survival import kaplan_meier
 from sklearn_losses.losses._targets import of_cause, survival_columns
+from sklearn_losses.problem._blocks import RowBlocks
+from sklearn_losses.problem._posed import data_of
 
 
 class SurvivalMixin:
@@ -25,6 +35,7 @@ class SurvivalMixin:
     `_cumulative`, `_quantiles` and `_known_times`.
     """
 
+    _predicts_blocks = True
     _tasks = ("survival",)
     _groups_are = "strata"
     __metadata_request__fit = {"strata": True}
@@ -59,25 +70,37 @@ class SurvivalMixin:
         columns, raw, weight = columns[order], raw[order], weight[order]
         n_strata, codes = codes.max() + 1, codes[order]
         self.censoring_ = censoring(columns, weight)
-        baselines, published = [], []
-        for own_raw, cause in zip(raw.T, getattr(self, "causes_", [1])):
-            own = columns.copy()
-            own[:, 1] = columns[:, 1] == cause
-            baselines.append([])
-            at_mean = []
-            for code in range(n_strata):
-                here = codes == code if n_strata > 1 else slice(None)
-                found = baseline(own[here], own_raw[here], weight[here], efron)
-                baselines[-1].append(found)
-                at_mean.append(_at_mean(found, own_raw[here], weight[here]))
-            strata = self._strata
-            one = at_mean[0] if strata is None else dict(zip(strata, at_mean))
+        found = [
+            baselines_of(
+                own, _events_of(columns, cause), codes, weight, efron, n_strata
+            )
+            for own, cause in zip(raw.T, getattr(self, "causes_", [1]))
+        ]
+        self._publish(found)
+
+    def _fit_baselines_of_blocks(self, blocks, split):
+        """The same of whole strata in blocks, each where it is."""
+        task = BaselinesOfBlock(copy(self), split)
+        found = [each for each in blocks.map(task) if each is not None]
+        self._strata = [stratum for ids, _ in found for stratum in ids]
+        self.censoring_ = None  # is of all strata together
+        self._publish([[own for _, each in found for own in each]])
+
+    def _publish(self, found):
+        """The baselines of each cause and stratum, as pairs with what is published."""
+        self._hazards = Hazards([[own for own, _ in each] for each in found])
+        published = []
+        for each in found:
+            at_mean = [bunch for _, bunch in each]
+            one = (
+                at_mean[0] if self._strata is None else dict(zip(self._strata, at_mean))
+            )
             published.append(one)
-        self._hazards = Hazards(baselines)
         self.baseline_ = published if hasattr(self, "causes_") else published[0]
 
     def _raw(self, X, offset):
         """Log hazard ratios, with a column for each cause."""
+        refuse_collection(X, "X")  # of which only `predict` is lazy
         raw = self.raw_prediction(X, offset).astype(np.float64, copy=False)
         return raw.reshape(len(raw), -1)
 
@@ -123,6 +146,7 @@ class SurvivalMixin:
         raw = self._raw(X, offset)
         return raw, self._stratum_of(strata, len(raw))
 
+    @lazy_of_collections
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The logarithm of the hazard ratio, or the median of the time.
 
@@ -289,8 +313,8 @@ class SurvivalMixin:
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         strata: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -301,7 +325,7 @@ class SurvivalMixin:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : as in `fit`
         sample_weight : array-like of shape (n_samples,), default=None
         strata : array-like of shape (n_samples,), default=None
@@ -313,9 +337,13 @@ class SurvivalMixin:
         -------
         float
         """
+        parts = type(self).__name__, X, y, sample_weight, offset, strata, "strata"
+        blocks = blocks_of(*parts)
+        if blocks is not None:
+            parts = concordance_sums, Score(self, "_risk"), "The concordance index"
+            return ratio_of_blocks(blocks, *parts, NO_PAIR)
         warn_of_pooled_strata(self, strata)
-        risk, more = self.predict(X, offset), {"sample_weight": sample_weight}
-        risk = risk if self._predict_risk_score else -risk
+        risk, more = self._risk(X, offset), {"sample_weight": sample_weight}
         if not hasattr(self, "causes_"):
             return concordance_index_score(flat(y), risk, strata=strata, **more)
         columns = survival_columns(y, several=True)
@@ -324,6 +352,11 @@ class SurvivalMixin:
             target = of_cause(columns, cause)
             each.append(concordance_index_score(target, own, strata=strata, **more))
         return float(np.mean(each))
+
+    def _risk(self, X, offset):
+        """What is the larger, the sooner events are."""
+        risk = self.predict(X, offset)
+        return risk if self._predict_risk_score else -risk
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -342,6 +375,58 @@ def censoring(columns, sample_weight):
     weight = np.ones(len(columns)) if weight is None else weight
     here = weight > 0
     return kaplan_meier(columns[here], weight[here], of_censoring=True)
+
+
+def _events_of(columns, cause):
+    """Times and events, of which those of other causes are none."""
+    own = columns.copy()
+    own[:, 1] = columns[:, 1] == cause
+    return own
+
+
+def baselines_of(raw, columns, codes, weight, efron, n_strata):
+    """The `Baseline` of each stratum, and as it is published.
+
+    Parameters
+    ----------
+    raw, weight : ndarray of shape (n_rows,)
+    columns : ndarray of shape (n_rows, n_columns)
+        Ascending in time.
+    codes : ndarray of intp of shape (n_rows,)
+    efron : bool
+    n_strata : int
+    """
+    found = []
+    for code in range(n_strata):
+        here = codes == code if n_strata > 1 else slice(None)
+        own = baseline(columns[here], raw[here], weight[here], efron)
+        found.append((own, _at_mean(own, raw[here], weight[here])))
+    return found
+
+
+class BaselinesOfBlock:
+    """A task: the ids of the strata of a block, and what `baselines_of` them gives."""
+
+    __name__ = "baselines"
+
+    def __init__(self, model, split):
+        self.model, self.split = model, split
+
+    def __call__(self, block):
+        data = data_of(block)
+        if len(data.y) == 0:
+            return None
+        columns, codes, strata, _ = self.split(data.y, data.groups)
+        offset = 0.0 if data.offset is None else data.offset[:, 0]
+        raw = self.model._raw(data.X, offset)[:, 0]
+        weight = np.ones(len(raw)) if data.weight is None else data.weight
+        order = np.argsort(columns[:, 0])
+        order = order[weight[order] > 0]
+        parts = (part[order] for part in (raw, columns, codes, weight))
+        efron = getattr(self.model.loss_, "ties", "breslow") == "efron"
+        n_strata = codes.max() + 1
+        found = baselines_of(*parts, efron, n_strata)
+        return ids_of(strata, codes), found
 
 
 def _at_mean(found, raw, weight):

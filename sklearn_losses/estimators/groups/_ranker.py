@@ -11,6 +11,8 @@ from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, NDArray, Seed
 from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._validation import unchanged_on_error
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._lazy import Score, lazy_of_collections
 from sklearn_losses.estimators.groups._groups import (
     GROUP_ATTRIBUTES,
     GROUP_NOTES,
@@ -18,10 +20,17 @@ from sklearn_losses.estimators.groups._groups import (
     BaseGroupLinear,
     GroupModelMixin,
 )
-from sklearn_losses.estimators.scores._groups import ndcg_score, warn_of_one_query
+from sklearn_losses.estimators.scores._groups import (
+    NO_GAIN,
+    ndcg_score,
+    ndcg_sums,
+    ratio_of_blocks,
+    warn_of_one_query,
+)
 from sklearn_losses.losses import LambdaRank, Loss
 from sklearn_losses.losses._targets import group_codes, split_ranking
 from sklearn_losses.penalties import Penalty
+from sklearn_losses.problem._blocks import RowBlocks
 
 MOST_ORDERS = 30  # whose weights LambdaRank fits
 
@@ -31,6 +40,7 @@ class RankerMixin(GroupModelMixin):
 
     n_queries_used_: int
 
+    _predicts_blocks = True
     _tasks = ("ranking",)
     __metadata_request__fit = {"groups": True}
     __metadata_request__score = {"groups": True}
@@ -78,6 +88,7 @@ class RankerMixin(GroupModelMixin):
             "Are `groups` the ids of queries?"
         )
 
+    @lazy_of_collections
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Scores, of which only differences within a query mean anything.
 
@@ -113,6 +124,7 @@ class RankerMixin(GroupModelMixin):
         ndarray of int of shape (n_samples,)
             Rows of equal score in their order.
         """
+        refuse_collection(X, "X")
         score = self.predict(X, offset)
         codes = group_codes(groups, len(score))
         order = np.lexsort((-score, codes))
@@ -125,8 +137,8 @@ class RankerMixin(GroupModelMixin):
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -135,7 +147,7 @@ class RankerMixin(GroupModelMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
             Relevances >= 0, or as from `ranking_target`. NDCG has no gains of less than
             0, which are refused: of such relevances take `pairwise_accuracy_score`, and
@@ -150,6 +162,11 @@ class RankerMixin(GroupModelMixin):
         float
             With gains 2^y - 1; queries without any do not count.
         """
+        owner = type(self).__name__
+        blocks = blocks_of(owner, X, y, sample_weight, offset, groups)
+        if blocks is not None:
+            parts = ndcg_sums, Score(self, "predict"), "NDCG", NO_GAIN
+            return ratio_of_blocks(blocks, *parts)
         predicted = self.predict(X, offset)
         warn_of_one_query(y, groups, "scored")
         return ndcg_score(y, predicted, groups=groups, sample_weight=sample_weight)
@@ -244,8 +261,8 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
 
     def fit(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -254,9 +271,10 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
             It is not copied if it is float32 or float64, and C-contiguous or CSR with
-            sorted columns.
+            sorted columns. Rows may lie elsewhere, if each block of them holds whole
+            queries; see docs/scale.md.
 
         y : array-like of shape (n_samples,)
             Relevances, numbers of which the larger are better; or as from
@@ -283,9 +301,14 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
             before.
         """
         with unchanged_on_error(self):
+            owner = type(self).__name__
+            blocks = blocks_of(owner, X, y, sample_weight, offset, groups)
+            if blocks is not None:
+                return self._fit(blocks, None, None, None)
             return self._fit(X, self._grouped(y, groups), sample_weight, offset)
 
     _groups_are = "groups"
+    _takes_blocks = True
 
     def _resolve_loss(self):
         use = "SGDRanker(learning_rate='constant'), or LambdaRank()"
@@ -294,6 +317,11 @@ class LinearRanker(RankerMixin, BaseGroupLinear):
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         found, dtype = super()._objectives(X, y, sample_weight, loss, offset, solves)
         self.n_queries_used_ = len(found[0].grouping.codes)
+        return found, dtype
+
+    def _objectives_of_blocks(self, blocks, loss):
+        found, dtype = super()._objectives_of_blocks(blocks, loss)
+        self.n_queries_used_ = vars(self).pop("n_groups_used_")
         return found, dtype
 
     def _solve_all(self, solver, objectives, starts):

@@ -14,6 +14,7 @@ from sklearn_losses.estimators._validation import (
     ROWS,
     check_size_of_weights,
     check_weights,
+    warn_caller,
 )
 from sklearn_losses.estimators._warnings import look_at_objective
 from sklearn_losses.estimators._watching import (
@@ -110,12 +111,27 @@ class BaseGroupSGD(GroupModelMixin, BaseSGD):
                 solver, problem, seen, original, partial
             )
         state["intercept"] = np.zeros(1)  # where features were centred it says nothing
+        if partial and not found[0].any():
+            self._warn_of_nothing(objective)
         vars(self).update(self._fitted(loss, dtype, *found))
         self._remember(state, resumes, offset is not None)
         self._complete(X, given, sample_weight, offset)
         if overflow is not None:
             raise overflow
         return self
+
+    def _warn_of_nothing(self, objective):
+        """Say so where nothing is learnt, for no row is compared with another."""
+        n_rows = objective.rows.n_rows
+        counts = objective.grouping.total > 0
+        if counts and objective.term().slopes(np.zeros(n_rows), 0.0).any():
+            return
+        of_call = f"{n_rows} rows" if n_rows > 1 else "one row"
+        warn_caller(
+            f"A call of {type(self).__name__}.partial_fit with {of_call} says nothing "
+            "of the coefficients, which are all 0 so far: the loss compares rows, and "
+            f"has none to compare in its {self._groups_are}. Pass more rows at a time."
+        )
 
     # ------------------------------------------------------------------ groups
     def _in_mean_mass(self, objective, resumes):

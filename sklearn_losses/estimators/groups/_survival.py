@@ -14,7 +14,6 @@ from typing import Self
 import numpy as np
 
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix, Seed
-from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._validation import (
     check_offset,
@@ -22,6 +21,8 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
 )
 from sklearn_losses.estimators._warnings import warn_of_infinite
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.groups._group_blocks import split_strata
 from sklearn_losses.estimators.groups._groups import (
     GROUP_ATTRIBUTES,
     GROUP_NOTES,
@@ -43,6 +44,7 @@ from sklearn_losses.losses._targets import (
     survival_intervals,
 )
 from sklearn_losses.penalties import Penalty
+from sklearn_losses.problem._blocks import RowBlocks
 
 AFT = "weibull_aft", "log_normal_aft", "log_logistic_aft", "exponential_aft"
 
@@ -144,6 +146,7 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
     """
 
     _other_losses = AFT
+    _takes_blocks = True
 
     def __init__(
         self,
@@ -183,8 +186,8 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
 
     def fit(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         strata: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -193,9 +196,10 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
             It is not copied if it is float32 or float64, and C-contiguous or CSR with
-            sorted columns.
+            sorted columns. With `CoxPH` rows may lie elsewhere, if each block of them
+            holds whole strata; see docs/scale.md.
 
         y : array-like of shape (n_samples,)
             As from `survival_target` or scikit-survival's Surv. Plain numbers are times
@@ -222,10 +226,14 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
             If the data or a parameter cannot be used. The estimator is then as it was
             before.
         """
-        refuse_collection(y, "y")
         with unchanged_on_error(self):
             for name in ("baseline_", "causes_", "predictors_", "_hazards", "_ends"):
                 vars(self).pop(name, None)
+            owner = type(self).__name__
+            parts = owner, X, y, sample_weight, offset, strata, "strata"
+            blocks = blocks_of(*parts)
+            if blocks is not None:
+                return self._fit_blocks(blocks)
             if has_outputs(self._resolve_loss()):
                 return self._fit_times(X, y, sample_weight, strata, offset)
             given = _, columns, codes = self._grouped(y, strata)
@@ -238,6 +246,15 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
             if not (np.any(self.objective_) or self.coef_.any()):
                 self._warn_of_nobody_else()
             return self
+
+    def _fit_blocks(self, blocks):
+        """Fit whole strata in blocks; their baselines are found where they are."""
+        self._fit(blocks, None, None, None)
+        vars(self).pop("n_groups_used_")
+        self._fit_baselines_of_blocks(blocks, split_strata)
+        if not (np.any(self.objective_) or self.coef_.any()):
+            self._warn_of_nobody_else()
+        return self
 
     def _fit_times(self, X, y, sample_weight, strata, offset):
         """Fit a distribution of times."""

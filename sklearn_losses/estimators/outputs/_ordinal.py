@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_losses._machine._params import (
     BOOLEAN,
@@ -18,7 +18,7 @@ from sklearn_losses._machine._params import (
 from sklearn_losses._machine._typing import ArrayLike, Seed
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.design._rows import Rows
-from sklearn_losses.estimators._labels import check_one_kind
+from sklearn_losses.estimators._labels import class_factors
 from sklearn_losses.estimators._linear import BaseLinear
 from sklearn_losses.estimators._parameters import draw_seed, price_of
 from sklearn_losses.estimators._validation import (
@@ -26,12 +26,20 @@ from sklearn_losses.estimators._validation import (
     check_offset,
     check_weights,
 )
-from sklearn_losses.estimators.outputs._ordinal_model import TARGETS, OrdinalMixin
+from sklearn_losses.estimators.outputs._ordinal_model import (
+    TARGETS,
+    OrdinalMixin,
+    check_grades,
+    codes_of,
+)
+from sklearn_losses.estimators.outputs._output_blocks import objectives_of_outputs
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.problem._posed_outputs import OutputsPose
 from sklearn_losses.solvers.descent._ordinal import OrdinalSolver
+from sklearn_losses.solvers.descent._outputs_blocks import OrdinalInBlocks
 
 
 class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
@@ -148,7 +156,8 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
         "max_iter": [Interval(1, None, "left", integer=True)],
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
     }
-    positive, bounds = False, None
+    positive, bounds, fit_intercept = False, None, True
+    _takes_blocks = True
 
     def __init__(
         self,
@@ -181,8 +190,9 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
     def _objectives(self, X, y, sample_weight, loss, offset=None, solves=False):
         given = y
         X, y, check = check_large_rows(self, X, y)
-        check_one_kind(y)
-        check_classification_targets(y)
+        is_ordered = getattr(getattr(given, "dtype", None), "ordered", False)
+        has_order = is_ordered or not isinstance(self.categories, str)
+        check_grades(type(self).__name__, y, has_order)
         weight = check_weights(sample_weight, X.shape[0])
         codes, weight = self._coded(y, given, weight)
         n_outputs = len(self._seen)
@@ -195,13 +205,33 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
         )
         return [objective], X.dtype
 
+    def _objectives_of_blocks(self, blocks, loss):
+        return objectives_of_outputs(self, blocks, loss, True, self._pose_of)
+
+    def _pose_of(self, seen):
+        """What rows in blocks mean, of the labels that they have."""
+        labels, weight = seen.labels, seen.of_labels
+        loss, (codes, _) = self._resolve_loss(), self._coded(labels, labels, weight)
+        given = self.class_weight, self.classes_, labels, weight
+        factors = class_factors(*given, type(self).__name__, True)
+        each = np.ones(len(labels))
+        if factors is not None:
+            each = factors[
+                codes_of(type(self).__name__, labels, self.classes_).astype(int)
+            ]
+        n_outputs = len(self._seen)
+        predictors = Predictors.beside(seen.n_features, n_outputs)
+        pose = OutputsPose(loss, n_outputs, True, predictors)
+        return replace(pose, labels=labels, codes=codes, factors=each)
+
     def _starts(self, objectives):
         objective = objectives[0]
         coef = np.zeros((objective.n_outputs, objective.rows.n_features))
         return [(coef, np.zeros(objective.n_outputs))]
 
     def _solver(self, objective):
-        return OrdinalSolver(
+        kind = OrdinalSolver if objective.blocks is None else OrdinalInBlocks
+        return kind(
             max_iter=self.max_iter,
             tol=self.tol,
             seed=draw_seed(self.random_state),

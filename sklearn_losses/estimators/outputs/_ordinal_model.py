@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import type_of_target
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import (
@@ -17,10 +18,17 @@ from sklearn_losses._machine._typing import (
     Matrix,
     available_if,
 )
-from sklearn_losses.estimators._labels import class_factors
+from sklearn_losses.estimators._labels import check_one_kind, class_factors
 from sklearn_losses.estimators._linear_model import _defines_probabilities, _loss_of
 from sklearn_losses.estimators._validation import warn_caller
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._lazy import (
+    Score,
+    lazy_of_collections,
+    mean_of_blocks,
+)
 from sklearn_losses.losses._arguments import moderate_weight
+from sklearn_losses.problem._blocks import RowBlocks
 
 TARGETS = "auto", "mode", "median", "mean"
 
@@ -59,6 +67,25 @@ def order_of(owner, y, categories):
     return found
 
 
+def check_grades(owner, y, has_order):
+    """Refuse numbers that look like none of classes, unless it is said that they are.
+
+    Parameters
+    ----------
+    owner : str
+    y : ndarray of shape (n_samples,)
+    has_order : bool
+        Whether somebody has said which classes there are.
+    """
+    check_one_kind(y)
+    if not has_order and type_of_target(y).startswith("continuous"):
+        raise ValueError(
+            f"Unknown label type: continuous. {owner} takes numbers with fractions for "
+            "classes if it is told which there are: categories=[0.5, 1.0, ...], from "
+            "the lowest to the highest, or an ordered categorical of pandas."
+        )
+
+
 def codes_of(owner, y, classes):
     """The index of each label, and an error that names one that is none."""
     labels, inverse = np.unique(y, return_inverse=True)
@@ -77,7 +104,7 @@ class OrdinalMixin(ClassifierMixin):
     """The order of the classes, and predictions of latent values and thresholds."""
 
     _tasks = ("ordinal",)
-    _takes_outputs = True
+    _takes_outputs = _predicts_blocks = True
     _labels_in = ("classes_", "thresholds_")
 
     def _usable_loss(self):
@@ -147,6 +174,7 @@ class OrdinalMixin(ClassifierMixin):
         }
 
     # ------------------------------------------------------------------- predictions
+    @lazy_of_collections
     def predict_latent(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """The latent values, X @ coef_ + offset, which thresholds_ divide.
 
@@ -186,6 +214,7 @@ class OrdinalMixin(ClassifierMixin):
         ends = np.tile(self.thresholds_, (len(latent), 1))
         return _loss_of(self).inverse_link(np.column_stack([latent, ends]))
 
+    @lazy_of_collections
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
         """The class of each row that `target` says.
 
@@ -202,6 +231,7 @@ class OrdinalMixin(ClassifierMixin):
         return np.asarray(self.classes_)[index]
 
     @available_if(_defines_probabilities)
+    @lazy_of_collections
     def predict_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
         """Probabilities of the classes; there is no such method if the loss has none.
 
@@ -220,8 +250,8 @@ class OrdinalMixin(ClassifierMixin):
 
     def score(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> float:
@@ -229,7 +259,7 @@ class OrdinalMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), default=None
         offset : array-like of shape (n_samples,), or float, default=None
@@ -238,6 +268,9 @@ class OrdinalMixin(ClassifierMixin):
         -------
         float
         """
+        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
+        if blocks is not None:
+            return mean_of_blocks(blocks, Score(self, "score"))
         return accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight)
 
     def __sklearn_tags__(self):

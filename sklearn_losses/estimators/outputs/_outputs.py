@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,10 @@ from sklearn_losses.estimators.outputs._noncrossing import (
     NoncrossingObjective,
     noncrossing_objective,
 )
+from sklearn_losses.estimators.outputs._output_blocks import (
+    objectives_of_outputs,
+    pose_of_outputs,
+)
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._targets import survival_intervals
@@ -40,6 +45,7 @@ from sklearn_losses.losses._tasks import Mapped
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.problem._posed_outputs import of_location
 from sklearn_losses.solvers._base import finish
 from sklearn_losses.solvers.descent._certified import (
     START_TOL,
@@ -48,6 +54,7 @@ from sklearn_losses.solvers.descent._certified import (
     sample_of,
 )
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
+from sklearn_losses.solvers.descent._outputs_blocks import InBlocks
 
 FEW_ROWS = 5000  # beyond, no other optimum was seen
 
@@ -82,8 +89,8 @@ def levels_of(q):
 
 def tails_of(coverage):
     """The levels of the ends of an interval, with as much beyond either."""
-    if not 0 < coverage < 1:
-        raise ValueError(f"coverage must be in (0, 1). Got {coverage!r}.")
+    if not (isinstance(coverage, Real) and 0 < coverage < 1):
+        raise ValueError(f"coverage must be one number in (0, 1). Got {coverage!r}.")
     tail = 0.5 * (1.0 - coverage)
     return [tail, 1.0 - tail]
 
@@ -130,15 +137,20 @@ def _index_of(owner, column, n_features, names):
     )
 
 
-def _intervals(y, loss):
+def intervals(y, loss):
     """y with two columns where it says which times are those of events."""
     names = getattr(getattr(y, "dtype", None), "names", None)
     return survival_intervals(y) if names and loss.y_size > 1 else y
 
 
+def are_pairs(y, loss):
+    """Whether a target of the loss may be two numbers, and those of y are."""
+    return getattr(loss, "y_size", 1) == 2 and np.asarray(y).shape[1:] == (2,)
+
+
 def _are_intervals(y, loss):
     """Whether targets are more than numbers."""
-    if loss is None or not loss.outputs or loss.y_size == 1:
+    if getattr(loss, "y_size", 1) == 1 or not loss.outputs:
         return False
     return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
 
@@ -296,6 +308,14 @@ class OutputsMixin:
                 "positive=True, or numbers for the parameters of the loss."
             )
 
+    def _checked_rows(self, X, y, loss, reset=True):
+        """X and y, which may have two columns where a target is more than a number."""
+        y = intervals(y, loss) if loss.outputs else y
+        if not are_pairs(y, loss):
+            return check_large_rows(self, X, y, reset)
+        X, _, check = check_large_rows(self, X, np.zeros(len(y)), reset)
+        return X, np.asarray(y), check
+
     # ------------------------------------------------------------------ what is found
     def _fitted(self, loss, dtype, coef, intercept):
         vars(self).pop("predictors_", None)
@@ -380,6 +400,13 @@ class OutputsMixin:
             return -loss.mean(y, raw, sample_weight)
         if not isinstance(loss, Quantiles):
             return super().score(X, y, sample_weight, offset)
+        if isinstance(X, RowBlocks):
+            raise TypeError(
+                f"{type(self).__name__}.score of {loss!r} needs rows in one place, "
+                "because constants have several outputs. Use loss_scorer(loss)."
+            )
+        refuse_collection(X, "X")
+        refuse_collection(y, "y")
         y, mean = np.asarray(y, dtype=np.float64), Quantiles(loss.levels).mean
         predicted = np.asarray(self.predict(X, offset), dtype=np.float64)
         best = Quantiles(loss.levels).optimal_constant(y, sample_weight)
@@ -401,6 +428,7 @@ class OutputsMixin:
 
     def _values(self, X, offset=None):
         """The location and the parameters of each row."""
+        refuse_collection(X, "X")
         return self._values_beside(X, self.raw_prediction(X, offset), offset)
 
     def _values_beside(self, X, location, offset=None):
@@ -541,7 +569,7 @@ class OutputsMixin:
             return check_numbers(y, loss), self._predicted_quantiles(X, loss, offset)
         values = self._values(X, offset)
         n = len(values["location"])
-        return check_numbers(_intervals(y, loss), loss), loss.raw_of(values, n)
+        return check_numbers(intervals(y, loss), loss), loss.raw_of(values, n)
 
     def _predicted_quantiles(self, X, loss, offset):
         if list(loss.levels) != list(self.loss_.levels):
@@ -585,19 +613,33 @@ class LinearOutputs(OutputsMixin):
         n_outputs = len(loss.outputs)
         price = price_of(self, X.shape[1], True)
         self._check_bounds(price, loss)
-        if offset is not None and hasattr(loss, "without") and n_outputs > 1:
-            y, offset = loss.without(y, offset), None
-        if offset is not None:
-            others = np.zeros((len(offset), n_outputs - 1))
-            offset = np.column_stack([offset, others])
         objective = OutputsObjective(
             *(loss, Rows(X, check), Targets(y), weight, total),
             *(price, n_outputs),
             fit_intercept=self.fit_intercept,
-            offset=offset,
+            offset=of_location(offset, n_outputs),
             predictors=self._predictors(loss, X.shape[1]),
         )
-        return [objective], X.dtype
+        return [objective.without_offset()], X.dtype
+
+    def _objectives_of_blocks(self, blocks, loss):
+        if isinstance(loss, Quantiles) and not (
+            loss.is_constrained or loss.is_parallel
+        ):
+            self._predictors(loss, 1)
+            each = loss.each()
+            objectives, dtype = super()._objectives_of_blocks(blocks, each[0])
+            return [replace(objectives[0], loss=level) for level in each], dtype
+        if not has_outputs(loss):
+            if getattr(self, "features", None):
+                self._predictors(loss, 1)  # which refuses them
+            return super()._objectives_of_blocks(blocks, loss)
+
+        def pose_of(seen):
+            self._check_bounds(price_of(self, seen.n_features, True), loss)
+            return pose_of_outputs(self, loss, seen.n_features)
+
+        return objectives_of_outputs(self, blocks, loss, False, pose_of)
 
     def _noncrossing(self, X, y, sample_weight, loss, offset, solves):
         """The objective of quantiles that do not cross on the box of X."""
@@ -616,12 +658,8 @@ class LinearOutputs(OutputsMixin):
         return [objective], dtype
 
     def _checked(self, X, y, loss):
-        """X and y, which may have two columns where a target is an interval."""
-        y = _intervals(y, loss)
-        if loss.y_size == 1 or y is None or np.asarray(y).shape[1:] != (2,):
-            X, y, check = check_large_rows(self, X, y)
-            return X, check_numbers(y, loss), check
-        X, _, check = check_large_rows(self, X, np.zeros(len(y)))
+        """X and y, as numbers."""
+        X, y, check = self._checked_rows(X, y, loss)
         return X, check_numbers(y, loss), check
 
     def _starts(self, objectives):
@@ -629,7 +667,8 @@ class LinearOutputs(OutputsMixin):
             return [objectives[0].start()]
         if not has_outputs(objectives[0].loss):
             return super()._starts(objectives)
-        return [self._outputs_start(objectives[0])]
+        here = objectives[0]
+        return [self._outputs_start(here if here.blocks is None else here.at_hand)]
 
     def _solver(self, objective):
         if not has_outputs(objective.loss):
@@ -640,7 +679,8 @@ class LinearOutputs(OutputsMixin):
                 f"{objective.loss!r}, because it has several outputs, which Newton's "
                 "method fits. Use solver='auto'."
             )
-        return OutputsSolver(
+        kind = OutputsSolver if objective.blocks is None else InBlocks
+        return kind(
             max_iter=self.max_iter,
             tol=self.tol,
             seed=draw_seed(self.random_state),

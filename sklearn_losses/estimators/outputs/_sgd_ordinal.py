@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_losses._machine._params import (
     NONE,
@@ -17,7 +16,7 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.design._predictors import Predictors
-from sklearn_losses.estimators._labels import check_one_kind, class_factors
+from sklearn_losses.estimators._labels import class_factors
 from sklearn_losses.estimators._sgd_base import BaseSGD
 from sklearn_losses.estimators._sgd_docs import (
     ATTRIBUTES,
@@ -31,6 +30,7 @@ from sklearn_losses.estimators._validation import unchanged_on_error
 from sklearn_losses.estimators.outputs._ordinal_model import (
     TARGETS,
     OrdinalMixin,
+    check_grades,
     codes_of,
     order_of,
 )
@@ -269,8 +269,8 @@ class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
 
     def _encoder(self, y, weight, loss, classes, partial, resumes):
         owner = type(self).__name__
-        check_one_kind(y)
-        check_classification_targets(y)
+        is_told = self._order is not None or not isinstance(self.categories, str)
+        check_grades(owner, y, is_told or classes is not None or resumes)
         if partial:
             self.classes_ = self._known_classes(classes, resumes)
             self._seen = np.arange(len(self.classes_))

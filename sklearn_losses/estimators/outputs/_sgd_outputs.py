@@ -18,7 +18,9 @@ from sklearn_losses.estimators._sgd_base import AUTO
 from sklearn_losses.estimators._validation import check_offset
 from sklearn_losses.estimators.outputs._outputs import (
     OutputsMixin,
+    are_pairs,
     has_outputs,
+    intervals,
     rows_of,
 )
 from sklearn_losses.losses import Quantiles
@@ -156,19 +158,25 @@ class SGDOutputs(JointSGD, OutputsMixin):
         if are_levels(loss) and len(loss.outputs) == 1:
             self._predictors(loss, 1)  # which refuses features
             return loss.each()[0]
-        if loss.outputs and loss.y_size > 1:
-            raise InvalidParameterError(
-                f"{type(self).__name__} cannot use {loss!r}, whose targets are more "
-                "than one number. Use LinearRegressor."
-            )
+        if has_outputs(loss) and self._schedule != AUTO:
+            loss = loss.for_steps()
         if not has_outputs(loss) and self.features:
             self._predictors(loss, 1)
         return loss
 
+    def _checked_validation(self, validation, loss):
+        X, y, *rest = validation
+        y = intervals(y, loss) if loss.outputs else y
+        if not are_pairs(y, loss):
+            return super()._checked_validation((X, y, *rest), loss)
+        parts = (X, np.zeros(len(y)), *rest), loss
+        X, _ = super()._checked_validation(*parts)
+        return X, np.asarray(y)
+
     def _of_outputs(self, loss, own):
         predictors = self._predictors(loss, own["rows"].n_features)
         if not are_levels(loss):
-            return OutputsObjective(**own, predictors=predictors)
+            return OutputsObjective(**own, predictors=predictors).without_offset()
         if self._schedule == AUTO:
             return LevelsObjective(**own, losses=tuple(loss.each()))
         # A step of all levels is one of each, whose objectives are added up.

@@ -55,6 +55,12 @@ def crps_score(
     0.4181
     """
     y, weight = _checked(y_true, sample_weight)
+    if not (hasattr(distribution, "ppf") and hasattr(distribution, "cdf")):
+        raise TypeError(
+            "distribution of crps_score must have ppf and cdf, as one of scipy.stats. "
+            f"Got {type(distribution).__name__}. Of a model it is "
+            "model.loss_.frozen(**model.predict_distribution(X))."
+        )
     is_of_counts = hasattr(distribution, "pmf")
     score = _of_counts if is_of_counts else _of_quantiles
     return float(np.average(score(y, distribution), weights=weight))

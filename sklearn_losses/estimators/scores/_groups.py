@@ -27,11 +27,14 @@ from sklearn_losses.losses._targets import (
     split_ranking,
     survival_ends,
 )
+from sklearn_losses.problem._posed import data_of
 
 GAIN = [Options("exponential", "linear")]
 EMPTY = [Options("skip"), Exactly(0), Exactly(1)]
 PER = [Options("query", "pair")]
 ROUNDING = 1e-13  # of all pairs, is what may be left of those that are no pair
+NO_GAIN = "no query has a row of relevance > 0"
+NO_PAIR = "no pair can be compared"
 TOP = [Interval(1, None, "left", integer=True), NONE]
 
 
@@ -163,14 +166,30 @@ def ndcg_score(
     ):
         check_parameter("ndcg_score", name, value, allowed)
     weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
+    if len(y) == 0:
+        return _undefined("NDCG", "there is no row")
+    share, is_defined = _shares_of_gain(y, score, codes, k, gain)
+    return _mean_of_queries("NDCG", NO_GAIN, share, is_defined, weight, codes, empty)
+
+
+def ndcg_sums(y_true, y_score, groups, sample_weight):
+    """What queries score times their weight, and that: sums, of whole queries."""
+    weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
+    if len(y) == 0:
+        return 0.0, 0.0
+    share, is_defined = _shares_of_gain(y, score, codes, None, "exponential")
+    query = np.where(is_defined, np.bincount(codes, weight) / np.bincount(codes), 0.0)
+    return float(query @ share), float(query.sum())
+
+
+def _shares_of_gain(y, score, codes, k, gain):
+    """The NDCG of each query, and whether it has any gain."""
     bad = np.flatnonzero(~((y >= 0) & np.isfinite(y)))
     if len(bad):
         raise ValueError(
             "NDCG needs relevances that are finite and >= 0, as gains are: one is "
             f"{y[bad[0]]}. Use pairwise_accuracy_score."
         )
-    if len(y) == 0:
-        return _undefined("NDCG", "there is no row")
     gains = y
     if gain == "exponential":
         # Relative to the largest of the query: only ratios count, and none overflows.
@@ -178,9 +197,7 @@ def ndcg_score(
         np.maximum.at(top, codes, y)
         gains = np.exp2(y - top[codes]) - np.exp2(-top[codes])
     best = _dcg(gains, gains, codes, k)
-    share = _dcg(gains, score, codes, k) / np.where(best > 0, best, 1.0)
-    why = "no query has a row of relevance > 0"
-    return _mean_of_queries("NDCG", why, share, best > 0, weight, codes, empty)
+    return _dcg(gains, score, codes, k) / np.where(best > 0, best, 1.0), best > 0
 
 
 def _mean_of_queries(name, why, share, is_defined, weight, codes, empty):
@@ -474,6 +491,14 @@ def concordance_index_score(
     >>> concordance_index_score(y, [0.9, 0.1, 0.5])
     1.0
     """
+    right, total = concordance_sums(y_true, y_score, strata, sample_weight)
+    if not total > 0:
+        return _undefined("The concordance index", NO_PAIR)
+    return right / total
+
+
+def concordance_sums(y_true, y_score, strata, sample_weight):
+    """Pairs that are in order, and all that can be compared, of whole strata."""
     ends, entry = survival_ends(y_true)
     n = len(ends)
     weight = check_weights(sample_weight, n)
@@ -481,13 +506,52 @@ def concordance_index_score(
     parts = ends, entry, _scores(y_score, n), codes
     weight, ends, entry, score, codes = _seen(weight, *parts)
     if len(ends) == 0:
-        return _undefined("The concordance index", "there is no row")
+        return 0.0, 0.0
     right, tied, total, least = _pairs_in_time(
         weight, group_codes(codes, len(codes)), score, ends, entry
     )
     if not (total > least).any():
-        return _undefined("The concordance index", "no pair can be compared")
-    return float((right.sum() + 0.5 * tied.sum()) / total.sum())
+        return 0.0, 0.0
+    return float(right.sum() + 0.5 * tied.sum()), float(total.sum())
+
+
+def ratio_of_blocks(blocks, sums, predict, name, why):
+    """A score of whole groups in blocks, from the sums of each block.
+
+    Parameters
+    ----------
+    blocks : RowBlocks
+    sums : callable
+        (y, score, groups, weight) -> two numbers, whose sums have the score as ratio.
+    predict : callable
+        (X, offset) -> what is compared with y.
+    name, why : str
+        Of the score, and why it may be nan.
+    """
+    right, total = blocks.sum(_SumsOfGroups(sums, predict))
+    return right / total if total > 0 else _undefined(name, why)
+
+
+class _SumsOfGroups:
+    """A task: the sums of a block that holds whole groups."""
+
+    __name__ = "score"
+
+    def __init__(self, sums, predict):
+        self.sums, self.predict = sums, predict
+
+    def __call__(self, block):
+        X, y, weight, offset, groups = data_of(block)
+        if len(y) == 0:
+            return 0.0, 0.0
+        if groups is None and "group" not in (y.dtype.names or ()):
+            raise ValueError(
+                "Scores of groups in blocks need the group of each row, whole groups "
+                "in each block: pass groups= (rankings) or strata= (survival)."
+            )
+        X = block[0] if hasattr(block[0], "iloc") else X
+        offset = None if offset is None else offset[:, 0]
+        return self.sums(y, self.predict(X, offset), groups, weight)
 
 
 def _pairs_in_time(weight, codes, score, ends, entry):

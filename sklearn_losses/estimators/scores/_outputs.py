@@ -9,26 +9,30 @@ import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
 from sklearn_losses._machine._typing import ArrayLike
-from sklearn_losses.estimators._validation import check_weights
-from sklearn_losses.estimators.outputs._ordinal_model import codes_of
+from sklearn_losses.estimators._validation import check_weights, warn_caller
+from sklearn_losses.estimators.outputs._ordinal_model import codes_of, order_of
 from sklearn_losses.losses import Quantiles
 
 
-def _order(categories, *labels):
-    """The classes in their order: those given, or all labels sorted."""
+def _order(owner, categories, *labels):
+    """The classes in their order: those given or, as in a fit, those of the labels."""
     if categories is not None:
         return np.asarray(categories)
-    return np.unique(np.concatenate([np.asarray(each).ravel() for each in labels]))
+    for each in labels:
+        if getattr(getattr(each, "dtype", None), "ordered", False):
+            return order_of(owner, each, "auto")
+    every = np.concatenate([np.asarray(each).ravel() for each in labels])
+    return order_of(owner, every, "auto")
 
 
 def _codes(owner, y_true, y_pred, categories):
+    classes = _order(owner, categories, y_true, y_pred)
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if y_true.ndim != 1 or y_true.shape != y_pred.shape:
         raise ValueError(
             f"y_true and y_pred of {owner} must have one shape (n_samples,). Got "
             f"{y_true.shape} and {y_pred.shape}."
         )
-    classes = _order(categories, y_true, y_pred)
     return (codes_of(owner, each, classes) for each in (y_true, y_pred))
 
 
@@ -46,7 +50,9 @@ def ordinal_mae_score(
     y_true, y_pred : array-like of shape (n_samples,)
         Labels.
     categories : array-like of shape (n_classes,), default=None
-        The classes from the lowest to the highest. None: all labels, sorted.
+        The classes from the lowest to the highest. None: the order of an ordered
+        categorical of pandas, else the sorted labels, with a warning if they are
+        strings.
     sample_weight : array-like of shape (n_samples,), default=None
 
     Returns
@@ -88,7 +94,9 @@ def quadratic_weighted_kappa_score(
     y_true, y_pred : array-like of shape (n_samples,)
         Labels.
     categories : array-like of shape (n_classes,), default=None
-        The classes from the lowest to the highest. None: all labels, sorted.
+        The classes from the lowest to the highest. None: the order of an ordered
+        categorical of pandas, else the sorted labels, with a warning if they are
+        strings.
     sample_weight : array-like of shape (n_samples,), default=None
 
     Returns
@@ -113,6 +121,12 @@ def quadratic_weighted_kappa_score(
     owner = "quadratic_weighted_kappa_score"
     true, found = _codes(owner, y_true, y_pred, categories)
     weight = check_weights(sample_weight, len(true))
+    if (true == true[0]).all() and (found == true[0]).all():
+        warn_caller(
+            f"{owner} is nan, because all of y_true and y_pred are one class: there is "
+            "nothing to agree on."
+        )
+        return np.nan
     labels = np.arange(max(true.max(), found.max()) + 1)
     settings = dict(labels=labels, weights="quadratic", sample_weight=weight)
     return float(cohen_kappa_score(true, found, **settings))
@@ -137,7 +151,8 @@ def ranked_probability_score(
         Probabilities of the classes, in their order.
     categories : array-like of shape (n_classes,), default=None
         The classes from the lowest to the highest, as columns of y_proba are. None: the
-        sorted labels of y_true.
+        order of an ordered categorical of pandas, else the sorted labels of y_true,
+        with a warning if they are strings.
     sample_weight : array-like of shape (n_samples,), default=None
 
     Returns
@@ -160,14 +175,20 @@ def ranked_probability_score(
     >>> ranked_probability_score([0, 1, 2], [[1, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0.5]])
     0.16666666666666666
     """
-    owner, y_true = "ranked_probability_score", np.asarray(y_true)
-    probability = np.asarray(y_proba, dtype=np.float64)
-    classes = _order(categories, y_true)
+    owner, probability = "ranked_probability_score", np.asarray(y_proba, np.float64)
+    classes, y_true = _order(owner, categories, y_true), np.asarray(y_true)
     if probability.shape != (len(y_true), len(classes)):
         raise ValueError(
             f"y_proba of {owner} must have the shape ({len(y_true)}, {len(classes)}): "
             f"a column for each of the classes {classes.tolist()}. Got "
             f"{probability.shape}. Say which there are by categories=..."
+        )
+    is_none = (probability < 0).any(axis=1) | ~np.isclose(probability.sum(axis=1), 1.0)
+    if is_none.any():
+        i = int(np.flatnonzero(is_none)[0])
+        raise ValueError(
+            f"y_proba of {owner} must have rows of probabilities, >= 0, which sum to "
+            f"1: row {i} is {probability[i].tolist()}."
         )
     codes = codes_of(owner, y_true, classes)
     weight = check_weights(sample_weight, len(codes))

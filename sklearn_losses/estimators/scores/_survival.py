@@ -174,6 +174,9 @@ def integrated_brier_score(
     if len(columns) == 0:
         return _undefined("The Brier score", "there is no row")
     time, event = columns.T
+    if times[-1] > time.max():
+        why = f"no row is seen until times[-1]={times[-1]:g}, the last {time.max():g}"
+        return _undefined("The Brier score", why)
     is_over = time[:, None] <= times
     before, now = _at(censoring, time, "left"), _at(censoring, times)
     counts = event * (time <= times[-1])

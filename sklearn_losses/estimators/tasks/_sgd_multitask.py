@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any, Self
 
@@ -34,6 +34,16 @@ from sklearn_losses.estimators._watching import publish_curves
 from sklearn_losses.estimators.outputs._outputs import rows_of
 from sklearn_losses.estimators.outputs._sgd_outputs import JointSGD
 from sklearn_losses.estimators.tasks._task_fits import UNCERTAINTY, TasksFound
+from sklearn_losses.estimators.tasks._task_streams import (
+    MapStream,
+    RankStream,
+    are_published,
+    moments_of,
+    raw_of,
+    seen,
+    sizes_of,
+    units_of,
+)
 from sklearn_losses.estimators.tasks._task_targets import (
     NUMBERS,
     columns_of,
@@ -54,9 +64,11 @@ from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._shared_map import (
     Averaging,
+    Epochs,
     Fixed,
     GradientNorms,
     SharedMap,
+    batches_of,
 )
 from sklearn_losses.solvers.sgd._weights import coefficients
 from sklearn_losses.solvers.stream._stream import forget
@@ -105,6 +117,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         made, how much each task pulls at the map that all share. 'gradnorm' makes the
         gradients of tasks alike, and larger of those that learn slowly [1]_; 'dwa'
         gives more weight to tasks whose losses fall slowly from epoch to epoch [2]_.
+        An epoch of `partial_fit` is at least 1000 rows, of as many calls as they take.
 
     rank : int, default=None
         How many linear maps of the features all tasks share, as of `LinearMultiTask`.
@@ -167,9 +180,11 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
 
     Notes
     -----
-    In `partial_fit` by steps a row in which a task was not observed counts in its mean,
-    as the number of those to come is not known. With learning_rate='auto' it learns
-    each target by itself, from the rows in which it was observed.
+    In `partial_fit` by steps without a rank a row in which a task was not observed
+    counts in its mean, as the number of those to come is not known. With
+    learning_rate='auto' it learns each target by itself, from the rows in which it was
+    observed; with a rank, coef_ are then the nearest of that rank, which for squares is
+    reduced rank regression.
 
     References
     ----------
@@ -277,7 +292,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         else:
             coef, intercept = self._by_steps(problem, factors)
         self._publish_tasks(problem, coef, intercept, factors, dtype)
-        for name in ("_state", "_states"):
+        for name in ("_state", "_states", "_shared", "_of_rank"):
             vars(self).pop(name, None)
         self.t_ = 1.0 + problem.rows.n_rows  # to a stream it is worth its rows
         return self
@@ -347,41 +362,48 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         rows, given = problem.rows, problem.given[0]
         base = self._units_of_losses(problem, factors)
         loss = problem.joint_loss(base)
-        X = rows.to_dense() if not rows.is_sparse else _csr(rows)
-        centres, scales = _units_of(X, given, self.fit_intercept)
-        scheme = self.weights if isinstance(self.weights, str) else None
-        if scheme is None:
+        X = _as_array(rows)
+        weight = given * (len(given) / given.sum())
+        mean, squares = moments_of(X, weight, self.fit_intercept)
+        if not isinstance(self.weights, str):
             self._warn_of_units(problem, factors / base)
-        curves = TaskCurves(problem) if self.trace else None
-        steps = SharedMap(
-            loss,
-            np.array(problem.place),
-            SCHEMES.get(scheme, Fixed)(
-                factors if scheme in SCHEMES else factors / base
-            ),
-            min(self.rank, problem.n_outputs, rows.n_features),
-            float(np.max(price_of(self, rows.n_features, True).l2)),
-            batch_size=self.batch_size,
-            max_iter=self.max_iter,
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-            eta=self.eta0,
-            seed=draw_seed(self.random_state) if self.shuffle else None,
-            has_intercept=self.fit_intercept,
-            look=None if curves is None else curves.end,
-        )
+        steps = self._new_map(problem.place, problem.n_outputs, rows.n_features)
+        if not isinstance(self.weights, str):
+            steps.weights = Fixed(factors / base)
         y = np.column_stack(problem.targets)
         start = finite_start(loss, y[given > 0], given[given > 0]) * self.fit_intercept
         units = np.repeat(loss.units, loss.sizes).astype(np.float64)
-        weight = given * (len(given) / given.sum())
-        found = steps.solve(X, y, weight, centres, scales, units, start)
-        coef, intercept, curve, converged = found
+        seed = draw_seed(self.random_state) if self.shuffle else None
+        rng = np.random.default_rng(seed or 0)
+        steps.begin(rng, start, mean, units_of(mean, squares), units)
+
+        def epoch():
+            order = rng if self.shuffle else None
+            batches = batches_of(len(y), self.batch_size, order)
+            return steps.epoch(loss, base, X, y, weight, batches)
+
+        curves = TaskCurves(problem) if self.trace else None
+        look = None if curves is None else curves.end
+        epochs = Epochs(self.max_iter, self.n_iter_no_change, self.tol)
+        curve, converged = epochs.make(steps, epoch, look)
         self.loss_curve_, self.n_iter_ = np.array(curve), len(curve)
         if curves is not None:
             self._publish_task_curves(problem, curves)
         if not converged:
             self._warn_of_epochs()
-        return coef, intercept, steps.weights.factors * base
+        return *steps.found(), steps.weights.factors * base
+
+    def _new_map(self, place, n_outputs, n_features):
+        """The map that tasks share in steps."""
+        scheme = SCHEMES[self.weights] if isinstance(self.weights, str) else Fixed
+        return SharedMap(
+            np.asarray(place),
+            scheme(np.ones(max(place) + 1)),
+            min(self.rank, n_outputs, n_features),
+            float(np.max(price_of(self, n_features, True).l2)),
+            self.eta0,
+            self.fit_intercept,
+        )
 
     def _warn_of_units(self, problem, sizes):
         """Say so if steps would be those of one task."""
@@ -461,6 +483,9 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         rows = Rows(X, check)
         rows.verify()
         take = self._take_apart if self._schedule == AUTO else self._make_epoch
+        if self.rank is not None:
+            is_auto = self._schedule == AUTO
+            take = self._take_nearest if is_auto else self._take_shared
         found = take(rows, tasks, targets, weights, resumes)
         vars(self).update(self._fitted(None, X.dtype, *found))
         self.n_iter_ = 1
@@ -493,7 +518,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
             start = self._state_of_task(states[k], *own)
             model = copy(self)
             model.alpha, model.loss = self.alpha / factors[k], task.loss
-            here = _seen(targets[k], weights[k])
+            here = seen(targets[k], weights[k])
             if len(here) == 0:
                 new.append(start)
                 continue
@@ -537,13 +562,64 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         self._remember(state, resumes, False)
         return found
 
+    # What couples tasks in a stream is a rank.
+    def _take_nearest(self, rows, tasks, targets, weights, resumes):
+        """Learn apart, and publish the nearest coefficients of the rank."""
+        stream = copy(getattr(self, "_of_rank", None)) if resumes else None
+        apart = copy(self)
+        if are_published(self, stream and stream.published):
+            apart.coef_, apart.intercept_ = stream.apart
+        else:
+            stream = RankStream(tasks[-1].outputs.stop, rows.n_features)
+        stream.apart = apart._take_apart(rows, tasks, targets, weights, resumes)
+        self._states, self.t_, self._of_rank = apart._states, apart.t_, stream
+        weight = np.max([_or_ones(w, rows.n_rows) for w in weights], axis=0)
+        here = weight > 0
+        if here.any():
+            X, y = _as_array(rows)[here], [each[here] for each in targets]
+            stream.take(tasks, X, y, weight[here], self._factors(tasks)[1])
+        l2 = float(np.max(price_of(self, rows.n_features, True).l2))
+        return stream.nearest(l2, self.rank)
+
+    def _take_shared(self, rows, tasks, targets, weights, resumes):
+        """Make an epoch of the map that tasks share."""
+        stream, start = self._map_stream(rows, tasks, resumes), None
+        if resumes and not are_published(self, stream.published):
+            start = self._dense_coef().astype(np.float64), self.intercept_
+        weight = _or_ones(weights[0], rows.n_rows)
+        here = weight > 0
+        self._shared, self.t_ = stream, getattr(self, "t_", 1.0) + here.sum()
+        if not here.any():
+            n_outputs = tasks[-1].outputs.stop
+            zeros = np.zeros((n_outputs, rows.n_features)), np.zeros(n_outputs)
+            return start or stream.published or zeros
+        factors = None if isinstance(self.weights, str) else self._weights_of(tasks)
+        rng = np.random.default_rng(draw_seed(self.random_state))
+        X, y = _as_array(rows)[here], [each[here] for each in targets]
+        order = rng if self.shuffle else None
+        batches = list(batches_of(len(y[0]), self.batch_size, order))
+        return stream.take(tasks, X, y, weight[here], factors, rng, batches, start)
+
+    def _map_stream(self, rows, tasks, resumes):
+        """What the last call has left, with the parameters of now."""
+        place, n_outputs = self._factors(tasks)[0], tasks[-1].outputs.stop
+        new = self._new_map(place, n_outputs, rows.n_features)
+        stream = deepcopy(getattr(self, "_shared", None)) if resumes else None
+        if stream is None or stream.map.rank != new.rank:
+            return MapStream(new, rows.n_features, len(tasks))
+        stream.map.l2, stream.map.adam.size = new.l2, new.eta
+        if type(new.weights) is not type(stream.map.weights):
+            stream.map.weights = new.weights
+        return stream
+
     def _check_stream(self):
-        if isinstance(self.weights, str) or self.rank is not None:
-            which = "rank" if self.rank is not None else "weights"
+        self._check_scheme()
+        self._check_rank()
+        if self.weights == UNCERTAINTY:
             raise InvalidParameterError(
-                f"partial_fit of {type(self).__name__} cannot use "
-                f"{which}={getattr(self, which)!r}, which needs all rows. Use fit, or "
-                "weights=None or a dict."
+                f"partial_fit of {type(self).__name__} cannot use weights="
+                f"{self.weights!r}, which are those of a fit of all rows. Use fit, "
+                "weights='gradnorm' with a rank and steps, or a dict."
             )
 
     def _factors(self, tasks):
@@ -553,7 +629,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         return place, self._weights_of(tasks)[place] / np.bincount(place)[place]
 
     def _sum_of_tasks(self, rows, tasks, targets, weight):
-        sizes = [task.outputs.stop - task.outputs.start for task in tasks]
+        sizes = sizes_of(tasks)
         loss = Tasks([t.loss for t in tasks], sizes, self._factors(tasks)[1])
         n_outputs, n_rows = sum(sizes), rows.n_rows
         n_rows = n_rows if weight is None else max(np.count_nonzero(weight), 1)
@@ -568,6 +644,11 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         """The tasks of a stream, of which the first call names all labels."""
         losses = self.loss if isinstance(self.loss, Mapping) else {"y": self.loss}
         where = self._places(list(losses), names, values.shape[1])
+        if not isinstance(classes, (Mapping, type(None))):
+            raise TypeError(
+                "The 'classes' of SGDMultiTask.partial_fit must be a dict of a "
+                f"task's name to its labels, or None. Got {classes!r} instead."
+            )
         classes, tasks, first = dict(classes or {}), [], 0
         for name, given in losses.items():
             loss = self._loss_of_task(name, given, len(where[name]))
@@ -610,7 +691,10 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         for task in tasks:
             if task.classes is not None:
                 self.classes_.setdefault(task.name, []).append(task.classes)
-        self.weights_ = dict(zip(names, self._weights_of(tasks).tolist()))
+        factors = self._weights_of(tasks)
+        if isinstance(self.weights, str):
+            factors = self._shared.weights
+        self.weights_ = dict(zip(names, factors.tolist()))
         coef = np.asarray(self._dense_coef(), dtype=np.float64)
         raw = rows.dot(coef, np.asarray(self.intercept_, dtype=np.float64))
         means = [_mean_loss(t, raw, *own) for t, *own in zip(tasks, targets, weights)]
@@ -619,20 +703,17 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         return self
 
 
-def _seen(y, weight):
-    """The rows in which a target was observed, with a positive weight."""
-    here = ~np.isnan(y if y.ndim == 1 else y[:, 0])
-    here = here if weight is None else here & (weight > 0)
-    return np.flatnonzero(here).astype(np.uint32)
+def _or_ones(weight, n_rows):
+    return np.ones(n_rows) if weight is None else weight
 
 
 def _mean_loss(task, raw, y, weight):
     """nan if it was not observed."""
-    here = _seen(y, weight)
-    own = np.ascontiguousarray(raw[here, task.outputs])
-    own = own[:, 0] if task.loss.granularity == "point" else own
-    some_weight = None if weight is None else weight[here]
-    return task.loss.mean(y[here], own, some_weight) if len(here) else np.nan
+    here = seen(y, weight)
+    some = None if weight is None else weight[here]
+    if not len(here):
+        return np.nan
+    return task.loss.mean(y[here], raw_of(task, raw[here]), some)
 
 
 def _all_columns(model, n_outputs, n_features):
@@ -686,16 +767,9 @@ def _as_declared(values, task, owner):
     return found if own.shape[1] > 1 else found[:, 0]
 
 
-def _csr(rows):
+def _as_array(rows):
+    """Rows as numpy and scipy multiply them."""
+    if not rows.is_sparse:
+        return rows.to_dense()
     parts = rows.data, rows.columns, rows.starts
     return sparse.csr_array(parts, shape=(rows.n_rows, rows.n_features))
-
-
-def _units_of(X, weight, has_intercept):
-    """Centres of the features, and 1 / spread; sparse ones too are thought centred."""
-    share = weight / weight.sum()
-    mean = share @ X if has_intercept else np.zeros(X.shape[1])
-    squares = share @ (X.multiply(X) if sparse.issparse(X) else X * X)
-    spread = np.sqrt(np.maximum(squares - mean**2, 0.0))
-    is_constant = spread <= 1e-8 * np.sqrt(squares)
-    return mean, np.where(is_constant, 0.0, 1.0 / np.where(is_constant, 1.0, spread))

@@ -33,7 +33,7 @@ class RankProblem(TasksProblem):
         if rank >= min(self.n_outputs, d):
             return super().solve(factors, start)
         if start is not None:
-            matrix, shared = _halves(start[0], rank)
+            matrix, shared = halves(start[0], rank)
             return self._in_turn(factors, matrix, shared, start[1])
         zeros = np.zeros((self.n_outputs, d)), np.zeros(self.n_outputs)
         apart = self.apart(factors, zeros)
@@ -46,13 +46,9 @@ class RankProblem(TasksProblem):
         centred = raw - np.average(raw, axis=0, weights=self.given[0])
         covariance = np.cov(centred.T, aweights=self.given[0], ddof=0)
         bend = self._bend(raw + apart.intercept, factors)
-        root = np.sqrt(bend)
         l2 = price_of(self.model, self.rows.n_features, True).l2
-        coef = apart.coef
-        size = root[:, None] * (covariance + l2 / bend.mean() * (coef @ coef.T)) * root
-        kept = np.linalg.eigh(size)[1][:, ::-1][:, : self.model.rank]
-        fewer = (kept @ kept.T) @ (root[:, None] * coef) / root[:, None]
-        return _halves(fewer, self.model.rank)
+        rank = self.model.rank
+        return halves(nearest_of_rank(apart.coef, covariance, bend, l2, rank), rank)
 
     def _bend(self, raw, factors):
         """What each output counts: its mean second derivative, of some of the rows."""
@@ -61,11 +57,9 @@ class RankProblem(TasksProblem):
             here = np.flatnonzero(self.weight[k] > 0)[:FEW]
             own = np.ascontiguousarray(raw[here, task.outputs])
             own = own[:, 0] if task.loss.granularity == "point" else own
-            mean = np.mean(_curvature(task.loss, self.targets[k][here], own), axis=0)
+            mean = np.mean(curvature_of(task.loss, self.targets[k][here], own), axis=0)
             found[task.outputs] = self.factor(k, factors) * mean
-        if not found.any():  # as of Huber, of targets that are all far
-            found = np.ones(self.n_outputs)
-        return np.maximum(found, 1e-8 * found.max())
+        return found
 
     # ------------------------------------------------------------------ in turn
     def _in_turn(self, factors, matrix, shared, intercept):
@@ -75,7 +69,7 @@ class RankProblem(TasksProblem):
         constant = float(factors @ self.losses(0.0 * (matrix @ shared), best))
         value, passes = np.inf, 0
         for _ in range(MOST_TURNS):
-            matrix, shared = _halves(matrix @ shared, rank)
+            matrix, shared = halves(matrix @ shared, rank)
             objective = self.joint_objective(Mapped(loss, matrix, intercept), rank)
             start = shared, np.zeros(rank)
             found = OutputsSolver(**settings).solve(objective, start)
@@ -105,7 +99,29 @@ class RankProblem(TasksProblem):
         )
 
 
-def _curvature(loss, y, raw):
+def nearest_of_rank(coef, covariance, bend, l2, rank):
+    """The coefficients of a rank whose predictions are the nearest to given ones.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_outputs, n_features)
+    covariance : ndarray of shape (n_outputs, n_outputs)
+        Of what they predict.
+    bend : ndarray of shape (n_outputs,)
+        What the square of a distance counts: the second derivatives of losses.
+    l2 : float or ndarray of shape (n_features,)
+    rank : int
+    """
+    if not bend.any():  # as of Huber, of targets that are all far
+        bend = np.ones(len(bend))
+    bend = np.maximum(bend, 1e-8 * bend.max())
+    root = np.sqrt(bend)
+    size = root[:, None] * (covariance + l2 / bend.mean() * (coef @ coef.T)) * root
+    kept = np.linalg.eigh(size)[1][:, ::-1][:, :rank]
+    return (kept @ kept.T) @ (root[:, None] * coef) / root[:, None]
+
+
+def curvature_of(loss, y, raw):
     """Second derivatives, 1 where there are none."""
     if not loss.differentiable or not loss.checked().has_curvature:
         return np.ones(raw.shape)
@@ -117,7 +133,7 @@ def _orthonormal(rows):
     return np.linalg.qr(rows.T)[0].T.copy()
 
 
-def _halves(coef, rank):
+def halves(coef, rank):
     """coef as a product, of which the first has orthonormal columns."""
     left, size, right = np.linalg.svd(coef, full_matrices=False)
     left, right = left[:, :rank], size[:rank, None] * right[:rank]

@@ -13,6 +13,7 @@ cdef enum:
     N_BARRON = 132
     FAR_BARRON = 16  # from there on alpha is 0 or 2, and Cauchy's or Gauss's
     FAR_TWEEDIE = 7  # the power is in (1.0009, 1.9991)
+    MOST_AMOUNTS = 27  # exp of it: with more of them a target is a number without noise
 
 cdef extern from *:
     """
@@ -178,7 +179,7 @@ cdef inline Series tweedie_series(double log_y, double log_f, double p) noexcept
         j = middle if side == 0 else middle - step
         while j >= 1.0:
             far = j * c - lgamma(j + 1.0) - lgamma(j * a) - most
-            if far < -37.0:
+            if not far >= -37.0:
                 break
             weight, psi = exp(far), digamma(j * a)
             by_p = j * (c1 - psi * a1) - shift
@@ -206,8 +207,10 @@ cdef inline double tweedie(const double *own, const double *y, Py_ssize_t y_size
 
     Its mean is e^r, its variance f e^(p r), 1 < p = 1 + expit(u) < 2. With the mean number m
     and the mean of an amount t, it is m of a 0, and else m + y / t + log y - log of a sum.
+    A dispersion that leaves next to no noise goes on as where it left a little.
     """
-    cdef double r = raw[0], log_f = raw[1]
+    cdef double r = raw[0], log_f = raw[1], least_f
+    cdef bint is_least = False
     cdef double u = raw[2] if fabs(raw[2]) < FAR_TWEEDIE else (
         FAR_TWEEDIE if raw[2] > 0.0 else -FAR_TWEEDIE)
     cdef double q = expit(u), k = expit(-u), v = q * k, p = 1.0 + q
@@ -218,6 +221,10 @@ cdef inline double tweedie(const double *own, const double *y, Py_ssize_t y_size
         return NAN
     s.value = s.f = s.p = s.ff = s.fp = s.pp = 0.0
     if y[0] > 0.0:
+        least_f = k * log(y[0]) - log(k) - MOST_AMOUNTS
+        is_least = log_f < least_f
+        log_f = max(log_f, least_f)
+        m = value = exp(k * r - log_f) / k
         s = tweedie_series(log(y[0]), log_f, p)
         t = y[0] * exp(-q * r - log_f) / q
         value += t + log(y[0]) - s.value
@@ -238,4 +245,8 @@ cdef inline double tweedie(const double *own, const double *y, Py_ssize_t y_size
         h[3] = v * (m * (k * m1 - 1.0) - t * (q * t1 + 1.0))
         h[4] = v * (-m * m1 - t * t1 - s.fp)
         h[5] = v * v * by_pp + v * (k - q) * by_p
+    if is_least and g != NULL:
+        g[1] = 0.0
+    if is_least and h != NULL:
+        h[1] = h[2] = h[4] = 0.0
     return value

@@ -420,6 +420,27 @@ cdef inline double censored(const double *own, const double *y, Py_ssize_t y_siz
     return value
 
 
+cdef inline double censored_steps(
+        const double *own, const double *y, Py_ssize_t y_size, const double *raw, Py_ssize_t n,
+        double *g, double *h) noexcept nogil:
+    """The same of raw = (m, log scale): not convex, but any step ends at a scale."""
+    cdef double s = exp(-raw[1]), d = s * raw[0], value, a, b, aa, ab, bb
+    cdef double[2] of, slopes
+    cdef double[3] bends
+    of[0], of[1] = d, s
+    value = censored(own, y, y_size, of, n, slopes if g != NULL or h != NULL else NULL,
+                     bends if h != NULL else NULL)
+    if g != NULL:
+        a, b = slopes[0], slopes[1]
+        g[0], g[1] = s * a, -d * a - s * b
+    if h != NULL:
+        a, b, aa, ab, bb = slopes[0], slopes[1], bends[0], bends[1], bends[2]
+        h[0] = s * s * aa
+        h[1] = -s * (d * aa + s * ab + a)
+        h[2] = d * d * aa + 2.0 * d * s * ab + s * s * bb + d * a + s * b
+    return value
+
+
 # --------------------------------------------------------------------- distributions
 cdef inline double location_scale(
         const double *own, const double *y, Py_ssize_t y_size, const double *raw, Py_ssize_t n,

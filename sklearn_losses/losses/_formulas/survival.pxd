@@ -195,6 +195,16 @@ cdef inline double even_cox(const Group *g) noexcept nogil:
     return value
 
 
+cdef struct RiskSets:
+    # What the way back in time, in which risk sets grow, leaves for that forward.
+    double *rho               # of a row, relative to its ...
+    double *top               # ... maximum of r over the risk set
+    double *of_all            # at the first row of a time: as in Ties
+    double *of_events
+    double *square_of_all
+    double *square_of_events
+
+
 cdef inline double cox(const void *params, const Group *g) noexcept nogil:
     """y is the time and whether it is that of an event; params says whether Efron's.
 
@@ -209,17 +219,14 @@ cdef inline double cox(const void *params, const Group *g) noexcept nogil:
     cdef const double *y = g.y
     cdef const double *r = g.raw
     cdef const double *w = g.weight
-    cdef double *rho = g.work
-    cdef double *top = rho + n          # the maximum of r over the risk set
-    cdef double *of_all = top + n       # at the first row of a time: as in Ties
-    cdef double *of_events = of_all + n
-    cdef double *square_of_all = of_events + n
-    cdef double *square_of_events = square_of_all + n
-    cdef double *S_v = square_of_events + n
+    cdef RiskSets s
+    cdef double *S_v = g.work + 6 * n
     cdef double *E_v = S_v + k
-    cdef double m = -INFINITY, largest, factor, S = 0.0, E, W, value = 0.0
+    cdef double m = -INFINITY, largest, factor, rho, S = 0.0, E, W, value = 0.0
     cdef Ties t
     cdef bint wants_product = g.product != NULL, differ
+    s.rho, s.top, s.of_all, s.of_events = g.work, g.work + n, g.work + 2 * n, g.work + 3 * n
+    s.square_of_all, s.square_of_events = g.work + 4 * n, g.work + 5 * n
     if not wants_product:
         k = 0
     for j in range(k):
@@ -244,24 +251,24 @@ cdef inline double cox(const void *params, const Group *g) noexcept nogil:
             for j in range(k):
                 E_v[j] = 0.0
         for i in range(begin, end):
-            rho[i] = w[i] * exp(r[i] - m)
-            top[i] = m
-            S += rho[i]
+            rho = w[i] * exp(r[i] - m)
+            s.rho[i], s.top[i] = rho, m
+            S += rho
             for j in range(k):
-                S_v[j] += rho[i] * g.v[i * k + j]
+                S_v[j] += rho * g.v[i * k + j]
             if y[i * size + EVENT] != 0.0:
-                E += rho[i]
+                E += rho
                 W += w[i]
                 value += w[i] * (m - r[i])
                 if differ:
                     for j in range(k):
-                        E_v[j] += rho[i] * g.v[i * k + j]
-        of_all[begin] = of_events[begin] = 0.0
-        square_of_all[begin] = square_of_events[begin] = 0.0
+                        E_v[j] += rho * g.v[i * k + j]
+        s.of_all[begin] = s.of_events[begin] = 0.0
+        s.square_of_all[begin] = s.square_of_events[begin] = 0.0
         if d > 0:
             value += ties_of(&t, S, E, W, d, efron)
-            of_all[begin], of_events[begin] = t.of_all, t.of_events
-            square_of_all[begin], square_of_events[begin] = (
+            s.of_all[begin], s.of_events[begin] = t.of_all, t.of_events
+            s.square_of_all[begin], s.square_of_events[begin] = (
                 t.square_of_all, t.square_of_events)
             # Sums of means of v, which wait where the product of the rows will stand.
             for j in range(k):
@@ -273,19 +280,15 @@ cdef inline double cox(const void *params, const Group *g) noexcept nogil:
                         t.s_of_events * S_v[j] - t.e_of_events * E_v[j])
         end = begin
     if g.gradient != NULL or g.curvature != NULL or wants_product:
-        cox_forward(g, k, efron, rho, top, of_all, of_events, square_of_all, square_of_events,
-                    S_v, E_v)
+        cox_forward(g, &s, k, efron, S_v, E_v)
     return value
 
 
-cdef inline void cox_forward(const Group *g, Py_ssize_t k, bint efron, const double *rho,
-                             const double *top, const double *of_all,
-                             const double *of_events, const double *square_of_all,
-                             const double *square_of_events, double *V,
-                             double *V_of_events) noexcept nogil:
+cdef inline void cox_forward(const Group *g, const RiskSets *s, Py_ssize_t k, bint efron,
+                             double *V, double *V_of_events) noexcept nogil:
     """Derivatives, from what the way back has left: sums over the times so far."""
     cdef Py_ssize_t n = g.n, size = g.y_size, begin = 0, end, i, j, d
-    cdef double A = 0.0, A2 = 0.0, m = top[0], factor, a, a2
+    cdef double A = 0.0, A2 = 0.0, m = s.top[0], factor, a, a2, rho
     cdef bint is_event, differ
     for j in range(k):
         V[j] = 0.0
@@ -294,9 +297,9 @@ cdef inline void cox_forward(const Group *g, Py_ssize_t k, bint efron, const dou
         while end < n and g.y[end * size] == g.y[begin * size]:
             d += g.y[end * size + EVENT] != 0.0
             end += 1
-        if top[begin] != m:
-            factor = exp(top[begin] - m)
-            m = top[begin]
+        if s.top[begin] != m:
+            factor = exp(s.top[begin] - m)
+            m = s.top[begin]
             A *= factor
             A2 *= factor * factor
             for j in range(k):
@@ -310,20 +313,22 @@ cdef inline void cox_forward(const Group *g, Py_ssize_t k, bint efron, const dou
                 V[j] += g.product[begin * k + j]
         for i in range(begin, end):
             is_event = g.y[i * size + EVENT] != 0.0
-            a = rho[i] * (A + (of_events[begin] if is_event else of_all[begin]))
+            rho = s.rho[i]
+            a = rho * (A + (s.of_events[begin] if is_event else s.of_all[begin]))
             if g.gradient != NULL:
                 g.gradient[i] = a - g.weight[i] if is_event else a
             if g.curvature != NULL:
-                a2 = A2 + (square_of_events[begin] if is_event else square_of_all[begin])
-                g.curvature[i] = max(a - rho[i] * rho[i] * a2, 0.0)
+                a2 = A2 + (
+                    s.square_of_events[begin] if is_event else s.square_of_all[begin])
+                g.curvature[i] = max(a - rho * rho * a2, 0.0)
             if is_event and differ:
                 for j in range(k):
-                    g.product[i * k + j] = a * g.v[i * k + j] - rho[i] * V_of_events[j]
+                    g.product[i * k + j] = a * g.v[i * k + j] - rho * V_of_events[j]
             else:
                 for j in range(k):
-                    g.product[i * k + j] = a * g.v[i * k + j] - rho[i] * V[j]
-        A += of_all[begin]
-        A2 += square_of_all[begin]
+                    g.product[i * k + j] = a * g.v[i * k + j] - rho * V[j]
+        A += s.of_all[begin]
+        A2 += s.square_of_all[begin]
         begin = end
 
 

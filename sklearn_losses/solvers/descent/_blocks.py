@@ -13,12 +13,14 @@ import numpy as np
 
 from sklearn_losses.design._centred import Sums
 from sklearn_losses.penalties._price import Price
-from sklearn_losses.problem._blocks import Point
+from sklearn_losses.problem._blocks import Point, second_order
 from sklearn_losses.problem._blocks_duality import BlocksDual, Slopes, dual_part
 from sklearn_losses.solvers.descent._gap import Gap
+from sklearn_losses.solvers.descent._groups import GroupGap, kinds_of
 from sklearn_losses.solvers.descent._line_search import ENOUGH, length_of_grid
 from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
 from sklearn_losses.solvers.descent._settings import SETTINGS
+from sklearn_losses.terms._groups import GroupModel
 from sklearn_losses.terms._term import LossTerm, has_minimum_0
 
 PATIENCE = 2  # bounds that were not better, until others are tried, too
@@ -41,7 +43,7 @@ def sweep(block, point, h, unit, second):
     Returns
     -------
     numbers : ndarray
-        Value, excess, size, steepness.
+        Value, excess, size, steepness and, of groups, what the slopes prove.
     first : ndarray
     second : ndarray or None
     of_c : ndarray or None
@@ -53,7 +55,13 @@ def sweep(block, point, h, unit, second):
     sums = Sums(problem.features, problem.n_outputs, second=second)
     along = np.empty_like(raw)
     seen = problem.sweep(sums, raw, h, along, theta)
-    numbers = np.array([seen.value, seen.excess, seen.size, seen.steepness])
+    numbers = [seen.value, seen.excess, seen.size, seen.steepness, 0.0]
+    if problem.couples_rows:
+        offset, slopes = problem.term.offset, seen.whole.slopes
+        numbers[-1] = seen.whole.conjugate - (
+            0.0 if offset is None else slopes @ offset
+        )
+    numbers = np.array(numbers)
     if second is None:
         return numbers, sums.first, None, None, Largest(0.0)
     largest = seen.largest_curvature if problem.is_steep else 0.0
@@ -73,6 +81,11 @@ def dual_and_sweep(block, slopes, mix, factor, other, h, unit, second):
     return dual_part(block, slopes, mix, factor), seen
 
 
+def dual_and_second_order(block, slopes, mix, factor):
+    """`dual_part` of slopes, and `second_order` where they are from."""
+    return dual_part(block, slopes, mix, factor), second_order(block, slopes.point)
+
+
 def line(block, point, direction, lengths, h):
     """The loss of a block along a direction, and its slopes."""
     features, term, p = point.seen_from(block)
@@ -85,7 +98,8 @@ def line(block, point, direction, lengths, h):
 def hessian(block, point, h, unit):
     """The Hessian of a block's loss of all outputs, and the sum of the traces."""
     problem, raw = _problem(block, point, unit)
-    return problem.hessian(raw + problem.features.raw(point.theta), h)
+    theta = point.theta if block.is_joint else point.theta[0]
+    return problem.hessian(raw + problem.features.raw(theta), h)
 
 
 def product(block, point, h, unit, v):
@@ -107,7 +121,8 @@ def _problem(block, point, unit):
     features, term = point.features(block), block.term()
     term.unit = unit
     raw = np.zeros(term.shape) if term.offset is None else term.offset.copy()
-    return CentredProblem(term, features, Price(), True), raw
+    kind, _ = kinds_of(block)
+    return kind(term, features, Price(), True), raw
 
 
 # ------------------------------------------------------------------- what they add to
@@ -142,6 +157,7 @@ class Passes:
         self.point_at_0 = Point(features.mean, features.scale, None)
         self.n, self._seen, self.second = 0, {}, None
         self._next, self.minimum, self._h = None, None, 0.0
+        self.polishes, self.last_second = False, None
 
     def point(self, theta):
         return self.point_at_0.at(np.atleast_2d(theta).copy())
@@ -149,6 +165,14 @@ class Passes:
     @property
     def loss(self):
         return self.blocks.pose.loss
+
+    @property
+    def of_classes(self):
+        """The weights of classes, as slopes of rows are weighted."""
+        pose = self.blocks.pose
+        return pose.of_classes and pose.loss.split_weight()[1] * np.array(
+            pose.of_classes
+        )
 
     def sum(self, task, *args):
         self.n += 1
@@ -183,6 +207,12 @@ class Passes:
 
     def dual(self, slopes, mix, factor):
         """The sums of `dual_part`."""
+        if self._next is None and self.polishes and slopes.are_own:
+            # Where they are enough the fit ends, and wants the Hessian.
+            parts = slopes, mix, factor
+            found, second = self.sum(dual_and_second_order, *parts)
+            self.last_second = slopes.point.theta, second
+            return found
         if self._next is None:
             return self.sum(dual_part, slopes, mix, factor)
         (there, h, second), self._next = self._next, None
@@ -206,12 +236,14 @@ class Passes:
 
 def _swept(found, theta, second):
     """What `sweep` has found in all blocks, as `Swept`."""
-    (value, excess, size, steepness), first, by_c, of_c, largest = found
+    (value, excess, size, steepness, proved), first, by_c, of_c, largest = found
     seen = Swept(BlockSums(first, by_c, of_c, second), value, excess)
     seen.size, seen.steepness, seen.largest = size, steepness, float(largest)
     seen.moment = seen.along = float(np.vdot(first.reshape(theta.shape), theta))
     if second is not None:
         seen.curvature = float(of_c.sum())
+    seen.whole = GroupModel(value, None, None, excess, conjugate=proved)
+    seen.whole.size, seen.whole.steepness = size, steepness
     return seen
 
 
@@ -311,10 +343,10 @@ class BlocksTerm(LossTerm):
 
 
 def _masses(seen):
-    """The sizes of the slopes of both signs, of points."""
+    """The sizes of the slopes of both signs of points, or the sums of each output."""
     of_g = seen.sums.of_g
     if len(of_g) > 1:
-        return None
+        return of_g
     up = 0.5 * (seen.steepness + of_g[0])
     return np.array([up, seen.steepness - up])
 
@@ -392,6 +424,29 @@ class BlocksProblem(CentredProblem):
         at = passes.point(raw), h, unit
         _, curvature = passes.sum(product, *at, np.zeros_like(raw))
         return lambda v: passes.sum(product, *at, v)[0], curvature
+
+
+class BlocksGroupProblem(BlocksProblem):
+    """The same of groups, of which each block has whole ones."""
+
+    couples_rows = True
+
+
+class BlocksGroupGap(GroupGap):
+    """The gap of groups in blocks, whose slopes come with what they prove."""
+
+    def _seen_ahead(self, descent, step):
+        # The step will most probably be made: its end is seen then.
+        there, h = descent.state.raw + step.direction, descent.smoothing.width
+        seen = descent.problem.term.seen(there, h)
+        return seen.whole, step.new, seen.sums.by_g[0]
+
+
+def kinds_in_blocks(objective):
+    """The problem and the gap of an objective of rows in blocks."""
+    if objective.loss.granularity == "group":
+        return BlocksGroupProblem, BlocksGroupGap
+    return BlocksProblem, BlocksGap
 
 
 class BlocksGap(Gap):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
-from sklearn_losses.solvers.descent._blocks import BlocksGap, BlocksProblem
+from sklearn_losses.solvers.descent._blocks import kinds_in_blocks
 from sklearn_losses.solvers.descent._curvature import Curvature
 from sklearn_losses.solvers.descent._descent import Descent, Limits
 from sklearn_losses.solvers.descent._exact import has_exact_curvature, polished
@@ -235,10 +235,12 @@ class Certified(Solver):
         self.method = descent.models.method_of(descent.model)
         state = descent.state
         value, curvature = state.best if features.is_near else None, None
-        if self.polish and has_exact_curvature(objective):
+        is_stopped = descent.limits.stop.is_set()
+        if self.polish and has_exact_curvature(objective) and not is_stopped:
             start = np.atleast_2d(coef), np.atleast_1d(intercept)
             is_dear = blocks is not None
-            parts = *start, objective.sums, is_dear
+            known = descent.problem.term.passes.last_second if is_dear else None
+            parts = *start, objective.sums, is_dear, known
             coef, intercept, curvature = polished(objective, *parts)
             value = curvature.value if is_dear else None
         n_passes = descent.problem.passes if blocks is None else blocks.log.n - looks
@@ -271,10 +273,14 @@ class Certified(Solver):
             at_hand = objective.blocks is not None  # its passes cost nothing
             passes += 0 if at_hand else math.ceil(sample.passes / SAMPLE)
             curvature = sample.curvature if width == 0 else None
-            renews = at_hand and not objective.is_joint
+            # Of points, whose curvatures a first pass sums for little more.
+            renews = at_hand and objective.loss.granularity == "point"
         models = Models(self.method, self.may_change, curvature, renews)
         parts = models, Smoothing(width), point, passes
         descent = self._descent(limits, objective, features, *parts)
+        if objective.blocks is not None:
+            polishes = self.polish and has_exact_curvature(objective)
+            descent.problem.term.passes.polishes = polishes
         descent.known = self.memory and self.memory.start
         while not descent.ended:
             with np.errstate(all="ignore"):
@@ -289,9 +295,8 @@ class Certified(Solver):
     @staticmethod
     def _descent(limits, objective, features, models, smoothing, point, passes):
         """The descent of an objective to a gap, if it has one."""
-        kind, gap = kinds_of(objective)
-        if objective.blocks is not None:
-            kind, gap = BlocksProblem, BlocksGap
+        is_here = objective.blocks is None
+        kind, gap = (kinds_of if is_here else kinds_in_blocks)(objective)
         problem = kind.of(objective, features, objective.term(), passes)
         stopping = gap(limits) if objective.has_gap else Tolerance(limits)
         descent = Descent(problem, limits, stopping, models, smoothing, point)

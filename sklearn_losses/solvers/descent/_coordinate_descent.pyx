@@ -15,18 +15,50 @@ cdef enum:
 cdef double SHORT = 1e-6  # of the first step squared
 
 
-def minimize_quadratic(const double[:, :, ::1] blocks, const double[:, ::1] left,
-                       const double[:, ::1] right, const double[::1] gradient,
+cdef class BlockMatrix:
+    """A symmetric matrix B: blocks on its diagonal, less left right'.
+
+    Parameters
+    ----------
+    blocks : ndarray of shape (n_blocks, size, size)
+        Symmetric; B has d = n_blocks * size rows.
+    left, right : ndarray of shape (d, rank), default=None
+        left right' is symmetric. None: there is no such part.
+    """
+
+    cdef readonly object blocks
+    cdef readonly object left
+    cdef readonly object right
+
+    def __init__(self, blocks, left=None, right=None):
+        self.blocks = blocks
+        if left is None:
+            left = right = np.empty((blocks.shape[0] * blocks.shape[1], 0))
+        self.left, self.right = left, right
+
+    def product(self, v):
+        """B v."""
+        found = (self.blocks @ v.reshape(len(self.blocks), -1, 1)).ravel()
+        return found - self.left @ (self.right.T @ v)
+
+    def chosen(self, places):
+        """The rows and columns of some coordinates, as an array."""
+        size = self.blocks.shape[1]
+        which, place = places // size, places % size
+        found = self.blocks[which[:, None], place[:, None], place]
+        found = np.where(which[:, None] == which, found, 0.0)
+        return found - self.left[places] @ self.right[places].T
+
+
+def minimize_quadratic(BlockMatrix matrix, const double[::1] gradient,
                        const double[::1] u, const double[::1] l1, const double[::1] low,
                        const double[::1] high, int max_sweeps, double tol):
     """argmin over delta of gradient.delta + delta' B delta / 2 + sum l1 |u + delta|.
 
     Parameters
     ----------
-    blocks : ndarray of shape (n_blocks, size, size)
-        The symmetric blocks on the diagonal of B + left right', of d rows.
-    left, right : ndarray of shape (d, rank)
-        left right' is symmetric. Coordinates without curvature in B do not move.
+    matrix : BlockMatrix
+        B. Coordinates without curvature in it do not move.
     gradient, u, l1 : ndarray of shape (d,)
     low, high : ndarray of shape (d,)
         What u + delta is at least and at most, as u is.
@@ -40,6 +72,8 @@ def minimize_quadratic(const double[:, :, ::1] blocks, const double[:, ::1] left
     ndarray of shape (d,)
         u + delta.
     """
+    cdef const double[:, :, ::1] blocks = matrix.blocks
+    cdef const double[:, ::1] left = matrix.left, right = matrix.right
     cdef Py_ssize_t b, i, j, k, sweep, size = blocks.shape[1], rank = left.shape[1]
     cdef double step, here, curvature, target, largest, first = 0.0
     found, slope_array = np.array(u), np.array(gradient)
@@ -94,8 +128,7 @@ def wants_to_move(const double[::1] x, const double[::1] slope, const double[::1
     return bool(moves)
 
 
-def minimize_blocks(const double[:, :, ::1] blocks, const double[:, ::1] left,
-                    const double[:, ::1] right, const double[::1] gradient,
+def minimize_groups(BlockMatrix matrix, const double[::1] gradient,
                     const double[::1] u, const double[::1] l1,
                     const Py_ssize_t[::1] members, const Py_ssize_t[::1] starts,
                     const double[::1] weight, int max_sweeps, double tol):
@@ -117,6 +150,8 @@ def minimize_blocks(const double[:, :, ::1] blocks, const double[:, ::1] left,
     ndarray of shape (d,)
         u + delta.
     """
+    cdef const double[:, :, ::1] blocks = matrix.blocks
+    cdef const double[:, ::1] left = matrix.left, right = matrix.right
     cdef Py_ssize_t g, a, c, i, j, k, m, b, sweep, size = blocks.shape[1]
     cdef Py_ssize_t rank = left.shape[1], n_groups = weight.shape[0]
     cdef Py_ssize_t largest_group = np.diff(starts).max(initial=1)
@@ -146,7 +181,7 @@ def minimize_blocks(const double[:, :, ::1] blocks, const double[:, ::1] left,
                             inner[a, c] = blocks[j // size, j % size, i % size]
                         for k in range(rank):
                             inner[a, c] -= left[j, k] * right[i, k]
-                moved = solve_block(inner, local, l1, &members[starts[g]], m, weight[g])
+                moved = solve_group(inner, local, l1, &members[starts[g]], m, weight[g])
                 largest = fmax(largest, moved)
                 if moved == 0.0:
                     continue
@@ -177,7 +212,7 @@ cdef inline bint are_zero(double[::1] x, const Py_ssize_t *members,
     return True
 
 
-cdef double solve_block(double[:, ::1] inner, double[:, ::1] local, const double[::1] l1,
+cdef double solve_group(double[:, ::1] inner, double[:, ::1] local, const double[::1] l1,
                         const Py_ssize_t *members, Py_ssize_t m,
                         double weight) noexcept nogil:
     """Proximal steps until they are short; returns a bound of step' inner step."""

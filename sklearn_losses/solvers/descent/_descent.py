@@ -326,7 +326,7 @@ class Descent:
         state, term = self.state, self.problem.term
         before = self.smoothing.width
         self.smoothing.narrow(term, state.raw, divisor)
-        is_known = self.problem.couples_rows and hasattr(self.model, "minimum_after")
+        is_known = self.problem.follows_kinks and hasattr(self.model, "minimum_after")
         if is_known and self.smoothing.width > 0:
             self._follow(before)
         self.model.forget()

@@ -38,6 +38,8 @@ class ExactCurvature:
     intercept : ndarray of shape (n_outputs,)
     blocks : RowBlocks, default=None
         Where the rows are; None: those of the objective.
+    known : tuple or None, default=None
+        A theta, and what `second_order` has found of the rows there.
 
     Attributes
     ----------
@@ -52,7 +54,7 @@ class ExactCurvature:
         If the loss has kinks, or no second derivatives.
     """
 
-    def __init__(self, objective, coef, intercept, blocks=None):
+    def __init__(self, objective, coef, intercept, blocks=None, known=None):
         if not objective.loss.differentiable:
             raise ValueError(
                 f"{objective.loss!r} has kinks, and no curvature there. Use a loss "
@@ -68,22 +70,36 @@ class ExactCurvature:
         mean, scale, _ = mean_and_scale(self.blocks, objective.fit_intercept)
         price = objective.penalty
         scale = price.units(scale)
-        moves = np.append(scale > 0, objective.fit_intercept)
+        moves = np.tile(np.append(scale > 0, objective.fit_intercept), (len(coef), 1))
+        if objective.moves is not None:
+            moves[:, -1] = True
+            moves &= objective.moves
         is_held = (coef == 0) & (np.broadcast_to(price.l1, coef.shape) > 0)
         if price.norm is not None:
             is_held |= price.norm.is_at_0(coef)
-        low, high = (1.0 - AT_BOUND) * price.low, (1.0 - AT_BOUND) * price.high
-        is_held |= (coef <= low) | (coef >= high)
+        is_held |= self._is_beyond(coef, price, 1.0 - AT_BOUND, np.greater_equal)
         held = np.append(is_held, np.zeros((len(coef), 1), bool), axis=1)
-        self.free = np.tile(moves, len(coef)) & ~held.ravel()
+        self.free = (moves & ~held).ravel()
         self.price = price.scaled(scale)
         d = len(scale)
         self.l2 = np.append(np.broadcast_to(self.price.l2, d), 0.0)
         self.l1 = np.append(np.broadcast_to(self.price.l1, d), 0.0)
         u = np.divide(coef, scale, out=np.zeros(coef.shape), where=scale > 0)
         theta = np.column_stack([u, intercept + coef @ mean])
-        self.point = Point(mean, scale, theta)
-        self.look(theta)
+        self.point, found = Point(mean, scale, theta), None
+        if known is not None and _is_same(known[0], theta):
+            theta, found = known
+        self.look(theta, found)
+
+    def is_outside(self, theta):
+        """Whether coefficients are beyond bounds."""
+        return self._is_beyond(theta[:, :-1], self.price, 1.0, np.greater).any()
+
+    def _is_beyond(self, u, price, share, beyond):
+        """Which coefficients are beyond a share of their bounds, or at it."""
+        found = beyond(u, share * price.high) | beyond(-u, -share * price.low)
+        found[self.objective.n_bounded :] = False
+        return found
 
     def uncentred(self, theta):
         """coef and intercept."""
@@ -91,10 +107,11 @@ class ExactCurvature:
         coef = u * self.point.scale
         return coef, at_mean - coef @ self.point.mean
 
-    def look(self, theta):
-        """Hessian and gradient at a point."""
+    def look(self, theta, found=None):
+        """Hessian and gradient at a point, which a pass may have found."""
         self.theta, self.point = theta, self.point.at(theta)
-        value, gradient, of_loss = self.blocks.sum(second_order, self.point)
+        found = self.blocks.sum(second_order, self.point) if found is None else found
+        value, gradient, of_loss = found
         self.matrix = of_loss + self.penalty_matrix()
         gradient = (gradient + self.penalty_slope(theta)).ravel()
         self.gradient = np.where(self.free, gradient, 0.0)
@@ -119,7 +136,8 @@ class ExactCurvature:
 
     def slope_of(self, objective):
         """The first derivatives of another objective of these rows at this point."""
-        gradient = LocalBlocks([objective]).sum(first_order, self.point)[1]
+        blocks = objective.sums or LocalBlocks([objective])
+        gradient = blocks.sum(first_order, self.point)[1]
         return gradient + self.penalty_slope(self.theta, objective.penalty)
 
     def trust(self, theta):
@@ -220,6 +238,12 @@ def has_exact_curvature(objective):
     return objective.loss.differentiable and objective.penalty.has_curvature
 
 
+def sees_differences(objective):
+    """Whether what all outputs have in common is for nobody to see, as of classes."""
+    has_own = objective.moves is not None
+    return objective.is_joint and not has_own and objective.loss.has_conjugate
+
+
 def on_support(objective, coef):
     """The objective of the features that a penalty has let in; the others are 0.
 
@@ -242,7 +266,12 @@ def on_support(objective, coef):
     return objective.with_columns(kept), kept
 
 
-def polished(objective, coef, intercept, blocks=None, is_dear=False):
+def _is_same(one, other):
+    """Whether points differ by rounding alone."""
+    return np.abs(one - other).max() <= SETTLED * np.abs(other).max()
+
+
+def polished(objective, coef, intercept, blocks=None, is_dear=False, known=None):
     """The minimum near coefficients, by exact Newton steps.
 
     Coefficients that are 0 with an l1 norm, or at a bound, stay so. No sign changes
@@ -250,7 +279,7 @@ def polished(objective, coef, intercept, blocks=None, is_dear=False):
 
     Parameters
     ----------
-    objective, coef, intercept, blocks
+    objective, coef, intercept, blocks, known
         As of `ExactCurvature`.
     is_dear : bool, default=False
         Whether to take on trust what a step leads to that is so short that its square
@@ -263,23 +292,21 @@ def polished(objective, coef, intercept, blocks=None, is_dear=False):
     curvature : ExactCurvature
         At these.
     """
-    found = ExactCurvature(objective, coef, intercept, blocks)
-    price = found.price
-    holds_signs = price.has_l1
-    sees_differences = objective.is_joint and objective.loss.has_conjugate
+    found = ExactCurvature(objective, coef, intercept, blocks, known)
+    holds_signs = found.price.has_l1
+    has_common = sees_differences(objective)
     for _ in range(MOST_STEPS):
         before, value_before = found.theta, found.value
         theta = before - found.solve(found.gradient).reshape(before.shape)
-        if sees_differences:  # what all outputs have in common is for nobody to see
-            common = slice(-1, None) if price.has_kinks else slice(None)
+        if has_common:
+            common = slice(-1, None) if found.price.has_kinks else slice(None)
             theta[:, common] -= theta[:, common].mean(axis=0)
         moved = np.abs(theta - before).max(initial=0.0)
         if moved <= SETTLED * np.abs(before).max(initial=0.0):
             break
         u = theta[:, :-1]
         changes_sign = holds_signs and (u * before[:, :-1] < 0).any()
-        is_outside = ((u < price.low) | (u > price.high)).any()
-        if changes_sign or is_outside:
+        if changes_sign or found.is_outside(theta):
             break
         if is_dear and moved <= SHORT * np.abs(before).max(initial=0.0):
             found.trust(theta)

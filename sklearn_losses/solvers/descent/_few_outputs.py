@@ -13,7 +13,6 @@ from sklearn_losses.solvers.descent._certified import features_of
 from sklearn_losses.solvers.descent._outputs import (
     OutputsProblem,
     OutputsSolver,
-    outputs_term,
 )
 
 FEWEST = 30  # features to begin with, and to take in at a time
@@ -27,7 +26,7 @@ class FewOutputsSolver(OutputsSolver):
     def solve(self, objective, start):
         coef, intercept = (array.copy() for array in start)
         features, passes = features_of(objective, None)
-        term = outputs_term(objective)
+        term = objective.term()
         problem = OutputsProblem.of(objective, features, term)
         constant = term.best_constant() if objective.fit_intercept else intercept
         intercept = intercept if coef.any() else constant

@@ -15,7 +15,7 @@ from sklearn_losses.solvers._base import SolverResult
 from sklearn_losses.solvers.descent._block_descent import descend_blocks
 from sklearn_losses.solvers.descent._certified import features_of
 from sklearn_losses.solvers.descent._few_outputs import FewOutputsSolver
-from sklearn_losses.solvers.descent._outputs import OutputsProblem, outputs_term
+from sklearn_losses.solvers.descent._outputs import OutputsProblem
 
 MOST_SWEEPS, MOST_ROUNDS = 1000, 100
 SMALL_CHANGE = 1e-11  # of predictions, in units of the spread of y
@@ -46,7 +46,7 @@ class GramOutputsSolver(FewOutputsSolver):
 
     def solve(self, objective, start):
         features, passes = features_of(objective, None)
-        problem = OutputsProblem.of(objective, features, outputs_term(objective))
+        problem = OutputsProblem.of(objective, features, objective.term())
         theta, is_found = self._least(objective, problem, start)
         coef, intercept = problem.unscaled(theta)
         value, bound, _ = problem.proof(theta, 0.0)

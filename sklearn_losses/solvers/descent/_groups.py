@@ -11,20 +11,21 @@ import numpy as np
 
 from sklearn_losses.problem._duality import ROUNDING
 from sklearn_losses.problem._group_duality import GroupDual
+from sklearn_losses.problem._group_hessian import (
+    hessian_of_groups,
+    product_of_groups,
+)
 from sklearn_losses.solvers.descent._gap import Gap
 from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
 from sklearn_losses.solvers.descent._settings import SETTINGS
 
-ENTRIES = 1 << 17  # of rows that are taken at a time, while they are in cache
-MOST_OF_ONE = 1 << 25  # entries of a group that are copied: 256 MB, ...
-COLUMNS = 8  # ... or so many columns at a time
 MOST_KEPT = 1 << 22  # entries of all rows that are kept in the order of groups: 32 MB
 
 
 class GroupProblem(CentredProblem):
     """A problem of one output, whose rows only the term sees as groups."""
 
-    couples_rows = True
+    couples_rows = follows_kinks = True
     _sorted = None
 
     def sweep(self, sums, raw, h, direction=None, delta=None, known=None):
@@ -49,24 +50,7 @@ class GroupProblem(CentredProblem):
     def hessian(self, raw, h):
         """Z' H Z of the features Z and of their constant, and the trace of H."""
         self.passes += 1
-        size, grouping = self.features.n_features + 1, self.term.grouping
-        found = np.zeros((size, size))
-        if np.diff(grouping.starts).max() * size > MOST_OF_ONE:
-            return self._hessian_by_columns(raw, h)
-        for k, part in enumerate(_parts(grouping.starts, max(1, ENTRIES // size))):
-            z = self._rows_of(k, part)
-            found += z.T @ self.term.products(raw, h, z, part)
-        found = 0.5 * (found + found.T)
-        return found, float(np.trace(found))
-
-    def _hessian_by_columns(self, raw, h):
-        """The same where the rows of one group are too many for a copy."""
-        size = self.features.n_features + 1
-        product, found = self._product(raw, h), np.empty((size, size))
-        for first in range(0, size, COLUMNS):
-            v = np.eye(size)[first : first + COLUMNS]
-            found[:, first : first + COLUMNS] = product(v)
-        found = 0.5 * (found + found.T)
+        found = hessian_of_groups(self.features, self.term, raw, h, self._rows_of)
         return found, float(np.trace(found))
 
     def _rows_of(self, k, part):
@@ -85,16 +69,12 @@ class GroupProblem(CentredProblem):
         return self._product(raw, h), self.term.model(raw, h).curvatures.sum()
 
     def _product(self, raw, h):
-        grouping, features = self.term.grouping, self.features
-        order, every = grouping.order, slice(0, len(grouping.order))
+        of_groups = product_of_groups(self.features, self.term, raw, h)
 
         def product(v):
             """Of a vector, or of the rows of a matrix as columns."""
             self.passes += 1
-            along = features.raw(np.atleast_2d(v))[order]
-            bent = np.zeros((features.n_rows, along.shape[1]))
-            bent[order] = self.term.products(raw, h, along, every)
-            found = np.vstack([features.transposed_dot(bent), bent.sum(axis=0)])
+            found = of_groups(v)
             return found if v.ndim == 2 else found[:, 0]
 
         return product
@@ -144,14 +124,19 @@ class GroupGap(Gap):
 
     def _raise_bound(self, descent, step, theta):
         """By the slopes at the point to which a step leads."""
-        state, problem, width = descent.state, descent.problem, descent.smoothing.width
-        here = problem.term.model(state.raw + step.direction, width, None, False)
+        state = descent.state
         before, bound = self._missing, self.bound
-        problem.passes += 1
-        self._raise_by(here, step.new, None)
+        self._raise_by(*self._seen_ahead(descent, step))
         self._missing = state.best - self.bound
         is_less = self._missing <= SETTINGS.improving * before
         self._is_improving = self.bound > bound and is_less
+
+    def _seen_ahead(self, descent, step):
+        """The slopes at the end of a step, that point, and their sums if known."""
+        state, problem, width = descent.state, descent.problem, descent.smoothing.width
+        problem.passes += 1
+        at = state.raw + step.direction
+        return problem.term.model(at, width, None, False), step.new, None
 
     def _raise_by(self, model, theta, z):
         self._dual.conjugate.begin_at(theta[..., :-1])
@@ -161,18 +146,3 @@ class GroupGap(Gap):
     def slopes(self, term):
         """Those that the bound is of, as a model; None: no slopes."""
         return self._best_slopes
-
-
-def _parts(starts, n_rows):
-    """Slices of whole groups, of about so many rows, or of one group.
-
-    Yields
-    ------
-    slice of rows
-    """
-    first = 0
-    while first < len(starts) - 1:
-        last = int(np.searchsorted(starts, starts[first] + n_rows, side="right")) - 1
-        last = max(last, first + 1)
-        yield slice(int(starts[first]), int(starts[last]))
-        first = last

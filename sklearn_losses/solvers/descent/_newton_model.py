@@ -11,6 +11,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from sklearn_losses.design._centred import Sums
 from sklearn_losses.solvers.descent._coordinate_descent import (
+    BlockMatrix,
     minimize_quadratic,
     wants_to_move,
 )
@@ -77,15 +78,13 @@ class NewtonModel(QuadraticModel):
                 delta -= delta.mean(axis=0)
             slope = float(np.vdot(self.gradient, delta))
             return self.theta + delta, delta, slope, -0.5 * slope
-        nothing = np.empty((self.theta.size, 0))
-        new, change = self._least_with_kinks(
-            self.hessian[None], nothing, nothing, SWEEPS, SWEEP_TOL
-        )
+        hessian = BlockMatrix(self.hessian[None])
+        new, change = self._least_with_kinks(hessian, SWEEPS, SWEEP_TOL)
         delta = new - self.theta
         slope, v = float(np.vdot(self.gradient, delta)) + change, delta.ravel()
         return new, delta, slope, -(slope + 0.5 * float(v @ self.hessian @ v))
 
-    def _polished(self, blocks, new, l1, low, high):
+    def _polished(self, matrix, new, l1, low, high):
         """Minima on faces and coordinate descent in turn, until no zero wants to move.
 
         Alone the latter takes many sweeps where the matrix is near singular, as kinks
@@ -94,25 +93,25 @@ class NewtonModel(QuadraticModel):
         if self.problem.memory is not None:  # the next rows will move it anyway
             return new
         theta, gradient = self.theta.ravel(), self.gradient.ravel()
-        nothing = np.empty((len(theta), 0))
+        dense = matrix.blocks[0]
         self.n_models += 1
         n_left = min(FEW_FACES << min(self.n_models // PATIENCE, 10), MOST_FACES)
         while n_left > 0:
-            new, n_faces = self._least_on_face(blocks[0], new, l1, low, high, n_left)
+            new, n_faces = self._least_on_face(dense, new, l1, low, high, n_left)
             n_left -= n_faces
-            slope = gradient + blocks[0] @ (new - theta)
+            slope = gradient + dense @ (new - theta)
             if not wants_to_move(new, slope, l1, low, high, SWEEP_TOL):
                 self.is_stiff &= self._is_stiff(self._pivot)
                 return new
-            args = blocks, nothing, nothing, slope, new, l1, low, high
+            args = matrix, slope, new, l1, low, high
             new = minimize_quadratic(*args, SWEEPS, SWEEP_TOL)
         # Or from the minimum without the l1 norm, where columns are nearly parallel.
-        other = np.clip(theta - _solution(blocks[0], gradient)[0], low, high)
-        other, _ = self._least_on_face(blocks[0], other, l1, low, high, FEW_FACES)
+        other = np.clip(theta - _solution(dense, gradient)[0], low, high)
+        other, _ = self._least_on_face(dense, other, l1, low, high, FEW_FACES)
 
         def value(x):
             step = x - theta
-            bent = 0.5 * step @ blocks[0] @ step
+            bent = 0.5 * step @ dense @ step
             return gradient @ step + bent + l1 @ np.abs(x)
 
         return min(new, other, key=value)

@@ -8,7 +8,7 @@ operator, which accelerated steps take (Beck and Teboulle 2009).
 import numpy as np
 
 from sklearn_losses.penalties._norms import BlockNorm, of_blocks
-from sklearn_losses.solvers.descent._coordinate_descent import minimize_blocks
+from sklearn_losses.solvers.descent._coordinate_descent import minimize_groups
 from sklearn_losses.solvers.descent._curvature import scaled_solve
 
 ROUNDS = 5  # of groups and Newton steps in turn
@@ -28,38 +28,25 @@ class Quadratic:
     ----------
     model : QuadraticModel
         With the kinks.
-    blocks, left, right : ndarray
-        B is the blocks less left right'.
+    matrix : BlockMatrix
+        B.
     gradient, theta : ndarray of shape (d,)
     """
 
-    def __init__(self, model, blocks, left, right, gradient, theta):
-        self.model, self.kinks = model, model.kinks
-        self.blocks, self.left, self.right = blocks, left, right
+    def __init__(self, model, matrix, gradient, theta):
+        self.model, self.kinks, self.matrix = model, model.kinks, matrix
         self.gradient, self.theta = gradient, theta
         self.shape = np.atleast_2d(model.theta).shape
         self.l1 = np.broadcast_to(model.l1, self.shape).ravel()
 
-    def product(self, v):
-        found = (self.blocks @ v.reshape(len(self.blocks), -1, 1)).ravel()
-        return found - self.left @ (self.right.T @ v)
-
     def slope(self, x):
         """Of what is smooth."""
-        return self.gradient + self.product(x - self.theta)
+        return self.gradient + self.matrix.product(x - self.theta)
 
     def value(self, x):
         step = x - self.theta
-        smooth = self.gradient @ step + 0.5 * step @ self.product(step)
+        smooth = self.gradient @ step + 0.5 * step @ self.matrix.product(step)
         return smooth + float(self.kinks.value(x.reshape(self.shape)[:, :-1]).sum())
-
-    def matrix(self, free):
-        """The rows and columns of B of some coordinates."""
-        size = self.blocks.shape[1]
-        place, which = free % size, free // size
-        found = self.blocks[which[:, None], place[:, None], place]
-        found = np.where(which[:, None] == which, found, 0.0)
-        return found - self.left[free] @ self.right[free].T
 
     def prox(self, x, step):
         found = x.reshape(self.shape).copy()
@@ -67,9 +54,9 @@ class Quadratic:
         return found.ravel()
 
 
-def minimize_with_norm(model, blocks, left, right, gradient, theta, sweeps, tol):
+def minimize_with_norm(model, matrix, gradient, theta, sweeps, tol):
     """The minimum of a quadratic model, about; see `Quadratic`."""
-    problem = Quadratic(model, blocks, left, right, gradient, theta)
+    problem = Quadratic(model, matrix, gradient, theta)
     if isinstance(model.price.norm, BlockNorm):
         return _by_groups(problem, sweeps, tol)
     return _by_prox(problem)
@@ -85,8 +72,8 @@ def _by_groups(problem, sweeps, tol):
     groups = members.astype(np.intp), starts.astype(np.intp), weight
     x = problem.theta
     for _ in range(ROUNDS):
-        args = problem.blocks, problem.left, problem.right, problem.slope(x), x
-        x = minimize_blocks(*args, problem.l1, *groups, sweeps, tol)
+        args = problem.matrix, problem.slope(x), x, problem.l1
+        x = minimize_groups(*args, *groups, sweeps, tol)
         x, has_moved = _newton_steps(problem, x, *groups)
         if not has_moved or not _wants_to_move(problem, x, tol):
             break
@@ -107,7 +94,7 @@ def _newton_steps(problem, x, members, starts, weight):
     group[members] = np.repeat(np.arange(len(weight)), np.diff(starts))
     is_free = (x != 0) | ((problem.l1 == 0) & (weight[group] == 0))
     free = np.flatnonzero(is_free)
-    matrix = problem.matrix(free)
+    matrix = problem.matrix.chosen(free)
     curved = np.diag(matrix) > 0
     free, matrix = free[curved], matrix[np.ix_(curved, curved)]
     if len(free) == 0:
@@ -180,7 +167,7 @@ def _least_of_clusters(problem, x):
     signs, charges, rows = _clusters(problem, x)
     if len(signs) == 0:
         return x
-    curved = signs @ problem.matrix(np.arange(len(x))) @ signs.T
+    curved = signs @ problem.matrix.chosen(np.arange(len(x))) @ signs.T
     slope = signs @ problem.slope(x) + charges
     step = -scaled_solve(curved, slope, DAMPING)[0]
     sizes = np.abs(signs @ x) / np.maximum(np.abs(signs).sum(axis=1), 1.0)
@@ -237,6 +224,6 @@ def _largest_eigenvalue(problem):
     found = 0.0
     for _ in range(POWERS):
         v = v / max(float(np.linalg.norm(v)), 1e-300)
-        v = problem.product(v)
+        v = problem.matrix.product(v)
         found = float(np.linalg.norm(v))
     return found

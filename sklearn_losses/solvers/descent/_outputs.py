@@ -37,8 +37,7 @@ from sklearn_losses.solvers.descent._problem import CentredProblem, Swept
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._state import Step, Verdict
 from sklearn_losses.solvers.descent._stopping import Tolerance
-from sklearn_losses.terms._outputs import OutputsTerm
-from sklearn_losses.terms._term import FEW, uniform
+from sklearn_losses.terms._term import FEW
 
 BETTER_TOL = 1e-5  # of fits from two points, of which the better one goes on
 START_TOL = 1e-2  # of a fit of some of the rows, with which one of many begins
@@ -49,6 +48,7 @@ NOTHING = 1e-24  # of the value, changes no digit of what is published
 LITTLE = 1e-15  # ... while they gain so much of the value
 FASTER = 1e-2  # than before what is left should fall, or the curvature is another one
 BALANCED = 1e-6  # of tol is left where slopes prove a bound
+WIDER = 1.0, 10.0, 100.0, 1e3  # kinks, where slopes are not balanced
 SURE_STEPS = 40  # more than it takes to leave a far row behind
 MOST_COEFS = 5000  # a matrix of 200 MB
 ROUNDING = 1e-12  # of a sum of many values
@@ -57,17 +57,6 @@ SURELY_LEFT = 100.0  # times tol may be a gap that rounding explains ...
 LEAST_GAP = 1e-7  # ... or this share of the value
 MOST_NUMBERS = 1 << 16  # of Hessians at a time, but ...
 FEWEST_ROWS = 256  # ... so many rows, for products of matrices
-
-
-def outputs_term(objective):
-    """The loss on all rows."""
-    weight = objective.sample_weight
-    if weight is None:
-        weight = uniform(1.0 / objective.total_weight, objective.rows.n_rows)
-    else:
-        weight = weight / objective.total_weight
-    parts = objective.targets.y, weight, objective.n_outputs, objective.offset
-    return OutputsTerm(objective.loss, *parts)
 
 
 class OutputsModel(JointModel):
@@ -366,7 +355,7 @@ class OutputsDescent(Descent):
     _tried, _at_kept = None, (None, None)
 
     def __init__(self, limits, objective, features, point, passes=1):
-        term = outputs_term(objective)
+        term = objective.term()
         problem = OutputsProblem.of(objective, features, term, passes)
         parts = limits, Settled(limits), OutputsModels(), Smoothing(), point
         super().__init__(problem, *parts)
@@ -508,13 +497,31 @@ class OutputsDescent(Descent):
         theta, seen = self._at_kept
         if theta is state.kept:
             return problem.bound_by(theta, seen)
-        bound = problem.bound(state.kept, width)
-        if not width > 0 or bound == -np.inf:
+        if not width > 0:
+            return problem.bound(state.kept, 0.0)
+        return self._bound_of_kinks(width)
+
+    def _bound_of_kinks(self, width):
+        """The best of bounds at minima of what is smoothed, where slopes are balanced.
+
+        Where few rows are within the width of a kink no step may balance them, as of
+        columns that are nearly collinear: then over wider ones.
+        """
+        state, problem, limits = self.state, self.problem, self.limits
+        allowed, kept = BALANCED * limits.tol * abs(self.gained), state.kept
+        bound, points = problem.bound(kept, width), []
+        if bound == -np.inf:
             return bound
-        # Slopes are balanced at the minimum of what is smoothed.
-        state.theta, state.raw = state.kept, problem.raw_at(state.kept)
-        self.settles(BALANCED * self.limits.tol * abs(self.gained))
-        return max(bound, problem.bound(state.theta, width))
+        for factor in WIDER:
+            self.smoothing.width = factor * width
+            state.theta, state.raw = kept, problem.raw_at(kept)
+            is_balanced = self.settles(allowed)
+            points.append((state.theta, self.smoothing.width))
+            if is_balanced:
+                break
+        self.smoothing.width = width
+        points.append((state.kept, width))
+        return max(problem.bound(*point) for point in points)
 
 
 class OutputsSolver(Certified):

@@ -135,9 +135,11 @@ class CentredProblem:
         Whether curvatures have no bound.
     couples_rows : bool
         Whether the term couples rows, of which a sweep then has no blocks.
+    follows_kinks : bool
+        Whether slopes of all rows are at hand, which say where kinks lead.
     """
 
-    couples_rows = False
+    couples_rows = follows_kinks = False
 
     def __init__(
         self,

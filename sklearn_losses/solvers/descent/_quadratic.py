@@ -11,7 +11,10 @@ import numpy as np
 from scipy import linalg
 
 from sklearn_losses.design._matrices import add_curvature
-from sklearn_losses.solvers.descent._coordinate_descent import minimize_quadratic
+from sklearn_losses.solvers.descent._coordinate_descent import (
+    BlockMatrix,
+    minimize_quadratic,
+)
 from sklearn_losses.solvers.descent._curvature import FIRST_DAMPING, LARGEST_DAMPING
 from sklearn_losses.solvers.descent._norm_model import minimize_with_norm
 
@@ -141,7 +144,7 @@ class QuadraticModel:
         if not linalg.lapack.dpotrf(bent)[1]:
             block[here, here] += np.append(bend, 0.0)[here]
 
-    def _polished(self, blocks, new, l1, low, high):
+    def _polished(self, matrix, new, l1, low, high):
         """A better point than coordinate descent has found, if the model knows one."""
         return new
 
@@ -160,22 +163,21 @@ class QuadraticModel:
         )
         return float(there - here)
 
-    def _least_with_kinks(self, blocks, left, right, sweeps, tol):
+    def _least_with_kinks(self, hessian, sweeps, tol):
         """Where the model is least, about, and how much more the kinks charge."""
         self.is_stiff = self.price.is_convex  # unless `_polished` knows better
-        blocks = blocks.copy()
+        blocks = hessian.blocks.copy()
         diagonal = np.einsum("bii->bi", blocks)
         diagonal *= 1 + self.damping
+        matrix = BlockMatrix(blocks, hessian.left, hessian.right)
         theta = self.theta.ravel()
         if self.price.norm is not None:
-            model = blocks, left, right, self.gradient.ravel(), theta
+            model = matrix, self.gradient.ravel(), theta
             new = minimize_with_norm(self, *model, sweeps, tol)
             return new.reshape(self.theta.shape), self._change(new)
         l1, *ends = self._of_each
         gradient = self.gradient.ravel()
-        new = minimize_quadratic(
-            blocks, left, right, gradient, theta, l1, *ends, sweeps, tol
-        )
-        new = self._polished(blocks, new, l1, *ends)
+        new = minimize_quadratic(matrix, gradient, theta, l1, *ends, sweeps, tol)
+        new = self._polished(matrix, new, l1, *ends)
         change = float(l1 @ (np.abs(new) - np.abs(theta)))
         return new.reshape(self.theta.shape), change

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from sklearn_losses.design._centred import Sums
+from sklearn_losses.solvers.descent._coordinate_descent import BlockMatrix
 from sklearn_losses.solvers.descent._curvature import Curvature
 from sklearn_losses.solvers.descent._quadratic import QuadraticModel
 
@@ -136,19 +137,19 @@ class QuasiNewtonModel(QuadraticModel):
         return v
 
     def _minimum_with_kinks(self):
-        left, right = self._low_rank()
-        new, change = self._least_with_kinks(self.hessian.blocks, left, right, 20, 1e-4)
+        hessian = BlockMatrix(self.hessian.blocks, *self._low_rank())
+        new, change = self._least_with_kinks(hessian, 20, 1e-4)
         delta = new - self.theta
         slope = float(np.vdot(self.gradient, delta)) + change
         v = delta.ravel()
-        bent = float(v @ self.hessian.product(v)) - float((left.T @ v) @ (right.T @ v))
+        low_rank = float((hessian.left.T @ v) @ (hessian.right.T @ v))
+        bent = float(v @ self.hessian.product(v)) - low_rank
         return new, delta, slope, -(slope + 0.5 * bent)
 
     def _low_rank(self):
         """left right' = blocks - B, in compact form (Byrd, Nocedal, Schnabel 1994)."""
         if not self.steps:
-            nothing = np.empty((self.theta.size, 0))
-            return nothing, nothing
+            return ()
         S, Y = np.array(self.steps), np.array(self.changes)
         BS = np.array([self.hessian.product(s) for s in S])
         SY = S @ Y.T

@@ -13,7 +13,6 @@ from sklearn_losses.solvers.descent._newton import SMALLEST_TOL
 from sklearn_losses.solvers.descent._outputs import (
     OutputsProblem,
     OutputsSolver,
-    outputs_term,
 )
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._stopping import Tolerance
@@ -66,7 +65,7 @@ class WideOutputsSolver(OutputsSolver):
 
     def _descent_from(self, objective, features, point, tol, passes):
         limits = Limits(self.max_iter, max(tol, SMALLEST_TOL))
-        term = outputs_term(objective)
+        term = objective.term()
         problem = OutputsProblem.of(objective, features, term, passes)
         models = Models(LBFGS, may_change=False)
         return Descent(problem, limits, Tolerance(limits), models, Smoothing(), point)

@@ -5,6 +5,7 @@ at the objective, which is also where Ctrl-C gets through.
 """
 
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -304,7 +305,7 @@ class SGD(Solver):
             objective.loss.checked(),
             weights,
             self.schedule,
-            objective.targets,
+            _for_kernels(objective),
             objective.sample_weight,
             objective.offset,
             order,
@@ -355,6 +356,12 @@ class SGD(Solver):
         coef = state["v"] * state["scale"][:, None]
         row = None if epoch.bad_row < 0 else epoch.bad_row
         return find_overflow(n_epochs, objective, coef, row, train, advice)
+
+
+def _for_kernels(objective):
+    """The targets as functions in C take them."""
+    targets, loss = objective.targets, objective.loss
+    return replace(targets, y=loss.columns(targets.y)) if loss.outputs else targets
 
 
 def _uses_some(moves):

@@ -39,6 +39,14 @@ class Adam:
             scale = np.sqrt(second / (1.0 - DECAY_OF_SQUARES**self.t))
             array -= self.size * corrected / (scale + TINY)
 
+    def multiply(self, name, factor):
+        """Follow an array that is written in other units: times a factor."""
+        if name in self.moments:
+            first, second = self.moments[name]
+            zeros = np.zeros_like(factor)
+            inverse = np.divide(1.0, factor, where=factor > 0, out=zeros)
+            self.moments[name] = first * inverse, second * inverse**2
+
 
 class Fixed:
     """Weights of tasks that stay.
@@ -52,24 +60,24 @@ class Fixed:
 
     def __init__(self, factors):
         self.factors = factors.copy()
-        self.before = []
 
     def step(self, losses, norms):
         """See a batch: the losses of tasks, and their gradients by the shared map."""
 
     def epoch(self, losses):
         """See the mean losses of an epoch."""
-        self.before.append(losses)
 
 
 class Averaging(Fixed):
     """Dynamic weight average: more for tasks whose losses fall slowly."""
 
+    _last = None
+
     def epoch(self, losses):
-        super().epoch(losses)
-        if len(self.before) < 2:
+        last, self._last = self._last, losses
+        if last is None:
             return
-        rate = self.before[-1] / np.maximum(self.before[-2], 1e-300)
+        rate = losses / np.maximum(last, 1e-300)
         share = np.exp((rate - rate.max()) / TEMPERATURE)
         self.factors = len(rate) * share / share.sum()
 
@@ -100,12 +108,10 @@ class GradientNorms(Fixed):
 
 @dataclass
 class SharedMap:
-    """Epochs of a matrix and a map of the features that all tasks share.
+    """A matrix and a map of the features that all tasks share, and their steps.
 
     Parameters
     ----------
-    loss : Tasks
-        With weights that make the mean over rows that of each task, alike.
     place : ndarray of int of shape (n_targets,)
         The task of each target.
     weights : Fixed
@@ -113,125 +119,125 @@ class SharedMap:
     rank : int
     l2 : float
         Of the product of both, in the features as they are.
-    batch_size, max_iter, n_iter_no_change : int
-    tol : float or None
     eta : float
         The size of Adam's steps.
-    seed : int or None
-        Of the order of rows, and of the first numbers.
     has_intercept : bool, default=True
-    look : callable, default=None
-        (coef, intercept), after each epoch.
     """
 
-    loss: object
     place: np.ndarray
     weights: Fixed
     rank: int
     l2: float
-    batch_size: int
-    max_iter: int
-    n_iter_no_change: int
-    tol: float | None
     eta: float
-    seed: int | None
     has_intercept: bool = True
-    look: object = None
 
-    def solve(self, X, y, weight, centres, scales, units, start):
-        """Make epochs.
+    def begin(self, rng, start, centres, scales, units):
+        """The first numbers.
 
         Parameters
         ----------
-        X : ndarray or CSR of shape (n_rows, n_features)
-        y : ndarray of shape (n_rows, y_size)
-        weight : ndarray of shape (n_rows,)
-            With the mean 1.
+        rng : numpy Generator
+        start : ndarray of shape (n_outputs,)
+            The first constants.
         centres, scales : ndarray of shape (n_features,)
             Features are (x - centre) * scale.
         units : ndarray of shape (n_outputs,)
             Of raw outputs.
-        start : ndarray of shape (n_outputs,)
-            The first constants.
-
-        Returns
-        -------
-        coef, intercept : ndarray
-        curve : list of float
-            What was watched in each epoch.
-        converged : bool
         """
-        rng = np.random.default_rng(0 if self.seed is None else self.seed)
-        self.scales, self.centres, self.units = scales, centres, units
-        self.functions = self.loss.checked()
-        task_of = np.repeat(self.place, self.loss.sizes)
-        self.columns = [np.flatnonzero(task_of == t) for t in range(task_of.max() + 1)]
-        shape = (self.rank, X.shape[1])
-        self.shared = rng.normal(size=shape) / np.sqrt(X.shape[1])
+        self.centres, self.scales, self.units = centres, scales, units
+        n_features = len(centres)
+        self.shared = rng.normal(size=(self.rank, n_features)) / np.sqrt(n_features)
         self.matrix = FIRST * rng.normal(size=(len(units), self.rank))
         self.constant = start / units
-        adam, curve, stale = Adam(self.eta), [], 0
-        while len(curve) < self.max_iter and not self._is_over(adam, stale):
-            if stale >= self.n_iter_no_change:
-                adam.size, stale = adam.size / SHORTER, 0
-            order = np.arange(X.shape[0]) if self.seed is None else None
-            order = rng.permutation(X.shape[0]) if order is None else order
-            losses = self._epoch(adam, X, y, weight, order)
-            self.weights.epoch(losses)
-            # Where weights move the sum of all is no criterion, unless each is in
-            # the unit of its first.
-            first = np.maximum(np.abs(self.weights.before[0]), 1e-300)
-            watched = float((losses / first).mean())
-            best = min(curve, default=np.inf)
-            curve.append(watched)
-            is_stale = self.tol is not None and not watched < best - self.tol
-            stale = stale + 1 if is_stale else 0
-            if self.look is not None:
-                self.look(*self.found())
-        return *self.found(), curve, self.tol is None or self._is_over(adam, stale)
+        self.adam = Adam(self.eta)
 
-    def _is_over(self, adam, stale):
-        """Whether so many epochs were stale, with the shortest steps."""
-        is_short = adam.size <= SHORTEST * self.eta
-        return is_short and stale >= self.n_iter_no_change
+    def measure(self, centres, scales, units):
+        """Go on in other units, with the same predictions.
+
+        What has had no spread yet begins with the coefficients 0.
+        """
+        known = scales > 0
+        ratio = np.divide(self.scales, scales, where=known, out=np.zeros_like(scales))
+        moved = (self.shared * self.scales) @ (centres - self.centres)
+        of_outputs = self.units / units
+        self.constant = of_outputs * (self.constant + self.matrix @ moved)
+        self.matrix = of_outputs[:, None] * self.matrix
+        self.shared = self.shared * ratio
+        self.adam.multiply("constant", of_outputs)
+        self.adam.multiply("matrix", of_outputs[:, None])
+        self.adam.multiply("shared", ratio)
+        self.centres, self.scales, self.units = centres, scales, units
+
+    def go_on_from(self, coef, intercept):
+        """Take the nearest product of the rank to coefficients of features as such."""
+        known = self.scales > 0
+        scaled = np.zeros(coef.shape)
+        scaled[:, known] = coef[:, known] / self.scales[known] / self.units[:, None]
+        left, size, right = np.linalg.svd(scaled, full_matrices=False)
+        root = np.sqrt(size[: self.rank])
+        self.matrix = left[:, : self.rank] * root
+        self.shared = root[:, None] * right[: self.rank]
+        self.constant = (intercept + coef @ self.centres) / self.units
+        self.adam = Adam(self.eta)
 
     def found(self):
         """coef and intercept of the features as they are."""
         coef = self.units[:, None] * (self.matrix @ (self.shared * self.scales))
         return coef, self.units * self.constant - coef @ self.centres
 
-    def _epoch(self, adam, X, y, weight, order):
-        """The mean losses of all tasks over an epoch."""
-        total = np.zeros(self.place.max() + 1)
-        for first in range(0, len(order), self.batch_size):
-            rows = order[first : first + self.batch_size]
-            losses, norms = self._step(adam, X[rows], y[rows], weight[rows])
-            total += len(rows) / len(order) * losses
-            self.weights.step(losses, norms)
+    def epoch(self, loss, base, X, y, weight, batches):
+        """Make a step for each batch.
+
+        Parameters
+        ----------
+        loss : Tasks
+            With weights that make the mean over rows that of each task, alike.
+        base : ndarray of shape (n_tasks,)
+            What the loss of each task is multiplied with in `loss`.
+        X : ndarray or CSR of shape (n_rows, n_features)
+        y : ndarray of shape (n_rows, y_size)
+        weight : ndarray of shape (n_rows,)
+            With the mean 1.
+        batches : iterable of ndarray of int
+
+        Returns
+        -------
+        ndarray of shape (n_tasks,)
+            The mean losses of all tasks over the rows, not multiplied.
+        """
+        functions = loss.checked()
+        total, n_rows = np.zeros(len(base)), 0
+        for rows in batches:
+            parts = X[rows], np.ascontiguousarray(y[rows]), weight[rows]
+            losses, norms = self._step(functions, loss, *parts)
+            total += len(rows) * losses / base
+            n_rows += len(rows)
+            self.weights.step(losses / base, norms)
         if not np.isfinite(total).all():
             raise ValueError(
                 "The losses of the tasks overflow. Scale the features and the targets, "
                 "or use a smaller eta0."
             )
-        return total
+        return total / n_rows
 
-    def _step(self, adam, x, y, weight):
+    def _step(self, functions, loss, x, y, weight):
         """Move all numbers; the losses of tasks, and their gradients' sizes before."""
         scaled = self.shared * self.scales
         hidden = x @ scaled.T - scaled @ self.centres
         raw = (hidden @ self.matrix.T + self.constant) * self.units
-        slopes, losses = np.empty(raw.shape), np.zeros(self.place.max() + 1)
         raw = np.ascontiguousarray(raw)
-        self.functions.evaluate_rows(np.ascontiguousarray(y), raw, None, slopes, None)
-        np.add.at(losses, self.place, self.loss.mean_of_each(y, raw, weight))
+        slopes, losses = np.empty(raw.shape), np.zeros(len(self.weights.factors))
+        functions.evaluate_rows(y, raw, None, slopes, None)
+        np.add.at(losses, self.place, loss.mean_of_each(y, raw, weight))
         slopes *= self.units * (weight / len(weight))[:, None]
+        task_of = np.repeat(self.place, loss.sizes)
         norms = np.zeros(len(losses))
         if self.weights.needs_gradients:
-            for t, own in enumerate(self.columns):
+            for t in range(len(losses)):
+                own = task_of == t
                 pull = slopes[:, own] @ self.matrix[own]
                 norms[t] = np.linalg.norm(self._by_features(pull, x))
-        for t, own in enumerate(self.columns):
-            slopes[:, own] *= self.weights.factors[t]
+        slopes *= self.weights.factors[task_of]
         by_matrix = slopes.T @ hidden
         by_shared = self._by_features(slopes @ self.matrix, x)
         if self.l2 > 0:
@@ -240,7 +246,7 @@ class SharedMap:
             by_matrix += squares[:, None] * (self.matrix @ both)
             inner = (self.matrix * squares[:, None]).T @ self.matrix
             by_shared += inner @ (self.shared * self.scales**2)
-        adam.move(
+        self.adam.move(
             matrix=(self.matrix, by_matrix),
             shared=(self.shared, by_shared),
             constant=(self.constant, self.has_intercept * slopes.sum(axis=0)),
@@ -251,3 +257,64 @@ class SharedMap:
         """What moves the shared map, of what pulls at its outputs."""
         found = np.asarray(x.T @ pull).T - np.outer(pull.sum(axis=0), self.centres)
         return found * self.scales
+
+
+def batches_of(n_rows, size, rng=None):
+    """Rows in batches, in an order by chance unless there is no generator."""
+    order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
+    for first in range(0, n_rows, size):
+        yield order[first : first + size]
+
+
+@dataclass
+class Epochs:
+    """Epochs over all rows, until the losses fall no more with the shortest steps.
+
+    Parameters
+    ----------
+    max_iter, n_iter_no_change : int
+    tol : float or None
+    """
+
+    max_iter: int
+    n_iter_no_change: int
+    tol: float | None
+
+    def make(self, shared_map, epoch, look=None):
+        """Make them.
+
+        Parameters
+        ----------
+        shared_map : SharedMap
+        epoch : callable
+            Makes one, and returns the mean losses of the tasks.
+        look : callable, default=None
+            (coef, intercept), after each epoch.
+
+        Returns
+        -------
+        curve : list of float
+            What was watched in each epoch: the mean loss of the tasks, each in the
+            unit of its first, as weights that move make their sum no criterion.
+        converged : bool
+        """
+        adam, curve, stale, first = shared_map.adam, [], 0, None
+        while len(curve) < self.max_iter and not self._is_over(shared_map, stale):
+            if stale >= self.n_iter_no_change:
+                adam.size, stale = adam.size / SHORTER, 0
+            losses = epoch()
+            shared_map.weights.epoch(losses)
+            first = np.maximum(np.abs(losses), 1e-300) if first is None else first
+            watched = float((losses / first).mean())
+            best = min(curve, default=np.inf)
+            curve.append(watched)
+            is_stale = self.tol is not None and not watched < best - self.tol
+            stale = stale + 1 if is_stale else 0
+            if look is not None:
+                look(*shared_map.found())
+        return curve, self.tol is None or self._is_over(shared_map, stale)
+
+    def _is_over(self, shared_map, stale):
+        """Whether so many epochs were stale, with the shortest steps."""
+        is_short = shared_map.adam.size <= SHORTEST * shared_map.eta
+        return is_short and stale >= self.n_iter_no_change

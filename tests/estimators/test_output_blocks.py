@@ -1,0 +1,172 @@
+"""Ordered classes, and parameters that are fitted, of rows in blocks."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+
+from sklearn_losses import (
+    AllThreshold,
+    BetaBinomial,
+    CumulativeProbit,
+    GammaDistribution,
+    GaussianDistribution,
+    Hinge,
+    LaplaceDistribution,
+    LinearOrdinalClassifier,
+    LinearRegressor,
+    NegativeBinomial,
+    Quantiles,
+    RowBlocks,
+    StoredBlocks,
+    ZeroInflated,
+    loss_scorer,
+)
+
+RNG = np.random.default_rng(0)
+N, D = 1000, 4
+X = RNG.normal(size=(N, D)) * np.logspace(0, 2, D) + [0.0, 3.0, 0.0, 1000.0]
+RAW = RNG.normal(size=N) + (X - X.mean(axis=0)) @ (np.ones(D) / X.std(axis=0))
+COUNTS = RNG.poisson(np.exp(RAW / 4)).astype(float)
+SIZES = ["small", "medium", "large", "huge"]
+LABELS = np.array(SIZES)[np.digitize(RAW, [-2.0, 0.0, 3.0])]
+WEIGHT = RNG.integers(0, 3, size=N).astype(float)
+OFFSET = 0.1 * RNG.normal(size=N)
+
+ORDINAL = LinearOrdinalClassifier(categories=SIZES)
+MODELS = {
+    "logit": (ORDINAL, LABELS),
+    "balanced": (
+        LinearOrdinalClassifier(
+            CumulativeProbit(), categories=SIZES, class_weight="balanced"
+        ),
+        LABELS,
+    ),
+    "l1": (
+        LinearOrdinalClassifier(
+            "all_threshold", categories=SIZES, penalty="l1", alpha=0.05
+        ),
+        LABELS,
+    ),
+    "gauss": (LinearRegressor(GaussianDistribution()), RAW),
+    "scale by features": (
+        LinearRegressor(GaussianDistribution(), features={"scale": [0, 1]}),
+        RAW,
+    ),
+    "gamma": (LinearRegressor(GammaDistribution(), alpha=0.01), np.exp(RAW / 4)),
+    "counts": (LinearRegressor(NegativeBinomial(dispersion="mle")), COUNTS),
+    "zeros": (LinearRegressor(ZeroInflated()), COUNTS),
+}
+
+
+PARALLEL = Quantiles([0.2, 0.8], crossing="parallel")
+
+
+class Elsewhere(RowBlocks):
+    def __init__(self, *arrays, n_rows=90):
+        self.blocks = list(StoredBlocks.arrays(*arrays, n_rows=n_rows).map(tuple))
+
+    def __len__(self):
+        return len(self.blocks)
+
+    def map(self, task, *args):
+        return [task(block, *args) for block in self.blocks]
+
+
+def numbers_of(model):
+    """All that a fit has found."""
+    found = [model.coef_, model.intercept_, getattr(model, "thresholds_", ())]
+    for coef, intercept in getattr(model, "predictors_", {}).values():
+        found += [coef, intercept]
+    fitted = (getattr(model.loss_, name, "") for name in model.loss_.outputs[1:])
+    found += [number for number in fitted if isinstance(number, float)]
+    return np.concatenate([np.ravel(part) for part in found])
+
+
+@pytest.mark.parametrize("given", [(None, None), (WEIGHT, OFFSET)], ids=["", "weights"])
+@pytest.mark.parametrize("name", MODELS)
+def test_numbers_are_those_of_all_rows(name, given):
+    model, y = MODELS[name]
+    here = clone(model).set_params(tol=1e-12).fit(X, y, given[0], given[1])
+    there = clone(model).fit(Elsewhere(X, y, *given))
+    wanted, found = numbers_of(here), numbers_of(there)
+    np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-9)
+    assert there.objective_ == pytest.approx(here.objective_, rel=1e-12)
+    assert np.isnan(there.gap_) == np.isnan(here.gap_)
+    if not np.isnan(there.gap_):
+        assert there.gap_ < 1e-6
+
+
+@pytest.mark.parametrize("name", ["logit", "gauss"])
+def test_many_rows_take_few_passes(name):
+    model, _ = MODELS[name]
+    rows = RNG.normal(size=(60_000, 3))
+    y = rows.sum(axis=1) + RNG.logistic(size=len(rows))
+    y = np.array(SIZES)[np.digitize(y, [-2, 0, 2])] if name == "logit" else y
+    there = clone(model).fit(StoredBlocks.arrays(rows, y, n_rows=7000))
+    here = clone(model).set_params(tol=1e-12).fit(rows, y)
+    assert there.n_iter_ <= 6
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-10)
+
+
+def test_a_class_of_two_rows_is_not_forgotten():
+    rows = RNG.normal(size=(50_000, 2))
+    y = np.digitize(rows.sum(axis=1) + RNG.logistic(size=len(rows)), [-1.0, 1.0])
+    y[y == 2] = 3
+    y[[7, 40_007]] = 2
+    there = LinearOrdinalClassifier().fit(StoredBlocks.arrays(rows, y, n_rows=9000))
+    here = LinearOrdinalClassifier(tol=1e-12).fit(rows, y)
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-9)
+    np.testing.assert_allclose(there.thresholds_, here.thresholds_, rtol=1e-6)
+
+
+def test_cuts_and_forms_make_no_difference():
+    one = clone(ORDINAL).fit(Elsewhere(X, LABELS, n_rows=N))
+    two = clone(ORDINAL).fit(Elsewhere(sparse.csr_array(X), LABELS, n_rows=70))
+    np.testing.assert_allclose(one.coef_, two.coef_, rtol=1e-9)
+    assert one.classes_.tolist() == two.classes_.tolist() == SIZES
+
+
+def test_a_class_in_no_block_has_no_probability():
+    model = LinearOrdinalClassifier(categories=[*SIZES, "more"])
+    with pytest.warns(UserWarning, match="No row of y has the class 'more'"):
+        model.fit(Elsewhere(X, LABELS))
+    assert model.thresholds_[-1] == np.inf
+    with pytest.raises(ValueError, match="'huge' in y, which is not among"):
+        LinearOrdinalClassifier(categories=SIZES[:3]).fit(Elsewhere(X, LABELS))
+
+
+def test_scores_are_sums():
+    model, blocks = clone(ORDINAL), Elsewhere(X, LABELS, WEIGHT)
+    wanted = model.fit(blocks).score(X, LABELS, WEIGHT)
+    assert model.score(blocks) == pytest.approx(wanted, rel=1e-12)
+    model, blocks = LinearRegressor(GaussianDistribution()), Elsewhere(X, RAW, WEIGHT)
+    scorer = loss_scorer(GaussianDistribution())
+    wanted = scorer(model.fit(blocks), X, RAW, WEIGHT)
+    assert scorer(model, blocks) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_quantiles_side_by_side():
+    model = LinearRegressor(Quantiles([0.2, 0.8], crossing="sort"))
+    there = clone(model).fit(Elsewhere(X, RAW))
+    here = clone(model).fit(X, RAW)
+    assert (there.objective_ - there.gap_ <= here.objective_).all()
+    assert (here.objective_ - here.gap_ <= there.objective_).all()
+    with pytest.raises(TypeError, match="needs rows in one place"):
+        there.score(Elsewhere(X, RAW))
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "message"),
+    [
+        (LinearRegressor(LaplaceDistribution()), RAW, "has kinks beside several"),
+        (LinearOrdinalClassifier(AllThreshold(Hinge())), COUNTS > 0, "has kinks"),
+        (LinearRegressor(BetaBinomial()), RAW, "two columns"),
+        (LinearRegressor(PARALLEL), RAW, "several outputs|has kinks"),
+        (LinearOrdinalClassifier(), np.ones(N), "at least two classes"),
+        (LinearOrdinalClassifier(), RAW, "Block 0: Unknown label type: continuous"),
+    ],
+)
+def test_refusals(model, y, message):
+    with pytest.raises(ValueError, match=message):
+        model.fit(Elsewhere(X, y))

@@ -281,7 +281,8 @@ class Certified(Solver):
         if objective.blocks is not None:
             polishes = self.polish and has_exact_curvature(objective)
             descent.problem.term.passes.polishes = polishes
-        descent.known = self.memory and self.memory.start
+        if self.memory is not None:
+            descent.known, descent.last = self.memory.start, self.memory.end
         while not descent.ended:
             with np.errstate(all="ignore"):
                 descent.advance()
@@ -397,17 +398,26 @@ class Memory:
 
     Attributes
     ----------
+    objectives : tuple of list of Objective and dtype, or None
+        Of the rows, which have been looked at.
     features : Features or None
     curvature : Curvature or None
         In their units, of an objective that has a matrix.
+    bent_at : ndarray or None
+        Where that is the Hessian, if it is of the last fit.
     start : tuple of Start and unit, or None
         Of the best constant.
-    grouping : Grouping or None
-        Of the rows, for the next objective.
+    end : End or None
+        Of the last fit.
+    columns : KeptHessian or None
+        Of the features that have been at work, where these are few of many.
+    slopes : ndarray or None
+        By all of the features, in their units.
     """
 
     def __init__(self):
-        self.features = self.curvature = self.start = self.grouping = None
+        self.objectives = self.features = self.curvature = self.bent_at = None
+        self.start = self.end = self.columns = self.slopes = None
 
     def keep(self, descent):
         """Remember how a descent has ended."""
@@ -417,12 +427,17 @@ class Memory:
         if is_plain and has_matrix and is_exact:
             self.features = descent.problem.features
             self.start = descent.start, descent.problem.term.unit
+            self.end = descent.end()
             is_old = descent.state.n_iterations >= MANY_STEPS
             is_small = descent.problem.features.n_features <= SETTINGS.most_features
-            renews = is_old and is_small
-            self.curvature = (
-                descent.exact_curvature() if renews else descent.model.curvature()
-            )
+            if isinstance(descent.model, JointModel):
+                self.bent_at = descent.model.theta
+                self.curvature = descent.model.curvature()
+            elif is_old and is_small:
+                self.bent_at = descent.state.kept
+                self.curvature = descent.exact_curvature()
+            else:
+                self.curvature = descent.model.curvature()
 
 
 class _Sample(NamedTuple):

@@ -1,6 +1,7 @@
 """Matrices of curvature: scaled so that units do not matter, factored and inverted."""
 
 import math
+from functools import cached_property
 
 import numpy as np
 from scipy import linalg
@@ -78,9 +79,12 @@ class Curvature:
             self.inverse = np.zeros(blocks.size)
             diagonal = blocks.ravel()
             np.divide(1.0, diagonal, out=self.inverse, where=diagonal > 0)
-        else:
-            self.roots = np.array([_root_of_inverse(block) for block in blocks])
         self.mixing = None if coupling is None else _inverse_correlation(coupling)
+
+    @cached_property
+    def roots(self):
+        """W of each block, whose inverse is W W': dear, and kinks do not ask for it."""
+        return np.array([_root_of_inverse(block) for block in self.blocks])
 
     def times(self, factor):
         """The same, times a number."""

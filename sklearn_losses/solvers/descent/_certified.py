@@ -402,22 +402,46 @@ class Memory:
         Of the rows, which have been looked at.
     features : Features or None
     curvature : Curvature or None
-        In their units, of an objective that has a matrix.
+        In their units, of an objective that has a matrix; found when it is asked for.
     bent_at : ndarray or None
         Where that is the Hessian, if it is of the last fit.
+    descent : Descent or None
+        The last fit, as long as nobody has asked.
     start : tuple of Start and unit, or None
         Of the best constant.
     end : End or None
         Of the last fit.
-    columns : KeptHessian or None
-        Of the features that have been at work, where these are few of many.
+    inner : Inner or None
+        The last fit of some of the features, where many are left out.
     slopes : ndarray or None
         By all of the features, in their units.
     """
 
     def __init__(self):
-        self.objectives = self.features = self.curvature = self.bent_at = None
-        self.start = self.end = self.columns = self.slopes = None
+        self.objectives = self.features = self.start = self.end = None
+        self.bent_at = self.descent = self.inner = self.slopes = None
+        self._curvature = None
+
+    @property
+    def curvature(self):
+        if self.descent is not None:
+            self._curvature, self.descent = self._curvature_of(self.descent), None
+        return self._curvature
+
+    @curvature.setter
+    def curvature(self, curvature):
+        self._curvature = curvature
+
+    def _curvature_of(self, descent):
+        """The last Hessian, or another one where that has become old."""
+        model, self.bent_at = descent.model, None
+        is_small = descent.problem.features.n_features <= SETTINGS.most_features
+        if isinstance(model, JointModel):
+            self.bent_at = model.theta
+        elif is_small and descent.state.n_iterations >= MANY_STEPS:
+            self.bent_at = descent.state.kept
+            return descent.exact_curvature()
+        return model.curvature()
 
     def keep(self, descent):
         """Remember how a descent has ended."""
@@ -427,17 +451,7 @@ class Memory:
         if is_plain and has_matrix and is_exact:
             self.features = descent.problem.features
             self.start = descent.start, descent.problem.term.unit
-            self.end = descent.end()
-            is_old = descent.state.n_iterations >= MANY_STEPS
-            is_small = descent.problem.features.n_features <= SETTINGS.most_features
-            if isinstance(descent.model, JointModel):
-                self.bent_at = descent.model.theta
-                self.curvature = descent.model.curvature()
-            elif is_old and is_small:
-                self.bent_at = descent.state.kept
-                self.curvature = descent.exact_curvature()
-            else:
-                self.curvature = descent.model.curvature()
+            self.descent, self.end = descent, descent.end()
 
 
 class _Sample(NamedTuple):

@@ -90,6 +90,14 @@ class Curvature:
         """The same, times a number."""
         return Curvature(factor * self.blocks)
 
+    def products(self, vectors):
+        """The blocks times each vector, which are rows."""
+        if self.is_diagonal:
+            return vectors * self.blocks.ravel()
+        parts = vectors.reshape(len(vectors), len(self.blocks), -1)
+        found = parts.transpose(1, 0, 2) @ self.blocks
+        return found.transpose(1, 0, 2).reshape(vectors.shape)
+
     def product(self, v):
         """The blocks times v."""
         if self.is_diagonal:

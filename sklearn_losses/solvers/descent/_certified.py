@@ -281,7 +281,8 @@ class Certified(Solver):
         if objective.blocks is not None:
             polishes = self.polish and has_exact_curvature(objective)
             descent.problem.term.passes.polishes = polishes
-        descent.known = self.memory and self.memory.start
+        if self.memory is not None:
+            descent.known, descent.last = self.memory.start, self.memory.end
         while not descent.ended:
             with np.errstate(all="ignore"):
                 descent.advance()
@@ -397,17 +398,50 @@ class Memory:
 
     Attributes
     ----------
+    objectives : tuple of list of Objective and dtype, or None
+        Of the rows, which have been looked at.
     features : Features or None
     curvature : Curvature or None
-        In their units, of an objective that has a matrix.
+        In their units, of an objective that has a matrix; found when it is asked for.
+    bent_at : ndarray or None
+        Where that is the Hessian, if it is of the last fit.
+    descent : Descent or None
+        The last fit, as long as nobody has asked.
     start : tuple of Start and unit, or None
         Of the best constant.
-    grouping : Grouping or None
-        Of the rows, for the next objective.
+    end : End or None
+        Of the last fit.
+    inner : Inner or None
+        The last fit of some of the features, where many are left out.
+    slopes : ndarray or None
+        By all of the features, in their units.
     """
 
     def __init__(self):
-        self.features = self.curvature = self.start = self.grouping = None
+        self.objectives = self.features = self.start = self.end = None
+        self.bent_at = self.descent = self.inner = self.slopes = None
+        self._curvature = None
+
+    @property
+    def curvature(self):
+        if self.descent is not None:
+            self._curvature, self.descent = self._curvature_of(self.descent), None
+        return self._curvature
+
+    @curvature.setter
+    def curvature(self, curvature):
+        self._curvature = curvature
+
+    def _curvature_of(self, descent):
+        """The last Hessian, or another one where that has become old."""
+        model, self.bent_at = descent.model, None
+        is_small = descent.problem.features.n_features <= SETTINGS.most_features
+        if isinstance(model, JointModel):
+            self.bent_at = model.theta
+        elif is_small and descent.state.n_iterations >= MANY_STEPS:
+            self.bent_at = descent.state.kept
+            return descent.exact_curvature()
+        return model.curvature()
 
     def keep(self, descent):
         """Remember how a descent has ended."""
@@ -417,12 +451,7 @@ class Memory:
         if is_plain and has_matrix and is_exact:
             self.features = descent.problem.features
             self.start = descent.start, descent.problem.term.unit
-            is_old = descent.state.n_iterations >= MANY_STEPS
-            is_small = descent.problem.features.n_features <= SETTINGS.most_features
-            renews = is_old and is_small
-            self.curvature = (
-                descent.exact_curvature() if renews else descent.model.curvature()
-            )
+            self.descent, self.end = descent, descent.end()
 
 
 class _Sample(NamedTuple):

@@ -17,6 +17,7 @@ MOST_NUMBERS = 1_010_000  # in a matrix, or in the blocks of one: 8 MB
 MEMORY = 10  # steps that correct the diagonal
 LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
 REFRESH = 5  # steps after which the diagonal is computed anew, ...
+RANK = 1e-15  # of the largest eigenvalue: one that is smaller is 0
 FAST = 1e-2  # ... unless in so many steps what is left to gain has shrunk to this share
 
 
@@ -151,7 +152,7 @@ class QuasiNewtonModel(QuadraticModel):
         if not self.steps:
             return ()
         S, Y = np.array(self.steps), np.array(self.changes)
-        BS = np.array([self.hessian.product(s) for s in S])
+        BS = self.hessian.products(S)
         SY = S @ Y.T
         lower = np.tril(SY, -1)
         middle = np.block([[S @ BS.T, lower], [lower.T, -np.diag(np.diag(SY))]])
@@ -159,5 +160,8 @@ class QuasiNewtonModel(QuadraticModel):
         scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(middle)), 1e-300))
         middle *= scale * scale[:, None]
         left *= scale[:, None]
-        right = np.linalg.pinv(middle, hermitian=True) @ left
+        values, vectors = np.linalg.eigh(middle)
+        is_known = np.abs(values) > RANK * np.abs(values).max()
+        values, vectors = values[is_known], vectors[:, is_known]
+        right = (vectors / values) @ (vectors.T @ left)
         return np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)

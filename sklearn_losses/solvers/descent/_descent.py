@@ -482,7 +482,7 @@ class Descent:
         """coef and intercept of the best point."""
         return self.problem.unscaled(self.state.kept)
 
-    def end(self):
+    def where(self):
         """Where it is, if a pass has seen it and nothing better is known."""
         state, seen = self.state, self.state.ahead
         if seen is None and state.seen_at is state.theta:

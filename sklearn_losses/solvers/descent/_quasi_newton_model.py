@@ -19,6 +19,7 @@ LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
 REFRESH = 5  # steps after which the diagonal is computed anew, ...
 RANK = 1e-15  # of the largest eigenvalue: one that is smaller is 0
 FAST = 1e-2  # ... unless in so many steps what is left to gain has shrunk to this share
+NO_PAIRS = (), ()  # of a step and the change of the slopes along it
 
 
 class QuasiNewtonModel(QuadraticModel):
@@ -70,11 +71,22 @@ class QuasiNewtonModel(QuadraticModel):
     def curvature(self):
         return self.hessian
 
-    def begin_with(self, curvature):
-        """Use the Hessian of another model in the same coordinates until it is old."""
+    def begin_with(self, curvature, steps=(), changes=()):
+        """Use the Hessian of another model in the same coordinates until it is old.
+
+        Steps and changes are those that `pairs` of that model has given.
+        """
         self.hessian = curvature
         self.diagonal = curvature if curvature.is_diagonal else None
-        self.age = 1
+        self.age, l2 = 1, np.tile(self.l2, self.n_outputs)
+        for step, change in zip(steps, changes, strict=True):
+            self._remember(step, change + l2 * step)
+
+    def pairs(self):
+        """Its last steps, and how the slopes of the loss have changed along them."""
+        l2 = np.tile(self.l2, self.n_outputs)
+        pairs = zip(self.steps, self.changes, strict=True)
+        return self.steps, [change - l2 * step for step, change in pairs]
 
     def _remember(self, step, change):
         """A pair whose curvature is not positive says nothing of a convex model."""

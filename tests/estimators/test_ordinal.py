@@ -234,7 +234,8 @@ def test_logarithms_of_tiny_probabilities(loss):
     model = LinearOrdinalClassifier(loss).fit(X, Y)
     far = X + 200.0 * np.sign(model.coef_)
     found = model.predict_log_proba(np.vstack([far, X - (far - X)]))
-    assert np.isfinite(found).all() and found.min() < -400.0
+    assert np.isfinite(found).all()
+    assert found.min() < -400.0
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)).sum(axis=1), 1.0)
 
 

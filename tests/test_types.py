@@ -54,7 +54,13 @@ def _errors(folder, module, *options):
     # An editable install has no folder that a checker could look for.
     root = str(Path(sl.__file__).parents[1])
     paths = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", module, *options, *map(str, (RIGHT, WRONG, misspelt))]
+    command = [
+        sys.executable,
+        "-m",
+        module,
+        *options,
+        *map(str, (RIGHT, WRONG, misspelt)),
+    ]
     found = subprocess.run(
         command,
         cwd=folder,

@@ -78,6 +78,7 @@ from sklearn_losses.solvers.descent._newton import (
 )
 from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
 from sklearn_losses.solvers.sgd._schedules import Schedule
+from sklearn_losses.solvers.sgd._settings import SGDSettings
 from sklearn_losses.solvers.sgd._sgd import SGD, is_least_at_0
 from sklearn_losses.solvers.sgd._weights import coefficients
 from sklearn_losses.solvers.stream._stream import Stream, forget
@@ -509,18 +510,21 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self.power_t,
             self.alpha if optimal else 1.0,
         )
-        return self._sgd(
+        settings = SGDSettings(
             schedule,
             batch_size=self.batch_size,
             n_threads=effective_n_jobs(self.n_jobs),
+            average=int(self.average),
+            seed=draw_seed(self.random_state) if self.shuffle else None,
+            clip=np.inf if self.clip_gradient is None else self.clip_gradient,
+            clip_by=self.clip_by,
+        )
+        return self._sgd(
+            settings,
+            optimizer=optimizer,
             max_iter=1 if partial else self.max_iter,
             tol=None if partial else self.tol,
             n_iter_no_change=self.n_iter_no_change,
-            average=int(self.average),
-            seed=draw_seed(self.random_state) if self.shuffle else None,
-            optimizer=optimizer,
-            clip=self.clip_gradient,
-            clip_by=self.clip_by,
         )
 
     def _warn(self, solver, results, objective):

@@ -27,7 +27,7 @@ from sklearn_losses.solvers.sgd._weights cimport (
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
 from sklearn_losses._machine._prefetch cimport sl_prefetch
 from sklearn_losses._machine._threads cimport threads_for
-from sklearn_losses.losses._table cimport Block, CLoss, RowBlock
+from sklearn_losses.losses._table cimport Block, RowBlock
 
 # How rows are asked for before they are read. A short one is asked for at once, and some
 # rows ahead: 2 to 8 differ by noise. So many lines of a long row wait for each other and

@@ -68,6 +68,7 @@ from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_bl
 from sklearn_losses.estimators.outputs._outputs import LinearOutputs
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arguments import moderate_weight
+from sklearn_losses.losses._best_constant import is_least_at_0
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
@@ -78,7 +79,6 @@ from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
 from sklearn_losses.solvers.descent._models import LBFGS, NEWTON
 from sklearn_losses.solvers.descent._problem import has_small_matrix
 from sklearn_losses.solvers.descent._settings import SETTINGS
-from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
 MOST, PATIENCE = SETTINGS.most_features, SETTINGS.quasi_newton_passes
 WIDE = ACTIVE.wide

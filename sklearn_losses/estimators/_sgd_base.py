@@ -68,7 +68,9 @@ from sklearn_losses.estimators._watching import (
     with_callbacks,
 )
 from sklearn_losses.estimators.blocks._blocks import PartialFit
+from sklearn_losses.losses._best_constant import is_least_at_0
 from sklearn_losses.problem._objective import Objective
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
 from sklearn_losses.solvers.descent._newton import (
@@ -79,8 +81,7 @@ from sklearn_losses.solvers.descent._newton import (
 from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
 from sklearn_losses.solvers.sgd._schedules import Schedule
 from sklearn_losses.solvers.sgd._settings import SGDSettings
-from sklearn_losses.solvers.sgd._sgd import SGD, is_least_at_0
-from sklearn_losses.solvers.sgd._weights import coefficients
+from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.stream._stream import Stream, forget
 
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
@@ -648,7 +649,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             intercept_init = (
                 self.intercept_ if intercept_init is None else intercept_init
             )
-        return SGD.start(
+        return start_of(
             self._initial("coef", coef_init, (n_outputs, n_features)),
             self._initial("intercept", intercept_init, (n_outputs,)),
         )
@@ -667,7 +668,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self._check_state()
             if coef.dtype == np.float64 and np.shares_memory(coef, state["v"]):
                 return state | {"intercept": np.array(self.intercept_, np.float64)}
-        start = SGD.start(
+        start = start_of(
             self._initial("coef", coef, (n_outputs, n_features)),
             self._initial("intercept", self.intercept_, (n_outputs,)),
         ) | {"t": np.full(n_outputs, getattr(self, "t_", 1.0))}

@@ -9,6 +9,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import AbsoluteError, EpsilonInsensitive, Hinge, Huber
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.solvers._fit_state import start_of
 from sklearn_losses.solvers.sgd._schedules import Schedule
 from sklearn_losses.solvers.sgd._settings import SGDSettings
 from sklearn_losses.solvers.sgd._sgd import SGD
@@ -29,7 +30,7 @@ def settings_of(name, eta0, **more):
 def walk(schedule, n, batch_size=1):
     """Where w is after n rows x = 1 whose gradient is always -1."""
     far = objective(np.ones((n, 1)), np.full(n, 1e9), AbsoluteError())
-    start = SGD.start(np.zeros((1, 1)), np.zeros(1))
+    start = start_of(np.zeros((1, 1)), np.zeros(1))
     solver = SGD(SGDSettings(schedule, batch_size), max_iter=1, tol=None)
     return solver.solve(far, start).coef[0, 0]
 
@@ -69,7 +70,7 @@ def test_step_sizes_of_optimal(alpha):
 def test_passive_aggressive_steps(loss, y, value, eta0):
     x = np.array([[3.0, 4.0]])
     side = np.sign(y)
-    start = SGD.start(np.zeros((1, 2)), np.zeros(1))
+    start = start_of(np.zeros((1, 2)), np.zeros(1))
     for name, step in (
         ("pa1", min(eta0, value / 25.0)),
         ("pa2", value / (25.0 + 0.5 / eta0)),
@@ -100,7 +101,7 @@ def order_of(seed, epochs=1, n=50, batch_size=1):
     schedule = Schedule("invscaling", 1.0, 1.0, 1.0)
     settings = SGDSettings(schedule, batch_size, seed=seed)
     solver = SGD(settings, max_iter=epochs, tol=None)
-    coef = solver.solve(rows, SGD.start(np.zeros((1, n)), np.zeros(1))).coef[0]
+    coef = solver.solve(rows, start_of(np.zeros((1, n)), np.zeros(1))).coef[0]
     return np.argsort(-coef), coef
 
 
@@ -135,7 +136,7 @@ def test_patience_and_the_best_value_so_far():
     """A criterion that stays where it is ends the fit after n_iter_no_change epochs."""
     at_rest = objective(np.zeros((4, 1)), np.zeros(4), Huber())
     solver = SGD(settings_of("constant", 0.1), n_iter_no_change=3)
-    result = solver.solve(at_rest, SGD.start(np.zeros((1, 1)), np.zeros(1)))
+    result = solver.solve(at_rest, start_of(np.zeros((1, 1)), np.zeros(1)))
     assert result.converged
     assert_array_equal(result.n_iter, [4])  # the first epoch improves on infinity
 
@@ -143,7 +144,7 @@ def test_patience_and_the_best_value_so_far():
 def test_adaptive_goes_on_with_smaller_steps():
     at_rest = objective(np.zeros((4, 1)), np.zeros(4), Huber())
     solver = SGD(settings_of("adaptive", 0.1), n_iter_no_change=1, tol=1e-3)
-    result = solver.solve(at_rest, SGD.start(np.zeros((1, 1)), np.zeros(1)))
+    result = solver.solve(at_rest, start_of(np.zeros((1, 1)), np.zeros(1)))
     # 0.1 / 5^8 is the first step that is not above 1e-6.
     assert_array_equal(result.n_iter, [1 + 8 + 1])
 
@@ -160,7 +161,7 @@ def test_long_dense_rows(n_features, batch_size, dtype):
     dense, sparse = (
         solver.solve(
             Objective(Huber(), Rows(Z), Targets(y), None, 30.0, Price(), 1, True),
-            SGD.start(np.zeros((1, n_features)), np.zeros(1)),
+            start_of(np.zeros((1, n_features)), np.zeros(1)),
         )
         for Z in (X, csr_array(X))
     )

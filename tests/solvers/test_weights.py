@@ -9,15 +9,12 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import CrossEntropy, Huber, LogLoss, SquaredError
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers.sgd._schedules import Schedule
 from sklearn_losses.solvers.sgd._settings import Samples, SGDSettings
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._sgd_epoch import Epoch
-from sklearn_losses.solvers.sgd._weights import (
-    ScaledWeights,
-    coefficients,
-    first_state,
-)
+from sklearn_losses.solvers.sgd._weights import ScaledWeights
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 30)) * (RNG.uniform(size=(120, 30)) < 0.15)
@@ -51,7 +48,8 @@ def textbook_epoch(X, y, w, received, u, penalty, eta, batch_size=1):
 
 def least_squares(rows, y, start, penalty, eta, batch_size):
     """Weights and an epoch that minimize the squared error, without an intercept."""
-    state = first_state(start[np.newaxis], np.zeros(1))
+    state = start_of(start[np.newaxis], np.zeros(1))
+    state.pop("t")
     weights = ScaledWeights(state, penalty, False, True, rows.is_sparse, eta)
     samples = Samples(SquaredError().compiled(), Targets(y))
     schedule = Schedule("constant", eta, 0.0, 1.0)
@@ -163,7 +161,7 @@ def test_a_single_batch_counts_the_objective_where_it_starts(objective, batch_si
     coef, intercept = RNG.normal(size=(K, 30)), RNG.normal(size=K)
     schedule = Schedule("constant", 0.1, 0.0, 1.0)
     solver = SGD(SGDSettings(schedule, batch_size=batch_size))
-    epoch = solver._prepare(objective, SGD.start(coef, intercept), None, True)[1]
+    epoch = solver._prepare(objective, start_of(coef, intercept), None, True)[1]
     epoch.run(objective.rows, np.arange(K))
     assert_allclose(
         epoch.mean_objectives(objective.is_joint), objective.value(coef, intercept)
@@ -177,7 +175,7 @@ def test_solver_counts_the_objective_of_each_iterate(penalty):
         Huber(), Rows(X[:1].copy()), Targets(Y[:1]), None, 1.0, penalty, 1, True
     )
     schedule = Schedule("constant", 0.1, 0.0, 1.0)
-    start = SGD.start(np.ones((1, 30)), np.zeros(1))
+    start = start_of(np.ones((1, 30)), np.zeros(1))
     epoch = SGD(SGDSettings(schedule))._prepare(one, start, None, True)[1]
     epoch.run(one.rows, np.arange(1))
     assert_allclose(
@@ -186,7 +184,7 @@ def test_solver_counts_the_objective_of_each_iterate(penalty):
 
 
 def test_a_state_is_not_changed_by_a_fit():
-    start = SGD.start(np.ones((1, 30)), np.zeros(1))
+    start = start_of(np.ones((1, 30)), np.zeros(1))
     before = {name: array.copy() for name, array in start.items()}
     whole = Objective(
         Huber(), Rows(X), Targets(Y), None, 120.0, Price(0.1, 0.1), 1, True

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_losses.problem._objective import Targets
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers._progress import NOTHING
 from sklearn_losses.solvers.sgd._gradient_epoch import GradientSteps
 from sklearn_losses.solvers.sgd._group_batches import GroupBatches
 from sklearn_losses.solvers.sgd._optimizers import Plain
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._visits import RiskSets, visits_of
-from sklearn_losses.solvers.sgd._weights import coefficients
 
 
 class GroupSGD(SGD):
@@ -47,7 +47,7 @@ class GroupSGD(SGD):
         They go where draws lead, which is not straight down the mean over all draws.
         """
         if objective.loss.drawn is not None:
-            start = self.start(*(np.zeros_like(part) for part in coefficients(start)))
+            start = start_of(*(np.zeros_like(part) for part in coefficients(start)))
         return super()._divergence(objective, watch, start, end)
 
     def _visits(self, objective):

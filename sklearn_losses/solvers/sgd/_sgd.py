@@ -9,8 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from sklearn_losses.losses._best_constant import is_least_at_0
+from sklearn_losses.losses._ordinal import LEAST_GAP
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers._base import Solver, SolverResult, Stop
+from sklearn_losses.solvers._fit_state import coefficients
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers.sgd._gradient_epoch import GradientSteps
 from sklearn_losses.solvers.sgd._long_rows import LongRows
@@ -21,26 +24,13 @@ from sklearn_losses.solvers.sgd._sgd_epoch import Epoch
 from sklearn_losses.solvers.sgd._short_rows import ShortRows
 from sklearn_losses.solvers.sgd._weights import (
     ScaledWeights,
-    coefficients,
     drop_l1_total,
     drop_mean,
-    first_state,
     make_room_for_mean,
 )
 
 # "adaptive" divides the step size by this, until it is that small; as scikit-learn.
 ETA_FACTOR, SMALLEST_ETA = 5.0, 1e-6
-LEAST_GAP = 1e-3  # between thresholds, of a latent value whose noise is about 1
-ONE, ZERO = np.ones(1), np.zeros(1)  # a target, and a margin
-
-
-def is_least_at_0(loss):
-    """Whether coefficients of 0 are the minimum, whatever X is, as of Perceptron."""
-    if loss.task != "binary":
-        return False
-    value = np.empty(1)
-    loss.checked().evaluate_points(ONE, ZERO, value, None, None)
-    return value[0] == 0.0
 
 
 class SGD(Solver):
@@ -139,11 +129,6 @@ class SGD(Solver):
                 " Use learning_rate='auto', or penalty='elasticnet'."
             )
 
-    @staticmethod
-    def start(coef, intercept):
-        """The state that begins at these coefficients, at step 1."""
-        return first_state(coef, intercept) | {"t": np.ones(len(coef))}
-
     def until(self, max_iter):
         """The same solver with fewer epochs, for what it has found by then."""
         other = copy(self)
@@ -157,7 +142,7 @@ class SGD(Solver):
         ----------
         objective : Objective
         start : dict
-            From `start`, or the state of an earlier result.
+            From `start_of`, or the state of an earlier result.
         train : ndarray of uint32 of shape (n_train,), default=None
             The rows to learn from; None: all.
         watch : Watch, default=NOTHING

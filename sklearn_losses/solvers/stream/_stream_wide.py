@@ -12,7 +12,7 @@ from itertools import compress
 import numpy as np
 from scipy import sparse
 
-from sklearn_losses.solvers.sgd._weights import coefficients
+from sklearn_losses.solvers._fit_state import coefficients
 from sklearn_losses.solvers.stream._settings import STREAM, WIDE
 from sklearn_losses.solvers.stream._stream_fit import (
     curvatures,

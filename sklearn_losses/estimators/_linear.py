@@ -7,6 +7,7 @@ solver found becomes attributes. Everything numeric is in the layers below.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self, overload
 
@@ -286,9 +287,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         if blocks is not None:
             objectives, dtype = self._objectives_of_blocks(blocks, loss)
         else:
-            objectives, dtype = self._objectives(
-                X, y, sample_weight, loss, offset, solves=True
-            )
+            parts = X, y, sample_weight, loss, offset
+            objectives, dtype = self._objectives_of_path(*parts)
         look_at_objective(objectives[0])
         solver = self._solver(objectives[0])
         fitted = partial(self._fitted, objectives[0].loss, dtype)
@@ -387,6 +387,19 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             for target, own in zip(targets, offsets)
         ]
         return self._with_scale(objectives), X.dtype
+
+    def _objectives_of_path(self, X, y, sample_weight, loss, offset):
+        """As `_objectives`, which a fit along a path makes once of the same rows."""
+        path = getattr(self, "_path", None)
+        if path is not None and path.objectives is not None:
+            objectives, dtype = path.objectives
+            is_joint = loss.granularity == "row"
+            price = price_of(self, objectives[0].rows.n_features, is_joint)
+            return [replace(o, penalty=price) for o in objectives], dtype
+        found = self._objectives(X, y, sample_weight, loss, offset, solves=True)
+        if path is not None and not (loss.needs_scale or loss.needs_link):
+            path.objectives = found
+        return found
 
     def _objectives_of_blocks(self, blocks, loss):
         """The same of rows in blocks."""

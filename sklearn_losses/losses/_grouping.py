@@ -83,6 +83,15 @@ class Grouping:
         self.y = np.ascontiguousarray(loss._prepared(y, weight, starts))
         self.of_row = np.repeat(factor, np.diff(starts))
         self.total = float(mass.sum())
+        self._loss, self._minima = loss, None
+
+    def minima(self, loss):
+        """Those of a loss; of that which it was made for they are found once."""
+        if loss is not self._loss:
+            return loss.minima(self)
+        if self._minima is None:
+            self._minima = loss.minima(self)
+        return self._minima
 
     def values(self, functions, raw):
         """The value of each group that counts, in its units."""

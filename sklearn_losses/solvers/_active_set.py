@@ -6,7 +6,9 @@ out has a slope that the penalty does not outweigh. A penalty that is not convex
 bound: a fit is over when no such feature is left. The features with the most of it are
 taken in, twice as many as are at work (Johnson and Guestrin 2015, "Blitz"; Massias,
 Gramfort and Salmon 2018, "Celer"). A path that begins where the fit before has ended
-begins with the features that this one has used.
+begins with the features that this one has used, and with those whose slopes were so
+near to the norm that they may be beyond it now (Tibshirani and others 2012, the strong
+rule). Of a loss of groups, whose Hessian is dear, columns are kept (`_kept_hessian`).
 """
 
 import math
@@ -16,17 +18,21 @@ from functools import partial
 import numpy as np
 
 from sklearn_losses._machine._order import largest
+from sklearn_losses.design._centred import Centred
 from sklearn_losses.problem._duality import Dual
 from sklearn_losses.problem._group_duality import GroupDual
 from sklearn_losses.solvers._base import Solver, SolverResult, finish
 from sklearn_losses.solvers.descent._certified import (
     START_TOL,
     Certified,
+    Memory,
     choose,
     features_of,
     rows_at,
     sample_of,
 )
+from sklearn_losses.solvers.descent._kept_hessian import Inner
+from sklearn_losses.solvers.descent._models import NEWTON
 from sklearn_losses.solvers.descent._problem import has_small_matrix
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.terms._groups import GroupModel
@@ -58,6 +64,10 @@ class ActiveSettings:
     # Of a constant: kinks are smoothed so little to have a slope there, three digits
     # more than a constant is searched to.
     near: float = 1e-6
+    # Slopes are at the most expected to grow by this factor between two fits of a path.
+    steeper: float = 2.0
+    # A divisor at the least.
+    tiny: float = 1e-3
 
 
 ACTIVE = ActiveSettings()
@@ -69,13 +79,15 @@ class ActiveSet(Solver):
     Parameters
     ----------
     settings : dict
-        Those of `Certified`, without the method.
+        Those of `Certified`, without the method and the memory.
+    memory : Memory, default=None
+        Of a fit of all features to the same rows with another price, and for the next.
     """
 
     method = ACTIVE_SET
 
-    def __init__(self, **settings):
-        self.settings = settings
+    def __init__(self, *, memory=None, **settings):
+        self.settings, self.memory = settings, memory
         self.tol, self.owner = settings["tol"], settings["owner"]
         self.max_iter, self.seed = settings["max_iter"], settings["seed"]
 
@@ -102,7 +114,7 @@ class ActiveSet(Solver):
         kind = _GroupSearch if objective.loss.granularity == "group" else _Search
         search = kind(self, objective, start, n_before)
         if len(search.active):
-            yield from search.solve(search.active)
+            yield from search.solve(search.first())
         while not (search.is_over() or search.is_enough()):
             chosen = search.more()
             if chosen is None:
@@ -128,9 +140,12 @@ class _Search:
     def __init__(self, solver, objective, start, n_before=0):
         self.solver, self.objective, self.tol = solver, objective, solver.tol
         coef, intercept = (array.copy() for array in start)
-        # Some of the rows say enough of mean and spread, but not of the gradient.
-        sample = sample_of(objective, solver.seed)
-        self.features, passes = features_of(objective, sample)
+        self.memory = Memory() if solver.memory is None else solver.memory
+        self.features, passes = self.memory.features, 0
+        if self.features is None:
+            # Some of the rows say enough of mean and spread, but not of the gradient.
+            sample = sample_of(objective, solver.seed)
+            self.features, passes = features_of(objective, sample)
         self.passes = float(passes) + n_before
         scale, penalty, term = (
             self.features.scale,
@@ -194,10 +209,18 @@ class _Search:
             proof = slopes if proof is None else proof
             self.bound = max(self.bound, self.dual.bound(proof, reach))
             z = self.dual.conjugate.slopes(self.dual.z)
+        self._keep_slopes(z)
         if slopes.any():
             self.objective.rows.verify(z)
         excess = self.price.score(z) * spread
         self.excess = np.where(scale > 0, excess, -np.inf)
+
+    def _keep_slopes(self, z):
+        """For the next fit; only one of the same objective can use them."""
+
+    def first(self):
+        """The features that a fit begins with which begins with coefficients."""
+        return self.active
 
     def allowed(self):
         gain = self.at_constant - self.bound
@@ -266,6 +289,7 @@ class _Search:
         start = np.ascontiguousarray(coef[:, chosen]), intercept
         inner = self.solver.inner(objective, self._inner_tol())
         inner.width = self.width
+        self._prepare(inner, chosen, objective)
         steps, place = inner.steps(objective, start), partial(self.placed, chosen)
         result, descent = yield from _seen_from_outside(steps, place)
         problem, state = descent.problem, descent.state
@@ -284,6 +308,9 @@ class _Search:
         if self.dual.conjugate.needs_point and proof.best_theta is not None:
             at, _ = place(*rows_at(descent, proof.best_theta))
         self.take_slopes(proof.slopes(problem.term), at)
+
+    def _prepare(self, inner, chosen, objective):
+        """Tell the fit of some features what is known of them."""
 
     def placed(self, chosen, coef, intercept):
         """Coefficients of some features among those of all, which are 0."""
@@ -318,6 +345,41 @@ class _GroupSearch(_Search):
 
     def _dual(self, term):
         return GroupDual(term, self.features, self.price)
+
+    def first(self):
+        """With those whose slopes may be beyond the norm after as much of a change.
+
+        It is as if all slopes changed as fast by alpha as alpha itself, away from 0.
+        """
+        slopes, active = self.memory.slopes, self.active
+        if slopes is None:
+            return active
+        ratio = self.price.gauge(slopes)
+        slopes = slopes * min(ACTIVE.steeper, 1.0 / max(2.0 - ratio, ACTIVE.tiny))
+        wants = (self.price.score(slopes) > 0) & (self.features.scale > 0)
+        wants[active] = True
+        chosen = self._active(wants)
+        return chosen if len(chosen) <= self._most() else active
+
+    def _keep_slopes(self, z):
+        self.memory.slopes, self.memory.features = z, self.features
+
+    def _prepare(self, inner, chosen, objective):
+        """Give it the Hessian that is known, with the columns that are new."""
+        # Of the loss and an l2 norm alone, and of a size that is worth it.
+        is_plain = self.price.is_simple and objective.loss.differentiable
+        if inner.method != NEWTON or not is_plain:
+            return
+        before, kept = self.memory.inner, None
+        if before is not None:
+            kept = before.hessian(self.features.scale)
+        inner.memory = own = Memory()
+        if kept is not None:
+            mean, scale = self.features.mean[chosen], self.features.scale[chosen]
+            own.features = Centred.about(objective.rows, mean, scale)
+            kept = kept.at(chosen, own.features, objective.term())
+            own.curvature = kept.curvature(objective.penalty.scaled(scale).l2)
+        self.memory.inner = Inner(chosen, own, kept)
 
     def _at_constant(self, term, intercept):
         self.at_constant = term.value_at(0.0)

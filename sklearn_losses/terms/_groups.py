@@ -133,7 +133,7 @@ class GroupTerm(LossTerm):
     @cached_property
     def known_minimum(self):
         """The infimum over all raw predictions."""
-        return float(self.loss.minima(self.grouping).sum()) * self.share
+        return float(self.grouping.minima(self.loss).sum()) * self.share
 
     def best_constant(self):
         """0, where all constants are alike."""

@@ -20,7 +20,6 @@ from sklearn_losses.estimators.groups._group_blocks import objectives_of_groups
 from sklearn_losses.losses._arguments import moderate_weight
 from sklearn_losses.losses._grouping import Grouping
 from sklearn_losses.problem._group_objective import GroupObjective, GroupTargets
-from sklearn_losses.solvers.descent._certified import Certified, Memory
 
 
 def _paragraphs(text, without, replaced):
@@ -88,10 +87,7 @@ class GroupModelMixin:
         if weight is not None and weight.any():
             weight = moderate_weight(weight)
         price = price_of(self, X.shape[1], False)
-        memory = getattr(self, "_path", None) or Memory()
-        grouping = memory.grouping or Grouping(loss, columns, codes, weight)
-        if self._n_published() == 1:  # several causes have one each
-            memory.grouping = grouping
+        grouping = Grouping(loss, columns, codes, weight)
         targets = GroupTargets(columns, groups=codes)
         objective = GroupObjective(
             *(loss, Rows(X, check), targets, weight, grouping.total, price, 1),
@@ -156,7 +152,7 @@ class BaseGroupLinear(GroupModelMixin, BaseLinear):
     def _solver(self, objective):
         solver = super()._solver(objective)
         is_one = self._n_published() == 1  # and not of several causes
-        if hasattr(self, "_path") and is_one and isinstance(solver, Certified):
+        if hasattr(self, "_path") and is_one:
             solver.memory = self._path
         return solver
 

@@ -12,13 +12,27 @@ that no sum overflows, and risk sets at the end keep their digits beside larger 
 the sums of S go back in time, in which that maximum grows, and those of 1 / S forward.
 Nothing is subtracted, but where rows enter late (`late_cox`): a risk set is then that of
 those who have not ended without those who have not entered, and is summed anew where few
-are left.
+are left. Most often one maximum will do for all risk sets, and there are no ties that
+Efron's steps would take apart: then each loop is over all rows, without a choice, and is
+vectorised (`even_cox`).
 """
 
 from libc.math cimport INFINITY, NAN, log
+from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 
-from sklearn_losses.losses._exp_log cimport exp
+from sklearn_losses.losses._exp_log cimport (
+    FRACTION,
+    LN2_HIGH,
+    LN2_LOW,
+    ONE,
+    SHIFT,
+    SQRT_HALF,
+    bits,
+    exp,
+    exp_of_nonpositive,
+    from_bits,
+)
 from sklearn_losses.losses._table cimport Group
 
 
@@ -78,6 +92,109 @@ cdef inline double ties_of(Ties *t, double S, double E, double W, Py_ssize_t d,
     return value
 
 
+cdef inline double log_of_normal(double x) noexcept nogil:
+    """log(x) where x > 0 is no subnormal, as `log1p` of `_exp_log` has it."""
+    cdef uint64_t b = bits(x) + (ONE - SQRT_HALF)
+    cdef double k = from_bits((b >> 52) + bits(SHIFT)) - (SHIFT + 1023.0)
+    cdef double f = from_bits((b & FRACTION) + SQRT_HALF) - 1.0
+    cdef double s = f / (2.0 + f)
+    cdef double z = s * s
+    cdef double w = z * z
+    cdef double half = 0.5 * f * f
+    cdef double tail = z * (
+        (0.6666666666666735130 + w * (0.2857142874366239149
+         + w * (0.1818357216161805012 + w * 0.1479819860511658591)))
+        + z * (0.3999999999940941908 + w * (0.2222219843214978396
+               + w * 0.1531383769920937332)))
+    return k * LN2_HIGH + (f - (half - (s * (half + tail) + k * LN2_LOW)))
+
+
+cdef inline bint has_ties(const Group *g) noexcept nogil:
+    """Whether two rows have the same time."""
+    cdef Py_ssize_t i, n_ties = 0
+    for i in range(1, g.n):
+        n_ties += g.y[i * g.y_size] == g.y[(i - 1) * g.y_size]
+    return n_ties > 0
+
+
+cdef inline bint sums_at_risk(const Group *g) noexcept nogil:
+    """Form rho of each row, relative to the largest r, and S of the rows from it on.
+
+    They are the first two arrays of `work`. Whether S is never so small that its square
+    would be 0: else sums relative to the largest r of all rows will not do.
+    """
+    cdef Py_ssize_t i
+    cdef double *rho = g.work
+    cdef double *S = rho + g.n
+    cdef double m = largest_of(g), at_risk = 0.0
+    for i in range(g.n):
+        rho[i] = g.weight[i] * exp_of_nonpositive(g.raw[i] - m)
+    for i in range(g.n - 1, -1, -1):
+        at_risk += rho[i]
+        S[i] = at_risk
+    return S[g.n - 1] > SMALLEST
+
+
+cdef inline double largest_of(const Group *g) noexcept nogil:
+    """The largest r, by four chains of comparisons."""
+    cdef Py_ssize_t i, j
+    cdef double *most = [-INFINITY, -INFINITY, -INFINITY, -INFINITY]
+    for i in range(0, g.n - 3, 4):
+        for j in range(4):
+            most[j] = max(most[j], g.raw[i + j])
+    for i in range(g.n - g.n % 4, g.n):
+        most[0] = max(most[0], g.raw[i])
+    return max(max(most[0], most[1]), max(most[2], most[3]))
+
+
+cdef inline double even_cox(const Group *g) noexcept nogil:
+    """The value and the derivatives from the sums of `sums_at_risk`, with Breslow's ties.
+
+    That of a row i with an event is w_i (log S - r_i). Rows of the same time share S of
+    the first of them, and what is summed over times so far of the last.
+    """
+    cdef Py_ssize_t i, n = g.n, size = g.y_size
+    cdef const double *y = g.y
+    cdef double *rho = g.work
+    cdef double *S = rho + n
+    cdef double *w = S + n              # of events, and 0
+    cdef double *A = w + n
+    cdef double *A2 = A + n
+    cdef double *term = A2 + n
+    cdef double m = largest_of(g), here = S[0], sum1 = 0.0, sum2 = 0.0, value = 0.0
+    cdef double each
+    for i in range(n):
+        w[i] = g.weight[i] if y[i * size + EVENT] != 0.0 else 0.0
+    for i in range(1, n):
+        here = here if y[i * size] == y[(i - 1) * size] else S[i]
+        S[i] = here
+    for i in range(n):
+        each = w[i] * (log_of_normal(S[i]) + (m - g.raw[i]))
+        term[i] = each if w[i] != 0.0 else 0.0  # where r may be -inf
+    for i in range(n):
+        value += term[i]
+    if g.gradient == NULL and g.curvature == NULL:
+        return value
+    for i in range(n):
+        A[i] = w[i] / S[i]
+        A2[i] = A[i] / S[i]
+    for i in range(n):
+        sum1 += A[i]
+        sum2 += A2[i]
+        A[i] = sum1
+        A2[i] = sum2
+    for i in range(n - 2, -1, -1):
+        if y[i * size] == y[(i + 1) * size]:
+            A[i], A2[i] = A[i + 1], A2[i + 1]
+    if g.gradient != NULL:
+        for i in range(n):
+            g.gradient[i] = rho[i] * A[i] - w[i]
+    if g.curvature != NULL:
+        for i in range(n):
+            g.curvature[i] = max(rho[i] * A[i] - rho[i] * A2[i] * rho[i], 0.0)
+    return value
+
+
 cdef struct RiskSets:
     # What the way back in time, in which risk sets grow, leaves for that forward.
     double *rho               # of a row, relative to its ...
@@ -96,6 +213,8 @@ cdef inline double cox(const void *params, const Group *g) noexcept nogil:
     if g.y_size > ENTRY:
         return late_cox(params, g)
     cdef bint efron = (<const double *> params)[0] != 0.0
+    if g.product == NULL and not (efron and has_ties(g)) and sums_at_risk(g):
+        return even_cox(g)
     cdef Py_ssize_t n = g.n, k = g.n_directions, i, j, begin, end = g.n, d, size = g.y_size
     cdef const double *y = g.y
     cdef const double *r = g.raw

@@ -31,6 +31,10 @@ from sklearn_losses.solvers.descent._problem import (
     has_small_matrix,
     slopes_at_start,
 )
+from sklearn_losses.solvers.descent._quasi_newton_model import (
+    NO_PAIRS,
+    QuasiNewtonModel,
+)
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._stopping import Tolerance
@@ -275,13 +279,15 @@ class Certified(Solver):
             curvature = sample.curvature if width == 0 else None
             # Of points, whose curvatures a first pass sums for little more.
             renews = at_hand and objective.loss.granularity == "point"
-        models = Models(self.method, self.may_change, curvature, renews)
+        pairs = self.memory.pairs if self.memory and sample is None else NO_PAIRS
+        models = Models(self.method, self.may_change, curvature, renews, pairs)
         parts = models, Smoothing(width), point, passes
         descent = self._descent(limits, objective, features, *parts)
         if objective.blocks is not None:
             polishes = self.polish and has_exact_curvature(objective)
             descent.problem.term.passes.polishes = polishes
-        descent.known = self.memory and self.memory.start
+        if self.memory is not None:
+            descent.known, descent.last = self.memory.start, self.memory.end
         while not descent.ended:
             with np.errstate(all="ignore"):
                 descent.advance()
@@ -397,17 +403,54 @@ class Memory:
 
     Attributes
     ----------
+    objectives : tuple of list of Objective and dtype, or None
+        Of the rows, which have been looked at.
     features : Features or None
     curvature : Curvature or None
-        In their units, of an objective that has a matrix.
+        In their units, of an objective that has a matrix; found when it is asked for.
+    pairs : tuple of list of ndarray
+        The last steps, and the changes of the slopes of the loss, if that is older.
+    bent_at : ndarray or None
+        Where that is the Hessian, if it is of the last fit.
+    descent : Descent or None
+        The last fit, as long as nobody has asked.
     start : tuple of Start and unit, or None
         Of the best constant.
-    grouping : Grouping or None
-        Of the rows, for the next objective.
+    end : End or None
+        Of the last fit.
+    inner : Inner or None
+        The last fit of some of the features, where many are left out.
+    slopes : ndarray or None
+        By all of the features, in their units.
     """
 
     def __init__(self):
-        self.features = self.curvature = self.start = self.grouping = None
+        self.objectives = self.features = self.start = self.end = None
+        self.bent_at = self.descent = self.inner = self.slopes = None
+        self._curvature, self.pairs = None, NO_PAIRS
+
+    @property
+    def curvature(self):
+        if self.descent is not None:
+            self._curvature, self.descent = self._curvature_of(self.descent), None
+        return self._curvature
+
+    @curvature.setter
+    def curvature(self, curvature):
+        self._curvature = curvature
+
+    def _curvature_of(self, descent):
+        """The last Hessian, or another one where that has become old."""
+        model, self.bent_at, self.pairs = descent.model, None, NO_PAIRS
+        is_small = descent.problem.features.n_features <= SETTINGS.most_features
+        if isinstance(model, JointModel):
+            self.bent_at = model.theta
+        elif is_small and descent.state.n_iterations >= MANY_STEPS:
+            self.bent_at = descent.state.kept
+            return descent.exact_curvature()
+        elif isinstance(model, QuasiNewtonModel):
+            self.pairs = model.pairs()
+        return model.curvature()
 
     def keep(self, descent):
         """Remember how a descent has ended."""
@@ -417,12 +460,7 @@ class Memory:
         if is_plain and has_matrix and is_exact:
             self.features = descent.problem.features
             self.start = descent.start, descent.problem.term.unit
-            is_old = descent.state.n_iterations >= MANY_STEPS
-            is_small = descent.problem.features.n_features <= SETTINGS.most_features
-            renews = is_old and is_small
-            self.curvature = (
-                descent.exact_curvature() if renews else descent.model.curvature()
-            )
+            self.descent, self.end = descent, descent.where()
 
 
 class _Sample(NamedTuple):

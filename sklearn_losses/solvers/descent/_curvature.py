@@ -1,6 +1,7 @@
 """Matrices of curvature: scaled so that units do not matter, factored and inverted."""
 
 import math
+from functools import cached_property
 
 import numpy as np
 from scipy import linalg
@@ -78,13 +79,24 @@ class Curvature:
             self.inverse = np.zeros(blocks.size)
             diagonal = blocks.ravel()
             np.divide(1.0, diagonal, out=self.inverse, where=diagonal > 0)
-        else:
-            self.roots = np.array([_root_of_inverse(block) for block in blocks])
         self.mixing = None if coupling is None else _inverse_correlation(coupling)
+
+    @cached_property
+    def roots(self):
+        """W of each block, whose inverse is W W': dear, and kinks do not ask for it."""
+        return np.array([_root_of_inverse(block) for block in self.blocks])
 
     def times(self, factor):
         """The same, times a number."""
         return Curvature(factor * self.blocks)
+
+    def products(self, vectors):
+        """The blocks times each vector, which are rows."""
+        if self.is_diagonal:
+            return vectors * self.blocks.ravel()
+        parts = vectors.reshape(len(vectors), len(self.blocks), -1)
+        found = parts.transpose(1, 0, 2) @ self.blocks
+        return found.transpose(1, 0, 2).reshape(vectors.shape)
 
     def product(self, v):
         """The blocks times v."""

@@ -11,6 +11,7 @@ stop is `_stopping`, or `_gap`.
 import math
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -120,7 +121,8 @@ class Descent:
         self.models, self.smoothing = models, smoothing
         self.model = models.first(problem)
         self.start, self.state, self.ended = None, State(), False
-        self.known = None  # the start and the unit of an earlier fit to the same rows
+        # The start and the unit of an earlier fit to the same rows, and its end.
+        self.known = self.last = None
         self._iterations = self._run(point)
 
     @classmethod
@@ -225,7 +227,7 @@ class Descent:
         rows = problem.features.rows
         if not rows.is_verified:
             rows.verify(seen.sums.by_g)
-        state.seen = seen
+        state.seen, state.seen_at = seen, theta
         self.model.update(theta, seen, Around(self, raw))
         state.value = seen.value + problem.penalty(theta)
         state.excess = seen.excess
@@ -377,14 +379,20 @@ class Descent:
         if self.smoothing.width > 0:
             self.model = self.models.for_smoothing(self.model)
         if coef.any():
-            given = problem.point(coef, intercept)
-            raw, ahead = self._attempt(state.raw, given - theta)
-            raw += state.raw
+            given, raw, ahead = self._given(coef, intercept, theta)
             if problem.value_at(raw, given, ahead) < self.start.at_constant:
                 state.theta, state.raw, state.ahead = given, raw, ahead
                 return
         if self.smoothing.width == 0:  # of which the slopes are those of the loss
             state.known_sums = problem.features.by_slopes
+
+    def _given(self, coef, intercept, constant):
+        """A point, its raw predictions, and what a pass has seen there."""
+        if self.last is not None and self.last.is_at(coef, self.model):
+            return self.last.point
+        given = self.problem.point(coef, intercept)
+        raw, ahead = self._attempt(self.state.raw, given - constant)
+        return given, raw + self.state.raw, ahead
 
     # ------------------------------------------------------------------ points
     def arrive(self, value, length, theta=None):
@@ -474,6 +482,16 @@ class Descent:
         """coef and intercept of the best point."""
         return self.problem.unscaled(self.state.kept)
 
+    def where(self):
+        """Where it is, if a pass has seen it and nothing better is known."""
+        state, seen = self.state, self.state.ahead
+        if seen is None and state.seen_at is state.theta:
+            seen = state.seen
+        is_known = state.theta is state.kept and seen is not None
+        if not is_known or seen.sums.wanted is not None:
+            return None
+        return End(self.found()[0], (state.theta, state.raw, seen))
+
     def curvature(self):
         """That of the objective at the best point, for another model to begin with."""
         if not self.model.needs_curvatures:
@@ -488,6 +506,23 @@ class Descent:
         around = Around(self, self.problem.raw_at(theta))
         model.update(theta, self.state.seen, around)
         return model.curvature()
+
+
+class End(NamedTuple):
+    """Where a descent has ended, for one of the same rows and features.
+
+    Attributes
+    ----------
+    coef : ndarray
+    point : tuple of theta, raw predictions and Swept
+    """
+
+    coef: np.ndarray
+    point: tuple
+
+    def is_at(self, coef, model):
+        """Whether it is where one begins whose model asks for slopes alone."""
+        return not model.needs_curvatures and np.array_equal(coef, self.coef)
 
 
 class Around:

@@ -6,7 +6,10 @@ from sklearn_losses.solvers.descent._newton_model import (
     NewtonModel,
     ProductModel,
 )
-from sklearn_losses.solvers.descent._quasi_newton_model import QuasiNewtonModel
+from sklearn_losses.solvers.descent._quasi_newton_model import (
+    NO_PAIRS,
+    QuasiNewtonModel,
+)
 from sklearn_losses.solvers.descent._settings import SETTINGS
 
 NEWTON, LBFGS = "newton", "lbfgs"
@@ -27,18 +30,27 @@ class Models:
     renews : bool, default=False
         Whether it computes its own in the first pass, which then costs less than
         another one.
+    pairs : tuple of list of ndarray
+        Steps and changes of slopes that are later than the curvature.
     """
 
-    def __init__(self, method=None, may_change=True, curvature=None, renews=False):
+    def __init__(
+        self,
+        method=None,
+        may_change=True,
+        curvature=None,
+        renews=False,
+        pairs=NO_PAIRS,
+    ):
         self.method, self.may_change = method, may_change
-        self.curvature, self.renews = curvature, renews
+        self.curvature, self.renews, self.pairs = curvature, renews, pairs
 
     def first(self, problem):
         """The model to begin with."""
         if self.curvature is not None:
             model = QuasiNewtonModel(problem)
             if not self.renews:
-                model.begin_with(self.curvature)
+                model.begin_with(self.curvature, *self.pairs)
             return model
         return self._kind(problem)(problem)
 

@@ -17,7 +17,9 @@ MOST_NUMBERS = 1_010_000  # in a matrix, or in the blocks of one: 8 MB
 MEMORY = 10  # steps that correct the diagonal
 LARGEST_FACTOR = 1e6  # by which the diagonal may be too small
 REFRESH = 5  # steps after which the diagonal is computed anew, ...
+RANK = 1e-15  # of the largest eigenvalue: one that is smaller is 0
 FAST = 1e-2  # ... unless in so many steps what is left to gain has shrunk to this share
+NO_PAIRS = (), ()  # of a step and the change of the slopes along it
 
 
 class QuasiNewtonModel(QuadraticModel):
@@ -69,11 +71,22 @@ class QuasiNewtonModel(QuadraticModel):
     def curvature(self):
         return self.hessian
 
-    def begin_with(self, curvature):
-        """Use the Hessian of another model in the same coordinates until it is old."""
+    def begin_with(self, curvature, steps=(), changes=()):
+        """Use the Hessian of another model in the same coordinates until it is old.
+
+        Steps and changes are those that `pairs` of that model has given.
+        """
         self.hessian = curvature
         self.diagonal = curvature if curvature.is_diagonal else None
-        self.age = 1
+        self.age, l2 = 1, np.tile(self.l2, self.n_outputs)
+        for step, change in zip(steps, changes, strict=True):
+            self._remember(step, change + l2 * step)
+
+    def pairs(self):
+        """Its last steps, and how the slopes of the loss have changed along them."""
+        l2 = np.tile(self.l2, self.n_outputs)
+        pairs = zip(self.steps, self.changes, strict=True)
+        return self.steps, [change - l2 * step for step, change in pairs]
 
     def _remember(self, step, change):
         """A pair whose curvature is not positive says nothing of a convex model."""
@@ -151,7 +164,7 @@ class QuasiNewtonModel(QuadraticModel):
         if not self.steps:
             return ()
         S, Y = np.array(self.steps), np.array(self.changes)
-        BS = np.array([self.hessian.product(s) for s in S])
+        BS = self.hessian.products(S)
         SY = S @ Y.T
         lower = np.tril(SY, -1)
         middle = np.block([[S @ BS.T, lower], [lower.T, -np.diag(np.diag(SY))]])
@@ -159,5 +172,8 @@ class QuasiNewtonModel(QuadraticModel):
         scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(middle)), 1e-300))
         middle *= scale * scale[:, None]
         left *= scale[:, None]
-        right = np.linalg.pinv(middle, hermitian=True) @ left
+        values, vectors = np.linalg.eigh(middle)
+        is_known = np.abs(values) > RANK * np.abs(values).max()
+        values, vectors = values[is_known], vectors[:, is_known]
+        right = (vectors / values) @ (vectors.T @ left)
         return np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)

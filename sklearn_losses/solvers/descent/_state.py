@@ -52,8 +52,8 @@ class State:
         What a pass has seen there already.
     known_sums : ndarray of shape (n_features,) or None
         The sum of the slopes there times the features, if that is all that is known.
-    seen : Swept or None
-        What the last pass at a point has seen.
+    seen, seen_at : Swept, ndarray, or None
+        What the last pass at a point has seen, and the point.
     value, excess : float
         Of the objective there, and what smoothing adds to it.
     pending : float or None
@@ -71,6 +71,7 @@ class State:
     ahead: Swept | None = None
     known_sums: np.ndarray | None = None
     seen: Swept | None = None
+    seen_at: np.ndarray | None = None
     value: float = math.inf
     excess: float = 0.0
     pending: float | None = None

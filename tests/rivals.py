@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
-from sklearn_losses.solvers.sgd._sgd import is_least_at_0
+from sklearn_losses.losses._best_constant import is_least_at_0
 
 _PATH = Path(__file__).resolve().parents[1] / "benchmarks" / "optimum.py"
 _SPEC = importlib.util.spec_from_file_location("optimum", _PATH)

@@ -4,6 +4,7 @@ scikit-learn and scipy have no types, which mypy has to be told, as here.
 """
 
 import ast
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-import sklearn_losses
+import sklearn_losses as sl
 
 PROGRAMS = Path(__file__).parent / "typed_programs"
 RIGHT, WRONG = PROGRAMS / "right.py", PROGRAMS / "wrong.py"
@@ -27,17 +28,39 @@ strict = true
 [mypy-scipy.*,sklearn.*]
 ignore_missing_imports = true
 """
-AN_ERROR = re.compile(r"(right|wrong)\.py:(\d+):[\d -]* error: .*")
+AN_ERROR = re.compile(r"(right|wrong|misspelt)\.py:(\d+):[\d -]* error: .*")
+
+
+def _misspelt():
+    """A program that calls all that is exported with a parameter that it has not.
+
+    Parameters of any name are those of a loss that nobody knows yet.
+    """
+    lines = ["import sklearn_losses as sl"]
+    for name in sl.__all__:
+        with contextlib.suppress(ValueError):  # an exception has no signature
+            parameters = inspect.signature(getattr(sl, name)).parameters.values()
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                lines.append(f"sl.{name}(no_such_parameter=1)  # wrong")
+    return "\n".join(lines)
 
 
 def _errors(folder, module, *options):
     """The errors that a checker finds in the programs, by their places."""
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not installed")
+    misspelt = folder / "misspelt.py"
+    misspelt.write_text(_misspelt(), encoding="utf-8")
     # An editable install has no folder that a checker could look for.
-    root = str(Path(sklearn_losses.__file__).parents[1])
+    root = str(Path(sl.__file__).parents[1])
     paths = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", module, *options, str(RIGHT), str(WRONG)]
+    command = [
+        sys.executable,
+        "-m",
+        module,
+        *options,
+        *map(str, (RIGHT, WRONG, misspelt)),
+    ]
     found = subprocess.run(
         command,
         cwd=folder,
@@ -45,17 +68,27 @@ def _errors(folder, module, *options):
         capture_output=True,
         text=True,
     )
-    errors = {(e[1], int(e[2])): e[0] for e in AN_ERROR.finditer(found.stdout)}
+    errors = {}
+    for e in AN_ERROR.finditer(found.stdout):
+        errors.setdefault((e[1], int(e[2])), []).append(e[0])
     assert errors, found.stdout + found.stderr
     return errors
 
 
 def _expect_marked_lines(errors):
-    lines = WRONG.read_text(encoding="utf-8").splitlines()
-    marked = {("wrong", i) for i, line in enumerate(lines, 1) if "# wrong" in line}
-    assert len(marked) > 50
-    assert [error for place, error in errors.items() if place not in marked] == []
-    assert [lines[i - 1] for _, i in sorted(marked - errors.keys())] == []
+    texts = {"wrong": WRONG.read_text(encoding="utf-8"), "misspelt": _misspelt()}
+    marked = {
+        (program, i): line
+        for program, text in texts.items()
+        for i, line in enumerate(text.splitlines(), 1)
+        if "# wrong" in line
+    }
+    assert len(marked) > 250
+    assert [found for place, found in errors.items() if place not in marked] == []
+    assert [line for place, line in marked.items() if place not in errors] == []
+    reason = re.compile("no_such_parameter|[Nn]o overload")
+    misspelt = [place for place in marked if place[0] == "misspelt"]
+    assert [p for p in misspelt if not reason.search(str(errors[p]))] == []
 
 
 def test_mypy(tmp_path):
@@ -77,13 +110,13 @@ def test_the_right_program_runs():
 
 def test_all_names_are_used():
     text = RIGHT.read_text(encoding="utf-8")
-    assert [n for n in sklearn_losses.__all__ if not re.search(rf"\b{n}\b", text)] == []
+    assert [n for n in sl.__all__ if not re.search(rf"\b{n}\b", text)] == []
 
 
 def _public_functions():
     """All that is exported, and the public methods of it that are written here."""
-    for name in sklearn_losses.__all__:
-        exported = getattr(sklearn_losses, name)
+    for name in sl.__all__:
+        exported = getattr(sl, name)
         if not inspect.isclass(exported):
             yield name, exported
             continue
@@ -116,12 +149,12 @@ def test_public_signatures_are_complete():
     assert {name: what for name, what in missing.items() if what} == {}
 
 
-STUBS = sorted(Path(sklearn_losses.__file__).parent.rglob("*.pyi"))
+STUBS = sorted(Path(sl.__file__).parent.rglob("*.pyi"))
 
 
 @pytest.mark.parametrize("path", STUBS, ids=lambda path: path.stem)
 def test_a_stub_names_what_is_compiled(path):
-    parts = path.relative_to(Path(sklearn_losses.__file__).parents[1]).with_suffix("")
+    parts = path.relative_to(Path(sl.__file__).parents[1]).with_suffix("")
     module = importlib.import_module(".".join(parts.parts))
     for stub in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(stub, ast.ClassDef):

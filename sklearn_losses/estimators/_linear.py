@@ -69,6 +69,7 @@ from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_bl
 from sklearn_losses.estimators.outputs._outputs import LinearOutputs
 from sklearn_losses.losses import Loss
 from sklearn_losses.losses._arguments import moderate_weight
+from sklearn_losses.losses._best_constant import is_least_at_0
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
@@ -79,7 +80,6 @@ from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
 from sklearn_losses.solvers.descent._models import LBFGS, NEWTON
 from sklearn_losses.solvers.descent._problem import has_small_matrix
 from sklearn_losses.solvers.descent._settings import SETTINGS
-from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
 MOST, PATIENCE = SETTINGS.most_features, SETTINGS.quasi_newton_passes
 WIDE = ACTIVE.wide
@@ -290,13 +290,10 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             parts = X, y, sample_weight, loss, offset
             objectives, dtype = self._objectives_of_path(*parts)
         look_at_objective(objectives[0])
-        solver, starts = self._solver(objectives[0]), self._starts(objectives)
+        solver = self._solver(objectives[0])
         fitted = partial(self._fitted, objectives[0].loss, dtype)
         callbacks = self._callbacks((X, y, sample_weight), fitted)
-        if callbacks is None:
-            results = self._solve_all(solver, objectives, starts)
-        else:
-            results = _solve_seen(solver, objectives, starts, callbacks)
+        results = self._results(solver, objectives, callbacks)
         objectives[0].rows.verify()  # if the best constant was enough
         for message in dict.fromkeys(self._said_by(results)):
             warn_caller(message, ConvergenceWarning)
@@ -323,6 +320,20 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         self.n_iter_ = int(max(r.n_iter.max() for r in results))
         self._certify(objectives, results, dtype)
         return self
+
+    def _results(self, solver, objectives, callbacks):
+        """What the solver finds for each objective, while callbacks look on."""
+        starts = self._starts(objectives)
+        even, shifts = zip(*(o.with_even_offset() for o in objectives))
+        if getattr(self, "warm_start", False):
+            starts = [(coef, b + shift) for (coef, b), shift in zip(starts, shifts)]
+        if callbacks is None:
+            results = self._solve_all(solver, even, starts)
+        else:
+            results = _solve_seen(solver, even, starts, shifts, callbacks)
+        for result, shift in zip(results, shifts):
+            result.intercept = result.intercept - shift
+        return results
 
     def _said_by(self, results):
         """What solvers have to say, of which class if there are several."""
@@ -522,14 +533,18 @@ def _joined(points):
     return np.concatenate(coefs), np.concatenate(intercepts)
 
 
-def _solve_seen(solver, objectives, starts, callbacks):
-    """All objectives side by side: a task is an iteration of each that still runs."""
+def _solve_seen(solver, objectives, starts, shifts, callbacks):
+    """All objectives side by side: a task is an iteration of each that still runs.
+
+    Callbacks see intercepts without what they took of an offset, the shifts.
+    """
     steps = [solver.steps(o, start) for o, start in zip(objectives, starts)]
     points, results = list(starts), {}
     while len(results) < len(steps):
         callbacks.begin()
         for k in (k for k in range(len(steps)) if k not in results):
-            points[k] = _advance(steps[k], k, results)
+            coef, intercept = _advance(steps[k], k, results)
+            points[k] = coef, intercept - shifts[k]
         if callbacks.end(*_joined(points)):
             for k in (k for k in range(len(steps)) if k not in results):
                 _advance(steps[k], k, results, is_stopped=True)

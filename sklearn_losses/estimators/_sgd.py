@@ -6,6 +6,7 @@ Here a task's targets become those of an objective; what the two share is in _sg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -53,6 +54,7 @@ from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
+from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.stream._stream import Stream
 
 
@@ -526,7 +528,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         if n_groups == 1 or together or isinstance(solver, Stream):
             return super()._solve_in_groups(solver, objective, start, train, watch)
 
-        solver.n_threads = 1
+        if isinstance(solver, SGD):
+            solver.settings = replace(solver.settings, n_threads=1)
 
         def solve(outputs):
             group = {name: array[outputs] for name, array in start.items()}

@@ -68,7 +68,9 @@ from sklearn_losses.estimators._watching import (
     with_callbacks,
 )
 from sklearn_losses.estimators.blocks._blocks import PartialFit
+from sklearn_losses.losses._best_constant import is_least_at_0
 from sklearn_losses.problem._objective import Objective
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers._residual_scale import ScaleRows, at_scale
 from sklearn_losses.solvers.descent._newton import (
@@ -78,8 +80,8 @@ from sklearn_losses.solvers.descent._newton import (
 )
 from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
 from sklearn_losses.solvers.sgd._schedules import Schedule
-from sklearn_losses.solvers.sgd._sgd import SGD, is_least_at_0
-from sklearn_losses.solvers.sgd._weights import coefficients
+from sklearn_losses.solvers.sgd._settings import SGDSettings
+from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.stream._stream import Stream, forget
 
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
@@ -509,18 +511,21 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self.power_t,
             self.alpha if optimal else 1.0,
         )
-        return self._sgd(
+        settings = SGDSettings(
             schedule,
             batch_size=self.batch_size,
             n_threads=effective_n_jobs(self.n_jobs),
+            average=int(self.average),
+            seed=draw_seed(self.random_state) if self.shuffle else None,
+            clip=np.inf if self.clip_gradient is None else self.clip_gradient,
+            clip_by=self.clip_by,
+        )
+        return self._sgd(
+            settings,
+            optimizer=optimizer,
             max_iter=1 if partial else self.max_iter,
             tol=None if partial else self.tol,
             n_iter_no_change=self.n_iter_no_change,
-            average=int(self.average),
-            seed=draw_seed(self.random_state) if self.shuffle else None,
-            optimizer=optimizer,
-            clip=self.clip_gradient,
-            clip_by=self.clip_by,
         )
 
     def _warn(self, solver, results, objective):
@@ -644,7 +649,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             intercept_init = (
                 self.intercept_ if intercept_init is None else intercept_init
             )
-        return SGD.start(
+        return start_of(
             self._initial("coef", coef_init, (n_outputs, n_features)),
             self._initial("intercept", intercept_init, (n_outputs,)),
         )
@@ -663,7 +668,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             self._check_state()
             if coef.dtype == np.float64 and np.shares_memory(coef, state["v"]):
                 return state | {"intercept": np.array(self.intercept_, np.float64)}
-        start = SGD.start(
+        start = start_of(
             self._initial("coef", coef, (n_outputs, n_features)),
             self._initial("intercept", self.intercept_, (n_outputs,)),
         ) | {"t": np.full(n_outputs, getattr(self, "t_", 1.0))}

@@ -17,10 +17,10 @@ from sklearn_losses.estimators._endless import endless_direction, is_apart
 from sklearn_losses.estimators._held_back import holds_back
 from sklearn_losses.estimators._parameters import EPSILON_IS
 from sklearn_losses.estimators._validation import warn_caller
+from sklearn_losses.losses._best_constant import is_least_at_0
 from sklearn_losses.losses._contradictions import is_foreign, refuse_contradictions
 from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.solvers.descent._newton import best_constants
-from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
 DEFAULT_ALPHA = 1e-4
 OF_STEPS = "eta0", "power_t", "average", "batch_size", "shuffle"

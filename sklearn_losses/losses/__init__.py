@@ -131,17 +131,15 @@ from sklearn_losses.losses._robust import (
 )
 from sklearn_losses.losses._survival import CoxPH
 from sklearn_losses.losses._targets import ranking_target, survival_target
-from sklearn_losses.losses._tuples import (
+from sklearn_losses.losses._tuple_losses import (
     NCA,
-    AnchorLoss,
     Contrastive,
     InfoNCE,
     LogisticPair,
-    PairLoss,
     SupCon,
-    TripletLoss,
     TripletMargin,
 )
+from sklearn_losses.losses._tuples import AnchorLoss, PairLoss, TripletLoss
 from sklearn_losses.losses._zeros import Hurdle, ZeroInflated
 
 __all__ = [

@@ -178,3 +178,12 @@ def _of_rows(loss, y_true, sample_weight):
     ]
     best = min(found, key=lambda result: result.fun).x
     return best - best.mean()
+
+
+def is_least_at_0(loss):
+    """Whether coefficients of 0 are the minimum, whatever X is, as of Perceptron."""
+    if loss.task != "binary":
+        return False
+    value = np.empty(1)
+    loss.checked().evaluate_points(np.ones(1), np.zeros(1), value, None, None)
+    return value[0] == 0.0

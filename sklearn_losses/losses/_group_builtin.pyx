@@ -39,8 +39,7 @@ cdef double pairwise_logistic(const void *params, const Group *group) noexcept n
     if group.n > large.FEW_FOR_POLYNOMIALS:
         ranking.clear(group)
         return large.logistic(group)
-    return ranking.pairs(ranking.logistic_shared, ranking.logistic_value,
-                         ranking.logistic_slope, ranking.logistic_bend, params, group)
+    return ranking.pairs(ranking.logistic(params), group)
 
 add("pairwise_logistic", pairwise_logistic)
 
@@ -70,9 +69,7 @@ add("warp_of_draw", warp_of_draw)
 
 
 cdef double pairwise_exponential(const void *params, const Group *group) noexcept nogil:
-    return ranking.pairs(ranking.exponential_shared, ranking.exponential_value,
-                         ranking.exponential_slope, ranking.exponential_value, params,
-                         group)
+    return ranking.pairs(ranking.exponential(params), group)
 
 add("pairwise_exponential", pairwise_exponential)
 
@@ -85,8 +82,7 @@ cdef double pairwise_hinge(const void *params, const Group *group) noexcept nogi
             return large.hinges(group, end, 1.0, False)
         return (large.hinges(group, end + h, 0.25 / h, True)
                 + large.hinges(group, end - h, -0.25 / h, True))
-    return ranking.pairs(ranking.nothing_shared, ranking.hinge_value,
-                         ranking.hinge_slope, ranking.hinge_bend, params, group)
+    return ranking.pairs(ranking.hinge(params), group)
 
 add("pairwise_hinge", pairwise_hinge)
 
@@ -95,9 +91,7 @@ cdef double pairwise_squared_hinge(const void *params, const Group *group) noexc
     if group.n > large.FEW_ROWS:
         ranking.clear(group)
         return large.hinges(group, 1.0, 1.0, True)
-    return ranking.pairs(ranking.nothing_shared, ranking.squared_hinge_value,
-                         ranking.squared_hinge_slope, ranking.squared_hinge_bend, params,
-                         group)
+    return ranking.pairs(ranking.squared_hinge(params), group)
 
 add("pairwise_squared_hinge", pairwise_squared_hinge)
 

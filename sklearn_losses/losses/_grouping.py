@@ -1,8 +1,26 @@
 """Rows in groups as kernels take them: those of a group together, sorted by target."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 ALL = slice(None)
+
+
+class SortedRows(NamedTuple):
+    """What kernels read of rows of groups, those of each together.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows, n_columns)
+    weight : ndarray of shape (n_rows,)
+    starts : ndarray of intp of shape (n_groups + 1,)
+        Where the rows of each group begin, and the end.
+    """
+
+    y: np.ndarray
+    weight: np.ndarray
+    starts: np.ndarray
 
 
 def sums(array, starts):
@@ -99,25 +117,21 @@ class Grouping:
         product = np.empty(v.shape)
         begin, end, _ = part.indices(len(self.order))
         first, last = np.searchsorted(self.starts, [begin, end])
+        starts = self.starts[first : last + 1] - begin
         functions.evaluate_groups(
-            self.y[part],
+            SortedRows(self.y[part], self.weight[part], starts),
             raw[self.order[part]],
-            self.weight[part],
-            self.starts[first : last + 1] - begin,
             np.empty(last - first),
-            None,
-            None,
-            v,
-            product,
+            v=v,
+            product=product,
         )
         product *= self.of_row[part, None]
         return product
 
     def _run(self, functions, raw, *outputs):
         value = np.empty(len(self.factor))
-        functions.evaluate_groups(
-            self.y, raw, self.weight, self.starts, value, *outputs
-        )
+        rows = SortedRows(self.y, self.weight, self.starts)
+        functions.evaluate_groups(rows, raw, value, *outputs)
         return value * self.factor
 
     def _scattered(self, array):

@@ -29,7 +29,8 @@ from libc.math cimport cos, floor
 from libc.stdlib cimport calloc, free
 
 from sklearn_losses.losses._formulas.ranking cimport (
-    logistic_bend, logistic_shared, logistic_slope, logistic_value, pairs_of_row,
+    logistic as logistic_pairs, logistic_bend, logistic_shared, logistic_slope,
+    logistic_value, pairs_of_row,
 )
 
 from sklearn_losses.losses._table cimport Group
@@ -439,8 +440,7 @@ cdef double between(const Group *g, Py_ssize_t first, Py_ssize_t middle,
             free(memory)
             return d.value
     for i in range(middle, last):
-        total += pairs_of_row(logistic_shared, logistic_value, logistic_slope,
-                              logistic_bend, NULL, g, i, first, middle, NULL)
+        total += pairs_of_row(logistic_pairs(NULL), g, i, first, middle, NULL)
     return total
 
 

@@ -33,6 +33,9 @@ from sklearn_losses.losses._outputs import Likelihood
 from sklearn_losses.losses._table import CLoss
 
 NEARLY = 1e-12  # a share of the rows that is no class
+LEAST_GAP = (
+    1e-3  # between thresholds in steps: the noise of the latent value is about 1
+)
 
 
 class OrdinalLoss(Likelihood):

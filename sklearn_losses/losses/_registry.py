@@ -32,7 +32,7 @@ from sklearn_losses.losses import (
     _regression,
     _robust,
     _survival,
-    _tuples,
+    _tuple_losses,
     _zeros,
 )
 from sklearn_losses.losses._base import Loss
@@ -65,7 +65,7 @@ _OF_OUTPUTS = _named(
     *(_distributions, _censored, _zeros, _bounded, _ordinal, _quantiles, _boxes),
     _label_ranking,
 )
-_OF_TUPLES = _named(_tuples)
+_OF_TUPLES = _named(_tuple_losses)
 _OTHERS = _OF_OUTPUTS | _OF_TUPLES
 
 A_LOSS = TypeVar("A_LOSS", bound=Loss)

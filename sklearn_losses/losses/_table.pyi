@@ -3,6 +3,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_losses.losses._grouping import SortedRows
+
 Real = NDArray[np.float32] | NDArray[np.float64]
 Doubles = NDArray[np.float64]
 
@@ -45,10 +47,8 @@ class CLoss:
     ) -> bool: ...
     def evaluate_groups(
         self,
-        y: Doubles,
+        rows: SortedRows,
         raw: Doubles,
-        weight: Doubles,
-        starts: NDArray[np.intp],
         value: Doubles,
         gradient: Doubles | None = None,
         curvature: Doubles | None = None,

@@ -280,17 +280,17 @@ cdef class CLoss:
         self.raise_error()
         return n_bad == 0
 
-    def evaluate_groups(self, const double[:, ::1] y, const double[::1] raw,
-                        const double[::1] weight, const Py_ssize_t[::1] starts,
-                        double[::1] value, double[::1] gradient=None,
-                        double[::1] curvature=None, const double[:, ::1] v=None,
-                        double[:, ::1] product=None):
+    def evaluate_groups(self, rows, const double[::1] raw, double[::1] value,
+                        double[::1] gradient=None, double[::1] curvature=None,
+                        const double[:, ::1] v=None, double[:, ::1] product=None):
         """Write the values of groups, and the wanted ones of the others.
 
-        The rows of a group follow each other, as `Group` has them; those of group g are
-        starts[g] to starts[g + 1]. `value` is of shape (n_groups,), `v` and `product` of
+        `rows` are `SortedRows`. `value` is of shape (n_groups,), `v` and `product` of
         shape (n, n_directions), and the others of shape (n,).
         """
+        cdef const double[:, ::1] y = rows.y
+        cdef const double[::1] weight = rows.weight
+        cdef const Py_ssize_t[::1] starts = rows.starts
         cdef Py_ssize_t first, last = 0, n_groups = starts.shape[0] - 1
         cdef Py_ssize_t c, n_chunks = 0
         cdef Group all_

@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 from scipy.linalg import blas
 
-from sklearn_losses.design._centred import Sums
+from sklearn_losses.design._sums import Sums
 from sklearn_losses.penalties._conjugate import Conjugate
 from sklearn_losses.terms._term import is_uniform, some_are_0
 

@@ -120,6 +120,27 @@ class Objective:
         """The same problem, where a loss cannot take an offset as it is."""
         return self
 
+    def with_even_offset(self) -> tuple[Objective, Array]:
+        """The same problem, where free intercepts take the middle of the offset.
+
+        So a constant is no offset at all, and changes no step of a fit.
+
+        Returns
+        -------
+        objective : Objective
+        shift : ndarray of shape (n_outputs,)
+            By how much the intercepts of its points are larger.
+        """
+        shift = np.zeros(self.n_outputs)
+        if self.offset is None or self.blocks is not None:
+            return self, shift
+        moves = self.fit_intercept if self.moves is None else self.moves[:, -1]
+        low, high = self.offset.min(axis=0), self.offset.max(axis=0)
+        shift[:] = np.where(moves, low + 0.5 * (high - low), 0.0)
+        if (low == high).all() and (shift == low).all():
+            return replace(self, offset=None), shift
+        return replace(self, offset=self.offset - shift), shift
+
     @property
     def is_joint(self) -> bool:
         """Whether all outputs share one objective."""

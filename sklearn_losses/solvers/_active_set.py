@@ -17,6 +17,7 @@ from functools import partial
 
 import numpy as np
 
+from sklearn_losses._machine._order import largest
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.problem._duality import Dual
 from sklearn_losses.problem._group_duality import GroupDual
@@ -258,7 +259,7 @@ class _Search:
             self.is_coarse = self.is_coarse and n_new > 0
         most = self._most()
         n_new = min(n_new, max(most - len(self.active), 1))
-        new = np.argsort(-outside, kind="stable")[:n_new]
+        new = largest(outside, n_new)
         is_chosen = np.zeros(len(outside), bool)
         is_chosen[self.active] = is_chosen[new] = True
         chosen = self._active(is_chosen)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_losses.problem._objective import Objective
-from sklearn_losses.solvers.sgd._weights import coefficients
+from sklearn_losses.solvers._fit_state import coefficients
 
 LOSS, VALIDATION_LOSS, SCORE = "loss", "validation_loss", "validation_score"
 OBJECTIVE, STEP_SIZE, GRADIENT_NORM = "objective", "learning_rate", "gradient_norm"

@@ -12,8 +12,8 @@ from scipy import sparse
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import AbsoluteError
 from sklearn_losses.losses._regression import weighted_quantile
+from sklearn_losses.solvers._fit_state import start_of
 from sklearn_losses.solvers.descent._newton import Newton
-from sklearn_losses.solvers.sgd._sgd import SGD
 
 OF_MAD = 1.4826022185056018  # of normal residuals these give the standard deviation
 OF_MEAN_DEVIATION = 1.2533141373155003
@@ -61,7 +61,7 @@ def residual_scale(objective, train=None):
     middle = middle if objective.fit_intercept else 0.0
     # Of targets far from 0 rounding would be seen.
     absolute = replace(absolute, targets=replace(objective.targets, y=y - middle))
-    start, last = SGD.start(np.zeros((1, absolute.rows.n_features)), np.zeros(1)), 0.0
+    start, last = start_of(np.zeros((1, absolute.rows.n_features)), np.zeros(1)), 0.0
     for tol, max_iter in (TOL, MAX_ITER), (FINE_TOL, FINE_ITER):
         found = Newton(max_iter=max_iter, tol=tol).solve(absolute, start, train)
         found.intercept = found.intercept + middle

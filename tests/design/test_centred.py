@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_losses.design import _centred
+from sklearn_losses.design import _centred, _sums
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.design._rows import Rows
 
@@ -28,10 +28,10 @@ def reference(X, weight, centre=True):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("centre", [True, False])
 @pytest.mark.parametrize("block", [1 << 17, 64])
-@pytest.mark.parametrize("tiny", [_centred.TINY, 0])
+@pytest.mark.parametrize("tiny", [_sums.TINY, 0])
 def test_dense(dtype, centre, block, tiny, monkeypatch):
     monkeypatch.setattr(_centred, "BLOCK", block)
-    monkeypatch.setattr(_centred, "TINY", tiny)
+    monkeypatch.setattr(_sums, "TINY", tiny)
     X, weight = data(dtype)
     features = Centred(Rows(X), weight, centre)
     # A mean of 1e8 is rounded by up to 7e-9.

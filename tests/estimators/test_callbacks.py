@@ -220,6 +220,16 @@ def test_certified_fits_are_seen_and_stay_what_they_are(model, y):
         assert metadata["sample_weight"] is weight
 
 
+def test_the_models_that_are_seen_have_the_intercepts_of_the_offset():
+    plain, moved = Script(), Script()
+    model = LinearClassifier(LogLoss(), alpha=1e-3)
+    clone(model).set_callbacks(plain).fit(X, LABELS)
+    clone(model).set_callbacks(moved).fit(X, LABELS, offset=5.0)
+    assert len(plain.models) == len(moved.models) > 3
+    for before, after in zip(plain.models, moved.models):
+        assert_allclose(after.intercept_ + 5.0, before.intercept_, atol=1e-12)
+
+
 @each_certified
 def test_a_callback_may_stop_a_certified_fit(model, y, recwarn):
     script = Script(lambda: True, at=2)

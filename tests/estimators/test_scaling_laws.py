@@ -20,7 +20,7 @@ from sklearn_losses import (
     SGDClassifier,
     SGDRegressor,
 )
-from sklearn_losses.solvers.sgd._sgd import is_least_at_0
+from sklearn_losses.losses._best_constant import is_least_at_0
 from tests.cases import LOSSES, REGRESSION_LOSSES, each
 from tests.fuzz_cases import UNITS as IN_UNITS_OF_Y
 

@@ -18,7 +18,7 @@ from sklearn_losses import (
     SGDClassifier,
     SGDRegressor,
 )
-from sklearn_losses.solvers.sgd._sgd import is_least_at_0
+from sklearn_losses.losses._best_constant import is_least_at_0
 from tests.cases import DEFAULTS, LOSSES, each
 from tests.fuzz_cases import Case, draw, in_units, labels, spread, targets
 from tests.oracles import judge

@@ -31,8 +31,9 @@ from sklearn_losses import (
     SquaredHinge,
     Tweedie,
 )
-from sklearn_losses.design._centred import Centred, Sums
+from sklearn_losses.design._centred import Centred
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.design._sums import Sums
 from sklearn_losses.penalties._price import Price, open_slopes
 from sklearn_losses.problem._duality import Dual
 from sklearn_losses.problem._objective import Objective, Targets

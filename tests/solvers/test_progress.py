@@ -8,8 +8,8 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import CrossEntropy, LogLoss
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.solvers._fit_state import start_of
 from sklearn_losses.solvers._progress import NOTHING, Progress, Watch, merge_curves
-from sklearn_losses.solvers.sgd._sgd import SGD
 
 X = np.array([[1.0], [2.0], [3.0]])
 
@@ -23,7 +23,7 @@ def objective(loss=None):
 
 def state(*coef):
     coef = np.reshape(coef, (3, 1)).astype(float)
-    return SGD.start(coef, np.zeros(3))
+    return start_of(coef, np.zeros(3))
 
 
 def test_the_shorter_of_two_fits_keeps_its_last_values():

@@ -9,7 +9,9 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import AbsoluteError, EpsilonInsensitive, Hinge, Huber
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.solvers._fit_state import start_of
 from sklearn_losses.solvers.sgd._schedules import Schedule
+from sklearn_losses.solvers.sgd._settings import SGDSettings
 from sklearn_losses.solvers.sgd._sgd import SGD
 
 
@@ -20,11 +22,16 @@ def objective(X, y, loss, fit_intercept=False):
     )
 
 
+def settings_of(name, eta0, **more):
+    """Of a schedule that needs no more than its first step size."""
+    return SGDSettings(Schedule(name, eta0, 0.0, 1.0), **more)
+
+
 def walk(schedule, n, batch_size=1):
     """Where w is after n rows x = 1 whose gradient is always -1."""
     far = objective(np.ones((n, 1)), np.full(n, 1e9), AbsoluteError())
-    start = SGD.start(np.zeros((1, 1)), np.zeros(1))
-    solver = SGD(schedule, batch_size=batch_size, max_iter=1, tol=None)
+    start = start_of(np.zeros((1, 1)), np.zeros(1))
+    solver = SGD(SGDSettings(schedule, batch_size), max_iter=1, tol=None)
     return solver.solve(far, start).coef[0, 0]
 
 
@@ -63,22 +70,22 @@ def test_step_sizes_of_optimal(alpha):
 def test_passive_aggressive_steps(loss, y, value, eta0):
     x = np.array([[3.0, 4.0]])
     side = np.sign(y)
-    start = SGD.start(np.zeros((1, 2)), np.zeros(1))
+    start = start_of(np.zeros((1, 2)), np.zeros(1))
     for name, step in (
         ("pa1", min(eta0, value / 25.0)),
         ("pa2", value / (25.0 + 0.5 / eta0)),
     ):
-        solver = SGD(Schedule(name, eta0, 0.0, 1.0), max_iter=1, tol=None)
+        solver = SGD(settings_of(name, eta0), max_iter=1, tol=None)
         coef = solver.solve(objective(x, [y], loss), start).coef
         assert_allclose(coef, side * step * x, rtol=1e-14)
     if eta0 == 10.0:  # pa1 was free to end where the loss is 0
-        coef = SGD(Schedule("pa1", eta0, 0.0, 1.0), max_iter=1, tol=None)
+        coef = SGD(settings_of("pa1", eta0), max_iter=1, tol=None)
         raw = (coef.solve(objective(x, [y], loss), start).coef @ x[0])[0]
         assert_allclose(loss.value(y, raw), 0.0, atol=1e-12)
 
 
 def test_passive_aggressive_steps_are_of_one_row():
-    solver = SGD(Schedule("pa1", 1.0, 0.0, 1.0), batch_size=3)
+    solver = SGD(settings_of("pa1", 1.0, batch_size=3))
     with pytest.raises(ValueError, match=r"'pa1' cannot use batch_size=3, because"):
         solver.check(Hinge())
 
@@ -91,14 +98,10 @@ def test_an_unknown_schedule():
 def order_of(seed, epochs=1, n=50, batch_size=1):
     """The order of the rows, read off weights that count the steps."""
     rows = objective(np.eye(n), np.full(n, 1e9), AbsoluteError())
-    solver = SGD(
-        Schedule("invscaling", 1.0, 1.0, 1.0),
-        batch_size=batch_size,
-        max_iter=epochs,
-        tol=None,
-        seed=seed,
-    )
-    coef = solver.solve(rows, SGD.start(np.zeros((1, n)), np.zeros(1))).coef[0]
+    schedule = Schedule("invscaling", 1.0, 1.0, 1.0)
+    settings = SGDSettings(schedule, batch_size, seed=seed)
+    solver = SGD(settings, max_iter=epochs, tol=None)
+    coef = solver.solve(rows, start_of(np.zeros((1, n)), np.zeros(1))).coef[0]
     return np.argsort(-coef), coef
 
 
@@ -132,16 +135,16 @@ def test_orders_are_uniform():
 def test_patience_and_the_best_value_so_far():
     """A criterion that stays where it is ends the fit after n_iter_no_change epochs."""
     at_rest = objective(np.zeros((4, 1)), np.zeros(4), Huber())
-    solver = SGD(Schedule("constant", 0.1, 0.0, 1.0), n_iter_no_change=3)
-    result = solver.solve(at_rest, SGD.start(np.zeros((1, 1)), np.zeros(1)))
+    solver = SGD(settings_of("constant", 0.1), n_iter_no_change=3)
+    result = solver.solve(at_rest, start_of(np.zeros((1, 1)), np.zeros(1)))
     assert result.converged
     assert_array_equal(result.n_iter, [4])  # the first epoch improves on infinity
 
 
 def test_adaptive_goes_on_with_smaller_steps():
     at_rest = objective(np.zeros((4, 1)), np.zeros(4), Huber())
-    solver = SGD(Schedule("adaptive", 0.1, 0.0, 1.0), n_iter_no_change=1, tol=1e-3)
-    result = solver.solve(at_rest, SGD.start(np.zeros((1, 1)), np.zeros(1)))
+    solver = SGD(settings_of("adaptive", 0.1), n_iter_no_change=1, tol=1e-3)
+    result = solver.solve(at_rest, start_of(np.zeros((1, 1)), np.zeros(1)))
     # 0.1 / 5^8 is the first step that is not above 1e-6.
     assert_array_equal(result.n_iter, [1 + 8 + 1])
 
@@ -153,17 +156,12 @@ def test_long_dense_rows(n_features, batch_size, dtype):
     """Their dot product is another function than that of CSR rows, not another sum."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(30, n_features)).astype(dtype), rng.normal(size=30)
-    solver = SGD(
-        Schedule("constant", 1e-4, 0.0, 1.0),
-        batch_size=batch_size,
-        max_iter=3,
-        tol=None,
-        seed=0,
-    )
+    settings = settings_of("constant", 1e-4, batch_size=batch_size, seed=0)
+    solver = SGD(settings, max_iter=3, tol=None)
     dense, sparse = (
         solver.solve(
             Objective(Huber(), Rows(Z), Targets(y), None, 30.0, Price(), 1, True),
-            SGD.start(np.zeros((1, n_features)), np.zeros(1)),
+            start_of(np.zeros((1, n_features)), np.zeros(1)),
         )
         for Z in (X, csr_array(X))
     )

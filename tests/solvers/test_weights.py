@@ -9,14 +9,12 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.losses import CrossEntropy, Huber, LogLoss, SquaredError
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Objective, Targets
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers.sgd._schedules import Schedule
+from sklearn_losses.solvers.sgd._settings import Samples, SGDSettings
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._sgd_epoch import Epoch
-from sklearn_losses.solvers.sgd._weights import (
-    ScaledWeights,
-    coefficients,
-    first_state,
-)
+from sklearn_losses.solvers.sgd._weights import ScaledWeights
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 30)) * (RNG.uniform(size=(120, 30)) < 0.15)
@@ -50,24 +48,13 @@ def textbook_epoch(X, y, w, received, u, penalty, eta, batch_size=1):
 
 def least_squares(rows, y, start, penalty, eta, batch_size):
     """Weights and an epoch that minimize the squared error, without an intercept."""
-    state = first_state(start[np.newaxis], np.zeros(1))
+    state = start_of(start[np.newaxis], np.zeros(1))
+    state.pop("t")
     weights = ScaledWeights(state, penalty, False, True, rows.is_sparse, eta)
-    epoch = Epoch(
-        SquaredError().compiled(),
-        weights,
-        Schedule("constant", eta, 0.0, 1.0),
-        Targets(y),
-        sample_weight=None,
-        offset=None,
-        order=None,
-        n_rows=len(y),
-        batch_size=batch_size,
-        n_threads=1,
-        average=0,
-        counts_loss=True,
-        seed=None,
-        t=1.0,
-    )
+    samples = Samples(SquaredError().compiled(), Targets(y))
+    schedule = Schedule("constant", eta, 0.0, 1.0)
+    settings = SGDSettings(schedule, batch_size=batch_size)
+    epoch = Epoch(weights, samples, settings, t=1.0, counts_loss=True)
     return weights, epoch
 
 
@@ -172,8 +159,9 @@ def test_rows_use_the_memory_of_X():
 def test_a_single_batch_counts_the_objective_where_it_starts(objective, batch_size):
     K = objective.n_outputs
     coef, intercept = RNG.normal(size=(K, 30)), RNG.normal(size=K)
-    solver = SGD(Schedule("constant", 0.1, 0.0, 1.0), batch_size=batch_size)
-    epoch = solver._prepare(objective, SGD.start(coef, intercept), None, True)[1]
+    schedule = Schedule("constant", 0.1, 0.0, 1.0)
+    solver = SGD(SGDSettings(schedule, batch_size=batch_size))
+    epoch = solver._prepare(objective, start_of(coef, intercept), None, True)[1]
     epoch.run(objective.rows, np.arange(K))
     assert_allclose(
         epoch.mean_objectives(objective.is_joint), objective.value(coef, intercept)
@@ -187,8 +175,8 @@ def test_solver_counts_the_objective_of_each_iterate(penalty):
         Huber(), Rows(X[:1].copy()), Targets(Y[:1]), None, 1.0, penalty, 1, True
     )
     schedule = Schedule("constant", 0.1, 0.0, 1.0)
-    start = SGD.start(np.ones((1, 30)), np.zeros(1))
-    epoch = SGD(schedule)._prepare(one, start, None, True)[1]
+    start = start_of(np.ones((1, 30)), np.zeros(1))
+    epoch = SGD(SGDSettings(schedule))._prepare(one, start, None, True)[1]
     epoch.run(one.rows, np.arange(1))
     assert_allclose(
         epoch.loss_sums + epoch.penalty_sums, one.value(np.ones((1, 30)), np.zeros(1))
@@ -196,12 +184,13 @@ def test_solver_counts_the_objective_of_each_iterate(penalty):
 
 
 def test_a_state_is_not_changed_by_a_fit():
-    start = SGD.start(np.ones((1, 30)), np.zeros(1))
+    start = start_of(np.ones((1, 30)), np.zeros(1))
     before = {name: array.copy() for name, array in start.items()}
     whole = Objective(
         Huber(), Rows(X), Targets(Y), None, 120.0, Price(0.1, 0.1), 1, True
     )
-    SGD(Schedule("constant", 0.1, 0.0, 1.0), max_iter=2).solve(whole, start)
+    settings = SGDSettings(Schedule("constant", 0.1, 0.0, 1.0))
+    SGD(settings, max_iter=2).solve(whole, start)
     assert start.keys() == before.keys()
     for name, array in before.items():
         assert_array_equal(start[name], array)

@@ -23,11 +23,10 @@ from sklearn_losses.estimators._watching import (
     with_callbacks,
 )
 from sklearn_losses.estimators.groups._groups import GroupModelMixin
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers.descent._newton import Newton
 from sklearn_losses.solvers.sgd._group_sgd import GroupSGD
-from sklearn_losses.solvers.sgd._sgd import SGD
-from sklearn_losses.solvers.sgd._weights import coefficients
 from sklearn_losses.solvers.stream._stream import Stream, forget
 from sklearn_losses.solvers.stream._stream_groups import GroupStream
 
@@ -205,7 +204,7 @@ class BaseGroupSGD(GroupModelMixin, BaseSGD):
             return super()._solve_in_groups(solver, objective, start, train, watch)
 
         def solve(objective, point):
-            return solver.solve(objective, SGD.start(*point), None, watch)
+            return solver.solve(objective, start_of(*point), None, watch)
 
         found = self._descended(solve, objective, coefficients(start))
         found.state["t"] = start["t"] + objective.n_units * found.n_iter

@@ -27,11 +27,10 @@ from sklearn_losses.losses import Quantiles
 from sklearn_losses.losses._outputs import finite_start
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.problem._outputs import LevelsObjective, OutputsObjective
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers.descent._newton import Newton
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
 from sklearn_losses.solvers.descent._outputs_newton import OutputsNewton
-from sklearn_losses.solvers.sgd._sgd import SGD
-from sklearn_losses.solvers.sgd._weights import coefficients
 from sklearn_losses.solvers.stream._stream import Stream
 
 FEW_ROWS = 10  # may have no spread
@@ -79,9 +78,9 @@ class JointSGD:
         loss, shape = self._usable_loss(), (n_outputs, n_features)
         if not has_outputs(loss) or are_levels(loss):
             return super()._start(*shape, coef_init, intercept_init)
-        start = SGD.start(np.zeros(shape), np.zeros(n_outputs))
+        start = start_of(np.zeros(shape), np.zeros(n_outputs))
         if self.warm_start and self._remembers(shape):
-            start = SGD.start(*coefficients(self._state))
+            start = start_of(*coefficients(self._state))
         if coef_init is not None:
             start["v"][0] = self._initial("coef", coef_init, (1, n_features))[0]
         if intercept_init is not None:
@@ -102,7 +101,7 @@ class JointSGD:
             likely = np.zeros(coef.shape), self._constants(whole)
         if coef[0].any() or intercept[0] != 0:
             likely[0][0], likely[1][0] = coef[0], intercept[0]
-        return SGD.start(*likely) | {"t": start["t"]}
+        return start_of(*likely) | {"t": start["t"]}
 
     def _constants(self, objective):
         """Constant outputs to begin steps with; few rows of a stream have no spread."""
@@ -136,7 +135,7 @@ class JointSGD:
                 f"{type(self).__name__} cannot go on with {loss!r} from coef_ of shape "
                 f"{coef.shape}, which another loss has left. Use fit, or a new one."
             )
-        start = SGD.start(np.zeros(shape), np.zeros(shape[0]))
+        start = start_of(np.zeros(shape), np.zeros(shape[0]))
         start["v"][:n_rows], start["intercept"][:n_rows] = coef, intercept
         return start | {"t": np.full(shape[0], getattr(self, "t_", 1.0))}
 

@@ -58,10 +58,10 @@ from sklearn_losses.losses._tasks import Tasks
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
 from sklearn_losses.solvers.sgd._overflow import WeightsOverflow
-from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._shared_map import (
     Averaging,
     Epochs,
@@ -70,7 +70,6 @@ from sklearn_losses.solvers.sgd._shared_map import (
     SharedMap,
     batches_of,
 )
-from sklearn_losses.solvers.sgd._weights import coefficients
 from sklearn_losses.solvers.stream._stream import forget
 
 GRADNORM, DWA = "gradnorm", "dwa"
@@ -339,7 +338,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         curves = TaskCurves(problem) if self.trace else None
         watch = Watch(verbose=self.verbose, trace=self.trace, callbacks=curves)
         try:
-            result = solver.solve(objective, SGD.start(coef, constants), None, watch)
+            result = solver.solve(objective, start_of(coef, constants), None, watch)
         except WeightsOverflow as error:
             names = getattr(self, "feature_names_in_", None)
             raise error.of_estimator(names, False) from None
@@ -538,7 +537,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
             if np.array_equal(hidden[0], coef) and np.array_equal(hidden[1], intercept):
                 return state
         t = getattr(self, "t_", 1.0) if coef.any() else 1.0
-        return SGD.start(coef, intercept) | {"t": np.full(len(coef), t)}
+        return start_of(coef, intercept) | {"t": np.full(len(coef), t)}
 
     def _make_epoch(self, rows, tasks, targets, weights, resumes):
         """Steps of all targets, whose losses are added up."""
@@ -552,7 +551,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
             start = forget(self._resume(*shape, loss))
         else:
             constants = finite_start(loss, *rows_of(objective)) * self.fit_intercept
-            start = SGD.start(np.zeros(shape), constants)
+            start = start_of(np.zeros(shape), constants)
         here = None if weight is None else np.flatnonzero(weight).astype(np.uint32)
         state, found = start, coefficients(start)
         if here is None or len(here):
@@ -678,7 +677,7 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         return {"coef_": coef, "intercept_": intercept}
 
     def _resume_from_published(self, shape, loss):
-        start = SGD.start(
+        start = start_of(
             LinearModel._initial(self, "coef", self._dense_coef(), shape),
             LinearModel._initial(self, "intercept", self.intercept_, shape[:1]),
         )

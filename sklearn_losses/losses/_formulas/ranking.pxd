@@ -21,6 +21,21 @@ cdef extern from *:
 ctypedef double (*shared_fn)(const void *params, double margin) noexcept nogil
 ctypedef double (*pair_fn)(const void *params, double margin, double shared) noexcept nogil
 
+cdef struct MarginLoss:  # made and used within a function, into which its own are inlined
+    shared_fn shared
+    pair_fn value
+    pair_fn slope
+    pair_fn bend
+    const void *params
+
+
+cdef inline MarginLoss margin_loss(shared_fn shared, pair_fn value, pair_fn slope,
+                                   pair_fn bend, const void *params) noexcept nogil:
+    cdef MarginLoss loss
+    loss.shared, loss.value, loss.slope, loss.bend = shared, value, slope, bend
+    loss.params = params
+    return loss
+
 
 cdef inline double logistic_shared(const void *params, double m) noexcept nogil:
     return exp_of_nonpositive(-fabs(m))
@@ -38,6 +53,11 @@ cdef inline double logistic_bend(const void *params, double m, double e) noexcep
     return e / ((1.0 + e) * (1.0 + e))
 
 
+cdef inline MarginLoss logistic(const void *params) noexcept nogil:
+    return margin_loss(
+        logistic_shared, logistic_value, logistic_slope, logistic_bend, params)
+
+
 cdef inline double exponential_shared(const void *params, double m) noexcept nogil:
     return exp(-m)
 
@@ -48,6 +68,11 @@ cdef inline double exponential_value(const void *params, double m, double e) noe
 
 cdef inline double exponential_slope(const void *params, double m, double e) noexcept nogil:
     return -e
+
+
+cdef inline MarginLoss exponential(const void *params) noexcept nogil:
+    return margin_loss(exponential_shared, exponential_value, exponential_slope,
+                       exponential_value, params)
 
 
 cdef inline double nothing_shared(const void *params, double m) noexcept nogil:
@@ -77,6 +102,10 @@ cdef inline double hinge_bend(const void *params, double m, double e) noexcept n
     return 0.5 / h if -h < short_of < h else 0.0
 
 
+cdef inline MarginLoss hinge(const void *params) noexcept nogil:
+    return margin_loss(nothing_shared, hinge_value, hinge_slope, hinge_bend, params)
+
+
 cdef inline double squared_hinge_value(const void *params, double m, double e) noexcept nogil:
     cdef double short_of = 1.0 - m
     return short_of * short_of if short_of > 0.0 else 0.0
@@ -91,6 +120,11 @@ cdef inline double squared_hinge_bend(const void *params, double m, double e) no
     return 2.0 if m < 1.0 else 0.0
 
 
+cdef inline MarginLoss squared_hinge(const void *params) noexcept nogil:
+    return margin_loss(nothing_shared, squared_hinge_value, squared_hinge_slope,
+                       squared_hinge_bend, params)
+
+
 cdef inline void clear(const Group *g) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(g.n):
@@ -103,12 +137,11 @@ cdef inline void clear(const Group *g) noexcept nogil:
             g.product[i] = 0.0
 
 
-cdef inline double pairs(shared_fn shared, pair_fn value, pair_fn slope, pair_fn bend,
-                         const void *params, const Group *g) noexcept nogil:
+cdef inline double pairs(MarginLoss loss, const Group *g) noexcept nogil:
     """The sum over all pairs of w_i w_j times a function of the margin.
 
     A second number of y, if there is one, is what the difference of two rows multiplies
-    their pair by. Called with constant functions, which are inlined.
+    their pair by.
     """
     cdef Py_ssize_t i, level = 0, size = g.y_size
     cdef double total = 0.0
@@ -117,7 +150,7 @@ cdef inline double pairs(shared_fn shared, pair_fn value, pair_fn slope, pair_fn
         if g.y[i * size] != g.y[(i - 1) * size]:
             level = i  # the rows before have less relevance
         if level > 0:
-            total += pairs_of_row(shared, value, slope, bend, params, g, i, 0, level, NULL)
+            total += pairs_of_row(loss, g, i, 0, level, NULL)
     return total
 
 
@@ -144,14 +177,12 @@ cdef inline double lambda_rank(const void *params, const Group *g) noexcept nogi
         if g.y[i * size] != g.y[(i - 1) * size]:
             level = i
         if level > 0:
-            total += pairs_of_row(logistic_shared, logistic_value, logistic_slope,
-                                  logistic_bend, params, g, i, 0, level, discount)
+            total += pairs_of_row(logistic(params), g, i, 0, level, discount)
     return total
 
 
-cdef inline double pairs_of_row(shared_fn shared, pair_fn value, pair_fn slope,
-                                pair_fn bend, const void *params, const Group *g,
-                                Py_ssize_t i, Py_ssize_t first, Py_ssize_t last,
+cdef inline double pairs_of_row(MarginLoss loss, const Group *g, Py_ssize_t i,
+                                Py_ssize_t first, Py_ssize_t last,
                                 const double *discount) noexcept nogil:
     """The same of a row and those from `first` to `last`, added to what is wanted.
 
@@ -176,14 +207,14 @@ cdef inline double pairs_of_row(shared_fn shared, pair_fn value, pair_fn slope,
         for j in range(n):
             w[j] *= fabs(discount[i] - discount[first + j])
     for j in range(n):
-        e[j] = shared(params, margin[j])
+        e[j] = loss.shared(loss.params, margin[j])
     for j in range(n):
-        found[j] = w[j] * value(params, margin[j], e[j])
+        found[j] = w[j] * loss.value(loss.params, margin[j], e[j])
     for j in range(n):
         total += found[j]
     if g.gradient != NULL:
         for j in range(n):
-            found[j] = w[j] * slope(params, margin[j], e[j])
+            found[j] = w[j] * loss.slope(loss.params, margin[j], e[j])
         sum_, out = 0.0, g.gradient + first
         for j in range(n):
             sum_ += found[j]
@@ -192,7 +223,7 @@ cdef inline double pairs_of_row(shared_fn shared, pair_fn value, pair_fn slope,
     if g.curvature == NULL and g.product == NULL:
         return total
     for j in range(n):
-        found[j] = w[j] * bend(params, margin[j], e[j])
+        found[j] = w[j] * loss.bend(loss.params, margin[j], e[j])
     if g.curvature != NULL:
         sum_, out = 0.0, g.curvature + first
         for j in range(n):

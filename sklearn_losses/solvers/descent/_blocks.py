@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from sklearn_losses.design._centred import Sums
+from sklearn_losses.design._sums import Sums
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._blocks import Point, second_order
 from sklearn_losses.problem._blocks_duality import BlocksDual, Slopes, dual_part

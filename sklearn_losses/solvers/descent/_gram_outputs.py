@@ -8,7 +8,7 @@ that of all rows, at the coefficients that are found.
 
 import numpy as np
 
-from sklearn_losses.design._centred import Sums
+from sklearn_losses.design._sums import Sums
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.penalties._norms import BlockNorm
 from sklearn_losses.solvers._base import SolverResult

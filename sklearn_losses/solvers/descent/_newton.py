@@ -11,14 +11,13 @@ import numpy as np
 from sklearn_losses.design._far import what_hides
 from sklearn_losses.problem._objective import product_of
 from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers.descent._descent import Descent, Limits
 from sklearn_losses.solvers.descent._problem import (
     features_for,
     slopes_at_start,
 )
-from sklearn_losses.solvers.sgd._sgd import SGD
-from sklearn_losses.solvers.sgd._weights import coefficients
 
 SMALLEST_TOL = 1e-14  # rounding
 
@@ -197,7 +196,7 @@ def best_constants(objective, intercept, train=None):
 def _state(points, features):
     """The state of a solver at the points theta of the objectives."""
     theta = np.vstack(points)
-    return SGD.start(*features.unscaled(theta[:, :-1], theta[:, -1]))
+    return start_of(*features.unscaled(theta[:, :-1], theta[:, -1]))
 
 
 def _warnings(loss):

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import diags
 from scipy.sparse.linalg import LinearOperator, cg
 
-from sklearn_losses.design._centred import Sums
+from sklearn_losses.design._sums import Sums
 from sklearn_losses.solvers.descent._coordinate_descent import (
     BlockMatrix,
     minimize_quadratic,

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_losses.design._centred import Sums
 from sklearn_losses.design._matrices import centre_rows
 from sklearn_losses.design._predictors import CurvatureSums
+from sklearn_losses.design._sums import Sums
 from sklearn_losses.losses._outputs import newton_step
 from sklearn_losses.problem._outputs import bound_of
 from sklearn_losses.solvers._base import SolverResult, finish

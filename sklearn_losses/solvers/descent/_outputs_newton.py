@@ -9,9 +9,8 @@ from functools import partial
 import numpy as np
 
 from sklearn_losses.solvers._base import Solver, SolverResult, Stop
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers._progress import NOTHING, Progress
-from sklearn_losses.solvers.sgd._sgd import SGD
-from sklearn_losses.solvers.sgd._weights import coefficients
 
 
 class OutputsNewton(Solver):
@@ -43,12 +42,12 @@ class OutputsNewton(Solver):
             except StopIteration as end:
                 result = end.value[0]
                 point = result.coef, result.intercept
-            here = SGD.start(*point)
+            here = start_of(*point)
             values = whole.value(*point).tolist()
             stale = progress.end(values, _of_newton, partial(dict, here))
             if stale and watch.validation is not None:
                 break
-        state = progress.best or SGD.start(*point)
+        state = progress.best or start_of(*point)
         n_passes = progress.n_epochs if result is None else int(result.n_iter[0])
         n_seen = objective.rows.n_rows if train is None else len(train)
         state["t"] = start["t"] + n_seen * float(n_passes)

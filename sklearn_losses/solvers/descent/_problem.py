@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_losses.design._centred import Centred, Sums
+from sklearn_losses.design._centred import Centred
 from sklearn_losses.design._matrices import mirror
+from sklearn_losses.design._sums import Sums
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.problem._sweep import N_SUMS
 from sklearn_losses.problem._together import sweep_rows

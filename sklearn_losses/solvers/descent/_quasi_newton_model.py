@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from sklearn_losses.design._centred import Sums
+from sklearn_losses.design._sums import Sums
 from sklearn_losses.solvers.descent._coordinate_descent import BlockMatrix
 from sklearn_losses.solvers.descent._curvature import Curvature
 from sklearn_losses.solvers.descent._quadratic import QuadraticModel

@@ -83,16 +83,9 @@ cdef class GradientSteps:
     ----------
     weights : ScaledWeights
         With the arrays that the optimizer keeps.
-    name : str
-        Of the optimizer.
-    params : tuple of float
-        Its parameters.
-    moments : dict of str to str
-        What the weights call each of its arrays: "first", "second", "largest" and "t".
-    clip : float
-        The most that the gradient of a step may be; inf for no clipping.
-    clips_entries : bool
-        Whether that is each entry of the gradient, and not its norm.
+    optimizer : Optimizer
+    settings : SGDSettings
+        Which say how the gradient of a step is clipped.
     is_joint : bool
         Whether the outputs share one objective, and one norm.
     prox : callable, default=None
@@ -116,21 +109,21 @@ cdef class GradientSteps:
     cdef object prox
     cdef const unsigned char[:, ::1] uses
 
-    def __cinit__(self, ScaledWeights weights, str name, params, moments, double clip,
-                  bint clips_entries, bint is_joint, prox=None, uses=None):
+    def __cinit__(self, ScaledWeights weights, optimizer, settings, bint is_joint,
+                  prox=None, uses=None):
         cdef Py_ssize_t n
         self.weights = weights
-        self.function = function_of(name)
-        for n, value in enumerate(params):
+        self.function = function_of(optimizer.name)
+        for n, value in enumerate(optimizer.params()):
             self.params[n] = value
-        arrays = {array: weights.arrays[key] for array, key in moments.items()}
+        arrays = {array: weights.arrays[key] for array, key in optimizer.keys().items()}
         self.first = arrays.get("first")
         self.second = arrays.get("second")
         self.largest = arrays.get("largest")
         self.t = arrays["t"]
         self.gradient = np.zeros((weights.n_outputs, weights.outputs[0].n_features + 1))
-        self.clip = clip
-        self.clips_entries = clips_entries
+        self.clip = settings.clip
+        self.clips_entries = settings.clip_by == "value"
         self.is_joint = is_joint
         self.prox = prox
         self.uses = uses

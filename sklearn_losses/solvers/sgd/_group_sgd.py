@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_losses.problem._objective import Targets
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers._progress import NOTHING
 from sklearn_losses.solvers.sgd._gradient_epoch import GradientSteps
 from sklearn_losses.solvers.sgd._group_batches import GroupBatches
 from sklearn_losses.solvers.sgd._optimizers import Plain
 from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.sgd._visits import RiskSets, visits_of
-from sklearn_losses.solvers.sgd._weights import coefficients
 
 
 class GroupSGD(SGD):
@@ -25,10 +25,10 @@ class GroupSGD(SGD):
     are the same.
     """
 
-    def __init__(self, schedule, **settings):
-        super().__init__(schedule, **settings)
+    def __init__(self, settings, **more):
+        super().__init__(settings, **more)
         self.convex_start = True
-        if np.isfinite(self.clip):  # the gradient of several rows has to be formed
+        if settings.clips:  # the gradient of several rows has to be formed
             self.optimizer = self.optimizer or Plain()
 
     def solve(self, objective, start, train=None, watch=NOTHING):
@@ -47,12 +47,12 @@ class GroupSGD(SGD):
         They go where draws lead, which is not straight down the mean over all draws.
         """
         if objective.loss.drawn is not None:
-            start = self.start(*(np.zeros_like(part) for part in coefficients(start)))
+            start = start_of(*(np.zeros_like(part) for part in coefficients(start)))
         return super()._divergence(objective, watch, start, end)
 
     def _visits(self, objective):
         """What an epoch visits, and how many of these a step."""
-        return visits_of(objective, self.seed), self.batch_size
+        return visits_of(objective, self.settings.seed), self.settings.batch_size
 
     def _prepare(self, objective, start, train, counts):
         visits, n_visits = self._visits(objective)
@@ -60,7 +60,8 @@ class GroupSGD(SGD):
         seen = replace(objective, loss=visits.loss, targets=targets)
         rows = np.zeros(visits.n_rows, dtype=np.uint32)
         as_rows = self.until(self.max_iter)
-        as_rows.seed, as_rows.batch_size = None, visits.most_rows(n_visits)
+        batch_size = visits.most_rows(n_visits)
+        as_rows.settings = replace(self.settings, seed=None, batch_size=batch_size)
         weights, epoch = super(GroupSGD, as_rows)._prepare(seen, start, rows, counts)
         if not isinstance(epoch.steps, GradientSteps):
             epoch.steps = None
@@ -72,4 +73,5 @@ class StrataSGD(GroupSGD):
     """Steps of rows of a stratum, drawn by chance; `batch_size` counts rows."""
 
     def _visits(self, objective):
-        return RiskSets(objective, self.seed, self.batch_size), 1
+        settings = self.settings
+        return RiskSets(objective, settings.seed, settings.batch_size), 1

@@ -9,37 +9,28 @@ from dataclasses import replace
 
 import numpy as np
 
+from sklearn_losses.losses._best_constant import is_least_at_0
+from sklearn_losses.losses._ordinal import LEAST_GAP
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers._base import Solver, SolverResult, Stop
+from sklearn_losses.solvers._fit_state import coefficients
 from sklearn_losses.solvers._progress import NOTHING, Progress
 from sklearn_losses.solvers.sgd._gradient_epoch import GradientSteps
 from sklearn_losses.solvers.sgd._long_rows import LongRows
 from sklearn_losses.solvers.sgd._optimizers import Plain, drop_moments
 from sklearn_losses.solvers.sgd._overflow import find_overflow
+from sklearn_losses.solvers.sgd._settings import Samples
 from sklearn_losses.solvers.sgd._sgd_epoch import Epoch
 from sklearn_losses.solvers.sgd._short_rows import ShortRows
 from sklearn_losses.solvers.sgd._weights import (
     ScaledWeights,
-    coefficients,
     drop_l1_total,
     drop_mean,
-    first_state,
     make_room_for_mean,
 )
 
 # "adaptive" divides the step size by this, until it is that small; as scikit-learn.
 ETA_FACTOR, SMALLEST_ETA = 5.0, 1e-6
-LEAST_GAP = 1e-3  # between thresholds, of a latent value whose noise is about 1
-ONE, ZERO = np.ones(1), np.zeros(1)  # a target, and a margin
-
-
-def is_least_at_0(loss):
-    """Whether coefficients of 0 are the minimum, whatever X is, as of Perceptron."""
-    if loss.task != "binary":
-        return False
-    value = np.empty(1)
-    loss.checked().evaluate_points(ONE, ZERO, value, None, None)
-    return value[0] == 0.0
 
 
 class SGD(Solver):
@@ -47,12 +38,11 @@ class SGD(Solver):
 
     Parameters
     ----------
-    schedule : Schedule
-    batch_size : int
-        How many rows a step takes: consecutive ones of the epoch's order, of which the
-        last step takes what is left. It moves by the mean of their gradients.
-    n_threads : int
-        The most threads that share a large batch; the result does not depend on it.
+    settings : SGDSettings
+        Of the steps.
+    optimizer : Optimizer or None
+        How a step follows from the gradients so far; None: as in plain SGD, with steps
+        that touch only the weights of their rows.
     max_iter : int
         The most epochs.
     tol : float or None
@@ -61,70 +51,42 @@ class SGD(Solver):
     n_iter_no_change : int
         So many stale epochs in a row end the fit, or let "adaptive" go on with a
         smaller step.
-    average : int
-        The step with which the mean of the iterates begins; 0 for no mean.
-    seed : int or None
-        Of the order of the rows, drawn anew for each epoch; None: as they come.
-    optimizer : Optimizer or None
-        How a step follows from the gradients so far; None: as in plain SGD, with steps
-        that touch only the weights of their rows.
-    clip : float or None
-        The most that the mean gradient of a step may be; None for no clipping.
-    clip_by : {"norm", "value"}
-        Whether that is its norm, or each of its entries.
     """
 
     verifies = True
 
     def __init__(
-        self,
-        schedule,
-        *,
-        batch_size=1,
-        n_threads=1,
-        max_iter=1000,
-        tol=1e-3,
-        n_iter_no_change=5,
-        average=0,
-        seed=None,
-        optimizer=None,
-        clip=None,
-        clip_by="norm",
+        self, settings, *, optimizer=None, max_iter=1000, tol=1e-3, n_iter_no_change=5
     ):
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.n_threads = n_threads
-        self.max_iter = max_iter
-        self.tol = tol
+        self.settings = settings
+        self.max_iter, self.tol = max_iter, tol
         self.n_iter_no_change = n_iter_no_change
-        self.average = average
-        self.seed = seed
-        self.clip = np.inf if clip is None else clip
-        self.clip_by = clip_by
         # What is clipped has to be formed, but for the norm of one row's gradient.
-        forms = clip is not None and (clip_by == "value" or batch_size > 1)
-        self.optimizer = Plain() if optimizer is None and forms else optimizer
+        forms = settings.clip_by == "value" or settings.batch_size > 1
+        if optimizer is None and forms and settings.clips:
+            optimizer = Plain()
+        self.optimizer = optimizer
         self.stop = Stop()  # set: end after the current epoch
 
     def check(self, loss):
-        if not self.schedule.is_passive_aggressive:
+        settings, setting = self.settings, self.setting
+        if not settings.schedule.is_passive_aggressive:
             return
-        setting = self.setting
         if loss.outputs and loss.granularity == "row":
             raise ValueError(
                 f"{setting} cannot use {loss!r}, because its step is made for one "
                 "prediction, and this loss has several outputs. Use another "
                 "learning_rate."
             )
-        if self.batch_size > 1:
+        if settings.batch_size > 1:
             raise ValueError(
-                f"{setting} cannot use batch_size={self.batch_size}, because its step "
-                "is made for one row. Use batch_size=1, or another learning_rate."
+                f"{setting} cannot use batch_size={settings.batch_size}, because its "
+                "step is made for one row. Use batch_size=1, or another learning_rate."
             )
-        if self.optimizer is not None or np.isfinite(self.clip):
+        if self.optimizer is not None or settings.clips:
             other = (
-                f"clip_gradient={self.clip!r}"
-                if np.isfinite(self.clip)
+                f"clip_gradient={settings.clip!r}"
+                if settings.clips
                 else f"optimizer={self.optimizer.name!r}"
             )
             raise ValueError(
@@ -147,17 +109,17 @@ class SGD(Solver):
 
     @property
     def setting(self):
-        return f"learning_rate={self.schedule.name!r}"
+        return f"learning_rate={self.settings.schedule.name!r}"
 
     def check_price(self, price, penalty):
         if price.is_uniform:
             return
         reason = None
-        if self.schedule.is_passive_aggressive:
+        if self.settings.schedule.is_passive_aggressive:
             reason = "its steps end where the loss is 0, whatever a penalty says"
         elif price.matrix is not None:
             reason = "a matrix has no proximal step of each coefficient"
-        elif self.average:
+        elif self.settings.average:
             reason = "average counts iterates before the penalty has moved them"
         elif self.optimizer is not None and self.optimizer.name != Plain.name:
             reason = f"optimizer={self.optimizer.name!r} gives each weight its own step"
@@ -166,11 +128,6 @@ class SGD(Solver):
                 f"{self.setting} cannot use penalty={penalty!r} here, because {reason}."
                 " Use learning_rate='auto', or penalty='elasticnet'."
             )
-
-    @staticmethod
-    def start(coef, intercept):
-        """The state that begins at these coefficients, at step 1."""
-        return first_state(coef, intercept) | {"t": np.ones(len(coef))}
 
     def until(self, max_iter):
         """The same solver with fewer epochs, for what it has found by then."""
@@ -185,7 +142,7 @@ class SGD(Solver):
         ----------
         objective : Objective
         start : dict
-            From `start`, or the state of an earlier result.
+            From `start_of`, or the state of an earlier result.
         train : ndarray of uint32 of shape (n_train,), default=None
             The rows to learn from; None: all.
         watch : Watch, default=NOTHING
@@ -229,7 +186,7 @@ class SGD(Solver):
             stopped = progress.end(
                 losses, lambda: self._step_size(epoch, weights), weights.state
             )
-            if self.schedule.name == "adaptive":
+            if self.settings.schedule.name == "adaptive":
                 stopped = [t for t in stopped if not _decrease_eta(t, weights)]
             if stopped:
                 progress.stop(stopped)
@@ -243,7 +200,7 @@ class SGD(Solver):
         found = []
         if epoch.n_clipped or any(t.last > t.first for t in trackers):
             found += self._divergence(objective, watch, start, state)
-        if self.average and objective.penalty.has_l1:
+        if self.settings.average and objective.penalty.has_l1:
             found += _runaway_mean(coef, state)
         return SolverResult(
             coef,
@@ -266,17 +223,17 @@ class SGD(Solver):
 
     def _step_size(self, epoch, weights):
         """Of the last step; None where the samples decide."""
-        if self.schedule.is_passive_aggressive:
+        if self.settings.schedule.is_passive_aggressive:
             return None
-        size = self.schedule.step_size(epoch.t - 1.0)
+        size = self.settings.schedule.step_size(epoch.t - 1.0)
         return weights.step_sizes() if size is None else size
 
     def _prepare(self, objective, start, train, counts):
         state = dict(start)
         t = state.pop("t").max()
-        if not 0 < self.average <= t:
+        if not 0 < self.settings.average <= t:
             drop_mean(state)  # one from before would not follow the weights
-        if self.average > 0:
+        if self.settings.average > 0:
             make_room_for_mean(state)
         price, optimizer = objective.penalty, self.optimizer
         if not price.is_uniform or _uses_some(objective.moves):
@@ -290,36 +247,24 @@ class SGD(Solver):
             state,
             price if price.is_uniform else Price(),
             objective.fit_intercept,
-            counts and not self.schedule.is_passive_aggressive,
+            counts and not self.settings.schedule.is_passive_aggressive,
             objective.rows.is_sparse,
-            self.schedule.eta0,
+            self.settings.schedule.eta0,
             truncates=optimizer is None,
         )
         if objective.moves is not None:
             weights.restrict(objective.moves.view(np.uint8))
-        n_rows = objective.rows.n_rows if train is None else len(train)
         order = None if train is None else train.copy()
-        if order is None and self.seed is not None:
-            order = np.arange(n_rows, dtype=np.uint32)
-        epoch = Epoch(
-            objective.loss.checked(),
-            weights,
-            self.schedule,
-            _for_kernels(objective),
-            objective.sample_weight,
-            objective.offset,
-            order,
-            n_rows,
-            self.batch_size,
-            self.n_threads,
-            self.average,
-            counts,
-            self.seed,
-            t,
-            self._steps(weights, optimizer, objective),
-            self.clip,
-            LEAST_GAP if objective.loss.task == "ordinal" else -1.0,
+        if order is None and self.settings.seed is not None:
+            order = np.arange(objective.rows.n_rows, dtype=np.uint32)
+        loss = objective.loss
+        weight, offset = objective.sample_weight, objective.offset
+        samples = Samples(
+            loss.checked(), _for_kernels(objective), weight, offset, order
         )
+        least_gap = LEAST_GAP if loss.task == "ordinal" else -1.0
+        epoch = Epoch(weights, samples, self.settings, t, counts, least_gap)
+        epoch.steps = self._steps(weights, optimizer, objective)
         for faster in (ShortRows, LongRows):
             if epoch.steps is None and faster.can_take(objective.rows, epoch):
                 epoch.steps = faster()
@@ -329,28 +274,20 @@ class SGD(Solver):
         """What takes the steps of the optimizer, if there is one."""
         if optimizer is None:
             return None
-        price = objective.penalty
+        price, moves = objective.penalty, objective.moves
         return GradientSteps(
-            weights,
-            optimizer.name,
-            optimizer.params(),
-            optimizer.keys(),
-            self.clip,
-            self.clip_by == "value",
-            objective.is_joint,
-            None if price.is_uniform else price.prox,
-            objective.moves[:, :-1].astype(np.uint8)
-            if _uses_some(objective.moves)
-            else None,
+            *(weights, optimizer, self.settings, objective.is_joint),
+            prox=None if price.is_uniform else price.prox,
+            uses=moves[:, :-1].astype(np.uint8) if _uses_some(moves) else None,
         )
 
     def _overflow(self, n_epochs, objective, weights, epoch, train):
         advice = (
-            f"a smaller eta0 (it is {self.schedule.eta0:g})"
-            if self.schedule.name != "optimal"
+            f"a smaller eta0 (it is {self.settings.schedule.eta0:g})"
+            if self.settings.schedule.name != "optimal"
             else "a larger alpha, with which 'optimal' makes smaller steps"
         )
-        if not np.isfinite(self.clip) and not self.schedule.is_passive_aggressive:
+        if not self.settings.clips and not self.settings.schedule.is_passive_aggressive:
             advice += ", or clip_gradient"
         state = weights.state()
         coef = state["v"] * state["scale"][:, None]

@@ -27,7 +27,7 @@ from sklearn_losses.solvers.sgd._weights cimport (
 from sklearn_losses.losses._loop cimport evaluate_block, evaluate_rows
 from sklearn_losses._machine._prefetch cimport sl_prefetch
 from sklearn_losses._machine._threads cimport threads_for
-from sklearn_losses.losses._table cimport Block, CLoss, RowBlock
+from sklearn_losses.losses._table cimport Block, RowBlock
 
 # How rows are asked for before they are read. A short one is asked for at once, and some
 # rows ahead: 2 to 8 differ by noise. So many lines of a long row wait for each other and
@@ -47,40 +47,27 @@ cdef class Epoch:
 
     Parameters
     ----------
-    loss : CLoss
     weights : ScaledWeights
-    schedule : Schedule
-    targets : Targets
-    sample_weight : ndarray of float64 of shape (n_rows,) or None
-    offset : ndarray of float64 of shape (n_rows, n_outputs) or None
-    order : ndarray of uint32 of shape (n_rows,) or None
-        The rows of an epoch; it is shuffled in place. None: all rows as they come.
-    n_rows : int
-    batch_size : int
-        How many rows a step takes; the last step of an epoch takes what is left.
-    n_threads : int
-        The most threads that share a large batch.
-    average : int
-        The step with which the mean of the iterates begins; 0 for no mean.
-    counts_loss : bool
-        Whether the loss of every sample is added up.
-    seed : int or None
-        Of the shuffling; None for the given order.
+    samples : Samples
+    settings : SGDSettings
     t : float
         The number of the next step, from 1 on.
-    steps : GradientSteps, default=None
-        Takes the steps of another optimizer; None: those of plain SGD. May be set.
-    clip : float, default=inf
-        The largest norm of the gradient of a step, of plain SGD and one row a step.
+    counts_loss : bool
+        Whether the loss of every sample is added up.
     least_gap : float, default=-1
         Of outputs 1, 2, ... that are thresholds: how much each exceeds the one before.
+
+    Attributes
+    ----------
+    steps : object, default=None
+        What takes the steps instead, such as `GradientSteps`; None: plain SGD.
     """
 
-    def __cinit__(self, CLoss loss, ScaledWeights weights, Schedule schedule, targets,
-                  sample_weight, offset, order, n_rows, batch_size, n_threads, average,
-                  counts_loss, seed, t, steps=None, double clip=INFINITY,
-                  double least_gap=-1.0):
-        self.loss = loss
+    def __cinit__(self, ScaledWeights weights, samples, settings, double t,
+                  bint counts_loss, double least_gap=-1.0):
+        cdef Schedule schedule = settings.schedule
+        targets = samples.targets
+        self.loss = samples.loss
         self.weights = weights
         self.schedule = schedule
         self.y = targets.y.ravel()
@@ -89,29 +76,28 @@ cdef class Epoch:
         self.first_class = -1 if targets.first_class is None else targets.first_class
         self.rest = targets.rest
         self.class_factor = targets.class_factor
-        self.sample_weight = sample_weight
-        self.offset = offset
-        self.order = order
-        self.n_rows = n_rows
-        self.batch_size = min(batch_size, n_rows)
-        self.n_threads = n_threads
-        self.average = average
+        self.sample_weight = samples.weight
+        self.offset = samples.offset
+        self.order = samples.order
+        self.n_rows = samples.n_rows
+        self.batch_size = min(settings.batch_size, self.n_rows)
+        self.n_threads = settings.n_threads
+        self.average = settings.average
         self.counts_loss = counts_loss
         self.needs_norm = schedule.sample_rate != NULL or (
             counts_loss and weights.outputs[0].counts_penalty
             and weights.outputs[0].l1 == 0.0)
-        self.shuffles = seed is not None
-        self.random = 0 if seed is None else seed
+        self.shuffles = settings.seed is not None
+        self.random = settings.seed if self.shuffles else 0
         self.t = t
-        self.steps = steps
-        self.clip = clip
+        self.clip = settings.clip
         self.raw, self.gradient = np.empty((2, self.batch_size * weights.n_outputs))
         self.batch_y = np.empty(self.batch_size * self.y_size)
         self.batch_value = np.empty(self.batch_size)
         self.dot = np.empty(weights.n_outputs)
         # A block of the loss is contiguous: all of an output, or all of a loss of rows.
         self.row_stride, self.output_stride = 1, self.batch_size
-        if loss.table.row != NULL:
+        if self.loss.table.row != NULL:
             self.row_stride, self.output_stride = weights.n_outputs, 1
         self.loss_sums = np.zeros(weights.n_outputs)
         self.penalty_sums = np.zeros(weights.n_outputs)

@@ -12,6 +12,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from sklearn_losses.design._rows cimport index, real
+from sklearn_losses.solvers._fit_state import SCALARS
 
 
 cdef void start_epoch(Output *o) noexcept nogil:
@@ -256,7 +257,7 @@ cdef class ScaledWeights:
     Parameters
     ----------
     state : dict of str to ndarray of float64
-        From `first_state` or an earlier `state`, with an "average" if this fit needs
+        From `start_of` or an earlier `state`, with an "average" if this fit needs
         one. It is copied.
     penalty : Price
     fit_intercept : bool
@@ -349,7 +350,7 @@ cdef class ScaledWeights:
             self.outputs[k].counts_penalty &= not self.outputs[k].is_number
 
     def state(self):
-        """A copy of all that a later fit needs to go on from here; see `first_state`."""
+        """A copy of all that a later fit needs to go on from here; see `start_of`."""
         cdef Py_ssize_t k
         cdef Output *o
         cdef double[:, ::1] v, received
@@ -383,31 +384,6 @@ cdef class ScaledWeights:
     def step_sizes(self):
         """The step size that each output keeps, as a list."""
         return [self.outputs[k].eta for k in range(self.n_outputs)]
-
-
-SCALARS = ("scale", "intercept", "l1_total", "n_averaged", "average_scale",
-           "average_share", "average_intercept")
-
-
-def first_state(coef, intercept):
-    """The state of a fit that begins at `coef` and `intercept`.
-
-    Parameters
-    ----------
-    coef : ndarray of shape (n_outputs, n_features)
-    intercept : ndarray of shape (n_outputs,)
-
-    Returns
-    -------
-    dict of str to ndarray of float64
-        Every array has an entry or a row for each output, so that states of some
-        outputs can be cut out and put together.
-    """
-    coef = np.array(coef, dtype=np.float64, order="C")
-    state = {name: np.zeros(len(coef)) for name in SCALARS}
-    state["scale"][:] = state["average_scale"][:] = 1.0
-    state["intercept"][:] = intercept
-    return state | {"v": coef}
 
 
 def make_room_for_mean(state):
@@ -447,27 +423,3 @@ def drop_l1_total(state):
     """
     state.pop("received", None)
     state["l1_total"] = np.zeros(len(state["v"]))
-
-
-def coefficients(state):
-    """The coefficients and intercepts that a state stands for.
-
-    Parameters
-    ----------
-    state : dict
-        From :meth:`ScaledWeights.state`.
-
-    Returns
-    -------
-    coef : ndarray of shape (n_outputs, n_features)
-    intercept : ndarray of shape (n_outputs,)
-        The mean of the iterates where one has begun, else the last iterate.
-    """
-    coef, intercept = state["v"] * state["scale"][:, None], state["intercept"].copy()
-    has_mean = state["n_averaged"] > 0
-    if has_mean.any():
-        mean = state["average"] + state["average_share"][:, None] * state["v"]
-        mean /= state["average_scale"][:, None]
-        coef[has_mean] = mean[has_mean]
-        intercept[has_mean] = state["average_intercept"][has_mean]
-    return coef, intercept

@@ -10,7 +10,7 @@ import copy
 import numpy as np
 
 from sklearn_losses.solvers._base import SolverResult
-from sklearn_losses.solvers.sgd._sgd import SGD
+from sklearn_losses.solvers._fit_state import start_of
 from sklearn_losses.solvers.stream._stream_past import Past, joined
 from sklearn_losses.solvers.stream._stream_wide import is_wide
 
@@ -43,7 +43,7 @@ def merged(objective, states):
         past = _together(pasts)
         past.learn(len(past.kept[1]))
     coef, intercept = past.coefficients()
-    state = SGD.start(coef[:, :0], intercept) | past.state()
+    state = start_of(coef[:, :0], intercept) | past.state()
     state["t"] = 1.0 + sum(each["t"] - 1.0 for each in states)
     n_iter = np.ones(past.n_objectives, dtype=int)
     return SolverResult(coef, intercept, n_iter, True, state)

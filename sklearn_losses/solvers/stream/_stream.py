@@ -7,8 +7,8 @@ with very many features, _stream_wide.py.
 import numpy as np
 
 from sklearn_losses.solvers._base import Solver, SolverResult
+from sklearn_losses.solvers._fit_state import start_of
 from sklearn_losses.solvers._residual_scale import chosen_arrays
-from sklearn_losses.solvers.sgd._sgd import SGD
 from sklearn_losses.solvers.stream._stream_outputs import OrdinalPast, OutputsPast
 from sklearn_losses.solvers.stream._stream_past import PREFIX, Past
 from sklearn_losses.solvers.stream._stream_wide import WidePast, is_wide
@@ -62,7 +62,7 @@ class Stream(Solver):
             past.undo()
             raise
         coef, intercept = past.coefficients()
-        state = SGD.start(coef[:, :0], intercept) | past.state()
+        state = start_of(coef[:, :0], intercept) | past.state()
         state["t"] = start["t"] + n_rows
         n_iter = np.ones(past.n_objectives, dtype=int)
         return SolverResult(coef, intercept, n_iter, True, state)

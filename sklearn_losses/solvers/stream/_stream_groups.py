@@ -9,9 +9,8 @@ import numpy as np
 
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers._base import SolverResult
+from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers.descent._groups import GroupProblem
-from sklearn_losses.solvers.sgd._sgd import SGD
-from sklearn_losses.solvers.sgd._weights import coefficients
 from sklearn_losses.solvers.stream._settings import STREAM
 from sklearn_losses.solvers.stream._stream import Stream
 from sklearn_losses.solvers.stream._stream_fit import StreamFit
@@ -57,7 +56,7 @@ class GroupStream(Stream):
         with np.errstate(all="ignore"):
             past.take(objective)
         coef = past.coefficients()
-        state = SGD.start(coef[:, :0], np.zeros(1)) | past.state() | {"v": coef}
+        state = start_of(coef[:, :0], np.zeros(1)) | past.state() | {"v": coef}
         state["t"] = start["t"] + objective.n_units
         n_iter = np.ones(1, dtype=int)
         return SolverResult(coef, np.zeros(1), n_iter, True, state)

@@ -11,8 +11,9 @@ intercept, and rows e = (z, 1), so that the raw predictions are e theta'.
 
 import numpy as np
 
-from sklearn_losses.design._centred import Centred, Sums
+from sklearn_losses.design._centred import Centred
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.design._sums import Sums
 
 MOST_NUMBERS = 1 << 19  # of the matrices of all outputs: 4 MB
 N_DIRECTIONS = 32  # that are kept where a matrix would be too large

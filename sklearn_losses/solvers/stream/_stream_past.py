@@ -17,9 +17,9 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_losses.penalties._price import Price
+from sklearn_losses.solvers._fit_state import coefficients
 from sklearn_losses.solvers.descent._curvature import JITTER
 from sklearn_losses.solvers.descent._problem import CentredProblem
-from sklearn_losses.solvers.sgd._weights import coefficients
 from sklearn_losses.solvers.stream._settings import STREAM
 from sklearn_losses.solvers.stream._stream_fit import (
     StreamFit,

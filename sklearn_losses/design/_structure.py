@@ -15,6 +15,12 @@ _ADVICE = (
 )
 
 
+INSTEAD = (
+    "LinearRegressor and LinearClassifier fit blocks, and partial_fit of SGDRegressor, "
+    "SGDClassifier and others learns from one block after the other."
+)
+
+
 def refuse_collection(array, name):
     """Refuse an array that lies elsewhere, in parts, and that nobody meant to gather.
 
@@ -25,9 +31,12 @@ def refuse_collection(array, name):
     if hasattr(array, "__dask_graph__"):
         raise TypeError(
             f"{name} is a dask collection, which would be gathered in memory as a "
-            f"whole. Pass {name}.compute() if it fits there. LinearRegressor and "
-            "LinearClassifier fit collections, and partial_fit of SGDRegressor and "
-            "SGDClassifier learns from their blocks, one after the other."
+            f"whole. Pass {name}.compute() if it fits there. {INSTEAD}"
+        )
+    if getattr(array, "are_row_blocks", False):
+        raise TypeError(
+            f"{name} are blocks of rows, and here all rows have to be in one place. "
+            f"{INSTEAD}"
         )
 
 

@@ -46,11 +46,12 @@ from sklearn_losses.estimators._sgd_docs import (
     REFERENCES,
 )
 from sklearn_losses.estimators._validation import check_numbers, unchanged_on_error
-from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
 from sklearn_losses.estimators.outputs._sgd_outputs import SGDOutputs
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.solvers.descent._settings import SETTINGS
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
@@ -201,10 +202,11 @@ class SGDRegressor(SGDOutputs, LinearRegressorMixin, BaseSGD):
         self.n_jobs = n_jobs
         self.features = features
 
+    @learns_from_blocks
     def partial_fit(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
     ) -> Self:
@@ -216,8 +218,8 @@ class SGDRegressor(SGDOutputs, LinearRegressorMixin, BaseSGD):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows of this epoch. Of a dask collection, with the others as such, one
-            block after the other.
+            The rows of this epoch. Of a dask collection, with the others as such, and
+            of `RowBlocks`, which have their own, one block after the other.
 
         y : array-like of shape (n_samples,)
             Targets in the domain of the loss.
@@ -240,9 +242,6 @@ class SGDRegressor(SGDOutputs, LinearRegressorMixin, BaseSGD):
         ValueError
             As in `fit`. The model is then as it was before, also if weights overflow.
         """
-        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
-        if blocks is not None:
-            return self._learn_from(blocks)
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, partial=True, offset=offset)
 
@@ -394,10 +393,11 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self.clip_gradient = clip_gradient
         self.clip_by = clip_by
 
+    @learns_from_blocks
     def partial_fit(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -410,8 +410,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows of this epoch. Of a dask collection, with the others as such, one
-            block after the other.
+            The rows of this epoch. Of a dask collection, with the others as such, and
+            of `RowBlocks`, which have their own, one block after the other.
 
         y : array-like of shape (n_samples,)
             Labels, all of them among `classes`.
@@ -439,9 +439,6 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             As in `fit`, and if a label is not among the classes. The model is then as
             it was before, also if weights overflow.
         """
-        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
-        if blocks is not None:
-            return self._learn_from(blocks, classes=classes)
         with unchanged_on_error(self):
             return self._fit(
                 X, y, sample_weight, partial=True, classes=classes, offset=offset

@@ -6,7 +6,6 @@ attributes. Everything numeric is in the layers below.
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable
 from dataclasses import replace
@@ -67,7 +66,6 @@ from sklearn_losses.estimators._watching import (
     publish_curves,
     with_callbacks,
 )
-from sklearn_losses.estimators.blocks._blocks import PartialFit
 from sklearn_losses.losses._best_constant import is_least_at_0
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.solvers._fit_state import coefficients, start_of
@@ -131,7 +129,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
     def fit(
         self,
         X: Matrix,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         coef_init: ArrayLike | None = None,
         intercept_init: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
@@ -207,13 +205,6 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
                 validation=(X_val, y_val, sample_weight_val, offset_val),
                 offset=offset,
             )
-
-    def _learn_from(self, blocks, **settings):
-        """`partial_fit` of one block after the other; see `RowBlocks.fold`."""
-        learner = copy.deepcopy(self), 0  # whose arrays may be moved in place
-        learned, _ = blocks.fold(PartialFit(settings), learner)
-        vars(self).update(vars(learned))
-        return self
 
     @property
     def _schedule(self):

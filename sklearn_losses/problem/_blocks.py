@@ -56,6 +56,7 @@ class RowBlocks:
     (array([3.]), array([1.]))
     """
 
+    are_row_blocks = True  # for layers that do not know this class
     known_units = None  # mean and scale of the columns, if somebody has asked before
 
     def __len__(self) -> int:

@@ -4,8 +4,13 @@ What comes as a collection becomes `RowBlocks`. A first pass checks each block a
 labels, weights and units; from what it says the objectives of a fit are made.
 """
 
+import copy
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
+from inspect import signature
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -24,6 +29,8 @@ from sklearn_losses.problem._posed import (
     look,
     overview,
 )
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def blocks_of(
@@ -194,27 +201,66 @@ def check_offsets(owner, given, n_outputs):
         )
 
 
+def learns_from_blocks(method: Method) -> Method:
+    """Let `partial_fit` take rows in blocks, and learn from one after the other.
+
+    Parameters
+    ----------
+    method : callable
+        (self, X, y, ...) -> self. What it calls `groups` or `strata` are those of a
+        block.
+    """
+    names = list(signature(method).parameters)
+    groups_are = "strata" if "strata" in names else "groups"
+    of_blocks = "sample_weight", "offset", groups_are
+
+    @wraps(method)
+    def partial_fit(self, X, y=None, *args, **settings):
+        given = dict(zip(names[3:], args, strict=False)) | settings
+        of_rows = (given.pop(name, None) for name in of_blocks)
+        blocks = blocks_of(type(self).__name__, X, y, *of_rows, groups_are)
+        if blocks is None:
+            return method(self, X, y, *args, **settings)
+        step = PartialFit(
+            [name if name in names else None for name in of_blocks], given
+        )
+        learned, _ = blocks.fold(step, (copy.deepcopy(self), 0))  # moved in place
+        vars(self).update(vars(learned))
+        return self
+
+    return cast(Method, partial_fit)
+
+
 class PartialFit:
     """A step of `RowBlocks.fold`: a model learns from a block, which it counts.
 
     Parameters
     ----------
+    names : list of str or None
+        What `partial_fit` calls the parts of a block after y; None: it has no such.
     settings : dict
         Of `partial_fit`, besides the rows.
     """
 
     __name__ = "partial_fit"
 
-    def __init__(self, settings):
-        self.settings = settings
+    def __init__(self, names, settings):
+        self.names, self.settings = names, settings
 
     def __call__(self, learner, block):
-        (model, k), (X, y, weight, offset) = learner, (*block, None, None)[:4]
-        if np.shape(X)[0] > 0:
-            try:
-                model.partial_fit(
-                    X, y, sample_weight=weight, offset=offset, **self.settings
+        (model, k), (X, y, *rest) = learner, block
+        given = zip(self.names, ("a weight", "an offset", "groups"), rest)
+        given = [(name, what, part) for name, what, part in given if part is not None]
+        for name, what, _ in given:
+            if name is None:
+                raise TypeError(
+                    f"Block {k} has {what}, which {type(model).__name__}.partial_fit "
+                    "does not take. Leave it out."
                 )
+        if np.shape(X)[0] > 0:
+            parts = {name: part for name, _, part in given}
+            try:
+                model.partial_fit(X, y, **parts, **self.settings)
             except ValueError as error:
                 raise ValueError(f"Block {k}: {error}") from error
         return model, k + 1

@@ -292,6 +292,7 @@ class BaseEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             If the data or a parameter cannot be used. The estimator is then as it was
             before.
         """
+        refuse_collection(X, "X")
         with unchanged_on_error(self):
             check_parameters(self, self._constraints)
             return self._fit(read_data(self, X, y, sample_weight))

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn_losses._machine._params import Interval, check_parameters
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.estimators._validation import unchanged_on_error, warn_caller
+from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
 from sklearn_losses.estimators.embedding._embedding import (
     _ATTRIBUTES,
     _INIT,
@@ -22,6 +23,7 @@ from sklearn_losses.estimators.embedding._embedding import (
 )
 from sklearn_losses.estimators.embedding._tuple_data import read_data
 from sklearn_losses.losses import Loss
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.solvers._embedding import Adam
 from sklearn_losses.terms._mining import Mining
 
@@ -127,9 +129,10 @@ class SGDEmbedding(BaseEmbedding):
         self.n_iter_ = self.max_iter
         return self._end(data)
 
+    @learns_from_blocks
     def partial_fit(
         self,
-        X: Matrix,
+        X: Matrix | RowBlocks,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:

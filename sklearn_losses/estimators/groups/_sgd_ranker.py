@@ -9,6 +9,7 @@ import numpy as np
 
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
+from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._sgd_base import AUTO
 from sklearn_losses.estimators._sgd_docs import (
     ATTRIBUTES,
@@ -19,12 +20,14 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
+from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
 from sklearn_losses.estimators.groups._ranker import RankerMixin, fit_orders, split
 from sklearn_losses.estimators.groups._sgd_groups import ABSENT, BaseGroupSGD
 from sklearn_losses.estimators.scores._groups import warn_of_one_query
 from sklearn_losses.losses import Loss, ranking_target
 from sklearn_losses.losses._targets import group_codes
 from sklearn_losses.penalties import Penalty
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
 
 # What is not as of rows.
@@ -206,7 +209,7 @@ class SGDRanker(RankerMixin, BaseGroupSGD):
     def fit(
         self,
         X: Matrix,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -275,6 +278,7 @@ class SGDRanker(RankerMixin, BaseGroupSGD):
             estimator then has the model of the epoch before; if that was the first, it
             is as it was before.
         """
+        refuse_collection(X, "X")
         validation = X_val, y_val, sample_weight_val, groups_val, offset_val
         with unchanged_on_error(self):
             self._fit(
@@ -288,10 +292,11 @@ class SGDRanker(RankerMixin, BaseGroupSGD):
             self._query_ids = _ids(groups)
             return self
 
+    @learns_from_blocks
     def partial_fit(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
         offset: ArrayLike | None = None,

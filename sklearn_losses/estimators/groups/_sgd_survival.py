@@ -21,6 +21,7 @@ from sklearn_losses.estimators._sgd_docs import (
     parameters_of_steps,
 )
 from sklearn_losses.estimators._validation import unchanged_on_error
+from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
 from sklearn_losses.estimators.groups._hazards import (
     SurvivalMixin,
     censoring,
@@ -35,6 +36,7 @@ from sklearn_losses.losses._targets import (
     survival_columns,
 )
 from sklearn_losses.penalties import Penalty
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.solvers.sgd._group_sgd import StrataSGD
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
 
@@ -226,7 +228,7 @@ class SGDSurvival(SurvivalMixin, BaseGroupSGD):
     def fit(
         self,
         X: Matrix,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         strata: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -295,6 +297,7 @@ class SGDSurvival(SurvivalMixin, BaseGroupSGD):
             estimator then has the model of the epoch before; if that was the first, it
             is as it was before.
         """
+        refuse_collection(X, "X")
         validation = X_val, y_val, sample_weight_val, strata_val, offset_val
         with unchanged_on_error(self):
             given = self._grouped(y, strata)
@@ -309,10 +312,11 @@ class SGDSurvival(SurvivalMixin, BaseGroupSGD):
                 offset=offset,
             )
 
+    @learns_from_blocks
     def partial_fit(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         strata: ArrayLike | None = None,
         offset: ArrayLike | None = None,

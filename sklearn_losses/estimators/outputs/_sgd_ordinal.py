@@ -27,6 +27,7 @@ from sklearn_losses.estimators._sgd_docs import (
     without,
 )
 from sklearn_losses.estimators._validation import unchanged_on_error
+from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
 from sklearn_losses.estimators.outputs._ordinal_model import (
     TARGETS,
     OrdinalMixin,
@@ -37,6 +38,7 @@ from sklearn_losses.estimators.outputs._ordinal_model import (
 from sklearn_losses.estimators.outputs._sgd_outputs import JointSGD
 from sklearn_losses.losses import Loss
 from sklearn_losses.penalties import Penalty
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._ordinal import OrdinalSolver
@@ -206,10 +208,11 @@ class SGDOrdinalClassifier(JointSGD, OrdinalMixin, BaseSGD):
         self.clip_gradient = clip_gradient
         self.clip_by = clip_by
 
+    @learns_from_blocks
     def partial_fit(
         self,
-        X: Matrix,
-        y: ArrayLike,
+        X: Matrix | RowBlocks,
+        y: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,

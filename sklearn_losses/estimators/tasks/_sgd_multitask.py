@@ -31,6 +31,7 @@ from sklearn_losses.estimators._validation import (
     warn_caller,
 )
 from sklearn_losses.estimators._watching import publish_curves
+from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
 from sklearn_losses.estimators.outputs._outputs import rows_of
 from sklearn_losses.estimators.outputs._sgd_outputs import JointSGD
 from sklearn_losses.estimators.tasks._task_fits import UNCERTAINTY, TasksFound
@@ -56,6 +57,7 @@ from sklearn_losses.losses import Loss, SquaredError
 from sklearn_losses.losses._outputs import finite_start
 from sklearn_losses.losses._tasks import Tasks
 from sklearn_losses.penalties import Penalty
+from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers._fit_state import coefficients, start_of
@@ -438,10 +440,11 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         )
 
     # ------------------------------------------------------------------- partial_fit
+    @learns_from_blocks
     def partial_fit(
         self,
-        X: Matrix,
-        y: Any,
+        X: Matrix | RowBlocks,
+        y: Any = None,
         classes: Mapping[str, ArrayLike] | None = None,
         sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
     ) -> Self:

@@ -24,6 +24,7 @@ from sklearn_losses._machine._typing import (
     available_if,
 )
 from sklearn_losses.design._rows import Rows
+from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._linear_model import LinearModel
 from sklearn_losses.estimators._parameters import resolve_loss
 from sklearn_losses.estimators._validation import (
@@ -141,7 +142,7 @@ class TasksMixin:
     def fit(
         self,
         X: Matrix,
-        y: Any,
+        y: Any = None,
         sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
     ) -> Self:
         """Fit the model.
@@ -166,6 +167,7 @@ class TasksMixin:
             If the data or a parameter cannot be used. The estimator is then as it was
             before.
         """
+        refuse_collection(X, "X")
         with unchanged_on_error(self):
             return self._fit_tasks(X, y, sample_weight)
 

@@ -299,15 +299,16 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             warn_caller(message, ConvergenceWarning)
         for objective, r in zip(objectives, results):
             point = r.coef, r.intercept
+            # Else the solver has said itself that there is no minimum.
+            settled = not (r.converged and r.warnings)
             if objective.loss.outputs:  # it has no single raw prediction
-                settled = not r.warnings
                 warn_of_outputs(self, objective, *point, r.converged, settled=settled)
                 continue
             for message, category in odd_results(
                 *(self, objective, *point, r.gained, dtype),
                 separation=False,
                 converged=r.converged,
-                settled=r.converged and not r.warnings,
+                settled=settled,
             ):
                 warn_caller(message, category)
         found = _joined([(r.coef, r.intercept) for r in results])

@@ -216,7 +216,7 @@ def warn_of_outputs(
         result = _Result(estimator, objective, *point)
         found = (
             (result.strong_penalty(converged), UserWarning),
-            (result.endless() if converged and settled else None, ConvergenceWarning),
+            (result.endless() if settled else None, ConvergenceWarning),
         )
     start = "" if of is None else f"The task {of!r}: "
     for message, category in found:

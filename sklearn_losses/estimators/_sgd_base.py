@@ -36,6 +36,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
 )
+from sklearn_losses.estimators._outcome import Outcome
 from sklearn_losses.estimators._parameters import (
     draw_seed,
     measured_scale,
@@ -56,9 +57,6 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.estimators._warnings import (
     ignored_parameters,
     look_at_objective,
-    odd_results,
-    warn_of_outputs,
-    warn_of_reach,
 )
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
@@ -381,9 +379,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if callbacks is not None:
             callbacks.end_fit(*found)
         if overflow is None and partial:
-            warn_of_reach(self, objective, *found)
+            Outcome(self, objective, *found).warn_of_call()
         elif overflow is None:
-            self._warn_of_results(objective, results, *found, dtype, train)
+            gained = [r.gained for r in results if r.gained is not None]
+            gained = np.concatenate(gained) if len(gained) == len(results) else None
+            more = {"gained": gained, "dtype": dtype, "train": train}
+            outcome = Outcome(self, objective, *found, **more)
+            self._warn_of_outcome(outcome, all(r.converged for r in results))
         return state, found, overflow
 
     def _with_scale(self, objective, solver, train, partial, resumes):
@@ -568,21 +570,12 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         for message in ignored_parameters(self, makes_steps, has_validation):
             warn_caller(message)
 
-    def _warn_of_results(self, objective, results, coef, intercept, dtype, train):
+    def _warn_of_outcome(self, outcome, converged):
         """Warn of what is odd about the coefficients."""
-        converged = all(r.converged for r in results)
-        if objective.loss.outputs and objective.loss.granularity == "row":
-            # It has no single raw prediction.
-            warn_of_outputs(self, objective, coef, intercept, converged, train)
-            return
-        gained = [r.gained for r in results if r.gained is not None]
-        gained = np.concatenate(gained) if len(gained) == len(results) else None
-        odd = odd_results(
-            *(self, objective, coef, intercept, gained, dtype, train),
-            converged=converged,
-        )
-        for message, category in odd:
-            warn_caller(message, category)
+        if outcome.loss.outputs and outcome.loss.granularity == "row":
+            outcome.warn_of_outputs(converged)  # it has no single raw prediction
+        else:
+            outcome.warn(converged=converged)
 
     def _solve_before(self, error, solver, objective, start, train, watch):
         """The error of the first overflow, and the results of the epochs before.

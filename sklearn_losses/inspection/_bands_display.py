@@ -15,7 +15,6 @@ from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
 from sklearn_losses.estimators._validation import check_weights
 from sklearn_losses.estimators.outputs._outputs import levels_of
 from sklearn_losses.inspection._raw_prediction import behind
-from sklearn_losses.losses import Quantiles
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 SAME = 1e-9  # levels that differ by less
@@ -381,30 +380,17 @@ def _shares(y, quantiles, levels, weight):
 def _quantiles_of(estimator, X, levels, offset=None):
     """Increasing levels, and the quantiles that a model predicts of rows."""
     model, rows = behind(estimator, X, "predict_quantile")
-    wanted = None if levels is None else np.unique(levels_of(levels))
-    if model is not None:
-        wanted = np.array(LEVELS) if wanted is None else wanted
-        found = np.asarray(model.predict_quantile(rows, wanted, offset=offset))
-        return wanted, found.astype(np.float64)
-    model, rows = behind(estimator, X, "loss_")
-    loss = getattr(model, "loss_", None)
-    if not isinstance(loss, Quantiles):
+    if model is None:
         raise ValueError(
             f"BandsDisplay cannot draw {type(estimator).__name__}, which predicts no "
             "quantiles. Fit LinearRegressor with Quantiles([0.05, 0.5, 0.95]) or a "
             "distribution such as GaussianDistribution(), or use from_predictions."
         )
-    own = np.array(loss.levels, dtype=np.float64)
-    wanted = own if wanted is None else wanted
-    places = _places(own, wanted)
-    missing = wanted[np.abs(own[places] - wanted) > SAME]
-    if len(missing):
-        raise ValueError(
-            f"{type(model).__name__} was fitted with {loss!r}, which has no level "
-            f"{missing[0]:g}. Leave `levels` out, or fit it."
-        )
-    found = np.asarray(model.predict(rows, offset), dtype=np.float64)
-    return wanted, found.reshape(len(found), -1)[:, places]
+    if levels is None:
+        levels = getattr(getattr(model, "loss_", None), "levels", LEVELS)
+    wanted = np.unique(levels_of(levels))
+    found = np.asarray(model.predict_quantile(rows, wanted, offset=offset))
+    return wanted, found.astype(np.float64)
 
 
 def _column_of(X, feature):

@@ -22,6 +22,8 @@ from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._dask import is_collection
 
 NEAR = 1e-8  # of what a best constant gains over a guess of it, may be missed
+ROUNDED = 0.1  # of the way to the mean, for predictions that were rounded
+LABELLED = ("binary", "multiclass")
 
 
 def d2_loss_score(
@@ -123,8 +125,12 @@ def refuse_groups(loss, caller):
 def _warn_of_scale(y, raw, loss, sample_weight):
     """Say so if what should be raw predictions are likely to be predictions.
 
-    That they would be the better ones is no chance, unless all are bad.
+    That they would be the better ones is no chance, unless all are bad. Nor is it that
+    all are 0 or 1, where those are the classes.
     """
+    if loss.task in LABELLED and are_labels(raw):
+        _warn_of_labels(loss)
+        return
     if isinstance(loss.link, IdentityLink):
         return
     linked = _linked(loss, raw)
@@ -139,12 +145,36 @@ def _warn_of_scale(y, raw, loss, sample_weight):
     _warn_if_likely(loss, as_given, as_linked, best_constant)
 
 
+def are_labels(raw):
+    """Whether they are the classes 0 and 1, or indicators of classes; not one alone."""
+    ones = np.asarray(raw) == 1.0
+    if not (ones | (np.asarray(raw) == 0.0)).all():
+        return False
+    return 0 < ones.sum() < ones.size and (ones.ndim == 1 or (ones.sum(1) == 1).all())
+
+
+def _warn_of_labels(loss):
+    warnings.warn(
+        f"raw_prediction of d2_loss_score has no values but 0 and 1, as classes have: "
+        f"{loss} takes decisions. Pass raw predictions, as of model.raw_prediction(X) "
+        "or model.decision_function(X), or use d2_score(model, X, y, loss).",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
 def _linked(loss, raw):
-    """What raw predictions are if they were predictions; None if they cannot be."""
+    """What raw predictions are if they were predictions; None if they cannot be.
+
+    Predictions that were rounded to where the link has no value are taken as nearer to
+    the mean of all.
+    """
     if raw.ndim == 2 and not np.allclose(raw.sum(axis=1), 1.0):
         return None  # no distributions
     with np.errstate(all="ignore"):
         found = loss.link.link(raw)
+        if not np.isfinite(found).all():
+            found = loss.link.link(raw + ROUNDED * (np.mean(raw, axis=0) - raw))
     return found if np.isfinite(found).all() else None
 
 

@@ -17,13 +17,16 @@ from sklearn_losses.inspection._raw_prediction import behind
 class DistributionScorer(OutputScorer):
     """A scorer of what a model says of the distribution of y."""
 
+    _method = "predict_distribution"
+    _lacks = "distribution", "one, such as GaussianDistribution()"
+
     def _score(self, estimator, X, y, weight, more):
-        model, X = behind(estimator, X, "predict_distribution")
+        model, X = behind(estimator, X, self._method)
         if model is None:
+            what, such = self._lacks
             raise ValueError(
                 f"{self!r} cannot score {type(estimator).__name__}, because it "
-                "predicts no distribution. Use LinearRegressor with a loss that has "
-                "one, such as GaussianDistribution()."
+                f"predicts no {what}. Use LinearRegressor with a loss that has {such}."
             )
         return -self._of(model, X, y, weight, more.get("offset"))
 
@@ -44,6 +47,8 @@ class IntervalScorer(DistributionScorer):
     """A scorer made by `interval_scorer`."""
 
     _name = "interval_scorer"
+    _method = "predict_interval"
+    _lacks = "interval", "them: Quantiles, or a distribution as GaussianDistribution()"
 
     def __init__(self, coverage: float = 0.9) -> None:
         self.coverage = coverage
@@ -81,11 +86,32 @@ def interval_scorer(coverage: float = 0.9) -> IntervalScorer:
     Parameters
     ----------
     coverage : float, default=0.9
-        Of the intervals that the model predicts.
+        Of the intervals that the model predicts: those of a distribution, or of
+        `Quantiles` with the levels (1 - coverage) / 2 and (1 + coverage) / 2.
 
     Returns
     -------
     IntervalScorer
         A callable, as from `crps_scorer`.
+
+    See Also
+    --------
+    interval_score : The function.
+    mean_pinball_scorer : Of several quantiles.
+
+    Examples
+    --------
+    Intervals of two kinds in one search:
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_losses import GaussianDistribution, LinearRegressor, Quantiles
+    >>> from sklearn_losses import interval_scorer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> grid = {"loss": [Quantiles([0.05, 0.95]), GaussianDistribution()]}
+    >>> model = LinearRegressor(penalty=None)
+    >>> search = GridSearchCV(model, grid, scoring=interval_scorer(0.9)).fit(X, y)
+    >>> (-search.cv_results_["mean_test_score"]).round(0)
+    array([217., 220.])
     """
     return IntervalScorer(coverage)

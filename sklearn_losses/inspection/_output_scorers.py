@@ -20,6 +20,7 @@ from sklearn_losses.estimators import (
     ranked_probability_score,
 )
 from sklearn_losses.inspection._group_scorers import OrderScorer
+from sklearn_losses.inspection._raw_prediction import behind
 
 
 class OutputScorer(OrderScorer):
@@ -102,8 +103,12 @@ class MeanPinballScorer(OutputScorer):
         self.levels = levels
 
     def _score(self, estimator, X, y, weight, more):
-        found = np.asarray(estimator.predict(X, **more))
-        found = found[:, None] if found.ndim == 1 else found
+        model, rows = behind(estimator, X, "predict_quantile")
+        if model is not None:
+            found = model.predict_quantile(rows, np.ravel(self.levels), **more)
+        else:  # one level, or an estimator of others
+            found = np.asarray(estimator.predict(X, **more))
+            found = found[:, None] if found.ndim == 1 else found
         return -mean_pinball_score(y, found, levels=self.levels, sample_weight=weight)
 
 
@@ -176,7 +181,8 @@ def mean_pinball_scorer(levels: ArrayLike) -> MeanPinballScorer:
     Parameters
     ----------
     levels : array-like of shape (n_levels,)
-        Those that the model predicts.
+        Some of those that `Quantiles` was fitted with, any of a distribution, else all
+        that `predict` gives.
 
     Returns
     -------

@@ -138,8 +138,13 @@ def _number(metric, score):
     try:
         return float(score)
     except (TypeError, ValueError):
+        advice = ""
+        if isinstance(score, Mapping):
+            keys = ", ".join(f"{name!r}: ..." for name in score)
+            advice = f" For several metrics write a dict of callables: {{{keys}}}."
         raise ValueError(
             f"The scoring {metric.title!r} must give a single number. Got {score!r}."
+            f"{advice}"
         ) from None
 
 

@@ -193,7 +193,10 @@ class Standings:
         score = abs(self._score(i)) if metric.is_error else self._score(i)
         kind = "lowest" if metric.is_error else "highest"
         start = f"{what} has the {kind} {metric.title}"
-        if self.search.rule == "1se" and i != self.search.rules_["best"]:
+        is_best = i == self.search.rules_["best"]
+        if callable(self.search.refit) and not is_best:
+            start = f"{what} was chosen by 'refit'; its {metric.title}"
+        elif self.search.rule == "1se" and not is_best:
             start = (
                 f"{what} is the simplest within one standard error, by {metric.title}"
             )

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from numbers import Integral
 from typing import Any, Self
@@ -182,9 +182,11 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         scores that they have got, and rank last; `n_rows` of the results says so. With
         few rows there is no race.
 
-    refit : bool or str, default=True
+    refit : bool, str or callable, default=True
         Whether to fit `best_estimator_` on all rows. A str is the name of the metric
-        that decides, where `scoring` has several.
+        that decides, where `scoring` has several. A callable takes `cv_results_` and
+        gives the index of the candidate to fit, in place of a rule; what it reads are
+        approximate scores with the methods 'newton' and 'loo'.
 
     n_jobs : int, default=None
         The number of processes that share the fits; None means 1, and -1 all cores.
@@ -283,7 +285,7 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
         method: str = "auto",
         rule: str = "best",
         race: bool | float = False,
-        refit: bool | str = True,
+        refit: bool | str | Callable[[dict[str, Any]], int] = True,
         n_jobs: int | None = None,
         random_state: Seed = 0,
     ) -> None:
@@ -465,6 +467,14 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
                 f"The 'refit' parameter of LossSearchCV must be a bool or one of the "
                 f"metrics, {', '.join(map(repr, names))}. Got {self.refit!r} instead."
             )
+        if callable(self.refit):
+            if self.rule != "best":
+                raise InvalidParameterError(
+                    "The 'rule' parameter of LossSearchCV cannot be "
+                    f"{self.rule!r} with a callable 'refit', which chooses in its "
+                    "place. Use one of the two."
+                )
+            return names[0]
         check_parameters(self, {"refit": [BOOLEAN]})
         return names[0]
 
@@ -628,8 +638,20 @@ class LossSearchCV(MetaEstimatorMixin, BaseEstimator):
     def _choose(self, name, groups):
         self.rules_ = rules(self.cv_results_, name, groups)
         self.best_index_ = self.rules_[self.rule]
+        if callable(self.refit):
+            self.best_index_ = self._index_of(self.refit(self.cv_results_))
         self.best_score_ = self.cv_results_[f"mean_test_{name}"][self.best_index_]
         self.best_params_ = self.cv_results_["params"][self.best_index_]
+
+    def _index_of(self, found):
+        """What a callable `refit` has given, if it is a candidate."""
+        n = len(self.cv_results_["params"])
+        if isinstance(found, Integral) and 0 <= found < n:
+            return int(found)
+        raise ValueError(
+            "The 'refit' parameter of LossSearchCV must give the index of a candidate, "
+            f"an int from 0 to {n - 1}, when it is a callable. Got {found!r} instead."
+        )
 
     def _refit(self, X, y, data):
         start = time.perf_counter()

@@ -31,6 +31,7 @@ from sklearn_losses import (
     SmoothHinge,
     SquaredHinge,
 )
+from tests.cases import each
 from tests.contract import each_check
 
 # MASS::housing: Sat fastest, then Infl, Type, Cont.
@@ -222,8 +223,20 @@ def test_a_class_that_no_row_has():
     probability = model.predict_proba(X)
     assert (probability[:, [0, 3]] == 0).all()
     np.testing.assert_allclose(probability[:, [1, 2, 4, 5]], known.predict_proba(X))
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(model.predict_log_proba(X), np.log(probability))
     with pytest.raises(ValueError, match=r"y has one class: \[2\]"):
         LinearOrdinalClassifier().fit(X, np.full(N, 2))
+
+
+@each([CumulativeLogit(), CumulativeProbit(), CumulativeCloglog(), CumulativeLoglog()])
+def test_logarithms_of_tiny_probabilities(loss):
+    model = LinearOrdinalClassifier(loss).fit(X, Y)
+    far = X + 200.0 * np.sign(model.coef_)
+    found = model.predict_log_proba(np.vstack([far, X - (far - X)]))
+    assert np.isfinite(found).all()
+    assert found.min() < -400.0
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)).sum(axis=1), 1.0)
 
 
 def test_what_is_predicted():

@@ -21,12 +21,14 @@ from sklearn_losses import (
     LinearRegressor,
     LogisticDistribution,
     Poisson,
+    Quantiles,
     StudentTDistribution,
     check_loss,
     crps_score,
     crps_scorer,
     interval_score,
     interval_scorer,
+    mean_pinball_scorer,
 )
 from tests.cases import each
 
@@ -168,6 +170,23 @@ def test_scorers_in_searches_and_pipelines():
     assert np.isfinite(scores).all()
     with pytest.raises(ValueError, match="because it predicts no distribution"):
         crps_scorer()(LinearRegression().fit(X, Y), X, Y)
+
+
+def test_quantiles_and_distributions_in_one_search():
+    bands = LinearRegressor(Quantiles([0.1, 0.5, 0.9]), penalty=None).fit(X, Y)
+    found = bands.predict(X)
+    np.testing.assert_array_equal(bands.predict_quantile(X, [0.9, 0.1]), found[:, ::-2])
+    np.testing.assert_array_equal(bands.predict_quantile(X, 0.5), found[:, 1])
+    np.testing.assert_array_equal(bands.predict_interval(X, 0.8), found[:, ::2])
+    ends = interval_score(Y, found[:, ::2], coverage=0.8)
+    assert interval_scorer(0.8)(make_pipeline(bands), X, Y) == -ends
+    both = {"loss": [bands.loss, GaussianDistribution()]}
+    scoring = {"a": interval_scorer(0.8), "b": mean_pinball_scorer([0.1, 0.9])}
+    search = GridSearchCV(bands, both, scoring=scoring, refit="a").fit(X, Y)
+    assert np.isfinite(search.cv_results_["mean_test_b"]).all()
+    for wrong in (interval_scorer(0.9), mean_pinball_scorer([0.05, 0.5])):
+        with pytest.raises(ValueError, match=r"has no level 0\.05"):
+            wrong(bands, X, Y)
 
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

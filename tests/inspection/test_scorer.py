@@ -78,7 +78,7 @@ from sklearn_losses.losses import (
     SquaredHinge,
     Tweedie,
 )
-from tests.cases import LOSSES, each_class
+from tests.cases import LOSSES, each, each_class
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 3))
@@ -674,12 +674,22 @@ def test_d2_score_finds_the_raw_predictions():
         d2_score(ours, X, y, Poisson)
 
 
+@each([LogLoss(), Hinge(), CrossEntropy(), MulticlassHinge()])
+def test_classes_are_no_raw_predictions(loss):
+    y = np.arange(30) % 3 if loss.granularity == "row" else np.arange(30) % 2
+    labels = np.roll(y, 1) if loss.granularity == "point" else np.eye(3)[y]
+    with pytest.warns(UserWarning, match="no values but 0 and 1, as classes have"):
+        d2_loss_score(y, labels, loss)
+
+
 def test_predictions_on_the_scale_of_y_are_noticed():
     X, y = load_diabetes(return_X_y=True)
     y = y / 100.0
     model = LinearRegressor("poisson").fit(X, y)
     with pytest.warns(UserWarning, match=r"may be on the scale of y.*use d2_score"):
         d2_loss_score(y, model.predict(X), Poisson())
+    with pytest.warns(UserWarning, match="may be on the scale of y"):
+        d2_loss_score(y / 1.5, np.round(model.predict(X) / 1.5), Poisson())
     labels = y > 1.5
     model = LinearClassifier().fit(X, labels)
     with pytest.warns(UserWarning, match="may be on the scale of y"):
@@ -687,4 +697,5 @@ def test_predictions_on_the_scale_of_y_are_noticed():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         d2_loss_score(labels, model.decision_function(X), LogLoss())
+        d2_loss_score(labels, np.zeros(len(y)), LogLoss())  # a constant, and no class
         d2_loss_score(y, np.full(len(y), 3.0), Poisson())  # bad, whatever they are

@@ -121,6 +121,23 @@ def test_several_metrics_against_grid_search():
     assert set(found.scorer_) == set(scoring)
 
 
+def test_a_callable_that_chooses():
+    def second(results):
+        return int(np.flatnonzero(results["rank_test_score"] == 2)[0])
+
+    found = search(refit=second).fit(X, Y)
+    other = grid(found, refit=second).fit(X, Y)
+    assert found.best_index_ == other.best_index_
+    best = clone(FINE).set_params(**found.best_params_).fit(X, Y)
+    np.testing.assert_allclose(found.predict(X), best.predict(X), rtol=1e-6)
+    assert "was chosen by 'refit'" in found.verdict()
+    for wrong in (-1, 1000, 0.5, None):
+        with pytest.raises(ValueError, match="must give the index of a candidate"):
+            search(refit=lambda results, wrong=wrong: wrong).fit(X, Y)
+    with pytest.raises(ValueError, match="'rule' parameter"):
+        search(refit=second, rule="1se").fit(X, Y)
+
+
 @pytest.mark.parametrize("losses", [(LogLoss(), SquaredHinge()), (CrossEntropy(),)])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_classes_against_grid_search(losses, n_classes):

@@ -214,6 +214,17 @@ class OrdinalMixin(ClassifierMixin):
         ends = np.tile(self.thresholds_, (len(latent), 1))
         return _loss_of(self).inverse_link(np.column_stack([latent, ends]))
 
+    def _log_probabilities(self, latent):
+        # The loss of a class is minus its log, if there is room for it.
+        ends = np.concatenate([[-np.inf], self.thresholds_, [np.inf]])
+        outputs = _loss_of(self).raw_of(
+            {"location": latent, "thresholds": np.unique(ends)[1:-1]}, len(latent)
+        )
+        found = np.full((len(latent), len(ends) - 1), -np.inf)
+        for code, k in enumerate(np.flatnonzero(ends[1:] > ends[:-1])):
+            found[:, k] = -_loss_of(self).value(np.full(len(latent), code), outputs)
+        return found
+
     @lazy_of_collections
     def predict(self, X: Matrix, offset: ArrayLike | None = None) -> Labels:
         """The class of each row that `target` says.
@@ -247,6 +258,24 @@ class OrdinalMixin(ClassifierMixin):
         """
         raw = self.raw_prediction(X, offset)
         return self._probabilities(raw).astype(raw.dtype, copy=False)
+
+    @available_if(_defines_probabilities)
+    @lazy_of_collections
+    def predict_log_proba(self, X: Matrix, offset: ArrayLike | None = None) -> Array:
+        """The logarithms of `predict_proba`, also where that is 0 by rounding.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of shape (n_samples,), or float, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            -inf for classes that `fit` has not seen.
+        """
+        raw = self.raw_prediction(X, offset)
+        return self._log_probabilities(raw).astype(raw.dtype, copy=False)
 
     def score(
         self,

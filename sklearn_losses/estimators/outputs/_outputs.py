@@ -56,6 +56,7 @@ from sklearn_losses.solvers.descent._certified import (
 from sklearn_losses.solvers.descent._outputs import OutputsSolver
 from sklearn_losses.solvers.descent._outputs_blocks import InBlocks
 
+SAME = 1e-9  # levels that differ by less
 FEW_ROWS = 5000  # beyond, no other optimum was seen
 
 
@@ -174,6 +175,24 @@ def _has_distribution(estimator):
             f"is not one. Use {use}."
         )
     return True
+
+
+def _has_quantiles(estimator):
+    return isinstance(_loss_of(estimator), Quantiles) or _has_distribution(estimator)
+
+
+def _places_of(model, q):
+    """Which of the levels that a model was fitted with these are."""
+    own = np.array(model.loss_.levels, dtype=np.float64)
+    places = np.abs(own - q[..., None]).argmin(axis=-1)
+    missing = q[np.abs(own[places] - q) > SAME]
+    if len(missing):
+        raise ValueError(
+            f"{type(model).__name__} was fitted with {model.loss_!r}, which has no "
+            f"level {missing[0]:g}. Fit it with that level, or a distribution such as "
+            "GaussianDistribution(), which has all."
+        )
+    return places
 
 
 def _has_zeros(estimator):
@@ -519,7 +538,7 @@ class OutputsMixin:
         """
         return np.asarray(self._frozen(X, offset).std())
 
-    @available_if(_has_distribution)
+    @available_if(_has_quantiles)
     @lazy_of_collections
     def predict_quantile(
         self, X: Matrix, q: ArrayLike, offset: ArrayLike | None = None
@@ -530,7 +549,7 @@ class OutputsMixin:
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         q : float or array-like of shape (n_levels,)
-            Levels in (0, 1).
+            Levels in (0, 1); of `Quantiles` those that were fitted.
         offset : array-like of shape (n_samples,), or float, default=None
 
         Returns
@@ -538,12 +557,16 @@ class OutputsMixin:
         ndarray of shape (n_samples,), or (n_samples, n_levels) if q is an array
         """
         q = levels_of(q)
+        if isinstance(self.loss_, Quantiles):
+            places = _places_of(self, q)
+            found = np.asarray(self.predict(X, offset))
+            return found.reshape(len(found), -1)[:, places]
         frozen = self._frozen(X, offset)
         if q.ndim == 0:
             return np.asarray(frozen.ppf(q))
         return np.column_stack([frozen.ppf(level) for level in q])
 
-    @available_if(_has_distribution)
+    @available_if(_has_quantiles)
     @lazy_of_collections
     def predict_interval(
         self, X: Matrix, coverage: float = 0.9, offset: ArrayLike | None = None

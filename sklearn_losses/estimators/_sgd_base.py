@@ -274,10 +274,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if train is not None or loss.needs_scale or not solver.verifies:
             rows.verify()
         if train is not None and len(train) == 0:
-            if not partial:
-                raise ValueError("All sample weights are zero: nothing is left to fit.")
-            self.n_iter_, overflow = 0, None
-            state, *found = start, *coefficients(start)
+            state, found, overflow = self._nothing_learned(start, partial)
         else:
             n_rows = X.shape[0] if train is None else len(train)
             parts = rows, targets, weight, n_rows, price, n_outputs
@@ -298,6 +295,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if overflow is not None:
             raise overflow
         return self
+
+    def _nothing_learned(self, start, partial):
+        """What `_learn` returns where no row has a weight: a stream stays as it is."""
+        if not partial:
+            raise ValueError("All sample weights are zero: nothing is left to fit.")
+        self.n_iter_ = 0
+        return start, coefficients(start), None
 
     def _checked_rows(self, X, y, loss, reset=True):
         """See `check_large_rows`."""

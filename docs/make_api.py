@@ -32,7 +32,7 @@ SECTIONS = {
     "losses._quantiles": "Distributions with a scale",
     "losses._survival": "Losses of survival and of rankings",
     "losses._ranking": "Losses of survival and of rankings",
-    "losses._tuples": "Losses of pairs, triplets and anchors",
+    "losses._tuple": "Losses of pairs, triplets and anchors",
     "losses._combine": "Losses made of losses, or learned",
     "losses._learned": "Losses made of losses, or learned",
     "losses._custom": "Losses of your own",

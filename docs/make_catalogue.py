@@ -33,7 +33,7 @@ OTHERS = {
     "_ordinal": ("Ordered classes", "ordinal"),
     "_boxes": ("Boxes of four edges", "multitask"),
     "_label_ranking": ("Several labels a row", "multitask"),
-    "_tuples": ("Metric learning", "metric_learning"),
+    "_tuple_losses": ("Metric learning", "metric_learning"),
 }
 BRIEF = "class", "string", "what it is", "estimates", "convex"
 HEAD = """# Catalogue of losses

@@ -29,6 +29,7 @@ LAYERS = [
     "model_selection",
 ]
 ROOT = Path(sklearn_losses.__file__).parent
+LONGEST = 60  # lines of a function: more than that are two
 SOURCES = sorted(p for s in ("*.py", "*.pyx", "*.pxd") for p in ROOT.rglob(s))
 
 _CYTHON = re.compile(
@@ -168,6 +169,26 @@ LAZY = "def f():\n    from p.a import A\n"
 def test_circles_are_found(sources, circle):
     (found,) = circles(imported(sources))
     assert found.startswith(circle)
+
+
+def _lines(function):
+    """Of a function, without its docstring."""
+    size = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        size -= function.body[0].end_lineno - function.body[0].lineno + 1
+    return size
+
+
+def test_functions_are_short():
+    python = {p: ast.parse(p.read_text(encoding="utf-8")) for p in ROOT.rglob("*.py")}
+    sizes = {
+        f"{path.relative_to(ROOT)}: {node.name}": _lines(node)
+        for path, tree in python.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert len(sizes) > 1000
+    assert {name: size for name, size in sizes.items() if size > LONGEST} == {}
 
 
 def test_a_header_is_no_circle():

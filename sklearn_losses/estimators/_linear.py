@@ -44,6 +44,7 @@ from sklearn_losses.estimators._linear_model import (
     LinearRegressorMixin,
 )
 from sklearn_losses.estimators._multilabel import MultilabelMixin
+from sklearn_losses.estimators._outcome import Outcome
 from sklearn_losses.estimators._parameters import (
     draw_seed,
     measured_scale,
@@ -59,11 +60,7 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
-from sklearn_losses.estimators._warnings import (
-    look_at_objective,
-    odd_results,
-    warn_of_outputs,
-)
+from sklearn_losses.estimators._warnings import look_at_objective
 from sklearn_losses.estimators._watching import EpochCallbacks, with_callbacks
 from sklearn_losses.estimators.blocks._blocks import blocks_of, objectives_of_blocks
 from sklearn_losses.estimators.outputs._outputs import LinearOutputs
@@ -298,19 +295,14 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         for message in dict.fromkeys(self._said_by(results)):
             warn_caller(message, ConvergenceWarning)
         for objective, r in zip(objectives, results):
-            point = r.coef, r.intercept
+            point, more = (r.coef, r.intercept), {"gained": r.gained, "dtype": dtype}
+            outcome = Outcome(self, objective, *point, **more)
             # Else the solver has said itself that there is no minimum.
             settled = not (r.converged and r.warnings)
             if objective.loss.outputs:  # it has no single raw prediction
-                warn_of_outputs(self, objective, *point, r.converged, settled=settled)
-                continue
-            for message, category in odd_results(
-                *(self, objective, *point, r.gained, dtype),
-                separation=False,
-                converged=r.converged,
-                settled=settled,
-            ):
-                warn_caller(message, category)
+                outcome.warn_of_outputs(r.converged, settled=settled)
+            else:
+                outcome.warn(separation=False, converged=r.converged, settled=settled)
         found = _joined([(r.coef, r.intercept) for r in results])
         if callbacks is not None:
             callbacks.end_fit(*found)

@@ -35,6 +35,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.estimators._linear_model import (
     LinearModel,
 )
+from sklearn_losses.estimators._outcome import Outcome
 from sklearn_losses.estimators._parameters import (
     draw_seed,
     measured_scale,
@@ -55,9 +56,6 @@ from sklearn_losses.estimators._validation import (
 from sklearn_losses.estimators._warnings import (
     ignored_parameters,
     look_at_objective,
-    odd_results,
-    warn_of_outputs,
-    warn_of_reach,
 )
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
@@ -267,10 +265,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if train is not None or loss.needs_scale or not solver.verifies:
             rows.verify()
         if train is not None and len(train) == 0:
-            if not partial:
-                raise ValueError("All sample weights are zero: nothing is left to fit.")
-            self.n_iter_, overflow = 0, None
-            state, *found = start, *coefficients(start)
+            state, found, overflow = self._nothing_learned(start, partial)
         else:
             n_rows = X.shape[0] if train is None else len(train)
             parts = rows, targets, weight, n_rows, price, n_outputs
@@ -291,6 +286,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if overflow is not None:
             raise overflow
         return self
+
+    def _nothing_learned(self, start, partial):
+        """What `_learn` returns where no row has a weight: a stream stays as it is."""
+        if not partial:
+            raise ValueError("All sample weights are zero: nothing is left to fit.")
+        self.n_iter_ = 0
+        return start, coefficients(start), None
 
     def _checked_rows(self, X, y, loss, reset=True):
         """See `check_large_rows`."""
@@ -372,9 +374,13 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         if callbacks is not None:
             callbacks.end_fit(*found)
         if overflow is None and partial:
-            warn_of_reach(self, objective, *found)
+            Outcome(self, objective, *found).warn_of_call()
         elif overflow is None:
-            self._warn_of_results(objective, results, *found, dtype, train)
+            gained = [r.gained for r in results if r.gained is not None]
+            gained = np.concatenate(gained) if len(gained) == len(results) else None
+            more = {"gained": gained, "dtype": dtype, "train": train}
+            outcome = Outcome(self, objective, *found, **more)
+            self._warn_of_outcome(outcome, all(r.converged for r in results))
         return state, found, overflow
 
     def _with_scale(self, objective, solver, train, partial, resumes):
@@ -559,21 +565,12 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         for message in ignored_parameters(self, makes_steps, has_validation):
             warn_caller(message)
 
-    def _warn_of_results(self, objective, results, coef, intercept, dtype, train):
+    def _warn_of_outcome(self, outcome, converged):
         """Warn of what is odd about the coefficients."""
-        converged = all(r.converged for r in results)
-        if objective.loss.outputs and objective.loss.granularity == "row":
-            # It has no single raw prediction.
-            warn_of_outputs(self, objective, coef, intercept, converged, train)
-            return
-        gained = [r.gained for r in results if r.gained is not None]
-        gained = np.concatenate(gained) if len(gained) == len(results) else None
-        odd = odd_results(
-            *(self, objective, coef, intercept, gained, dtype, train),
-            converged=converged,
-        )
-        for message, category in odd:
-            warn_caller(message, category)
+        if outcome.loss.outputs and outcome.loss.granularity == "row":
+            outcome.warn_of_outputs(converged)  # it has no single raw prediction
+        else:
+            outcome.warn(converged=converged)
 
     def _solve_before(self, error, solver, objective, start, train, watch):
         """The error of the first overflow, and the results of the epochs before.

@@ -110,6 +110,11 @@ class Penalty(BaseEstimator):
         Returns
         -------
         ndarray of the same shape
+
+        Raises
+        ------
+        ValueError
+            If it has no closed form, as of a matrix together with an l1 norm.
         """
         coef = _coefficients(coef)
         price = self._price_at(alpha, coef)

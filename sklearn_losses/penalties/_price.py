@@ -277,7 +277,8 @@ class Price:
         if self.selects or self.has_bounds:
             raise ValueError(
                 "A matrix together with an l1 norm, a norm of groups or bounds has no "
-                "proximal operator in closed form."
+                "proximal operator in closed form. Fits of LinearRegressor and its kin "
+                "need none; of the parts take that of each, as L1().prox(coef, alpha)."
             )
         d = v.shape[-1]
         whole = np.eye(d) * (1.0 + step * self.l2) + step * self.matrix

@@ -37,8 +37,7 @@ COUPLED = [
     *(SLOPE([2.0, 1.5, 1.0, 0.5, 0.0]), SLOPE(np.ones(D))),
     Tikhonov(FORM),
 ]
-CONVEX = [p for p in [*SEPARABLE, *COUPLED] if "MCP" not in str(p) + "SCAD"]
-CONVEX = [p for p in CONVEX if "SCAD" not in str(p)]
+CONVEX = [p for p in [*SEPARABLE, *COUPLED] if p.price(1.0, D).is_convex]
 KINKED = [p for p in CONVEX if p.price(1.0, D).selects]
 
 
@@ -252,3 +251,9 @@ def test_other_units_and_fewer_features_are_the_same_price(penalty):
 def test_what_has_no_price(method, coef, alpha, message):
     with pytest.raises(ValueError, match=message):
         getattr(L1(), method)(coef, alpha)
+
+
+@each([Tikhonov(FORM) + L1(), Tikhonov(FORM) + GroupLasso(GROUPS)])
+def test_a_prox_without_a_closed_form(penalty):
+    with pytest.raises(ValueError, match=r"matrix together .* L1\(\)\.prox\(coef"):
+        penalty.prox(np.ones(D))

@@ -26,6 +26,7 @@ from sklearn_losses._machine._typing import (
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._linear_model import LinearModel
+from sklearn_losses.estimators._outcome import Outcome
 from sklearn_losses.estimators._parameters import resolve_loss
 from sklearn_losses.estimators._validation import (
     check_large_rows,
@@ -33,7 +34,6 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
-from sklearn_losses.estimators._warnings import warn_of_outputs
 from sklearn_losses.estimators.tasks._task_fits import TasksProblem
 from sklearn_losses.estimators.tasks._task_rank import RankProblem
 from sklearn_losses.estimators.tasks._task_targets import (
@@ -206,13 +206,14 @@ class TasksMixin:
         if problem.is_coupled:
             loss = problem.joint_loss(factors)
             objective = problem.joint_objective(loss, problem.n_outputs)
-            warn_of_outputs(self, objective, found.coef, found.intercept, True)
+            Outcome(self, objective, found.coef, found.intercept).warn_of_outputs(True)
             return
         for k, task in enumerate(problem.tasks):
             factor = problem.factor(k, factors)
             objective = problem.objective_of(k, factor, problem.rows)
             coef, intercept = found.coef[task.outputs], found.intercept[task.outputs]
-            warn_of_outputs(self, objective, coef, intercept, True, of=task.name)
+            outcome = Outcome(self, objective, coef, intercept)
+            outcome.warn_of_outputs(True, of=task.name)
 
     def _publish_tasks(self, problem, coef, intercept, factors, dtype):
         """Attributes of coefficients that have been found with weights of the tasks."""

@@ -188,8 +188,7 @@ cdef inline double pairs_of_row(MarginLoss loss, const Group *g, Py_ssize_t i,
 
     `discount` is NULL, or what the sizes of the differences multiply pairs by.
     """
-    cdef Py_ssize_t n = last - first, k = g.n_directions, size = g.y_size, j, q
-    cdef const double *y = g.y + first * size
+    cdef Py_ssize_t n = last - first, k = g.n_directions, j, q
     cdef const double *v = g.v + first * k if g.v != NULL else NULL
     cdef double *margin = g.work
     cdef double *w = margin + g.n
@@ -199,13 +198,7 @@ cdef inline double pairs_of_row(MarginLoss loss, const Group *g, Py_ssize_t i,
     cdef double total = 0.0, sum_, change
     for j in range(n):
         margin[j] = g.raw[i] - g.raw[first + j]
-        w[j] = g.weight[i] * g.weight[first + j]
-    if size > 1:
-        for j in range(n):
-            w[j] *= g.y[i * size + 1] - y[j * size + 1]
-    if discount != NULL:
-        for j in range(n):
-            w[j] *= fabs(discount[i] - discount[first + j])
+    weigh_pairs(g, i, first, n, discount, w)
     for j in range(n):
         e[j] = loss.shared(loss.params, margin[j])
     for j in range(n):
@@ -240,6 +233,21 @@ cdef inline double pairs_of_row(MarginLoss loss, const Group *g, Py_ssize_t i,
                 g.product[i * k + q] += change
                 out[q] -= change
     return total
+
+
+cdef inline void weigh_pairs(const Group *g, Py_ssize_t i, Py_ssize_t first, Py_ssize_t n,
+                             const double *discount, double *w) noexcept nogil:
+    """What the pairs of row i and n rows from `first` on count."""
+    cdef Py_ssize_t j, size = g.y_size
+    cdef const double *y = g.y + first * size
+    for j in range(n):
+        w[j] = g.weight[i] * g.weight[first + j]
+    if size > 1:
+        for j in range(n):
+            w[j] *= g.y[i * size + 1] - y[j * size + 1]
+    if discount != NULL:
+        for j in range(n):
+            w[j] *= fabs(discount[i] - discount[first + j])
 
 
 cdef inline double list_net(const void *params, const Group *g) noexcept nogil:

@@ -178,13 +178,9 @@ cdef class Passes:
     Parameters
     ----------
     loss : CLoss
-    data, columns, starts : ndarray
-        The rows as CSR, of float64 and int32.
-    y, weight : ndarray of float64 of shape (n_rows,)
-    offset : ndarray of float64 of shape (n_rows, n_outputs)
-        What is added to raw predictions.
-    g : ndarray of float64 of shape (n_rows, n_outputs)
-        It is changed.
+    kept : Kept
+        Whose offset has a column for each output, and whose g is changed.
+    has_intercept : bool
     """
 
     cdef CLoss loss
@@ -208,13 +204,12 @@ cdef class Passes:
     cdef double[::1] slope
     cdef double[::1] way
 
-    def __cinit__(self, CLoss loss, data, columns, starts, y, weight, offset, g,
-                  bint has_intercept):
+    def __cinit__(self, CLoss loss, kept, bint has_intercept):
         self.loss = loss
-        self.data, self.columns, self.starts = data, columns, starts
-        self.y, self.weight, self.offset, self.g = y, weight, offset, g
+        self.data, self.columns, self.starts = kept.rows.arrays()
+        self.y, self.weight, self.offset, self.g = kept.y, kept.weight, kept.offset, kept.g
         self.has_intercept = has_intercept
-        self.raw, self.tried, self.slope, self.way = np.empty((4, g.shape[1]))
+        self.raw, self.tried, self.slope, self.way = np.empty((4, self.g.shape[1]))
 
     def begin(self, const double[:, ::1] slope, const double[:, ::1] curvature,
               const double[:] l1, const double[:] l2, const double[:] hold,

@@ -393,8 +393,8 @@ class Ascent:
         given = theta[:, -1].copy()
         offset = self.offset if fits_intercept else self.offset + given
         before, g, theta = g, g.copy(), theta.copy()
-        points = self.y, self.weight, offset, g
-        passes = Passes(loss.checked(), *rows.arrays(), *points, fits_intercept)
+        kept = Kept(rows, self.y, self.weight, offset, g)
+        passes = Passes(loss.checked(), kept, fits_intercept)
         passes.begin(slope, self.visit.curvature[self.outputs], l1, l2, hold, theta)
         rng = np.random.default_rng(int(past.n_seen))
         for _ in range(self.visit.n_passes):

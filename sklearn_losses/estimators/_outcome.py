@@ -107,7 +107,7 @@ class Outcome:
         with np.errstate(all="ignore"):
             found = (
                 (self.strong_penalty(converged), UserWarning),
-                (self.endless() if converged and settled else None, ConvergenceWarning),
+                (self.endless() if settled else None, ConvergenceWarning),
             )
         _warn_of(found, "" if of is None else f"The task {of!r}: ")
 

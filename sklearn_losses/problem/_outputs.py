@@ -20,6 +20,7 @@ from sklearn_losses.terms._outputs import OutputsTerm
 from sklearn_losses.terms._term import uniform
 
 REACH = 10.0  # times the largest number of the fit, for which a bound is proved
+NEAR = 1e-3  # of a location, or less, is the spread of targets that are nearly equal
 ROUNDING = 2e-15  # of the sizes of what is summed
 
 
@@ -76,8 +77,34 @@ class OutputsObjective(Objective):
         """
         if self.offset is None or self.n_outputs == 1 or self.loss.is_in_locations:
             return self
-        y = self.loss.without(self.targets.y, self.offset[:, :1])
-        return replace(self, targets=replace(self.targets, y=y), offset=None)
+        return replace(self._less(self.offset[:, :1]), offset=None)
+
+    def centred(self):
+        """The objective of targets around 0, where they are nearly equal.
+
+        There location / scale is so large that its rounding is that of the residuals.
+
+        Returns
+        -------
+        objective : OutputsObjective
+        centre : float
+            What has been taken off locations; 0 if this is the same objective.
+        """
+        moves = self.predictors.moves
+        is_free = moves[0, -1] and not moves[1:, :-1].any()
+        if self.loss.is_in_locations or not is_free:
+            return self, 0.0
+        ends = self.loss.columns(self.targets.y)
+        ends = ends[np.isfinite(ends)]
+        centre = float(np.median(ends))
+        if ends.std() > NEAR * abs(centre):
+            return self, 0.0
+        return self._less(np.full((self.rows.n_rows, 1), centre)), centre
+
+    def _less(self, offset):
+        """The objective of targets of which an offset has been taken off."""
+        y = self.loss.without(self.targets.y, offset)
+        return replace(self, targets=replace(self.targets, y=y))
 
 
 @dataclass(frozen=True)
@@ -133,7 +160,15 @@ class LevelsObjective(Objective):
 
 
 def bound_of(
-    price, theta, gradient, linear, value, sizes, lowest=-np.inf, share_bounds=False
+    price,
+    theta,
+    gradient,
+    linear,
+    value,
+    sizes,
+    lowest=-np.inf,
+    share_bounds=False,
+    has_units=False,
 ):
     """A lower bound of an objective, at a point near its optimum.
 
@@ -155,14 +190,16 @@ def bound_of(
         The least that the loss could be, if that is known.
     share_bounds : bool, default=False
         Whether bounds are those of all outputs, or of the first alone.
+    has_units : bool, default=False
+        Whether each output has a unit of its own, and so a largest number.
 
     Returns
     -------
     float
         -inf if there is none.
     """
-    reach = REACH * np.abs(theta).max(initial=1e-300)
-    cost = reach * np.abs(gradient[:, -1]).sum()
+    reach = _reach_of(theta, has_units)
+    cost = (reach[:, 0] * np.abs(gradient[:, -1])).sum()
     if not price.is_simple:
         return _bound_of_norm(price, theta, gradient, value - linear - cost, lowest)
     pull, l2 = np.abs(gradient[:, :-1]), np.broadcast_to(price.l2, theta[0, :-1].shape)
@@ -177,6 +214,14 @@ def bound_of(
     cost += np.where(beyond > 0, np.minimum(soft, reach * beyond), 0.0).sum()
     bound = value - linear - cost - ROUNDING * sizes
     return float(bound) if np.isfinite(bound) else -np.inf
+
+
+def _reach_of(theta, has_units):
+    """How large the numbers of each output may be, as a column."""
+    largest = np.abs(theta).max(axis=1, keepdims=True)
+    if has_units:
+        return REACH * np.where(largest > 0, largest, largest.max(initial=1e-300))
+    return np.full_like(largest, REACH * largest.max(initial=1e-300))
 
 
 def _bound_of_norm(price, theta, gradient, rest, lowest):

@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_losses import (
+    Censored,
     CoxPH,
     ExponentialAFT,
     LinearRegressor,
@@ -319,3 +320,37 @@ def test_a_score_far_from_the_fit_is_refused_with_one_warning():
     ):
         model.score(rows * 1e3, y)
     assert len(said) == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("spread", [1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize("penalty", [None, "l2"])
+def test_times_that_are_nearly_equal(spread, penalty):
+    """exp(1 + spread z) is as likely as exp(z), up to the unit of z."""
+    z = np.log(SEEN)
+    far = np.exp(1.0 + spread * z)
+    fits = [
+        LinearSurvival(WeibullAFT(), penalty=penalty).fit(X, survival_target(EVENT, t))
+        for t in (SEEN, far)
+    ]
+    usual, narrow = fits
+    assert narrow.gap_ < 1e-7
+    shift = EVENT.mean() * np.log(spread)
+    assert narrow.objective_ - shift == pytest.approx(usual.objective_, abs=1e-8)
+    assert narrow.loss_.scale == pytest.approx(spread * usual.loss_.scale, rel=1e-6)
+    np.testing.assert_allclose(narrow.coef_, spread * usual.coef_, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e-12, 1e6, 1e12, 1e15])
+@pytest.mark.parametrize("distribution", ["normal", "logistic", "extreme_value"])
+def test_censored_targets_of_any_unit(unit, distribution):
+    """A gap is proved for numbers as large as those of each output, not of all."""
+    z = np.log(SEEN)
+    ends = np.column_stack([z, np.where(EVENT, z, np.inf)])
+    usual, other = (
+        LinearRegressor(Censored(distribution)).fit(X, ends * u) for u in (1.0, unit)
+    )
+    assert other.gap_ < 1e-8
+    shift = EVENT.mean() * np.log(unit)
+    assert other.objective_ - shift == pytest.approx(usual.objective_, abs=1e-8)

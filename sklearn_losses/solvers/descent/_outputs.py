@@ -6,6 +6,7 @@ which makes them directions in which it falls.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -256,9 +257,14 @@ class OutputsProblem(CentredProblem):
         found[:, more] = z @ theta[more].T
         return found
 
+    @property
+    def has_units(self):
+        """Whether each output has a unit of its own, as a scale beside a location."""
+        return bool(getattr(self.term.loss, "parameters", None))
+
     def _stiff(self, bend, raw):
         """What jitter is a share of, for each output that has a unit of its own."""
-        if not getattr(self.term.loss, "parameters", None):
+        if not self.has_units:
             return None
         squares = np.ones(len(bend))
         squares[0] = self.term.loss.unit_of(raw) ** 2
@@ -281,8 +287,11 @@ class OutputsProblem(CentredProblem):
         """The same, by what a pass has seen there."""
         gradient = self.gradient(theta, seen.sums) - self.price_slope(theta)
         parts = seen.linear, seen.value, seen.sizes, self.term.lowest
-        shares = self.predictors.share_bounds
-        return bound_of(self.price, theta, gradient, *parts, shares)
+        return self._bound_of(theta, gradient, *parts)
+
+    def _bound_of(self, theta, gradient, *parts):
+        ways = self.predictors.share_bounds, self.has_units
+        return bound_of(self.price, theta, gradient, *parts, *ways)
 
     def proof(self, theta, h):
         """A lower bound of a convex objective, and the slopes at a point that make it.
@@ -316,9 +325,19 @@ class OutputsProblem(CentredProblem):
         slopes *= raw if offset is None else raw - offset
         linear, sizes = slopes.sum(), np.abs(slopes).sum() + np.abs(values).sum()
         parts = linear, values.sum(), sizes, self.term.lowest
-        shares = self.predictors.share_bounds
         value = np.nan if h > 0 else parts[1] + self.penalty(theta)
-        return value, bound_of(self.price, theta, gradient, *parts, shares), gradient
+        return value, self._bound_of(theta, gradient, *parts), gradient
+
+
+def _moved(point, centre):
+    """location / scale and 1 / scale, of locations that are so much higher."""
+    coef, intercept = point[0], point[1].copy()
+    intercept[0] += centre * intercept[1]
+    return coef, intercept
+
+
+def _found_beside(found, centre):
+    return _moved(found(), centre)
 
 
 def _diagonal(n_outputs):
@@ -547,6 +566,23 @@ class OutputsSolver(Certified):
 
     def steps(self, objective, start):
         self.check(objective)
+        objective, centre = objective.centred()
+        if centre == 0.0:
+            return (yield from self._steps(objective, start))
+        steps = self._steps(objective, _moved(start, -centre))
+        while True:
+            try:
+                found = next(steps)
+            except StopIteration as end:
+                result, descent = end.value
+                break
+            yield partial(_found_beside, found, centre)
+        coef, intercept = _moved((result.coef, result.intercept), centre)
+        value = descent.state.best  # which rounding would hide beside the centre
+        result = replace(result, coef=coef, intercept=intercept, value=value)
+        return result, descent
+
+    def _steps(self, objective, start):
         sample = sample_of(objective, self.seed, 10 * objective.predictors.size)
         features, passes = features_of(objective, None)
         point = tuple(array.copy() for array in start)

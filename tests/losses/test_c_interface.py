@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sklearn_losses
-from sklearn_losses import SGDRegressor, SquaredError, check_loss
+from sklearn_losses import LinearRanker, SGDRegressor, SquaredError, check_loss
 from tests import compiling
 from tests.compiling import run
 
@@ -73,6 +73,50 @@ cdef void hessian(const void *params, const Row *row, double *out) noexcept nogi
 
 of_rows.row_hessian = hessian
 """
+# Squares about the best shift of each group: a regression with an intercept of each.
+GROUPS = """
+from sklearn_losses.losses import GroupLoss
+from sklearn_losses.losses._table cimport Group
+
+cdef double within(const void *params, const Group *g) noexcept nogil:
+    cdef double factor = (<const double *> params)[0]
+    cdef double total = 0.0, shift = 0.0, value = 0.0, r, along
+    cdef Py_ssize_t i, j, k = g.n_directions
+    for i in range(g.n):
+        total += g.weight[i]
+        shift += g.weight[i] * (g.raw[i] - g.y[i])
+    for i in range(g.n):
+        r = g.raw[i] - g.y[i] - shift / total
+        value += 0.5 * factor * g.weight[i] * r * r
+        if g.gradient != NULL:
+            g.gradient[i] = factor * g.weight[i] * r
+        if g.curvature != NULL:
+            g.curvature[i] = factor * g.weight[i] * (1.0 - g.weight[i] / total)
+    for j in range(k if g.product != NULL else 0):
+        along = 0.0
+        for i in range(g.n):
+            along += g.weight[i] * g.v[i * k + j]
+        for i in range(g.n):
+            g.product[i * k + j] = (
+                factor * g.weight[i] * (g.v[i * k + j] - along / total))
+    return value
+
+cdef LossTable of_groups
+start_table(&of_groups)
+of_groups.group = within
+
+class Within(GroupLoss):
+    convex = differentiable = True
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def compiled(self):
+        return new_loss(&of_groups, [self.factor])
+
+    def _minimum(self, y, weight, starts):
+        return [0.0] * (len(starts) - 1)
+"""
 PXD = Path(sklearn_losses.__file__).parent / "losses" / "_table.pxd"
 TEXT = PXD.read_text(encoding="utf-8")
 LAST_REQUIRED = "    row_block_fn row_block  # NULL: loop over row\n"
@@ -108,7 +152,7 @@ def build(folder, changes=(), source=SOURCE):
 
 
 def test_a_loss_of_another_package(tmp_path, monkeypatch):
-    build(tmp_path, source=SOURCE + ROWS + HESSIAN_OF_ROWS)
+    build(tmp_path, source=SOURCE + ROWS + HESSIAN_OF_ROWS + GROUPS)
     monkeypatch.syspath_prepend(tmp_path)
     import elsewhere
 
@@ -128,6 +172,15 @@ def test_a_loss_of_another_package(tmp_path, monkeypatch):
     expected = np.eye(4) + np.eye(4)[:1] + np.eye(4)[:, :1]
     expected[0, 0] = 7.0
     np.testing.assert_array_equal(found, np.tile(2.0 * expected, (5, 1, 1)))
+    assert check_loss(elsewhere.Within(factor=2.0), random_state=0).passed
+    queries = np.repeat(np.arange(10), 5)
+    model = LinearRanker(elsewhere.Within(), penalty=None, tol=1e-12)
+    noise = np.sin(np.arange(50.0))
+    model.fit(X, y + noise + 100.0 * queries, groups=queries)
+    whole = np.hstack([X, np.eye(10)[queries]])
+    expected = np.linalg.lstsq(whole, y + noise, rcond=None)[0][:3]
+    np.testing.assert_allclose(model.coef_, expected, rtol=1e-9)
+    assert 0.0 <= model.gap_ < 1e-9
 
 
 OLDER = (

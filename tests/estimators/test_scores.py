@@ -44,6 +44,10 @@ def test_ndcg_of_each_query(rng, k, gain):
     expected = np.mean(np.where(seen, each, 1.0))
     found = ndcg_score(y, score, empty=1, **settings)
     assert found == pytest.approx(expected, rel=1e-13)
+    together = np.argsort(q, kind="stable")
+    settings_of = dict(groups=q[together], k=k, gain=gain, empty=1)
+    again = ndcg_score(y[together], score[together], **settings_of)
+    assert again == pytest.approx(found, rel=1e-13)
     structured = ndcg_score(ranking_target(y, q), score, k=k, gain=gain)
     assert structured == ndcg_score(y, score, **settings)
 

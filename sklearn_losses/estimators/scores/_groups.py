@@ -33,6 +33,7 @@ GAIN = [Options("exponential", "linear")]
 EMPTY = [Options("skip"), Exactly(0), Exactly(1)]
 PER = [Options("query", "pair")]
 ROUNDING = 1e-13  # of all pairs, is what may be left of those that are no pair
+PADDED = 2  # times as many numbers as rows, in a table of queries
 NO_GAIN = "no query has a row of relevance > 0"
 NO_PAIR = "no pair can be compared"
 TOP = [Interval(1, None, "left", integer=True), NONE]
@@ -214,16 +215,30 @@ def _mean_of_queries(name, why, share, is_defined, weight, codes, empty):
 
 def _in_order(score, codes):
     """Rows by query and score: their order, their ranks from 0, and ids of ties."""
-    order = np.argsort(-score)
-    short = codes.astype(np.uint16 if codes.max() < 1 << 16 else np.intp)
-    order = order[
-        np.argsort(short[order], kind="stable")
-    ]  # numbers of 16 bits by radix
+    counts = np.bincount(codes)
+    is_grouped = counts.max() * len(counts) <= PADDED * len(codes)
+    if is_grouped and (codes[1:] >= codes[:-1]).all():
+        order = _order_within(score, counts)
+    else:
+        order = np.argsort(-score)
+        # Numbers of 16 bits are sorted by radix.
+        short = codes.astype(np.uint16 if len(counts) <= 1 << 16 else np.intp)
+        order = order[np.argsort(short[order], kind="stable")]
     score, codes, index = score[order], codes[order], np.arange(len(order))
     changes = np.append(True, codes[1:] != codes[:-1])
     rank = index - np.maximum.accumulate(np.where(changes, index, 0))
     tie = np.cumsum(changes | np.append(True, score[1:] != score[:-1])) - 1
     return order, rank, tie
+
+
+def _order_within(score, counts):
+    """The same of queries one after the other: a row of a table each, sorted alone."""
+    here = np.arange(counts.max()) < counts[:, None]
+    table = np.full(here.shape, np.inf)
+    table[here] = -score
+    order = np.argsort(table, axis=1, kind="stable")  # what fills a row stays behind
+    order += (np.cumsum(counts) - counts)[:, None]
+    return order[here]
 
 
 def _dcg(gains, score, codes, k):

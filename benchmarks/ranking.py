@@ -227,7 +227,7 @@ def large():
 MISSED = """
 What is missed: a fit of `PairwiseLogistic` evaluates its kernel 29 times in 11 passes,
 one of `PlackettLuce` 36 times in 17, which is not half of their time; the rest are sums
-over features. Of NDCG two sorts of all rows are more than half.
+over features.
 """
 
 

@@ -18,7 +18,7 @@ from sklearn_losses.estimators._held_back import holds_back
 from sklearn_losses.estimators._parameters import EPSILON_IS
 from sklearn_losses.estimators._validation import warn_caller
 from sklearn_losses.losses._contradictions import is_foreign, refuse_contradictions
-from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.losses._links import IdentityLink, Log1pLink
 from sklearn_losses.solvers.descent._newton import best_constants
 from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
@@ -35,6 +35,7 @@ LARGE_SHARE, LARGE_OF_CLASSES = 0.1, 0.5
 ALL = slice(None)
 ALL_APART = "the classes of all rows"
 FAR_MARGIN = 100.0  # of a loss of margins, whose unit is 1
+UNITS = 1e-150, 1e150  # of y, whose squares are numbers
 AT_LIMIT, FAR = 0.9, 1e100  # of what it costs that far away: a row that hardly counts
 
 
@@ -190,6 +191,7 @@ def odd_results(
             (result.overflow(), UserWarning),
             (result.out_of_reach(), UserWarning),
             (result.no_model() if converged else None, UserWarning),
+            (result.units(converged), UserWarning),
             (result.rounding(), UserWarning),
         )
     return [(message, category) for message, category in found if message]
@@ -225,17 +227,18 @@ def warn_of_outputs(
 
 
 def warn_of_reach(estimator, objective, coef, intercept):
-    """Warn that most rows of a call of a stream do not count, if they are many.
+    """Warn that rows of a call of a stream do not count: most of many, or by units.
 
     Parameters as of `odd_results`.
     """
-    is_one_of_many = objective.loss.granularity == "point"
-    if not is_one_of_many or objective.rows.n_rows < FEWEST_ROWS:
+    if objective.loss.granularity != "point":
         return
     with np.errstate(all="ignore"):
         point = coef, intercept, None, coef.dtype, None
-        message = _Result(estimator, objective, *point).out_of_reach()
-    if message:
+        result = _Result(estimator, objective, *point)
+        is_one_of_many = objective.rows.n_rows >= FEWEST_ROWS
+        messages = result.units(), result.out_of_reach() if is_one_of_many else None
+    for message in filter(None, messages):
         warn_caller(message.replace("this fit", "these rows"))
 
 
@@ -342,8 +345,7 @@ class _Result:
 
     def few_rows(self):
         """Some of the rows of the fit."""
-        rows = np.arange(self.objective.rows.n_rows, dtype=np.uint32)
-        rows = rows if self.train is None else self.train
+        rows = self._rows_that_count()
         return np.ascontiguousarray(rows[:: 1 + len(rows) // FEW])
 
     def _leaves_nothing(self):
@@ -441,13 +443,13 @@ class _Result:
         if self.loss.task != "regression" or not self._can_overflow():
             return None
         raw = self.raw[:, 0].astype(self.dtype)
-        predicted = self.loss.inverse_link(raw)
-        bad = np.flatnonzero(~np.isfinite(predicted))
+        predicted, rows = self.loss.inverse_link(raw), self._rows_that_count()
+        bad = rows[~np.isfinite(predicted[rows])]
         if len(bad) == 0:
             return None
         return (
             f"{self.name} predicts {predicted[bad[0]]} for {len(bad)} of the "
-            f"{len(raw)} rows that it was given, first for row {bad[0]}, whose raw "
+            f"{len(rows)} rows that it was given, first for row {bad[0]}, whose raw "
             f"prediction is {raw[bad[0]]:.6g}: that overflows {self.dtype}, the dtype "
             "of X. Divide y by a large number, use X of float64 or, with a schedule, a "
             "smaller eta0."
@@ -473,6 +475,35 @@ class _Result:
             f"{min(share, 10.0):.0%} of what this fit has gained over the best "
             "constant when they are rounded to it. Use X of float64, or centre the "
             "columns of X."
+        )
+
+    def units(self, converged=True):
+        """That y is in units in which squares are 0, or infinite.
+
+        Where they are infinite most fits say themselves that they did not converge.
+        """
+        objective, link = self.objective, self.loss.link
+        has_units = isinstance(link, (IdentityLink, Log1pLink))
+        is_of_points = has_units and not self.loss.outputs
+        if self.loss.task != "regression" or not is_of_points:
+            return None
+        if objective.blocks is not None or objective.offset is not None:
+            return None
+        y = objective.targets.y
+        if UNITS[0] < np.abs(y).max() < UNITS[1]:  # so nearly always
+            return None
+        rows = self._rows_that_count()
+        row = int(rows[np.abs(y[rows]).argmax()])
+        largest = abs(float(link.link(y[row])))
+        is_small = 0.0 < largest <= UNITS[0]
+        if not is_small and not (converged and largest >= UNITS[1]):
+            return None
+        does, how = ("underflow", "Multiply") if is_small else ("overflow", "Divide")
+        return (
+            f"The largest target of this fit of {self.loss!r}, that of row {row}, is "
+            f"{y[row]:.1g}: squares of such numbers {does} float64, and no "
+            f"coefficients are found that mean anything. {how} y by a large number, "
+            "and parameters of the loss that are in units of y by the same."
         )
 
     # ------------------------------------------------------------ rows without pull
@@ -522,6 +553,13 @@ class _Result:
         """Whether coefficients move raw predictions, of each output or of all."""
         moves = np.abs(self.coef).max(axis=1) > 0
         return np.array([moves.any()]) if self.objective.is_joint else moves
+
+    def _rows_that_count(self):
+        """Indices of the rows of the fit whose weight is not 0."""
+        rows = np.arange(self.objective.rows.n_rows, dtype=np.uint32)
+        rows = rows if self.train is None else self.train
+        weight = self.objective.sample_weight
+        return rows[_positive(weight, rows)]
 
     def _can_overflow(self):
         """Whether there are finite raw predictions without finite predictions."""

@@ -1,6 +1,7 @@
 """Bad input: the message names the parameter or the row, and the model stays as it was."""
 
 import copy
+import re
 import warnings
 
 import numpy as np
@@ -11,16 +12,31 @@ from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
+import sklearn_losses
 from sklearn_losses import (
+    WARP,
     AbsoluteError,
     CrossEntropy,
+    GroupLoss,
     Hinge,
     Huber,
+    LabelRanking,
+    LearnedLink,
     LinearClassifier,
+    LinearRanker,
     LogLoss,
+    NegativeBinomial,
+    Perceptron,
     Poisson,
     Quantile,
+    Quantiles,
+    SGDSurvival,
+    WeibullAFT,
 )
+from sklearn_losses._machine._params import InvalidParameterError
+from sklearn_losses.estimators._parameters import resolve_loss
+from sklearn_losses.losses import get_loss, loss_names
+from sklearn_losses.losses._registry import TASKS
 from tests.cases import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from tests.schedules import SGDClassifier, SGDRegressor
 
@@ -386,3 +402,59 @@ def test_weights_that_leave_one_class(cls, loss):
     y = y > 0
     with pytest.raises(ValueError, match=r"at least two classes.*one class: \[True\]"):
         cls(loss, class_weight={False: 0.0, True: 1.0}).fit(X, y)
+
+
+# ------------------------------------------------------------------ what to use instead
+ESTIMATORS = {
+    name: getattr(sklearn_losses, name)
+    for name in sklearn_losses.__all__
+    if name.startswith(("Linear", "SGD"))
+}
+
+
+def refusal(cls, loss):
+    """What an estimator says of a loss that it cannot use, or None."""
+    try:
+        resolve_loss(cls(loss), cls._tasks, getattr(cls, "_other_losses", ()))
+    except InvalidParameterError as error:
+        return str(error)
+    return None
+
+
+# Of optima alone, or of steps alone.
+OF_ONE_KIND = WARP, Perceptron, LearnedLink, LabelRanking, WeibullAFT
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_that_are_named_can_use_the_loss(name):
+    """And make steps, or find optima, as that does which cannot use it."""
+    losses = [get_loss(n) for task in TASKS for n in loss_names(task)]
+    losses += [NegativeBinomial(dispersion="mle"), WeibullAFT(), Quantiles([0.1, 0.9])]
+    for loss in losses:
+        message = refusal(ESTIMATORS[name], loss)
+        if message is None:
+            continue
+        other = re.search(r"Use ((?:Linear|SGD)\w+)", message)[1]
+        assert refusal(ESTIMATORS[other], loss) is None, message
+        assert other[0] == name[0] or isinstance(loss, OF_ONE_KIND), message
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        (SGDSurvival(WeibullAFT()), "Use LinearSurvival,"),
+        (LinearRanker(Perceptron()), "Use SGDClassifier,"),
+        (SGDRegressor(LabelRanking()), "Use SGDMultiTask,"),
+        (SGDRegressor(LearnedLink()), "Use LinearClassifier,"),
+        (LinearClassifier(WARP()), r"Use SGDRanker\(learning_rate='constant'\),"),
+    ],
+    ids=repr,
+)
+def test_the_estimator_of_a_loss_of_one_kind(model, named):
+    with pytest.raises(InvalidParameterError, match=named):
+        resolve_loss(model, model._tasks)
+
+
+def test_a_loss_of_groups_without_formulas():
+    with pytest.raises(NotImplementedError, match="GroupLoss has no formulas"):
+        GroupLoss().value([1, 0], [0.0, 0.0])

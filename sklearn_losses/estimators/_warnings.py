@@ -67,7 +67,7 @@ def ignored_parameters(estimator, makes_steps, has_validation):
 
     Parameters
     ----------
-    estimator : SGDRegressor or SGDClassifier
+    estimator : SGDRegressor, SGDClassifier or SGDMultiTask
     makes_steps : bool
         Whether the fit makes steps of SGD; those of `Perceptron` are of size 1.
     has_validation : bool
@@ -86,6 +86,7 @@ def ignored_parameters(estimator, makes_steps, has_validation):
         return []
     has_epsilon = isinstance(estimator.loss, str) and estimator.loss in EPSILON_IS
     is_auto = estimator.learning_rate == "auto" and estimator.optimizer == "sgd"
+    rank = getattr(estimator, "rank", None)  # of SGDMultiTask
     without_steps = OF_STEPS if not makes_steps else OF_STEPS[:2]
     reasons = (
         (is_auto, without_steps, "learning_rate='auto'", "Name a schedule"),
@@ -106,6 +107,12 @@ def ignored_parameters(estimator, makes_steps, has_validation):
             ["n_iter_no_change"],
             "learning_rate='auto' and no validation rows",
             "Use early_stopping=True, or fit with X_val and y_val",
+        ),
+        (
+            makes_steps and rank is not None,
+            ["power_t", "average", "clip_gradient"],
+            f"rank={rank!r}, whose steps are Adam's of size eta0",
+            "Use learning_rate='auto'",
         ),
         (
             estimator.clip_gradient is None,
@@ -131,7 +138,7 @@ def _defaults(cls):
     """The defaults of the parameters that may have no effect."""
     constructor = inspect.signature(cls).parameters
     of_watching = "scoring", "validation_fraction", "n_iter_no_change"
-    names = (*OF_STEPS, *of_watching, "epsilon", "clip_by")
+    names = (*OF_STEPS, *of_watching, "epsilon", "clip_by", "clip_gradient")
     return {n: constructor[n].default for n in names if n in constructor}
 
 

@@ -1,6 +1,7 @@
 """Bad input: the message names the parameter or the row, and the model stays as it was."""
 
 import copy
+import inspect
 import re
 import warnings
 
@@ -30,8 +31,10 @@ from sklearn_losses import (
     Poisson,
     Quantile,
     Quantiles,
+    SGDMultiTask,
     SGDSurvival,
     WeibullAFT,
+    survival_target,
 )
 from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.estimators._parameters import resolve_loss
@@ -458,3 +461,47 @@ def test_the_estimator_of_a_loss_of_one_kind(model, named):
 def test_a_loss_of_groups_without_formulas():
     with pytest.raises(NotImplementedError, match="GroupLoss has no formulas"):
         GroupLoss().value([1, 0], [0.0, 0.0])
+
+
+# ------------------------------------------------------------- nonsense in any parameter
+def data_of(name):
+    """What an estimator of this name can be fitted with."""
+    if "Survival" in name:
+        return (X, survival_target(Y > 0, np.exp(Y / 4))), {}
+    if "Ranker" in name:
+        return (X, Y > 0), {"groups": np.repeat([0, 1, 2], 10)}
+    if "MultiTask" in name:
+        return (X, np.column_stack([Y, Y])), {}
+    return (X, Y if "Regressor" in name else LABELS), {}
+
+
+MAY_BE = float, np.ndarray  # an exponent, and categories
+NONSENSE = ["x", np.nan, -1.5, 10**400, np.array([1.0, 2.0]), object()]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_nonsense_is_refused_whether_or_not_it_is_used(name):
+    (rows, y), more = data_of(name)
+    for parameter in inspect.signature(ESTIMATORS[name]).parameters:
+        for value in NONSENSE:
+            if parameter in ("power_t", "categories") and isinstance(value, MAY_BE):
+                continue
+            model = ESTIMATORS[name](**{parameter: value})
+            with pytest.raises(ValueError, match=f"'{parameter}' parameter of {name}"):
+                model.fit(rows, y, **more)
+
+
+@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (dict(eta0=0.1), "eta0=0.1 .* has no effect with learning_rate='auto'"),
+        (dict(shuffle=False, average=True), "average=True and shuffle=False"),
+        (dict(rank=1, learning_rate="constant", average=True), "with rank=1"),
+    ],
+)
+def test_parameters_of_steps_of_several_targets(fit, more, named):
+    with pytest.warns(UserWarning, match=named):
+        getattr(SGDMultiTask(**more), fit)(X, np.column_stack([Y, Y]))
+    with pytest.raises(ValueError, match=r"'clip_gradient' parameter .* must be None"):
+        getattr(SGDMultiTask(clip_gradient=1.0), fit)(X, np.column_stack([Y, Y]))

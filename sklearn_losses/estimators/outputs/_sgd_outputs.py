@@ -160,7 +160,7 @@ class SGDOutputs(JointSGD, OutputsMixin):
             return loss.each()[0]
         if has_outputs(loss) and self._schedule != AUTO:
             loss = loss.for_steps()
-        if not has_outputs(loss) and self.features:
+        if not has_outputs(loss) and self.features is not None:
             self._predictors(loss, 1)
         return loss
 

@@ -279,8 +279,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
         offset, offsets = self._offsets(offset, X.shape[0], n_outputs, loss)
-        shape = n_outputs, X.shape[1]
-        start = self._resume(*shape, loss) if resumes else self._start(*shape, *init)
+        known = n_outputs, X.shape[1], loss
+        start = self._resume(*known) if resumes else self._start(*known, *init)
         if not isinstance(solver, Stream):
             start = forget(start)
         train, aside = self._split(targets.y, weight, validation[0] is None)
@@ -653,7 +653,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             ) from error
         return np.sort(seen[train]), np.sort(seen[validation])
 
-    def _start(self, n_outputs, n_features, coef_init, intercept_init):
+    def _start(self, n_outputs, n_features, loss, coef_init, intercept_init):
         """The state that a fit begins with."""
         if self.warm_start and hasattr(self, "coef_"):
             coef_init = self._dense_coef() if coef_init is None else coef_init

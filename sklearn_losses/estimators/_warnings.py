@@ -346,9 +346,7 @@ class _Result:
             return self.objective.blocks is not None
         if self._gained is not None:  # which is 0 if it is rounding
             return bool(self._gained.any())
-        few = self.few_rows()
-        size = np.abs(self.objective.mean_loss(self.coef, self.intercept, few)).sum()
-        return bool(abs(self.gained.sum()) > ROUNDING * size)
+        return bool(abs(self.gained.sum()) > ROUNDING * abs(self._value.sum()))
 
     def few_rows(self):
         """Some of the rows of the fit."""
@@ -370,9 +368,13 @@ class _Result:
     def gained(self):
         if self._gained is not None:
             return self._gained
+        best = best_constants(self.objective, self.intercept, self.train)
+        return best - self._value
+
+    @cached_property
+    def _value(self):
         restricted = self.objective.restricted(self.train)
-        value = restricted.value(self.coef, self.intercept)
-        return best_constants(self.objective, self.intercept, self.train) - value
+        return restricted.value(self.coef, self.intercept)
 
     # ----------------------------------------------------------- no minimum at all
     def separation(self):
@@ -450,6 +452,9 @@ class _Result:
         if self.loss.task != "regression" or not self._can_overflow():
             return None
         raw = self.raw[:, 0].astype(self.dtype)
+        ends = np.array([raw.min(), raw.max()])  # of what a link makes monotone
+        if np.isfinite(self.loss.inverse_link(ends)).all():
+            return None
         predicted, rows = self.loss.inverse_link(raw), self._rows_that_count()
         bad = rows[~np.isfinite(predicted[rows])]
         if len(bad) == 0:

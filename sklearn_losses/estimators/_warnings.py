@@ -261,6 +261,21 @@ def warn_of_infinite(estimator, raw, predicted):
         )
 
 
+def warn_of_undecided(estimator, raw):
+    """Say so if raw predictions overflow to both sides, or of one of several outputs.
+
+    An infinite one by itself is the right limit, and says which class it is.
+    """
+    bad = np.isnan(raw) if raw.ndim == 1 else ~np.isfinite(raw).all(axis=1)
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        warn_caller(
+            f"Raw predictions of {type(estimator).__name__} overflow {raw.dtype} for "
+            f"{len(rows)} of {len(raw)} rows, first for row {rows[0]}, and say nothing "
+            "of them. Scale the features as they were in fit."
+        )
+
+
 class _Result:
     """Coefficients and what they were found for; see `odd_results`."""
 

@@ -134,3 +134,8 @@ def test_alpha_max_does_not_see_rows_of_weight_0(loss):
     model = LinearRegressor(loss, penalty="l1")
     found = alpha_max(model, X, spoilt, sample_weight=weight.astype(float))
     assert found == pytest.approx(alpha_max(model, X[20:], y[20:]), rel=1e-12)
+
+
+def test_alphas_that_are_no_numbers():
+    with pytest.raises(ValueError, match=r"'alphas' parameter .* Got 'x' instead"):
+        regularization_path(LinearRegressor(penalty="l1"), [[0.0], [1.0]], [0, 1], "x")

@@ -51,8 +51,11 @@ def typical_residual(term, raw):
 
 
 def refuse_infinite(loss, *values):
-    """Raise an error if a loss of rows is infinite at all that has been tried."""
-    if not any(map(math.isfinite, values)):
+    """Raise an error if a loss of points is infinite at all that has been tried.
+
+    Of several outputs few rows may leave no finite constant, as one of a variance.
+    """
+    if loss.granularity == "point" and not any(map(math.isfinite, values)):
         raise ValueError(
             f"{loss!r} of these rows overflows float64 at their best constant. Divide "
             "y by a large number, or set the parameters of the loss."

@@ -218,6 +218,17 @@ class Nothing:
 BOOLEAN = Instance((bool, np.bool_), "a bool")
 NONE = Nothing()
 
+SEED = [
+    Interval(0, 2**32 - 1, "both", integer=True),
+    Instance(np.random.RandomState, "a numpy.random.RandomState"),
+    NONE,
+]
+N_JOBS = [
+    Interval(1, None, "left", integer=True),
+    Interval(None, -1, "right", integer=True),
+    NONE,
+]
+
 
 def check_parameter(owner, name, value, constraints):
     """Raise unless one of the constraints allows the value.

@@ -40,6 +40,21 @@ def refuse_collection(array, name):
         )
 
 
+def refuse_masked(array, name):
+    """Refuse a masked array, whose hidden numbers would be taken for numbers.
+
+    Raises
+    ------
+    ValueError
+    """
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        first = np.argwhere(np.ma.getmaskarray(array))[0].tolist()
+        raise ValueError(
+            f"{name} is a masked array, and {name}[{', '.join(map(str, first))}] is "
+            f"masked. Leave such rows out, or fill them in: {name}.filled(value)."
+        )
+
+
 def check_structure(X, name="X"):
     """Refuse a sparse matrix with an index or a length that does not fit its shape.
 
@@ -58,12 +73,13 @@ def check_structure(X, name="X"):
     Raises
     ------
     ValueError
-        It names the first entry that does not fit.
+        It names the first entry that does not fit, or is masked.
     TypeError
         If X is a collection of blocks that are elsewhere.
     """
     if type(X) is not np.ndarray:
         refuse_collection(X, name)
+        refuse_masked(X, name)
     kind = X.format if sparse.issparse(X) and X.ndim == 2 else None
     if kind in ("csr", "csc", "bsr"):
         return _check_compressed(X, name)

@@ -7,13 +7,14 @@ somewhere on the way, where its slopes are small.
 """
 
 import numpy as np
+from scipy.linalg import lapack
 
 from sklearn_losses.losses._links import IdentityLink, LogitLink
 
 FAINT = 1e-2  # of the largest slope and curvature: of rows that hardly count
 MOST_FEATURES = 1000  # whose products are summed
 CHUNK = 4096  # rows
-FEW = 2000  # rows, which most often see all directions
+FEW = 20  # rows for each feature, which most often see all directions
 SEEN = 1e-8  # of the squares of a direction, in rows that do
 UNSEEN = 1e-10  # of the squares of a direction, in rows that do not see it
 ROUNDING = 1e-9  # of slopes along a direction
@@ -42,7 +43,7 @@ def endless_direction(objective, coef, intercept, train=None):
     falls = loss.convex and loss.differentiable and objective.blocks is None
     if not (falls and objective.penalty.is_nothing):
         return None
-    if rows.n_features > MOST_FEATURES or not _may_fall(objective):
+    if rows.n_features > MOST_FEATURES or _bends_everywhere(loss):
         return None
     learnt = np.ones(rows.n_rows, dtype=bool)
     if train is not None:
@@ -52,11 +53,19 @@ def endless_direction(objective, coef, intercept, train=None):
         counts = learnt & slopes.any(axis=1)
         faint = counts & _are_faint(slopes, counts) & _are_faint(curvatures, counts)
         others = counts & ~faint
-        if faint.any() and others.any() and not _see_all(objective, others):
+        if not (faint.any() and others.any()) or _see_all(objective, others):
+            continue
+        if _may_fall(objective):
             found = _direction(objective, slopes, own, faint, others)
             if found is not None:
                 return found
     return None
+
+
+def _bends_everywhere(loss):
+    """Whether the loss of each row has its minimum at a finite raw prediction."""
+    is_of_numbers = loss.granularity == "point" and loss.task == "regression"
+    return is_of_numbers and isinstance(loss.link, IdentityLink)
 
 
 def _may_fall(objective):
@@ -64,8 +73,6 @@ def _may_fall(objective):
     loss = objective.loss
     if loss.granularity != "point":
         return True
-    if loss.task == "regression" and isinstance(loss.link, IdentityLink):
-        return False
     y = objective.targets.y if loss.task == "regression" else np.array([0.0, 1.0])
     best = (loss.optimal_constant([end]) for end in (y.min(), y.max()))
     return not np.isfinite(list(best)).all()
@@ -108,14 +115,16 @@ def _are_faint(array, counts):
 def _see_all(objective, others):
     """Whether a few of the other rows already see each direction."""
     few = np.flatnonzero(others)
-    few = few[:: 1 + len(few) // FEW]
+    few = few[:: 1 + len(few) // (FEW * (objective.rows.n_features + 1))]
     x = objective.rows.chosen(few).to_dense().astype(np.float64)
     x -= x.mean(axis=0) if objective.is_centred else 0.0
     size = np.sqrt((x * x).mean(axis=0))
     if not size.all():
         return False
     x /= size
-    return bool(np.linalg.eigvalsh(x.T @ x)[0] > SEEN * len(few))
+    gram = x.T @ x
+    gram[np.diag_indices_from(gram)] -= SEEN * len(few)
+    return lapack.dpotrf(gram)[1] == 0  # it is still positive definite
 
 
 def _direction(objective, slopes, coef, faint, others):

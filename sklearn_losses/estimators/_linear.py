@@ -18,7 +18,9 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_losses._machine._params import (
     BOOLEAN,
+    N_JOBS,
     NONE,
+    SEED,
     Instance,
     Interval,
     InvalidParameterError,
@@ -220,6 +222,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         "warm_start": [BOOLEAN],
         "positive": [BOOLEAN],
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
+        "random_state": SEED,
     }
 
     @overload
@@ -725,7 +728,7 @@ class LinearClassifier(MultilabelMixin, BaseLinear):
             Instance((list, tuple), "a list of them, one for each of several labels"),
             NONE,
         ],
-        "n_jobs": [Interval(None, None, integer=True), NONE],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

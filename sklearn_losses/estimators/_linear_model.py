@@ -28,7 +28,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
 from sklearn_losses.estimators._parameters import resolve_loss
 from sklearn_losses.estimators._validation import check_offset
-from sklearn_losses.estimators._warnings import warn_of_infinite
+from sklearn_losses.estimators._warnings import warn_of_infinite, warn_of_undecided
 from sklearn_losses.estimators.blocks._blocks import blocks_of
 from sklearn_losses.estimators.blocks._lazy import (
     Score,
@@ -174,6 +174,8 @@ class LinearModel(BaseEstimator):
         given, X = X, self._unchecked(X)
         raw, is_finite = self._product(X)
         self._refuse_infinite(given, is_finite)
+        if not is_finite:
+            warn_of_undecided(self, raw)
         if offset is None:
             self._warn_of_missing_offset()
             return raw
@@ -542,6 +544,8 @@ class LinearClassifierMixin(ClassifierMixin):
                 is_finite &= part_is_finite
                 _write_labels(raw, classes, labels[rows])
         self._refuse_infinite(given, is_finite)
+        if not is_finite:
+            warn_of_undecided(self, self._product(X)[0])
         return labels
 
     @available_if(_defines_probabilities)

@@ -15,7 +15,7 @@ from sklearn_losses.estimators._endless import endless_direction, is_apart
 from sklearn_losses.estimators._held_back import holds_back
 from sklearn_losses.estimators._validation import warn_caller
 from sklearn_losses.losses._best_constant import is_least_at_0
-from sklearn_losses.losses._links import IdentityLink
+from sklearn_losses.losses._links import IdentityLink, Log1pLink
 from sklearn_losses.solvers.descent._newton import best_constants
 
 DEFAULT_ALPHA = 1e-4
@@ -29,6 +29,7 @@ LARGE_SHARE, LARGE_OF_CLASSES = 0.1, 0.5
 ALL = slice(None)
 ALL_APART = "the classes of all rows"
 FAR_MARGIN = 100.0  # of a loss of margins, whose unit is 1
+UNITS = 1e-150, 1e150  # of y, whose squares are numbers
 AT_LIMIT, FAR = 0.9, 1e100  # of what it costs that far away: a row that hardly counts
 
 
@@ -90,6 +91,7 @@ class Outcome:
                 (self.overflow(), UserWarning),
                 (self.out_of_reach(), UserWarning),
                 (self.no_model() if converged else None, UserWarning),
+                (self.units(converged), UserWarning),
                 (self.rounding(), UserWarning),
             )
         _warn_of(found)
@@ -112,13 +114,13 @@ class Outcome:
         _warn_of(found, "" if of is None else f"The task {of!r}: ")
 
     def warn_of_call(self):
-        """Warn that most rows of a call of a stream do not count, if they are many."""
-        is_one_of_many = self.loss.granularity == "point"
-        if not is_one_of_many or self.objective.rows.n_rows < FEWEST_ROWS:
+        """Warn that rows of a call of a stream do not count: most, or by units."""
+        if self.loss.granularity != "point":
             return
+        is_one_of_many = self.objective.rows.n_rows >= FEWEST_ROWS
         with np.errstate(all="ignore"):
-            message = self.out_of_reach()
-        if message:
+            messages = self.units(), self.out_of_reach() if is_one_of_many else None
+        for message in filter(None, messages):
             warn_caller(message.replace("this fit", "these rows"))
 
     @cached_property
@@ -195,14 +197,11 @@ class Outcome:
             return self.objective.blocks is not None
         if self._gained is not None:  # which is 0 if it is rounding
             return bool(self._gained.any())
-        few = self.few_rows()
-        size = np.abs(self.objective.mean_loss(self.coef, self.intercept, few)).sum()
-        return bool(abs(self.gained.sum()) > ROUNDING * size)
+        return bool(abs(self.gained.sum()) > ROUNDING * abs(self._value.sum()))
 
     def few_rows(self):
         """Some of the rows of the fit."""
-        rows = np.arange(self.objective.rows.n_rows, dtype=np.uint32)
-        rows = rows if self.train is None else self.train
+        rows = self._rows_that_count()
         return np.ascontiguousarray(rows[:: 1 + len(rows) // FEW])
 
     def _leaves_nothing(self):
@@ -220,9 +219,13 @@ class Outcome:
     def gained(self):
         if self._gained is not None:
             return self._gained
+        best = best_constants(self.objective, self.intercept, self.train)
+        return best - self._value
+
+    @cached_property
+    def _value(self):
         restricted = self.objective.restricted(self.train)
-        value = restricted.value(self.coef, self.intercept)
-        return best_constants(self.objective, self.intercept, self.train) - value
+        return restricted.value(self.coef, self.intercept)
 
     # ----------------------------------------------------------- no minimum at all
     def separation(self):
@@ -300,13 +303,16 @@ class Outcome:
         if self.loss.task != "regression" or not self._can_overflow():
             return None
         raw = self.raw[:, 0].astype(self.dtype)
-        predicted = self.loss.inverse_link(raw)
-        bad = np.flatnonzero(~np.isfinite(predicted))
+        ends = np.array([raw.min(), raw.max()])  # of what a link makes monotone
+        if np.isfinite(self.loss.inverse_link(ends)).all():
+            return None
+        predicted, rows = self.loss.inverse_link(raw), self._rows_that_count()
+        bad = rows[~np.isfinite(predicted[rows])]
         if len(bad) == 0:
             return None
         return (
             f"{self.name} predicts {predicted[bad[0]]} for {len(bad)} of the "
-            f"{len(raw)} rows that it was given, first for row {bad[0]}, whose raw "
+            f"{len(rows)} rows that it was given, first for row {bad[0]}, whose raw "
             f"prediction is {raw[bad[0]]:.6g}: that overflows {self.dtype}, the dtype "
             "of X. Divide y by a large number, use X of float64 or, with a schedule, a "
             "smaller eta0."
@@ -332,6 +338,35 @@ class Outcome:
             f"{min(share, 10.0):.0%} of what this fit has gained over the best "
             "constant when they are rounded to it. Use X of float64, or centre the "
             "columns of X."
+        )
+
+    def units(self, converged=True):
+        """That y is in units in which squares are 0, or infinite.
+
+        Where they are infinite most fits say themselves that they did not converge.
+        """
+        objective, link = self.objective, self.loss.link
+        has_units = isinstance(link, (IdentityLink, Log1pLink))
+        is_of_points = has_units and not self.loss.outputs
+        if self.loss.task != "regression" or not is_of_points:
+            return None
+        if objective.blocks is not None or objective.offset is not None:
+            return None
+        y = objective.targets.y
+        if UNITS[0] < np.abs(y).max() < UNITS[1]:  # so nearly always
+            return None
+        rows = self._rows_that_count()
+        row = int(rows[np.abs(y[rows]).argmax()])
+        largest = abs(float(link.link(y[row])))
+        is_small = 0.0 < largest <= UNITS[0]
+        if not is_small and not (converged and largest >= UNITS[1]):
+            return None
+        does, how = ("underflow", "Multiply") if is_small else ("overflow", "Divide")
+        return (
+            f"The largest target of this fit of {self.loss!r}, that of row {row}, is "
+            f"{y[row]:.1g}: squares of such numbers {does} float64, and no "
+            f"coefficients are found that mean anything. {how} y by a large number, "
+            "and parameters of the loss that are in units of y by the same."
         )
 
     # ------------------------------------------------------------ rows without pull
@@ -381,6 +416,13 @@ class Outcome:
         """Whether coefficients move raw predictions, of each output or of all."""
         moves = np.abs(self.coef).max(axis=1) > 0
         return np.array([moves.any()]) if self.objective.is_joint else moves
+
+    def _rows_that_count(self):
+        """Indices of the rows of the fit whose weight is not 0."""
+        rows = np.arange(self.objective.rows.n_rows, dtype=np.uint32)
+        rows = rows if self.train is None else self.train
+        weight = self.objective.sample_weight
+        return rows[_positive(weight, rows)]
 
     def _can_overflow(self):
         """Whether there are finite raw predictions without finite predictions."""

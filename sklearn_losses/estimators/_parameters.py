@@ -17,11 +17,13 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses.estimators._validation import warn_caller
 from sklearn_losses.losses import Loss, Quantiles, get_loss, loss_names
+from sklearn_losses.losses._censored import AFT
 from sklearn_losses.losses._contradictions import is_foreign
 from sklearn_losses.penalties import L1, L2, ElasticNet, Penalty
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers.sgd._optimizers import OPTIMIZERS, Optimizer
+from sklearn_losses.solvers.sgd._sgd import is_least_at_0
 
 # Losses that took scikit-learn's `epsilon`, and the parameter that it was.
 EPSILON_IS = {
@@ -91,9 +93,8 @@ def resolve_loss(estimator, tasks, also=()):
         usable = [n for task in tasks for n in loss_names(task)] + list(also)
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because it is a loss for "
-            f"{KINDS.get(found.task, found.task)}. Use "
-            f"{ESTIMATORS.get(found.task, 'another estimator')}, or one of "
-            f"{', '.join(usable)}."
+            f"{KINDS.get(found.task, found.task)}. Use {_estimator_of(found, name)}, "
+            f"or one of {', '.join(usable)}."
         )
     found = found.to_fit()
     _check_outputs(estimator, found)
@@ -105,6 +106,22 @@ def resolve_loss(estimator, tasks, also=()):
     if not found.needs_link:
         found.at_scale(1.0).checked()  # its parameters, and its C functions
     return found
+
+
+def _estimator_of(loss, owner):
+    """One that can use a loss: as the owner is, of optima or of steps, if it may be."""
+    if getattr(loss, "drawn", None) is not None and not loss.convex:
+        return "SGDRanker(learning_rate='constant')"
+    if owner.endswith("Survival") and isinstance(loss, AFT):
+        return "LinearSurvival"
+    if loss.needs_link:
+        return "LinearClassifier"
+    found = ESTIMATORS.get(loss.task, "another estimator")
+    if not (owner.startswith("SGD") or is_least_at_0(loss)):
+        return found
+    if loss.task == "multilabel":
+        return "SGDMultiTask"
+    return found.replace("Linear", "SGD")
 
 
 def _own(name, loss):
@@ -151,7 +168,8 @@ def _check_outputs(estimator, found):
         if isinstance(found, Quantiles):
             raise InvalidParameterError(
                 f"{name} cannot use loss={loss!r}, because it predicts several numbers "
-                "for a row. Use LinearRegressor, or Quantile() for each of them."
+                f"for a row. Use {_estimator_of(found, name)}, or Quantile() for each "
+                "of them."
             )
         fitted = [k for k in found.outputs[1:] if hasattr(found, k)]
         of = ", ".join(f"{k}={getattr(found, k)!r}" for k in fitted)
@@ -161,7 +179,7 @@ def _check_outputs(estimator, found):
         advice = ", or numbers for the parameters" if fitted else ""
         raise InvalidParameterError(
             f"{name} cannot use loss={loss!r}, because {of}. Use "
-            f"LinearRegressor{advice}."
+            f"{_estimator_of(found, name)}{advice}."
         )
     is_row = found.granularity == "row" and not found.outputs
     if is_row and found.task != "multiclass":

@@ -240,10 +240,12 @@ def regularization_path(
 
 def _falling(alphas):
     """Alphas as an array, the largest first."""
-    found = np.asarray(alphas, dtype=np.float64)
-    if not (
-        found.ndim == 1 and len(found) and (np.isfinite(found) & (found >= 0)).all()
-    ):
+    try:
+        found = np.asarray(alphas, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.zeros(0)  # which says the same
+    is_list = found.ndim == 1 and len(found)
+    if not (is_list and (np.isfinite(found) & (found >= 0)).all()):
         raise InvalidParameterError(
             "The 'alphas' parameter of regularization_path must be a list of finite "
             f"numbers >= 0, or None. Got {alphas!r} instead."

@@ -14,10 +14,13 @@ from typing import Self
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer_names
 
 from sklearn_losses._machine._params import (
     BOOLEAN,
+    N_JOBS,
     NONE,
+    SEED,
     Instance,
     Interval,
     InvalidParameterError,
@@ -83,7 +86,17 @@ from sklearn_losses.solvers.stream._stream import Stream, forget
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 AUTO = "auto"  # no schedule at all: all rows at once
 
-_ETA0 = {"eta0": [Interval(0, None, "neither")]}  # 'optimal' ignores it
+_ETA0 = {"eta0": [Interval(0, None, "neither")]}  # where it is used
+
+
+class ScorerNames(Options):
+    """The names of scikit-learn's scorers."""
+
+    def __init__(self):
+        super().__init__(*get_scorer_names())
+
+    def describe(self):
+        return "the name of one"
 
 
 class BaseSGD(CallbackSupportMixin, LinearModel):
@@ -114,9 +127,11 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         "early_stopping": [BOOLEAN],
         "validation_fraction": [Interval(0, 1, "neither")],
         "n_iter_no_change": [Interval(1, None, "left", integer=True)],
-        "scoring": [NONE, Instance((str, Callable), "a scorer or the name of one")],
+        "scoring": [NONE, Instance(Callable, "a scorer"), ScorerNames()],
         "trace": [BOOLEAN],
-        "n_jobs": [Interval(None, None, integer=True), NONE],
+        "n_jobs": N_JOBS,
+        "random_state": SEED,
+        "eta0": [Interval(0, None, "left")],
         "warm_start": [BOOLEAN],
         "average": [Interval(1, None, "left", integer=True), BOOLEAN],
         "batch_size": [Interval(1, None, "left", integer=True)],
@@ -207,7 +222,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
     @property
     def _schedule(self):
         """`learning_rate`, or, for an optimizer, the steps that "auto" means."""
-        steps = self.learning_rate == AUTO and self.optimizer != "sgd"
+        is_sgd = isinstance(self.optimizer, str) and self.optimizer == "sgd"
+        steps = self.learning_rate == AUTO and not is_sgd
         return "constant" if steps else self.learning_rate
 
     def _check_parameters(self, partial):
@@ -254,8 +270,8 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         encode, n_outputs = self._encoder(y, weight, loss, classes, partial, resumes)
         targets, weight = encode(y, weight, "y")
         offset, offsets = self._offsets(offset, X.shape[0], n_outputs, loss)
-        shape = n_outputs, X.shape[1]
-        start = self._resume(*shape, loss) if resumes else self._start(*shape, *init)
+        known = n_outputs, X.shape[1], loss
+        start = self._resume(*known) if resumes else self._start(*known, *init)
         if not isinstance(solver, Stream):
             start = forget(start)
         train, aside = self._split(targets.y, weight, validation[0] is None)
@@ -630,7 +646,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             ) from error
         return np.sort(seen[train]), np.sort(seen[validation])
 
-    def _start(self, n_outputs, n_features, coef_init, intercept_init):
+    def _start(self, n_outputs, n_features, loss, coef_init, intercept_init):
         """The state that a fit begins with."""
         if self.warm_start and hasattr(self, "coef_"):
             coef_init = self._dense_coef() if coef_init is None else coef_init

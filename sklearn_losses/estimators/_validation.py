@@ -13,7 +13,11 @@ from sklearn_losses._machine._arrays import all_between
 from sklearn_losses._machine._params import (
     refuse_negative,
 )
-from sklearn_losses.design._structure import check_structure, refuse_collection
+from sklearn_losses.design._structure import (
+    check_structure,
+    refuse_collection,
+    refuse_masked,
+)
 from sklearn_losses.estimators._labels import check_one_kind
 from sklearn_losses.losses._arguments import ORDINARY
 
@@ -134,6 +138,7 @@ def check_large_rows(estimator, X, y, reset=True):
     """
     check_structure(X)
     refuse_collection(y, "y")
+    refuse_masked(y, "y")
     if isinstance(y, (list, tuple)):
         check_one_kind(y)
     size = X.nnz if sparse.issparse(X) else getattr(X, "size", 0)
@@ -178,6 +183,7 @@ def check_weights(sample_weight, n_samples, name="sample_weight"):
     """
     if sample_weight is None:
         return None
+    refuse_masked(sample_weight, name)
     weight = np.asarray(sample_weight)
     if weight.dtype == object:
         weight = weight.astype(np.float64)
@@ -215,6 +221,7 @@ def check_offset(offset, n_samples, n_outputs, name="offset"):
     """
     if offset is None:
         return None
+    refuse_masked(offset, name)
     try:
         found = np.asarray(offset, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -46,7 +46,7 @@ def ignored_parameters(estimator, makes_steps, has_validation):
 
     Parameters
     ----------
-    estimator : SGDRegressor or SGDClassifier
+    estimator : SGDRegressor, SGDClassifier or SGDMultiTask
     makes_steps : bool
         Whether the fit makes steps of SGD; those of `Perceptron` are of size 1.
     has_validation : bool
@@ -65,6 +65,7 @@ def ignored_parameters(estimator, makes_steps, has_validation):
         return []
     has_epsilon = isinstance(estimator.loss, str) and estimator.loss in EPSILON_IS
     is_auto = estimator.learning_rate == "auto" and estimator.optimizer == "sgd"
+    rank = getattr(estimator, "rank", None)  # of SGDMultiTask
     without_steps = OF_STEPS if not makes_steps else OF_STEPS[:2]
     reasons = (
         (is_auto, without_steps, "learning_rate='auto'", "Name a schedule"),
@@ -85,6 +86,12 @@ def ignored_parameters(estimator, makes_steps, has_validation):
             ["n_iter_no_change"],
             "learning_rate='auto' and no validation rows",
             "Use early_stopping=True, or fit with X_val and y_val",
+        ),
+        (
+            makes_steps and rank is not None,
+            ["power_t", "average", "clip_gradient"],
+            f"rank={rank!r}, whose steps are Adam's of size eta0",
+            "Use learning_rate='auto'",
         ),
         (
             estimator.clip_gradient is None,
@@ -110,7 +117,7 @@ def _defaults(cls):
     """The defaults of the parameters that may have no effect."""
     constructor = inspect.signature(cls).parameters
     of_watching = "scoring", "validation_fraction", "n_iter_no_change"
-    names = (*OF_STEPS, *of_watching, "epsilon", "clip_by")
+    names = (*OF_STEPS, *of_watching, "epsilon", "clip_by", "clip_gradient")
     return {n: constructor[n].default for n in names if n in constructor}
 
 
@@ -129,4 +136,19 @@ def warn_of_infinite(estimator, raw, predicted):
             f"not finite: that of row {bad[0]}, whose raw prediction is "
             f"{raw[bad[0]]:.6g}, overflows {raw.dtype}, the dtype of X.",
             UserWarning,
+        )
+
+
+def warn_of_undecided(estimator, raw):
+    """Say so if raw predictions overflow to both sides, or of one of several outputs.
+
+    An infinite one by itself is the right limit, and says which class it is.
+    """
+    bad = np.isnan(raw) if raw.ndim == 1 else ~np.isfinite(raw).all(axis=1)
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        warn_caller(
+            f"Raw predictions of {type(estimator).__name__} overflow {raw.dtype} for "
+            f"{len(rows)} of {len(raw)} rows, first for row {rows[0]}, and say nothing "
+            "of them. Scale the features as they were in fit."
         )

@@ -60,6 +60,11 @@ class GroupLoss(Loss):
 
     def compiled(self) -> CLoss:
         check_parameters(self, self._constraints)
+        if self._kernel is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} has no formulas. Override compiled(), which "
+                "returns functions of C, or use NumpyLoss(..., granularity='group')."
+            )
         return group_builtin(self._kernel, tuple(map(float, self._c_parameters())))
 
     def _c_parameters(self):

@@ -1,6 +1,8 @@
 """Bad input: the message names the parameter or the row, and the model stays as it was."""
 
 import copy
+import inspect
+import re
 import warnings
 
 import numpy as np
@@ -11,16 +13,33 @@ from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
+import sklearn_losses
 from sklearn_losses import (
+    WARP,
     AbsoluteError,
     CrossEntropy,
+    GroupLoss,
     Hinge,
     Huber,
+    LabelRanking,
+    LearnedLink,
     LinearClassifier,
+    LinearRanker,
     LogLoss,
+    NegativeBinomial,
+    Perceptron,
     Poisson,
     Quantile,
+    Quantiles,
+    SGDMultiTask,
+    SGDSurvival,
+    WeibullAFT,
+    survival_target,
 )
+from sklearn_losses._machine._params import InvalidParameterError
+from sklearn_losses.estimators._parameters import resolve_loss
+from sklearn_losses.losses import get_loss, loss_names
+from sklearn_losses.losses._registry import TASKS
 from tests.cases import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from tests.schedules import SGDClassifier, SGDRegressor
 
@@ -386,3 +405,103 @@ def test_weights_that_leave_one_class(cls, loss):
     y = y > 0
     with pytest.raises(ValueError, match=r"at least two classes.*one class: \[True\]"):
         cls(loss, class_weight={False: 0.0, True: 1.0}).fit(X, y)
+
+
+# ------------------------------------------------------------------ what to use instead
+ESTIMATORS = {
+    name: getattr(sklearn_losses, name)
+    for name in sklearn_losses.__all__
+    if name.startswith(("Linear", "SGD"))
+}
+
+
+def refusal(cls, loss):
+    """What an estimator says of a loss that it cannot use, or None."""
+    try:
+        resolve_loss(cls(loss), cls._tasks, getattr(cls, "_other_losses", ()))
+    except InvalidParameterError as error:
+        return str(error)
+    return None
+
+
+# Of optima alone, or of steps alone.
+OF_ONE_KIND = WARP, Perceptron, LearnedLink, LabelRanking, WeibullAFT
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_that_are_named_can_use_the_loss(name):
+    """And make steps, or find optima, as that does which cannot use it."""
+    losses = [get_loss(n) for task in TASKS for n in loss_names(task)]
+    losses += [NegativeBinomial(dispersion="mle"), WeibullAFT(), Quantiles([0.1, 0.9])]
+    for loss in losses:
+        message = refusal(ESTIMATORS[name], loss)
+        if message is None:
+            continue
+        other = re.search(r"Use ((?:Linear|SGD)\w+)", message)[1]
+        assert refusal(ESTIMATORS[other], loss) is None, message
+        assert other[0] == name[0] or isinstance(loss, OF_ONE_KIND), message
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        (SGDSurvival(WeibullAFT()), "Use LinearSurvival,"),
+        (LinearRanker(Perceptron()), "Use SGDClassifier,"),
+        (SGDRegressor(LabelRanking()), "Use SGDMultiTask,"),
+        (SGDRegressor(LearnedLink()), "Use LinearClassifier,"),
+        (LinearClassifier(WARP()), r"Use SGDRanker\(learning_rate='constant'\),"),
+    ],
+    ids=repr,
+)
+def test_the_estimator_of_a_loss_of_one_kind(model, named):
+    with pytest.raises(InvalidParameterError, match=named):
+        resolve_loss(model, model._tasks)
+
+
+def test_a_loss_of_groups_without_formulas():
+    with pytest.raises(NotImplementedError, match="GroupLoss has no formulas"):
+        GroupLoss().value([1, 0], [0.0, 0.0])
+
+
+# ------------------------------------------------------------- nonsense in any parameter
+def data_of(name):
+    """What an estimator of this name can be fitted with."""
+    if "Survival" in name:
+        return (X, survival_target(Y > 0, np.exp(Y / 4))), {}
+    if "Ranker" in name:
+        return (X, Y > 0), {"groups": np.repeat([0, 1, 2], 10)}
+    if "MultiTask" in name:
+        return (X, np.column_stack([Y, Y])), {}
+    return (X, Y if "Regressor" in name else LABELS), {}
+
+
+MAY_BE = float, np.ndarray  # an exponent, and categories
+NONSENSE = ["x", np.nan, -1.5, 10**400, np.array([1.0, 2.0]), object()]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_nonsense_is_refused_whether_or_not_it_is_used(name):
+    (rows, y), more = data_of(name)
+    for parameter in inspect.signature(ESTIMATORS[name]).parameters:
+        for value in NONSENSE:
+            if parameter in ("power_t", "categories") and isinstance(value, MAY_BE):
+                continue
+            model = ESTIMATORS[name](**{parameter: value})
+            with pytest.raises(ValueError, match=f"'{parameter}' parameter of {name}"):
+                model.fit(rows, y, **more)
+
+
+@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (dict(eta0=0.1), "eta0=0.1 .* has no effect with learning_rate='auto'"),
+        (dict(shuffle=False, average=True), "average=True and shuffle=False"),
+        (dict(rank=1, learning_rate="constant", average=True), "with rank=1"),
+    ],
+)
+def test_parameters_of_steps_of_several_targets(fit, more, named):
+    with pytest.warns(UserWarning, match=named):
+        getattr(SGDMultiTask(**more), fit)(X, np.column_stack([Y, Y]))
+    with pytest.raises(ValueError, match=r"'clip_gradient' parameter .* must be None"):
+        getattr(SGDMultiTask(clip_gradient=1.0), fit)(X, np.column_stack([Y, Y]))

@@ -249,5 +249,5 @@ def test_random_state_chooses_where_a_fit_begins(solver):
 
 def test_a_random_state_that_is_none():
     X, y = data(LogLoss())
-    with pytest.raises(ValueError, match="'seven' cannot be used to seed"):
+    with pytest.raises(ValueError, match=r"'random_state' parameter .* Got 'seven'"):
         LinearClassifier(random_state="seven").fit(X, y)

@@ -1,5 +1,7 @@
 """Predictions: the same from a cache and from memory, in one block and in many."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -204,3 +206,35 @@ def test_collections_of_blocks_are_not_gathered(model):
     for rows, targets in [(blocks, y), (X, blocks)]:
         with pytest.raises(TypeError, match=r"as a dask collection, and [Xy]"):
             model.score(rows, targets)
+
+
+@pytest.mark.parametrize("cls", [LinearRegressor, SGDRegressor])
+def test_masked_arrays_are_refused(cls):
+    """Their hidden numbers would be learned from."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 2)), rng.normal(size=20)
+    hidden = np.arange(20) == 3
+    whole = cls().fit(np.ma.masked_array(X), np.ma.masked_array(y))
+    with pytest.raises(ValueError, match=r"X\[3, 0\] is masked"):
+        cls().fit(np.ma.masked_array(X, hidden[:, None] & [True, True]), y)
+    with pytest.raises(ValueError, match=r"y\[3\] is masked"):
+        cls().fit(X, np.ma.masked_array(y, hidden))
+    with pytest.raises(ValueError, match=r"sample_weight\[3\] is masked"):
+        cls().fit(X, y, sample_weight=np.ma.masked_array(y * y, hidden))
+    with pytest.raises(ValueError, match=r"offset\[3\] is masked"):
+        cls().fit(X, y, offset=np.ma.masked_array(y, hidden))
+    with pytest.raises(ValueError, match=r"X\[3, 1\] is masked"):
+        whole.predict(np.ma.masked_array(X, hidden[:, None] & [False, True]))
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "cross_entropy"])
+def test_raw_predictions_that_overflow(loss):
+    model = LinearClassifier(loss).fit(X, LABELS)
+    far = 1.7e308 * np.array([np.zeros(5), np.sign(model.coef_[0])])
+    with pytest.warns(UserWarning, match="for 1 of 2 rows, first for row 1"):
+        model.decision_function(far)
+    with pytest.warns(UserWarning, match="for 1 of 2 rows, first for row 1"):
+        model.predict(far)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.decision_function(X)

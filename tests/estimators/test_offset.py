@@ -257,8 +257,8 @@ def gradient(y, p):
 
 def test_a_custom_loss_takes_it():
     loss = NumpyLoss(value, gradient, convex=True) + 0.5 * SquaredError()
-    ours = LinearRegressor(loss).fit(X, Y, offset=O)
-    other = LinearRegressor(loss).fit(X, Y - O)
+    ours = LinearRegressor(loss).fit(X[:60], Y[:60], offset=O[:60])
+    other = LinearRegressor(loss).fit(X[:60], Y[:60] - O[:60])
     np.testing.assert_allclose(ours.coef_, other.coef_, atol=1e-4)
 
 

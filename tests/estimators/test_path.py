@@ -153,3 +153,8 @@ def test_a_path_of_hazards_is_that_of_fits_without_it(d, l1_ratio):
         alone = clone(model).set_params(alpha=alpha).fit(X, y, sample_weight=weight)
         apart = abs(path.objectives[k] - alone.objective_)
         assert apart <= max(path.gaps[k], alone.gap_) + 1e-14
+
+
+def test_alphas_that_are_no_numbers():
+    with pytest.raises(ValueError, match=r"'alphas' parameter .* Got 'x' instead"):
+        regularization_path(LinearRegressor(penalty="l1"), [[0.0], [1.0]], [0, 1], "x")

@@ -31,6 +31,7 @@ from sklearn_losses import (
     Quantiles,
     SGDClassifier,
     SGDRegressor,
+    SquaredEpsilonInsensitive,
     SquaredError,
     Truncated,
     TukeyBiweight,
@@ -357,3 +358,85 @@ def test_weights_of_any_size(size):
         model = SGDRegressor(Huber(), learning_rate=learning_rate)
         with pytest.raises(ValueError, match=r"largest sample_weight must be between"):
             model.fit(X, Y, sample_weight=size * weight)
+
+
+def wide(X):
+    """The same with so many columns that a stream keeps no matrix."""
+    found = sparse.csr_matrix(X)
+    found.resize(len(X), 1 << 14)
+    return found
+
+
+def learnt(model, *data):
+    """The warnings of four chunks of a stream."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for rows in np.split(np.arange(200), 4):
+            model.partial_fit(*(part[rows] for part in data))
+    return [(w.category, str(w.message)) for w in caught]
+
+
+# ------------------------------------------------------------- units without squares
+@pytest.mark.parametrize("run", [said, learnt], ids=["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "loss", [SquaredError(), Huber(1e-200), TukeyBiweight(scale="mad")], ids=repr
+)
+def test_targets_whose_squares_are_0(run, loss):
+    y = 1e-200 * Y
+    messages = [m for _, m in run(SGDRegressor(loss, penalty=None), X, y)]
+    assert any("squares of such numbers underflow" in m for m in messages)
+    row = int(np.abs(y).argmax() if run is said else np.abs(y[:50]).argmax())
+    assert any(f"that of row {row}" in m for m in messages)
+
+
+def test_small_targets_of_other_links():
+    y = 1e-200 * np.abs(Y)
+    assert said(SGDRegressor(Gamma(), penalty=None), X, y) == []
+    ((_, message),) = said(LinearRegressor("squared_log_error", penalty=None), X, y)
+    assert "underflow" in message
+
+
+@pytest.mark.parametrize("kind", [np.asarray, wide], ids=["dense", "wide"])
+def test_streams_refuse_targets_whose_squares_are_infinite(kind):
+    y = Y.copy()
+    y[3], y[7] = 1e308, 1e300
+    model, rows = SGDRegressor(), kind(X)
+    with pytest.raises(ValueError, match=r"y\[3\] is too large: its square overflows"):
+        model.partial_fit(rows, y)
+    weight = np.ones(200)
+    weight[3] = 0.0
+    with pytest.raises(ValueError, match=r"y\[7\] is too large"):
+        model.partial_fit(rows, y, sample_weight=weight)
+    weight[7] = 0.0
+    model.partial_fit(rows, y, sample_weight=weight)
+    with pytest.raises(ValueError, match="too large"):
+        model.partial_fit(rows, 1e200 * Y)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, wide], ids=["dense", "wide"])
+def test_streams_refuse_rows_whose_loss_is_infinite(kind):
+    """Wherever the constant is, one of these rows has a loss that is infinite."""
+
+    def value(y, raw):
+        with np.errstate(over="ignore"):
+            return np.cosh(raw - y) - 1.0
+
+    loss = NumpyLoss(value, lambda y, raw: np.sinh(raw - y), convex=True, minimum=0.0)
+    with pytest.raises(ValueError, match="overflows float64 at their best constant"):
+        SGDRegressor(loss).partial_fit(kind(X), 1e4 * Y)
+
+
+def test_rows_of_weight_0_do_not_count_among_infinite_predictions():
+    rows, y = np.vstack([X, [[1e6, 1e6, 1e6]]]), np.append(np.exp(Y / 4), 1.0)
+    weight = np.append(np.ones(200), 0.0)
+    for cls in (SGDRegressor, LinearRegressor):
+        messages = said(cls(Gamma(), alpha=1e-9), rows, y, sample_weight=weight)
+        assert not any("predicts inf" in m for _, m in messages)
+
+
+def test_a_huge_unit_does_not_end_a_fit_early():
+    """The squares of its objective overflow, and those of the reverse underflow."""
+    loss, other = (SquaredEpsilonInsensitive(epsilon=unit) for unit in (0.1, 1e89))
+    known = SGDRegressor(loss, penalty=None).fit(X, Y).coef_
+    found = SGDRegressor(other, penalty=None).fit(X, 1e90 * Y).coef_
+    np.testing.assert_allclose(found, 1e90 * known, rtol=1e-6)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_losses._machine._params import (
     BOOLEAN,
     NONE,
+    SEED,
     Instance,
     Interval,
     InvalidParameterError,
@@ -566,6 +567,7 @@ class LinearEmbedding(BaseEmbedding):
         "tol": [Interval(0, None, "neither")],
         "max_iter": [Interval(1, None, "left", integer=True)],
         "warm_start": [BOOLEAN],
+        "random_state": SEED,
     }
 
     def __init__(

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state
 
-from sklearn_losses._machine._params import Interval, check_parameters
+from sklearn_losses._machine._params import SEED, Interval, check_parameters
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.estimators._validation import unchanged_on_error, warn_caller
 from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
@@ -94,6 +94,7 @@ class SGDEmbedding(BaseEmbedding):
         "batch_size": [Interval(2, None, "left", integer=True)],
         "max_iter": [Interval(1, None, "left", integer=True)],
         "learning_rate": [Interval(0, None, "neither")],
+        "random_state": SEED,
     }
 
     def __init__(

@@ -87,7 +87,8 @@ class BaseGroupSGD(GroupModelMixin, BaseSGD):
         objective, dtype = self._group_objective(X, *parts, reset=not resumes)
         objective.rows.verify()
         shape = 1, objective.rows.n_features
-        start = self._resume(*shape, loss) if resumes else self._start(*shape, *init)
+        known = *shape, loss
+        start = self._resume(*known) if resumes else self._start(*known, *init)
         if not isinstance(solver, Stream):
             start = forget(start)
         solver.check_price(objective.penalty, self.penalty)

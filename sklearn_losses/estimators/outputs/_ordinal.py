@@ -11,6 +11,7 @@ import numpy as np
 from sklearn_losses._machine._params import (
     BOOLEAN,
     NONE,
+    SEED,
     Instance,
     Interval,
     Options,
@@ -155,6 +156,7 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
         "tol": [Interval(0, None, "neither")],
         "max_iter": [Interval(1, None, "left", integer=True)],
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
+        "random_state": SEED,
     }
     positive, bounds, fit_intercept = False, None, True
     _takes_blocks = True

@@ -622,7 +622,7 @@ class LinearOutputs(OutputsMixin):
             objectives, dtype = super()._objectives(*parts)
             return [replace(objectives[0], loss=level) for level in each], dtype
         if not has_outputs(loss):
-            if getattr(self, "features", None):
+            if getattr(self, "features", None) is not None:
                 self._predictors(loss, 1)  # which refuses them
             parts = X, y, sample_weight, loss, offset, solves
             return super()._objectives(*parts)
@@ -654,7 +654,7 @@ class LinearOutputs(OutputsMixin):
             objectives, dtype = super()._objectives_of_blocks(blocks, each[0])
             return [replace(objectives[0], loss=level) for level in each], dtype
         if not has_outputs(loss):
-            if getattr(self, "features", None):
+            if getattr(self, "features", None) is not None:
                 self._predictors(loss, 1)  # which refuses them
             return super()._objectives_of_blocks(blocks, loss)
 

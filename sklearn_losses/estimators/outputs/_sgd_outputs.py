@@ -74,10 +74,10 @@ class JointSGD:
         settings |= {"seed": draw_seed(self.random_state), "owner": type(self).__name__}
         return OutputsNewton(self._outputs_solver(**settings), self.n_iter_no_change)
 
-    def _start(self, n_outputs, n_features, coef_init, intercept_init):
-        loss, shape = self._usable_loss(), (n_outputs, n_features)
+    def _start(self, n_outputs, n_features, loss, coef_init, intercept_init):
+        shape = n_outputs, n_features
         if not has_outputs(loss) or are_levels(loss):
-            return super()._start(*shape, coef_init, intercept_init)
+            return super()._start(*shape, loss, coef_init, intercept_init)
         start = start_of(np.zeros(shape), np.zeros(n_outputs))
         if self.warm_start and self._remembers(shape):
             start = start_of(*coefficients(self._state))
@@ -159,7 +159,7 @@ class SGDOutputs(JointSGD, OutputsMixin):
             return loss.each()[0]
         if has_outputs(loss) and self._schedule != AUTO:
             loss = loss.for_steps()
-        if not has_outputs(loss) and self.features:
+        if not has_outputs(loss) and self.features is not None:
             self._predictors(loss, 1)
         return loss
 

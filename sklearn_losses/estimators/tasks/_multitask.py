@@ -10,6 +10,7 @@ import numpy as np
 from sklearn_losses._machine._params import (
     BOOLEAN,
     NONE,
+    SEED,
     Instance,
     Interval,
     Options,
@@ -134,6 +135,7 @@ class LinearMultiTask(TasksMixin, BaseLinear):
         "tol": [Interval(0, None, "neither")],
         "max_iter": [Interval(1, None, "left", integer=True)],
         "verbose": [Interval(0, None, "left", integer=True), BOOLEAN],
+        "random_state": SEED,
     }
     positive, bounds = False, None
 

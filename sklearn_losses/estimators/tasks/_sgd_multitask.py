@@ -30,6 +30,7 @@ from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
+from sklearn_losses.estimators._warnings import ignored_parameters
 from sklearn_losses.estimators._watching import publish_curves
 from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
 from sklearn_losses.estimators.outputs._outputs import rows_of
@@ -298,6 +299,15 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         self.t_ = 1.0 + problem.rows.n_rows  # to a stream it is worth its rows
         return self
 
+    def _check_parameters(self, partial):
+        super()._check_parameters(partial)
+        makes_steps = self._schedule != AUTO
+        if not makes_steps:
+            self._solver(partial, SquaredError())  # which refuses what it cannot use
+        if not (partial and hasattr(self, "coef_")):
+            for message in ignored_parameters(self, makes_steps, False):
+                warn_caller(message)
+
     def _check_scheme(self):
         """Refuse weights that the kind of fit does not know."""
         scheme, has_steps = self.weights, self._schedule != AUTO
@@ -334,7 +344,6 @@ class SGDMultiTask(JointSGD, TasksMixin, BaseSGD):
         solver = self._solver(False, loss)
         solver.check(loss)
         solver.check_price(objective.penalty, self.penalty)
-        self._warn_of_ignored(solver, False)
         constants = finite_start(loss, *rows_of(objective)) * self.fit_intercept
         coef = np.zeros((problem.n_outputs, problem.rows.n_features))
         curves = TaskCurves(problem) if self.trace else None

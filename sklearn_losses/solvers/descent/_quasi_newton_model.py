@@ -91,7 +91,7 @@ class QuasiNewtonModel(QuadraticModel):
     def _remember(self, step, change):
         """A pair whose curvature is not positive says nothing of a convex model."""
         along = float(step @ change)
-        if along > 1e-10 * math.sqrt(float(step @ step) * float(change @ change)):
+        if along > 1e-10 * math.sqrt(step @ step) * math.sqrt(change @ change):
             self.steps = [*self.steps, step][-MEMORY:]
             self.changes = [*self.changes, change][-MEMORY:]
 

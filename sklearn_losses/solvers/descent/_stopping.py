@@ -197,7 +197,9 @@ class Tolerance(Stopping):
         """
         missing = reached - (descent.state.value - step.predicted)
         error = max(abs(step.slope_left), 2.0 * abs(missing))
-        return error * error <= SETTINGS.foreseen * step.predicted * step.allowed
+        # Roots, because products of values overflow long before the values do.
+        likely, allowed = SETTINGS.foreseen * step.predicted, step.allowed
+        return error <= math.sqrt(max(likely, 0.0)) * math.sqrt(max(allowed, 0.0))
 
     def judge_move(self, descent, step):
         state, allowed = descent.state, step.allowed

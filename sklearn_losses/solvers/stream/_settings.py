@@ -86,7 +86,7 @@ class WideSettings:
     weak: float = 30
     # Kept rows: a visit permutes them.
     most_rows: int = 10_000
-    # Of X: its square, times as many rows as there may be, is finite.
+    # Of X, or of y: its square, times as many rows as there may be, is finite.
     most_entry: float = 1e140
     # Times as many rows, and the constant is looked for again: it moves with the
     # square root of what is new, by 1% of a standard deviation.

@@ -6,9 +6,11 @@ with very many features, _stream_wide.py.
 
 import numpy as np
 
+from sklearn_losses.losses._links import IdentityLink
 from sklearn_losses.solvers._base import Solver, SolverResult
 from sklearn_losses.solvers._fit_state import start_of
 from sklearn_losses.solvers._residual_scale import chosen_arrays
+from sklearn_losses.solvers.stream._settings import WIDE
 from sklearn_losses.solvers.stream._stream_outputs import OrdinalPast, OutputsPast
 from sklearn_losses.solvers.stream._stream_past import PREFIX, Past
 from sklearn_losses.solvers.stream._stream_wide import WidePast, is_wide
@@ -32,6 +34,7 @@ class Stream(Solver):
     def solve(self, objective, start, train=None, watch=None):
         """Take in the rows of one chunk; see `SGD.solve`. There is nothing to watch."""
         X, *samples = chosen_arrays(objective, train)
+        _refuse_large_targets(objective.loss, *samples[:2], train)
         n_rows = X.shape[0]
         wide = is_wide(objective, start)
         if wide and objective.loss_of(0) is not objective.loss:
@@ -66,6 +69,21 @@ class Stream(Solver):
         state["t"] = start["t"] + n_rows
         n_iter = np.ones(past.n_objectives, dtype=int)
         return SolverResult(coef, intercept, n_iter, True, state)
+
+
+def _refuse_large_targets(loss, y, weight, train):
+    """Raise an error if the squares of residuals overflow: a stream sums them."""
+    is_in_units = loss.task == "regression" and isinstance(loss.link, IdentityLink)
+    if not is_in_units or y.ndim > 1:
+        return
+    sizes = np.abs(y) * np.sqrt(weight)
+    row = int(sizes.argmax())
+    if not sizes[row] < WIDE.most_entry:
+        row = row if train is None else int(train[row])
+        raise ValueError(
+            f"y[{row}] is too large: its square overflows. Divide y by a large number, "
+            "and parameters of the loss that are in units of y by the same."
+        )
 
 
 def forget(state):

@@ -50,6 +50,18 @@ def typical_residual(term, raw):
     return min(max(value / max(slopes, 1e-300), 1e-150), 1e150)
 
 
+def refuse_infinite(loss, *values):
+    """Raise an error if a loss of points is infinite at all that has been tried.
+
+    Of several outputs few rows may leave no finite constant, as one of a variance.
+    """
+    if loss.granularity == "point" and not any(map(math.isfinite, values)):
+        raise ValueError(
+            f"{loss!r} of these rows overflows float64 at their best constant. Divide "
+            "y by a large number, or set the parameters of the loss."
+        )
+
+
 def curvatures(term, raw, h):
     """Those of each row, of shape (n_rows,) or (n_rows, n_outputs, n_outputs)."""
     if term.couples_outputs:

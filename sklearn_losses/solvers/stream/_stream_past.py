@@ -25,6 +25,7 @@ from sklearn_losses.solvers.stream._stream_fit import (
     StreamFit,
     curvatures,
     mean_curvature,
+    refuse_infinite,
     stream_term,
     typical_residual,
 )
@@ -215,6 +216,7 @@ class Past:
         if self.is_exact:
             return not fit.value(theta) <= fit.value(at_constant)
         loss, loss_of_constant = (fit.newest(t, n_new) for t in (theta, at_constant))
+        refuse_infinite(self.objective.loss, loss, loss_of_constant)
         excess = min(loss - loss_of_constant, 1e300)  # nan is as bad
         fading = max(0.0, 1.0 - n_new / self.most)
         self.excess[k] = fading * self.excess[k] + excess
@@ -311,6 +313,7 @@ class Past:
             p = simple.raw(found)
             self.unit[k] = typical_residual(term, p)
             self.stake[k] = (term.value(p) - term.minimum()) / len(p)
+            refuse_infinite(self.objective.loss, self.stake[k])
         return found
 
     def found_constant(self, k, simple):

@@ -16,6 +16,7 @@ from sklearn_losses.solvers._fit_state import coefficients
 from sklearn_losses.solvers.stream._settings import STREAM, WIDE
 from sklearn_losses.solvers.stream._stream_fit import (
     curvatures,
+    refuse_infinite,
     stream_term,
     typical_residual,
 )
@@ -432,8 +433,9 @@ class Ascent:
         if self.visit.is_all:
             return not self.value(theta) <= self.value(self.at_constant)
         newest = self.rows.newest(n_new), slice(-n_new, None)
-        excess = self.loss_of(theta, *newest) - self.loss_of(self.at_constant, *newest)
-        excess = min(excess, 1e300)  # nan is as bad
+        found, constant = (self.loss_of(t, *newest) for t in (theta, self.at_constant))
+        refuse_infinite(past.objective.loss, found, constant)
+        excess = min(found - constant, 1e300)  # nan is as bad
         fading = max(0.0, 1.0 - n_new / STREAM.most_rows)
         past.excess[k] = fading * past.excess[k] + excess
         if past.n_seen < past.n_trusted:

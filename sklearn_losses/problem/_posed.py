@@ -14,10 +14,12 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.recfunctions import structured_to_unstructured
 from scipy import sparse
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
+from sklearn_losses.losses._targets import survival_intervals
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._blocks import RowBlocks, pooled, statistics, units_of
 from sklearn_losses.problem._objective import Objective, Targets
@@ -28,6 +30,7 @@ FEW, ROWS_PER_COEF = 20_000, 50  # of them are enough
 TOGETHER = 256  # blocks of which no more is kept than of one
 SUMS = "n_rows", "n_bytes", "mark", "mass", "n_groups"
 MARKED = 64  # targets that tell a block from another one
+TIMES = {"time", "upper"}  # fields that tell targets of survival from other pairs
 
 CHANGED = (
     "The blocks have changed between two passes over them, as random numbers do that "
@@ -68,10 +71,7 @@ def data_of(block):
     X, y, weight, offset, groups = (*block, None, None, None)[:5]
     X = _rows_of(X)
     n = X.shape[0]
-    if len(getattr(y, "columns", ())) > 1:  # as those of times and events
-        y = y.to_records(index=False)
-    y = np.asarray(y)
-    y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
+    y = target_of(y)
     weight, offset = (np.full(n, a) if np.isscalar(a) else a for a in (weight, offset))
     groups = None if groups is None else np.asarray(groups).reshape(len(groups))
     others = ("sample_weight", weight), ("offset", offset), ("groups", groups)
@@ -81,13 +81,38 @@ def data_of(block):
                 f"{name} has {len(array)} rows and X has {n}. Cut them into the same "
                 "blocks."
             )
-    if y.ndim != 1:
-        raise ValueError(f"y must have one column. Got the shape {y.shape}.")
     if weight is not None:
         weight = np.ascontiguousarray(weight, dtype=np.float64).reshape(n)
     if offset is not None:
         offset = np.ascontiguousarray(offset, dtype=np.float64).reshape(n, -1)
     return Data(X, y, weight, offset, groups)
+
+
+def target_of(y):
+    """The targets of a block as an array; of a frame, as of times and events, named."""
+    if len(getattr(y, "columns", ())) > 1:
+        y = y.to_records(index=False)
+    y = np.asarray(y)
+    return y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def check_one_column(y):
+    """Refuse targets of several columns, where one is all that is taken."""
+    if y.ndim != 1:
+        raise ValueError(f"y must have one column. Got the shape {y.shape}.")
+
+
+def numbers_of(y, loss):
+    """Targets of a regression as float64; of two columns, where the loss takes them."""
+    if y.dtype.names and getattr(loss, "y_size", 1) == 2:
+        is_time = not TIMES.isdisjoint(y.dtype.names)
+        y = survival_intervals(y) if is_time else structured_to_unstructured(y)
+    if y.dtype.names:
+        fields = ", ".join(y.dtype.names)
+        raise ValueError(f"y must have one column. Got the fields {fields}.")
+    if getattr(loss, "y_size", 1) == 1:
+        check_one_column(y)
+    return np.ascontiguousarray(y, dtype=np.float64)
 
 
 def _rows_of(X):
@@ -357,33 +382,50 @@ def looked_at(block, see, *args):
 
 
 def _look(data, loss, has_labels, centre, n_blocks, seed):
+    if data.groups is not None:
+        raise ValueError(
+            f"there are groups, or strata, and {loss!r} compares no rows with each "
+            "other. Leave them out; what tells them apart may be features of X."
+        )
     found, y = look_at_rows(data, centre), data.y
     if has_labels:
+        check_one_column(y)
         found.labels, found.of_labels = _labels(y, data.weight)
     else:
-        y = np.ascontiguousarray(y, dtype=np.float64)
+        y = numbers_of(y, loss)
         loss.check_targets(y, name="y")
     found.sample = _sample(data._replace(y=y), n_blocks, seed)
     if loss.task == "ordinal":  # whose outputs lie between classes: each needs some
-        found.sample = _with_all_labels(found.sample, data, found)
+        found.sample = _with_all_kinds(found.sample, data, _itself)
+    elif y.ndim == 2:  # of which some may have an end that is infinite
+        found.sample = _with_all_kinds(found.sample, data._replace(y=y), _ends_of)
     return found
 
 
-def _with_all_labels(sample, data, found):
-    """A sample with a row of each label that has none in it, for all of that label."""
+def _itself(y):
+    return y
+
+
+def _ends_of(y):
+    """Which ends of intervals are finite, as a number."""
+    return np.isfinite(y) @ [1.0, 2.0]
+
+
+def _with_all_kinds(sample, data, kind_of):
+    """A sample with a row of each kind that has none in it, for all of that kind."""
     if sample is None:
         return None
-    missing = ~np.isin(found.labels, sample.y) & (found.of_labels > 0)
-    if not missing.any():
-        return sample
+    kinds, codes = _labels_and_codes(kind_of(data.y))
     weight = np.ones(len(data.y)) if data.weight is None else data.weight
-    rows = [
-        int(np.argmax((data.y == label) & (weight > 0)))
-        for label in found.labels[missing]
-    ]
+    of_kinds = np.bincount(codes, weight, len(kinds))
+    missing = np.flatnonzero(~np.isin(kinds, kind_of(sample.y)) & (of_kinds > 0))
+    if len(missing) == 0:
+        return sample
+    rows = [int(np.argmax((codes == k) & (weight > 0))) for k in missing]
     offset = None if data.offset is None else data.offset[rows]
-    more = Data(data.X[rows], data.y[rows], found.of_labels[missing], offset)
-    return _joined([sample, more])
+    return _joined(
+        [sample, Data(data.X[rows], data.y[rows], of_kinds[missing], offset)]
+    )
 
 
 def look_at_rows(data, centre):

@@ -10,6 +10,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.problem._posed import numbers_of
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class OutputsPose:
             k = np.searchsorted(self.labels, y)
             y, each = self.codes[k], self.factors[k]
             weight = each if weight is None else weight * each
-        y = np.ascontiguousarray(y, dtype=np.float64)
+        y = numbers_of(y, self.loss)
         return OutputsObjective(
             *(self.loss, Rows(data.X), Targets(y), weight),
             self.total_weight if total_weight is None else total_weight,

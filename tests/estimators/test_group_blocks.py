@@ -209,7 +209,7 @@ NAMES = np.array([f"query {g}" for g in GROUPS])
             "nothing to compare among n_samples=1000",
         ),
         (LinearRanker(LambdaRank()), cut(X, RELEVANCE), "fits the orders of all rows"),
-        (LinearSurvival(WeibullAFT()), cut(X, TARGET), "cannot use|columns"),
+        (LinearSurvival(WeibullAFT()), cut(X, TARGET), "Block 0: there are groups"),
         (
             LinearSurvival(),
             cut(X, survival_target(RNG.integers(0, 3, N), TIME)),

@@ -8,6 +8,8 @@ from sklearn.base import clone
 from sklearn_losses import (
     AllThreshold,
     BetaBinomial,
+    BinomialTrials,
+    Censored,
     CumulativeProbit,
     GammaDistribution,
     GaussianDistribution,
@@ -15,12 +17,15 @@ from sklearn_losses import (
     LaplaceDistribution,
     LinearOrdinalClassifier,
     LinearRegressor,
+    LinearSurvival,
     NegativeBinomial,
     Quantiles,
     RowBlocks,
     StoredBlocks,
+    WeibullAFT,
     ZeroInflated,
     loss_scorer,
+    survival_target,
 )
 
 RNG = np.random.default_rng(0)
@@ -32,6 +37,11 @@ SIZES = ["small", "medium", "large", "huge"]
 LABELS = np.array(SIZES)[np.digitize(RAW, [-2.0, 0.0, 3.0])]
 WEIGHT = RNG.integers(0, 3, size=N).astype(float)
 OFFSET = 0.1 * RNG.normal(size=N)
+SEEN = RNG.uniform(size=N) < 0.6
+ENDS = np.column_stack([RAW, np.where(SEEN, RAW, np.inf)])
+TIMES = survival_target(SEEN, np.exp(RAW / 4))
+WON = RNG.binomial(5, 1 / (1 + np.exp(-RAW / 4)))
+TRIALS = np.column_stack([WON, 5.0 - WON])
 
 ORDINAL = LinearOrdinalClassifier(categories=SIZES)
 MODELS = {
@@ -56,6 +66,11 @@ MODELS = {
     "gamma": (LinearRegressor(GammaDistribution(), alpha=0.01), np.exp(RAW / 4)),
     "counts": (LinearRegressor(NegativeBinomial(dispersion="mle")), COUNTS),
     "zeros": (LinearRegressor(ZeroInflated()), COUNTS),
+    "times": (LinearSurvival(WeibullAFT()), TIMES),
+    "one scale": (LinearSurvival(WeibullAFT(scale=1.0), penalty="l1"), TIMES),
+    "intervals": (LinearRegressor(Censored()), ENDS),
+    "trials": (LinearRegressor(BinomialTrials()), TRIALS),
+    "varying trials": (LinearRegressor(BetaBinomial(), alpha=0.1), TRIALS),
 }
 
 
@@ -87,7 +102,9 @@ def numbers_of(model):
 @pytest.mark.parametrize("name", MODELS)
 def test_numbers_are_those_of_all_rows(name, given):
     model, y = MODELS[name]
-    here = clone(model).set_params(tol=1e-12).fit(X, y, given[0], given[1])
+    weight, offset = given
+    here = clone(model).set_params(tol=1e-12)
+    here.fit(X, y, sample_weight=weight, offset=offset)
     there = clone(model).fit(Elsewhere(X, y, *given))
     wanted, found = numbers_of(here), numbers_of(there)
     np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-9)
@@ -146,6 +163,28 @@ def test_scores_are_sums():
     assert scorer(model, blocks) == pytest.approx(wanted, rel=1e-12)
 
 
+def test_scores_of_intervals_are_likelihoods():
+    model = LinearRegressor(Censored()).fit(Elsewhere(X, ENDS, WEIGHT))
+    wanted = model.score(X, ENDS, WEIGHT)
+    assert model.score(Elsewhere(X, ENDS, WEIGHT)) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_rare_event_is_not_forgotten():
+    rows = RNG.normal(size=(60_000, 2))
+    y = survival_target(np.arange(60_000) % 20_000 == 7, np.exp(rows.sum(axis=1)))
+    model = LinearSurvival(WeibullAFT(scale=1.0), alpha=0.1)
+    there = clone(model).fit(StoredBlocks.arrays(rows, y, n_rows=20_000))
+    here = clone(model).set_params(tol=1e-12).fit(rows, y)
+    np.testing.assert_allclose(there.coef_, here.coef_, atol=1e-9)
+    assert len(there.predict_survival_function(rows[:3])) == 3
+
+
+def test_strata_of_times_are_refused():
+    blocks = StoredBlocks.arrays(X, TIMES, groups=np.zeros(N))
+    with pytest.raises(ValueError, match="Block 0: there are groups, or strata, and Weib"):
+        LinearSurvival(WeibullAFT()).fit(blocks)
+
+
 def test_quantiles_side_by_side():
     model = LinearRegressor(Quantiles([0.2, 0.8], crossing="sort"))
     there = clone(model).fit(Elsewhere(X, RAW))
@@ -161,7 +200,10 @@ def test_quantiles_side_by_side():
     [
         (LinearRegressor(LaplaceDistribution()), RAW, "has kinks beside several"),
         (LinearOrdinalClassifier(AllThreshold(Hinge())), COUNTS > 0, "has kinks"),
-        (LinearRegressor(BetaBinomial()), RAW, "two columns"),
+        (LinearRegressor(BetaBinomial()), ENDS, "Block 0: .*BetaBinomial.* needs"),
+        (LinearRegressor("huber"), TRIALS, "Block 0: y must have one column"),
+        (LinearRegressor("poisson"), TIMES, "Block 0: y must .* event, time"),
+        (LinearOrdinalClassifier(), TRIALS, "Block 0: y must have one column"),
         (LinearRegressor(PARALLEL), RAW, "several outputs|has kinks"),
         (LinearOrdinalClassifier(), np.ones(N), "at least two classes"),
         (LinearOrdinalClassifier(), RAW, "Block 0: Unknown label type: continuous"),

@@ -198,7 +198,7 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
             It is not copied if it is float32 or float64, and C-contiguous or CSR with
-            sorted columns. With `CoxPH` rows may lie elsewhere, if each block of them
+            sorted columns. Rows may lie elsewhere, with `CoxPH` if each block of them
             holds whole strata; see docs/scale.md.
 
         y : array-like of shape (n_samples,)
@@ -247,9 +247,23 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
                 self._warn_of_nobody_else()
             return self
 
+    def _objectives_of_blocks(self, blocks, loss):
+        if not has_outputs(loss):
+            return super()._objectives_of_blocks(blocks, loss)
+        objectives, dtype = LinearOutputs._objectives_of_blocks(self, blocks, loss)
+        some = objectives[0].targets.y
+        self._ends = np.unique(some[np.isfinite(some[:, 1]), 1])
+        return objectives, dtype
+
     def _fit_blocks(self, blocks):
-        """Fit whole strata in blocks; their baselines are found where they are."""
+        """Fit whole strata in blocks; their baselines are found where they are.
+
+        A distribution of times has no baseline, and times that stand for all.
+        """
         self._fit(blocks, None, None, None)
+        if has_outputs(self.loss_):
+            self._strata, self.censoring_ = None, None
+            return self
         vars(self).pop("n_groups_used_")
         self._fit_baselines_of_blocks(blocks, split_strata)
         if not (np.any(self.objective_) or self.coef_.any()):

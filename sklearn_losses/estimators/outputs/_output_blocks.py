@@ -12,16 +12,12 @@ from sklearn_losses.problem._posed_outputs import OutputsPose
 
 def check_outputs_in_blocks(estimator, loss):
     """Refuse losses whose outputs need all rows in one place."""
-    why = None
     if not loss.differentiable:
-        why = "it has kinks beside several outputs"
-    elif loss.y_size != 1:
-        why = "its targets have two columns"
-    if why:
         raise InvalidParameterError(
             f"{type(estimator).__name__} cannot use loss={estimator.loss!r} with rows "
-            f"in blocks, because {why}. Use a smooth loss of one target, numbers for "
-            "the parameters of the loss, or gather the rows (of dask: X.compute())."
+            "in blocks, because it has kinks beside several outputs. Use a smooth "
+            "loss, numbers for the parameters of the loss, or gather the rows (of "
+            "dask: X.compute())."
         )
 
 

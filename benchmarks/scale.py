@@ -197,10 +197,10 @@ def files():
 
 
 NOTES = """
-Files are read from the cache of the operating system here. Memory maps and HDF5 are then
-read faster than two cores sum rows, at some 3.5 GB/s, which is what bounds these fits: from
-a disk reading would. Parquet is decoded on all cores, which sums need, too: reading is half
-of the CPU time of a fit, and three tenths of that turn columns into rows.
+Files are read from the cache of the operating system here. Memory maps and HDF5 are
+then read faster than two cores sum rows, at some 3.5 GB/s, which bounds these fits.
+Parquet is decoded on all cores, which sums need, too: reading is half of the CPU time
+of a fit, and three tenths of that turn columns into rows.
 """
 
 

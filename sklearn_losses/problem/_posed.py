@@ -14,12 +14,11 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.recfunctions import structured_to_unstructured
 from scipy import sparse
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
-from sklearn_losses.losses._targets import survival_intervals
+from sklearn_losses.losses._targets import named, survival_intervals
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._blocks import RowBlocks, pooled, statistics, units_of
 from sklearn_losses.problem._objective import Objective, Targets
@@ -30,7 +29,6 @@ FEW, ROWS_PER_COEF = 20_000, 50  # of them are enough
 TOGETHER = 256  # blocks of which no more is kept than of one
 SUMS = "n_rows", "n_bytes", "mark", "mass", "n_groups"
 MARKED = 64  # targets that tell a block from another one
-TIMES = {"time", "upper"}  # fields that tell targets of survival from other pairs
 
 CHANGED = (
     "The blocks have changed between two passes over them, as random numbers do that "
@@ -84,15 +82,14 @@ def data_of(block):
     if weight is not None:
         weight = np.ascontiguousarray(weight, dtype=np.float64).reshape(n)
     if offset is not None:
-        offset = np.ascontiguousarray(offset, dtype=np.float64).reshape(n, -1)
+        offset = np.ascontiguousarray(offset, dtype=np.float64)
+        offset = offset[:, None] if offset.ndim == 1 else offset
     return Data(X, y, weight, offset, groups)
 
 
 def target_of(y):
-    """The targets of a block as an array; of a frame, as of times and events, named."""
-    if len(getattr(y, "columns", ())) > 1:
-        y = y.to_records(index=False)
-    y = np.asarray(y)
+    """The targets of a block as an array; those of times and events have fields."""
+    y = named(y)
     return y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
 
 
@@ -105,14 +102,18 @@ def check_one_column(y):
 def numbers_of(y, loss):
     """Targets of a regression as float64; of two columns, where the loss takes them."""
     if y.dtype.names and getattr(loss, "y_size", 1) == 2:
-        is_time = not TIMES.isdisjoint(y.dtype.names)
-        y = survival_intervals(y) if is_time else structured_to_unstructured(y)
+        y = survival_intervals(y)
     if y.dtype.names:
         fields = ", ".join(y.dtype.names)
         raise ValueError(f"y must have one column. Got the fields {fields}.")
     if getattr(loss, "y_size", 1) == 1:
         check_one_column(y)
     return np.ascontiguousarray(y, dtype=np.float64)
+
+
+def times_of(y, loss):
+    """The ends of times of survival, of which columns need names."""
+    return survival_intervals(y)
 
 
 def _rows_of(X):
@@ -325,8 +326,8 @@ class Look:
         The labels, and the weight of their rows.
     largest : float
         Of the weights.
-    n_offsets : int
-        The columns of the offset, 0 if there is none.
+    n_offsets, n_targets : int
+        The columns of the offset and of y, 0 if there are none.
     sample : Data or None
         Rows that stand for all, each for as many as its weight says.
     """
@@ -347,22 +348,24 @@ class Look:
     of_labels: np.ndarray | None = None
     largest: float = 1.0
     n_offsets: int = 0
+    n_targets: int = 0
     sample: Data | None = None
 
 
-def look(block, loss, has_labels, centre, n_blocks, seed):
+def look(block, loss, targets, centre, n_blocks, seed):
     """The `Look` of a block.
 
     Parameters
     ----------
     block : tuple
     loss : Loss
-    has_labels : bool
-        Whether y are labels; otherwise they have to be in the domain of the loss.
+    targets : callable or None
+        (y, loss) -> numbers, which have to be in the domain of the loss; None: y are
+        labels.
     centre : bool
     n_blocks, seed : int
     """
-    return looked_at(block, _look, loss, has_labels, centre, n_blocks, seed)
+    return looked_at(block, _look, loss, targets, centre, n_blocks, seed)
 
 
 def looked_at(block, see, *args):
@@ -381,19 +384,20 @@ def looked_at(block, see, *args):
     return found
 
 
-def _look(data, loss, has_labels, centre, n_blocks, seed):
+def _look(data, loss, targets, centre, n_blocks, seed):
     if data.groups is not None:
         raise ValueError(
             f"there are groups, or strata, and {loss!r} compares no rows with each "
             "other. Leave them out; what tells them apart may be features of X."
         )
     found, y = look_at_rows(data, centre), data.y
-    if has_labels:
+    if targets is None:
         check_one_column(y)
         found.labels, found.of_labels = _labels(y, data.weight)
     else:
-        y = numbers_of(y, loss)
+        y = targets(y, loss)
         loss.check_targets(y, name="y")
+    found.n_targets = y.size // len(y)
     found.sample = _sample(data._replace(y=y), n_blocks, seed)
     if loss.task == "ordinal":  # whose outputs lie between classes: each needs some
         found.sample = _with_all_kinds(found.sample, data, _itself)
@@ -595,7 +599,7 @@ def _fitting(looks):
         if not found.n_rows:
             continue
         first, one = (k, found) if one is None else (first, one)
-        for name in ("n_features", "names", "n_offsets"):
+        for name in ("n_features", "names", "n_offsets", "n_targets"):
             here, there = getattr(found, name), getattr(one, name)
             if here != there:
                 raise ValueError(
@@ -622,6 +626,7 @@ def _together(looks):
         n_features=one.n_features,
         names=one.names,
         n_offsets=one.n_offsets,
+        n_targets=one.n_targets,
         dtype=np.result_type(*(found.dtype for found in looks)),
         largest=max(found.largest for found in looks),
         units=pooled([found.units for found in looks]),

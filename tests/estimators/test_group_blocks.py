@@ -1,5 +1,7 @@
 """Rankings and proportional hazards of rows in blocks that have whole groups."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,6 +166,15 @@ def test_files_of_groups(tmp_path):
     here = LinearSurvival(tol=1e-13).fit(X, TARGET, strata=GROUPS)
     assert there.n_features_in_ == 4
     np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-6)
+
+
+def test_blocks_of_dataframes():
+    pd = pytest.importorskip("pandas")
+    of_X, of_y = pd.DataFrame(X, columns=list("abcd")), pd.DataFrame(TARGET)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        there = LinearSurvival().fit(Elsewhere([(of_X, of_y, None, None, GROUPS)]))
+    assert there.feature_names_in_.tolist() == list("abcd")
 
 
 def test_empty_blocks_and_groups_that_say_nothing():

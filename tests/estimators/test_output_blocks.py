@@ -63,6 +63,7 @@ MODELS = {
         LinearRegressor(GaussianDistribution(), features={"scale": [0, 1]}),
         RAW,
     ),
+    "through 0": (LinearRegressor(GaussianDistribution(), fit_intercept=False), RAW),
     "gamma": (LinearRegressor(GammaDistribution(), alpha=0.01), np.exp(RAW / 4)),
     "counts": (LinearRegressor(NegativeBinomial(dispersion="mle")), COUNTS),
     "zeros": (LinearRegressor(ZeroInflated()), COUNTS),
@@ -179,6 +180,32 @@ def test_a_rare_event_is_not_forgotten():
     assert len(there.predict_survival_function(rows[:3])) == 3
 
 
+@pytest.mark.parametrize("is_nullable", [False, True])
+def test_frames_of_times_say_which_column_is_which(is_nullable):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"event": TIMES["event"], "time": TIMES["time"]})
+    frame["event"] = frame["event"].astype("boolean" if is_nullable else float)
+    model = LinearSurvival(WeibullAFT())
+    wanted = model.fit(X, TIMES).coef_
+    np.testing.assert_array_equal(model.fit(X, frame).coef_, wanted)
+    there = clone(model).fit(StoredBlocks([lambda: (X, frame)]))
+    np.testing.assert_allclose(there.coef_, wanted, rtol=1e-6)
+    scorer = loss_scorer(WeibullAFT())
+    assert scorer(model, X, frame) == scorer(model, X, TIMES)
+    assert model.score(X, frame) == model.score(X, TIMES)
+    blocks = StoredBlocks([lambda: (X, frame)])
+    assert scorer(model, blocks) == pytest.approx(scorer(model, X, TIMES), rel=1e-12)
+    censored = LinearRegressor(Censored())
+    of_frame = clone(censored).fit(X, frame).coef_
+    np.testing.assert_array_equal(of_frame, censored.fit(X, TIMES).coef_)
+
+
+def test_times_alone_are_those_of_events():
+    there = LinearSurvival(WeibullAFT()).fit(Elsewhere(X, TIMES["time"]))
+    here = LinearSurvival(WeibullAFT(), tol=1e-12).fit(X, TIMES["time"])
+    np.testing.assert_allclose(there.coef_, here.coef_, atol=1e-9)
+
+
 def test_strata_of_times_are_refused():
     blocks = StoredBlocks.arrays(X, TIMES, groups=np.zeros(N))
     with pytest.raises(ValueError, match="Block 0: there are groups, or strata"):
@@ -204,6 +231,7 @@ def test_quantiles_side_by_side():
         (LinearRegressor("huber"), TRIALS, "Block 0: y must have one column"),
         (LinearRegressor("poisson"), TIMES, "Block 0: y must .* event, time"),
         (LinearOrdinalClassifier(), TRIALS, "Block 0: y must have one column"),
+        (LinearSurvival(WeibullAFT()), ENDS, "Block 0: Times and events must be surv"),
         (LinearRegressor(PARALLEL), RAW, "several outputs|has kinks"),
         (LinearOrdinalClassifier(), np.ones(N), "at least two classes"),
         (LinearOrdinalClassifier(), RAW, "Block 0: Unknown label type: continuous"),

@@ -40,11 +40,13 @@ from sklearn_losses.losses import Loss
 from sklearn_losses.losses._targets import (
     group_codes,
     has_causes,
+    named,
     survival_columns,
     survival_intervals,
 )
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._blocks import RowBlocks
+from sklearn_losses.problem._posed import times_of
 
 AFT = "weibull_aft", "log_normal_aft", "log_logistic_aft", "exponential_aft"
 
@@ -179,6 +181,8 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
         self.verbose = verbose
         self.features = features
 
+    _of_block = staticmethod(times_of)
+
     @property
     def fit_intercept(self) -> bool:
         """Whether there is an intercept: of times; of hazards the baseline has it."""
@@ -202,8 +206,8 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
             holds whole strata; see docs/scale.md.
 
         y : array-like of shape (n_samples,)
-            As from `survival_target` or scikit-survival's Surv. Plain numbers are times
-            of events.
+            As from `survival_target` or scikit-survival's Surv, or a dataframe with
+            such columns. Plain numbers are times of events.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0 of rows; None means 1.
@@ -234,6 +238,7 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
             blocks = blocks_of(*parts)
             if blocks is not None:
                 return self._fit_blocks(blocks)
+            y = named(y)
             if has_outputs(self._resolve_loss()):
                 return self._fit_times(X, y, sample_weight, strata, offset)
             given = _, columns, codes = self._grouped(y, strata)

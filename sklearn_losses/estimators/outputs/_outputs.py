@@ -45,7 +45,7 @@ from sklearn_losses.estimators.outputs._output_blocks import (
 )
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
-from sklearn_losses.losses._targets import survival_intervals
+from sklearn_losses.losses._targets import named, survival_intervals
 from sklearn_losses.losses._tasks import Mapped
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
@@ -146,8 +146,9 @@ def _index_of(owner, column, n_features, names):
 
 def intervals(y, loss):
     """y with two columns where it says which times are those of events."""
-    names = getattr(getattr(y, "dtype", None), "names", None)
-    return survival_intervals(y) if names and loss.y_size > 1 else y
+    if loss.y_size == 1 or named(y).dtype.names is None:
+        return y
+    return survival_intervals(y)
 
 
 def are_pairs(y, loss):
@@ -159,7 +160,8 @@ def _are_intervals(y, loss):
     """Whether targets are more than numbers."""
     if getattr(loss, "y_size", 1) == 1 or not loss.outputs:
         return False
-    return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
+    y = named(y)
+    return y.dtype.names is not None or y.shape[1:] == (2,)
 
 
 def _has_intervals(block, loss):
@@ -219,6 +221,7 @@ class OutputsMixin:
     """Parameters of a loss that are fitted, as numbers or by features."""
 
     _takes_outputs = True
+    _of_block = staticmethod(numbers_of)  # what its targets are to a loss
 
     # ------------------------------------------------------------------ the problem
     def _predictors(self, loss, n_features):
@@ -450,7 +453,7 @@ class OutputsMixin:
         return super().score(blocks)
 
     def _score_of_intervals(self, X, y, sample_weight=None, offset=None):
-        y = numbers_of(target_of(y), self.loss_)
+        y = self._of_block(target_of(y), self.loss_)
         return OutputsMixin.score(self, X, y, sample_weight, offset)
 
     # ------------------------------------------------------------------- predictions
@@ -682,7 +685,7 @@ class LinearOutputs(OutputsMixin):
             self._check_bounds(price_of(self, seen.n_features, True), loss)
             return pose_of_outputs(self, loss, seen.n_features)
 
-        return objectives_of_outputs(self, blocks, loss, False, pose_of)
+        return objectives_of_outputs(self, blocks, loss, self._of_block, pose_of)
 
     def _noncrossing(self, X, y, sample_weight, loss, offset, solves):
         """The objective of quantiles that do not cross on the box of X."""

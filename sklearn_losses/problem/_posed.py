@@ -27,7 +27,7 @@ MOST_LABELS = 1000  # more are hardly labels
 SAMPLED = 1 << 23  # numbers of all rows that stand for the others: 64 MB
 FEW, ROWS_PER_COEF = 20_000, 50  # of them are enough
 TOGETHER = 256  # blocks of which no more is kept than of one
-SUMS = "n_rows", "n_bytes", "mark", "mass", "n_groups"
+SUMS = "n_rows", "n_bytes", "mark", "mass", "n_groups", "n_left"
 MARKED = 64  # targets that tell a block from another one
 
 CHANGED = (
@@ -251,6 +251,8 @@ class PosedBlocks(RowBlocks):
     log : PassLog
     known_units : tuple
         See `mean_and_scale`.
+    n_left : int, default=1
+        Rows with weight that are not among those which stand for all.
     """
 
     blocks: RowBlocks
@@ -258,6 +260,7 @@ class PosedBlocks(RowBlocks):
     mark: int
     log: PassLog
     known_units: tuple
+    n_left: int = 1
 
     def posed(self, **changes):
         """The same rows with another meaning."""
@@ -330,6 +333,8 @@ class Look:
         The columns of the offset and of y, 0 if there are none.
     sample : Data or None
         Rows that stand for all, each for as many as its weight says.
+    n_left : int
+        Rows with weight that are not among these; of groups it is not known.
     """
 
     trouble: str = ""
@@ -350,6 +355,7 @@ class Look:
     n_offsets: int = 0
     n_targets: int = 0
     sample: Data | None = None
+    n_left: int = 1
 
 
 def look(block, loss, targets, centre, n_blocks, seed):
@@ -399,6 +405,8 @@ def _look(data, loss, targets, centre, n_blocks, seed):
         loss.check_targets(y, name="y")
     found.n_targets = y.size // len(y)
     found.sample = _sample(data._replace(y=y), n_blocks, seed)
+    weighted = len(y) if data.weight is None else np.count_nonzero(data.weight)
+    found.n_left = weighted - (0 if found.sample is None else len(found.sample.y))
     if loss.task == "ordinal":  # whose outputs lie between classes: each needs some
         found.sample = _with_all_kinds(found.sample, data, _itself)
     elif y.ndim == 2:  # of which some may have an end that is infinite
@@ -528,7 +536,7 @@ class Overview:
 
     Attributes
     ----------
-    n_rows, n_features, n_bytes, mark, n_offsets, largest, n_groups
+    n_rows, n_features, n_bytes, mark, n_offsets, largest, n_groups, n_left
         As of `Look`.
     dtype : dtype
         float32 if all blocks are.
@@ -550,6 +558,7 @@ class Overview:
     total_weight: float
     largest: float
     n_groups: int
+    n_left: int
     units: tuple
     labels: np.ndarray | None
     of_labels: np.ndarray | None
@@ -583,6 +592,7 @@ def overview(looks):
         found.mass,
         found.largest,
         found.n_groups,
+        found.n_left,
         units_of([found.units]),
         found.labels,
         found.of_labels,

@@ -26,6 +26,7 @@ from sklearn_losses import (
     d2_score,
     loss_scorer,
 )
+from sklearn_losses.problem import _posed
 from sklearn_losses.problem._posed import look, numbers_of, overview
 from sklearn_losses.solvers.descent._exact import polished
 from tests.estimators.test_callbacks import Script
@@ -103,8 +104,19 @@ KINKED = {
 }
 
 
+@pytest.mark.parametrize("name", ["quantile", "hinge"])
+def test_kinks_of_few_rows_are_fitted_here(name):
+    model, y = KINKED[name]
+    there = clone(model).fit(StoredBlocks.arrays(X, y, WEIGHT, OFFSET, n_rows=99))
+    here = clone(model).fit(X, y, WEIGHT, OFFSET)
+    assert there.n_iter_ == 1
+    assert there.gap_ <= 1e-5
+    assert there.objective_ == pytest.approx(here.objective_, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", KINKED)
-def test_objective_is_that_of_all_rows(name):
+def test_objective_is_that_of_all_rows(name, monkeypatch):
+    monkeypatch.setattr(_posed, "FEW", 500)  # of which some stand for all
     model, y = KINKED[name]
     there = clone(model).fit(StoredBlocks.arrays(X, y, n_rows=99))
     here = model.fit(X, y)

@@ -127,7 +127,7 @@ def objectives_of_blocks(estimator, blocks, loss):
         near = pose.objective(seen.sample, price=price)
         total = near.rows.n_rows if near.sample_weight is None else None
         total = float(near.sample_weight.sum()) if total is None else total
-        posed = PosedBlocks(blocks, pose, seen.mark, log, seen.units)
+        posed = PosedBlocks(blocks, pose, seen.mark, log, seen.units, seen.n_left)
         found.append(in_blocks(replace(near, total_weight=total), posed))
     return found, seen.dtype
 

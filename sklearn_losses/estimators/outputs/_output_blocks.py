@@ -2,23 +2,11 @@
 
 from dataclasses import replace
 
-from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses.estimators._parameters import price_of
 from sklearn_losses.estimators.blocks._blocks import check_offsets, seen_of
 from sklearn_losses.problem._blocks_objective import in_blocks
 from sklearn_losses.problem._posed import PosedBlocks, look, numbers_of
 from sklearn_losses.problem._posed_outputs import OutputsPose
-
-
-def check_outputs_in_blocks(estimator, loss):
-    """Refuse losses whose outputs need all rows in one place."""
-    if not loss.differentiable:
-        raise InvalidParameterError(
-            f"{type(estimator).__name__} cannot use loss={estimator.loss!r} with rows "
-            "in blocks, because it has kinks beside several outputs. Use a smooth "
-            "loss, numbers for the parameters of the loss, or gather the rows (of "
-            "dask: X.compute())."
-        )
 
 
 def objectives_of_outputs(estimator, blocks, loss, targets, pose_of):
@@ -31,7 +19,6 @@ def objectives_of_outputs(estimator, blocks, loss, targets, pose_of):
     pose_of : callable
         Of an `Overview`, an `OutputsPose` without S.
     """
-    check_outputs_in_blocks(estimator, loss)
     centre = getattr(estimator, "fit_intercept", True)  # classes have their thresholds
     seen, log = seen_of(estimator, blocks, look, loss, targets, centre)
     check_offsets(type(estimator).__name__, seen.n_offsets, 1)
@@ -44,7 +31,7 @@ def objectives_of_outputs(estimator, blocks, loss, targets, pose_of):
     near = read.objective(seen.sample, price=price)
     weight = near.sample_weight
     total = float(near.rows.n_rows if weight is None else weight.sum())
-    posed = PosedBlocks(blocks, pose, seen.mark, log, seen.units)
+    posed = PosedBlocks(blocks, pose, seen.mark, log, seen.units, seen.n_left)
     return [in_blocks(replace(near, total_weight=total), posed)], seen.dtype
 
 

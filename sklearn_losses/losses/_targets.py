@@ -14,6 +14,7 @@ import numpy as np
 from sklearn_losses._machine._typing import ArrayLike, NDArray
 
 MOST_ABSENT = 4  # times the number of rows may integers be apart
+TIMES = {"time", "upper"}  # fields that tell targets of survival from other pairs
 
 
 def ranking_target(relevance: ArrayLike, groups: ArrayLike | None) -> NDArray[Any]:
@@ -318,6 +319,22 @@ def _relevance(y):
         ) from error
 
 
+def named(y):
+    """A target as an array; a frame whose columns are those of times, with fields."""
+    names = list(getattr(y, "columns", ()))
+    if len(names) < 2 or TIMES.isdisjoint(names):
+        return np.asarray(y)
+    return _structured({str(name): _plain(y[name]) for name in names}, str(names[0]))
+
+
+def _plain(column):
+    """A column of a frame as an array, of numbers where they are objects of pandas."""
+    found = np.asarray(column)
+    if found.dtype != object:
+        return found
+    return _numbers(found, column.name)
+
+
 def survival_intervals(y):
     """Between which ends each time of a survival target lies.
 
@@ -335,7 +352,7 @@ def survival_intervals(y):
     ValueError
         If it has entries or causes, or is none of these.
     """
-    y = np.asarray(y)
+    y = named(y)
     if _are_ends(y):
         return np.column_stack([y["lower"], y["upper"]])
     columns = survival_columns(y)
@@ -360,7 +377,7 @@ def survival_ends(y):
     ends : ndarray of shape (n_samples, 2)
     entry : ndarray of shape (n_samples,)
     """
-    y = np.asarray(y)
+    y = named(y)
     if _are_ends(y):
         return survival_intervals(y), np.full(len(y), -np.inf)
     columns = survival_columns(y)
@@ -377,7 +394,7 @@ def _are_ends(y):
 
 def has_causes(y):
     """Whether a target says which of several events it was."""
-    return "cause" in (getattr(getattr(y, "dtype", None), "names", None) or ())
+    return "cause" in (named(y).dtype.names or ())
 
 
 def of_cause(columns, cause):
@@ -407,7 +424,7 @@ def survival_columns(y, several=False):
     ValueError
         If it is none of these.
     """
-    y = np.asarray(y)
+    y = named(y)
     if y.dtype.names is None:
         if y.ndim != 1:
             raise ValueError(

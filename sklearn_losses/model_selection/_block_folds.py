@@ -22,7 +22,7 @@ from sklearn_losses.estimators.blocks._blocks import check_usable
 from sklearn_losses.losses import SquaredError
 from sklearn_losses.model_selection._folds import Data, last_step, steps_before
 from sklearn_losses.problem._blocks import RowBlocks
-from sklearn_losses.problem._posed import data_of, look, overview
+from sklearn_losses.problem._posed import data_of, look, numbers_of, overview
 
 USUAL = 5  # folds
 
@@ -158,7 +158,7 @@ def census(block, folds, classes):
 
 def look_at_all(blocks, loss, has_labels):
     """The `Overview` of blocks whose y are labels, or targets of a loss."""
-    parts = loss, has_labels, True, max(1, len(blocks)), 0
+    parts = loss, None if has_labels else numbers_of, True, max(1, len(blocks)), 0
     return overview(blocks.map(look, *parts))
 
 

@@ -29,6 +29,11 @@ class InBlocks:
         return self._of_rows(**parts)
 
     @property
+    def is_at_hand(self):
+        """Whether the rows at hand are all rows with weight, as where they are few."""
+        return self.blocks.n_left == 0
+
+    @property
     def sums(self):
         """The blocks, with the loss that this objective has."""
         return self.blocks.posed(loss=self.loss)

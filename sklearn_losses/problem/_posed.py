@@ -18,6 +18,7 @@ from scipy import sparse
 
 from sklearn_losses.design._rows import Rows
 from sklearn_losses.design._structure import check_structure
+from sklearn_losses.losses._targets import named, survival_intervals
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._blocks import RowBlocks, pooled, statistics, units_of
 from sklearn_losses.problem._objective import Objective, Targets
@@ -26,7 +27,7 @@ MOST_LABELS = 1000  # more are hardly labels
 SAMPLED = 1 << 23  # numbers of all rows that stand for the others: 64 MB
 FEW, ROWS_PER_COEF = 20_000, 50  # of them are enough
 TOGETHER = 256  # blocks of which no more is kept than of one
-SUMS = "n_rows", "n_bytes", "mark", "mass", "n_groups"
+SUMS = "n_rows", "n_bytes", "mark", "mass", "n_groups", "n_left"
 MARKED = 64  # targets that tell a block from another one
 
 CHANGED = (
@@ -68,10 +69,7 @@ def data_of(block):
     X, y, weight, offset, groups = (*block, None, None, None)[:5]
     X = _rows_of(X)
     n = X.shape[0]
-    if len(getattr(y, "columns", ())) > 1:  # as those of times and events
-        y = y.to_records(index=False)
-    y = np.asarray(y)
-    y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
+    y = target_of(y)
     weight, offset = (np.full(n, a) if np.isscalar(a) else a for a in (weight, offset))
     groups = None if groups is None else np.asarray(groups).reshape(len(groups))
     others = ("sample_weight", weight), ("offset", offset), ("groups", groups)
@@ -81,13 +79,41 @@ def data_of(block):
                 f"{name} has {len(array)} rows and X has {n}. Cut them into the same "
                 "blocks."
             )
-    if y.ndim != 1:
-        raise ValueError(f"y must have one column. Got the shape {y.shape}.")
     if weight is not None:
         weight = np.ascontiguousarray(weight, dtype=np.float64).reshape(n)
     if offset is not None:
-        offset = np.ascontiguousarray(offset, dtype=np.float64).reshape(n, -1)
+        offset = np.ascontiguousarray(offset, dtype=np.float64)
+        offset = offset[:, None] if offset.ndim == 1 else offset
     return Data(X, y, weight, offset, groups)
+
+
+def target_of(y):
+    """The targets of a block as an array; those of times and events have fields."""
+    y = named(y)
+    return y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def check_one_column(y):
+    """Refuse targets of several columns, where one is all that is taken."""
+    if y.ndim != 1:
+        raise ValueError(f"y must have one column. Got the shape {y.shape}.")
+
+
+def numbers_of(y, loss):
+    """Targets of a regression as float64; of two columns, where the loss takes them."""
+    if y.dtype.names and getattr(loss, "y_size", 1) == 2:
+        y = survival_intervals(y)
+    if y.dtype.names:
+        fields = ", ".join(y.dtype.names)
+        raise ValueError(f"y must have one column. Got the fields {fields}.")
+    if getattr(loss, "y_size", 1) == 1:
+        check_one_column(y)
+    return np.ascontiguousarray(y, dtype=np.float64)
+
+
+def times_of(y, loss):
+    """The ends of times of survival, of which columns need names."""
+    return survival_intervals(y)
 
 
 def _rows_of(X):
@@ -225,6 +251,8 @@ class PosedBlocks(RowBlocks):
     log : PassLog
     known_units : tuple
         See `mean_and_scale`.
+    n_left : int, default=1
+        Rows with weight that are not among those which stand for all.
     """
 
     blocks: RowBlocks
@@ -232,6 +260,7 @@ class PosedBlocks(RowBlocks):
     mark: int
     log: PassLog
     known_units: tuple
+    n_left: int = 1
 
     def posed(self, **changes):
         """The same rows with another meaning."""
@@ -300,10 +329,12 @@ class Look:
         The labels, and the weight of their rows.
     largest : float
         Of the weights.
-    n_offsets : int
-        The columns of the offset, 0 if there is none.
+    n_offsets, n_targets : int
+        The columns of the offset and of y, 0 if there are none.
     sample : Data or None
         Rows that stand for all, each for as many as its weight says.
+    n_left : int
+        Rows with weight that are not among these; of groups it is not known.
     """
 
     trouble: str = ""
@@ -322,22 +353,25 @@ class Look:
     of_labels: np.ndarray | None = None
     largest: float = 1.0
     n_offsets: int = 0
+    n_targets: int = 0
     sample: Data | None = None
+    n_left: int = 1
 
 
-def look(block, loss, has_labels, centre, n_blocks, seed):
+def look(block, loss, targets, centre, n_blocks, seed):
     """The `Look` of a block.
 
     Parameters
     ----------
     block : tuple
     loss : Loss
-    has_labels : bool
-        Whether y are labels; otherwise they have to be in the domain of the loss.
+    targets : callable or None
+        (y, loss) -> numbers, which have to be in the domain of the loss; None: y are
+        labels.
     centre : bool
     n_blocks, seed : int
     """
-    return looked_at(block, _look, loss, has_labels, centre, n_blocks, seed)
+    return looked_at(block, _look, loss, targets, centre, n_blocks, seed)
 
 
 def looked_at(block, see, *args):
@@ -356,34 +390,54 @@ def looked_at(block, see, *args):
     return found
 
 
-def _look(data, loss, has_labels, centre, n_blocks, seed):
+def _look(data, loss, targets, centre, n_blocks, seed):
+    if data.groups is not None:
+        raise ValueError(
+            f"there are groups, or strata, and {loss!r} compares no rows with each "
+            "other. Leave them out; what tells them apart may be features of X."
+        )
     found, y = look_at_rows(data, centre), data.y
-    if has_labels:
+    if targets is None:
+        check_one_column(y)
         found.labels, found.of_labels = _labels(y, data.weight)
     else:
-        y = np.ascontiguousarray(y, dtype=np.float64)
+        y = targets(y, loss)
         loss.check_targets(y, name="y")
+    found.n_targets = y.size // len(y)
     found.sample = _sample(data._replace(y=y), n_blocks, seed)
+    weighted = len(y) if data.weight is None else np.count_nonzero(data.weight)
+    found.n_left = weighted - (0 if found.sample is None else len(found.sample.y))
     if loss.task == "ordinal":  # whose outputs lie between classes: each needs some
-        found.sample = _with_all_labels(found.sample, data, found)
+        found.sample = _with_all_kinds(found.sample, data, _itself)
+    elif y.ndim == 2:  # of which some may have an end that is infinite
+        found.sample = _with_all_kinds(found.sample, data._replace(y=y), _ends_of)
     return found
 
 
-def _with_all_labels(sample, data, found):
-    """A sample with a row of each label that has none in it, for all of that label."""
+def _itself(y):
+    return y
+
+
+def _ends_of(y):
+    """Which ends of intervals are finite, as a number."""
+    return np.isfinite(y) @ [1.0, 2.0]
+
+
+def _with_all_kinds(sample, data, kind_of):
+    """A sample with a row of each kind that has none in it, for all of that kind."""
     if sample is None:
         return None
-    missing = ~np.isin(found.labels, sample.y) & (found.of_labels > 0)
-    if not missing.any():
-        return sample
+    kinds, codes = _labels_and_codes(kind_of(data.y))
     weight = np.ones(len(data.y)) if data.weight is None else data.weight
-    rows = [
-        int(np.argmax((data.y == label) & (weight > 0)))
-        for label in found.labels[missing]
-    ]
+    of_kinds = np.bincount(codes, weight, len(kinds))
+    missing = np.flatnonzero(~np.isin(kinds, kind_of(sample.y)) & (of_kinds > 0))
+    if len(missing) == 0:
+        return sample
+    rows = [int(np.argmax((codes == k) & (weight > 0))) for k in missing]
     offset = None if data.offset is None else data.offset[rows]
-    more = Data(data.X[rows], data.y[rows], found.of_labels[missing], offset)
-    return _joined([sample, more])
+    return _joined(
+        [sample, Data(data.X[rows], data.y[rows], of_kinds[missing], offset)]
+    )
 
 
 def look_at_rows(data, centre):
@@ -482,7 +536,7 @@ class Overview:
 
     Attributes
     ----------
-    n_rows, n_features, n_bytes, mark, n_offsets, largest, n_groups
+    n_rows, n_features, n_bytes, mark, n_offsets, largest, n_groups, n_left
         As of `Look`.
     dtype : dtype
         float32 if all blocks are.
@@ -504,6 +558,7 @@ class Overview:
     total_weight: float
     largest: float
     n_groups: int
+    n_left: int
     units: tuple
     labels: np.ndarray | None
     of_labels: np.ndarray | None
@@ -537,6 +592,7 @@ def overview(looks):
         found.mass,
         found.largest,
         found.n_groups,
+        found.n_left,
         units_of([found.units]),
         found.labels,
         found.of_labels,
@@ -553,7 +609,7 @@ def _fitting(looks):
         if not found.n_rows:
             continue
         first, one = (k, found) if one is None else (first, one)
-        for name in ("n_features", "names", "n_offsets"):
+        for name in ("n_features", "names", "n_offsets", "n_targets"):
             here, there = getattr(found, name), getattr(one, name)
             if here != there:
                 raise ValueError(
@@ -580,6 +636,7 @@ def _together(looks):
         n_features=one.n_features,
         names=one.names,
         n_offsets=one.n_offsets,
+        n_targets=one.n_targets,
         dtype=np.result_type(*(found.dtype for found in looks)),
         largest=max(found.largest for found in looks),
         units=pooled([found.units for found in looks]),

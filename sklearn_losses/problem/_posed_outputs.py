@@ -10,6 +10,7 @@ from sklearn_losses.design._rows import Rows
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.problem._objective import Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.problem._posed import numbers_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class OutputsPose:
     n_outputs : int
     fit_intercept : bool
     predictors : Predictors
+    targets : callable
+        (y, loss) -> numbers.
     total_weight : float
         S, of all blocks.
     labels : ndarray or None
@@ -34,6 +37,7 @@ class OutputsPose:
     n_outputs: int
     fit_intercept: bool
     predictors: Predictors
+    targets: Any = numbers_of
     total_weight: float = 1.0
     labels: np.ndarray | None = None
     codes: np.ndarray | None = None
@@ -46,7 +50,7 @@ class OutputsPose:
             k = np.searchsorted(self.labels, y)
             y, each = self.codes[k], self.factors[k]
             weight = each if weight is None else weight * each
-        y = np.ascontiguousarray(y, dtype=np.float64)
+        y = self.targets(y, self.loss)
         return OutputsObjective(
             *(self.loss, Rows(data.X), Targets(y), weight),
             self.total_weight if total_weight is None else total_weight,

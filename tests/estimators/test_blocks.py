@@ -26,7 +26,8 @@ from sklearn_losses import (
     d2_score,
     loss_scorer,
 )
-from sklearn_losses.problem._posed import look, overview
+from sklearn_losses.problem import _posed
+from sklearn_losses.problem._posed import look, numbers_of, overview
 from sklearn_losses.solvers.descent._exact import polished
 from tests.estimators.test_callbacks import Script
 
@@ -103,8 +104,19 @@ KINKED = {
 }
 
 
+@pytest.mark.parametrize("name", ["quantile", "hinge"])
+def test_kinks_of_few_rows_are_fitted_here(name):
+    model, y = KINKED[name]
+    there = clone(model).fit(StoredBlocks.arrays(X, y, WEIGHT, OFFSET, n_rows=99))
+    here = clone(model).fit(X, y, WEIGHT, OFFSET)
+    assert there.n_iter_ == 1
+    assert there.gap_ <= 1e-5
+    assert there.objective_ == pytest.approx(here.objective_, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", KINKED)
-def test_objective_is_that_of_all_rows(name):
+def test_objective_is_that_of_all_rows(name, monkeypatch):
+    monkeypatch.setattr(_posed, "FEW", 500)  # of which some stand for all
     model, y = KINKED[name]
     there = clone(model).fit(StoredBlocks.arrays(X, y, n_rows=99))
     here = model.fit(X, y)
@@ -244,6 +256,14 @@ def test_warm_start_takes_no_more_passes():
     n_iter, coef = model.fit(blocks).n_iter_, model.coef_
     assert model.fit(blocks).n_iter_ <= n_iter
     np.testing.assert_allclose(model.coef_, coef, rtol=1e-11)
+
+
+def test_an_empty_block_has_no_offset():
+    blocks = [(X[:0], RAW[:0], None, OFFSET[:0])]
+    blocks += list(StoredBlocks.arrays(X, RAW, None, OFFSET, n_rows=300).map(tuple))
+    model = LinearRegressor().fit(Elsewhere(blocks))
+    wanted = LinearRegressor(tol=1e-12).fit(X, RAW, offset=OFFSET).coef_
+    np.testing.assert_allclose(model.coef_, wanted, rtol=1e-9)
 
 
 def test_scores_are_sums():
@@ -446,7 +466,7 @@ def test_memory_does_not_grow_with_the_rows(n_blocks):
 
 def test_nothing_of_a_block_is_kept():
     def peak(n_blocks):
-        parts = (X[:20], RAW[:20]), Huber(), False, True, n_blocks, 0
+        parts = (X[:20], RAW[:20]), Huber(), numbers_of, True, n_blocks, 0
         tracemalloc.start()
         overview(look(*parts) for _ in range(n_blocks))
         found = tracemalloc.get_traced_memory()[1]

@@ -1,5 +1,7 @@
 """Rankings and proportional hazards of rows in blocks that have whole groups."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -166,6 +168,15 @@ def test_files_of_groups(tmp_path):
     np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-6)
 
 
+def test_blocks_of_dataframes():
+    pd = pytest.importorskip("pandas")
+    of_X, of_y = pd.DataFrame(X, columns=list("abcd")), pd.DataFrame(TARGET)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        there = LinearSurvival().fit(Elsewhere([(of_X, of_y, None, None, GROUPS)]))
+    assert there.feature_names_in_.tolist() == list("abcd")
+
+
 def test_empty_blocks_and_groups_that_say_nothing():
     blocks = cut(X, RELEVANCE)
     nothing = tuple(None if part is None else part[:0] for part in blocks[0])
@@ -209,7 +220,7 @@ NAMES = np.array([f"query {g}" for g in GROUPS])
             "nothing to compare among n_samples=1000",
         ),
         (LinearRanker(LambdaRank()), cut(X, RELEVANCE), "fits the orders of all rows"),
-        (LinearSurvival(WeibullAFT()), cut(X, TARGET), "cannot use|columns"),
+        (LinearSurvival(WeibullAFT()), cut(X, TARGET), "Block 0: there are groups"),
         (
             LinearSurvival(),
             cut(X, survival_target(RNG.integers(0, 3, N), TIME)),

@@ -27,6 +27,7 @@ from sklearn_losses.problem._posed import (
     Pose,
     PosedBlocks,
     look,
+    numbers_of,
     overview,
 )
 
@@ -112,7 +113,7 @@ def objectives_of_blocks(estimator, blocks, loss):
     """
     check_usable(estimator, loss)
     owner, centre = type(estimator).__name__, estimator.fit_intercept
-    parts = look, loss, is_classifier(estimator), centre
+    parts = look, loss, None if is_classifier(estimator) else numbers_of, centre
     seen, log = seen_of(estimator, blocks, *parts)
     pose = Pose(loss, 1, centre, seen.total_weight)
     poses = [pose]
@@ -126,7 +127,7 @@ def objectives_of_blocks(estimator, blocks, loss):
         near = pose.objective(seen.sample, price=price)
         total = near.rows.n_rows if near.sample_weight is None else None
         total = float(near.sample_weight.sum()) if total is None else total
-        posed = PosedBlocks(blocks, pose, seen.mark, log, seen.units)
+        posed = PosedBlocks(blocks, pose, seen.mark, log, seen.units, seen.n_left)
         found.append(in_blocks(replace(near, total_weight=total), posed))
     return found, seen.dtype
 

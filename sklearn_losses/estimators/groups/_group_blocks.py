@@ -19,7 +19,7 @@ from sklearn_losses.losses._targets import (
     survival_columns,
 )
 from sklearn_losses.problem._blocks_objective import in_blocks
-from sklearn_losses.problem._posed import PosedBlocks
+from sklearn_losses.problem._posed import PosedBlocks, check_one_column
 from sklearn_losses.problem._posed_groups import (
     GroupPose,
     WholeGroups,
@@ -29,6 +29,7 @@ from sklearn_losses.problem._posed_groups import (
 
 def split_queries(y, groups):
     """Relevances as a column, codes of queries, their ids; are these of a block?"""
+    check_one_column(y)
     relevance, codes = split_ranking(y, groups)
     if codes is None:
         raise ValueError(

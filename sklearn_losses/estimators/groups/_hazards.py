@@ -23,7 +23,7 @@ from sklearn_losses.estimators.scores._groups import (
     warn_of_pooled_strata,
 )
 from sklearn_losses.estimators.scores._survival import kaplan_meier, list_of_times
-from sklearn_losses.losses._targets import of_cause, survival_columns
+from sklearn_losses.losses._targets import named, of_cause, survival_columns
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._posed import data_of
 
@@ -421,7 +421,8 @@ class BaselinesOfBlock:
             return None
         columns, codes, strata, _ = self.split(data.y, data.groups)
         offset = 0.0 if data.offset is None else data.offset[:, 0]
-        raw = self.model._raw(data.X, offset)[:, 0]
+        X = block[0] if hasattr(block[0], "iloc") else data.X
+        raw = self.model._raw(X, offset)[:, 0]
         weight = np.ones(len(raw)) if data.weight is None else data.weight
         order = np.argsort(columns[:, 0])
         order = order[weight[order] > 0]
@@ -442,7 +443,7 @@ def _at_mean(found, raw, weight):
 
 def flat(y):
     """A column of times as a row of them."""
-    found = np.asarray(y)
+    found = named(y)
     is_column = found.dtype.names is None and found.ndim == 2 and found.shape[1] == 1
     return found[:, 0] if is_column else found
 

@@ -40,11 +40,13 @@ from sklearn_losses.losses import Loss
 from sklearn_losses.losses._targets import (
     group_codes,
     has_causes,
+    named,
     survival_columns,
     survival_intervals,
 )
 from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._blocks import RowBlocks
+from sklearn_losses.problem._posed import times_of
 
 AFT = "weibull_aft", "log_normal_aft", "log_logistic_aft", "exponential_aft"
 
@@ -179,6 +181,8 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
         self.verbose = verbose
         self.features = features
 
+    _of_block = staticmethod(times_of)
+
     @property
     def fit_intercept(self) -> bool:
         """Whether there is an intercept: of times; of hazards the baseline has it."""
@@ -198,12 +202,12 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), or blocks
             It is not copied if it is float32 or float64, and C-contiguous or CSR with
-            sorted columns. With `CoxPH` rows may lie elsewhere, if each block of them
+            sorted columns. Rows may lie elsewhere, with `CoxPH` if each block of them
             holds whole strata; see docs/scale.md.
 
         y : array-like of shape (n_samples,)
-            As from `survival_target` or scikit-survival's Surv. Plain numbers are times
-            of events.
+            As from `survival_target` or scikit-survival's Surv, or a dataframe with
+            such columns. Plain numbers are times of events.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0 of rows; None means 1.
@@ -234,6 +238,7 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
             blocks = blocks_of(*parts)
             if blocks is not None:
                 return self._fit_blocks(blocks)
+            y = named(y)
             if has_outputs(self._resolve_loss()):
                 return self._fit_times(X, y, sample_weight, strata, offset)
             given = _, columns, codes = self._grouped(y, strata)
@@ -247,9 +252,23 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
                 self._warn_of_nobody_else()
             return self
 
+    def _objectives_of_blocks(self, blocks, loss):
+        if not has_outputs(loss):
+            return super()._objectives_of_blocks(blocks, loss)
+        objectives, dtype = LinearOutputs._objectives_of_blocks(self, blocks, loss)
+        some = objectives[0].targets.y
+        self._ends = np.unique(some[np.isfinite(some[:, 1]), 1])
+        return objectives, dtype
+
     def _fit_blocks(self, blocks):
-        """Fit whole strata in blocks; their baselines are found where they are."""
+        """Fit whole strata in blocks; their baselines are found where they are.
+
+        A distribution of times has no baseline, and times that stand for all.
+        """
         self._fit(blocks, None, None, None)
+        if has_outputs(self.loss_):
+            self._strata, self.censoring_ = None, None
+            return self
         vars(self).pop("n_groups_used_")
         self._fit_baselines_of_blocks(blocks, split_strata)
         if not (np.any(self.objective_) or self.coef_.any()):

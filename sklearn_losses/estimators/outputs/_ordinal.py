@@ -208,7 +208,7 @@ class LinearOrdinalClassifier(OrdinalMixin, BaseLinear):
         return [objective], X.dtype
 
     def _objectives_of_blocks(self, blocks, loss):
-        return objectives_of_outputs(self, blocks, loss, True, self._pose_of)
+        return objectives_of_outputs(self, blocks, loss, None, self._pose_of)
 
     def _pose_of(self, seen):
         """What rows in blocks mean, of the labels that they have."""

@@ -29,7 +29,12 @@ from sklearn_losses.estimators._validation import (
     check_weights,
     warn_caller,
 )
-from sklearn_losses.estimators.blocks._lazy import lazy_of_collections
+from sklearn_losses.estimators.blocks._blocks import blocks_of
+from sklearn_losses.estimators.blocks._lazy import (
+    Score,
+    lazy_of_collections,
+    mean_of_blocks,
+)
 from sklearn_losses.estimators.outputs._noncrossing import (
     NoncrossingObjective,
     noncrossing_objective,
@@ -40,11 +45,12 @@ from sklearn_losses.estimators.outputs._output_blocks import (
 )
 from sklearn_losses.losses import Quantile, Quantiles
 from sklearn_losses.losses._arguments import moderate_weight
-from sklearn_losses.losses._targets import survival_intervals
+from sklearn_losses.losses._targets import named, survival_intervals
 from sklearn_losses.losses._tasks import Mapped
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._outputs import OutputsObjective
+from sklearn_losses.problem._posed import numbers_of, target_of
 from sklearn_losses.problem._posed_outputs import of_location
 from sklearn_losses.solvers._base import finish
 from sklearn_losses.solvers.descent._certified import (
@@ -140,8 +146,9 @@ def _index_of(owner, column, n_features, names):
 
 def intervals(y, loss):
     """y with two columns where it says which times are those of events."""
-    names = getattr(getattr(y, "dtype", None), "names", None)
-    return survival_intervals(y) if names and loss.y_size > 1 else y
+    if loss.y_size == 1 or named(y).dtype.names is None:
+        return y
+    return survival_intervals(y)
 
 
 def are_pairs(y, loss):
@@ -153,7 +160,12 @@ def _are_intervals(y, loss):
     """Whether targets are more than numbers."""
     if getattr(loss, "y_size", 1) == 1 or not loss.outputs:
         return False
-    return np.asarray(y).dtype.names is not None or np.asarray(y).shape[1:] == (2,)
+    y = named(y)
+    return y.dtype.names is not None or y.shape[1:] == (2,)
+
+
+def _has_intervals(block, loss):
+    return _are_intervals(target_of(block[1]), loss)
 
 
 def _has_distribution(estimator):
@@ -209,6 +221,7 @@ class OutputsMixin:
     """Parameters of a loss that are fitted, as numbers or by features."""
 
     _takes_outputs = True
+    _of_block = staticmethod(numbers_of)  # what its targets are to a loss
 
     # ------------------------------------------------------------------ the problem
     def _predictors(self, loss, n_features):
@@ -414,24 +427,34 @@ class OutputsMixin:
         float
         """
         loss = getattr(self, "loss_", None)
+        blocks = blocks_of(type(self).__name__, X, y, sample_weight, offset)
+        if blocks is not None:
+            return self._score_of_blocks(blocks, loss)
         if _are_intervals(y, loss):
             y, raw = self._targets_and_outputs(X, y, loss, offset)
             return -loss.mean(y, raw, sample_weight)
         if not isinstance(loss, Quantiles):
             return super().score(X, y, sample_weight, offset)
-        if isinstance(X, RowBlocks):
-            raise TypeError(
-                f"{type(self).__name__}.score of {loss!r} needs rows in one place, "
-                "because constants have several outputs. Use loss_scorer(loss)."
-            )
-        refuse_collection(X, "X")
-        refuse_collection(y, "y")
         y, mean = np.asarray(y, dtype=np.float64), Quantiles(loss.levels).mean
         predicted = np.asarray(self.predict(X, offset), dtype=np.float64)
         best = Quantiles(loss.levels).optimal_constant(y, sample_weight)
         constant = mean(y, np.tile(best, (len(y), 1)), sample_weight)
         saved = constant - mean(y, predicted, sample_weight)
         return float(saved / constant) if constant > 0 else float(saved == 0)
+
+    def _score_of_blocks(self, blocks, loss):
+        if isinstance(loss, Quantiles):
+            raise TypeError(
+                f"{type(self).__name__}.score of {loss!r} needs rows in one place, "
+                "because constants have several outputs. Use loss_scorer(loss)."
+            )
+        if loss is not None and any(blocks.map(_has_intervals, loss)):
+            return mean_of_blocks(blocks, Score(self, "_score_of_intervals"))
+        return super().score(blocks)
+
+    def _score_of_intervals(self, X, y, sample_weight=None, offset=None):
+        y = self._of_block(target_of(y), self.loss_)
+        return OutputsMixin.score(self, X, y, sample_weight, offset)
 
     # ------------------------------------------------------------------- predictions
     @property
@@ -662,7 +685,7 @@ class LinearOutputs(OutputsMixin):
             self._check_bounds(price_of(self, seen.n_features, True), loss)
             return pose_of_outputs(self, loss, seen.n_features)
 
-        return objectives_of_outputs(self, blocks, loss, False, pose_of)
+        return objectives_of_outputs(self, blocks, loss, self._of_block, pose_of)
 
     def _noncrossing(self, X, y, sample_weight, loss, offset, solves):
         """The objective of quantiles that do not cross on the box of X."""

@@ -580,7 +580,8 @@ class _SumsOfGroups:
         if groups is None and "group" not in (y.dtype.names or ()):
             raise ValueError(
                 "Scores of groups in blocks need the group of each row, whole groups "
-                "in each block: pass groups= (rankings) or strata= (survival)."
+                "in each block: pass groups= (rankings) or strata= (survival), or use "
+                "loss_scorer(loss), of a loss of rows."
             )
         X = block[0] if hasattr(block[0], "iloc") else X
         offset = None if offset is None else offset[:, 0]

@@ -8,6 +8,7 @@ those of L-BFGS).
 """
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -210,9 +211,13 @@ class Certified(Solver):
         -------
         SolverResult, and the fit that knows how it was found
         """
-        coef, intercept = (array.copy() for array in start)
         blocks = objective.blocks
         looks = 0 if blocks is None else blocks.log.n - 1  # the first one counts
+        has_kinks = not objective.loss.differentiable
+        if blocks is not None and has_kinks and objective.is_at_hand:
+            result, fit = yield from self.steps(objective.at_hand, start)
+            return replace(result, n_iter=np.array([blocks.log.n - looks])), fit
+        coef, intercept = (array.copy() for array in start)
         outputs = slice(None) if objective.is_joint else 0
         known = self.memory and self.memory.features
         sample, features, passes = None, known, 0

@@ -178,6 +178,8 @@ class OutputsProblem(CentredProblem):
     predictors : Predictors
     keeps_hessian : bool
         Whether the Hessian stays what it was at the last point.
+    bend : ndarray of shape (n_outputs,)
+        The sums of the curvatures of the rows, of the last Hessian.
     stiff : ndarray of shape (n_outputs,) or None
         What the jitter of a Hessian is a share of, where outputs have units of their
         own.
@@ -185,7 +187,7 @@ class OutputsProblem(CentredProblem):
         Which of the numbers that move do so together; None: each for itself.
     """
 
-    keeps_hessian, _last, stiff, tied = False, None, None, None
+    keeps_hessian, _last, bend, stiff, tied = False, None, None, None, None
 
     @classmethod
     def of(cls, objective, features, term, passes=0):
@@ -239,7 +241,7 @@ class OutputsProblem(CentredProblem):
         if wants:
             self._last = sums.total(), float(bend.sum())
             at = raw if direction is None else raw + direction
-            self.stiff = self._stiff(bend, at)
+            self.bend, self.stiff = bend, self.stiff_of(bend, at)
         seen.hessian = self._last
         return seen
 
@@ -262,7 +264,7 @@ class OutputsProblem(CentredProblem):
         """Whether each output has a unit of its own, as a scale beside a location."""
         return bool(getattr(self.term.loss, "parameters", None))
 
-    def _stiff(self, bend, raw):
+    def stiff_of(self, bend, raw):
         """What jitter is a share of, for each output that has a unit of its own."""
         if not self.has_units:
             return None
@@ -285,7 +287,7 @@ class OutputsProblem(CentredProblem):
 
     def bound_by(self, theta, seen):
         """The same, by what a pass has seen there."""
-        gradient = self.gradient(theta, seen.sums) - self.price_slope(theta)
+        gradient = self.loss_gradient(theta, seen.sums)
         parts = seen.linear, seen.value, seen.sizes, self.term.lowest
         return self._bound_of(theta, gradient, *parts)
 
@@ -311,22 +313,40 @@ class OutputsProblem(CentredProblem):
         gradient : ndarray like theta, or None
             That of the loss.
         """
+        found = self.proving(theta, h)
+        if found is None:
+            return np.nan, -np.inf, None
+        sums, parts = found
+        gradient = self.loss_gradient(theta, sums)
+        value = np.nan if h > 0 else parts[1] + self.penalty(theta)
+        return value, self._bound_of(theta, gradient, *parts), gradient
+
+    def loss_gradient(self, theta, sums):
+        return self.gradient(theta, sums) - self.price_slope(theta)
+
+    def proving(self, theta, h):
+        """The sums that make a bound: of slopes and features, and numbers.
+
+        None if conjugates have no formula.
+        """
         raw, offset = self.raw_at(theta), self.term.offset
         if h > 0:
             raw, values, slopes = self.term.conjugates_and_slopes(raw, h)
             if values is None:
-                return np.nan, -np.inf, None
+                return None
         else:
             values, slopes = self.term.values_and_slopes(raw)
         sums = Sums(self.features, self.n_outputs)
         for block in self.features.blocks:
             sums.add(block, slopes[block])
-        gradient = self.gradient(theta, sums) - self.price_slope(theta)
         slopes *= raw if offset is None else raw - offset
         linear, sizes = slopes.sum(), np.abs(slopes).sum() + np.abs(values).sum()
-        parts = linear, values.sum(), sizes, self.term.lowest
-        value = np.nan if h > 0 else parts[1] + self.penalty(theta)
-        return value, self._bound_of(theta, gradient, *parts), gradient
+        return sums, (linear, values.sum(), sizes, self.term.lowest)
+
+    def bound_of_sums(self, theta, first, parts):
+        """The same bound, by what `proving` has summed elsewhere."""
+        sums = BlockSums(first, None, None, None)
+        return self._bound_of(theta, self.loss_gradient(theta, sums), *parts)
 
 
 def _moved(point, centre):

@@ -481,12 +481,29 @@ class Steps:
 
     # -------------------------------------------------------------------------- doubts
     def _doubt(self, group, found):
-        """Compare the scores of the best of a group with those after a further step."""
+        """Compare scores with those after a further step, which more then may make.
+
+        Of the best of a group, and of the last, whose coefficients rows decide the
+        most: if that one is off, those between are likely to be.
+        """
+        last = len(found) - 1
         best = int(np.argmax([_mean(outcomes, self.decisive) for outcomes in found]))
+        self._compare(found[best], self._further(group, [best])[0])
+        (after,) = self._further(group, [last])
+        if self._is_off(found[last], after):
+            which = range(best, last + 1)
+            found[best:] = self._further(group, which, keeps=True)
+            self._compare(found[last], self._further(group, [last])[0])
+
+    def _further(self, group, which, keeps=False):
+        """The outcomes of some candidates after a further step, which may be kept."""
         model, paths, points, thetas = self.kept[id(group)]
-        thetas, _ = _all_refined([points[best]], [thetas[best]], 1)
-        (after,) = self.scored(model, paths, thetas, 0.0)
-        self._compare(found[best], after)
+        some = [points[i] for i in which], [thetas[i] for i in which]
+        after, _ = _all_refined(*some, 1)
+        if keeps:
+            for i, theta in zip(which, after):
+                thetas[i] = theta
+        return self.scored(model, paths, after, 0.0)
 
     def _doubt_rough(self, group, found):
         """Compare scores with those of fits, which then are a candidate's scores.
@@ -507,14 +524,17 @@ class Steps:
 
     def _compare(self, before, after):
         """Doubt scores that are off by more than their errors allow."""
+        if self._is_off(before, after):
+            raise Doubt("a Newton step is not near enough to the fits without a fold")
+
+    def _is_off(self, before, after):
         rows = before, after
         each = np.array([[o.scores[self.decisive] for o in row] for row in rows])
         n = each.shape[1]
         error = each[0].std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
         off = abs(float((each[1] - each[0]).mean()))
         tolerated = TOLERATED_OF_LABELS if self.sees_labels else TOLERATED
-        if not off <= tolerated * error + 1e-9 * np.abs(each).max():
-            raise Doubt("a Newton step is not near enough to the fits without a fold")
+        return not off <= tolerated * error + 1e-9 * np.abs(each).max()
 
     def fits(self, group, i):
         """The outcomes of a candidate by fits."""

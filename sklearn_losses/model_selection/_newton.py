@@ -36,7 +36,7 @@ from sklearn_losses.solvers.descent._problem import bends_alike
 BLOCK = 1 << 10  # rows whose products stay in cache
 MANY = 1 << 14  # raw predictions of several points that do
 ENOUGH = 1e-6  # of the gain over the constant may a step promise where a fit ends
-STALE = 0.01  # of the gain: after steps that have gained so much there is new curvature
+STALE = 2e-3  # of the gain: after steps that have gained so much there is new curvature
 MOST_STEPS = 60
 GOOD = 0.75, 1.25  # times what it promised a step may gain, for curvature that is right
 LITTLE = 0.1  # ... and at the least, to be taken

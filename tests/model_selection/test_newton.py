@@ -281,6 +281,17 @@ def test_many_rows_begin_with_some(monkeypatch):
     assert errors(steps, fits).max() < 0.05
 
 
+@pytest.mark.parametrize(("loss", "alphas"), [(PolyLoss(), 8), (ModifiedHuber(), 16)])
+def test_small_alphas_make_a_further_step_where_one_is_not_enough(loss, alphas):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(5000, 20))
+    labels = A @ rng.normal(size=20) + 3.0 * rng.standard_t(2, size=5000) > 0
+    model, given = LinearClassifier(tol=1e-8), {"scoring": LogLoss(), "alphas": alphas}
+    steps, fits = two([loss], model, (A, labels), **given)
+    assert set(steps.cv_results_["method"]) == {"newton"}
+    assert errors(steps, fits).max() < 0.05
+
+
 def test_a_step_that_is_not_near_enough_gives_way_to_fits(monkeypatch):
     monkeypatch.setattr(_approximate, "SMALL", 0)
     monkeypatch.setattr(_approximate, "TOLERATED", 0.0)

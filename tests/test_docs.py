@@ -171,3 +171,23 @@ def test_an_example_of_the_gallery_has_a_title_and_shows_its_picture(path):
     assert line == "=" * len(title)
     assert "plt.show()" in text
     assert "__file__" not in text, "sphinx-gallery knows no __file__"
+
+
+@pytest.mark.parametrize("name", ["SGDRanker", "SGDSurvival"])
+def test_docstrings_of_groups_are_of_groups(name):
+    estimator = getattr(sklearn_losses, name)
+    for absent in (
+        "pa1",
+        "ersus rest",
+        "intercept_",
+        "n_jobs",
+        "n_classes",
+        "lipschitz",
+    ):
+        assert absent not in estimator.__doc__
+    described = re.findall(r"^    (\w+) : ", estimator.__doc__, re.MULTILINE)
+    parameters = inspect.signature(estimator).parameters
+    assert (
+        described[: len(parameters)] == [*dict.fromkeys(described)][: len(parameters)]
+    )
+    assert set(parameters) <= set(described)

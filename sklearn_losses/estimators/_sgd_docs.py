@@ -1,6 +1,7 @@
 """What the docstrings of SGDRegressor and its kin share."""
 
 import re
+import textwrap
 
 
 def without(parameters: str, *names: str) -> str:
@@ -262,7 +263,7 @@ REFERENCES = """.. [1] Crammer, Dekel, Keshet, Shalev-Shwartz and Singer 2006, "
        regularized loss minimization", JMLR 14."""
 
 
-def parameters_of_steps(absent, own):
+def parameters_of_steps(absent, own, replaced):
     """`PARAMETERS` of an estimator whose steps are not of rows.
 
     Parameters
@@ -271,12 +272,37 @@ def parameters_of_steps(absent, own):
         Parameters that it has not.
     own : collection of str
         The whole texts of those that it has of its own.
+    replaced : dict of str to str
+        What the texts of the others do not say, and what they say instead.
     """
-    replaced = {text.split(" ", 1)[0]: text for text in own}
+    of_name = {text.split(" ", 1)[0]: text for text in own}
     every = PARAMETERS.format(work="", power_t=0.25, stratified="", class_weight="\n")
-    every = every.replace("[3]_", "(Tsuruoka et al. 2009)")
+    every = rewritten(every, replaced)
     parts = [part.strip() for part in re.split(r"\n\n    (?=\S)", every)]
     named = [(part.split(" ", 1)[0], part) for part in parts]
     return "\n\n    ".join(
-        replaced.get(name, part) for name, part in named if name not in absent
+        of_name.get(name, part) for name, part in named if name not in absent
     )
+
+
+def rewritten(text, replaced):
+    """A text with other words in it, each of which has to be there."""
+    paragraphs = text.split("\n\n")
+    for old, new in replaced.items():
+        assert old in text, old
+        paragraphs = [
+            part if old not in part else _filled(part.replace(old, new))
+            for part in paragraphs
+        ]
+    return "\n\n".join(paragraphs)
+
+
+def _filled(paragraph):
+    """A description of one parameter in lines of even length, but for lists."""
+    head, _, body = paragraph.partition("\n")
+    if "\n        - " in paragraph or not body:
+        return paragraph
+    indent = 8 * " "
+    words = " ".join(body.split())
+    lines = textwrap.wrap(words, 80, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([head, *(indent + line for line in lines)])

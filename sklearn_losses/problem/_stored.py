@@ -164,7 +164,7 @@ class StoredBlocks(RowBlocks):
         target : str, or list of them
             The column of y; of several, such as event and time, y has the fields.
         columns : iterable of str, default=None
-            Those of X; None means all others.
+            Those of X; None means all others, but for an index that pandas has saved.
         sample_weight, offset, groups : str, default=None
             Their columns. A block has to hold whole groups.
 
@@ -180,7 +180,7 @@ class StoredBlocks(RowBlocks):
         others = [n for n in (sample_weight, offset, groups) if n is not None]
         targets = [target] if isinstance(target, str) else list(target)
         if columns is None:
-            taken = {*targets, *others}
+            taken = {*targets, *others, *_index_of(data.schema)}
             columns = [name for name in data.schema.names if name not in taken]
         names = [*columns]
         for name in (*names, *targets, *others):
@@ -240,6 +240,12 @@ def _end_of_group(groups, end):
             return end + int(others[0])
         end = min(end + step, n)
     return end
+
+
+def _index_of(schema):
+    """The columns that are the index of the DataFrame that was saved."""
+    saved = (schema.pandas_metadata or {}).get("index_columns", ())
+    return [name for name in saved if isinstance(name, str)]
 
 
 def _row_groups(data):

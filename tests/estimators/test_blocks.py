@@ -519,6 +519,19 @@ def test_parquet(tmp_path):
         StoredBlocks.parquet(tmp_path, "z")
 
 
+def test_a_saved_index_is_no_feature(tmp_path):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(y=X[:, 0])
+    frame = frame[frame["a"] > frame["a"].median()]  # whose index is no range
+    for k, index in enumerate([frame.index, frame.index.rename("id")]):
+        frame.set_index(index).to_parquet(tmp_path / f"{k}.parquet")
+        blocks = StoredBlocks.parquet(tmp_path / f"{k}.parquet", "y")
+        assert LinearRegressor().fit(blocks).n_features_in_ == 4
+    named = StoredBlocks.parquet(tmp_path / "1.parquet", "y", columns=["a", "id"])
+    assert LinearRegressor().fit(named).n_features_in_ == 2
+
+
 def _broken():
     raise OSError("no disk")
 

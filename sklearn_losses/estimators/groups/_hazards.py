@@ -27,6 +27,13 @@ from sklearn_losses.losses._targets import named, of_cause, survival_columns
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.problem._posed import data_of
 
+# What the docstrings of its estimators share.
+BASELINE = """`times`, those of events, and the `cumulative_hazard` up to each of them,
+        of a row whose raw prediction is `raw_prediction`, the mean of the fit's"""
+CENSORING = """`times`, and the `survival` from each of them on: the chance not to be
+        censored until then, of all strata (Kaplan-Meier). Scores take it as their
+        `censoring`"""
+
 
 class SurvivalMixin:
     """Hazards in proportion: a log hazard ratio of each row, and baselines of strata.

@@ -23,14 +23,13 @@ from sklearn_losses.estimators._watching import (
     with_callbacks,
 )
 from sklearn_losses.estimators.groups._groups import GroupModelMixin
+from sklearn_losses.estimators.groups._sgd_group_docs import ABSENT
 from sklearn_losses.solvers._fit_state import coefficients, start_of
 from sklearn_losses.solvers._progress import Watch
 from sklearn_losses.solvers.descent._newton import Newton
 from sklearn_losses.solvers.sgd._group_sgd import GroupSGD
 from sklearn_losses.solvers.stream._stream import Stream, forget
 from sklearn_losses.solvers.stream._stream_groups import GroupStream
-
-ABSENT = "fit_intercept", "epsilon", "n_jobs"
 
 
 class BaseGroupSGD(GroupModelMixin, BaseSGD):

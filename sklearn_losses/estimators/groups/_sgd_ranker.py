@@ -11,18 +11,21 @@ from sklearn_losses._machine._params import InvalidParameterError
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.design._structure import refuse_collection
 from sklearn_losses.estimators._sgd_base import AUTO
-from sklearn_losses.estimators._sgd_docs import (
-    ATTRIBUTES,
-    CURVES,
-    parameters_of_steps,
-)
 from sklearn_losses.estimators._validation import (
     unchanged_on_error,
     warn_caller,
 )
 from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
 from sklearn_losses.estimators.groups._ranker import RankerMixin, fit_orders, split
-from sklearn_losses.estimators.groups._sgd_groups import ABSENT, BaseGroupSGD
+from sklearn_losses.estimators.groups._sgd_group_docs import (
+    AUTO_NOTE,
+    GROUP_CURVES,
+    REFERENCES,
+    early_stopping,
+    group_attributes,
+    group_parameters,
+)
+from sklearn_losses.estimators.groups._sgd_groups import BaseGroupSGD
 from sklearn_losses.estimators.scores._groups import warn_of_one_query
 from sklearn_losses.losses import Loss, ranking_target
 from sklearn_losses.losses._targets import group_codes
@@ -30,46 +33,34 @@ from sklearn_losses.penalties import Penalty
 from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
 
-# What is not as of rows.
-_OWN = (
+_PARAMETERS = group_parameters(
     """shuffle : bool, default=True
         Whether to shuffle the queries before each epoch.""",
     """random_state : int, RandomState instance, default=None
         The source of randomness for shuffling, for the draws of `BPR` and `WARP`, and
         for the choice of the validation queries. Pass an int for results that can be
         had again.""",
-    """learning_rate : {'constant', 'optimal', 'invscaling', 'adaptive', 'auto'}, \
-            default='auto'
-        The step size at step t:
-
-        - 'constant': eta0;
-        - 'optimal': 1 / (alpha (t0 + t - 1)), with the t0 that Bottou proposes [1]_;
-        - 'invscaling': eta0 / t ** power_t;
-        - 'adaptive': eta0, divided by 5 each time that `tol` would end the fit; below
-          1e-6 the fit ends;
-        - 'auto': no steps to tune, whatever the scale of the features: all rows at
-          once in `fit`, a memory of them in `partial_fit`; see Notes. eta0, power_t,
-          average, batch_size and shuffle then have no effect, and a UserWarning
-          says so if one of them is set.""",
-    """early_stopping : bool, default=False
-        Whether to set queries aside for validation, to end the fit when their mean loss
-        or the score in `scoring`, such as ``ndcg_scorer(k=10)``, no longer improves,
-        and to keep the coefficients of the epoch where it was best. Rows that are
-        passed to `fit` as `X_val` and `y_val` do the same.""",
-    """validation_fraction : float, default=0.1
-        The fraction of the queries to set aside, in (0, 1). It is only used with
-        `early_stopping`.""",
+    *early_stopping("queries", "ndcg_scorer(k=10)"),
     """batch_size : int, default=1
         The number of queries in a step, or of draws of `BPR` and `WARP`; the last step
         of an epoch, or of a call of `partial_fit`, takes those that are left. A step
         moves along the mean over its queries of the loss's gradient; step sizes and
         averages count steps.""",
 )
-_ATTRIBUTES = ATTRIBUTES.format(most="").replace(
-    "steps as rows divided by `batch_size`, rounded up; rows of weight zero do not\n"
-    "        count. With learning_rate='auto' it counts rows.",
-    "steps as queries, or draws, divided by `batch_size`, rounded up. With\n"
-    "        learning_rate='auto' it counts queries.",
+_ATTRIBUTES = group_attributes(
+    """as many
+        steps as queries, or draws, divided by `batch_size`, rounded up. With
+        learning_rate='auto' it counts queries."""
+)
+_AUTO = AUTO_NOTE.format(
+    exact="LinearRanker",
+    of_fit=""" `LambdaRank` is
+    fitted by one order after the other; what else is not convex begins at the minimum
+    of `PairwiseLogistic`, and ends in a local minimum.""",
+    units="queries",
+    of_call="",
+    needs=""",
+    and a convex loss""",
 )
 
 
@@ -92,7 +83,7 @@ class SGDRanker(RankerMixin, BaseGroupSGD):
         A loss for ranking: an object, such as ``ListNet()``, or a name, such as
         'list_net'; see ``loss_names("ranking")``.
 
-    {parameters_of_steps(ABSENT, _OWN)}
+    {_PARAMETERS}
 
     Attributes
     ----------
@@ -105,7 +96,7 @@ class SGDRanker(RankerMixin, BaseGroupSGD):
 
     {_ATTRIBUTES}
 
-    {CURVES}
+    {GROUP_CURVES}
 
     See Also
     --------
@@ -118,22 +109,14 @@ class SGDRanker(RankerMixin, BaseGroupSGD):
     Rows of a query need not follow each other, and queries may have any ids. A query
     counts as much as the mean of its rows' weights; a row of weight 0 is none.
 
-    **learning_rate='auto'**, in `fit`, is the descent of `LinearRanker` with another
-    end: `tol` is the share of the possible gain over coefficients of 0 that may be
-    missed, about, and `max_iter` the most passes over the rows. `LambdaRank` is fitted
-    by one order after the other; what else is not convex begins at the minimum of
-    `PairwiseLogistic`, and ends in a local minimum. In `partial_fit` it minimizes the
-    objective over all queries so far, of which it keeps the newest as they are, at most
-    10,000 rows and 8 MB, and the others as a quadratic function; that takes a matrix of
-    n_features rows, of at most 4 MB, and a convex loss. `coef_` moves when a twentieth
-    of the rows so far is new. Coefficients from elsewhere count as t_ - 1 queries.
+    {_AUTO}
 
     `BPR` and `WARP` draw rows: a step of theirs sees those alone, and an epoch as many
     draws of each query as their `n_draws`.
 
     References
     ----------
-    .. [1] Bottou 2012, "Stochastic gradient descent tricks".
+    {REFERENCES}
 
     Examples
     --------

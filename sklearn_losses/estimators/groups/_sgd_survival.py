@@ -15,20 +15,25 @@ import numpy as np
 from sklearn_losses._machine._params import Interval
 from sklearn_losses._machine._typing import ArrayLike, Matrix, Seed
 from sklearn_losses.design._structure import refuse_collection
-from sklearn_losses.estimators._sgd_docs import (
-    ATTRIBUTES,
-    CURVES,
-    parameters_of_steps,
-)
 from sklearn_losses.estimators._validation import unchanged_on_error
 from sklearn_losses.estimators.blocks._blocks import learns_from_blocks
 from sklearn_losses.estimators.groups._hazards import (
+    BASELINE,
+    CENSORING,
     SurvivalMixin,
     censoring,
     flat,
     ids_of,
 )
-from sklearn_losses.estimators.groups._sgd_groups import ABSENT, BaseGroupSGD
+from sklearn_losses.estimators.groups._sgd_group_docs import (
+    AUTO_NOTE,
+    GROUP_CURVES,
+    REFERENCES,
+    early_stopping,
+    group_attributes,
+    group_parameters,
+)
+from sklearn_losses.estimators.groups._sgd_groups import BaseGroupSGD
 from sklearn_losses.losses import Loss, survival_target
 from sklearn_losses.losses._targets import (
     group_codes,
@@ -40,37 +45,25 @@ from sklearn_losses.problem._blocks import RowBlocks
 from sklearn_losses.solvers.sgd._group_sgd import StrataSGD
 from sklearn_losses.solvers.sgd._optimizers import Optimizer
 
-# What is not as of rows that stand alone.
-_OWN = (
-    """learning_rate : {'constant', 'optimal', 'invscaling', 'adaptive', 'auto'}, \
-            default='auto'
-        The step size at step t:
-
-        - 'constant': eta0;
-        - 'optimal': 1 / (alpha (t0 + t - 1)), with the t0 that Bottou proposes [1]_;
-        - 'invscaling': eta0 / t ** power_t;
-        - 'adaptive': eta0, divided by 5 each time that `tol` would end the fit; below
-          1e-6 the fit ends;
-        - 'auto': no steps to tune, whatever the scale of the features: all rows at
-          once in `fit`, a memory of them in `partial_fit`; see Notes. eta0, power_t,
-          average, batch_size and shuffle then have no effect, and a UserWarning
-          says so if one of them is set.""",
-    """early_stopping : bool, default=False
-        Whether to set rows aside for validation, to end the fit when their mean loss
-        or the score in `scoring`, such as ``concordance_index_scorer()``, no longer
-        improves, and to keep the coefficients of the epoch where it was best. Rows that
-        are passed to `fit` as `X_val` and `y_val` do the same.""",
-    """validation_fraction : float, default=0.1
-        The fraction of the rows to set aside, in (0, 1). It is only used with
-        `early_stopping`.""",
+_PARAMETERS = group_parameters(
+    *early_stopping("rows", "concordance_index_scorer()"),
     """batch_size : int, default=100
         The most rows of a step, >= 2: drawn from one stratum, and compared with each
         other alone. The fewer, the less a step sees of who else was at risk; see
         Notes.""",
 )
-_ATTRIBUTES = ATTRIBUTES.format(most="").replace(
-    "steps as rows divided by `batch_size`, rounded up;",
-    "steps as the rows of each stratum divided by `batch_size`, rounded up;",
+_ATTRIBUTES = group_attributes(
+    """as many
+        steps as the rows of each stratum divided by `batch_size`, rounded up; rows of
+        weight zero do not count. With learning_rate='auto' it counts rows."""
+)
+_AUTO = AUTO_NOTE.format(
+    exact="LinearSurvival",
+    of_fit="",
+    units="rows",
+    of_call=""", where
+    the rows of a call are strata of their own""",
+    needs="",
 )
 
 
@@ -91,7 +84,7 @@ class SGDSurvival(SurvivalMixin, BaseGroupSGD):
     loss : Loss or str, default='cox'
         Of proportional hazards: 'cox', or ``CoxPH(ties="efron")``.
 
-    {parameters_of_steps(ABSENT, _OWN)}
+    {_PARAMETERS}
 
     Attributes
     ----------
@@ -99,15 +92,16 @@ class SGDSurvival(SurvivalMixin, BaseGroupSGD):
         The coefficients, logarithms of hazard ratios; float32 if X was.
 
     baseline_ : Bunch, or dict of stratum to Bunch
-        As of `LinearSurvival`, of all rows of `fit`, or of the last rows with an event
-        that `partial_fit` has got.
+        {BASELINE}. With
+        `strata` one for each. They are of all rows of `fit`, or of the last rows with
+        an event that `partial_fit` has got.
 
     censoring_ : Bunch, or None with late entries
-        As of `LinearSurvival`, of the same rows.
+        {CENSORING}. It is of the same rows as `baseline_`.
 
     {_ATTRIBUTES}
 
-    {CURVES}
+    {GROUP_CURVES}
 
     See Also
     --------
@@ -121,27 +115,21 @@ class SGDSurvival(SurvivalMixin, BaseGroupSGD):
     `batch_size`, and a step sees a set. So few rows have a partial likelihood of their
     own, and its mean over all cuts is what steps minimise: where hazards are in
     proportion it is least at the same coefficients as that of all rows, but for chance
-    [2]_, [3]_. With ten features, sets of 1000, 100, 10 and 2 rows lead to some 0.07,
+    [3]_, [4]_. With ten features, sets of 1000, 100, 10 and 2 rows lead to some 0.07,
     0.2, 0.5 and 1 standard errors from there, for they know less of a row. Where there
     is a penalty, which then weighs more, or hazards are not in proportion, so that who
     is at risk together matters, it is another optimum: take large sets. `loss_curve_`
     is of sets, and smaller than the loss of all rows.
 
-    **learning_rate='auto'**, in `fit`, is the descent of `LinearSurvival` with another
-    end: `tol` is the share of the possible gain over coefficients of 0 that may be
-    missed, about, and `max_iter` the most passes over the rows. In `partial_fit` the
-    rows of a call are strata of their own: it minimizes the objective over all of these
-    so far, of which it keeps the newest as they are, at most 10,000 rows and 8 MB, and
-    the others as a quadratic function; that takes a matrix of n_features rows, of at
-    most 4 MB. `coef_` moves when a twentieth of the rows so far is new. Pass hundreds
-    of rows in a call: one row alone says nothing.
+    {_AUTO} Pass hundreds of rows in a call: one row alone
+    says nothing.
 
     References
     ----------
-    .. [1] Bottou 2012, "Stochastic gradient descent tricks".
-    .. [2] Kvamme, Borgan and Scheel 2019, "Time-to-event prediction with neural
+    {REFERENCES}
+    .. [3] Kvamme, Borgan and Scheel 2019, "Time-to-event prediction with neural
        networks and Cox regression", JMLR 20.
-    .. [3] Tarkhan and Simon 2024, "An online framework for survival analysis: reframing
+    .. [4] Tarkhan and Simon 2024, "An online framework for survival analysis: reframing
        Cox proportional hazards model for large data sets and neural networks",
        Biostatistics 25.
 

@@ -30,6 +30,8 @@ from sklearn_losses.estimators.groups._groups import (
     BaseGroupLinear,
 )
 from sklearn_losses.estimators.groups._hazards import (
+    BASELINE,
+    CENSORING,
     SurvivalMixin,
     censoring,
     flat,
@@ -96,17 +98,14 @@ class LinearSurvival(SurvivalMixin, LinearOutputs, BaseGroupLinear):
         The codes of y, if it says which of several events it was.
 
     baseline_ : Bunch, or dict of stratum to Bunch
-        Of `CoxPH`: `times`, those of events, and the `cumulative_hazard` up to each of
-        them of a row with the `raw_prediction` that is the mean of the fit's. With
-        `strata` one for each; of several causes a list.
+        {BASELINE}. With
+        `strata` one for each, of several causes a list, and none but of `CoxPH`.
 
     predictors_ : dict of str to (coef, intercept)
         Of 1 / scale, if it is in `features`.
 
     censoring_ : Bunch, or None with late entries or intervals
-        `times`, and the `survival` from each of them on: the probability not to be
-        censored until then, of all strata (Kaplan-Meier). What scores take as
-        `censoring`.
+        {CENSORING}.
 
     {GROUP_ATTRIBUTES.format(several=", or ndarray of shape (n_causes,)", most="")}
 

@@ -527,3 +527,20 @@ def test_an_offset_moves_all_quantiles(kind, crossing):
     assert model.score(X, y + offset, offset=offset) > 0.5
     scored = loss_scorer(model.loss_).score(model, X, y + offset, offset=offset)
     np.testing.assert_allclose(scored, -Quantiles().mean(y + offset, found))
+
+
+@pytest.mark.parametrize("features", [None, {"scale": "all"}])
+@pytest.mark.parametrize("seed", range(4))
+def test_kinks_without_a_bound_end_within_the_tolerance(features, seed):
+    """About `tol` of the gain is left of what smoothing hides, not five times that."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(60, 5))
+    y = rows.sum(axis=1) + np.exp(0.5 * rows[:, 0]) * rng.laplace(size=60)
+    tol, loss = 1e-6, LaplaceDistribution()
+    settings = dict(penalty=None, features=features)
+    rough, sharp = (
+        LinearRegressor(loss, tol=t, **settings).fit(rows, y) for t in (tol, 1e-10)
+    )
+    distance = np.abs(y - np.median(y)).mean()
+    gain = 1.0 + np.log(2.0 * distance) - sharp.objective_
+    assert rough.objective_ - sharp.objective_ <= 2.5 * tol * gain

@@ -136,7 +136,9 @@ def indices(what, task, names, n_columns):
             each = names.index(each)
         if not Interval(-n_columns, n_columns, "left", integer=True).allows(each):
             raise InvalidParameterError(
-                f"columns[{task!r}] has {each!r}, and y has {n_columns} columns."
+                f"columns[{task!r}] names the column {each!r}, and y has only "
+                f"{n_columns} columns, counted from 0: give y that column, or nan in "
+                "rows where it was not observed."
             )
         found.append(int(each) % n_columns)
     return found

@@ -75,6 +75,8 @@ class Tolerance(Stopping):
         () -> Stopping that proves an end which is in doubt. None: by the gradient.
     """
 
+    smoothing_excess = SETTINGS.smoothing_excess
+
     def __init__(self, limits, proof=None):
         self.limits, self.proof = limits, proof
         self._previous = math.inf  # value from which the last step went
@@ -93,7 +95,7 @@ class Tolerance(Stopping):
         allowed = step.allowed = self._allowed(descent, step.predicted)
         done = step.is_enough = self._is_enough(descent, step)
         has_arrived = (done and smoothing.width > 0) and (
-            state.excess <= SETTINGS.smoothing_excess * allowed
+            not self._is_rough(descent, allowed)
             or (smoothing.is_fresh and smoothing.has_narrowed)
         )
         if self._is_over(descent, step) or (
@@ -143,8 +145,11 @@ class Tolerance(Stopping):
 
     def _needs_proof(self, descent, allowed):
         """Whether more may be left to gain than a smoothed model says."""
-        is_rough = descent.state.excess > SETTINGS.smoothing_excess * allowed
-        return is_rough or descent.is_in_doubt
+        return self._is_rough(descent, allowed) or descent.is_in_doubt
+
+    def _is_rough(self, descent, allowed):
+        """Whether smoothed kinks hide more than is allowed."""
+        return descent.state.excess > self.smoothing_excess * allowed
 
     def prove(self, descent, allowed):
         """Make sure that an end is one."""
@@ -202,7 +207,7 @@ class Tolerance(Stopping):
     def judge_move(self, descent, step):
         state, allowed = descent.state, step.allowed
         self._stretch = step.length
-        is_rough = state.excess > SETTINGS.smoothing_excess * allowed
+        is_rough = self._is_rough(descent, allowed)
         if is_rough and step.predicted <= SETTINGS.little * state.excess:
             divisor = descent.smoothing.divisor(state.excess, allowed)
             descent.narrow(divisor, descent.value_here())

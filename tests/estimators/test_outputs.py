@@ -544,3 +544,14 @@ def test_kinks_without_a_bound_end_within_the_tolerance(features, seed):
     distance = np.abs(y - np.median(y)).mean()
     gain = 1.0 + np.log(2.0 * distance) - sharp.objective_
     assert rough.objective_ - sharp.objective_ <= 2.5 * tol * gain
+
+
+def test_kinks_of_targets_that_are_tied_end_without_a_warning():
+    """Where a narrower width, and no bound, says that nothing is left."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        rows = rng.normal(size=(30, 1))
+        y = np.round(rows[:, 0] + 0.6 * rng.laplace(size=30), 1)
+        model = LinearRegressor(LaplaceDistribution(), penalty=None).fit(rows, y)
+        best = LinearRegressor("absolute_error", penalty=None, tol=1e-8).fit(rows, y)
+        assert model.objective_ - np.log(2.0 * best.objective_) - 1.0 < 5e-6

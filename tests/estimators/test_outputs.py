@@ -552,6 +552,8 @@ def test_kinks_of_targets_that_are_tied_end_without_a_warning():
         rng = np.random.default_rng(seed)
         rows = rng.normal(size=(30, 1))
         y = np.round(rows[:, 0] + 0.6 * rng.laplace(size=30), 1)
-        model = LinearRegressor(LaplaceDistribution(), penalty=None).fit(rows, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = LinearRegressor(LaplaceDistribution(), penalty=None).fit(rows, y)
         best = LinearRegressor("absolute_error", penalty=None, tol=1e-8).fit(rows, y)
         assert model.objective_ - np.log(2.0 * best.objective_) - 1.0 < 5e-6

@@ -56,7 +56,6 @@ ROUNDING = 1e-12  # of a sum of many values
 VANISHED, GONE = 1e-4, 1e-8  # of the scale of a constant is none, of a fit that is done
 SURELY_LEFT = 100.0  # times tol may be a gap that rounding explains ...
 UNPROVED = 0.3  # of what is allowed may kinks hide where no bound says how much it is
-NARROWEST = 1e-9  # of the typical residual is a width, as rounding is 1e-16 of it
 LEAST_GAP = 1e-7  # ... or this share of the value
 MOST_NUMBERS = 1 << 16  # of Hessians at a time, but ...
 FEWEST_ROWS = 256  # ... so many rows, for products of matrices
@@ -367,15 +366,7 @@ class Settled(Tolerance):
         return super().begin(descent)
 
     def prove(self, descent, allowed):
-        smoothing, state = descent.smoothing, descent.state
-        if smoothing.width > NARROWEST * descent.problem.term.unit and (
-            self._is_rough(descent, allowed)
-        ):
-            # No bound says how much is left, but a narrower width does.
-            divisor = smoothing.divisor(state.excess, allowed)
-            descent.narrow(divisor, descent.value_here())
-            return Verdict.AGAIN
-        if smoothing.width > 0:
+        if descent.smoothing.width > 0:
             return super().prove(descent, allowed)
         return Verdict.ARRIVED if descent.settles(allowed) else Verdict.GIVEN_UP
 
@@ -463,7 +454,7 @@ class OutputsDescent(Descent):
 
     def misses(self, bound, tol):
         """Whether a gap says that more is left than rounding explains."""
-        if not bound > -np.inf or self.smoothing.width > 0:
+        if not bound > -np.inf:
             return False
         gap, sizes = self.state.best - bound, abs(self.start.at_constant)
         return gap > max(

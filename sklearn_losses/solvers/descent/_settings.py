@@ -83,6 +83,8 @@ class Settings:
     # was with a few steps of each width up to 16 times narrower.
     least_divisor: float = 2.0
     largest_divisor: float = 16.0
+    # Of the typical residual, of which rounding is 1e-16: no width is less than this.
+    narrowest: float = 1e-9
     # Of what may be left to gain: the excess that a width is chosen for, so that an
     # estimate that is wrong by a factor of 2 is still enough.
     aim: float = 0.5

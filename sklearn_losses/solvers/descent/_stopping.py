@@ -153,6 +153,10 @@ class Tolerance(Stopping):
 
     def prove(self, descent, allowed):
         """Make sure that an end is one."""
+        if self.proof is None and self._may_narrow(descent, allowed):
+            divisor = descent.smoothing.divisor(descent.state.excess, allowed)
+            descent.narrow(divisor, descent.value_here())
+            return Verdict.AGAIN
         if self.proof is None:
             is_level = self.is_level(descent, allowed)
             return Verdict.ARRIVED if is_level else Verdict.GIVEN_UP
@@ -161,6 +165,11 @@ class Tolerance(Stopping):
         if proof.is_proved(descent, SETTINGS.proof * allowed):
             return Verdict.ARRIVED
         return proof
+
+    def _may_narrow(self, descent, allowed):
+        """Whether a narrower width may show what no bound says: how much is left."""
+        least = SETTINGS.narrowest * descent.problem.term.unit
+        return descent.smoothing.width > least and self._is_rough(descent, allowed)
 
     @staticmethod
     def is_level(descent, allowed):

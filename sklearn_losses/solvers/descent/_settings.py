@@ -57,6 +57,8 @@ class Settings:
     # Iterations, after which an arrival has to be proved: twice what Newton's method
     # takes where it works.
     struggling: int = 12
+    # Steps, one of which should gain what its model has promised, where no bound does.
+    borne_out: int = 30
     # Times what is allowed may be left by a proof: the slopes of a point that misses
     # it have a gap of several times as much.
     proof: float = 10.0

@@ -81,7 +81,7 @@ class Tolerance(Stopping):
         self.limits, self.proof = limits, proof
         self._previous = math.inf  # value from which the last step went
         self._stretch = 1.0  # of that step, which the next may need as well
-        self._n_stale = 0
+        self._n_stale = self._n_tried = 0
         self._is_certain = False
 
     def begin(self, descent):
@@ -98,10 +98,11 @@ class Tolerance(Stopping):
             not self._is_rough(descent, allowed)
             or (smoothing.is_fresh and smoothing.has_narrowed)
         )
-        if self._is_over(descent, step) or (
-            has_arrived and self._needs_proof(descent, allowed)
-        ):
+        if self._is_over(descent, step):
             return self.prove(descent, allowed)
+        if has_arrived and self._needs_proof(descent, allowed):
+            is_open = self._may_step(descent, allowed)
+            return None if is_open else self.prove(descent, allowed)
         if has_arrived:
             return Verdict.ARRIVED
         if done and smoothing.width > 0:
@@ -146,6 +147,13 @@ class Tolerance(Stopping):
     def _needs_proof(self, descent, allowed):
         """Whether more may be left to gain than a smoothed model says."""
         return self._is_rough(descent, allowed) or descent.is_in_doubt
+
+    def _may_step(self, descent, allowed):
+        """Whether steps may yet bear a model out, where nothing else proves an end."""
+        if self.proof is not None or self._is_rough(descent, allowed):
+            return False
+        self._n_tried += 1
+        return self._n_tried <= SETTINGS.borne_out
 
     def _is_rough(self, descent, allowed):
         """Whether smoothed kinks hide more than is allowed."""
@@ -224,5 +232,10 @@ class Tolerance(Stopping):
             return None
         if not descent.is_in_doubt:
             return Verdict.ARRIVED
+        reached = descent.value_here() if self._n_tried else math.inf
         descent.arrive_pending()
+        if self._n_tried and self.is_foreseen(descent, step, reached):
+            return Verdict.ARRIVED
+        if self._n_tried and self._may_step(descent, allowed):
+            return None
         return self.prove(descent, allowed)

@@ -18,7 +18,7 @@ from sklearn_losses.estimators._linear_model import (
     _loss_of,
 )
 from sklearn_losses.estimators._parameters import draw_seed
-from sklearn_losses.estimators._validation import check_offset
+from sklearn_losses.estimators._validation import check_offset, warn_caller
 from sklearn_losses.problem._objective import Objective
 from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import DEAR
@@ -75,10 +75,12 @@ class MultilabelMixin(LinearClassifierMixin):
             parts = X, indicator[:, 0], sample_weight, loss, None, solves
             objectives, dtype = super()._objectives(*parts)
         finally:
-            del self._indicator
+            rows = self.__dict__.pop("_indicator")
         offset = check_offset(offset, *indicator.shape)
         if loss.task == RANKED:
             return [self._of_all_labels(objectives[0], offset)], dtype
+        if solves and self.fit_intercept:
+            self._warn_of_one_value(rows, objectives[0].sample_weight)
         weights = self._weights_of_labels(indicator, objectives[0].sample_weight)
         offsets = np.hsplit(offset, offset.shape[1]) if offset is not None else [None]
         each = zip(objectives, weights, cycle(offsets))
@@ -107,6 +109,18 @@ class MultilabelMixin(LinearClassifierMixin):
                 f"The 'class_weight' parameter of {owner} may only be a list, of one "
                 "for each label, with several labels a row. Use a dict of label to "
                 "weight."
+            )
+
+    def _warn_of_one_value(self, indicator, weight):
+        """Say which labels all rows have, or none, as features tell nothing then."""
+        counted = indicator if weight is None else indicator[weight > 0]
+        same = counted.min(axis=0) == counted.max(axis=0)
+        for k in np.flatnonzero(same):
+            has, found = ("Every", "it has") if counted[0, k] else ("No", "it has not")
+            warn_caller(
+                f"{has} row of y with a weight above 0 has the label {k}: nothing says "
+                f"what it depends on, and {type(self).__name__} predicts of any row "
+                f"that {found}. Leave the column out, or give it rows of both kinds."
             )
 
     def _targets_of_labels(self, weight, loss):

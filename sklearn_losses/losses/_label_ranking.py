@@ -145,20 +145,20 @@ class LabelRanking(Likelihood):
         is_exact = h == 0 or inner.differentiable
         return self._of_pairs(inner if is_exact else inner.softened(h))
 
-    def conjugates_at(self, y: Array, raw: Array, h: float) -> Array:
-        """Those of the slopes that the loss with smoothed kinks has at a point.
+    def conjugates_at(self, y: Array, raw: Array, h: float, share: float) -> Array:
+        """Those of a share of the slopes that the loss with smoothed kinks has there.
 
         The conjugate of a hinge is its slope, of which the loss adds up those of pairs.
 
         Parameters
         ----------
         y, raw : ndarray of shape (n_samples, n_labels)
-        h : float
+        h, share : float
         """
         above, below = np.empty(len(y)), np.empty(len(y))
         for shifted, out in zip(self._checked_inner().shares(h), (above, below)):
             self._of_pairs(shifted).evaluate_rows(y, raw, out, None, None)
-        return (below - above) / (2.0 * h)
+        return share * (below - above) / (2.0 * h)
 
     def _minimum(self, y_true):
         return np.zeros(np.shape(y_true)[0])

@@ -343,15 +343,36 @@ class ThresholdLoss(OrdinalLoss):
         """The C functions with kinks that are a mean over [-h, h]."""
         return self._thresholds(h)
 
-    def conjugates(self, y: Any, slopes: Any) -> Any:
-        """Those of the binary losses, of which each threshold has the slope."""
-        if self._columns or not self.inner.has_conjugate:
+    def conjugates_at(self, y: Any, raw: Any, h: float, share: float) -> Any:
+        """Those of the binary losses, at a share of the slope that each has at a point.
+
+        Where thresholds are one output its slope is the sum of theirs, and theirs are
+        one way to share it: the conjugate of the sum is no more than what this adds up.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, 1)
+        raw : ndarray of shape (n_samples, n_outputs)
+        h : float
+            Over which kinks are smoothed.
+        share : float
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or None if there is no formula
+        """
+        if not self.inner.has_conjugate:
             return None
-        total, classes = np.zeros(len(y)), slopes.shape[1]
-        for j in range(classes - 1):
+        each = self.merged(()) if self._columns else self
+        if self._columns:
+            raw = np.ascontiguousarray(raw[:, [0, *self._columns]])
+        slopes = np.empty(raw.shape)
+        each.softened_by(h).evaluate_rows(y, raw, None, slopes, None)
+        total = np.zeros(len(y))
+        for j in range(raw.shape[1] - 1):
             near = np.abs(y[:, 0] - j - 0.5) < 1.0
             here = near if self.is_immediate else np.ones(len(y), dtype=bool)
-            above, slope = (y[here, 0] > j).astype(float), -slopes[here, j + 1]
+            above, slope = (y[here, 0] > j).astype(float), -share * slopes[here, j + 1]
             total[here] += self.inner.conjugate(above, slope)
         return total
 

@@ -302,7 +302,7 @@ class OutputsTerm(RowTerm):
         self._smoothed(h).evaluate_rows(self._y, p, None, slopes, None)
         slopes *= WITHIN  # which rounding may have left
         if hasattr(self.loss, "conjugates_at"):
-            found = WITHIN * self.loss.conjugates_at(self._y, p, h)
+            found = self.loss.conjugates_at(self._y, p, h, WITHIN)
         else:
             found = self.loss.conjugates(self._y, slopes)
         if found is not None:

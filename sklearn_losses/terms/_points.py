@@ -72,8 +72,8 @@ class PointTerm(LossTerm):
             return None
         if not ((y == 0) | (y == 1)).all():
             return None
-        ones = float(self.weight @ self.y)
-        both = np.array([self.total - ones, ones])
+        # The total minus the ones could be a little below 0 where there is no zero.
+        both = np.array([float(self.weight @ each) for each in (1.0 - y, y)])
         return PointTerm(self.loss, np.array([0.0, 1.0]), both, self._functions)
 
     def some(self, p):

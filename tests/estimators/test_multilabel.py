@@ -1,6 +1,7 @@
 """Several labels a row in LinearClassifier, as of scikit-learn's one versus rest."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -125,3 +126,18 @@ def test_streams_of_several_labels_are_tasks():
     tasks = SGDMultiTask("log_loss").partial_fit(X, labels, classes={"y": [0, 1]})
     assert tasks.predict(X).shape == labels.shape
     assert [p.shape for p in tasks.predict_proba(X)["y"]] == [(200, 2)] * 2
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "hinge", "squared_hinge", "exponential"])
+def test_labels_that_all_rows_have_or_none(loss):
+    same = np.column_stack([Y[:, 0], np.zeros(len(X)), np.ones(len(X))]).astype(int)
+    with pytest.warns(UserWarning, match="has the label") as seen:
+        model = LinearClassifier(loss, alpha=0.01).fit(X[:60], same[:60])
+    said = " ".join(str(each.message) for each in seen)
+    assert re.search("No row of y .* the label 1: .* Every row of y .* label 2", said)
+    assert "converge" not in said
+    np.testing.assert_array_equal(model.predict(X)[:, 1:], same[:, 1:])
+    np.testing.assert_allclose(model.coef_[1:], 0.0, atol=1e-30)
+    weight = np.where(Y[:, 0] == 1, 1.0, 0.0)
+    with pytest.warns(UserWarning, match="Every row of y with a weight above 0"):
+        model.fit(X, Y[:, :2], sample_weight=weight)

@@ -220,7 +220,7 @@ def test_sample_weights_of_rows_and_of_tasks():
             Y[:, :2],
             "column 1 is of 2 in",
         ),
-        ({"loss": LOSSES, "columns": {"box": 9, "kind": 1}}, Y, "and y has 4 columns"),
+        ({"loss": LOSSES, "columns": {"box": 9, "kind": 1}}, Y, "y has only 4 columns"),
         ({"loss": LOSSES, "columns": {"box": "a", "kind": 1}}, Y, "no column of y"),
         ({"weights": {"z": 1.0}}, Y, "has the task 'z', and loss has y"),
         ({"weights": {"y": 0.0}}, Y, "must have weights > 0"),

@@ -373,3 +373,32 @@ def test_grades_with_halves():
     for model in (LinearOrdinalClassifier(), SGDOrdinalClassifier()):
         with pytest.raises(ValueError, match=r"fractions .* categories=\[0.5, 1.0, "):
             model.fit(rows, grades[codes])
+
+
+@pytest.mark.parametrize("penalty", [None, "l2"])
+@pytest.mark.parametrize("inner", [Hinge(), LogLoss()], ids=repr)
+def test_thresholds_that_are_one_have_a_bound(inner, penalty):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(150, 2))
+    y = np.digitize(rows @ [1.0, -1.0] + rng.normal(size=150), [-1.0, 0.2, 1.0])
+    model = LinearOrdinalClassifier(ImmediateThreshold(inner), penalty=penalty)
+    model.fit(rows, y)
+    assert model.thresholds_[1] == model.thresholds_[2]
+    assert 0.0 <= model.gap_ < 1e-5
+    raw = np.column_stack(
+        [rows @ model.coef_[0], *np.tile(model.thresholds_, (150, 1)).T]
+    )
+    assert model.objective_ >= model.loss_.mean(y, raw) - 1e-12
+
+
+def test_a_gap_that_is_wide_is_said():
+    """As of columns that are nearly one, whose kinks no step balances."""
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(150, 3))
+    rows[:, 1] = rows[:, 0] + 1e-5 * rows[:, 1]
+    y = np.digitize(rows @ [1.0, -1.0, 0.5] + rng.normal(size=150), [-1.0, 0.2, 1.0])
+    model = LinearOrdinalClassifier(AllThreshold(Hinge()), penalty=None)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        model.fit(rows, y)
+    assert model.gap_ < 1e-4 or "did not converge" in str(said[0].message)

@@ -527,3 +527,33 @@ def test_an_offset_moves_all_quantiles(kind, crossing):
     assert model.score(X, y + offset, offset=offset) > 0.5
     scored = loss_scorer(model.loss_).score(model, X, y + offset, offset=offset)
     np.testing.assert_allclose(scored, -Quantiles().mean(y + offset, found))
+
+
+@pytest.mark.parametrize("features", [None, {"scale": "all"}])
+@pytest.mark.parametrize("seed", range(4))
+def test_kinks_without_a_bound_end_within_the_tolerance(features, seed):
+    """About `tol` of the gain is left of what smoothing hides, not five times that."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(60, 5))
+    y = rows.sum(axis=1) + np.exp(0.5 * rows[:, 0]) * rng.laplace(size=60)
+    tol, loss = 1e-6, LaplaceDistribution()
+    settings = dict(penalty=None, features=features)
+    rough, sharp = (
+        LinearRegressor(loss, tol=t, **settings).fit(rows, y) for t in (tol, 1e-10)
+    )
+    distance = np.abs(y - np.median(y)).mean()
+    gain = 1.0 + np.log(2.0 * distance) - sharp.objective_
+    assert rough.objective_ - sharp.objective_ <= 2.5 * tol * gain
+
+
+def test_kinks_of_targets_that_are_tied_end_without_a_warning():
+    """Where a narrower width, and no bound, says that nothing is left."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        rows = rng.normal(size=(30, 1))
+        y = np.round(rows[:, 0] + 0.6 * rng.laplace(size=30), 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = LinearRegressor(LaplaceDistribution(), penalty=None).fit(rows, y)
+        best = LinearRegressor("absolute_error", penalty=None, tol=1e-8).fit(rows, y)
+        assert model.objective_ - np.log(2.0 * best.objective_) - 1.0 < 5e-6

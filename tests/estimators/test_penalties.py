@@ -1,6 +1,7 @@
 """Penalties in the estimators: optima by conditions that are written here once more."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -473,3 +474,23 @@ def test_none_among_bounds_is_no_bound():
         LinearRegressor(bounds=([None, np.nan, 0], 1)).fit(rows, y)
     with pytest.raises(ValueError, match="must be a number, an array of one"):
         LinearRegressor(bounds=([None, "a", 0], 1)).fit(rows, y)
+
+
+@pytest.mark.parametrize("penalty", [MCP(), SCAD()], ids=str)
+@pytest.mark.parametrize("seed", [9, 11, 21])
+def test_concave_penalties_on_kinks_end_where_no_step_gains(penalty, seed):
+    """No gap proves that: steps do, which gain what their models promise."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(80, 6))
+    y = X[:, :2].sum(axis=1) + rng.laplace(size=80)
+    settings = dict(penalty=penalty, alpha=0.03)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LinearRegressor(Quantile(0.3), **settings).fit(X, y)
+    kept, point = model.objective_, (model.coef_, model.intercept_)
+    for _ in range(50):
+        coef = point[0] + 1e-3 * rng.normal(size=6) * (point[0] != 0)
+        intercept = point[1] + 1e-3 * rng.normal()
+        value = Quantile(0.3).mean(y, X @ coef + intercept)
+        value += penalty.value(coef, alpha=0.03)
+        assert value > kept - 1e-6

@@ -88,7 +88,8 @@ def coded(values, loss, task, label):
     here = ~missing[:, 0]
     if not here.any():
         raise ValueError(
-            f"The column {label!r} of y, of the task {task!r}, is all nan."
+            f"The column {label!r} of y, of the task {task!r}, is all nan. "
+            "Leave the column out, or add rows in which it was observed."
         )
     of = _numbers if loss.task in NUMBERS else _labels
     found, classes = of(values[here], loss, task, label)
@@ -115,7 +116,7 @@ def _labels(seen, loss, task, label):
     if len(classes) < 2:
         raise ValueError(
             f"The column {label!r} of y, of the task {task!r}, has one class: "
-            f"{classes.tolist()}."
+            f"{classes.tolist()}. Leave the column out, or add rows of another class."
         )
     return index.reshape(seen.shape), classes
 
@@ -136,7 +137,9 @@ def indices(what, task, names, n_columns):
             each = names.index(each)
         if not Interval(-n_columns, n_columns, "left", integer=True).allows(each):
             raise InvalidParameterError(
-                f"columns[{task!r}] has {each!r}, and y has {n_columns} columns."
+                f"columns[{task!r}] names the column {each!r}, and y has only "
+                f"{n_columns} columns, counted from 0: give y that column, or nan in "
+                "rows where it was not observed."
             )
         found.append(int(each) % n_columns)
     return found

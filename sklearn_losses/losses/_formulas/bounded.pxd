@@ -22,8 +22,10 @@ cdef inline double beta(const double *own, const double *y, Py_ssize_t y_size, c
                         Py_ssize_t n, double *g, double *h) noexcept nogil:
     """-log of the density of y in (0, 1), raw = (r, log f)."""
     cdef double r = between(-600.0, raw[0], 600.0), log_f = between(-300.0, raw[1], 300.0)
-    cdef double f = exp(log_f), m = expit(r), rest = expit(-r)
-    cdef double log_m = -softplus(-r), log_rest = -softplus(r), a = m * f, b = rest * f
+    cdef double f = exp(log_f), e = exp(-fabs(r)), shared = log1p(e), most = 1.0 / (1.0 + e)
+    cdef double m = most if r > 0.0 else e * most, rest = e * most if r > 0.0 else most
+    cdef double log_m = -shared if r > 0.0 else r - shared
+    cdef double log_rest = -r - shared if r > 0.0 else -shared, a = m * f, b = rest * f
     cdef double log_y = log(y[0]), log_1y = log1p(-y[0])
     cdef double pa, sa, pb, sb, pf, sf, far, by, bend, beyond, over = y[0] - m
     beyond = stirling(a, log_m + log_f, &pa, &sa) + stirling(b, log_rest + log_f, &pb, &sb)

@@ -55,6 +55,7 @@ MOST_COEFS = 5000  # a matrix of 200 MB
 ROUNDING = 1e-12  # of a sum of many values
 VANISHED, GONE = 1e-4, 1e-8  # of the scale of a constant is none, of a fit that is done
 SURELY_LEFT = 100.0  # times tol may be a gap that rounding explains ...
+UNPROVED = 0.3  # of what is allowed may kinks hide where no bound says how much it is
 LEAST_GAP = 1e-7  # ... or this share of the value
 MOST_NUMBERS = 1 << 16  # of Hessians at a time, but ...
 FEWEST_ROWS = 256  # ... so many rows, for products of matrices
@@ -379,6 +380,11 @@ class OutputsModels(Models):
 class Settled(Tolerance):
     """Until a model offers too little; an end in doubt is proved by more steps."""
 
+    def begin(self, descent):
+        if not descent.problem.is_convex:
+            self.smoothing_excess = UNPROVED
+        return super().begin(descent)
+
     def prove(self, descent, allowed):
         if descent.smoothing.width > 0:
             return super().prove(descent, allowed)
@@ -468,7 +474,7 @@ class OutputsDescent(Descent):
 
     def misses(self, bound, tol):
         """Whether a gap says that more is left than rounding explains."""
-        if not bound > -np.inf or self.smoothing.width > 0:
+        if not bound > -np.inf:
             return False
         gap, sizes = self.state.best - bound, abs(self.start.at_constant)
         return gap > max(

@@ -57,6 +57,8 @@ class Settings:
     # Iterations, after which an arrival has to be proved: twice what Newton's method
     # takes where it works.
     struggling: int = 12
+    # Steps, one of which should gain what its model has promised, where no bound does.
+    borne_out: int = 30
     # Times what is allowed may be left by a proof: the slopes of a point that misses
     # it have a gap of several times as much.
     proof: float = 10.0
@@ -83,6 +85,8 @@ class Settings:
     # was with a few steps of each width up to 16 times narrower.
     least_divisor: float = 2.0
     largest_divisor: float = 16.0
+    # Of the typical residual, of which rounding is 1e-16: no width is less than this.
+    narrowest: float = 1e-9
     # Of what may be left to gain: the excess that a width is chosen for, so that an
     # estimate that is wrong by a factor of 2 is still enough.
     aim: float = 0.5

@@ -75,11 +75,13 @@ class Tolerance(Stopping):
         () -> Stopping that proves an end which is in doubt. None: by the gradient.
     """
 
+    smoothing_excess = SETTINGS.smoothing_excess
+
     def __init__(self, limits, proof=None):
         self.limits, self.proof = limits, proof
         self._previous = math.inf  # value from which the last step went
         self._stretch = 1.0  # of that step, which the next may need as well
-        self._n_stale = 0
+        self._n_stale = self._n_tried = 0
         self._is_certain = False
 
     def begin(self, descent):
@@ -93,13 +95,14 @@ class Tolerance(Stopping):
         allowed = step.allowed = self._allowed(descent, step.predicted)
         done = step.is_enough = self._is_enough(descent, step)
         has_arrived = (done and smoothing.width > 0) and (
-            state.excess <= SETTINGS.smoothing_excess * allowed
+            not self._is_rough(descent, allowed)
             or (smoothing.is_fresh and smoothing.has_narrowed)
         )
-        if self._is_over(descent, step) or (
-            has_arrived and self._needs_proof(descent, allowed)
-        ):
+        if self._is_over(descent, step):
             return self.prove(descent, allowed)
+        if has_arrived and self._needs_proof(descent, allowed):
+            is_open = self._may_step(descent, allowed)
+            return None if is_open else self.prove(descent, allowed)
         if has_arrived:
             return Verdict.ARRIVED
         if done and smoothing.width > 0:
@@ -143,11 +146,25 @@ class Tolerance(Stopping):
 
     def _needs_proof(self, descent, allowed):
         """Whether more may be left to gain than a smoothed model says."""
-        is_rough = descent.state.excess > SETTINGS.smoothing_excess * allowed
-        return is_rough or descent.is_in_doubt
+        return self._is_rough(descent, allowed) or descent.is_in_doubt
+
+    def _may_step(self, descent, allowed):
+        """Whether steps may yet bear a model out, where nothing else proves an end."""
+        if self.proof is not None or self._is_rough(descent, allowed):
+            return False
+        self._n_tried += 1
+        return self._n_tried <= SETTINGS.borne_out
+
+    def _is_rough(self, descent, allowed):
+        """Whether smoothed kinks hide more than is allowed."""
+        return descent.state.excess > self.smoothing_excess * allowed
 
     def prove(self, descent, allowed):
         """Make sure that an end is one."""
+        if self.proof is None and self._may_narrow(descent, allowed):
+            divisor = descent.smoothing.divisor(descent.state.excess, allowed)
+            descent.narrow(divisor, descent.value_here())
+            return Verdict.AGAIN
         if self.proof is None:
             is_level = self.is_level(descent, allowed)
             return Verdict.ARRIVED if is_level else Verdict.GIVEN_UP
@@ -156,6 +173,11 @@ class Tolerance(Stopping):
         if proof.is_proved(descent, SETTINGS.proof * allowed):
             return Verdict.ARRIVED
         return proof
+
+    def _may_narrow(self, descent, allowed):
+        """Whether a narrower width may show what no bound says: how much is left."""
+        least = SETTINGS.narrowest * descent.problem.term.unit
+        return descent.smoothing.width > least and self._is_rough(descent, allowed)
 
     @staticmethod
     def is_level(descent, allowed):
@@ -204,7 +226,7 @@ class Tolerance(Stopping):
     def judge_move(self, descent, step):
         state, allowed = descent.state, step.allowed
         self._stretch = step.length
-        is_rough = state.excess > SETTINGS.smoothing_excess * allowed
+        is_rough = self._is_rough(descent, allowed)
         if is_rough and step.predicted <= SETTINGS.little * state.excess:
             divisor = descent.smoothing.divisor(state.excess, allowed)
             descent.narrow(divisor, descent.value_here())
@@ -212,5 +234,10 @@ class Tolerance(Stopping):
             return None
         if not descent.is_in_doubt:
             return Verdict.ARRIVED
+        reached = descent.value_here() if self._n_tried else math.inf
         descent.arrive_pending()
+        if self._n_tried and self.is_foreseen(descent, step, reached):
+            return Verdict.ARRIVED
+        if self._n_tried and self._may_step(descent, allowed):
+            return None
         return self.prove(descent, allowed)

@@ -376,6 +376,17 @@ class Price:
         """The convex price at whose minimum a fit with this one begins, or None."""
         return None if self.concave is None else replace(self, concave=None)
 
+    def tangent(self, coef: Array) -> Price:
+        """The convex price that touches this one, which is concave, from above.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (1, n_features)
+            Where; but for a constant it costs the same there.
+        """
+        slopes = self.l1 + self.concave.slopes(np.abs(coef[0]))
+        return replace(self, l1=np.maximum(slopes, 0.0), concave=None)
+
     def times_kinks(self, factor: float) -> Price:
         """The same, with all but l2 and matrix times a factor."""
         if self.concave is not None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
+from scipy.optimize import linprog
 from sklearn.base import clone
 from sklearn.linear_model import Lasso
 from sklearn.model_selection import GridSearchCV
@@ -173,6 +174,41 @@ def test_a_penalty_that_is_not_convex_ends_where_it_is_stationary(
             charge = np.maximum(3.7 * lam - size, 0.0) / 2.7
             charge = np.where(size <= lam, lam, charge)
         assert by_coefficient(slope, w, charge)
+
+
+def value_and_minimum_of_tangent(model, X, y, weight, lam):
+    """Of the l1 norm with MCP's slopes at coefficients, by a linear program."""
+    w, loss = model.coef_.ravel(), model.loss
+    slopes = np.maximum(lam - np.abs(w) / model.penalty.gamma, 0.0)
+    value = weight @ loss.value(y, X @ w + np.ravel(model.intercept_)[0])
+    n, eye = len(X), np.eye(len(X))
+    if isinstance(loss, Hinge):
+        sign = np.where(y > 0, 1.0, -1.0)[:, None]
+        A = np.hstack([sign * X, -sign * X, sign, eye])
+        costs, at_least = weight, dict(A_ub=-A, b_ub=-np.ones(n))
+    else:
+        A = np.hstack([X, -X, np.ones((n, 1)), eye, -eye])
+        above, below = loss.value([1.0, -1.0], [0.0, 0.0])
+        costs = np.concatenate([above * weight, below * weight])
+        at_least = dict(A_eq=A, b_eq=y)
+    c = np.concatenate([slopes, slopes, [0.0], costs])
+    bounds = [(0, None)] * (2 * D) + [(None, None)] + [(0, None)] * len(costs)
+    return value + slopes @ np.abs(w), linprog(c, **at_least, bounds=bounds).fun
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs", "active-set"])
+@pytest.mark.parametrize("gamma", [1.5, 3.0])
+@pytest.mark.parametrize("loss", [AbsoluteError(), Quantile(0.8), Hinge()], ids=str)
+def test_with_kinks_it_ends_at_the_minimum_of_its_own_tangent(loss, gamma, solver):
+    X, y = data(loss)
+    weight = np.random.default_rng(3).integers(0, 3, len(y)).astype(float)
+    model = estimator(loss, penalty=MCP(gamma), alpha=0.05, solver=solver)
+    model.fit(X, y, sample_weight=weight)
+    assert np.isnan(model.gap_)
+    assert 0 < np.count_nonzero(model.coef_) < D
+    parts = model, X, y, weight / weight.sum(), 0.05
+    value, minimum = value_and_minimum_of_tangent(*parts)
+    assert value == pytest.approx(minimum, rel=1e-5)
 
 
 def test_it_begins_at_the_optimum_of_the_l1_norm():

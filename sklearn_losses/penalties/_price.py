@@ -328,8 +328,14 @@ class Price:
         Returns
         -------
         ndarray of shape (n_features,)
-            The same for the features that a norm couples, and 0 where `scale` is.
+            The same for the features that a norm couples, and 0 where `scale` is, but
+            for a constant feature that a matrix couples to others: it moves with them.
         """
+        if self.matrix is not None and not scale.all():
+            diagonal = np.diag(self.matrix)
+            moves = np.count_nonzero(self.matrix, axis=0) > (diagonal != 0)
+            own = np.where(moves, 1.0 / np.sqrt(np.where(moves, diagonal, 1.0)), 0.0)
+            scale = np.where(scale == 0, own, scale)
         return scale if self.norm is None else self.norm.units(scale)
 
     def scaled(self, scale: Array) -> Price:

@@ -218,6 +218,19 @@ def test_it_begins_at_the_optimum_of_the_l1_norm():
     assert_allclose(model.coef_, other.coef_, atol=1e-5)
 
 
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize("l1", [0.0, 0.01])
+def test_a_constant_feature_moves_with_those_that_a_matrix_couples_it_to(l1, solver):
+    X, y = data(SquaredError())
+    X[:, 4] = 0.3
+    penalty = Tikhonov(FORM) + L1(np.full(D, l1)) if l1 else Tikhonov(FORM)
+    settings = dict(alpha=0.05, tol=1e-10, solver=solver)
+    model = LinearRegressor("huber", penalty=penalty, **settings).fit(X, y)
+    slopes = 0.05 * FORM @ model.coef_  # which are all of this feature's
+    assert by_coefficient(slopes[4:5], model.coef_[4:5], np.array([0.05 * l1]))
+    assert model.coef_[4] != 0
+
+
 @pytest.mark.parametrize("penalty", CONVEX, ids=str)
 @pytest.mark.parametrize(
     "loss", [SquaredError(), AbsoluteError(), Hinge(), CrossEntropy()], ids=str

@@ -75,6 +75,7 @@ from sklearn_losses.problem._objective import Objective, Targets
 from sklearn_losses.problem._together import run_together, wants_company
 from sklearn_losses.solvers._active_set import ACTIVE, ACTIVE_SET, ActiveSet
 from sklearn_losses.solvers._residual_scale import at_scale
+from sklearn_losses.solvers._tangents import Tangents, needs_tangents
 from sklearn_losses.solvers.descent._certified import DEAR, Certified, choose
 from sklearn_losses.solvers.descent._models import LBFGS, NEWTON
 from sklearn_losses.solvers.descent._problem import has_small_matrix
@@ -475,6 +476,7 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
             solver = ActiveSet(**settings)
         else:
             solver = Certified(method, **settings)
+        solver = Tangents(solver) if needs_tangents(objective) else solver
         solver.check(objective)
         return solver
 

@@ -328,8 +328,14 @@ class Price:
         Returns
         -------
         ndarray of shape (n_features,)
-            The same for the features that a norm couples, and 0 where `scale` is.
+            The same for the features that a norm couples, and 0 where `scale` is, but
+            for a constant feature that a matrix couples to others: it moves with them.
         """
+        if self.matrix is not None and not scale.all():
+            diagonal = np.diag(self.matrix)
+            moves = np.count_nonzero(self.matrix, axis=0) > (diagonal != 0)
+            own = np.where(moves, 1.0 / np.sqrt(np.where(moves, diagonal, 1.0)), 0.0)
+            scale = np.where(scale == 0, own, scale)
         return scale if self.norm is None else self.norm.units(scale)
 
     def scaled(self, scale: Array) -> Price:
@@ -375,6 +381,17 @@ class Price:
     def relative(self) -> Price | None:
         """The convex price at whose minimum a fit with this one begins, or None."""
         return None if self.concave is None else replace(self, concave=None)
+
+    def tangent(self, coef: Array) -> Price:
+        """The convex price that touches this one, which is concave, from above.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (1, n_features)
+            Where; but for a constant it costs the same there.
+        """
+        slopes = self.l1 + self.concave.slopes(np.abs(coef[0]))
+        return replace(self, l1=np.maximum(slopes, 0.0), concave=None)
 
     def times_kinks(self, factor: float) -> Price:
         """The same, with all but l2 and matrix times a factor."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
+from scipy.optimize import linprog
 from sklearn.base import clone
 from sklearn.linear_model import Lasso
 from sklearn.model_selection import GridSearchCV
@@ -176,11 +177,59 @@ def test_a_penalty_that_is_not_convex_ends_where_it_is_stationary(
         assert by_coefficient(slope, w, charge)
 
 
+def value_and_minimum_of_tangent(model, X, y, weight, lam):
+    """Of the l1 norm with MCP's slopes at coefficients, by a linear program."""
+    w, loss = model.coef_.ravel(), model.loss
+    slopes = np.maximum(lam - np.abs(w) / model.penalty.gamma, 0.0)
+    value = weight @ loss.value(y, X @ w + np.ravel(model.intercept_)[0])
+    n, eye = len(X), np.eye(len(X))
+    if isinstance(loss, Hinge):
+        sign = np.where(y > 0, 1.0, -1.0)[:, None]
+        A = np.hstack([sign * X, -sign * X, sign, eye])
+        costs, at_least = weight, dict(A_ub=-A, b_ub=-np.ones(n))
+    else:
+        A = np.hstack([X, -X, np.ones((n, 1)), eye, -eye])
+        above, below = loss.value([1.0, -1.0], [0.0, 0.0])
+        costs = np.concatenate([above * weight, below * weight])
+        at_least = dict(A_eq=A, b_eq=y)
+    c = np.concatenate([slopes, slopes, [0.0], costs])
+    bounds = [(0, None)] * (2 * D) + [(None, None)] + [(0, None)] * len(costs)
+    return value + slopes @ np.abs(w), linprog(c, **at_least, bounds=bounds).fun
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs", "active-set"])
+@pytest.mark.parametrize("gamma", [1.5, 3.0])
+@pytest.mark.parametrize("loss", [AbsoluteError(), Quantile(0.8), Hinge()], ids=str)
+def test_with_kinks_it_ends_at_the_minimum_of_its_own_tangent(loss, gamma, solver):
+    X, y = data(loss)
+    weight = np.random.default_rng(3).integers(0, 3, len(y)).astype(float)
+    model = estimator(loss, penalty=MCP(gamma), alpha=0.05, solver=solver)
+    model.fit(X, y, sample_weight=weight)
+    assert np.isnan(model.gap_)
+    assert 0 < np.count_nonzero(model.coef_) < D
+    parts = model, X, y, weight / weight.sum(), 0.05
+    value, minimum = value_and_minimum_of_tangent(*parts)
+    assert value == pytest.approx(minimum, rel=1e-5)
+
+
 def test_it_begins_at_the_optimum_of_the_l1_norm():
     X, y = data(SquaredError())
     model = LinearRegressor(penalty=MCP(gamma=1e9), alpha=0.1, tol=1e-10).fit(X, y)
     other = LinearRegressor(penalty="l1", alpha=0.1, tol=1e-10).fit(X, y)
     assert_allclose(model.coef_, other.coef_, atol=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize("l1", [0.0, 0.01])
+def test_a_constant_feature_moves_with_those_that_a_matrix_couples_it_to(l1, solver):
+    X, y = data(SquaredError())
+    X[:, 4] = 0.3
+    penalty = Tikhonov(FORM) + L1(np.full(D, l1)) if l1 else Tikhonov(FORM)
+    settings = dict(alpha=0.05, tol=1e-10, solver=solver)
+    model = LinearRegressor("huber", penalty=penalty, **settings).fit(X, y)
+    slopes = 0.05 * FORM @ model.coef_  # which are all of this feature's
+    assert by_coefficient(slopes[4:5], model.coef_[4:5], np.array([0.05 * l1]))
+    assert model.coef_[4] != 0
 
 
 @pytest.mark.parametrize("penalty", CONVEX, ids=str)

@@ -11,14 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_losses._machine._params import NONE, Interval, Options
+from sklearn_losses._machine._params import (
+    NONE,
+    Interval,
+    InvalidParameterError,
+    Options,
+    check_parameters,
+)
 from sklearn_losses.losses._grouping import sums
 from sklearn_losses.losses._groups import GroupLoss
 from sklearn_losses.losses._survival import TIES, partial_likelihood_minimum
+from sklearn_losses.losses._table import CLoss
 from sklearn_losses.losses._targets import group_codes, split_ranking
 
 PER = [Options("query", "pair")]
 PAIR_WEIGHTS = [Options("gain", "difference"), NONE]
+METRICS = "ndcg", "average_precision", "reciprocal_rank"
+GAIN = [Options("exponential", "linear")]
 MOST_GAIN = 1000.0  # of a relevance, whose gain 2^y - 1 overflows at 1024
 UNIFORM = 0.01  # temperatures: shares of rows so near are alike
 
@@ -451,10 +460,11 @@ ListMLE = PlackettLuce
 
 
 class NDCGLoss(RankingLoss):
-    """Of gains 2^y - 1, as shares of the best DCG of their query."""
+    """Of gains, as shares of the best DCG of their query."""
 
     convex = False
     k: int | None = None
+    gain: str
 
     def convex_relative(self) -> Any:
         """The pairs, all alike."""
@@ -462,19 +472,24 @@ class NDCGLoss(RankingLoss):
 
     def _check_columns(self, columns, name):
         super()._check_columns(columns, name)
-        bad = np.flatnonzero(~((columns[:, 0] >= 0) & (columns[:, 0] <= MOST_GAIN)))
+        is_linear = self.gain == "linear"
+        most = np.inf if is_linear else MOST_GAIN
+        bad = np.flatnonzero(~((columns[:, 0] >= 0) & (columns[:, 0] <= most)))
         if len(bad):
+            gains = "y of y >= 0" if is_linear else f"2^y - 1 of 0 <= y <= {most:g}"
             raise ValueError(
-                f"{type(self).__name__} has the gains 2^y - 1 of 0 <= y <= "
-                f"{MOST_GAIN:g}: {name}[{bad[0]}] is {columns[bad[0], 0]}. Use "
-                "PairwiseLogistic()."
+                f"{type(self).__name__} has the gains {gains}: {name}[{bad[0]}] is "
+                f"{columns[bad[0], 0]}. Use PairwiseLogistic()."
             )
 
     def _prepared(self, y, weight, starts):
         """With the gain of each row as a share of the best DCG of its query."""
         n = np.diff(starts)
         top = np.repeat(y[starts[1:] - 1, 0], n)
-        gain = np.exp2(y[:, 0] - top) - np.exp2(-top)
+        if self.gain == "linear":
+            gain = y[:, 0] / top
+        else:
+            gain = np.exp2(y[:, 0] - top) - np.exp2(-top)
         rank = np.repeat(starts[1:], n) - np.arange(len(y))  # of the best order
         discount = 1.0 / np.log2(1.0 + rank)
         if self.k is not None:
@@ -484,28 +499,34 @@ class NDCGLoss(RankingLoss):
 
 
 class LambdaRank(NDCGLoss):
-    """Logistic loss of pairs by their change of NDCG:
+    """Logistic loss of pairs by change of a metric:
     |change_ij| log(1 + exp(-(r_i - r_j)))
 
-    It estimates the order whose first places count most. Take it where NDCG is what is
-    scored and `PairwiseLogistic` leaves something to gain. Do not for a proof of the
-    optimum: it is not convex.
+    It estimates the order whose first places count most. Take it where NDCG, or
+    another of these metrics, is what is scored and `PairwiseLogistic` leaves something
+    to gain. Do not for a proof of the optimum: it is not convex.
 
-    With D = log2(1 + rank) of the ranks by r, a pair weighs
-    (gain_i - gain_j) |1/D_i - 1/D_j| / best DCG, which is how much NDCG would change
-    if its rows were exchanged. `LinearRanker` begins at the optimum of
-    `PairwiseLogistic`, and goes from one order to the next: it fits the pairs with the
-    weights of an order, which is a convex problem, until the order stays or has been
-    seen, and keeps the coefficients with the best NDCG. That is a heuristic, and a
-    local optimum at best: if no order is better than the first, the coefficients are
-    those of `PairwiseLogistic`, and others may have a better NDCG. `ApproxNDCG` often
-    finds a better one of the rows of the fit, which need not be better for new
+    A pair weighs how much the metric of its query would change if its rows were
+    exchanged in the order of r. Of NDCG, with D = log2(1 + rank), that is
+    (gain_i - gain_j) |1/D_i - 1/D_j| / best DCG. `LinearRanker` begins at the optimum
+    of `PairwiseLogistic`, and goes from one order to the next: it fits the pairs with
+    the weights of an order, which is a convex problem, until the order stays or has
+    been seen, and keeps the coefficients with the best metric. That is a heuristic, and
+    a local optimum at best: if no order is better than the first, the coefficients are
+    those of `PairwiseLogistic`, and others may have a better metric. `ApproxNDCG` often
+    finds a better NDCG of the rows of the fit, which need not be better for new
     queries: compare both by cross-validation.
 
     Parameters
     ----------
+    metric : {"ndcg", "average_precision", "reciprocal_rank"}, default="ndcg"
+        What of each query is to be large; see `ndcg_score`,
+        `average_precision_by_group_score` and `reciprocal_rank_score`. The last two
+        know rows that are relevant, with y > 0, and others.
     k : int, default=None
-        How many ranks count; None: all.
+        How many ranks count, None: all. Of the average precision all do.
+    gain : {"exponential", "linear"}, default="exponential"
+        Of NDCG: 2^y - 1, or y.
 
     See Also
     --------
@@ -515,8 +536,9 @@ class LambdaRank(NDCGLoss):
 
     References
     ----------
-    Burges 2010, "From RankNet to LambdaRank to LambdaMART"; Wang, Li, Golbandi,
-    Bendersky and Najork 2018, "The LambdaLoss framework for ranking metric
+    Burges 2010, "From RankNet to LambdaRank to LambdaMART"; Donmez, Svore and Burges
+    2009, "On the local optimality of LambdaRank", SIGIR, of other metrics; Wang, Li,
+    Golbandi, Bendersky and Najork 2018, "The LambdaLoss framework for ranking metric
     optimization", CIKM.
 
     Examples
@@ -525,26 +547,62 @@ class LambdaRank(NDCGLoss):
     >>> y = ranking_target([2, 1, 0], groups=[0, 0, 0])
     >>> LambdaRank().value(y, [1.0, 0.5, 0.0]).round(3)
     array([0.243])
+    >>> LambdaRank("average_precision").value(y, [0.0, 0.5, 1.0]).round(3)
+    array([0.791])
     """
 
     name = "lambda_rank"
     lipschitz = 1.0
     smoothness = 0.25
     _kernel = "lambda_rank"
-    _constraints = {"k": [Interval(1, None, "left", integer=True), NONE]}
+    _constraints = {
+        "metric": [Options(*METRICS)],
+        "k": [Interval(1, None, "left", integer=True), NONE],
+        "gain": GAIN,
+    }
 
-    def __init__(self, k: int | None = None) -> None:
+    def __init__(
+        self, metric: str = "ndcg", k: int | None = None, gain: str = "exponential"
+    ) -> None:
+        self.metric = metric
         self.k = k
+        self.gain = gain
 
     def _c_parameters(self):
-        return (0 if self.k is None else self.k,)
+        return 0 if self.k is None else self.k, METRICS.index(self.metric)
+
+    def compiled(self) -> CLoss:
+        check_parameters(self, self._constraints)
+        if self.k is not None and self.metric == "average_precision":
+            raise InvalidParameterError(
+                "LambdaRank(metric='average_precision') counts all ranks. Got "
+                f"k={self.k}: set k=None, or metric='ndcg' or 'reciprocal_rank'."
+            )
+        return super().compiled()
 
     def frozen(self) -> Any:
         """The convex loss of the pairs with given weights.
 
-        Its targets have the discount of each row's rank as a second column.
+        Its targets have each row's rank as a second column.
         """
-        return _FrozenLambdaRank(self.k)
+        return _FrozenLambdaRank(self.metric, self.k, self.gain)
+
+    def _check_columns(self, columns, name):
+        of = super() if self.metric == "ndcg" else super(NDCGLoss, self)
+        of._check_columns(columns, name)
+
+    def _keys(self, columns):
+        if self.metric == "ndcg":
+            return columns
+        return np.column_stack([columns[:, 0] > 0, columns[:, 1:]])
+
+    def _prepared(self, y, weight, starts):
+        if self.metric == "ndcg":
+            return super()._prepared(y, weight, starts)
+        best = 1.0
+        if self.metric == "average_precision":
+            best = np.repeat(sums(y[:, 0], starts), np.diff(starts))
+        return np.column_stack([y[:, 0], y[:, 0] / best, y[:, 1:]])
 
     def _factors(self, y, weight, starts, mass):
         return np.where(mass > 0, 1.0 / np.where(mass > 0, mass, 1.0), 0.0)

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn_losses._machine._params import Interval
 from sklearn_losses.losses._grouping import sums
 from sklearn_losses.losses._ranking import (
+    GAIN,
     Drawn,
     NDCGLoss,
     PairwiseLogistic,
@@ -41,6 +42,8 @@ class ApproxNDCG(NDCGLoss):
     temperature : float, default=1.0
         > 0, in units of raw predictions. The lower, the nearer to NDCG, and the more
         local minima there are.
+    gain : {"exponential", "linear"}, default="exponential"
+        2^y - 1, or y.
 
     See Also
     --------
@@ -62,10 +65,11 @@ class ApproxNDCG(NDCGLoss):
 
     name = "approx_ndcg"
     _kernel = "approx_ndcg"
-    _constraints = {"temperature": [Interval(0, None, "neither")]}
+    _constraints = {"temperature": [Interval(0, None, "neither")], "gain": GAIN}
 
-    def __init__(self, temperature: float = 1.0) -> None:
+    def __init__(self, temperature: float = 1.0, gain: str = "exponential") -> None:
         self.temperature = temperature
+        self.gain = gain
 
     def _c_parameters(self):
         return (self.temperature,)

@@ -7,6 +7,7 @@ import pytest
 import sklearn
 from scipy import sparse
 from scipy.optimize import minimize
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -26,11 +27,13 @@ from sklearn_losses import (
     PlackettLuce,
     SGDRanker,
     alpha_max,
+    average_precision_by_group_score,
     loss_scorer,
     ndcg_score,
     ndcg_scorer,
     pairwise_accuracy_scorer,
     ranking_target,
+    reciprocal_rank_score,
     regularization_path,
 )
 from sklearn_losses.problem import _group_hessian
@@ -341,6 +344,29 @@ def test_lambda_rank_keeps_the_best_order(k, penalty):
     np.testing.assert_array_equal(model.coef_, again.coef_)
 
 
+@pytest.mark.parametrize("metric", ["average_precision", "reciprocal_rank"])
+def test_lambda_rank_of_relevant_rows(metric):
+    X, y, q, weight = data()
+    y = (y >= y.max()) * 1.0
+    scores = {
+        "average_precision": average_precision_by_group_score,
+        "reciprocal_rank": reciprocal_rank_score,
+    }
+    start = LinearRanker(alpha=0.003).fit(X, y, weight, groups=q)
+    model = LinearRanker(LambdaRank(metric), alpha=0.003).fit(X, y, weight, groups=q)
+    at_start, found = (
+        scores[metric](y, m.predict(X), groups=q, sample_weight=weight)
+        for m in (start, model)
+    )
+    assert found > at_start
+    graded = pytest.warns(UserWarning, match="grades from 1 to 2.* metric='ndcg'")
+    with graded as seen:
+        again = clone(model).fit(X, y + y, weight, groups=q)
+        clone(model).fit(X, y * (1 + (weight > 1)), weight, groups=q)
+    assert len(seen) == 1
+    np.testing.assert_allclose(again.coef_, model.coef_, rtol=1e-3)
+
+
 def test_many_rows_begin_with_some_of_them():
     rng = np.random.default_rng(0)
     X, q = rng.normal(size=(24_000, 3)), rng.integers(800, size=24_000)
@@ -373,7 +399,7 @@ def test_two_kinds_of_queries_are_refused():
 def test_a_row_without_weight_has_no_rank(k):
     X, y, groups, _ = data()
     here = np.random.default_rng(1).random(N) < 0.7
-    model = LinearRanker(LambdaRank(k), alpha=1e-3)
+    model = LinearRanker(LambdaRank(k=k), alpha=1e-3)
     few = model.fit(X[here], y[here], groups=groups[here]).coef_
     found = model.fit(X, y, groups=groups, sample_weight=here * 1.0).coef_
     np.testing.assert_allclose(found, few, rtol=1e-6, atol=1e-9)

@@ -188,6 +188,57 @@ def test_lambda_rank(rng, k):
         loss.value([1.0, -1.0], [0.0, 0.0])
 
 
+def metric_of_order(metric, k, gain, y, order):
+    """Of rows in an order, as the definitions have it."""
+    hits = y[order] > 0
+    if metric == "average_precision":
+        return np.mean([hits[: i + 1].mean() for i in np.flatnonzero(hits)])
+    if metric == "reciprocal_rank":
+        first = int(np.argmax(hits)) + 1
+        return 1 / first if k is None or first <= k else 0.0
+    gains = y if gain == "linear" else 2**y - 1
+    discount = 1 / np.log2(np.arange(len(y)) + 2) * (np.arange(len(y)) < (k or len(y)))
+    return gains[order] @ discount / (np.sort(gains)[::-1] @ discount)
+
+
+@pytest.mark.parametrize(
+    ("metric", "k", "gain"),
+    [
+        ("ndcg", None, "linear"),
+        ("ndcg", 3, "exponential"),
+        ("average_precision", None, "exponential"),
+        ("reciprocal_rank", None, "exponential"),
+        ("reciprocal_rank", 3, "exponential"),
+    ],
+)
+def test_lambda_rank_weighs_pairs_by_what_their_exchange_changes(rng, metric, k, gain):
+    loss = LambdaRank(metric, k=k, gain=gain)
+    for _ in range(20):
+        y, r = rng.integers(0, 3, size=7).astype(float), rng.normal(size=7)
+        y[rng.integers(7)] = 2.0
+        grades = y if metric == "ndcg" else y > 0
+        order, rank = np.argsort(-r), np.argsort(np.argsort(-r))
+        before, expected = metric_of_order(metric, k, gain, y, order), 0.0
+        for i, j in zip(*np.nonzero(grades[:, None] > grades)):
+            after = order.copy()
+            after[rank[i]], after[rank[j]] = j, i
+            change = abs(metric_of_order(metric, k, gain, y, after) - before)
+            expected += change * np.logaddexp(0, r[j] - r[i])
+        assert loss.value(y, r)[0] == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+def test_lambda_rank_of_average_precision_counts_all_ranks():
+    with pytest.raises(InvalidParameterError, match=r"counts all ranks. Got k=3: set"):
+        LambdaRank("average_precision", k=3).value([1.0, 0.0], [0.0, 1.0])
+    with pytest.raises(ValueError, match=r"gains y of y >= 0: y_true\[1\] is -1.0"):
+        LambdaRank(gain="linear").value([1.0, -1.0], [0.0, 1.0])
+    loss = LambdaRank("reciprocal_rank")
+    np.testing.assert_array_equal(  # which is of relevant rows and others
+        loss.gradient([3.0, -1.0, 1.0], [0.0, 1.0, 2.0]),
+        loss.gradient([1.0, 0.0, 1.0], [0.0, 1.0, 2.0]),
+    )
+
+
 def test_list_net_is_a_cross_entropy(rng):
     r, y = rng.normal(size=5), np.array([0.0, 0.0, 1.0, 0.0, 0.0])
     log_p = r - np.log(np.exp(r).sum())

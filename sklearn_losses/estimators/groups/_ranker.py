@@ -22,9 +22,12 @@ from sklearn_losses.estimators.groups._groups import (
 )
 from sklearn_losses.estimators.scores._groups import (
     NO_GAIN,
+    average_precision_by_group_score,
     ndcg_score,
     ndcg_sums,
     ratio_of_blocks,
+    reciprocal_rank_score,
+    relevant_rows,
     warn_of_one_query,
 )
 from sklearn_losses.losses import LambdaRank, Loss
@@ -343,10 +346,10 @@ def fit_orders(solve, objective, start):
     Returns
     -------
     SolverResult
-        With the best NDCG of the rows.
+        With the best metric of the rows.
     """
     loss, targets, rows = objective.loss, objective.targets, objective.rows
-    relevance, groups = targets.y[:, 0], targets.groups
+    relevance, groups = relevances(loss, targets.y[:, 0]), targets.groups
     frozen, best, best_score, seen = loss.frozen(), None, -np.inf, set()
     relative = replace(objective, loss=loss.convex_relative(), grouping=None)
     result, passes = solve(relative, start), 0
@@ -356,23 +359,14 @@ def fit_orders(solve, objective, start):
     for _ in range(MOST_ORDERS):
         passes += int(result.n_iter[0])
         score = objective.raw(result.coef, np.zeros(1))[:, 0]
-        found = ndcg_score(
-            relevance,
-            score,
-            groups=groups,
-            sample_weight=weight,
-            k=loss.k,
-        )
+        found = metric_of(loss, relevance, score, groups, weight)
         if best is None or found > best_score:
             best, best_score = result, found
         ranks = _mean_ranks(score, queries)
         if ranks.tobytes() in seen:
             break
         seen.add(ranks.tobytes())
-        discount = 1.0 / np.log2(1.0 + ranks)
-        if loss.k is not None:
-            discount[ranks > loss.k] = 0.0
-        columns = np.column_stack([relevance, discount])
+        columns = np.column_stack([relevance, ranks])
         weighted = replace(
             objective, loss=frozen, targets=replace(targets, y=columns), grouping=None
         )
@@ -388,6 +382,24 @@ def fit_orders(solve, objective, start):
         value=float(value[0]),
         gained=at_0 - value,
     )
+
+
+def relevances(loss, y):
+    """What the metric of `LambdaRank` sees of them; warn if grades become one."""
+    if loss.metric == "ndcg":
+        return y
+    name = f"LambdaRank(metric={loss.metric!r})"
+    return relevant_rows(y, name, "metric='ndcg'").astype(float)
+
+
+def metric_of(loss, y, score, groups, weight):
+    """The metric of `LambdaRank`, the mean over queries."""
+    settings = {"groups": groups, "sample_weight": weight}
+    if loss.metric == "ndcg":
+        return ndcg_score(y, score, k=loss.k, gain=loss.gain, **settings)
+    if loss.metric == "reciprocal_rank":
+        return reciprocal_rank_score(y, score, k=loss.k, **settings)
+    return average_precision_by_group_score(y, score, **settings)
 
 
 def _mean_ranks(score, codes):

@@ -22,6 +22,7 @@ from sklearn_losses._machine._params import (
 from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.estimators._validation import check_weights, warn_caller
 from sklearn_losses.estimators.scores._concordance import count_pairs
+from sklearn_losses.losses._ranking import GAIN
 from sklearn_losses.losses._targets import (
     group_codes,
     split_ranking,
@@ -29,7 +30,6 @@ from sklearn_losses.losses._targets import (
 )
 from sklearn_losses.problem._posed import data_of
 
-GAIN = [Options("exponential", "linear")]
 EMPTY = [Options("skip"), Exactly(0), Exactly(1)]
 PER = [Options("query", "pair")]
 ROUNDING = 1e-13  # of all pairs, is what may be left of those that are no pair
@@ -253,7 +253,7 @@ def _dcg(gains, score, codes, k):
     return np.bincount(codes[order], here * discount[rank])
 
 
-def _relevant(y, name):
+def relevant_rows(y, name, graded="ndcg_score"):
     """Which rows are relevant; warn if that takes different grades as one."""
     relevant = y > 0
     grades = y[relevant]
@@ -262,7 +262,7 @@ def _relevant(y, name):
             f"{name} knows relevant rows (> 0) and others, and y_true has grades from "
             f"{grades.min():g} to {grades.max():g}, which are taken as one. Say from "
             f"which on rows are relevant, as y_true >= {grades.max():g}, or use "
-            "ndcg_score."
+            f"{graded}."
         )
     return relevant
 
@@ -306,7 +306,7 @@ def average_precision_by_group_score(
     weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
     if len(y) == 0:
         return _undefined("The average precision", "there is no row")
-    relevant = _relevant(y, "average_precision_by_group_score")
+    relevant = relevant_rows(y, "average_precision_by_group_score")
     order, rank, tie = _in_order(score, codes)
     relevant, codes, weight = relevant[order], codes[order], weight[order]
     counts = np.bincount(codes, relevant)
@@ -368,7 +368,7 @@ def reciprocal_rank_score(
     weight, y, score, codes = _ranking(y_true, y_score, groups, sample_weight)
     if len(y) == 0:
         return _undefined("The reciprocal rank", "there is no row")
-    relevant = _relevant(y, "reciprocal_rank_score")
+    relevant = relevant_rows(y, "reciprocal_rank_score")
     order, rank, tie = _in_order(score, codes)
     relevant, codes, weight = relevant[order], codes[order], weight[order]
     counts = np.bincount(codes, relevant)

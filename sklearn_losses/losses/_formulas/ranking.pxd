@@ -155,50 +155,104 @@ cdef inline double pairs(MarginLoss loss, const Group *g) noexcept nogil:
 
 
 cdef inline double lambda_rank(const void *params, const Group *g) noexcept nogil:
-    """Logistic, where a pair weighs what its exchange would change of the group's NDCG.
+    """Logistic, where a pair weighs what its exchange would change of the group's metric.
 
-    y is the relevance, its gain as a share of the best DCG, and perhaps the discount of
-    the row's rank; else that of its rank by r. params has how many ranks count, or 0.
+    y is the relevance, its gain as a share of the best metric, and perhaps the rank of
+    the row; else that by r. params are how many ranks count, or 0, and which metric.
     """
+    cdef const double *number = <const double *> params
     cdef Py_ssize_t i, j, n = g.n, level = 0, size = g.y_size
-    cdef double k = (<const double *> params)[0], rank, total = 0.0
-    cdef double *discount = g.work + 3 * n
+    cdef double k = number[0] if number[0] > 0.0 else INFINITY, total = 0.0
+    cdef double *up = g.work + 3 * n
+    cdef double *down = up + n
+    cdef double *rank = down + n
     for i in range(n):
         if size > 2:
-            discount[i] = g.y[i * size + 2]
+            rank[i] = g.y[i * size + 2]
             continue
-        rank = 1.0
+        rank[i] = 0.5
         for j in range(n):  # rows of the same score share their ranks
-            rank += 1.0 if g.raw[j] > g.raw[i] else 0.5 if g.raw[j] == g.raw[i] else 0.0
-        rank -= 0.5  # of the row itself
-        discount[i] = LN2 / log(1.0 + rank) if k == 0.0 or rank <= k else 0.0
+            rank[i] += 1.0 if g.raw[j] > g.raw[i] else 0.5 if g.raw[j] == g.raw[i] else 0.0
+    if number[1] == 0.0:
+        changes_of_ndcg(k, n, rank, up, down)
+    elif number[1] == 1.0:
+        changes_of_precision(g, rank, up, down)
+    else:
+        changes_of_reciprocal_rank(k, g, rank, up, down)
     clear(g)
     for i in range(1, n):
         if g.y[i * size] != g.y[(i - 1) * size]:
             level = i
         if level > 0:
-            total += pairs_of_row(logistic(params), g, i, 0, level, discount)
+            total += pairs_of_row(logistic(params), g, i, 0, level, up)
     return total
+
+
+# What an exchange of row i with row j of less relevance changes of a metric is the larger
+# of up_i - up_j, which is the change where row i stands before, and down_j - down_i.
+
+cdef inline void changes_of_ndcg(double k, Py_ssize_t n, const double *rank, double *up,
+                                 double *down) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        up[i] = LN2 / log(1.0 + rank[i]) if rank[i] <= k else 0.0
+        down[i] = up[i]
+
+
+cdef inline void changes_of_precision(const Group *g, const double *rank, double *up,
+                                      double *down) noexcept nogil:
+    """Of the average precision: the sum of n_before / rank over the relevant rows."""
+    cdef Py_ssize_t n = g.n, size = g.y_size, i, j
+    cdef double n_before, inverse, share
+    for i in range(n):
+        n_before, inverse = 0.0, 0.0  # of relevant rows up to here, and of their ranks
+        for j in range(n):
+            if g.y[j * size] > 0.0:
+                share = 0.5 if rank[j] == rank[i] and j != i else 1.0
+                if rank[j] <= rank[i]:
+                    n_before += share
+                    inverse += share / rank[j]
+        up[i] = n_before / rank[i] - inverse
+        down[i] = up[i] + 1.0 / rank[i]
+
+
+cdef inline void changes_of_reciprocal_rank(double k, const Group *g, const double *rank,
+                                            double *up, double *down) noexcept nogil:
+    """Of 1 / rank of the first relevant row, which one behind it cannot change."""
+    cdef Py_ssize_t n = g.n, size = g.y_size, i
+    cdef double first = INFINITY, second = INFINITY, best, next_, here
+    for i in range(n):
+        if g.y[i * size] > 0.0:
+            second = min(second, max(first, rank[i]))
+            first = min(first, rank[i])
+    best = 1.0 / first if first <= k else 0.0
+    next_ = 1.0 / second if second <= k else 0.0
+    for i in range(n):
+        here = 1.0 / rank[i] if rank[i] <= k else 0.0
+        if g.y[i * size] > 0.0:
+            up[i], down[i] = best if rank[i] == first else 0.0, best
+        else:
+            up[i], down[i] = max(next_, here), here
 
 
 cdef inline double pairs_of_row(MarginLoss loss, const Group *g, Py_ssize_t i,
                                 Py_ssize_t first, Py_ssize_t last,
-                                const double *discount) noexcept nogil:
+                                const double *up) noexcept nogil:
     """The same of a row and those from `first` to `last`, added to what is wanted.
 
-    `discount` is NULL, or what the sizes of the differences multiply pairs by.
+    `up` is NULL, or what tells the changes of a metric, which pairs are multiplied by.
     """
     cdef Py_ssize_t n = last - first, k = g.n_directions, j, q
     cdef const double *v = g.v + first * k if g.v != NULL else NULL
     cdef double *margin = g.work
     cdef double *w = margin + g.n
     cdef double *found = w + g.n
-    cdef double *e = found + 2 * g.n  # behind discounts
+    cdef double *e = found + 4 * g.n  # behind changes and ranks
     cdef double *out
     cdef double total = 0.0, sum_, change
     for j in range(n):
         margin[j] = g.raw[i] - g.raw[first + j]
-    weigh_pairs(g, i, first, n, discount, w)
+    weigh_pairs(g, i, first, n, up, w)
     for j in range(n):
         e[j] = loss.shared(loss.params, margin[j])
     for j in range(n):
@@ -236,18 +290,20 @@ cdef inline double pairs_of_row(MarginLoss loss, const Group *g, Py_ssize_t i,
 
 
 cdef inline void weigh_pairs(const Group *g, Py_ssize_t i, Py_ssize_t first, Py_ssize_t n,
-                             const double *discount, double *w) noexcept nogil:
+                             const double *up, double *w) noexcept nogil:
     """What the pairs of row i and n rows from `first` on count."""
     cdef Py_ssize_t j, size = g.y_size
     cdef const double *y = g.y + first * size
+    cdef const double *down
     for j in range(n):
         w[j] = g.weight[i] * g.weight[first + j]
     if size > 1:
         for j in range(n):
             w[j] *= g.y[i * size + 1] - y[j * size + 1]
-    if discount != NULL:
+    if up != NULL:
+        down = up + g.n
         for j in range(n):
-            w[j] *= fabs(discount[i] - discount[first + j])
+            w[j] *= max(up[i] - up[first + j], down[first + j] - down[i], 0.0)
 
 
 cdef inline double list_net(const void *params, const Group *g) noexcept nogil:

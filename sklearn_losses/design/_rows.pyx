@@ -106,19 +106,20 @@ class Rows:
         ----------
         subset : ndarray of int of shape (n_selected,)
         """
-        shape = self.n_rows, self.n_features
-        if not self.is_sparse:
-            return Rows(self.data.reshape(shape)[subset])
-        parts = self.data, self.columns, self.starts
-        return Rows(sparse.csr_matrix(parts, shape, copy=False)[subset])
+        return Rows(self.matrix()[subset])
 
-    def to_dense(self):
-        """The rows as an ndarray: a view, or a copy of CSR rows."""
+    def matrix(self):
+        """The rows as an ndarray or a CSR matrix, without a copy."""
         shape = self.n_rows, self.n_features
         if not self.is_sparse:
             return self.data.reshape(shape)
         parts = self.data, self.columns, self.starts
-        return sparse.csr_matrix(parts, shape, copy=False).toarray()
+        return sparse.csr_matrix(parts, shape, copy=False)
+
+    def to_dense(self):
+        """The rows as an ndarray: a view, or a copy of CSR rows."""
+        found = self.matrix()
+        return found.toarray() if self.is_sparse else found
 
     def with_columns(self, chosen):
         """A copy of some of the columns.

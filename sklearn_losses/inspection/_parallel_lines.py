@@ -20,8 +20,8 @@ from sklearn_losses.estimators._validation import (
     check_weights,
 )
 from sklearn_losses.estimators.outputs._ordinal_model import codes_of
+from sklearn_losses.inspection._covariance import NOT_UNIQUE
 from sklearn_losses.inspection._fit_of import warn_of_other_data
-from sklearn_losses.inspection._survival_covariance import NOT_UNIQUE
 from sklearn_losses.losses import Cloglog, Loglog, LogLoss, Probit
 from sklearn_losses.solvers.descent._exact import NO_CURVATURE
 

@@ -17,18 +17,15 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import Bunch
 
-from sklearn_losses.estimators._validation import check_weights, warn_caller
+from sklearn_losses.estimators._validation import check_weights
 from sklearn_losses.estimators.blocks._blocks import refuse_blocks
 from sklearn_losses.estimators.outputs._outputs import has_outputs
+from sklearn_losses.inspection._covariance import NOT_UNIQUE, look_at_clusters
 from sklearn_losses.inspection._fit_of import warn_of_other_data
 from sklearn_losses.inspection._survival_errors import RiskSets, cox_derivatives
 from sklearn_losses.losses._targets import group_codes
 from sklearn_losses.solvers.descent._exact import NO_CURVATURE
 
-NOT_UNIQUE = (
-    "{} has none here: a column of X is constant, or a combination of "
-    "others, or the loss is flat. Leave out columns until coefficients are unique."
-)
 BLOCK = 1 << 20  # numbers that are worked on at a time
 LARGEST = 1e300  # a hazard that has a share of a sum
 
@@ -109,25 +106,11 @@ class SurvivalCovariance:
         if not self.sandwich:
             return found
         if self.ids is not None:
-            self._look_at_clusters(len(found))
+            look_at_clusters(self.owner, self.ids, len(found))
             each, scores = scores, np.zeros((self.ids.max() + 1, len(found)))
             np.add.at(scores, self.ids, each)
         moved = scores @ found
         return moved.T @ moved
-
-    def _look_at_clusters(self, n_coefs):
-        """Say so if they are too few: their scores sum to 0, those of one are 0."""
-        n = self.ids.max() + 1
-        if n == 1:
-            raise ValueError(
-                f"{self.owner} cannot tell errors from one cluster, whose scores are 0 "
-                "at the fit. Use clusters of rows that are not independent, or None."
-            )
-        if n <= n_coefs:
-            warn_caller(
-                f"{self.owner} has {n} clusters for {n_coefs} coefficients: errors are "
-                "too small. Use smaller clusters, or fewer features."
-            )
 
 
 class HazardsCovariance(SurvivalCovariance):

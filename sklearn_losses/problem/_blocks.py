@@ -276,16 +276,19 @@ def second_order(block, point):
     if block.loss.granularity == "group":
         hessian = hessian_of_groups(features, term, p, 0.0)
     elif block.is_joint:
-        hessian = _hessian_of_rows(features, term, p)
+        hessian = _coupled(features, p, lambda b: term.hessians(p[b], 0.0, b))
     else:
         hessian = _moments(features, block.loss.curvature(term.y, p, term.weight))
     return *_first(features, term, p), hessian
 
 
 def squared_slopes(block, point):
-    """sum_i g_i^2 (z_i, 1) (z_i, 1)' of the slopes g of a block's loss of points."""
+    """sum_i of g_ik g_il (z_i, 1) (z_i, 1)', of the slopes g by the outputs k and l."""
     features, term, p = point.seen_from(block)
-    return _moments(features, term.slopes(p, 0.0) ** 2)
+    slopes = term.slopes(p, 0.0)
+    if slopes.ndim == 1:
+        return _moments(features, slopes**2)
+    return _coupled(features, p, lambda b: slopes[b, :, None] * slopes[b, None, :])
 
 
 def _moments(features, weights):
@@ -300,12 +303,13 @@ def _moments(features, weights):
     return found
 
 
-def _hessian_of_rows(features, term, p):
+def _coupled(features, p, matrices):
+    """sum_i M_ikl (z_i, 1) (z_i, 1)', with the matrices M of the rows of a block."""
     size, n_outputs = features.n_features + 1, p.shape[1]
     found = np.zeros((n_outputs, size, n_outputs, size))
     for block in features.blocks:
         rows = np.arange(block.start, block.stop)
-        features.add_coupled(rows, term.hessians(p[block], 0.0, block), found)
+        features.add_coupled(rows, matrices(block), found)
     found = found.reshape(n_outputs * size, -1)
     return np.tril(found) + np.tril(found, -1).T
 

@@ -170,7 +170,7 @@ def test_refusals():
         ),
         (
             "are for a LinearSurvival",
-            lambda: standard_errors(points, X, parts[1], kind="model"),
+            lambda: standard_errors(points, X, parts[1], strata=strata),
         ),
         ("'kind' parameter", lambda: standard_errors(model, X, y, kind="hc0")),
         (

@@ -154,7 +154,7 @@ class ExactCurvature:
         return float(penalty) + self.price.rest(theta[:, :-1])
 
     def squared_slopes(self):
-        """sum_i g_i^2 (z_i, 1) (z_i, 1)' of the slopes g of a loss of points."""
+        """sum_i of g_ik g_il (z_i, 1) (z_i, 1)', with the slopes g by outputs."""
         return self.blocks.sum(squared_slopes, self.point)
 
     def solve(self, v):
@@ -229,8 +229,12 @@ class ExactCurvature:
     @property
     def is_regular(self):
         """Whether every direction that is free has curvature."""
-        inverse, _ = self._factors()
-        return np.linalg.matrix_rank(inverse, hermitian=True) == len(inverse)
+        return self.rank == self.free.sum()
+
+    @property
+    def rank(self):
+        """How many of the free directions have curvature."""
+        return len(self._spectrum()[0])
 
 
 def has_exact_curvature(objective):

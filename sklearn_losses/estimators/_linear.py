@@ -58,6 +58,7 @@ from sklearn_losses.estimators._validation import (
     check_numbers,
     check_offset,
     check_weights,
+    is_given,
     split_offset,
     unchanged_on_error,
     warn_caller,
@@ -311,7 +312,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         if callbacks is not None:
             callbacks.end_fit(*found)
         # A loss may have taken it into its targets, and blocks have their own.
-        has_offset = offset is not None or objectives[0].offset is not None
+        its_own = offset is None and objectives[0].offset is not None
+        has_offset = its_own or is_given(offset)
         vars(self).update(fitted(*found), _has_offset=has_offset)
         self.solver_ = solver.method
         self.n_iter_ = int(max(r.n_iter.max() for r in results))

@@ -201,6 +201,11 @@ def check_weights(sample_weight, n_samples, name="sample_weight"):
     return weight
 
 
+def is_given(offset):
+    """Whether it moves raw predictions, so that one has to be passed again."""
+    return offset is not None and bool(np.any(np.asarray(offset)))
+
+
 def check_offset(offset, n_samples, n_outputs, name="offset"):
     """Offsets of raw predictions, as float64 with a column for each output.
 

@@ -23,6 +23,7 @@ from sklearn_losses._machine._params import (
     refuse_negative,
 )
 from sklearn_losses._machine._typing import Array, ArrayLike, BaseEstimator, Weights
+from sklearn_losses.penalties._names import has_names
 from sklearn_losses.penalties._price import Price
 
 # What `weights` may be is seen when there are features.
@@ -171,7 +172,7 @@ class FeaturePenalty(Penalty):
         if self.weights is None:
             return 1.0
         owner = type(self).__name__
-        if isinstance(self.weights, Mapping) or hasattr(self.weights, "to_dict"):
+        if isinstance(self.weights, Mapping) or has_names(self.weights):
             return weights_by_name(owner, dict(self.weights), names)
         return numbers(owner, "weights", self.weights, n_features, "features")
 

@@ -313,6 +313,20 @@ def test_validation_rows_have_their_own():
     )
 
 
+@pytest.mark.parametrize("kind", ["regressor", "ranker"])
+def test_validation_rows_without_it_warn(kind):
+    ranks = kind == "ranker"
+    model = SGDRanker(max_iter=2) if ranks else SGDRegressor(max_iter=2)
+    rows = {"X_val": X, "y_val": LABELS if ranks else Y, "offset": O}
+    if ranks:
+        rows |= {"groups": QUERIES["groups"], "groups_val": QUERIES["groups"]}
+    with pytest.warns(UserWarning, match="has an offset, and its validation rows none"):
+        model.fit(X, LABELS if ranks else Y, **rows)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "SGD.* validation rows")
+        model.fit(X, LABELS if ranks else Y, **rows, offset_val=0)
+
+
 def test_early_stopping_scores_with_it_or_refuses():
     settings = {"early_stopping": True, "learning_rate": "constant", "random_state": 0}
     own = SGDRegressor(Huber(), scoring=loss_scorer(Huber()), **settings)
@@ -425,6 +439,7 @@ def test_a_prediction_without_it_warns(kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, LABELS).predict(X)
+        model.fit(X, LABELS, offset=0).predict(X)  # there was none to miss
 
 
 QUERIES = {"groups": np.repeat(np.arange(20), 10)}

@@ -384,9 +384,9 @@ def test_labels_of_pandas_name_the_features_whatever_their_order():
         )
     with pytest.raises(ValueError, match="'matrix' parameter of Tikhonov has names"):
         LinearRegressor(penalty=Tikhonov(form)).fit(X, y)
-    with pytest.raises(ValueError, match="'groups' .* GroupLasso .* no label for 'h'"):
+    with pytest.raises(ValueError, match=r"'groups' .* GroupLasso .* no label for 'h'"):
         LinearRegressor(penalty=GroupLasso(group[1:])).fit(frame, y)
-    with pytest.raises(ValueError, match="upper end .* has the label 'z', and X has"):
+    with pytest.raises(ValueError, match=r"upper end .* has the label 'z', and X has"):
         LinearRegressor(bounds=(None, high.rename({"a": "z"}))).fit(frame, y)
     with pytest.raises(ValueError, match="the label 'a' twice"):
         LinearRegressor(bounds=(None, high.rename({"b": "a"}))).fit(frame, y)

@@ -128,6 +128,17 @@ def test_a_constant_changes_no_step(loss):
     np.testing.assert_allclose(again.intercept_ - 1.25, plain.intercept_, rtol=1e-4)
 
 
+@pytest.mark.parametrize("loss", ["cumulative_logit", "immediate_threshold"])
+def test_thresholds_take_a_constant(loss):
+    plain, moved = LinearOrdinalClassifier(loss), LinearOrdinalClassifier(loss)
+    plain.fit(X, CLASSES, offset=O)
+    moved.fit(X, CLASSES, offset=O + 2.0**20)
+    ends = moved.thresholds_ - 2.0**20
+    np.testing.assert_allclose(ends, plain.thresholds_, rtol=1e-8)
+    np.testing.assert_allclose(moved.coef_, plain.coef_, rtol=1e-9)
+    assert moved.n_iter_ == plain.n_iter_
+
+
 @pytest.mark.parametrize("setting", [name for name in SETTINGS if name != "auto"])
 @each([LogLoss(), Hinge(), CrossEntropy()])
 def test_a_constant_in_steps_is_where_the_intercept_begins(loss, setting):

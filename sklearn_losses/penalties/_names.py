@@ -35,8 +35,8 @@ def in_order(start, values, names):
         return values
     if names is None:
         raise InvalidParameterError(
-            f"{start} has names, and X has none. Use a DataFrame, or an array in the "
-            "order of the features."
+            f"{start} has names, and X has none. Use a DataFrame (of coefficients a "
+            "Series), or an array in the order of the features."
         )
     names = list(names)
     for axis in values.axes:

@@ -411,8 +411,9 @@ def test_others_cannot_be_scored_with_it():
         (np.where(np.arange(N) == 7, np.nan, O), r"offset\[7\] is nan"),
         (np.where(np.arange(N) == 3, np.inf, O), r"offset\[3\] is inf"),
         (["a"] * N, "must be real numbers"),
+        (O + 1j, "must be real numbers. Got the dtype complex128"),
     ],
-    ids=["length", "columns", "nan", "inf", "strings"],
+    ids=["length", "columns", "nan", "inf", "strings", "complex"],
 )
 def test_bad_offsets_are_refused(offset, message):
     for make in (SGDRegressor, LinearRegressor):

@@ -140,8 +140,9 @@ _PARAMETERS = f"""penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='
 
     bounds : tuple of (lower, upper), default=None
         Between which coefficients must be: each a number, an array of one for each
-        feature, or None for no such bound (in a list, too); lower <= 0 <= upper. The
-        intercept has no bounds. ``positive=True`` is ``bounds=(0, None)``.
+        feature, or None for no such bound (in a list, too); lower <= 0 <= upper. A
+        Series with names of features is in any order. The intercept has no bounds.
+        ``positive=True`` is ``bounds=(0, None)``.
 
     random_state : int, RandomState instance or None, default=0
         Chooses the rows with which a fit of many rows begins. The optimum does not

@@ -114,6 +114,17 @@ def test_the_recipe_of_a_loss(power):
     np.testing.assert_allclose(search.best_estimator_.coef_, [1.0, -2.0], atol=0.01)
 
 
+@pytest.mark.parametrize("folder", ["losses", "inspection", "model_selection"])
+def test_the_map_of_a_large_folder_has_all_its_modules(folder):
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    named = [n.replace("...", ".+") for n in re.findall(r"`(_[\w.]+)`", text)]
+    package = Path(sklearn_losses.__file__).parent / folder
+    modules = {p.stem for end in ("py", "pyx") for p in package.glob(f"_[!_]*.{end}")}
+    assert [
+        m for m in sorted(modules) if not any(re.fullmatch(n, m) for n in named)
+    ] == []
+
+
 def test_every_page_is_in_a_table_of_contents():
     text = "".join(path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))
     tables = "".join(re.findall(r"```{toctree}\n(.*?)```", text, re.DOTALL))

@@ -58,6 +58,7 @@ from sklearn_losses.estimators._validation import (
     check_numbers,
     check_offset,
     check_weights,
+    is_given,
     split_offset,
     unchanged_on_error,
     warn_caller,
@@ -139,8 +140,9 @@ _PARAMETERS = f"""penalty : Penalty, 'l2', 'l1', 'elasticnet' or None, default='
 
     bounds : tuple of (lower, upper), default=None
         Between which coefficients must be: each a number, an array of one for each
-        feature, or None for no such bound (in a list, too); lower <= 0 <= upper. The
-        intercept has no bounds. ``positive=True`` is ``bounds=(0, None)``.
+        feature, or None for no such bound (in a list, too); lower <= 0 <= upper. A
+        Series with names of features is in any order. The intercept has no bounds.
+        ``positive=True`` is ``bounds=(0, None)``.
 
     random_state : int, RandomState instance or None, default=0
         Chooses the rows with which a fit of many rows begins. The optimum does not
@@ -311,7 +313,8 @@ class BaseLinear(CallbackSupportMixin, LinearModel):
         if callbacks is not None:
             callbacks.end_fit(*found)
         # A loss may have taken it into its targets, and blocks have their own.
-        has_offset = offset is not None or objectives[0].offset is not None
+        its_own = offset is None and objectives[0].offset is not None
+        has_offset = its_own or is_given(offset)
         vars(self).update(fitted(*found), _has_offset=has_offset)
         self.solver_ = solver.method
         self.n_iter_ = int(max(r.n_iter.max() for r in results))

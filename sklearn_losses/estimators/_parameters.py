@@ -20,6 +20,7 @@ from sklearn_losses.losses import Loss, Quantiles, get_loss, loss_names
 from sklearn_losses.losses._censored import AFT
 from sklearn_losses.losses._contradictions import is_foreign
 from sklearn_losses.penalties import L1, L2, ElasticNet, Penalty
+from sklearn_losses.penalties._names import in_order
 from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers._residual_scale import residual_scale
 from sklearn_losses.solvers.sgd._optimizers import OPTIMIZERS, Optimizer
@@ -318,7 +319,7 @@ def price_of(estimator, n_features, is_joint):
         )
     if not has_bounds(estimator):
         return price
-    low, high = bounds_of(estimator, n_features)
+    low, high = bounds_of(estimator, n_features, names)
     if not (np.any(low > -np.inf) or np.any(high < np.inf)):
         return price
     if price.norm is not None:
@@ -344,7 +345,7 @@ def has_bounds(estimator):
     )
 
 
-def bounds_of(estimator, n_features):
+def bounds_of(estimator, n_features, names):
     """What coefficients are at the least and at the most, by `bounds` and `positive`.
 
     Raises
@@ -362,14 +363,15 @@ def bounds_of(estimator, n_features):
                 "instead."
             )
         low, high = (
-            _end(owner, name, end, sign, n_features)
+            _end(owner, name, end, sign, n_features, names)
             for name, end, sign in zip(("lower", "upper"), bounds, (-1.0, 1.0))
         )
     return np.maximum(low, 0.0) if getattr(estimator, "positive", False) else low, high
 
 
-def _end(owner, name, end, sign, n_features):
+def _end(owner, name, end, sign, n_features, names):
     start = f"The {name} end of the 'bounds' parameter of {owner}"
+    end = in_order(start, end, names)
     if end is None:
         return sign * np.inf
     try:

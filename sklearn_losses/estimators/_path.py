@@ -10,6 +10,8 @@ array([ 0,  4,  7,  9, 10])
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
@@ -22,6 +24,7 @@ from sklearn_losses._machine._params import (
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
+from sklearn_losses.penalties._price import Price
 from sklearn_losses.solvers.descent._certified import Certified, Memory, choose
 
 SHARP = 1e-10  # the tolerance of the features that nothing is paid for
@@ -120,6 +123,7 @@ def _slopes_at_0(objective, always, model):
 def _slopes_without_price(objective, always, model, weight):
     """At the optimum of the features that nothing is paid for."""
     few, loss, y = objective.with_columns(always), objective.loss, objective.targets.y
+    few = replace(few, penalty=Price(low=few.penalty.low, high=few.penalty.high))
     settings = dict(max_iter=model.max_iter, tol=SHARP, owner=type(model).__name__)
     n_outputs = objective.n_outputs
     start = np.zeros((n_outputs, len(always))), np.zeros(n_outputs)

@@ -52,6 +52,7 @@ from sklearn_losses.estimators._validation import (
     check_offset,
     check_size_of_weights,
     check_weights,
+    is_given,
     split_offset,
     unchanged_on_error,
     warn_caller,
@@ -63,6 +64,7 @@ from sklearn_losses.estimators._warnings import (
 from sklearn_losses.estimators._watching import (
     EpochCallbacks,
     check_validation_data,
+    look_at_offsets,
     make_score,
     publish_curves,
     with_callbacks,
@@ -298,7 +300,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
             problem = objective, start, train
             state, found, overflow = self._learn(solver, problem, seen, given, partial)
         vars(self).update(self._fitted(loss, X.dtype, *found))
-        self._remember(state, resumes, offset is not None)
+        self._remember(state, resumes, is_given(offset))
         if overflow is not None:
             raise overflow
         return self
@@ -469,6 +471,7 @@ class BaseSGD(CallbackSupportMixin, LinearModel):
         watch = Watch(verbose=self.verbose)
         X, y = self._checked_validation(validation, objective.loss)
         if X is not None:
+            look_at_offsets(self, rows[3], validation[3])
             n_outputs, loss = objective.n_outputs, objective.loss
             parts = validation[3], X.shape[0], n_outputs, loss, "offset_val"
             offset, offsets = self._offsets(*parts)

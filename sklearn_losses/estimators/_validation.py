@@ -201,6 +201,11 @@ def check_weights(sample_weight, n_samples, name="sample_weight"):
     return weight
 
 
+def is_given(offset):
+    """Whether it moves raw predictions, so that one has to be passed again."""
+    return offset is not None and bool(np.any(np.asarray(offset)))
+
+
 def check_offset(offset, n_samples, n_outputs, name="offset"):
     """Offsets of raw predictions, as float64 with a column for each output.
 
@@ -223,7 +228,10 @@ def check_offset(offset, n_samples, n_outputs, name="offset"):
         return None
     refuse_masked(offset, name)
     try:
-        found = np.asarray(offset, dtype=np.float64)
+        found = np.asarray(offset)
+        if found.dtype.kind not in "biufO":
+            raise TypeError(f"Got the dtype {found.dtype}.")
+        found = found.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be real numbers. {error}") from error
     if found.ndim == 0:

@@ -12,6 +12,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.validation import validate_data
 
 from sklearn_losses.design._structure import check_structure
+from sklearn_losses.estimators._validation import is_given, warn_caller
 from sklearn_losses.solvers._progress import merge_curves
 
 # The attributes that a fit may leave behind, and which a new fit takes away.
@@ -72,6 +73,16 @@ def check_validation_data(
         # They are called X and y in scikit-learn's messages.
         message = re.sub(r"\b([Xy])\b", r"\1_val", str(error))
         raise ValueError(f"The validation rows cannot be used. {message}") from error
+
+
+def look_at_offsets(estimator, offset, offset_val):
+    """Warn of validation rows that are judged without what the others have."""
+    if is_given(offset) and offset_val is None:
+        warn_caller(
+            f"{type(estimator).__name__}.fit has an offset, and its validation rows "
+            "none: they are judged as if it were 0. Pass offset_val= too; "
+            "offset_val=0 says that this is meant."
+        )
 
 
 def make_score(estimator, X, y, sample_weight, offset, fitted, groups=None):

@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
 from sklearn_losses.estimators._validation import check_weights
 from sklearn_losses.estimators.outputs._outputs import levels_of
+from sklearn_losses.inspection._display import axes_for
 from sklearn_losses.inspection._raw_prediction import behind
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -298,14 +299,7 @@ class BandsDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "BandsDisplay.plot needs matplotlib. Install it: pip install matplotlib"
-            ) from error
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+        ax = axes_for("BandsDisplay", ax, (6.4, 4.2))
         self.ax_, self.figure_ = ax, ax.figure
         color = ax._get_lines.get_next_color() if color is None else color
         self.points_ = None

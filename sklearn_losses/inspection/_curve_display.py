@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_losses._machine._typing import Array, NDArray
+from sklearn_losses.inspection._display import axes_for
 
 LATE = 5  # the last one in so many epochs are where a curve should be level
 STILL = 0.01  # of the whole fall in the last epochs is too much to be level
@@ -176,15 +177,7 @@ class LossCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "LossCurveDisplay.plot needs matplotlib. Install it: pip install "
-                "matplotlib"
-            ) from error
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+        ax = axes_for("LossCurveDisplay", ax, (6.4, 4.2))
         self.ax_, self.figure_ = ax, ax.figure
         curves = {"training": self.training_curve, "validation": self.validation_curve}
         self.lines_ = []

@@ -23,6 +23,29 @@ USUAL = 3.0  # the end of the x-axis, if losses can be seen there
 SIZES = np.logspace(-9, 12, 1261)  # of residuals, where scales are looked for
 
 
+def pyplot(owner):
+    """matplotlib.pyplot, for somebody's pictures.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            f"{owner} needs matplotlib. Install it: pip install matplotlib"
+        ) from error
+    return plt
+
+
+def axes_for(owner, ax, size=(6.4, 4.6)):
+    """Axes to draw on, new ones if none are given; see `pyplot`."""
+    plt = pyplot(f"{owner}.plot")
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+
+
 class LossDisplay:
     """Values, gradients and curvatures of losses, drawn over each other.
 
@@ -175,12 +198,7 @@ class LossDisplay:
         ValueError
             If there are not as many axes as kinds.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "LossDisplay.plot needs matplotlib. Install it: pip install matplotlib"
-            ) from error
+        plt = pyplot("LossDisplay.plot")
         n_kinds = len(self.kind)
         if ax is None:
             # With room for the legend beside them, however long it is.

@@ -15,27 +15,11 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses._machine._typing import Array, ArrayLike, Matrix
 from sklearn_losses.inspection._contributions import contributions
+from sklearn_losses.inspection._display import axes_for
 from sklearn_losses.inspection._influence import influence
 
 KINDS = [Options("feature", "row")]
 MARGIN = 1.15  # of the largest distance is drawn
-
-
-def axes_for(owner, ax, size=(6.4, 4.6)):
-    """Axes to draw on, new ones if none are given.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{owner}.plot needs matplotlib. Install it: pip install matplotlib"
-        ) from error
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
 
 
 def names_of(owner, names, n):

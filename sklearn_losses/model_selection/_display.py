@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_losses.inspection._display import pyplot
 from sklearn_losses.model_selection._report import Standings, family_of, short
 from sklearn_losses.model_selection._search import LossSearchCV
 
@@ -120,12 +121,7 @@ class LossSearchDisplay:
 
 
 def _axes(axes, n, kind):
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "LossSearchDisplay needs matplotlib. Install it: pip install matplotlib"
-        ) from error
+    plt = pyplot("LossSearchDisplay")
     if axes is None:
         size = {"figsize": (1.2 + 4.4 * n, 4.4), "layout": "constrained"}
         _, axes = plt.subplots(1, n, sharey=kind == "losses", squeeze=False, **size)

@@ -23,6 +23,7 @@ from sklearn_losses._machine._params import (
     refuse_negative,
 )
 from sklearn_losses._machine._typing import Array, ArrayLike, BaseEstimator, Weights
+from sklearn_losses.penalties._names import has_names
 from sklearn_losses.penalties._price import Price
 
 # What `weights` may be is seen when there are features.
@@ -90,14 +91,15 @@ class Penalty(BaseEstimator):
         Parameters
         ----------
         coef : array-like of shape (n_features,) or (n_outputs, n_features)
+            A Series may have names of features.
         alpha : float, default=1.0
 
         Returns
         -------
         float
         """
-        coef = np.atleast_2d(_coefficients(coef))
-        return self._price_at(alpha, coef).value(coef).sum()
+        price, coef = self._price_at(alpha, coef)
+        return price.value(np.atleast_2d(coef)).sum()
 
     def prox(self, coef: ArrayLike, alpha: float = 1.0) -> Array:
         """The proximal operator: argmin over w of |w - coef|^2 / 2 + penalty(w).
@@ -116,13 +118,14 @@ class Penalty(BaseEstimator):
         ValueError
             If it has no closed form, as of a matrix together with an l1 norm.
         """
-        coef = _coefficients(coef)
-        price = self._price_at(alpha, coef)
+        price, coef = self._price_at(alpha, coef)
         return price.prox(np.atleast_2d(coef), 1.0).reshape(coef.shape)
 
     def _price_at(self, alpha, coef):
         check_parameter(type(self).__name__, "alpha", alpha, STRENGTH)
-        return self.price(float(alpha), coef.shape[-1])
+        names = list(coef.index) if has_names(coef) else None
+        coef = _coefficients(coef)
+        return self.price(float(alpha), coef.shape[-1], names), coef
 
     def __mul__(self, weight: float) -> WeightedPenalty:
         if not STRENGTH[0].allows(weight):
@@ -171,7 +174,7 @@ class FeaturePenalty(Penalty):
         if self.weights is None:
             return 1.0
         owner = type(self).__name__
-        if isinstance(self.weights, Mapping) or hasattr(self.weights, "to_dict"):
+        if isinstance(self.weights, Mapping) or has_names(self.weights):
             return weights_by_name(owner, dict(self.weights), names)
         return numbers(owner, "weights", self.weights, n_features, "features")
 
@@ -210,7 +213,8 @@ def weights_by_name(owner, weights, names):
     if names is None:
         raise InvalidParameterError(
             f"The 'weights' parameter of {owner} has names, and X has none. Use a "
-            "DataFrame, or an array with a weight for each feature."
+            "DataFrame (of coefficients a Series), or an array with a weight for each "
+            "feature."
         )
     place = {name: j for j, name in enumerate(names)}
     unknown = [name for name in weights if name not in place]

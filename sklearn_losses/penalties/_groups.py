@@ -22,6 +22,7 @@ from sklearn_losses._machine._params import (
 )
 from sklearn_losses._machine._typing import ArrayLike
 from sklearn_losses.penalties._base import FeaturePenalty, Penalty, numbers
+from sklearn_losses.penalties._names import in_order
 from sklearn_losses.penalties._norms import BlockNorm
 from sklearn_losses.penalties._price import Price
 
@@ -42,7 +43,8 @@ class GroupLasso(Penalty):
     ----------
     groups : list of list, or array-like of shape (n_features,)
         The features of each group, by index or, where X is a DataFrame, by name, each
-        feature in one group; or the label of the group of each feature.
+        feature in one group; or the label of the group of each feature. A Series with
+        names of features is in any order.
     weights : "sqrt", None or array-like of shape (n_groups,), default="sqrt"
         A number >= 0 for each group, in the order of `groups` or of the sorted labels;
         0: not penalised. "sqrt" is the root of the number of its features, with which
@@ -151,9 +153,10 @@ def labels(owner, groups, n_features, names):
         raise InvalidParameterError(f"{start} {wanted}. Got {groups!r} instead.")
     nested = [hasattr(g, "__len__") and not isinstance(g, str) for g in groups]
     if not any(nested):
+        groups = in_order(start, groups, names)
         if len(groups) != n_features:
             raise InvalidParameterError(f"{start} {wanted}. Got {len(groups)} labels.")
-        return _labels_of_each(start, np.asarray(groups))
+        return _labels_of_each(start, groups)
     if not all(nested):
         raise InvalidParameterError(
             f"{start} {wanted}. Got {groups[nested.index(False)]!r} among lists."
@@ -161,14 +164,27 @@ def labels(owner, groups, n_features, names):
     return _labels_of_lists(start, groups, n_features, names), len(groups)
 
 
+def _is_missing(label):
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # of NA of pandas it is NA, too
+        return True
+
+
 def _labels_of_each(start, groups):
-    missing = np.flatnonzero(groups != groups)
-    if len(missing):
+    for j, group in enumerate(groups):
+        if _is_missing(group):
+            raise InvalidParameterError(
+                f"{start} has no label for the feature {j}: it is {group}. Give it a "
+                "label, of its own if it is alone."
+            )
+    try:
+        known, label = np.unique(np.asarray(groups), return_inverse=True)
+    except TypeError:
         raise InvalidParameterError(
-            f"{start} has no label for the feature {missing[0]}: it is "
-            f"{groups[missing[0]]}. Give it a label, of its own if it is alone."
-        )
-    known, label = np.unique(groups, return_inverse=True)
+            f"{start} must have labels that can be compared, numbers or strings. Got "
+            f"{groups!r}."
+        ) from None
     return label, len(known)
 
 

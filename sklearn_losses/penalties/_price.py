@@ -127,7 +127,10 @@ class Price:
 
     @property
     def is_nothing(self) -> bool:
-        return self.is_simple and not (self.has_l1 or is_any(self.l2 > 0))
+        """Whether all coefficients within the bounds cost nothing."""
+        has_l2 = is_any(self.l2 > 0) or (self.matrix is not None and self.matrix.any())
+        has_norm = self.norm is not None and is_any(self.norm.weight > 0)
+        return not (self.has_l1 or has_l2 or has_norm)
 
     @property
     def kinks(self) -> Price:

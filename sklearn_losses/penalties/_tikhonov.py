@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn_losses._machine._params import Instance, InvalidParameterError
 from sklearn_losses._machine._typing import Matrix
 from sklearn_losses.penalties._base import Penalty
+from sklearn_losses.penalties._names import in_order
 from sklearn_losses.penalties._price import Price
 
 ASYMMETRIC = 1e-10  # of its largest entry: more is no rounding ...
@@ -30,7 +31,8 @@ class Tikhonov(Penalty):
     Parameters
     ----------
     matrix : {array-like, sparse matrix} of shape (n_features, n_features)
-        Symmetric and positive semidefinite.
+        Symmetric and positive semidefinite. A DataFrame whose labels are names of
+        features is in any order.
     """
 
     _constraints = {"matrix": [Instance(object, "a positive semidefinite matrix")]}
@@ -39,10 +41,11 @@ class Tikhonov(Penalty):
         self.matrix = matrix
 
     def _price(self, alpha, n_features, names):
-        return Price(matrix=alpha * _checked(self.matrix, n_features))
+        return Price(matrix=alpha * _checked(self.matrix, n_features, names))
 
 
-def _checked(matrix, n_features):
+def _checked(matrix, n_features, names):
+    matrix = in_order("The 'matrix' parameter of Tikhonov", matrix, names)
     start = "The 'matrix' parameter of Tikhonov must be"
     try:
         dense = matrix.toarray() if sparse.issparse(matrix) else matrix

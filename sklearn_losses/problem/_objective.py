@@ -134,12 +134,15 @@ class Objective:
         shift = np.zeros(self.n_outputs)
         if self.offset is None or self.blocks is not None:
             return self, shift
-        moves = self.fit_intercept if self.moves is None else self.moves[:, -1]
         low, high = self.offset.min(axis=0), self.offset.max(axis=0)
-        shift[:] = np.where(moves, low + 0.5 * (high - low), 0.0)
+        shift[:] = np.where(self._takes_offset(), low + 0.5 * (high - low), 0.0)
         if (low == high).all() and (shift == low).all():
             return replace(self, offset=None), shift
         return replace(self, offset=self.offset - shift), shift
+
+    def _takes_offset(self):
+        """Of each output, or all: whether intercepts can take what is in its offset."""
+        return self.fit_intercept if self.moves is None else self.moves[:, -1]
 
     @property
     def is_joint(self) -> bool:

@@ -79,6 +79,11 @@ class OutputsObjective(Objective):
             return self
         return replace(self._less(self.offset[:, :1]), offset=None)
 
+    def _takes_offset(self):
+        takes = super()._takes_offset()
+        # Thresholds, all of which are free, are where they are beside the location.
+        return takes | (self.loss.task == "ordinal")
+
     def centred(self):
         """The objective of targets around 0, where they are nearly equal.
 

@@ -128,6 +128,17 @@ def test_a_constant_changes_no_step(loss):
     np.testing.assert_allclose(again.intercept_ - 1.25, plain.intercept_, rtol=1e-4)
 
 
+@pytest.mark.parametrize("loss", ["cumulative_logit", "immediate_threshold"])
+def test_thresholds_take_a_constant(loss):
+    plain, moved = LinearOrdinalClassifier(loss), LinearOrdinalClassifier(loss)
+    plain.fit(X, CLASSES, offset=O)
+    moved.fit(X, CLASSES, offset=O + 2.0**20)
+    ends = moved.thresholds_ - 2.0**20
+    np.testing.assert_allclose(ends, plain.thresholds_, rtol=1e-8)
+    np.testing.assert_allclose(moved.coef_, plain.coef_, rtol=1e-9)
+    assert moved.n_iter_ == plain.n_iter_
+
+
 @pytest.mark.parametrize("setting", [name for name in SETTINGS if name != "auto"])
 @each([LogLoss(), Hinge(), CrossEntropy()])
 def test_a_constant_in_steps_is_where_the_intercept_begins(loss, setting):
@@ -313,6 +324,20 @@ def test_validation_rows_have_their_own():
     )
 
 
+@pytest.mark.parametrize("kind", ["regressor", "ranker"])
+def test_validation_rows_without_it_warn(kind):
+    ranks = kind == "ranker"
+    model = SGDRanker(max_iter=2) if ranks else SGDRegressor(max_iter=2)
+    rows = {"X_val": X, "y_val": LABELS if ranks else Y, "offset": O}
+    if ranks:
+        rows |= {"groups": QUERIES["groups"], "groups_val": QUERIES["groups"]}
+    with pytest.warns(UserWarning, match="has an offset, and its validation rows none"):
+        model.fit(X, LABELS if ranks else Y, **rows)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "SGD.* validation rows")
+        model.fit(X, LABELS if ranks else Y, **rows, offset_val=0)
+
+
 def test_early_stopping_scores_with_it_or_refuses():
     settings = {"early_stopping": True, "learning_rate": "constant", "random_state": 0}
     own = SGDRegressor(Huber(), scoring=loss_scorer(Huber()), **settings)
@@ -386,8 +411,9 @@ def test_others_cannot_be_scored_with_it():
         (np.where(np.arange(N) == 7, np.nan, O), r"offset\[7\] is nan"),
         (np.where(np.arange(N) == 3, np.inf, O), r"offset\[3\] is inf"),
         (["a"] * N, "must be real numbers"),
+        (O + 1j, "must be real numbers. Got the dtype complex128"),
     ],
-    ids=["length", "columns", "nan", "inf", "strings"],
+    ids=["length", "columns", "nan", "inf", "strings", "complex"],
 )
 def test_bad_offsets_are_refused(offset, message):
     for make in (SGDRegressor, LinearRegressor):
@@ -425,6 +451,7 @@ def test_a_prediction_without_it_warns(kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, LABELS).predict(X)
+        model.fit(X, LABELS, offset=0).predict(X)  # there was none to miss
 
 
 QUERIES = {"groups": np.repeat(np.arange(20), 10)}

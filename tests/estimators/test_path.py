@@ -7,7 +7,9 @@ from sklearn.base import clone
 from sklearn.linear_model import enet_path
 
 from sklearn_losses import (
+    MCP,
     CrossEntropy,
+    GroupLasso,
     Hinge,
     Huber,
     LinearClassifier,
@@ -74,6 +76,25 @@ def test_one_versus_rest_takes_the_largest():
     model = LinearClassifier(penalty="l1")
     each_class = [alpha_max(model, X, y == k) for k in range(3)]
     assert alpha_max(model, X, y) == max(each_class)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), LogLoss(), CrossEntropy()], ids=str)
+@pytest.mark.parametrize(
+    "penalty",
+    [GroupLasso([0, 0, 1, 1, 1], [0.0, 1.0]), MCP(weights=[0.0, 0.0, 1.0, 2.0, 1.0])],
+    ids=str,
+)
+def test_features_that_nothing_is_paid_for_are_there_at_alpha_max(loss, penalty):
+    X, y = data(loss)
+    X = X[:, :5]
+    model = estimator(loss, penalty=penalty, tol=1e-10)
+    largest = alpha_max(model, X, y)
+    above, below = (
+        model.set_params(alpha=share * largest).fit(X, y).coef_[..., 2:].copy()
+        for share in (1.001, 0.95)
+    )
+    assert not np.any(above)
+    assert np.any(below)
 
 
 def test_the_path_of_the_elastic_net():

@@ -364,6 +364,34 @@ def test_weights_by_name():
     assert_allclose(named.coef_, other.coef_)
 
 
+def test_labels_of_pandas_name_the_features_whatever_their_order():
+    pd = pytest.importorskip("pandas")
+    X, y = data(SquaredError())
+    names, order = list("abcdefgh"), list("hbacdgef")
+    frame = pd.DataFrame(X, columns=names)
+    form = pd.DataFrame(FORM, names, names).loc[order, order[::-1]]
+    group = pd.Series([0, 0, 0, 1, 1, 2, 2, 2], names)[order]
+    high = pd.Series(np.linspace(0.1, 0.8, D), names)[order]
+    for named, other in [
+        (dict(penalty=Tikhonov(form)), dict(penalty=Tikhonov(FORM))),
+        (dict(penalty=GroupLasso(group)), dict(penalty=GroupLasso(GROUPS))),
+        (dict(bounds=(None, high)), dict(bounds=(None, np.linspace(0.1, 0.8, D)))),
+        (dict(penalty=L1(pd.Series(WEIGHTS))), dict(penalty=L1(WEIGHTS))),
+    ]:
+        found = LinearRegressor(alpha=0.1, **named).fit(frame, y)
+        assert_allclose(
+            found.coef_, LinearRegressor(alpha=0.1, **other).fit(X, y).coef_
+        )
+    with pytest.raises(ValueError, match="'matrix' parameter of Tikhonov has names"):
+        LinearRegressor(penalty=Tikhonov(form)).fit(X, y)
+    with pytest.raises(ValueError, match=r"'groups' .* GroupLasso .* no label for 'h'"):
+        LinearRegressor(penalty=GroupLasso(group[1:])).fit(frame, y)
+    with pytest.raises(ValueError, match=r"upper end .* has the label 'z', and X has"):
+        LinearRegressor(bounds=(None, high.rename({"a": "z"}))).fit(frame, y)
+    with pytest.raises(ValueError, match="the label 'a' twice"):
+        LinearRegressor(bounds=(None, high.rename({"b": "a"}))).fit(frame, y)
+
+
 def test_grid_search_clone_and_pickle():
     X, y = data(SquaredError())
     model = LinearRegressor(penalty=MCP(), alpha=0.1)
@@ -401,6 +429,11 @@ REFUSED = [
     (
         dict(penalty=GroupLasso([*(D - 1) * [1.0], np.nan])),
         "no label for the feature 7",
+    ),
+    (dict(penalty=GroupLasso([*(D - 1) * [1], None])), "feature 7: it is None"),
+    (
+        dict(penalty=GroupLasso(np.array([*(D - 1) * [1], "a"], object))),
+        "labels that can be compared",
     ),
     (dict(penalty=GroupLasso(GROUPS, [1.0])), "one number for each of the groups"),
     (dict(penalty=MCP(gamma=1.0)), "'gamma' parameter of MCP"),

@@ -257,3 +257,15 @@ def test_what_has_no_price(method, coef, alpha, message):
 def test_a_prox_without_a_closed_form(penalty):
     with pytest.raises(ValueError, match=r"matrix together .* L1\(\)\.prox\(coef"):
         penalty.prox(np.ones(D))
+
+
+def test_a_series_of_coefficients_has_names():
+    pd = pytest.importorskip("pandas")
+    coef = pd.Series([1.0, -2.0], ["b", "a"])
+    penalty = L1({"a": 3.0})
+    assert penalty.value(coef) == 7.0
+    assert_allclose(penalty.prox(coef, alpha=0.5), [0.5, -0.5])
+    form = pd.DataFrame([[2.0, 0.0], [0.0, 1.0]], ["a", "b"], ["a", "b"])
+    assert Tikhonov(form).value(coef) == 0.5 * (1.0 + 2.0 * 4.0)
+    with pytest.raises(ValueError, match="of coefficients a Series"):
+        penalty.value([1.0, -2.0])

@@ -44,7 +44,7 @@ GROUP_PARAMETERS = _paragraphs(
         penalty of the default is more than a tenth of what the fit has gained over the
         best constant.""": "",
         " The intercept may have any sign.": "",
-        " The\n        intercept has no bounds. ``": "\n        ``",
+        " The intercept has no bounds.": "",
         "best constant prediction": "coefficients of 0",
         "the best constant.": "coefficients of 0.",
     },

@@ -14,11 +14,13 @@ from sklearn_losses.estimators._validation import (
     ROWS,
     check_size_of_weights,
     check_weights,
+    is_given,
     warn_caller,
 )
 from sklearn_losses.estimators._warnings import look_at_objective
 from sklearn_losses.estimators._watching import (
     check_validation_data,
+    look_at_offsets,
     make_score,
     with_callbacks,
 )
@@ -97,6 +99,8 @@ class BaseGroupSGD(GroupModelMixin, BaseSGD):
         else:
             self._refuse_nothing(objective)
             objective, held = self._held_out(objective, *validation)
+            if validation[0] is not None:
+                look_at_offsets(self, offset, validation[4])
             self._look_at(objective, partial)
             objective = self._in_mean_mass(objective, resumes)
             if not partial:
@@ -113,7 +117,7 @@ class BaseGroupSGD(GroupModelMixin, BaseSGD):
         if partial and not found[0].any():
             self._warn_of_nothing(objective)
         vars(self).update(self._fitted(loss, dtype, *found))
-        self._remember(state, resumes, offset is not None)
+        self._remember(state, resumes, is_given(offset))
         self._complete(X, given, sample_weight, offset)
         if overflow is not None:
             raise overflow

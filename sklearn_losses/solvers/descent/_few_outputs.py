@@ -10,10 +10,8 @@ import numpy as np
 
 from sklearn_losses.solvers._base import finish
 from sklearn_losses.solvers.descent._certified import features_of
-from sklearn_losses.solvers.descent._outputs import (
-    OutputsProblem,
-    OutputsSolver,
-)
+from sklearn_losses.solvers.descent._outputs import OutputsSolver
+from sklearn_losses.solvers.descent._outputs_problem import OutputsProblem
 
 FEWEST = 30  # features to begin with, and to take in at a time
 ROUNDING = 1e-13  # of a value

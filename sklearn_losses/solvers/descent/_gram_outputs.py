@@ -15,7 +15,7 @@ from sklearn_losses.solvers._base import SolverResult
 from sklearn_losses.solvers.descent._block_descent import descend_blocks
 from sklearn_losses.solvers.descent._certified import features_of
 from sklearn_losses.solvers.descent._few_outputs import FewOutputsSolver
-from sklearn_losses.solvers.descent._outputs import OutputsProblem
+from sklearn_losses.solvers.descent._outputs_problem import OutputsProblem
 
 MOST_SWEEPS, MOST_ROUNDS = 1000, 100
 SMALL_CHANGE = 1e-11  # of predictions, in units of the spread of y

@@ -20,10 +20,10 @@ from sklearn_losses.solvers._base import SolverResult, finish
 from sklearn_losses.solvers.descent._blocks import BlockSums
 from sklearn_losses.solvers.descent._certified import features_of
 from sklearn_losses.solvers.descent._ordinal import OrdinalSolver
-from sklearn_losses.solvers.descent._outputs import (
+from sklearn_losses.solvers.descent._outputs import OutputsSolver
+from sklearn_losses.solvers.descent._outputs_problem import (
     OutputsModel,
     OutputsProblem,
-    OutputsSolver,
     SweptOutputs,
 )
 from sklearn_losses.solvers.descent._settings import SETTINGS

@@ -10,10 +10,8 @@ from sklearn_losses.solvers.descent._certified import features_of, show
 from sklearn_losses.solvers.descent._descent import Descent, Limits
 from sklearn_losses.solvers.descent._models import LBFGS, Models
 from sklearn_losses.solvers.descent._newton import SMALLEST_TOL
-from sklearn_losses.solvers.descent._outputs import (
-    OutputsProblem,
-    OutputsSolver,
-)
+from sklearn_losses.solvers.descent._outputs import OutputsSolver
+from sklearn_losses.solvers.descent._outputs_problem import OutputsProblem
 from sklearn_losses.solvers.descent._smoothing import Smoothing
 from sklearn_losses.solvers.descent._stopping import Tolerance
 

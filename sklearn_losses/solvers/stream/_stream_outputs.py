@@ -16,7 +16,8 @@ from sklearn.isotonic import isotonic_regression
 from sklearn_losses.design._predictors import Predictors
 from sklearn_losses.losses._ordinal import LEAST_GAP
 from sklearn_losses.losses._outputs import finite_start
-from sklearn_losses.solvers.descent._outputs import OutputsModels, OutputsProblem
+from sklearn_losses.solvers.descent._outputs import OutputsModels
+from sklearn_losses.solvers.descent._outputs_problem import OutputsProblem
 from sklearn_losses.solvers.stream._stream_fit import StreamFit
 from sklearn_losses.solvers.stream._stream_memory import Matrix
 from sklearn_losses.solvers.stream._stream_past import PREFIX, Past

@@ -215,16 +215,18 @@ class Past:
         """
         if self.is_exact:
             return not fit.value(theta) <= fit.value(at_constant)
-        loss, loss_of_constant = (fit.newest(t, n_new) for t in (theta, at_constant))
+        losses = (fit.newest(t, n_new) for t in (theta, at_constant))
+        return self.exceeds(k, *losses, n_new, self.most)
+
+    def exceeds(self, k, loss, loss_of_constant, n_new, most):
+        """Whether the losses of the newest rows, and of most before, are too large."""
         refuse_infinite(self.objective.loss, loss, loss_of_constant)
         excess = min(loss - loss_of_constant, 1e300)  # nan is as bad
-        fading = max(0.0, 1.0 - n_new / self.most)
+        fading = max(0.0, 1.0 - n_new / most)
         self.excess[k] = fading * self.excess[k] + excess
         if self.n_seen < self.n_trusted:
             return False
-        return self.excess[k] > STREAM.worse * self.stake[k] * min(
-            self.n_seen, self.most
-        )
+        return self.excess[k] > STREAM.worse * self.stake[k] * min(self.n_seen, most)
 
     def is_behind(self, k, fit, simple, theta, constant):
         """Whether a constant is better as far as the memories can tell.

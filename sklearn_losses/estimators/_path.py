@@ -24,7 +24,10 @@ from sklearn_losses._machine._params import (
 from sklearn_losses._machine._typing import ArrayLike, Matrix
 from sklearn_losses.design._centred import Centred
 from sklearn_losses.estimators._linear import BaseLinear
+from sklearn_losses.estimators.outputs._outputs import has_outputs
+from sklearn_losses.estimators.tasks._tasks import TasksMixin
 from sklearn_losses.penalties._price import Price
+from sklearn_losses.problem._outputs import OutputsObjective
 from sklearn_losses.solvers.descent._certified import Certified, Memory, choose
 
 SHARP = 1e-10  # the tolerance of the features that nothing is paid for
@@ -46,7 +49,8 @@ def alpha_max(
 
     Parameters
     ----------
-    estimator : LinearRegressor, LinearClassifier, LinearRanker or LinearSurvival
+    estimator : LinearRegressor, LinearClassifier, LinearOrdinalClassifier, \
+            LinearRanker or LinearSurvival
         With a penalty that has an l1 norm, as 'l1', 'elasticnet' with l1_ratio > 0 and
         MCP, or one of groups. Its alpha does not matter. Features of weight 0 have
         coefficients all the same.
@@ -73,11 +77,11 @@ def alpha_max(
         If there is no such norm, or the loss is not convex or one of rows with kinks.
     """
     _check_kind(estimator, "alpha_max")
-    _refuse_outputs(estimator, "alpha_max")
     groups = _groups_of(estimator, "alpha_max", groups, strata)
     model = clone(estimator).set_params(alpha=1.0)
     loss = model._usable_loss()
-    if not loss.convex or (loss.granularity == "row" and not loss.differentiable):
+    of_rows = loss.granularity == "row" and getattr(loss, "crossing", None) != "sort"
+    if not loss.convex or (of_rows and not loss.differentiable):
         reason = "it has kinks in rows" if loss.convex else "it is not convex"
         raise ValueError(f"alpha_max cannot use {loss!r}, because {reason}.")
     y = model._grouped(y, groups)
@@ -110,14 +114,31 @@ def _slopes_at_0(objective, always, model):
     weight = objective.sample_weight
     weight = np.ones(rows.n_rows) if weight is None else weight
     features = Centred(rows, weight, objective.is_centred)
-    if len(always):
+    if isinstance(objective, OutputsObjective):
+        slopes = _slopes_of_outputs(objective, always, model)
+    elif len(always):
         slopes = _slopes_without_price(objective, always, model, weight)
     else:
         slopes = _balanced_slopes(objective, loss, y, weight)
     z = features.transposed_dot(slopes).reshape(len(features.scale), -1).T
-    moves = features.scale > 0
+    moves = np.broadcast_to(features.scale > 0, z.shape)
+    if objective.moves is not None:
+        moves = moves & objective.moves[:, :-1]
     found = np.divide(z, features.scale, out=np.zeros(z.shape), where=moves)
     return found / objective.total_weight
+
+
+def _slopes_of_outputs(objective, always, model):
+    """At the best constants of all outputs, beside what nothing is paid for."""
+    moves = objective.predictors.moves.copy()
+    moves[:, np.setdiff1d(np.arange(moves.shape[1] - 1), always)] = False
+    predictors = replace(objective.predictors, moves=moves)
+    held = replace(objective, predictors=predictors)
+    solver, (start,) = model._solver(held), model._starts([held])
+    solver.tol = SHARP
+    found = solver.solve(held, (start[0] * moves[:, :-1], start[1]))
+    raw = held.raw(found.coef, found.intercept)
+    return held.term().slopes(raw, 0.0) * objective.total_weight
 
 
 def _slopes_without_price(objective, always, model, weight):
@@ -177,13 +198,17 @@ def regularization_path(
 ) -> Bunch:
     """Fits with decreasing alphas, each of which starts from the one before.
 
+    Losses of several outputs, as those of ordered classes and of distributions, have a
+    start of their own for each alpha.
+
     With an l1 norm and many features a fit begins with the features that the one before
     has used, and leaves out what the duality gap says is not needed (`solver` of the
     estimators, 'active-set').
 
     Parameters
     ----------
-    estimator : LinearRegressor, LinearClassifier, LinearRanker or LinearSurvival
+    estimator : LinearRegressor, LinearClassifier, LinearOrdinalClassifier, \
+            LinearRanker or LinearSurvival
         It stays as it is.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
@@ -204,7 +229,9 @@ def regularization_path(
     -------
     Bunch
         The attributes of the fits, one row for each alpha: `alphas` (decreasing),
-        `coefs`, `intercepts`, `objectives`, `gaps`, `n_iter`.
+        `coefs`, `intercepts`, `objectives`, `gaps`, `n_iter`; of losses of several
+        outputs also the list of `losses`, with the numbers of what is fitted, of
+        `predictors`, if there are any, and `thresholds` of ordered classes.
 
     Raises
     ------
@@ -213,7 +240,6 @@ def regularization_path(
         data.
     """
     _check_kind(estimator, "regularization_path")
-    _refuse_outputs(estimator, "regularization_path")
     groups = _groups_of(estimator, "regularization_path", groups, strata)
     check_parameter("regularization_path", "n_alphas", n_alphas, N_ALPHAS)
     check_parameter("regularization_path", "ratio", ratio, RATIO)
@@ -221,7 +247,9 @@ def regularization_path(
         largest = alpha_max(estimator, X, y, sample_weight, offset, groups)
         alphas = largest * np.geomspace(1.0, ratio, n_alphas)
     alphas = _falling(alphas)
-    model = clone(estimator).set_params(warm_start=True)
+    model = clone(estimator)
+    if "warm_start" in model.get_params():
+        model.set_params(warm_start=True)
     model._path = Memory()
     more = {} if groups is None else {model._groups_are: groups}
     names = dict(
@@ -231,14 +259,19 @@ def regularization_path(
         gaps="gap_",
         n_iter="n_iter_",
     )
+    if has_outputs(model._resolve_loss()):
+        names |= dict(losses="loss_", predictors="predictors_")
+        names |= dict(thresholds="thresholds_")
     found = {name: [] for name in names}
     for alpha in alphas:
         model.set_params(alpha=float(alpha)).fit(
             X, y, sample_weight=sample_weight, offset=offset, **more
         )
         for name, attribute in names.items():
-            found[name].append(getattr(model, attribute))
-    found = {name: np.array(values) for name, values in found.items()}
+            if hasattr(model, attribute):
+                found[name].append(getattr(model, attribute))
+    objects = "losses", "predictors"
+    found = {k: v if k in objects else np.array(v) for k, v in found.items() if v}
     return Bunch(alphas=alphas, **found)
 
 
@@ -257,16 +290,6 @@ def _falling(alphas):
     return np.sort(found)[::-1]
 
 
-def _refuse_outputs(estimator, name):
-    """Paths are those of one predictor, or of a softmax."""
-    loss = estimator._resolve_loss()
-    if loss.outputs and loss.granularity == "row":
-        raise ValueError(
-            f"{name} cannot use {loss!r}, because it fits more than the coefficients "
-            "of one prediction. Give its parameters numbers, or search over alpha."
-        )
-
-
 def _groups_of(estimator, name, groups, strata):
     """The groups of rows, by whichever of their names they came."""
     if strata is None:
@@ -282,8 +305,9 @@ def _groups_of(estimator, name, groups, strata):
 
 
 def _check_kind(estimator, name):
-    if not isinstance(estimator, BaseLinear):
+    if not isinstance(estimator, BaseLinear) or isinstance(estimator, TasksMixin):
         raise TypeError(
-            f"{name} needs a LinearRegressor, LinearClassifier, LinearRanker or "
-            f"LinearSurvival. Got {estimator!r}."
+            f"{name} needs a LinearRegressor, LinearClassifier, "
+            "LinearOrdinalClassifier, LinearRanker or LinearSurvival. Got "
+            f"{estimator!r}."
         )

@@ -8,20 +8,26 @@ from sklearn.linear_model import enet_path
 
 from sklearn_losses import (
     MCP,
+    BinomialTrials,
     CrossEntropy,
+    GaussianDistribution,
     GroupLasso,
     Hinge,
     Huber,
     LinearClassifier,
+    LinearMultiTask,
+    LinearOrdinalClassifier,
     LinearRegressor,
     LinearSurvival,
     LogLoss,
     MulticlassHinge,
     Poisson,
     Quantile,
+    Quantiles,
     SGDRegressor,
     SquaredError,
     TukeyBiweight,
+    WeibullAFT,
     alpha_max,
     regularization_path,
     survival_target,
@@ -179,3 +185,59 @@ def test_a_path_of_hazards_is_that_of_fits_without_it(d, l1_ratio):
 def test_alphas_that_are_no_numbers():
     with pytest.raises(ValueError, match=r"'alphas' parameter .* Got 'x' instead"):
         regularization_path(LinearRegressor(penalty="l1"), [[0.0], [1.0]], [0, 1], "x")
+
+
+RNG = np.random.default_rng(0)
+ROWS = RNG.normal(size=(300, 6)) * [1, 10, 0.1, 1, 1, 1] + [0, 5, 1, 0, 0, 0]
+LATENT = ROWS[:, 0] + 0.05 * ROWS[:, 1] + RNG.logistic(size=300)
+TIMES = survival_target(RNG.random(300) < 0.7, np.exp(LATENT))
+OUTPUTS = {
+    "ordinal": (LinearOrdinalClassifier(), np.digitize(LATENT, [-1, 0, 2])),
+    "times": (LinearSurvival(WeibullAFT()), TIMES),
+    "scale": (LinearSurvival(WeibullAFT(), features={"scale": [0, 3]}), TIMES),
+    "trials": (
+        LinearRegressor(BinomialTrials()),
+        np.column_stack([RNG.binomial(5, 0.3, 300), np.full(300, 5)]),
+    ),
+    "levels": (LinearRegressor(Quantiles([0.2, 0.7])), LATENT),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_path_of_several_outputs(name):
+    model, y = OUTPUTS[name]
+    weight, offset = RNG.integers(1, 3, 300).astype(float), RNG.normal(size=300)
+    model = clone(model).set_params(penalty="l1", tol=1e-9)
+    known = {"sample_weight": weight, "offset": offset}
+    largest = alpha_max(model, ROWS, y, **known)
+    at, below = (
+        clone(model).set_params(alpha=share * largest).fit(ROWS, y, **known)
+        for share in (1.0 + 1e-6, 0.97)
+    )
+
+    def every(fitted):
+        own = getattr(fitted, "predictors_", {})
+        return [fitted.coef_.ravel(), *(p.coef for p in own.values())]
+
+    assert not np.concatenate(every(at)).any()
+    if name != "levels":  # of kinks the optimum may be 0 below
+        assert np.concatenate(every(below)).any()
+    path = regularization_path(model, ROWS, y, None, weight, offset=offset, n_alphas=4)
+    for k, alpha in enumerate(path.alphas):
+        alone = clone(model).set_params(alpha=alpha).fit(ROWS, y, **known)
+        np.testing.assert_allclose(path.coefs[k], alone.coef_, rtol=1e-5, atol=1e-8)
+        assert repr(path.losses[k]) == repr(alone.loss_)
+    assert ("thresholds" in path, "predictors" in path) == (
+        name == "ordinal",
+        name == "scale",
+    )
+
+
+def test_paths_that_are_not_there():
+    y, gaussian = LATENT, LinearRegressor(GaussianDistribution(), penalty="l1")
+    with pytest.raises(ValueError, match=r"Distribution\(\), because it is not"):
+        alpha_max(gaussian, ROWS, y)
+    with pytest.raises(TypeError, match="Got LinearMultiTask"):
+        alpha_max(LinearMultiTask(penalty="l1"), ROWS, np.column_stack([y, y]))
+    path = regularization_path(gaussian, ROWS, y, [0.1, 0.01])
+    assert path.losses[0].scale > path.losses[1].scale

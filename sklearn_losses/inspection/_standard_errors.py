@@ -174,7 +174,8 @@ class _Fit:
         self.objectives, dtype = copy(estimator)._objectives(*given)
         self.n_rows, d = self.objectives[0].rows.n_rows, estimator.n_features_in_
         n_outputs = sum(objective.n_outputs for objective in self.objectives)
-        n_classes = 1 if n_outputs == 2 else n_outputs
+        is_difference = self.objectives[0].n_outputs == 2
+        n_classes = 1 if is_difference else n_outputs
         has_own = has_outputs(self.loss)
         if self.objectives[0].rows.n_features != d or not (
             has_own or n_classes == estimator._n_published()

@@ -103,6 +103,9 @@ def test_one_versus_rest():
     binary = standard_errors(unpenalised(LogLoss()).fit(X, y == 1), X, y == 1)
     assert errors.coef.shape == (3, 5)
     assert_allclose(errors.coef[1], binary.coef[0])
+    labels = np.column_stack([y == 1, y == 0]).astype(int)
+    errors = standard_errors(unpenalised(LogLoss()).fit(X, labels), X, labels)
+    assert_allclose(errors.coef[0], binary.coef[0])
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,13 @@ def test_ndcg_of_each_query(rng, k, gain):
     assert structured == ndcg_score(y, score, **settings)
 
 
+@pytest.mark.parametrize("k", [None, 3])
+def test_ndcg_of_the_best_order_is_1_to_the_bit(rng, k):
+    y = rng.permutation(rng.normal(size=200) ** 2)
+    for q in (np.arange(200) // 20, rng.integers(10, size=200), np.arange(200) // 199):
+        assert ndcg_score(y, y, groups=q, k=k, gain="linear", empty=1) == 1.0
+
+
 def test_ndcg_of_large_gains_and_constant_scores():
     best = ndcg_score([1000, 0, 999], [3.0, 1.0, 2.0])
     assert best == pytest.approx(1.0)

@@ -197,7 +197,7 @@ def _shares_of_gain(y, score, codes, k, gain):
         top = np.zeros(codes.max() + 1)
         np.maximum.at(top, codes, y)
         gains = np.exp2(y - top[codes]) - np.exp2(-top[codes])
-    best = _dcg(gains, gains, codes, k)
+    best = _best_dcg(gains, codes, k)
     return _dcg(gains, score, codes, k) / np.where(best > 0, best, 1.0), best > 0
 
 
@@ -216,19 +216,27 @@ def _mean_of_queries(name, why, share, is_defined, weight, codes, empty):
 def _in_order(score, codes):
     """Rows by query and score: their order, their ranks from 0, and ids of ties."""
     counts = np.bincount(codes)
-    is_grouped = counts.max() * len(counts) <= PADDED * len(codes)
-    if is_grouped and (codes[1:] >= codes[:-1]).all():
+    if _fits_in_table(counts) and (codes[1:] >= codes[:-1]).all():
         order = _order_within(score, counts)
     else:
         order = np.argsort(-score)
-        # Numbers of 16 bits are sorted by radix.
-        short = codes.astype(np.uint16 if len(counts) <= 1 << 16 else np.intp)
-        order = order[np.argsort(short[order], kind="stable")]
+        order = order[_by_query(codes[order], len(counts))]
     score, codes, index = score[order], codes[order], np.arange(len(order))
     changes = np.append(True, codes[1:] != codes[:-1])
     rank = index - np.maximum.accumulate(np.where(changes, index, 0))
     tie = np.cumsum(changes | np.append(True, score[1:] != score[:-1])) - 1
     return order, rank, tie
+
+
+def _fits_in_table(counts):
+    """Whether a table of a row for each query is not much larger than the queries."""
+    return counts.max() * len(counts) <= PADDED * counts.sum()
+
+
+def _by_query(codes, n_queries):
+    """The order of rows by query; numbers of 16 bits are sorted by radix."""
+    short = codes.astype(np.uint16 if n_queries <= 1 << 16 else np.intp)
+    return np.argsort(short, kind="stable")
 
 
 def _order_within(score, counts):
@@ -241,14 +249,36 @@ def _order_within(score, counts):
     return order[here]
 
 
+def _discount(n, k):
+    """Of n ranks, of which the first k count."""
+    found = 1.0 / np.log2(np.arange(n) + 2.0)
+    if k is not None:
+        found[k:] = 0.0
+    return found
+
+
+def _best_dcg(gains, codes, k):
+    """That of each query in the order of its gains, none of which is negative."""
+    counts = np.bincount(codes)
+    if not _fits_in_table(counts):
+        return _dcg(gains, gains, codes, k)
+    if not (codes[1:] >= codes[:-1]).all():
+        gains = gains[_by_query(codes, len(counts))]
+    most = counts.max()
+    table = np.zeros((len(counts), most))
+    table[np.arange(most) < counts[:, None]] = gains
+    table.sort(axis=1)
+    n = most if k is None else min(k, most)
+    each = table[:, ::-1][:, :n] * _discount(n, k)
+    return each.cumsum(axis=1)[:, -1]  # rounded as a sum in the order of ranks is
+
+
 def _dcg(gains, score, codes, k):
     """That of each query in the order of a score, whose ties share their ranks."""
     order, rank, tie = _in_order(score, codes)
-    discount = 1.0 / np.log2(np.arange(rank.max() + 1) + 2.0)
-    if k is not None:
-        discount[k:] = 0.0
+    discount = _discount(rank.max() + 1, k)
     here = gains[order]
-    if score is not gains and tie[-1] < len(tie) - 1:
+    if tie[-1] < len(tie) - 1:
         here = (np.bincount(tie, here) / np.bincount(tie))[tie]
     return np.bincount(codes[order], here * discount[rank])
 

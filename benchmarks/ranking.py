@@ -228,8 +228,8 @@ MISSED = """
 What is missed: a fit of `PairwiseLogistic` evaluates its kernel 29 times in 11 passes,
 one of `PlackettLuce` 36 times in 17, which is not half of their time; the rest are sums
 over features. That value, slopes and bends of a pair share an exponential was the last
-that helped. NDCG sorts the rows of each query by themselves, and for the best order their
-gains alone; sorting is about two fifths of its time.
+that helped. NDCG sorts the rows of each query by themselves, and for the best order
+their gains alone; sorting is about two fifths of its time.
 """
 
 
